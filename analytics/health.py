@@ -1,0 +1,86 @@
+"""Is the platform alive and ready; what Prometheus reads."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from analytics import projections
+
+HEARTBEAT = timedelta(seconds=60)
+MOST_LAG = 100_000
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The process answers; no I/O."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Database, broker, worker with beat, projections: 503 if one of them is not well."""
+    checks = {name: _verdict(check) for name, check in CHECKS.items()}
+    ready = all(verdict == "ok" for verdict in checks.values())
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text: projection lag and the age of the workers' heartbeat."""
+    registry = CollectorRegistry()
+    lag = Gauge(
+        "proffer_projection_lag", "Positions to read", ["projection"], registry=registry
+    )
+    for name, positions in projections.lag().items():
+        lag.labels(name).set(positions)
+    age = Gauge("proffer_heartbeat_age_seconds", "Since beat", registry=registry)
+    age.set(_heartbeat_age().total_seconds())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "ok"
+
+
+def _cache() -> str:
+    cache.get("heartbeat")
+    return "ok"
+
+
+def _worker() -> str:
+    age = _heartbeat_age()
+    if age > HEARTBEAT:
+        return "no worker or no beat: offers are not refreshed"
+    return "ok"
+
+
+def _projections() -> str:
+    behind = max(projections.lag().values(), default=0)
+    return "ok" if behind < MOST_LAG else f"{behind} positions behind"
+
+
+def _heartbeat_age() -> timedelta:
+    beat = cache.get("heartbeat")
+    if beat is None:
+        return timedelta.max
+    return timezone.now() - datetime.fromisoformat(beat)
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "cache": _cache,
+    "worker": _worker,
+    "projections": _projections,
+}
+
+
+def _verdict(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except Exception as error:
+        return type(error).__name__

@@ -1,0 +1,25 @@
+"""`manage.py rebuild [NAME …]`: count projections again from the log."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analytics import projections
+
+
+class Command(BaseCommand):
+    help = "Throw projections away and count them again from the whole log."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("names", nargs="*", help="default: all of them")
+
+    def handle(self, *args: Any, names: list[str], **options: Any) -> None:
+        unknown = set(names) - projections.ALL.keys()
+        if unknown:
+            known = ", ".join(projections.ALL)
+            raise CommandError(f"no projection {', '.join(unknown)}; there are {known}")
+        started = time.perf_counter()
+        projections.rebuild(names or projections.ALL)
+        self.stdout.write(f"rebuilt in {time.perf_counter() - started:.1f} s")

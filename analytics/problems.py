@@ -1,0 +1,85 @@
+"""Errors as problem+json (RFC 9457), each with a stable `code`.
+
+`Problem` is for doors: topics raise facts of their own, a door turns them into these.
+"""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import page_not_found
+from django.views.defaults import server_error as default_server_error
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+
+class Problem(exceptions.APIException):
+    """An answer of 4xx with a stable code and further members."""
+
+    def __init__(self, status: int, code: str, detail: str, **members: object) -> None:
+        super().__init__(detail, code)
+        self.status_code, self.members = status, members
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: the same shape for every refusal."""
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    code, detail = _code(error), _detail(error)
+    response.data = {"status": response.status_code, "code": code, "detail": detail}
+    if isinstance(error, exceptions.ValidationError):
+        response.data["errors"] = list(_fields("", error.get_full_details()))
+    if isinstance(error, Problem):
+        response.data |= error.members
+    response.content_type = "application/problem+json"
+    return response
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, exceptions.ValidationError):
+        return "invalid"
+    if isinstance(error, Http404):
+        return "not_found"
+    codes = error.get_codes() if isinstance(error, exceptions.APIException) else "denied"
+    return codes if isinstance(codes, str) else "invalid"
+
+
+def _detail(error: Exception) -> str:
+    if isinstance(error, exceptions.ValidationError):
+        return "Some fields are not valid; see `errors`."
+    if isinstance(error, exceptions.APIException):
+        return str(error.detail)
+    return str(error) or "Not found."
+
+
+def _fields(path: str, details: Any) -> Any:
+    """Flatten DRF's nested details into {field, code, detail} rows."""
+    if isinstance(details, dict) and {"message", "code"} == details.keys():
+        yield {"field": path, "code": details["code"], "detail": details["message"]}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            yield from _fields(f"{path}.{name}".lstrip("."), inner)
+    else:
+        for number, inner in enumerate(details):
+            leaf = isinstance(inner, dict) and {"message", "code"} == inner.keys()
+            yield from _fields(path if leaf else f"{path}[{number}]", inner)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 404: problem+json below /api/, a page elsewhere."""
+    if not request.path.startswith("/api/"):
+        return page_not_found(request, exception)
+    return _page(404, "not_found", "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's 500, likewise."""
+    if not request.path.startswith("/api/"):
+        return default_server_error(request)
+    return _page(500, "server_error", "Something failed here; nothing was half-written.")
+
+
+def _page(status: int, code: str, detail: str) -> JsonResponse:
+    body = {"status": status, "code": code, "detail": detail}
+    return JsonResponse(body, status=status, content_type="application/problem+json")

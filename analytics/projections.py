@@ -1,0 +1,315 @@
+"""Tables that can be thrown away and counted again from the log.
+
+A projection is a fold: `add` every event, `save` what came together. `catch_up` moves
+all projections over the new events; `rebuild` empties some and reads the whole log once.
+Both do it in one transaction with the checkpoints, so a kill loses nothing, and readers
+see the old rows until the new ones are complete. A projection that raises stops, with
+its error in its checkpoint; it never skips an event.
+"""
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from analytics import events, store
+from analytics.models import Affinity, Checkpoint, Profile, Tally
+
+SPAN = 200_000
+"""Positions in one catch-up transaction: 7 s of work after a bulk load, 150 MB."""
+
+
+class Fold(Protocol):
+    """Collects a batch of events and adds it to the tables."""
+
+    def add(self, stored: store.Stored) -> None: ...
+    def save(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """`types` None means every type."""
+
+    name: str
+    tables: tuple[type[models.Model], ...]
+    fold: Callable[[], Fold]
+    types: frozenset[str] | None = None
+
+    def wants(self, stored: store.Stored) -> bool:
+        return self.types is None or stored.type in self.types
+
+
+class Customers:
+    """`Profile` and `Affinity`: what each customer has done so far."""
+
+    types = frozenset(
+        {"order_completed", "product_viewed", "offer_shown", "coupon_redeemed"}
+    )
+
+    def __init__(self) -> None:
+        self.profiles: dict[UUID, Did] = {}
+        self.affinities: dict[tuple[UUID, str], Bought] = {}
+
+    def add(self, stored: store.Stored) -> None:
+        if stored.customer is None:
+            return
+        did = self.profiles.setdefault(stored.customer, Did())
+        did.counts[stored.type] += 1
+        if isinstance(stored.event, events.OrderCompleted):
+            order, at = stored.event, stored.occurred_at
+            did.first_at = min(did.first_at or at, at)
+            did.last_at = max(did.last_at or at, at)
+            self._add_lines(stored.customer, did, order, at)
+
+    def _add_lines(
+        self, customer: UUID, did: "Did", order: events.OrderCompleted, at: datetime
+    ) -> None:
+        """The hot loop of every replay: 0.9 µs a line, mutable sums, no tuples."""
+        affinities, seen = self.affinities, set()
+        for line in order.lines:
+            quantity, paid = line.quantity, line.paid
+            did.units += quantity
+            did.spend += paid
+            did.discounts += line.shelf_discount + line.coupon_discount
+            key = customer, line.category
+            bought = affinities.get(key)
+            if bought is None:
+                bought = affinities[key] = Bought(at)
+            bought.units += quantity
+            bought.spend += paid
+            seen.add(key)
+        for key in seen:
+            bought = affinities[key]
+            bought.orders += 1
+            bought.last_at = max(bought.last_at, at)
+
+    def save(self) -> None:
+        _merge(
+            Profile,
+            "customer orders views offers_shown coupons_redeemed units spend discounts "
+            "first_order_at last_order_at",
+            ((customer, *did.row()) for customer, did in self.profiles.items()),
+            keys=1,
+        )
+        _merge(
+            Affinity,
+            "customer category orders units spend last_at",
+            ((*key, *bought.row()) for key, bought in self.affinities.items()),
+            keys=2,
+        )
+
+
+class Did:
+    """Sums of one customer's profile while a batch is folded."""
+
+    __slots__ = ("counts", "discounts", "first_at", "last_at", "spend", "units")
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.units = 0
+        self.spend = self.discounts = Decimal(0)
+        self.first_at: datetime | None = None
+        self.last_at: datetime | None = None
+
+    def row(self) -> tuple[object, ...]:
+        return (
+            self.counts["order_completed"],
+            self.counts["product_viewed"],
+            self.counts["offer_shown"],
+            self.counts["coupon_redeemed"],
+            self.units,
+            self.spend,
+            self.discounts,
+            self.first_at,
+            self.last_at,
+        )
+
+
+class Bought:
+    """Sums of one customer and category while a batch is folded."""
+
+    __slots__ = ("last_at", "orders", "spend", "units")
+
+    def __init__(self, at: datetime) -> None:
+        self.orders = self.units = 0
+        self.spend = Decimal(0)
+        self.last_at = at
+
+    def row(self) -> tuple[object, ...]:
+        return self.orders, self.units, self.spend, self.last_at
+
+
+class Days:
+    """`Tally`: events of each type on each day."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[date, str]] = Counter()
+
+    def add(self, stored: store.Stored) -> None:
+        self.counts[stored.occurred_at.date(), stored.type] += 1
+
+    def save(self) -> None:
+        rows = ((*key, count) for key, count in self.counts.items())
+        _merge(Tally, "day type events", rows, keys=2)
+
+
+ALL: Mapping[str, Projection] = {
+    projection.name: projection
+    for projection in (
+        Projection(
+            name="customers",
+            tables=(Profile, Affinity),
+            fold=Customers,
+            types=Customers.types,
+        ),
+        Projection(name="days", tables=(Tally,), fold=Days),
+    )
+}
+
+
+def catch_up(*, span: int = SPAN) -> int:
+    """Fold the next `span` positions into every projection; return how many moved.
+
+    Zero means nothing is left, or that another worker is at it.
+    """
+    until = store.high_water()
+    with transaction.atomic():
+        checkpoints = _locked(ALL)
+        running = [c for c in checkpoints if not c.error and c.position < until]
+        if not running:
+            return 0
+        after = min(c.position for c in running)
+        until = min(until, after + span)
+        _replay(running, after, until)
+        return until - after
+
+
+def rebuild(names: Iterable[str]) -> None:
+    """Throw the projections' rows away and count them again from the whole log."""
+    until = store.high_water()
+    with transaction.atomic():
+        checkpoints = _locked(names, wait=True)
+        for checkpoint in checkpoints:
+            checkpoint.position, checkpoint.error = 0, ""
+            for table in ALL[checkpoint.projection].tables:
+                table._default_manager.all().delete()
+        _replay(checkpoints, 0, until)
+
+
+def lag() -> dict[str, int]:
+    """Return how many positions each projection has still to read."""
+    until = store.high_water()
+    read = dict(Checkpoint.objects.values_list("projection", "position"))
+    return {name: max(0, until - read.get(name, 0)) for name in ALL}
+
+
+def _locked(names: Iterable[str], *, wait: bool = False) -> list[Checkpoint]:
+    wanted = sorted(names)
+    Checkpoint.objects.bulk_create(
+        [Checkpoint(projection=name) for name in wanted], ignore_conflicts=True
+    )
+    rows = Checkpoint.objects.filter(projection__in=wanted).order_by("projection")
+    return list(rows.select_for_update(skip_locked=not wait))
+
+
+def _replay(checkpoints: Sequence[Checkpoint], after: int, until: int) -> None:
+    """Read once, feed every fold, save each in a savepoint of its own."""
+    folds = {c.projection: ALL[c.projection].fold() for c in checkpoints}
+    positions = {c.projection: c.position for c in checkpoints}
+    with _gc_paused():
+        errors = _fed(folds, positions, after, until)
+    for checkpoint in checkpoints:
+        name = checkpoint.projection
+        if name not in errors:
+            errors |= _saved(name, folds[name])
+        checkpoint.error = errors.get(name, "")
+        if not checkpoint.error:
+            checkpoint.position = max(checkpoint.position, until)
+        checkpoint.moved_at = timezone.now()
+        checkpoint.save()
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """A replay makes millions of objects and no cycles: collecting costs it 25 %."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _fed(
+    folds: Mapping[str, Fold], positions: Mapping[str, int], after: int, until: int
+) -> dict[str, str]:
+    """Feed the folds; a fold that raises is fed no more. Return the errors."""
+    errors: dict[str, str] = {}
+    for stored in store.read(after=after, until=until, types=_types(folds)):
+        for name, fold in folds.items():
+            if name in errors or stored.position <= positions[name]:
+                continue
+            if ALL[name].wants(stored):
+                try:
+                    fold.add(stored)
+                except Exception as error:
+                    errors[name] = f"at {stored.position}: {error!r}"
+    return errors
+
+
+def _saved(name: str, fold: Fold) -> dict[str, str]:
+    try:
+        with transaction.atomic():
+            fold.save()
+    except Exception as error:
+        return {name: repr(error)}
+    return {}
+
+
+def _types(names: Iterable[str]) -> frozenset[str] | None:
+    wanted = [ALL[name].types for name in names]
+    if any(types is None for types in wanted):
+        return None
+    return frozenset().union(*(types for types in wanted if types))
+
+
+def _merge(
+    table: type[models.Model], columns: str, rows: Iterable[Sequence[Any]], *, keys: int
+) -> None:
+    """Add the rows to the table: sums add up, `first_` and `last_` widen.
+
+    COPY into a session's temporary table, then one INSERT: 6 µs a row against 27.
+    """
+    name, names = table._meta.db_table, columns.split()
+    updates = ", ".join(_widened(name, column) for column in names[keys:])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS incoming_{name} "
+            f"(LIKE {name}) ON COMMIT DELETE ROWS"
+        )
+        with cursor.copy(f"COPY incoming_{name} ({', '.join(names)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(
+            f"INSERT INTO {name} ({', '.join(names)}) "  # noqa: S608
+            f"SELECT {', '.join(names)} FROM incoming_{name} "
+            f"ON CONFLICT ({', '.join(names[:keys])}) DO UPDATE SET {updates}"
+        )
+        cursor.execute(f"TRUNCATE incoming_{name}")
+
+
+def _widened(table: str, column: str) -> str:
+    if column.startswith("first_"):
+        return f"{column} = least({table}.{column}, excluded.{column})"
+    if column.startswith("last_"):
+        return f"{column} = greatest({table}.{column}, excluded.{column})"
+    return f"{column} = {table}.{column} + excluded.{column}"

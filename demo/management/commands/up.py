@@ -1,0 +1,45 @@
+"""`manage.py up [--once]`: web, worker and beat; the loop once; then serve."""
+
+import os
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+from config import processes
+from demo import loop, report
+
+
+class Command(BaseCommand):
+    help = "Start web, worker and beat, run the loop on the demo data, then serve."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="end after the report")
+        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
+        parser.add_argument(
+            "--port", type=int, default=int(os.environ.get("PORT", "8000"))
+        )
+
+    def handle(
+        self, *args: Any, once: bool, host: str, port: int, **options: Any
+    ) -> None:
+        signal.signal(signal.SIGTERM, _interrupt)
+        console = Console(width=None if os.isatty(1) else 140)
+        address = f"http://{host}:{port}"
+        try:
+            with processes.running(host, port) as children:
+                done = loop.run(console, address, lambda: processes.check(children))
+                report.show(console, done, address)
+                if not once:
+                    console.print("Serving; Ctrl-C stops everything.")
+                    processes.watch(children)
+        except (processes.PortTaken, processes.ChildDied, loop.StepFailed) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            console.print("Stopped; run it again to go on where it stopped.")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,175 @@
+"""A shop as an ordinary API client: shows offers, prices a cart, redeems, reports.
+
+A dozen real households come back with the newest basket of theirs that an offer could
+apply to. Everything goes over HTTP with a secret key that lives as long as the visit.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+from uuid import UUID, uuid4
+
+from django.utils import timezone
+
+from analytics import access, events, store
+from analytics.models import ApiKey, Customer
+from promotions.models import Offer
+
+SHOPPERS = 12
+NAME = "demo shop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """One shopper's visit: what was shown, and what the order saved."""
+
+    customer: str
+    shown: int
+    discount: Decimal
+    redeemed: int
+
+
+class Client:
+    """The API, as any HTTP client would call it."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self.address, self.key = address, key
+
+    def call(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        sent = {"Authorization": f"Bearer {self.key}", **headers}
+        sent["Content-Type"] = "application/json"
+        request = Request(  # noqa: S310
+            f"{self.address}/api/v1/{path}", data=data, method=method, headers=sent
+        )
+        with urlopen(request, timeout=30) as answer:  # noqa: S310
+            return dict(json.load(answer))
+
+
+def visit(address: str) -> list[Visit]:
+    """Let some customers with offers shop; none when somebody has shopped before."""
+    if ApiKey.objects.filter(name=NAME).exists():
+        return []
+    client = Client(address, access.create_key(NAME, ["events", "offers", "carts"]))
+    try:
+        visits = (_visit(client, customer) for customer in _with_offers())
+        made = [done for done in visits if done]
+    finally:
+        for key in ApiKey.objects.filter(name=NAME):
+            access.revoke_key(key.pk)
+    return made
+
+
+def _with_offers() -> list[UUID]:
+    keys = Offer.objects.filter(redeemed_at=None).order_by("-expected", "id")
+    return list(dict.fromkeys(keys.values_list("customer", flat=True)[: SHOPPERS * 4]))[
+        :SHOPPERS
+    ]
+
+
+def _visit(client: Client, key: UUID) -> Visit | None:
+    name = Customer.objects.get(key=key).external_id
+    offers = client.call("GET", f"customers/{name}/offers")["offers"]
+    basket = _basket(key, {category for offer in offers for category in offer["scope"]})
+    if not basket:
+        return None
+    _report(client, name, "offer_shown", [{"offer": offer["id"]} for offer in offers])
+    cart = {
+        "customer": name,
+        "lines": [{"sku": sku, "quantity": q} for sku, (q, _) in basket.items()],
+    }
+    priced = client.call("POST", "qualifications", cart)
+    order = f"demo-{uuid4()}"
+    redeemed = _redeem(client, cart, priced, order)
+    _report(client, name, "order_completed", [_order(order, basket, priced)])
+    return Visit(
+        customer=name,
+        shown=len(offers),
+        discount=Decimal(priced["discount"]),
+        redeemed=redeemed,
+    )
+
+
+Basket = dict[str, tuple[int, str]]
+
+
+def _basket(customer: UUID, scope: set[str]) -> Basket:
+    """Return the newest order of theirs with something in scope: sku -> (n, category)."""
+    newest: Basket = {}
+    orders = store.read(
+        until=store.high_water(), types=["order_completed"], customer=customer
+    )
+    for stored in orders:
+        order = stored.event
+        if isinstance(order, events.OrderCompleted):
+            lines = {
+                line.sku: (line.quantity, line.category)
+                for line in order.lines
+                if 0 < line.quantity <= 50
+            }
+            if scope & {category for _, category in lines.values()}:
+                newest = lines
+    return newest
+
+
+def _redeem(
+    client: Client, cart: Mapping[str, Any], priced: Mapping[str, Any], order: str
+) -> int:
+    used = [effect["offer"] for effect in priced["effects"]]
+    if not used:
+        return 0
+    body = {**cart, "order_id": order, "offers": used}
+    try:
+        client.call("POST", "redemptions", body, **{"Idempotency-Key": order})
+    except HTTPError as error:
+        if error.code == 409:  # the budget went to somebody else in between
+            return 0
+        raise
+    return len(used)
+
+
+def _order(
+    order: str, basket: Basket, priced: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Report the order as paid: shelf price less what the offers took off each line."""
+    off: dict[int, Decimal] = {}
+    for effect in priced["effects"]:
+        for row in effect["adjustments"]:
+            if row["line"] is not None:
+                off[row["line"]] = off.get(row["line"], Decimal(0)) + Decimal(row["amount"])
+    lines = [
+        {
+            "sku": sku,
+            "category": category,
+            "quantity": quantity,
+            "paid": str(Decimal(amount) - off.get(i, Decimal(0))),
+            "coupon_discount": str(off.get(i, Decimal(0))),
+        }
+        for i, ((sku, (quantity, category)), amount) in enumerate(
+            zip(basket.items(), priced["amounts"], strict=True)
+        )
+    ]
+    return {"order_id": order, "currency": priced["currency"], "lines": lines}
+
+
+def _report(
+    client: Client, customer: str, kind: str, datas: list[dict[str, Any]]
+) -> None:
+    now = timezone.now().isoformat()
+    batch = [
+        {
+            "id": str(uuid4()),
+            "type": kind,
+            "customer": customer,
+            "occurred_at": now,
+            "data": data,
+        }
+        for data in datas
+    ]
+    client.call("POST", "events", {"events": batch})

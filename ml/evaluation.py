@@ -1,0 +1,146 @@
+"""How good probabilities are, and which candidate has earned the task.
+
+Pure functions over `y` (0 or 1), `p` (probabilities) and, where rows hang together,
+`group` (the customer). Standard errors are clustered by group: the hundred rows of a
+customer are far from independent. Lower log-loss is better everywhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+Numbers = NDArray[np.floating[Any]]
+Codes = NDArray[Any]
+BINS = 15
+SURE = 1e-6
+"""Probabilities are kept this far from 0 and 1: one miss must not cost infinity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """An average with its standard error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which candidate won and why; `winner` is None when none beats the baselines."""
+
+    winner: str | None
+    reason: str
+
+
+def losses(y: Codes, p: Numbers) -> Numbers:
+    """Return each row's log-loss, in nats."""
+    sure = np.clip(p, SURE, 1 - SURE).astype(np.float64)
+    return np.asarray(-np.where(y == 1, np.log(sure), np.log1p(-sure)))
+
+
+def clustered(values: Numbers, group: Codes) -> Mean:
+    """Average `values` with a standard error robust to dependence within a group.
+
+    The sandwich for a mean: sqrt(G/(G-1) · Σ_g (Σ_{i in g} (v_i − v̄))²) / n.
+    """
+    mean = float(values.mean())
+    codes = np.unique(group, return_inverse=True)[1]
+    sums = np.bincount(codes, weights=values - mean)
+    groups = len(sums)
+    if groups < 2:
+        return Mean(value=mean, error=float("inf"))
+    spread = sqrt(groups / (groups - 1) * float((sums**2).sum()))
+    return Mean(value=mean, error=spread / len(values))
+
+
+def auc(y: Codes, p: Numbers) -> float:
+    """Return the area under the ROC curve, ½ when only one class is there."""
+    return float(roc_auc_score(y, p)) if 0 < y.mean() < 1 else 0.5
+
+
+def auc_within(y: Codes, p: Numbers, category: Codes) -> float:
+    """Average the AUC inside each category, weighted by its positives."""
+    kinds = [category == kind for kind in np.unique(category)]
+    mixed = [rows for rows in kinds if 0 < y[rows].mean() < 1]
+    if not mixed:
+        return 0.5
+    scores = [auc(y[rows], p[rows]) for rows in mixed]
+    return float(np.average(scores, weights=[y[rows].sum() for rows in mixed]))
+
+
+def calibration(y: Codes, p: Numbers, *, bins: int = BINS) -> list[dict[str, float]]:
+    """Compare promised with happened in bins of equal mass, lowest first."""
+    parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(y)))
+    return [
+        {
+            "rows": len(part),
+            "promised": float(p[part].mean()),
+            "happened": float(y[part].mean()),
+        }
+        for part in parts
+    ]
+
+
+def ece(table: Sequence[Mapping[str, float]]) -> float:
+    """Return the expected calibration error: mean |promised − happened| by rows."""
+    rows = sum(line["rows"] for line in table)
+    gaps = (line["rows"] * abs(line["promised"] - line["happened"]) for line in table)
+    return sum(gaps) / rows
+
+
+def measure(y: Codes, p: Numbers, *, group: Codes, category: Codes) -> dict[str, float]:
+    """Return every figure of one candidate on one split."""
+    loss = clustered(losses(y, p), group)
+    return {
+        "log_loss": loss.value,
+        "log_loss_error": loss.error,
+        "auc": auc(y, p),
+        "auc_within": auc_within(y, p, category),
+        "average_precision": float(average_precision_score(y, p)) if y.any() else 0.0,
+        "brier": float(np.mean((p - y) ** 2)),
+        "ece": ece(calibration(y, p)),
+        "base_rate": float(y.mean()),
+        "rows": len(y),
+    }
+
+
+def choose(
+    order: Sequence[str],
+    *,
+    candidates: Mapping[str, Numbers],
+    baselines: Mapping[str, Numbers],
+    group: Codes,
+) -> Choice:
+    """Choose by rows' losses: the simplest candidate as good as the best one.
+
+    `order` names the candidates from simple to complex. The best must beat the better
+    baseline by two paired standard errors, or nobody wins. As good means within one
+    standard error of the best (Breiman et al. 1984, the 1-SE rule); the one chosen must
+    clear the baselines too.
+    """
+    best = min(candidates, key=lambda name: candidates[name].mean())
+    rival = min(baselines, key=lambda name: baselines[name].mean())
+    mark = clustered(candidates[best], group)
+    for name in order:
+        near = candidates[name].mean() <= mark.value + mark.error
+        gain = clustered(baselines[rival] - candidates[name], group)
+        if near and gain.value > 2 * gain.error:
+            return Choice(winner=name, reason=_why(name, best, mark, rival, gain))
+    return Choice(
+        winner=None, reason=f"No candidate beats {rival} by two standard errors."
+    )
+
+
+def _why(name: str, best: str, mark: Mean, rival: str, gain: Mean) -> str:
+    lead = f"{gain.value:.4f} ± {gain.error:.4f} nats better than {rival}"
+    if name == best:
+        return f"The lowest validation log-loss, {mark.value:.4f}; {lead}."
+    return (
+        f"The simplest within one standard error ({mark.error:.4f}) of the best, "
+        f"{best} at {mark.value:.4f}; {lead}."
+    )

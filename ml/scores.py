@@ -1,0 +1,79 @@
+"""What other apps may read of all this, in plain arrays.
+
+The web process imports this module, so it must never load the learning libraries.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from ml import models
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreMatrix:
+    """All scores: row i is customers[i], column j is categories[j], both sorted.
+
+    `probability` is P(buys in the category within HORIZON_DAYS | no offer), `spend`
+    the shelf value bought then, given that they buy, in the shop's currency.
+    """
+
+    customers: tuple[UUID, ...]
+    categories: tuple[str, ...]
+    probability: NDArray[np.float64]
+    spend: NDArray[np.float64]
+    model: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elasticity:
+    """Per cent of units for one per cent of price, with its 95 % interval.
+
+    Observational: see ml.demand for what it does and does not mean.
+    """
+
+    value: float
+    low: float
+    high: float
+    weeks: int
+
+
+def matrix() -> ScoreMatrix:
+    """Read all scores; empty arrays, and no model, before the first scoring.
+
+    Customers and categories are full: scoring writes every pair in one transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT customer, array_agg(category ORDER BY category),"
+            " array_agg(probability ORDER BY category),"
+            " array_agg(spend::float8 ORDER BY category), min(model_id::text)"
+            " FROM ml_score GROUP BY customer ORDER BY customer"
+        )
+        rows = cursor.fetchall()
+    if not rows:
+        nothing = np.zeros((0, 0))
+        return ScoreMatrix(
+            customers=(), categories=(), probability=nothing, spend=nothing, model=None
+        )
+    customers, categories, probability, spend, model = zip(*rows, strict=True)
+    return ScoreMatrix(
+        customers=customers,
+        categories=tuple(categories[0]),
+        probability=np.array(probability),
+        spend=np.array(spend),
+        model=UUID(model[0]),
+    )
+
+
+def elasticities() -> dict[str, Elasticity]:
+    """Read the elasticity of every category that has one."""
+    return {
+        row.category: Elasticity(
+            value=row.value, low=row.low, high=row.high, weeks=row.weeks
+        )
+        for row in models.Elasticity.objects.all()
+    }

@@ -1,0 +1,151 @@
+"""Write what every customer is expected to do in every category.
+
+The table is replaced whole in one transaction, so readers see one model's scores or
+another's, never a mixture; running it twice changes nothing. One live customer is
+scored by the same functions, with the categories as the model's training saw them.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+import numpy as np
+import polars as pl
+from django.db import connection, transaction
+from numpy.typing import NDArray
+
+from analytics.models import Customer
+from ml import features, registry
+from ml.models import PROPENSITY
+from ml.registry import Bundle
+
+CHUNK = 5000
+"""Customers scored at a time: 100 categories then take 80 MB."""
+PRIOR_WINDOWS = 2.0
+"""So many windows at the category's mean are mixed into a customer's own."""
+
+
+class Outdated(Exception):
+    """The champion was trained on another version of the features."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """A customer's expectation in one category; see models.Score."""
+
+    category: str
+    probability: float
+    spend: float
+
+
+def score(*, at: datetime) -> int:
+    """Score all known customers as of `at` with the champion; return the rows written.
+
+    A log that ends earlier is scored as of its last order: a shop that has gone quiet
+    as a whole says nothing about each customer.
+
+    :raises registry.NoChampion: no model has been promoted.
+    :raises Outdated: the champion knows other features.
+    """
+    model = registry.champion(PROPENSITY)
+    bundle = _loaded(model.checksum)
+    history = features.history(until=at)
+    last = history["at"].max()
+    moment = min(at, last + timedelta(seconds=1)) if isinstance(last, datetime) else at
+    context = features.context(history, at=moment, categories=bundle.categories)
+    keys = iter(Customer.objects.order_by("key").values_list("key", flat=True))
+    frames = []
+    while customers := list(islice(keys, CHUNK)):
+        frames.append(_scored(bundle, history, moment, customers, context))
+    if not frames:
+        return 0
+    rows = pl.concat(frames)
+    _replace(rows.with_columns(model=pl.lit(str(model.id))))
+    return len(rows)
+
+
+def score_customer(key: UUID, *, at: datetime) -> list[Expected]:
+    """Score one customer on what the log holds of them before `at`; writes nothing.
+
+    :raises registry.NoChampion: no model has been promoted.
+    :raises Outdated: the champion knows other features.
+    """
+    bundle = _loaded(registry.champion(PROPENSITY).checksum)
+    history = features.history(until=at, customers=[key])
+    rows = _scored(bundle, history, at, [key], bundle.context)
+    return [
+        Expected(category=category, probability=probability, spend=spend)
+        for _, category, probability, spend in rows.iter_rows()
+    ]
+
+
+def _loaded(checksum: str) -> Bundle:
+    bundle = registry.load(checksum)
+    if bundle.features_version != features.FEATURES_VERSION:
+        raise Outdated(
+            f"The model knows features {bundle.features_version}, "
+            f"the code {features.FEATURES_VERSION}."
+        )
+    return bundle
+
+
+def _scored(
+    bundle: Bundle,
+    history: pl.DataFrame,
+    at: datetime,
+    customers: Sequence[UUID],
+    context: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return customer, category, probability, spend for customers × categories."""
+    frame = features.build(
+        history,
+        at=at,
+        customers=customers,
+        categories=bundle.categories,
+        context=context,
+    )
+    typical = frame.select("category").join(
+        context, on="category", how="left", maintain_order="left"
+    )["category_spend"]
+    return frame.select("customer", "category").with_columns(
+        probability=_probability(bundle, frame),
+        spend=_spend(frame, typical.fill_null(0).to_numpy()),
+    )
+
+
+def _probability(bundle: Bundle, frame: pl.DataFrame) -> NDArray[np.float64]:
+    """Ask the model; of whom nothing is known gets the category's rate instead.
+
+    A model learnt from regulars would take "no orders" for a lapsed customer.
+    """
+    x = features.matrix(frame, categories=bundle.categories)
+    chance = bundle.estimator.predict_proba(x)[:, 1]
+    unknown = frame["customer_orders_all"].to_numpy() == 0
+    return np.where(unknown, frame["category_rate_28"].to_numpy(), chance)
+
+
+def _spend(frame: pl.DataFrame, typical: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average the customer's windows with a purchase, shrunk to the category's mean."""
+    own = frame["spend_168"].to_numpy().astype(np.float64)
+    windows = frame["windows_6"].to_numpy().astype(np.float64)
+    spend = (own + PRIOR_WINDOWS * typical) / (windows + PRIOR_WINDOWS)
+    return np.asarray(np.round(np.maximum(spend, 0.0), 2), np.float64)
+
+
+def _replace(rows: pl.DataFrame) -> None:
+    """COPY takes 2 s for 250,000 rows, INSERTs 20."""
+    block = io.BytesIO()
+    rows.write_csv(block, include_header=False)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A second run waits here instead of failing on the first one's rows.
+        cursor.execute("LOCK TABLE ml_score IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute("DELETE FROM ml_score")
+        copy_in = (
+            "COPY ml_score (customer, category, probability, spend, model_id)"
+            " FROM STDIN (FORMAT csv)"
+        )
+        with cursor.copy(copy_in) as copy:
+            copy.write(block.getvalue())

@@ -1,0 +1,114 @@
+"""Background work: training on request and by night, scores, elasticities.
+
+A training holds a row, `TrainingRun`, and moves it by conditional updates, so a message
+delivered twice trains once. A worker that is killed leaves its run "running" without a
+heartbeat; the next training, or the night, marks it failed. The heartbeat moves between
+steps, so no step may take longer than STALE.
+"""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from celery import Task, current_app, shared_task
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+
+from ml import demand, registry, scoring, splits, training
+from ml.models import TrainingRun
+
+State = TrainingRun.State
+STALE = timedelta(minutes=10)
+
+
+@shared_task(bind=True, ignore_result=True, max_retries=30)
+def retrain(self: "Task[..., None]", *, run: str) -> None:
+    """Train once for the run, then have demand measured and everybody scored.
+
+    While another training runs, this one comes back every minute for half an hour.
+    """
+    fail_stale(at=timezone.now())
+    try:
+        claimed = _claimed(run)
+    except IntegrityError as error:
+        raise self.retry(countdown=60) from error
+    if not claimed:
+        return
+    try:
+        report = training.train(
+            run=TrainingRun.objects.get(pk=run),
+            at=timezone.now(),
+            report=partial(_beat, run),
+        )
+    except splits.TooLittleHistory as reason:
+        _finish(run, state=State.FAILED, error=str(reason))
+        return
+    except Exception as error:
+        _finish(run, state=State.FAILED, error=f"{type(error).__name__}: {error}")
+        raise
+    _finish(run, state=State.SUCCEEDED, report=report)
+    current_app.send_task("ml.tasks.measure_demand")
+    current_app.send_task("ml.tasks.score")
+
+
+@shared_task(
+    ignore_result=True,
+    autoretry_for=(OperationalError,),
+    max_retries=3,
+    retry_backoff=10,
+)
+def score() -> None:
+    """Score everybody with the champion, then have the offers formed again."""
+    try:
+        scoring.score(at=timezone.now())
+    except registry.NoChampion:
+        return
+    current_app.send_task("promotions.tasks.refresh_offers")
+
+
+@shared_task(
+    ignore_result=True,
+    autoretry_for=(OperationalError,),
+    max_retries=3,
+    retry_backoff=10,
+)
+def measure_demand() -> None:
+    """Measure every category's elasticity again."""
+    demand.refresh(at=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def nightly() -> None:
+    """Ask for a training; a run that still waits in the queue is asked for again."""
+    fail_stale(at=timezone.now())
+    run = TrainingRun.objects.filter(state=State.QUEUED).first()
+    run = run or TrainingRun.objects.create(requested_by="the nightly schedule")
+    current_app.send_task("ml.tasks.retrain", kwargs={"run": str(run.pk)})
+
+
+def fail_stale(*, at: datetime) -> int:
+    """Mark runs failed whose worker has died; return how many."""
+    running = TrainingRun.objects.filter(state=State.RUNNING)
+    return running.filter(heartbeat_at__lt=at - STALE).update(
+        state=State.FAILED, finished_at=at, error="The worker stopped half-way."
+    )
+
+
+def _claimed(run: str) -> bool:
+    """Move the run from queued to running; False when it is not queued any more."""
+    now = timezone.now()
+    with transaction.atomic():
+        queued = TrainingRun.objects.filter(pk=run, state=State.QUEUED)
+        return bool(
+            queued.update(state=State.RUNNING, started_at=now, heartbeat_at=now)
+        )
+
+
+def _beat(run: str, step: str, done: int, total: int) -> None:
+    running = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
+    running.update(heartbeat_at=timezone.now(), step=step, done=done, total=total)
+
+
+def _finish(run: str, *, state: State, **values: Any) -> None:
+    running = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
+    running.update(state=state, finished_at=timezone.now(), step="", **values)

@@ -1,0 +1,128 @@
+"""The one road from proposed to live to ended.
+
+Each step locks the strategy, refuses a wrong state, and appends the decision to the
+strategy's stream last. Going live enqueues the offers; nothing else makes them.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
+
+from analytics import events, store
+from promotions.models import Offer, Sheet, Strategy
+
+State = Strategy.State
+
+
+class NotProposed(Exception):
+    """Only a proposed strategy can be approved or rejected."""
+
+
+class NotLive(Exception):
+    """Only a live strategy can be ended."""
+
+
+class CommentMissing(Exception):
+    """A decision needs a comment, for whoever asks later."""
+
+
+def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
+    """Save a new proposal and log it with its forecast."""
+    strategy.full_clean(exclude=["campaign"])
+    with transaction.atomic():
+        strategy.state, strategy.proposed_at = State.PROPOSED, at
+        strategy.save(force_insert=True)
+        proposed = events.StrategyProposed(
+            kind=strategy.kind,
+            title=strategy.title,
+            by=by,
+            scope=tuple(strategy.scope),
+            menu=strategy.menu,
+            budget=strategy.budget,
+            currency=strategy.currency,
+            holdout=strategy.holdout,
+            forecast=strategy.forecast,
+        )
+        store.append([proposed], at=at, stream=strategy.stream, after=0)
+
+
+def approve(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
+    """Make a proposed strategy live and enqueue its offers.
+
+    :raises NotProposed: it is not waiting for a decision.
+    :raises CommentMissing: the comment is blank.
+    """
+    event = events.StrategyApproved(by=by, comment=comment)
+    _decide(strategy, event, at=at, then=_enqueue_offers)
+
+
+def reject(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
+    """Refuse a proposed strategy for ever.
+
+    :raises NotProposed: it is not waiting for a decision.
+    :raises CommentMissing: the comment is blank.
+    """
+    _decide(strategy, events.StrategyRejected(by=by, comment=comment), at=at)
+
+
+def end(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
+    """Stop a live strategy: its offers vanish at once.
+
+    :raises NotLive: it is not live.
+    :raises CommentMissing: the comment is blank.
+    """
+    event = events.StrategyEnded(by=by, comment=comment)
+    _decide(strategy, event, at=at, then=_withdraw_offers)
+
+
+def history(strategy: Strategy) -> list[store.Stored]:
+    """Return the decisions on a strategy, oldest first."""
+    return store.read_stream(strategy.stream)
+
+
+STEPS: Mapping[type[events.Event], tuple[State, State, type[Exception]]] = {
+    events.StrategyApproved: (State.PROPOSED, State.LIVE, NotProposed),
+    events.StrategyRejected: (State.PROPOSED, State.REJECTED, NotProposed),
+    events.StrategyEnded: (State.LIVE, State.ENDED, NotLive),
+}
+"""Decision -> the state it needs, the state it makes, and the refusal."""
+
+
+def _decide(
+    key: UUID,
+    event: events.StrategyDecided,
+    *,
+    at: datetime,
+    then: Callable[[Strategy], None] | None = None,
+) -> None:
+    needed, made, refusal = STEPS[type(event)]
+    if not event.comment.strip():
+        raise CommentMissing("Say why, in a word or two.")
+    with transaction.atomic():
+        strategy = Strategy.objects.select_for_update().get(id=key)
+        if strategy.state != needed:
+            raise refusal(f"“{strategy.title}” is {strategy.get_state_display()}.")
+        strategy.state, strategy.decided_at = made, at
+        strategy.decided_by, strategy.comment = event.by, event.comment
+        strategy.save(update_fields=["state", "decided_at", "decided_by", "comment"])
+        if then:
+            then(strategy)
+        version = store.version(strategy.stream)
+        store.append([event], at=at, stream=strategy.stream, after=version)
+
+
+def _enqueue_offers(strategy: Strategy) -> None:
+    # By name, and only once the approval is committed: the worker must find it live.
+    send = partial(current_app.send_task, "promotions.tasks.refresh_offers")
+    transaction.on_commit(send)
+
+
+def _withdraw_offers(strategy: Strategy) -> None:
+    offers = Offer.objects.filter(strategy=strategy, redeemed_at=None)
+    Sheet.objects.filter(customer__in=offers.values("customer")).delete()
+    offers.delete()
+    _enqueue_offers(strategy)

@@ -1,0 +1,181 @@
+"""What would apply to this cart now; nothing is recorded.
+
+Redemption prices the cart through the same `priced`, so a qualification and the order
+that follows never disagree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+
+from analytics.models import Customer
+from catalog import pricing
+from catalog.models import Product
+from promotions import discounts, stacking
+from promotions.discounts import Applied, Line, Missed
+from promotions.models import Offer, Strategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A cart's line as the shop sends it; the catalogue's price where it names none."""
+
+    sku: str
+    quantity: int
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What one offer does to the cart."""
+
+    offer: Offer
+    applied: Applied
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotApplied:
+    """An offer that does nothing for the cart, why, and what is missing."""
+
+    offer: Offer
+    missed: Missed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """A cart with its best legal combination of offers."""
+
+    items: Sequence[Item]
+    lines: Sequence[Line]
+    unknown: Sequence[str]
+    effects: Sequence[Effect]
+    not_applied: Sequence[NotApplied]
+
+    @property
+    def subtotal(self) -> Decimal:
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+    @property
+    def discount(self) -> Decimal:
+        return sum((e.applied.discount for e in self.effects), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        return self.subtotal - self.discount
+
+
+def qualify(
+    *, customer: str | None, items: Sequence[Item], currency: str, at: datetime
+) -> Priced:
+    """Price a cart for the shop's customer; a guest has no personal offers."""
+    key = Customer.objects.filter(external_id=customer).values_list("key", flat=True)
+    offers = usable(key[0], currency=currency, at=at) if customer and key else []
+    return priced(items, offers, currency=currency)
+
+
+def usable(customer: UUID, *, currency: str, at: datetime) -> list[Offer]:
+    """Return the customer's offers that a cart in this currency may use now."""
+    offers = Offer.objects.filter(
+        customer=customer,
+        redeemed_at=None,
+        expires_at__gt=at,
+        strategy__state=Strategy.State.LIVE,
+        strategy__currency=currency,
+        strategy__campaign__starts_at__lte=at,
+        strategy__campaign__ends_at__gt=at,
+    )
+    return list(offers.select_related("strategy__campaign").order_by("id"))
+
+
+def priced(items: Sequence[Item], offers: Sequence[Offer], *, currency: str) -> Priced:
+    """Find the best legal combination of the offers on the cart."""
+    products = Product.objects.in_bulk({item.sku for item in items})
+    unit = pricing.minor_unit(currency)
+    outcomes = {
+        offer.id: _outcome(offer, items, products, unit, currency) for offer in offers
+    }
+    applied = {key: o for key, o in outcomes.items() if isinstance(o, Applied)}
+    lines = _lines(items, products, settings.LEAST_MARGIN, currency)
+    room = sum((line.room for line in lines), Decimal(0))
+    chosen = set(stacking.best(applied, room))
+    beaten = Missed(reason="another_offer_is_better")
+    return Priced(
+        items=items,
+        lines=lines,
+        unknown=sorted({item.sku for item in items} - products.keys()),
+        effects=[
+            Effect(offer=offer, applied=applied[offer.id])
+            for offer in offers
+            if offer.id in chosen
+        ],
+        not_applied=[
+            NotApplied(offer=offer, missed=outcome if _is_miss(outcome) else beaten)
+            for offer in offers
+            if offer.id not in chosen and (outcome := outcomes[offer.id])
+        ],
+    )
+
+
+def _outcome(
+    offer: Offer,
+    items: Sequence[Item],
+    products: Mapping[str, Product],
+    unit: Decimal,
+    currency: str,
+) -> Applied | Missed:
+    strategy = offer.strategy
+    lines = _lines(items, products, strategy.least_margin, currency)
+    terms = strategy.terms[offer.variant]
+    outcome = discounts.apply(terms, lines, scope=strategy.scope, unit=unit)
+    if isinstance(outcome, Applied) and _cost(outcome) > strategy.left:
+        return Missed(reason="budget_spent")
+    return outcome
+
+
+def _cost(applied: Applied) -> Decimal:
+    return applied.discount + applied.gift_value
+
+
+def _is_miss(outcome: Applied | Missed) -> bool:
+    return isinstance(outcome, Missed)
+
+
+def _lines(
+    items: Sequence[Item],
+    products: Mapping[str, Product],
+    least_margin: Decimal,
+    currency: str,
+) -> list[Line]:
+    return [
+        _line(item, products.get(item.sku), least_margin, currency) for item in items
+    ]
+
+
+def _line(
+    item: Item, product: Product | None, least_margin: Decimal, currency: str
+) -> Line:
+    """An unknown or unpriced product takes no discount: its floor is its price."""
+    price = item.price if item.price is not None else product and product.price
+    price = price or Decimal(0)
+    if product is None or not product.promotable or product.currency != currency:
+        category, floor = "", price
+    else:
+        category = product.category
+        floor = pricing.floor(
+            price,
+            product.cost,
+            assumed_margin=settings.ASSUMED_MARGIN,
+            least_margin=least_margin,
+            currency=currency,
+        )
+    return Line(
+        sku=item.sku,
+        category=category,
+        quantity=item.quantity,
+        price=price,
+        floor=floor,
+    )

@@ -1,0 +1,126 @@
+"""What each strategy earned: treatment against holdout, from events only.
+
+Intention to treat: everybody who was assigned counts, shown or not, redeemed or not,
+from the moment of the assignment. The offers of redeemers are no evidence by themselves.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+
+from analytics import events, store
+from analytics.experiments import Difference, Sums, difference, mismatch
+from promotions.models import Strategy
+
+ARMS = ("treatment", "holdout")
+TYPES = ("offer_assigned", "offer_shown", "offer_redeemed", "order_completed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A strategy's result; amounts are per assigned customer."""
+
+    strategy: UUID
+    treatment: int
+    holdout: int
+    revenue: Difference
+    margin: Difference
+    redemptions: int
+    discount: Decimal
+    mismatch: float
+
+    @property
+    def incremental(self) -> float:
+        """Incremental margin of all the treated together."""
+        return self.margin.value * self.treatment
+
+
+@dataclass
+class Tally:
+    """One strategy's customers while the log is folded."""
+
+    arms: dict[UUID, str] = field(default_factory=dict)
+    revenue: dict[UUID, float] = field(default_factory=lambda: defaultdict(float))
+    margin: dict[UUID, float] = field(default_factory=lambda: defaultdict(float))
+    redemptions: int = 0
+    discount: Decimal = Decimal(0)
+
+
+def measure(*, until: datetime) -> dict[UUID, Measured]:
+    """Fold the log and compare the arms of every strategy that assigned anybody."""
+    tallies: dict[UUID, Tally] = defaultdict(Tally)
+    mine: dict[UUID, list[UUID]] = defaultdict(list)
+    for stored in store.read(
+        after=_start(), until=store.high_water(), types=TYPES
+    ):
+        if stored.occurred_at < until and stored.customer:
+            _add(tallies, mine, stored, stored.customer)
+    return {key: _measured(key, tally) for key, tally in tallies.items()}
+
+
+def _start() -> int:
+    """Nothing before the first proposal can belong to a strategy."""
+    first = store.first_position("strategy_proposed")
+    return first or 0
+
+
+def _add(
+    tallies: dict[UUID, Tally],
+    mine: dict[UUID, list[UUID]],
+    stored: store.Stored,
+    customer: UUID,
+) -> None:
+    match stored.event:
+        case events.OfferAssigned(strategy=strategy, arm=arm):
+            tallies[strategy].arms[customer] = arm
+            mine[customer].append(strategy)
+        case events.OfferRedeemed(strategy=strategy, discount=discount):
+            tallies[strategy].redemptions += 1
+            tallies[strategy].discount += discount
+        case events.OrderCompleted() as order:
+            paid, margin = _earned(order)
+            for strategy in mine[customer]:
+                tallies[strategy].revenue[customer] += paid
+                tallies[strategy].margin[customer] += margin
+
+
+def _earned(order: events.OrderCompleted) -> tuple[float, float]:
+    """Return what an order brought, and what of it is margin at the assumed cost."""
+    paid = sum((line.paid for line in order.lines), Decimal(0))
+    shelf = sum((sum(line.amounts, Decimal(0)) for line in order.lines), Decimal(0))
+    return float(paid), float(paid - shelf * (1 - settings.ASSUMED_MARGIN))
+
+
+def _measured(key: UUID, tally: Tally) -> Measured:
+    sizes = {arm: list(tally.arms.values()).count(arm) for arm in ARMS}
+    share = Strategy.objects.values_list("holdout", flat=True).get(id=key)
+    return Measured(
+        strategy=key,
+        treatment=sizes["treatment"],
+        holdout=sizes["holdout"],
+        revenue=_compared(tally.arms, tally.revenue),
+        margin=_compared(tally.arms, tally.margin),
+        redemptions=tally.redemptions,
+        discount=tally.discount,
+        mismatch=mismatch(sizes, {"treatment": 1 - share, "holdout": share}),
+    )
+
+
+def _compared(arms: dict[UUID, str], outcome: dict[UUID, float]) -> Difference:
+    return difference(*(_sums(_of(arms, outcome, arm)) for arm in ARMS))
+
+
+def _of(
+    arms: dict[UUID, str], outcome: dict[UUID, float], arm: str
+) -> list[float]:
+    return [outcome.get(customer, 0.0) for customer, its in arms.items() if its == arm]
+
+
+def _sums(values: Iterable[float]) -> Sums:
+    listed = list(values)
+    return Sums(n=len(listed), total=sum(listed), squares=sum(v * v for v in listed))

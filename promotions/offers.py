@@ -1,0 +1,73 @@
+"""A customer's offers as storefronts read them, and why one was not shown.
+
+Targeting decides and renders (`render`); reading is one look-up. A customer whose sheet
+is missing (an offer was just used, a strategy just ended) gets it rendered from the
+offers' rows. Nothing here writes: GET has no side effects.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from analytics.models import Customer
+from promotions import carts, discounts
+from promotions.models import Offer
+
+
+def sheet(external_id: str, *, currency: str, at: datetime) -> str:
+    """Return the customer's offers as JSON; a stranger has none, and is no error."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.key, s.body, s.expires_at FROM analytics_customer c "
+            "LEFT JOIN promotions_sheet s ON s.customer = c.key "
+            "WHERE c.external_id = %s",
+            [external_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return render(external_id, [], at=None)
+    key, body, expires_at = row
+    if body is not None and expires_at > at:
+        return str(body)
+    return render(external_id, carts.usable(key, currency=currency, at=at), at=at)
+
+
+def render(external_id: str, offers: Iterable[Offer], *, at: datetime | None) -> str:
+    """Write a customer's offers as JSON, the most promising first."""
+    ranked = sorted(offers, key=lambda offer: -offer.expected)
+    body = {
+        "customer": external_id,
+        "computed_at": at and at.isoformat(),
+        "offers": [_rendered(offer) for offer in ranked],
+    }
+    return json.dumps(body, separators=(",", ":"))
+
+
+def why(customer: UUID) -> dict[str, str]:
+    """Return, for each of the customer's offers, the decision behind it in words."""
+    offers = Offer.objects.filter(customer=customer).select_related("strategy")
+    return {
+        offer.strategy.title: f"{offer.variant}, chosen with probability "
+        f"{offer.probability:.3f}, expected margin {offer.expected:+.2f}"
+        for offer in offers.order_by("id")
+    }
+
+
+
+def _rendered(offer: Offer) -> dict[str, object]:
+    strategy = offer.strategy
+    terms = strategy.menu[offer.variant]
+    return {
+        "id": str(offer.id),
+        "strategy": str(strategy.id),
+        "kind": strategy.kind,
+        "title": discounts.words(strategy.terms[offer.variant], strategy.currency),
+        "terms": terms,
+        "scope": strategy.scope,
+        "currency": strategy.currency,
+        "expires_at": offer.expires_at.isoformat(),
+        "reasons": [strategy.title],
+    }

@@ -1,0 +1,253 @@
+"""Propose strategies: where scores and response say that there is something to gain.
+
+For every scored category and every kind, a menu is priced on all customers with the
+same functions that later choose the offers; what promises most is proposed, with its
+forecast and guards. Nothing here can make a strategy live.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_UP, Decimal
+from typing import Literal
+
+import msgspec
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from catalog.models import Product
+from ml import scores
+from promotions import approval, limits
+from promotions.discounts import Gift, Percentage, Terms, Threshold, words
+from promotions.limits import Guard
+from promotions.models import Campaign, Strategy
+from promotions.value import Response, worth
+
+RATES = ("0.05", "0.10", "0.15")
+STEPS = (1.25, 1.6, 2.0)
+"""Thresholds, in multiples of what a customer of the scope usually spends."""
+REWARD = Decimal("0.10")
+"""Of a threshold: the money off, and the most that a gift may be worth."""
+MOST: Mapping[str, int] = {"percentage": 3, "threshold": 2, "gift": 2}
+LEAST_MARGIN = Decimal("0.05")
+RUNS = timedelta(days=28)
+
+Floats = NDArray[np.float64]
+
+
+class NothingLearnt(Exception):
+    """There are no scores or no response yet: train first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A strategy that could be proposed, priced on all customers."""
+
+    kind: str
+    category: str
+    menu: Mapping[str, Terms]
+    reach: int
+    audience: float
+    margin: float
+    low: float
+    high: float
+    cost: float
+
+
+def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
+    """Propose the most promising strategies as one campaign; return them.
+
+    :raises NothingLearnt: there are no scores or no response to go by.
+    """
+    drafts = [draft for draft in _drafts() if draft.margin > 0]
+    chosen = [draft for kind in MOST for draft in _best(drafts, kind)]
+    if not chosen:
+        return []
+    budgets = [_budget(draft.cost) for draft in chosen]
+    campaign = Campaign.objects.create(
+        name=f"Proposals of {at:%Y-%m-%d %H:%M}",
+        starts_at=at,
+        ends_at=at + RUNS,
+        budget=sum(budgets, Decimal(0)),
+        currency=settings.CURRENCY,
+    )
+    made = [
+        _strategy(draft, budget, campaign)
+        for draft, budget in zip(chosen, budgets, strict=True)
+    ]
+    for strategy in made:
+        approval.propose(strategy, by=by, at=at)
+    return made
+
+
+def _best(drafts: Iterable[Draft], kind: str) -> list[Draft]:
+    mine = sorted((d for d in drafts if d.kind == kind), key=lambda d: -d.margin)
+    return mine[: MOST[kind]]
+
+
+def _drafts() -> Iterable[Draft]:
+    matrix, response = scores.matrix(), scores.response()
+    if response is None or not matrix.categories:
+        raise NothingLearnt("Train a model first: there are no scores to go by.")
+    open_to_offers = _promotable()
+    seen = Response(
+        lift=response.lift,
+        low=response.low,
+        high=response.high,
+        depth=response.depth,
+        use=response.use,
+    )
+    for column, category in enumerate(matrix.categories):
+        if category not in open_to_offers:
+            continue
+        p0, spend = matrix.probability[:, column], matrix.spend[:, column]
+        for kind, menu in _menus(category, float(spend.mean())).items():
+            yield _priced(kind, category, menu, p0, spend, seen)
+
+
+def _promotable() -> set[str]:
+    shelf = Product.objects.filter(promotable=True, price__isnull=False)
+    return set(shelf.values_list("category", flat=True).distinct())
+
+
+def _menus(category: str, usual: float) -> dict[str, dict[str, Terms]]:
+    menus: dict[str, dict[str, Terms]] = {
+        "percentage": {f"{float(r):.0%}": Percentage(rate=Decimal(r)) for r in RATES}
+    }
+    steps = [Decimal(f"{usual * step:.0f}") for step in STEPS]
+    steps = sorted({step for step in steps if step >= 2})
+    menus["threshold"] = {
+        f"spend {step}": Threshold(spend=step, amount=_reward(step)) for step in steps
+    }
+    gift = _gift(category, steps[-1] * REWARD) if steps else None
+    if gift and gift.price:
+        value = gift.price
+        step = (value / REWARD).quantize(Decimal(1), ROUND_UP)
+        menus["gift"] = {
+            f"{gift.sku} from {step}": Gift(spend=step, sku=gift.sku, value=value)
+        }
+    return {kind: menu for kind, menu in menus.items() if menu}
+
+
+def _reward(step: Decimal) -> Decimal:
+    return (step * REWARD).quantize(Decimal("0.05"))
+
+
+def _gift(category: str, most: Decimal) -> Product | None:
+    """Return the dearest product of the category that is still cheap enough."""
+    shelf = Product.objects.filter(category=category, promotable=True)
+    cheap = shelf.filter(price__gt=0, price__lte=most).exclude(stock=0)
+    return cheap.order_by("-price", "sku").first()
+
+
+def _priced(
+    kind: str,
+    category: str,
+    menu: Mapping[str, Terms],
+    p0: Floats,
+    spend: Floats,
+    response: Response,
+) -> Draft:
+    rate = float(settings.ASSUMED_MARGIN)
+    margins, costs = _columns(menu, p0, spend, response, rate, "lift")
+    variant = margins.argmax(axis=1)
+    rows = np.arange(len(p0))
+    inside = margins[rows, variant] > 0
+
+    def total(end: Literal["low", "high"]) -> float:
+        other, _ = _columns(menu, p0, spend, response, rate, end)
+        return float(other[rows, variant][inside].sum())
+
+    return Draft(
+        kind=kind,
+        category=category,
+        menu=menu,
+        reach=int(inside.sum()),
+        audience=float(p0[inside].mean()) if inside.any() else 0.0,
+        margin=float(margins[rows, variant][inside].sum()),
+        low=total("low"),
+        high=total("high"),
+        cost=float(costs[rows, variant][inside].sum()),
+    )
+
+
+def _columns(
+    menu: Mapping[str, Terms],
+    p0: Floats,
+    spend: Floats,
+    response: Response,
+    margin: float,
+    end: Literal["lift", "low", "high"],
+) -> tuple[Floats, Floats]:
+    """Return incremental margin and cost, [customers, variants]."""
+    priced = [
+        worth(terms, p0, spend, response=response, margin=margin, end=end)
+        for terms in menu.values()
+    ]
+    return (
+        np.column_stack([w.margin for w in priced]),
+        np.column_stack([w.cost for w in priced]),
+    )
+
+
+def _budget(cost: float) -> Decimal:
+    """A fifth more than expected, in full tens."""
+    return (Decimal(cost * 1.2) / 10).quantize(Decimal(1), ROUND_UP) * 10
+
+
+def _strategy(draft: Draft, budget: Decimal, campaign: Campaign) -> Strategy:
+    checks = _guards(draft, budget)
+    return Strategy(
+        campaign=campaign,
+        kind=draft.kind,
+        title=f"{draft.category}: {_title(draft.menu)}",
+        reason=_reason(draft),
+        scope=[draft.category],
+        menu=msgspec.to_builtins(dict(draft.menu)),
+        currency=settings.CURRENCY,
+        budget=budget,
+        holdout=settings.HOLDOUT,
+        least_margin=LEAST_MARGIN,
+        forecast=_forecast(draft),
+        guards=limits.stored(checks),
+    )
+
+
+def _guards(draft: Draft, budget: Decimal) -> Sequence[Guard]:
+    return limits.guards(
+        menu=draft.menu,
+        least_margin=LEAST_MARGIN,
+        margin=settings.ASSUMED_MARGIN,
+        budget=budget,
+        cost=Decimal(draft.cost),
+        reach=draft.reach,
+    )
+
+
+def _title(menu: Mapping[str, Terms]) -> str:
+    said = [words(terms, settings.CURRENCY) for terms in menu.values()]
+    return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
+
+
+def _reason(draft: Draft) -> str:
+    return (
+        f"{draft.reach} customers would buy in {draft.category} with a probability of "
+        f"{draft.audience:.0%} within {settings.HORIZON_DAYS} days without an offer. "
+        f"An addressed offer is expected to bring {draft.margin:.0f} "
+        f"{settings.CURRENCY} more margin than it costs (95 %: {draft.low:.0f} to "
+        f"{draft.high:.0f}). The response is observational, from past campaigns; the "
+        f"margin of {settings.ASSUMED_MARGIN:.0%} is assumed where the feed has no cost."
+    )
+
+
+def _forecast(draft: Draft) -> dict[str, object]:
+    return {
+        "reach": draft.reach,
+        "cost": round(draft.cost, 2),
+        "margin": round(draft.margin, 2),
+        "low": round(draft.low, 2),
+        "high": round(draft.high, 2),
+        "basis": "observational",
+        "days": settings.HORIZON_DAYS,
+    }

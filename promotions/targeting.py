@@ -1,0 +1,235 @@
+"""Compute each customer's offers for the live strategies. Worker only.
+
+Customers are chosen first, the holdout among them; the arm is then a hash, so both arms
+hold the same kind of customers. A customer keeps his first variant for as long as the
+strategy lives. Ids are hashes of (strategy, customer): computing twice changes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from numpy.typing import NDArray
+
+from analytics import events, experiments, store
+from analytics.models import Customer
+from ml import scores
+from promotions import offers
+from promotions.allocation import allocate
+from promotions.models import Offer, Sheet, Strategy
+from promotions.value import Response, worth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """What a refresh did."""
+
+    customers: int
+    offers: int
+    strategies: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One live strategy priced on all customers: best variant, its worth, its cost."""
+
+    strategy: Strategy
+    labels: tuple[str, ...]
+    variant: NDArray[np.int64]
+    value: NDArray[np.float64]
+    cost: NDArray[np.float64]
+
+
+def refresh(*, at: datetime) -> Computed:
+    """Decide, store and render the offers of every scored customer."""
+    matrix = scores.matrix()
+    with transaction.atomic():
+        live = _live(at)
+        columns = _columns(live, matrix)
+        made = list(_decided(columns, matrix, at)) if columns else []
+        Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
+        _keep([offer for offer, _ in made if offer], at)
+        rendered = _render_all(at)
+        computed = _computed(rendered, live)
+        summary = events.OffersComputed(
+            customers=computed.customers,
+            offers=computed.offers,
+            strategies=computed.strategies,
+            model=matrix.model,
+        )
+        store.append_new(
+            [fact for _, fact in made] + [store.Fact(event=summary, at=at)]
+        )
+    return computed
+
+
+def _live(at: datetime) -> list[Strategy]:
+    """Lock the live strategies: two refreshes wait for each other."""
+    rows = Strategy.objects.filter(
+        state=Strategy.State.LIVE,
+        campaign__starts_at__lte=at,
+        campaign__ends_at__gt=at,
+    )
+    locked = rows.select_related("campaign").order_by("id")
+    return list(locked.select_for_update(of=("self",)))
+
+
+def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Column]:
+    response = scores.response()
+    if response is None:
+        return []
+    seen = Response(
+        lift=response.lift,
+        low=response.low,
+        high=response.high,
+        depth=response.depth,
+        use=response.use,
+    )
+    return [_column(s, matrix, seen) for s in live if _inside(s, matrix)]
+
+
+def _inside(strategy: Strategy, matrix: scores.ScoreMatrix) -> list[int]:
+    return [i for i, c in enumerate(matrix.categories) if c in strategy.scope]
+
+
+def _column(
+    strategy: Strategy, matrix: scores.ScoreMatrix, response: Response
+) -> Column:
+    """Price every variant; a scope of several categories is bought if any of them is."""
+    inside = _inside(strategy, matrix)
+    p0 = 1 - np.prod(1 - matrix.probability[:, inside], axis=1)
+    spend = (matrix.spend[:, inside] * matrix.probability[:, inside]).sum(axis=1)
+    spend = spend / np.maximum(p0, 1e-9)
+    priced = [
+        worth(
+            terms, p0, spend, response=response, margin=float(settings.ASSUMED_MARGIN)
+        )
+        for terms in strategy.terms.values()
+    ]
+    margins = np.column_stack([w.margin for w in priced])
+    variant = margins.argmax(axis=1)
+    rows = np.arange(len(p0))
+    return Column(
+        strategy=strategy,
+        labels=tuple(strategy.terms),
+        variant=variant,
+        value=margins[rows, variant],
+        cost=np.column_stack([w.cost for w in priced])[rows, variant],
+    )
+
+
+Decided = tuple[Offer | None, store.Fact]
+
+
+def _decided(
+    columns: Sequence[Column], matrix: scores.ScoreMatrix, at: datetime
+) -> Iterator[Decided]:
+    """Yield each chosen customer's offer (none in the holdout) and assignment."""
+    chosen = allocate(
+        np.column_stack([column.value for column in columns]),
+        np.column_stack([column.cost for column in columns]),
+        [float(column.strategy.left) for column in columns],
+        most=settings.OFFERS_PER_CUSTOMER,
+    )
+    for place, column in enumerate(columns):
+        for row in np.flatnonzero(chosen[:, place]):
+            yield _decision(column, int(row), matrix.customers[row], at)
+
+
+def _decision(column: Column, row: int, customer: UUID, at: datetime) -> Decided:
+    strategy = column.strategy
+    best = column.labels[column.variant[row]]
+    arm, variant, probability = draw(strategy, customer, best)
+    assigned = events.OfferAssigned(
+        strategy=strategy.id, arm=arm, variant=variant, probability=probability
+    )
+    fact = store.Fact(
+        event=assigned,
+        at=at,
+        customer=customer,
+        id=uuid5(strategy.id, f"assigned {customer}"),
+    )
+    if variant is None:
+        return None, fact
+    offer = Offer(
+        id=uuid5(strategy.id, f"offer {customer}"),
+        customer=customer,
+        strategy=strategy,
+        variant=variant,
+        probability=probability,
+        expected=float(column.value[row]),
+        computed_at=at,
+        expires_at=min(
+            at + timedelta(days=settings.OFFER_DAYS), strategy.campaign.ends_at
+        ),
+    )
+    return offer, fact
+
+
+def draw(
+    strategy: Strategy, customer: UUID, best: str
+) -> tuple[str, str | None, float]:
+    """Return (arm, variant, probability of this very choice), all by hash.
+
+    A share `explore` of the treated gets a variant by lot, so that every level of the
+    menu is tried; the others get the best one.
+    """
+    unit, seed = str(customer), str(strategy.id)
+    weights = {"holdout": strategy.holdout, "treatment": 1 - strategy.holdout}
+    arm = experiments.choose(unit, seed=seed, weights=weights)
+    if arm == "holdout":
+        return arm, None, strategy.holdout
+    labels = list(strategy.terms)
+    by_lot = {label: strategy.explore / len(labels) for label in labels}
+    odds = {label: by_lot[label] + (label == best) * (1 - strategy.explore) for label in labels}
+    variant = experiments.choose(unit, seed=f"{seed}/variant", weights=odds)
+    return arm, variant, weights[arm] * odds[variant]
+
+
+def _keep(made: Sequence[Offer], at: datetime) -> None:
+    """Store new offers; a known one keeps its variant, and lives on if still chosen."""
+    Offer.objects.bulk_create(
+        made,
+        update_conflicts=True,
+        unique_fields=["customer", "strategy"],
+        update_fields=["expected", "computed_at", "expires_at"],
+        batch_size=5000,
+    )
+
+
+def _render_all(at: datetime) -> dict[UUID, list[Offer]]:
+    """Write every customer's sheet anew."""
+    usable = Offer.objects.filter(
+        redeemed_at=None, expires_at__gt=at, strategy__state=Strategy.State.LIVE
+    ).select_related("strategy__campaign")
+    by_customer: dict[UUID, list[Offer]] = {}
+    for offer in usable.iterator(chunk_size=5000):
+        by_customer.setdefault(offer.customer, []).append(offer)
+    names = Customer.objects.filter(key__in=list(by_customer))
+    Sheet.objects.all().delete()
+    Sheet.objects.bulk_create(
+        (
+            Sheet(
+                customer=key,
+                body=offers.render(external_id, by_customer[key], at=at),
+                expires_at=min(offer.expires_at for offer in by_customer[key]),
+            )
+            for key, external_id in names.values_list("key", "external_id")
+        ),
+        batch_size=2000,
+    )
+    return by_customer
+
+
+def _computed(rendered: dict[UUID, list[Offer]], live: Sequence[Strategy]) -> Computed:
+    counts = {str(strategy.id): 0 for strategy in live}
+    for mine in rendered.values():
+        for offer in mine:
+            counts[str(offer.strategy_id)] += 1
+    return Computed(
+        customers=len(rendered), offers=sum(counts.values()), strategies=counts
+    )

@@ -1,0 +1,414 @@
+"""The embedded services survive everything that a laptop does to them.
+
+Real processes in temporary PROFFER_VAR directories. The directories are not pytest's
+own: those are private to root when root runs the tests, and only one test is about
+that.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import environ
+import psutil  # type: ignore[import-untyped]
+import psycopg
+import pytest
+import redis
+
+from config import services
+
+URLS = ("DATABASE_URL", "BROKER_URL", "CACHE_URL")
+CLIENT = """
+import sys, time
+from config import services
+began = time.monotonic()
+try:
+    services.attach()
+except services.ServiceDown as down:
+    sys.exit(f"down: {down}")
+print(time.monotonic() - began, flush=True)
+sys.stdin.read()
+"""
+
+
+class Place:
+    """One VAR directory and the processes that attached to it."""
+
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        self.clients: list[subprocess.Popen[str]] = []
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if key not in URLS}
+        return {**kept, "PROFFER_VAR": str(self.var), "PROFFER_TEST": "1", **extra}
+
+    def launch(self, **extra: str) -> "subprocess.Popen[str]":
+        client = subprocess.Popen(
+            [sys.executable, "-c", CLIENT],
+            cwd=services.ROOT,
+            env=self.environment(**extra),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.clients.append(client)
+        return client
+
+    def attach(self, **extra: str) -> float:
+        """Attach one more client and return how long it took."""
+        return self.seconds(self.launch(**extra))
+
+    def seconds(self, client: "subprocess.Popen[str]") -> float:
+        assert client.stdout
+        return float(client.stdout.readline())
+
+    def command(self, name: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "config.services", name],
+            cwd=services.ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def leave(self) -> None:
+        for client in self.clients:
+            client.kill()
+            client.communicate()
+        self.clients.clear()
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(pid := self.keeper, signal.SIGTERM)
+            eventually(lambda: not lives(pid), 20)
+
+    @property
+    def urls(self) -> services.Urls:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(services, "VAR", self.var.resolve())
+            return services.urls({})
+
+    @property
+    def keeper(self) -> int:
+        return int((self.var / "keeper.lock").read_text())
+
+    @property
+    def postmaster_file(self) -> Path:
+        return next(self.var.glob("pg[0-9][0-9]")) / "postmaster.pid"
+
+    @property
+    def postmaster(self) -> int:
+        return int(self.postmaster_file.read_text().splitlines()[0])
+
+    @property
+    def valkey(self) -> int:
+        return int((self.var / "valkey" / "valkey.pid").read_text())
+
+    def query(self) -> int | None:
+        config = environ.Env.db_url_config(self.urls.database)
+        try:
+            with psycopg.connect(
+                host=config["HOST"],
+                port=config["PORT"],
+                user=config["USER"],
+                dbname=config["NAME"],
+            ) as connection:
+                row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        except psycopg.OperationalError:
+            return None
+        return int(row[0]) if row else None
+
+    def crash(self) -> None:
+        """Kill everything at once, as a power cut would."""
+        pids = [self.keeper, self.postmaster, self.valkey]
+        children = psutil.Process(self.postmaster).children()
+        self.leave()
+        for pid in [*pids, *(child.pid for child in children)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not any(map(lives, pids)), 5)
+
+
+@pytest.fixture
+def places() -> Iterator[Callable[[str], Place]]:
+    base = Path(tempfile.mkdtemp(prefix="proffer-test-"))
+    base.chmod(0o755)
+    made: list[Place] = []
+
+    def make(name: str) -> Place:
+        (base / name).mkdir(parents=True)
+        made.append(Place(base / name))
+        return made[-1]
+
+    yield make
+    for place in made:
+        place.leave()
+        place.stop()
+    shutil.rmtree(base)
+
+
+@pytest.fixture
+def place(places: Callable[[str], Place]) -> Place:
+    return places("var")
+
+
+def lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def eventually(fact: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def keepers(place: Place) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if (
+                process.cmdline()[-1:] == ["config.keeper"]
+                and process.environ().get("PROFFER_VAR") == str(place.var)
+                and lives(process.pid)
+            ):
+                found.append(process.pid)
+    return found
+
+
+def test_a_cold_start_answers_and_a_warm_attach_is_quick(place: Place) -> None:
+    cold = place.attach()
+    warm = place.attach()
+
+    assert place.query()
+    assert redis.Redis.from_url(place.urls.cache).ping()
+    assert warm < 1 < 20 > cold
+    # Ctrl-C in the terminal must not reach the keeper before our children.
+    assert os.getsid(place.keeper) != os.getsid(0)
+    for pid in (place.postmaster, place.valkey):
+        assert psutil.Process(pid).uids().effective != 0
+    assert (place.var / "run").stat().st_mode & 0o077 == 0
+
+
+def test_eight_clients_at_once_start_one_keeper(place: Place) -> None:
+    clients = [place.launch() for _ in range(8)]
+
+    assert max(map(place.seconds, clients)) < 30
+
+    assert keepers(place) == [place.keeper]
+    log = (place.var / "log" / "keeper.log").read_text()
+    assert log.count("postgres: started") == log.count("valkey: started") == 1
+
+
+def test_services_stop_after_the_last_client_was_killed(place: Place) -> None:
+    place.attach()
+    pids = [place.keeper, place.postmaster, place.valkey]
+
+    place.leave()
+    time.sleep(2)
+    assert all(map(lives, pids))
+
+    eventually(lambda: not any(map(lives, pids)), 10)
+    log = (place.var / "log" / "postgres.log").read_text()
+    assert log.rstrip().endswith("database system is shut down")
+
+
+def test_a_new_keeper_adopts_what_a_killed_one_left(place: Place) -> None:
+    place.attach()
+    before = (place.postmaster, place.valkey)
+    os.kill(killed := place.keeper, signal.SIGKILL)
+    eventually(lambda: not lives(killed), 5)
+
+    place.attach()
+
+    assert place.keeper != killed
+    assert (place.postmaster, place.valkey) == before
+
+
+def test_a_killed_server_is_back_under_a_live_client(place: Place) -> None:
+    place.attach()
+    before = (place.postmaster, place.valkey)
+
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: place.query() and place.postmaster != before[0], 10)
+    eventually(lambda: place.valkey != before[1], 10)
+
+
+def test_a_removed_directory_takes_its_keeper_along(place: Place) -> None:
+    place.attach()
+    pids = [place.keeper, place.postmaster, place.valkey]
+
+    shutil.rmtree(place.var)
+
+    eventually(lambda: not any(map(lives, pids)), 10)
+    place.attach()
+    assert place.query()
+    assert keepers(place) == [place.keeper]
+
+
+@pytest.mark.parametrize("name", ["sleep", "postgres"])
+def test_a_foreign_process_with_a_stale_number_is_untouched(
+    place: Place, name: str
+) -> None:
+    place.attach()
+    place.crash()
+    sleep = shutil.which("sleep")
+    assert sleep
+    (place.var / name).symlink_to(sleep)
+    # Of the same user: PostgreSQL itself then takes it for a rival.
+    owner = place.postmaster_file.parent.stat().st_uid
+    foreign = subprocess.Popen([place.var / name, "100"], user=owner)
+    lines = place.postmaster_file.read_text().splitlines()
+    place.postmaster_file.write_text("\n".join([str(foreign.pid), *lines[1:], ""]))
+    (place.var / "valkey" / "valkey.pid").write_text(f"{foreign.pid}\n")
+
+    place.attach()
+    assert place.postmaster != foreign.pid
+    place.leave()
+    assert place.command("stop").returncode == 0
+
+    assert foreign.poll() is None
+    foreign.kill()
+    foreign.wait()
+
+
+@pytest.mark.parametrize("content", ["", "12", "4194303\n/nowhere\n"])
+def test_a_half_written_pid_file_does_not_stop_the_start(
+    place: Place, content: str
+) -> None:
+    place.attach()
+    place.crash()
+    place.postmaster_file.write_text(content)
+
+    place.attach()
+
+    assert place.query()
+
+
+def test_a_path_too_long_for_a_socket_works(places: Callable[[str], Place]) -> None:
+    place = places("d" * 60 + "/" + "e" * 60)
+
+    place.attach()
+
+    assert place.query()
+    run = Path(environ.Env.db_url_config(place.urls.database)["HOST"])
+    assert run.parent == Path("/tmp")
+    assert run.stat().st_mode & 0o077 == 0
+    place.leave()
+    place.stop()
+    shutil.rmtree(run)
+
+
+def test_a_path_with_odd_characters_works(places: Callable[[str], Place]) -> None:
+    place = places("My %41 ü+@ var")
+
+    place.attach()
+
+    assert place.query()
+    assert redis.Redis.from_url(place.urls.cache).ping()
+
+
+def test_a_broken_locale_and_foreign_pg_variables_do_no_harm(place: Place) -> None:
+    place.attach(
+        LANG="xx_XX.UTF-8",
+        LC_ALL="yy_YY.UTF-8",
+        PGHOST="nowhere.invalid",
+        PGPORT="1",
+        PGDATA="/nonexistent",
+    )
+
+    assert place.query()
+
+
+def test_given_urls_start_nothing(places: Callable[[str], Place]) -> None:
+    theirs, ours = places("theirs"), places("ours")
+    theirs.attach()
+    given = theirs.urls
+
+    ours.attach(
+        DATABASE_URL=given.database, BROKER_URL=given.broker, CACHE_URL=given.cache
+    )
+
+    assert list(ours.var.iterdir()) == []
+
+
+def test_only_what_no_url_names_is_started(places: Callable[[str], Place]) -> None:
+    theirs, ours = places("theirs"), places("ours")
+    theirs.attach()
+    given = theirs.urls
+
+    ours.attach(DATABASE_URL=given.database, BROKER_URL=given.broker)
+
+    assert redis.Redis.from_url(ours.urls.cache).ping()
+    assert not list(ours.var.glob("pg*"))
+
+    ours.attach()  # A client that needs more finds the same keeper willing.
+    assert ours.query()
+    assert len(keepers(ours)) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("DATABASE_URL", "postgres://app:s3cret@127.0.0.1:1/app"),
+        ("DATABASE_URL", "postgres://app:s3c%2Fret@127.0.0.1:1/app"),
+        ("DATABASE_URL", "postgres://app:s3cret#x@127.0.0.1:1/app"),
+        ("DATABASE_URL", "postgres://app:s3cret@/nowhere/s3cret/app"),
+        ("DATABASE_URL", "mysql://app:s3cret@127.0.0.1:1/app"),
+        ("BROKER_URL", "redis://:s3cret@127.0.0.1:1/0"),
+        ("BROKER_URL", "redis+socket:///nowhere/valkey.sock?virtual_host=0"),
+        ("CACHE_URL", "redis://u:s3cret/x@127.0.0.1:1/0"),
+        ("CACHE_URL", "s3cret"),
+    ],
+)
+def test_a_wrong_url_is_named_without_its_password(variable: str, url: str) -> None:
+    with pytest.raises(services.ServiceDown) as caught:
+        services.attach({variable: url})
+
+    said = str(caught.value)
+    assert variable in said
+    assert "s3c" not in said
+    assert services._leases == {}
+
+
+def test_start_keeps_the_services_until_stop(place: Place) -> None:
+    assert place.command("status").returncode == 1
+    assert place.command("start").returncode == 0
+    pids = [place.keeper, place.postmaster, place.valkey]
+
+    time.sleep(6.5)
+    assert place.command("status").returncode == 0
+    assert all(map(lives, pids))
+
+    assert place.command("stop").returncode == 0
+    assert not any(map(lives, pids))
+    assert place.command("status").returncode == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root's own difficulty")
+def test_a_directory_that_only_root_enters_stays_private(
+    places: Callable[[str], Place],
+) -> None:
+    place = places("private/var")
+    place.var.parent.chmod(0o700)
+
+    place.attach()
+
+    assert place.query()
+    assert place.var.parent.stat().st_mode & 0o777 == 0o700
+    for pid in (place.postmaster, place.valkey):
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert "CapEff:\t0000000000000000" in status

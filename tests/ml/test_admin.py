@@ -1,0 +1,131 @@
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from ml.models import TrainingRun
+
+FIGURES = {"log_loss": 0.3669, "log_loss_error": 0.0043, "auc": 0.83, "brier": 0.11}
+ONE = {"validation": FIGURES, "test": {**FIGURES, "auc": 0.8336}, "fit_seconds": 2.9}
+REPORT = {
+    "winner": "logistic",
+    "reason": "The simplest within one standard error.",
+    "plan": {"validation": "2026-06-01", "test": "2026-06-29", "as_of": "2026-07-27"},
+    "baselines": {"frequency": ONE},
+    "candidates": {"logistic": ONE, "forest": ONE},
+}
+
+
+@pytest.fixture
+def olga(admin_client: Client) -> Client:
+    return admin_client
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    queue: list[tuple[str, Any]] = []
+    monkeypatch.setattr(
+        current_app._get_current_object(),
+        "send_task",
+        lambda name, kwargs=None: queue.append((name, kwargs)),
+    )
+    return queue
+
+
+def page(run: TrainingRun) -> str:
+    return reverse("admin:ml_trainingrun_change", args=[run.pk])
+
+
+def test_retrain_now_queues_a_run_and_opens_its_page(
+    olga: Client, sent: list[Any]
+) -> None:
+    url = reverse("admin:ml_trainingrun_retrain")
+
+    answer = olga.post(url, {"_form_submitted": "on"})
+
+    run = TrainingRun.objects.get()
+    assert (run.state, run.requested_by) == ("queued", "admin")
+    assert sent == [("ml.tasks.retrain", {"run": str(run.pk)})]
+    assert answer.headers["HX-Redirect"] == page(run)
+
+
+def test_opening_the_dialog_queues_nothing(olga: Client, sent: list[Any]) -> None:
+    answer = olga.get(reverse("admin:ml_trainingrun_retrain"))
+
+    assert answer.status_code == 200
+    assert not TrainingRun.objects.exists()
+    assert sent == []
+
+
+def test_a_waiting_run_is_asked_for_again(olga: Client, sent: list[Any]) -> None:
+    run = TrainingRun.objects.create(requested_by="ben")
+
+    olga.post(reverse("admin:ml_trainingrun_retrain"), {"_form_submitted": "on"})
+
+    assert TrainingRun.objects.count() == 1
+    assert sent == [("ml.tasks.retrain", {"run": str(run.pk)})]
+
+
+def test_one_without_the_permission_cannot_retrain(
+    client: Client, sent: list[Any]
+) -> None:
+    client.force_login(User.objects.create_user("cleo", is_staff=True))
+
+    answer = client.post(
+        reverse("admin:ml_trainingrun_retrain"), {"_form_submitted": "on"}
+    )
+
+    assert answer.status_code == 403
+    assert not TrainingRun.objects.exists()
+
+
+def test_a_running_run_shows_its_progress_and_asks_for_itself(olga: Client) -> None:
+    run = TrainingRun.objects.create(
+        requested_by="olga",
+        state="running",
+        heartbeat_at=timezone.now(),
+        step="Fitting boosting",
+        done=6,
+        total=9,
+    )
+
+    html = olga.get(page(run)).content.decode()
+
+    assert "Fitting boosting" in html
+    assert 'max="9" value="6"' in html
+    assert 'hx-trigger="every 2s"' in html
+
+
+def test_an_ended_run_shows_who_won_and_why(olga: Client) -> None:
+    run = TrainingRun.objects.create(
+        requested_by="olga", state="succeeded", report=REPORT
+    )
+
+    html = olga.get(page(run)).content.decode()
+
+    assert "Promoted: logistic." in html
+    assert REPORT["reason"] in html
+    assert "0.3669 ± 0.0043" in html
+    assert "0.8336" in html
+    assert "frequency (baseline)" in html
+    assert 'hx-trigger="every 2s"' not in html
+
+
+def test_the_lists_open(olga: Client) -> None:
+    for name in ("trainingrun", "trainedmodel", "elasticity"):
+        assert olga.get(reverse(f"admin:ml_{name}_changelist")).status_code == 200
+
+
+def test_the_web_process_does_not_load_the_learning_libraries() -> None:
+    code = (
+        "import django; django.setup(); import ml.admin, ml.scores, sys;"
+        "heavy = {'sklearn', 'polars', 'scipy', 'joblib'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

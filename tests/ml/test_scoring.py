@@ -1,0 +1,93 @@
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CATEGORIES, Shop
+from django.utils import timezone
+
+from analytics.models import Customer, StoredEvent
+from ml import features, registry, scores, scoring, training
+from ml.models import Score, TrainingRun
+
+
+@pytest.fixture
+def scored(shop: Shop, models_dir: Path) -> int:
+    """A trained shop, and one customer who has never ordered."""
+    shop(signal=True)
+    Customer.objects.create(external_id="cold")
+    run = TrainingRun.objects.create(requested_by="olga")
+    at = timezone.now()
+    training.train(run=run, at=at, report=lambda *_: None)
+    return scoring.score(at=at)
+
+
+def test_scores(scored: int) -> None:
+    matrix = scores.matrix()
+
+    assert scored == Score.objects.count() == 61 * len(CATEGORIES)
+    assert matrix.probability.shape == matrix.spend.shape == (61, len(CATEGORIES))
+    assert matrix.categories == tuple(sorted(CATEGORIES))
+    assert list(matrix.customers) == sorted(
+        Customer.objects.values_list("pk", flat=True)
+    )
+    assert matrix.model == registry.champion("propensity").pk
+    assert (matrix.spend > 0).all()
+    _favourites_stand_out(matrix)
+    _the_unknown_get_the_category_s_rate(matrix)
+    _scoring_twice_changes_nothing(matrix)
+    _a_live_customer_is_scored_like_the_batch(matrix)
+
+
+def _favourites_stand_out(matrix: scores.ScoreMatrix) -> None:
+    cold = matrix.customers.index(Customer.objects.get(external_id="cold").pk)
+    known = np.delete(np.sort(matrix.probability, axis=1), cold, axis=0)
+
+    assert known[:, -2:].mean() > 0.7
+    assert known[:, :-2].mean() < 0.2
+
+
+def _the_unknown_get_the_category_s_rate(matrix: scores.ScoreMatrix) -> None:
+    cold = matrix.customers.index(Customer.objects.get(external_id="cold").pk)
+
+    everybody = matrix.probability.mean(axis=0)
+    assert np.abs(matrix.probability[cold] - everybody).max() < 0.15
+
+
+def _scoring_twice_changes_nothing(matrix: scores.ScoreMatrix) -> None:
+    scoring.score(at=timezone.now())
+
+    again = scores.matrix()
+    assert np.allclose(again.probability, matrix.probability, atol=1e-6)
+    assert np.array_equal(again.spend, matrix.spend)
+
+
+def _a_live_customer_is_scored_like_the_batch(matrix: scores.ScoreMatrix) -> None:
+    last = StoredEvent.objects.filter(type="order_completed").latest("occurred_at")
+    at = last.occurred_at + timedelta(seconds=1)
+
+    live = scoring.score_customer(matrix.customers[3], at=at)
+
+    by_category = {one.category: one.probability for one in live}
+    batch = dict(zip(matrix.categories, matrix.probability[3], strict=True))
+    assert by_category == pytest.approx(batch, abs=0.05)
+
+
+def test_a_champion_of_other_features_is_refused(
+    scored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = scores.matrix()
+    monkeypatch.setattr(features, "FEATURES_VERSION", 99)
+
+    with pytest.raises(scoring.Outdated):
+        scoring.score(at=timezone.now())
+
+    assert np.array_equal(scores.matrix().probability, before.probability)
+
+
+def test_without_a_champion_nothing_is_scored(db: None) -> None:
+    with pytest.raises(registry.NoChampion):
+        scoring.score(at=timezone.now())
+
+    assert scores.matrix().probability.size == 0
+    assert scores.matrix().model is None

@@ -1,0 +1,118 @@
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import current_app
+from celery.exceptions import Retry
+from conftest import Shop
+from django.db import IntegrityError
+from django.utils import timezone
+
+from ml import tasks
+from ml.models import Score, TrainedModel, TrainingRun
+
+State = TrainingRun.State
+Sent = list[tuple[str, dict[str, Any]]]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """What was put on the queue."""
+    queue: Sent = []
+    monkeypatch.setattr(
+        current_app._get_current_object(),
+        "send_task",
+        lambda name, kwargs=None: queue.append((name, kwargs or {})),
+    )
+    return queue
+
+
+def running(**values: Any) -> TrainingRun:
+    return TrainingRun.objects.create(
+        requested_by="olga", state=State.RUNNING, **values
+    )
+
+
+def test_a_run_trains_once_however_often_it_is_delivered(
+    shop: Shop, models_dir: Path, sent: Sent
+) -> None:
+    shop(signal=True)
+    run = TrainingRun.objects.create(requested_by="olga")
+
+    tasks.retrain(run=str(run.pk))
+    models = TrainedModel.objects.count()
+    tasks.retrain(run=str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.error) == (State.SUCCEEDED, "")
+    assert run.report["winner"]
+    assert run.finished_at >= run.heartbeat_at >= run.started_at
+    assert TrainedModel.objects.count() == models > 0
+    assert [name for name, _ in sent] == ["ml.tasks.measure_demand", "ml.tasks.score"]
+
+    tasks.score()
+
+    assert Score.objects.exists()
+    assert sent[-1] == ("promotions.tasks.refresh_offers", {})
+
+
+def test_a_run_on_an_empty_log_fails_with_the_reason(db: None, sent: Sent) -> None:
+    run = TrainingRun.objects.create(requested_by="olga")
+
+    tasks.retrain(run=str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.error) == (State.FAILED, "The log holds no orders.")
+    assert sent == []
+
+
+def test_a_killed_worker_s_run_is_marked_failed(db: None, sent: Sent) -> None:
+    now = timezone.now()
+    killed = running(heartbeat_at=now - timedelta(minutes=11))
+
+    tasks.nightly()
+
+    killed.refresh_from_db()
+    assert killed.state == State.FAILED
+    assert "stopped half-way" in killed.error
+    waiting = TrainingRun.objects.get(state=State.QUEUED)
+    assert sent == [("ml.tasks.retrain", {"run": str(waiting.pk)})]
+
+
+def test_a_run_with_a_pulse_is_left_alone_and_the_next_waits(
+    db: None, sent: Sent
+) -> None:
+    alive = running(heartbeat_at=timezone.now() - timedelta(minutes=9))
+    second = TrainingRun.objects.create(requested_by="ben")
+
+    with pytest.raises(Retry):
+        tasks.retrain(run=str(second.pk))
+
+    alive.refresh_from_db()
+    second.refresh_from_db()
+    assert (alive.state, second.state) == (State.RUNNING, State.QUEUED)
+
+
+def test_the_night_asks_again_for_a_run_that_waits(db: None, sent: Sent) -> None:
+    waiting = TrainingRun.objects.create(requested_by="olga")
+
+    tasks.nightly()
+
+    assert TrainingRun.objects.count() == 1
+    assert sent == [("ml.tasks.retrain", {"run": str(waiting.pk)})]
+
+
+def test_two_runs_cannot_run_at_once(db: None) -> None:
+    running(heartbeat_at=timezone.now())
+
+    with pytest.raises(IntegrityError):
+        running(heartbeat_at=timezone.now())
+
+
+def test_without_a_champion_the_offers_are_not_formed_again(
+    db: None, sent: Sent
+) -> None:
+    tasks.score()
+
+    assert sent == []

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+from conftest import Shop
+from django.utils import timezone
+
+from analytics import store
+from analytics.models import StoredEvent
+from ml import registry, splits, training
+from ml.models import TrainedModel, TrainingRun
+
+Steps = list[tuple[str, int, int]]
+
+
+def trained(steps: Steps | None = None) -> dict[str, object]:
+    run = TrainingRun.objects.create(requested_by="olga")
+    said = [] if steps is None else steps
+    return training.train(
+        run=run, at=timezone.now(), report=lambda *step: said.append(step)
+    )
+
+
+def test_a_planted_signal_is_found_and_the_winner_promoted(
+    shop: Shop, models_dir: Path
+) -> None:
+    shop(signal=True)
+    steps: Steps = []
+
+    report = trained(steps)
+
+    champion = registry.champion("propensity")
+    assert champion.estimator == report["winner"]
+    assert report["reason"]
+    assert set(report["candidates"]) == set(training.CANDIDATES)
+    assert TrainedModel.objects.count() == len(training.CANDIDATES)
+    assert TrainedModel.objects.filter(promoted_at__isnull=False).count() == 1
+    assert len(list(models_dir.iterdir())) == len(training.CANDIDATES)
+
+    figures = champion.metrics["test"]
+    assert figures["auc_within"] > 0.8
+    assert figures["ece"] < 0.06
+    assert (
+        figures["log_loss"] < report["baselines"]["category_rate"]["test"]["log_loss"]
+    )
+
+    done = [step[1] for step in steps]
+    assert done == sorted(done)
+    assert steps[-1][1] < steps[-1][2]
+
+
+def test_the_promotion_is_an_event_with_the_reason(
+    shop: Shop, models_dir: Path
+) -> None:
+    shop(signal=True)
+
+    trained()
+    trained()
+
+    log = StoredEvent.objects.filter(stream="model:propensity").order_by("version")
+    assert [event.version for event in log] == [1, 2]
+    last = list(store.read(until=store.high_water(), types=["model_promoted"]))[-1]
+    assert last.event.checksum == registry.champion("propensity").checksum
+    assert last.event.validation["log_loss"] > 0
+
+
+def test_noise_promotes_nobody(shop: Shop, models_dir: Path) -> None:
+    shop(signal=False)
+
+    report = trained()
+
+    assert report["winner"] is None
+    assert not TrainedModel.objects.filter(promoted_at__isnull=False).exists()
+    assert not StoredEvent.objects.filter(type="model_promoted").exists()
+
+
+def test_too_little_history_stores_nothing(shop: Shop, models_dir: Path) -> None:
+    shop(signal=True, customers=10)
+
+    with pytest.raises(splits.TooLittleHistory):
+        trained()
+
+    assert not TrainedModel.objects.exists()
+    assert not models_dir.exists()
+
+
+def test_excluded_categories_are_not_learnt(shop: Shop, models_dir: Path) -> None:
+    shop(signal=True)
+    run = TrainingRun.objects.create(requested_by="olga")
+
+    report = training.train(
+        run=run,
+        at=timezone.now(),
+        report=lambda *_: None,
+        exclude=frozenset({"wine"}),
+    )
+
+    assert "wine" not in report["categories"]
+    assert "" not in report["categories"]
