@@ -67,12 +67,12 @@ class KeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 "Send your key as `Authorization: Bearer sk_…`.", code="key_missing"
             )
-        caller = _caller(words[1].decode(errors="replace"))
-        if caller is None:
+        found = _caller(words[1].decode(errors="replace"))
+        if found is None:
             raise AuthenticationFailed(
                 "This key is unknown or revoked.", code="key_refused"
             )
-        return caller, None
+        return found, None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -85,7 +85,14 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         self.message = f"This key lacks the scope `{view.scope}`."
-        return view.scope in request.user.scopes
+        return view.scope in caller(request).scopes
+
+
+def caller(request: Request) -> Caller:
+    """Return the shop behind an authenticated request."""
+    if not isinstance(request.user, Caller):
+        raise AuthenticationFailed("Send your key.", code="key_missing")
+    return request.user
 
 
 def _caller(key: str) -> Caller | None:

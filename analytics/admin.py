@@ -8,7 +8,14 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from analytics import access
-from analytics.models import ApiKey, Checkpoint, Customer, Profile, Rejection, StoredEvent
+from analytics.models import (
+    ApiKey,
+    Checkpoint,
+    Customer,
+    Profile,
+    Rejection,
+    StoredEvent,
+)
 
 
 class ReadOnly(ModelAdmin):
@@ -77,4 +84,6 @@ class ApiKeyAdmin(ReadOnly):
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         for key in keys:
             access.revoke_key(key.pk)
-        messages.success(request, f"{len(keys)} keys revoked: they stopped working now.")
+        messages.success(
+            request, f"{len(keys)} keys revoked: they stopped working now."
+        )

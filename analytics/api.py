@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import ingestion
+from analytics.access import caller
 from analytics.problems import Problem
 
 MOST_EVENTS = 2500
@@ -28,7 +29,7 @@ class EventSerializer(serializers.Serializer[None]):
     type = serializers.CharField()
     customer = serializers.CharField(max_length=200, required=False, allow_null=True)
     occurred_at = serializers.DateTimeField(required=False, allow_null=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 class BatchSerializer(serializers.Serializer[None]):
@@ -68,7 +69,7 @@ class EventsView(APIView):
         batch = _batch(request)
         results = ingestion.ingest(
             [bytes(raw) for raw in batch.events],
-            source=request.user.name,
+            source=caller(request).name,
             at=timezone.now(),
         )
         counts = {

@@ -59,7 +59,9 @@ class Difference:
     high: float | None
 
 
-def difference(treatment: Sums, holdout: Sums, *, confidence: float = 0.95) -> Difference:
+def difference(
+    treatment: Sums, holdout: Sums, *, confidence: float = 0.95
+) -> Difference:
     """Return Δ = m_T − m_C with SE² = s²_T/n_T + s²_C/n_C (Welch, large samples)."""
     value = treatment.mean - holdout.mean
     if min(treatment.n, holdout.n) < 2:

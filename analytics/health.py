@@ -22,10 +22,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Database, broker, worker with beat, projections: 503 if one of them is not well."""
+    """Database, cache, worker with beat, projections: 503 if one is not well."""
     checks = {name: _verdict(check) for name, check in CHECKS.items()}
     ready = all(verdict == "ok" for verdict in checks.values())
-    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+    return JsonResponse(
+        {"ready": ready, "checks": checks}, status=200 if ready else 503
+    )
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

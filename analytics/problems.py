@@ -41,7 +41,9 @@ def _code(error: Exception) -> str:
         return "invalid"
     if isinstance(error, Http404):
         return "not_found"
-    codes = error.get_codes() if isinstance(error, exceptions.APIException) else "denied"
+    codes = (
+        error.get_codes() if isinstance(error, exceptions.APIException) else "denied"
+    )
     return codes if isinstance(codes, str) else "invalid"
 
 
@@ -77,7 +79,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's 500, likewise."""
     if not request.path.startswith("/api/"):
         return default_server_error(request)
-    return _page(500, "server_error", "Something failed here; nothing was half-written.")
+    return _page(
+        500, "server_error", "Something failed here; nothing was half-written."
+    )
 
 
 def _page(status: int, code: str, detail: str) -> JsonResponse:

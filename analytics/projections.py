@@ -1,8 +1,8 @@
 """Tables that can be thrown away and counted again from the log.
 
 A projection is a fold: `add` every event, `save` what came together. `catch_up` moves
-all projections over the new events; `rebuild` empties some and reads the whole log once.
-Both do it in one transaction with the checkpoints, so a kill loses nothing, and readers
+all projections over the new events; `rebuild` empties some and reads the log once. Both
+do it in one transaction with the checkpoints, so a kill loses nothing, and readers
 see the old rows until the new ones are complete. A projection that raises stops, with
 its error in its checkpoint; it never skips an event.
 """
@@ -296,7 +296,9 @@ def _merge(
             f"CREATE TEMP TABLE IF NOT EXISTS incoming_{name} "
             f"(LIKE {name}) ON COMMIT DELETE ROWS"
         )
-        with cursor.copy(f"COPY incoming_{name} ({', '.join(names)}) FROM STDIN") as copy:
+        with cursor.copy(
+            f"COPY incoming_{name} ({', '.join(names)}) FROM STDIN"
+        ) as copy:
             for row in rows:
                 copy.write_row(row)
         cursor.execute(

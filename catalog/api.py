@@ -37,7 +37,9 @@ class ProductSerializer(serializers.Serializer[None]):
 class FeedSerializer(serializers.Serializer[None]):
     """Up to 10,000 products at a time; what is not listed stays as it is."""
 
-    products = ProductSerializer(many=True, allow_empty=False, max_length=MOST_PRODUCTS)
+    products = serializers.ListField(
+        child=ProductSerializer(), min_length=1, max_length=MOST_PRODUCTS
+    )
 
 
 class TakenSerializer(serializers.Serializer[None]):

@@ -1,4 +1,4 @@
-"""Products: a mirror of the shop's feed. Every change of price and stock is an event."""
+"""Products: a mirror of the shop's feed. changes of price and stock are events."""
 
 from django.db import models
 from django.db.models import Q

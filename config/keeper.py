@@ -228,10 +228,11 @@ class Service:
 
     def stop(self) -> None:
         for number, patience in self.signals:
+            if self.process is None or not self._lives():
+                break
             deadline = time.monotonic() + patience
             with contextlib.suppress(psutil.Error):
-                if self.process:
-                    self.process.send_signal(number)
+                self.process.send_signal(number)
             while self._lives() and time.monotonic() < deadline:
                 time.sleep(0.02)
         self.process = None
@@ -246,7 +247,7 @@ class Service:
 class Postgres(Service):
     name = POSTGRES
     process_name = "postgres"
-    # Fast, immediate, and never in my time, kill: each loses only unfinished work.
+    # Fast shutdown, immediate, kill: each loses unfinished transactions only.
     signals = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
     settings: ClassVar[Mapping[str, str]] = {
         "listen_addresses": "",

@@ -20,7 +20,6 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
 urls = services.urls(os.environ)
 
 DEBUG = env.bool("DEBUG", default=True)

@@ -54,7 +54,7 @@ class Journey:
     households: tuple[int, ...] | None = None
 
     def products(self) -> list[Listed]:
-        """Return the catalogue; a price is the last shelf price seen, null if unsold."""
+        """Return the catalogue; a price is the last shelf price, null if unsold."""
         table = _table("products").join(self._prices(), on="product_id", how="left")
         return [_listed(row) for row in table.collect().iter_rows(named=True)]
 
@@ -273,7 +273,11 @@ def _discount(name: str, amount: pl.Expr) -> pl.Expr:
 
 
 def _json(**members: str | pl.Expr) -> pl.Expr:
-    return pl.struct(**members).struct.json_encode()
+    named = [
+        (pl.col(value) if isinstance(value, str) else value).alias(name)
+        for name, value in members.items()
+    ]
+    return pl.struct(named).struct.json_encode()
 
 
 def _money(column: str | pl.Expr) -> pl.Expr:

@@ -7,27 +7,31 @@ Celery worker, as in real life; this process only asks and waits.
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from celery import current_app
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.progress import TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
-from analytics import ingestion, projections, store
+from analytics import ingestion, projections
 from analytics.models import StoredEvent
 from demo import journey, loading, shop
-from ml import registry
-from ml.models import PROPENSITY, TrainingRun
+from ml import scores
+from ml.models import Score, TrainingRun
 from promotions import approval, measurement, strategies
-from promotions.models import Offer, Strategy
+from promotions.models import Strategy
 
 OPERATOR = "operator"
 PATIENCE = timedelta(minutes=10)
@@ -59,11 +63,11 @@ def run(console: Console, address: str, check: Check) -> Loop:
         _step(loop, progress, "catalogue", _catalogue)
         _step(loop, progress, "history", _history)
         _step(loop, progress, "projections", _projections)
-        _step(loop, progress, "training", lambda l, p: _training(l, p, check))
+        _step(loop, progress, "training", partial(_training, check=check))
         _step(loop, progress, "proposals", _proposals)
         _step(loop, progress, "approvals", _approvals)
-        _step(loop, progress, "offers", lambda l, p: _offers(l, p, check))
-        _step(loop, progress, "shopping", lambda l, p: _shopping(l, p, address))
+        _step(loop, progress, "offers", partial(_offers, check=check))
+        _step(loop, progress, "shopping", partial(_shopping, address=address))
         _step(loop, progress, "measurement", _measurement)
     loop.password = operator_password()
     return loop
@@ -141,13 +145,14 @@ def _projections(loop: Loop, bar: Bar) -> None:
 
 
 def _training(loop: Loop, bar: Bar, check: Check) -> None:
-    if registry.champion(PROPENSITY) is None:
+    if not Score.objects.exists():
         queued = TrainingRun.objects.create(requested_by="make run")
         current_app.send_task("ml.tasks.retrain", kwargs={"run": str(queued.id)})
         _wait_for(lambda: _trained(queued.id, bar), check, "training")
-    loop.run = TrainingRun.objects.filter(state="succeeded").order_by(
-        "-finished_at"
-    ).first()
+        _wait_for(_scored, check, "scoring")
+    loop.run = (
+        TrainingRun.objects.filter(state="succeeded").order_by("-finished_at").first()
+    )
 
 
 def _trained(run: UUID, bar: Bar) -> bool:
@@ -156,6 +161,11 @@ def _trained(run: UUID, bar: Bar) -> bool:
         raise StepFailed(f"training failed: {row.error}")
     bar.at(row.done, row.total, row.step)
     return bool(row.state == TrainingRun.State.SUCCEEDED)
+
+
+def _scored() -> bool:
+    """The worker goes on by itself: response, elasticities, scores."""
+    return Score.objects.exists() and scores.response() is not None
 
 
 def _proposals(loop: Loop, bar: Bar) -> None:

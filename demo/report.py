@@ -1,5 +1,7 @@
 """What the loop did, for people: one readable page in the terminal."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -42,33 +44,34 @@ def _models(console: Console, loop: Loop) -> None:
             table.add_column(f"{part}\n{figure}", justify="right")
     table.add_column("fit CPU s", justify="right")
     table.add_column("size kB", justify="right")
-    for row in report["candidates"]:
-        style = "bold green" if row["name"] == report["chosen"] else None
-        table.add_row(*_candidate(row), style=style)
+    sizes = dict(loop.run.models.values_list("estimator", "size_bytes"))
+    rows = report["baselines"] | report["candidates"]
+    best_first = sorted(rows.items(), key=lambda r: r[1]["validation"]["log_loss"])
+    for name, row in best_first:
+        style = "bold green" if name == report["winner"] else None
+        table.add_row(*_candidate(name, row, sizes.get(name)), style=style)
     console.print(table)
-    console.print(f"[bold]{report['chosen']}[/bold] won: {report['why']}\n")
+    console.print(
+        f"[bold]{report['winner'] or 'Nobody'}[/bold] won: {report['reason']}\n"
+    )
 
 
-def _candidate(row: dict[str, dict[str, float]]) -> list[str]:
+def _candidate(name: str, row: dict[str, Any], size: int | None) -> list[str]:
     figures = [
         f"{row[part][figure]:.4f}"
         for part in ("validation", "test")
         for figure in ("log_loss", "auc", "ece")
     ]
-    cost, size = row.get("fit_seconds"), row.get("size_bytes")
-    return [
-        str(row["name"]),
-        *figures,
-        "" if cost is None else f"{cost:.1f}",
-        "" if size is None else f"{size / 1000:.0f}",  # type: ignore[operator]
-    ]
+    kilobytes = "" if size is None else f"{size / 1000:,.0f}"
+    return [name, *figures, f"{row['fit_seconds']:.1f}", kilobytes]
 
 
 def _strategies(console: Console, loop: Loop) -> None:
     table = Table(title="Strategies", title_justify="left")
-    columns = "kind strategy state reach cost margin|(95 %) offers measured".split()
-    for column in columns:
-        table.add_column(column.replace("|", " "), justify="left")
+    for column in ("kind", "strategy", "state"):
+        table.add_column(column)
+    for column in ("reach", "cost", "margin (95 %)", "offers", "measured"):
+        table.add_column(column, justify="right")
     for strategy in Strategy.objects.order_by("state", "kind", "title"):
         table.add_row(*_strategy(strategy, loop))
     console.print(table)
@@ -118,7 +121,9 @@ def _seconds(console: Console, loop: Loop) -> None:
 
 
 def _login(console: Console, loop: Loop, address: str) -> None:
-    console.print(f"\nAdmin: [bold]{address}/admin/[/bold]  user [bold]{OPERATOR}[/bold]")
+    console.print(
+        f"\nAdmin: [bold]{address}/admin/[/bold]  user [bold]{OPERATOR}[/bold]"
+    )
     if loop.password:
         console.print(f"Password, shown only now: [bold]{loop.password}[/bold]")
     else:

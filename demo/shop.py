@@ -100,7 +100,7 @@ Basket = dict[str, tuple[int, str]]
 
 
 def _basket(customer: UUID, scope: set[str]) -> Basket:
-    """Return the newest order of theirs with something in scope: sku -> (n, category)."""
+    """Return their newest order with something in scope: sku -> (n, category)."""
     newest: Basket = {}
     orders = store.read(
         until=store.high_water(), types=["order_completed"], customer=customer
@@ -134,26 +134,17 @@ def _redeem(
     return len(used)
 
 
-def _order(
-    order: str, basket: Basket, priced: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Report the order as paid: shelf price less what the offers took off each line."""
-    off: dict[int, Decimal] = {}
-    for effect in priced["effects"]:
-        for row in effect["adjustments"]:
-            if row["line"] is not None:
-                off[row["line"]] = off.get(row["line"], Decimal(0)) + Decimal(row["amount"])
+def _order(order: str, basket: Basket, priced: Mapping[str, Any]) -> dict[str, Any]:
+    """Report the order as paid, line by line as the qualification priced it."""
     lines = [
         {
-            "sku": sku,
-            "category": category,
-            "quantity": quantity,
-            "paid": str(Decimal(amount) - off.get(i, Decimal(0))),
-            "coupon_discount": str(off.get(i, Decimal(0))),
+            "sku": row["sku"],
+            "category": basket[row["sku"]][1],
+            "quantity": row["quantity"],
+            "paid": row["total"],
+            "coupon_discount": row["discount"],
         }
-        for i, ((sku, (quantity, category)), amount) in enumerate(
-            zip(basket.items(), priced["amounts"], strict=True)
-        )
+        for row in priced["lines"]
     ]
     return {"order_id": order, "currency": priced["currency"], "lines": lines}
 

@@ -64,10 +64,9 @@ def panel(history: pl.DataFrame) -> pl.DataFrame:
 
     Weeks count back from the last order; products seen in few weeks are left out.
     """
-    end = history["at"].max()
     sold = history.filter(
         pl.col("category") != "", pl.col("quantity") > 0, pl.col("paid") > 0
-    ).with_columns(week=(pl.lit(end) - pl.col("at")).dt.total_days() // 7)
+    ).with_columns(week=(pl.col("at").max() - pl.col("at")).dt.total_days() // 7)
     weekly = (
         sold.filter(pl.col("week") < WEEKS)
         .group_by("category", "sku", "week")

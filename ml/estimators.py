@@ -19,13 +19,17 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 Matrix = NDArray[Any]
 Numbers = NDArray[np.float64]
 Factory = Callable[[Sequence[str], int], Any]
-"""(the matrix's columns, seed) -> an unfitted estimator. Every name but `entity` and
-`category` is a number."""
+"""(the matrix's columns, seed) -> an unfitted estimator."""
+
+NO_NUMBERS = frozenset({"entity", "category", "week_sin", "week_cos"})
+"""The season stays out until training cuts span a year: over four months it is but
+another name for the cut-off, and with it calibration on the next months got worse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ class CategoryRate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Matrix, y: Matrix) -> Self:  # noqa: N803
         X, y = validate_data(self, X, y)  # noqa: N806
-        self.classes_ = np.unique(y)
+        self.classes_ = labels(y)
         positive = y == self.classes_[-1]
         self.prior_ = float(positive.mean())
         self.levels_, codes = np.unique(X[:, self.column], return_inverse=True)
@@ -96,7 +100,8 @@ class CategoryRate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return both(np.where(known, self.rates_[spot], self.prior_))
 
     def predict(self, X: Matrix) -> Matrix:  # noqa: N803
-        return np.take(self.classes_, self.predict_proba(X)[:, 1] > 0.5)
+        chance = self.predict_proba(X)[:, 1]
+        return np.take(self.classes_, chance > 0.5)
 
 
 class Frequency(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -110,7 +115,7 @@ class Frequency(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Matrix, y: Matrix) -> Self:  # noqa: N803
         X, y = validate_data(self, X, y)  # noqa: N806
-        self.classes_ = np.unique(y)
+        self.classes_ = labels(y)
         return self
 
     def predict_proba(self, X: Matrix) -> Numbers:  # noqa: N803
@@ -119,7 +124,8 @@ class Frequency(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return both(-np.expm1(-(np.maximum(X[:, self.column], 0) / 6.5 + 0.02)))
 
     def predict(self, X: Matrix) -> Matrix:  # noqa: N803
-        return np.take(self.classes_, self.predict_proba(X)[:, 1] > 0.5)
+        chance = self.predict_proba(X)[:, 1]
+        return np.take(self.classes_, chance > 0.5)
 
 
 class Calibrated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -147,14 +153,25 @@ class Calibrated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.log(np.asarray(chance / (1 - chance), np.float64)).reshape(-1, 1)
 
 
+def labels(y: Matrix) -> Matrix:
+    """Return the labels in order, the positive one last.
+
+    :raises ValueError: there is but one class, or these are no classes.
+    """
+    check_classification_targets(y)
+    found = np.unique(y)
+    if len(found) < 2:
+        raise ValueError("There is but one class, nothing to tell apart.")
+    return found
+
+
 def both(chance: Numbers) -> Numbers:
     """Return the two columns of `predict_proba` for P(positive)."""
     return np.column_stack([1 - chance, chance])
 
 
 def _numeric(columns: Sequence[str]) -> list[int]:
-    names = {"entity", "category"}
-    return [spot for spot, name in enumerate(columns) if name not in names]
+    return [spot for spot, name in enumerate(columns) if name not in NO_NUMBERS]
 
 
 def _logistic(columns: Sequence[str], seed: int) -> Pipeline:

@@ -65,7 +65,8 @@ class Factorisation(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.link_.predict_proba(smoothed), np.float64)
 
     def predict(self, X: Matrix) -> Matrix:  # noqa: N803
-        return np.take(self.classes_, self.predict_proba(X)[:, 1] > 0.5)
+        chance = self.predict_proba(X)[:, 1]
+        return np.take(self.classes_, chance > 0.5)
 
     def _filled(
         self,

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from django.db import connection
 from numpy.typing import NDArray
+from psycopg import sql
 
 FEATURES_VERSION = 1
 NEVER = 365.0
@@ -100,6 +101,15 @@ HISTORY = pl.Schema(
 """One row is one order line; `order` is the event's position in the log."""
 
 
+LEFT_OUT = {
+    "category": "",
+    "quantity": 1,
+    "shelf_discount": "0",
+    "coupon_discount": "0",
+}
+"""The defaults of events.OrderLine, which the log leaves out of a line."""
+
+
 def history(
     *, until: datetime, customers: Sequence[UUID] | None = None
 ) -> pl.DataFrame:
@@ -115,26 +125,24 @@ def _exported(
 
     `analytics.store.read` decodes event by event; 155,000 orders would take a minute.
     """
-    sql = (
+    # Literals, since COPY takes no parameters.
+    whose: sql.Composable = sql.SQL("")
+    if customers is not None:
+        whose = sql.SQL("AND customer = ANY({})").format(sql.Literal([*customers]))
+    copy_out = sql.SQL(
         "COPY (SELECT customer, position,"
         " (extract(epoch FROM occurred_at) * 1000000)::bigint, data->'lines'"
         " FROM analytics_storedevent WHERE type = 'order_completed'"
-        " AND customer IS NOT NULL AND occurred_at < %s"
-    )
-    values: list[object] = [until]
-    if customers is not None:
-        sql += " AND customer = ANY(%s)"
-        values.append(list(customers))
+        " AND customer IS NOT NULL AND occurred_at < {until} {whose})"
+        " TO STDOUT (FORMAT csv)"
+    ).format(until=sql.Literal(until), whose=whose)
     block = io.BytesIO()
-    with connection.cursor() as cursor:
-        # Composed, since COPY takes no parameters from the server's side.
-        copy_out = connection.ops.compose_sql(sql + ") TO STDOUT (FORMAT csv)", values)
-        with cursor.copy(copy_out) as rows:
-            for row in rows:
-                block.write(row)
-                if block.tell() > BLOCK:
-                    yield block
-                    block = io.BytesIO()
+    with connection.cursor() as cursor, cursor.copy(copy_out) as rows:
+        for row in rows:
+            block.write(row)
+            if block.tell() > BLOCK:
+                yield block
+                block = io.BytesIO()
     if block.tell():
         yield block
 
@@ -152,7 +160,10 @@ def _parsed(block: io.BytesIO) -> pl.DataFrame:
     return (
         lines.unnest("lines")
         .with_columns(pl.from_epoch("at", time_unit="us").dt.replace_time_zone("UTC"))
-        .select(pl.col(name).cast(kind) for name, kind in HISTORY.items())
+        .select(
+            pl.coalesce(pl.col(name), pl.lit(LEFT_OUT.get(name))).cast(kind)
+            for name, kind in HISTORY.items()
+        )
     )
 
 
@@ -196,7 +207,9 @@ def build(
     Rows come customer by customer, in the order given: columns customer, category and
     FEATURES, no nulls. `history` may hold these customers only, or everybody.
     """
-    past = _past(history.filter(pl.col("customer").is_in(_keys(customers))), at=at)
+    past = _past(
+        history.filter(pl.col("customer").is_in(_keys(customers).implode())), at=at
+    )
     season = 2 * pi * at.timetuple().tm_yday / 365.25
     frame = _grid(customers=customers, categories=categories)
     for part, on in (

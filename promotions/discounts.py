@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
-
 import msgspec
 
 
@@ -35,6 +34,7 @@ class Gift(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="gif
 
     spend: Decimal
     sku: str
+    name: str
     value: Decimal
 
 
@@ -139,8 +139,8 @@ def words(terms: Terms, currency: str) -> str:
             return f"{(rate * 100).normalize():f} % off"
         case Threshold(spend=spend, amount=amount):
             return f"spend {spend} {currency}, get {amount} {currency} off"
-        case Gift(spend=spend, sku=sku):
-            return f"spend {spend} {currency}, get {sku} free"
+        case Gift(spend=spend, name=name):
+            return f"spend {spend} {currency}, get “{name}” free"
 
 
 def _least(terms: Terms) -> Decimal:

@@ -1,7 +1,7 @@
 """What each strategy earned: treatment against holdout, from events only.
 
 Intention to treat: everybody who was assigned counts, shown or not, redeemed or not,
-from the moment of the assignment. The offers of redeemers are no evidence by themselves.
+from the moment of the assignment. What redeemers bought proves nothing by itself.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from analytics.experiments import Difference, Sums, difference, mismatch
 from promotions.models import Strategy
 
 ARMS = ("treatment", "holdout")
-TYPES = ("offer_assigned", "offer_shown", "offer_redeemed", "order_completed")
+TYPES = ("offer_assigned", "offer_redeemed", "order_completed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,7 @@ def measure(*, until: datetime) -> dict[UUID, Measured]:
     """Fold the log and compare the arms of every strategy that assigned anybody."""
     tallies: dict[UUID, Tally] = defaultdict(Tally)
     mine: dict[UUID, list[UUID]] = defaultdict(list)
-    for stored in store.read(
-        after=_start(), until=store.high_water(), types=TYPES
-    ):
+    for stored in store.read(after=_start(), until=store.high_water(), types=TYPES):
         if stored.occurred_at < until and stored.customer:
             _add(tallies, mine, stored, stored.customer)
     return {key: _measured(key, tally) for key, tally in tallies.items()}
@@ -87,6 +85,8 @@ def _add(
             for strategy in mine[customer]:
                 tallies[strategy].revenue[customer] += paid
                 tallies[strategy].margin[customer] += margin
+        case _:
+            pass
 
 
 def _earned(order: events.OrderCompleted) -> tuple[float, float]:
@@ -115,9 +115,7 @@ def _compared(arms: dict[UUID, str], outcome: dict[UUID, float]) -> Difference:
     return difference(*(_sums(_of(arms, outcome, arm)) for arm in ARMS))
 
 
-def _of(
-    arms: dict[UUID, str], outcome: dict[UUID, float], arm: str
-) -> list[float]:
+def _of(arms: dict[UUID, str], outcome: dict[UUID, float], arm: str) -> list[float]:
     return [outcome.get(customer, 0.0) for customer, its in arms.items() if its == arm]
 
 

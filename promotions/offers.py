@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from analytics.models import Customer
 from promotions import carts, discounts
 from promotions.models import Offer
 
@@ -54,7 +53,6 @@ def why(customer: UUID) -> dict[str, str]:
         f"{offer.probability:.3f}, expected margin {offer.expected:+.2f}"
         for offer in offers.order_by("id")
     }
-
 
 
 def _rendered(offer: Offer) -> dict[str, object]:

@@ -22,7 +22,7 @@ from promotions import approval, limits
 from promotions.discounts import Gift, Percentage, Terms, Threshold, words
 from promotions.limits import Guard
 from promotions.models import Campaign, Strategy
-from promotions.value import Response, worth
+from promotions.value import worth
 
 RATES = ("0.05", "0.10", "0.15")
 STEPS = (1.25, 1.6, 2.0)
@@ -60,8 +60,7 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
 
     :raises NothingLearnt: there are no scores or no response to go by.
     """
-    drafts = [draft for draft in _drafts() if draft.margin > 0]
-    chosen = [draft for kind in MOST for draft in _best(drafts, kind)]
+    chosen = _chosen([draft for draft in _drafts() if draft.margin > 0])
     if not chosen:
         return []
     budgets = [_budget(draft.cost) for draft in chosen]
@@ -81,9 +80,18 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     return made
 
 
-def _best(drafts: Iterable[Draft], kind: str) -> list[Draft]:
-    mine = sorted((d for d in drafts if d.kind == kind), key=lambda d: -d.margin)
-    return mine[: MOST[kind]]
+def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
+    """Take the best first, so many of each kind, each category at most once.
+
+    Two strategies on one category would compete for the same customers.
+    """
+    chosen: list[Draft] = []
+    for draft in sorted(drafts, key=lambda draft: -draft.margin):
+        of_kind = sum(other.kind == draft.kind for other in chosen)
+        taken = {other.category for other in chosen}
+        if of_kind < MOST[draft.kind] and draft.category not in taken:
+            chosen.append(draft)
+    return chosen
 
 
 def _drafts() -> Iterable[Draft]:
@@ -91,24 +99,19 @@ def _drafts() -> Iterable[Draft]:
     if response is None or not matrix.categories:
         raise NothingLearnt("Train a model first: there are no scores to go by.")
     open_to_offers = _promotable()
-    seen = Response(
-        lift=response.lift,
-        low=response.low,
-        high=response.high,
-        depth=response.depth,
-        use=response.use,
-    )
     for column, category in enumerate(matrix.categories):
         if category not in open_to_offers:
             continue
         p0, spend = matrix.probability[:, column], matrix.spend[:, column]
         for kind, menu in _menus(category, float(spend.mean())).items():
-            yield _priced(kind, category, menu, p0, spend, seen)
+            yield _priced(kind, category, menu, p0, spend, response)
 
 
 def _promotable() -> set[str]:
-    shelf = Product.objects.filter(promotable=True, price__isnull=False)
-    return set(shelf.values_list("category", flat=True).distinct())
+    """Return the categories on sale in which nothing is barred from promotions."""
+    shelf = Product.objects.filter(price__isnull=False)
+    named = shelf.values_list("category", flat=True).distinct()
+    return set(named) - set(named.filter(promotable=False))
 
 
 def _menus(category: str, usual: float) -> dict[str, dict[str, Terms]]:
@@ -125,7 +128,9 @@ def _menus(category: str, usual: float) -> dict[str, dict[str, Terms]]:
         value = gift.price
         step = (value / REWARD).quantize(Decimal(1), ROUND_UP)
         menus["gift"] = {
-            f"{gift.sku} from {step}": Gift(spend=step, sku=gift.sku, value=value)
+            f"{gift.sku} from {step}": Gift(
+                spend=step, sku=gift.sku, name=gift.name, value=value
+            )
         }
     return {kind: menu for kind, menu in menus.items() if menu}
 
@@ -147,7 +152,7 @@ def _priced(
     menu: Mapping[str, Terms],
     p0: Floats,
     spend: Floats,
-    response: Response,
+    response: scores.Response,
 ) -> Draft:
     rate = float(settings.ASSUMED_MARGIN)
     margins, costs = _columns(menu, p0, spend, response, rate, "lift")
@@ -176,7 +181,7 @@ def _columns(
     menu: Mapping[str, Terms],
     p0: Floats,
     spend: Floats,
-    response: Response,
+    response: scores.Response,
     margin: float,
     end: Literal["lift", "low", "high"],
 ) -> tuple[Floats, Floats]:
@@ -236,8 +241,8 @@ def _reason(draft: Draft) -> str:
         f"{draft.audience:.0%} within {settings.HORIZON_DAYS} days without an offer. "
         f"An addressed offer is expected to bring {draft.margin:.0f} "
         f"{settings.CURRENCY} more margin than it costs (95 %: {draft.low:.0f} to "
-        f"{draft.high:.0f}). The response is observational, from past campaigns; the "
-        f"margin of {settings.ASSUMED_MARGIN:.0%} is assumed where the feed has no cost."
+        f"{draft.high:.0f}). The response is observational, from past campaigns; a "
+        f"margin of {settings.ASSUMED_MARGIN:.0%} is assumed: the feed names no cost."
     )
 
 

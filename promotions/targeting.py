@@ -21,7 +21,7 @@ from ml import scores
 from promotions import offers
 from promotions.allocation import allocate
 from promotions.models import Offer, Sheet, Strategy
-from promotions.value import Response, worth
+from promotions.value import worth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +82,7 @@ def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Colum
     response = scores.response()
     if response is None:
         return []
-    seen = Response(
-        lift=response.lift,
-        low=response.low,
-        high=response.high,
-        depth=response.depth,
-        use=response.use,
-    )
-    return [_column(s, matrix, seen) for s in live if _inside(s, matrix)]
+    return [_column(s, matrix, response) for s in live if _inside(s, matrix)]
 
 
 def _inside(strategy: Strategy, matrix: scores.ScoreMatrix) -> list[int]:
@@ -97,9 +90,9 @@ def _inside(strategy: Strategy, matrix: scores.ScoreMatrix) -> list[int]:
 
 
 def _column(
-    strategy: Strategy, matrix: scores.ScoreMatrix, response: Response
+    strategy: Strategy, matrix: scores.ScoreMatrix, response: scores.Response
 ) -> Column:
-    """Price every variant; a scope of several categories is bought if any of them is."""
+    """Price every variant. A scope is bought if any of its categories is."""
     inside = _inside(strategy, matrix)
     p0 = 1 - np.prod(1 - matrix.probability[:, inside], axis=1)
     spend = (matrix.spend[:, inside] * matrix.probability[:, inside]).sum(axis=1)
@@ -184,8 +177,8 @@ def draw(
     if arm == "holdout":
         return arm, None, strategy.holdout
     labels = list(strategy.terms)
-    by_lot = {label: strategy.explore / len(labels) for label in labels}
-    odds = {label: by_lot[label] + (label == best) * (1 - strategy.explore) for label in labels}
+    odds = dict.fromkeys(labels, strategy.explore / len(labels))
+    odds[best] += 1 - strategy.explore
     variant = experiments.choose(unit, seed=f"{seed}/variant", weights=odds)
     return arm, variant, weights[arm] * odds[variant]
 

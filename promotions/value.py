@@ -1,13 +1,13 @@
 """What an offer is worth to the shop, customer by customer. Pure NumPy.
 
-logit p_v = logit p0 + b_v. The lift b_v of an addressed offer comes from the shop's own
-past campaigns (ml.response, observational): b_v = b · √(depth / D), where b was seen at
-the mean depth D. The square root says that the tenth per cent of a discount moves people
-less than the first. Later, our own randomised arms take the place of b.
+logit p_v = logit p0 + b_v. The lift b_v of an addressed offer comes from the shop's
+own past campaigns (ml.response, observational): b_v = b · √(depth / D), where b was
+seen at the mean depth D. The square root says that the tenth per cent of a discount
+moves people less than the first. Our own randomised arms are to take the place of b.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +17,28 @@ from promotions.discounts import Gift, Percentage, Terms, Threshold
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Response:
+class Response(Protocol):
     """How customers answered addressed campaigns of the past.
 
-    `lift`, with its 95 % interval: log-odds of buying in scope when addressed, at the
-    mean `depth`. `use`: the share of buyers in scope who used the offer.
+    `lift`, from `low` to `high`: log-odds of buying in scope when addressed, seen at
+    the mean discount `depth`. `use`: the share of buyers in scope who used the offer.
     """
 
-    lift: float
-    low: float
-    high: float
-    depth: float
-    use: float
-
-    def at(self, end: Literal["lift", "low", "high"], depth: float) -> float:
-        """Return b_v for a depth, at the estimate or one end of its interval."""
-        return float(getattr(self, end) * np.sqrt(depth / self.depth))
+    @property
+    def lift(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def depth(self) -> float: ...
+    @property
+    def use(self) -> float: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worth:
-    """Per customer, in money: incremental margin, and discount given at shelf prices."""
+    """Per customer, in money: incremental margin, and the discount at shelf prices."""
 
     margin: Floats
     cost: Floats
@@ -57,11 +57,12 @@ def worth(
 
     `p0`: P(buys in scope | no offer); `spend`: shelf value in scope when buying;
     `margin`: the scope's margin rate. Incremental margin = p_v·s·m − p_v·g·κ − p0·s·m,
-    with g the reward expected to be given, and κ what a unit of reward costs the shop: 1
-    for money, 1 − m for a gift, which it bought at cost.
+    with g the reward expected to be given, and κ what a unit of reward costs the
+    shop: 1 for money, 1 − m for a gift, which it bought at cost.
     """
     depth, reward, kappa = _reward(terms, spend, margin)
-    p = lifted(p0, response.at(end, depth))
+    lift = getattr(response, end) * np.sqrt(depth / response.depth)
+    p = lifted(p0, lift)
     given = p * reward * response.use
     gain = (p - p0) * spend * margin
     return Worth(margin=gain - given * kappa, cost=given)

@@ -12,11 +12,13 @@ import pytest
 
 from analytics import events, store
 from analytics.models import Customer
+from config.celery import app
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 CATEGORIES = ("bread", "cheese", "coffee", "fruit", "milk", "soap", "tea", "wine")
 
 Shop = Callable[..., list[UUID]]
+Sent = list[tuple[str, dict[str, Any]]]
 
 
 def key(name: object) -> UUID:
@@ -48,29 +50,42 @@ def models_dir(tmp_path: Path, settings: Any) -> Path:
 
 @pytest.fixture
 def shop(db: None) -> Shop:
-    """Return a function that fills the log with weekly orders, 32 weeks of them.
+    """Return a function that fills the log with weekly orders, 41 weeks of them.
 
-    With a signal every customer has two favourites, bought every other week, and hardly
-    buys the rest; without, everybody buys everything alike and past tells nothing.
+    With a signal every customer has two favourites, bought every other week, hardly
+    buys the rest, and changes favourites every twelve weeks, so that plain frequency is
+    often wrong; without, everybody buys all alike and the past tells nothing.
     """
 
-    def filled(*, signal: bool, customers: int = 60, weeks: int = 32) -> list[UUID]:
+    def filled(*, signal: bool, customers: int = 60, weeks: int = 41) -> list[UUID]:
         chance = np.random.default_rng(7)
         keys = [key(number) for number in range(customers)]
         Customer.objects.bulk_create(
             Customer(key=one, external_id=str(one)) for one in keys
         )
         facts = []
-        for one in keys:
-            rates = np.full(len(CATEGORIES), 0.01 if signal else 0.08)
-            if signal:
-                rates[chance.permutation(len(CATEGORIES))[:2]] = 0.5
+        for number, one in enumerate(keys):
+            rates = np.full(len(CATEGORIES), 0.08)
             for week in range(weeks):
+                if signal and (week == 0 or (week + number) % 12 == 0):
+                    rates = np.full(len(CATEGORIES), 0.01)
+                    rates[chance.permutation(len(CATEGORIES))[:2]] = 0.5
                 bought = np.flatnonzero(chance.random(len(CATEGORIES)) < rates)
-                names = [CATEGORIES[number] for number in bought]
                 at = START + timedelta(weeks=week, hours=int(chance.integers(150)))
-                facts.append(order(one, at, [*names, ""]))
+                facts.append(order(one, at, [*(CATEGORIES[i] for i in bought), ""]))
         store.append_new(facts)
         return keys
 
     return filled
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """What was put on the queue: (task, arguments)."""
+    queue: Sent = []
+
+    def send(name: str, kwargs: dict[str, Any] | None = None) -> None:
+        queue.append((name, kwargs or {}))
+
+    monkeypatch.setattr(app, "send_task", send)
+    return queue

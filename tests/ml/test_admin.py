@@ -3,17 +3,17 @@ import sys
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from ml.models import TrainingRun
+from tests.ml.conftest import Sent
 
 FIGURES = {"log_loss": 0.3669, "log_loss_error": 0.0043, "auc": 0.83, "brier": 0.11}
 ONE = {"validation": FIGURES, "test": {**FIGURES, "auc": 0.8336}, "fit_seconds": 2.9}
-REPORT = {
+REPORT: dict[str, Any] = {
     "winner": "logistic",
     "reason": "The simplest within one standard error.",
     "plan": {"validation": "2026-06-01", "test": "2026-06-29", "as_of": "2026-07-27"},
@@ -27,24 +27,11 @@ def olga(admin_client: Client) -> Client:
     return admin_client
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    queue: list[tuple[str, Any]] = []
-    monkeypatch.setattr(
-        current_app._get_current_object(),
-        "send_task",
-        lambda name, kwargs=None: queue.append((name, kwargs)),
-    )
-    return queue
-
-
 def page(run: TrainingRun) -> str:
     return reverse("admin:ml_trainingrun_change", args=[run.pk])
 
 
-def test_retrain_now_queues_a_run_and_opens_its_page(
-    olga: Client, sent: list[Any]
-) -> None:
+def test_retrain_now_queues_a_run_and_opens_its_page(olga: Client, sent: Sent) -> None:
     url = reverse("admin:ml_trainingrun_retrain")
 
     answer = olga.post(url, {"_form_submitted": "on"})
@@ -55,7 +42,7 @@ def test_retrain_now_queues_a_run_and_opens_its_page(
     assert answer.headers["HX-Redirect"] == page(run)
 
 
-def test_opening_the_dialog_queues_nothing(olga: Client, sent: list[Any]) -> None:
+def test_opening_the_dialog_queues_nothing(olga: Client, sent: Sent) -> None:
     answer = olga.get(reverse("admin:ml_trainingrun_retrain"))
 
     assert answer.status_code == 200
@@ -63,7 +50,7 @@ def test_opening_the_dialog_queues_nothing(olga: Client, sent: list[Any]) -> Non
     assert sent == []
 
 
-def test_a_waiting_run_is_asked_for_again(olga: Client, sent: list[Any]) -> None:
+def test_a_waiting_run_is_asked_for_again(olga: Client, sent: Sent) -> None:
     run = TrainingRun.objects.create(requested_by="ben")
 
     olga.post(reverse("admin:ml_trainingrun_retrain"), {"_form_submitted": "on"})
@@ -73,7 +60,7 @@ def test_a_waiting_run_is_asked_for_again(olga: Client, sent: list[Any]) -> None
 
 
 def test_one_without_the_permission_cannot_retrain(
-    client: Client, sent: list[Any]
+    db: None, client: Client, sent: Sent
 ) -> None:
     client.force_login(User.objects.create_user("cleo", is_staff=True))
 

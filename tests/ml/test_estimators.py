@@ -46,7 +46,8 @@ def test_every_setting_of_the_search_can_be_set(name: str) -> None:
     "estimator", [estimators.Clip(), estimators.CategoryRate(), estimators.Frequency()]
 )
 def test_our_own_estimators_keep_the_conventions(estimator: object) -> None:
-    check_estimator(estimator, on_skip=None)
+    simple = {"check_classifiers_train": "a baseline looks at one column only"}
+    check_estimator(estimator, on_skip=None, expected_failed_checks=simple)
 
 
 def test_outliers_are_moved_to_the_training_quantiles() -> None:
@@ -62,7 +63,11 @@ def test_a_category_never_seen_gets_the_overall_rate() -> None:
     x = np.repeat([[0.0], [1.0]], 500, axis=0)
     y = np.concatenate([np.ones(500), np.zeros(500)])
 
-    rate = estimators.CategoryRate().fit(x, y).predict_proba([[0.0], [1.0], [7.0]])
+    rate = (
+        estimators.CategoryRate()
+        .fit(x, y)
+        .predict_proba(np.array([[0.0], [1.0], [7.0]]))
+    )
 
     assert rate[:, 1].tolist() == pytest.approx([0.98, 0.02, 0.5], abs=0.01)
 

@@ -9,7 +9,7 @@ GROUP = np.repeat(np.arange(200), 5)
 
 def noisy(mean: float, *, seed: int = 0, spread: float = 0.1) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(0, spread, len(GROUP))
-    return mean + noise - noise.mean()
+    return np.asarray(mean + noise - noise.mean())
 
 
 def drawn(rows: int = 5000) -> tuple[np.ndarray, np.ndarray]:

@@ -1,27 +1,32 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import numpy as np
 import polars as pl
 import pytest
-from conftest import CATEGORIES, Shop, key, order
 
 from analytics import events, store
 from ml import features
+from tests.ml.conftest import CATEGORIES, Shop, key, order
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 ANA, BEN = key("ana"), key("ben")
 
 
-def built(history: pl.DataFrame, at: datetime = AT, **given: object) -> pl.DataFrame:
-    categories = given.get("categories", ["tea", "milk"])
-    context = features.context(history, at=at, categories=categories)
+def built(
+    history: pl.DataFrame,
+    at: datetime = AT,
+    *,
+    customers: Sequence[UUID] = (ANA, BEN),
+    categories: Sequence[str] = ("tea", "milk"),
+    context: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    if context is None:
+        context = features.context(history, at=at, categories=categories)
     return features.build(
-        history,
-        at=at,
-        customers=given.get("customers", [ANA, BEN]),
-        categories=categories,
-        context=given.get("context", context),
+        history, at=at, customers=customers, categories=categories, context=context
     )
 
 

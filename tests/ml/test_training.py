@@ -1,18 +1,19 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Shop
 from django.utils import timezone
 
-from analytics import store
+from analytics import events, store
 from analytics.models import StoredEvent
 from ml import registry, splits, training
 from ml.models import TrainedModel, TrainingRun
+from tests.ml.conftest import Shop
 
 Steps = list[tuple[str, int, int]]
 
 
-def trained(steps: Steps | None = None) -> dict[str, object]:
+def trained(steps: Steps | None = None) -> dict[str, Any]:
     run = TrainingRun.objects.create(requested_by="olga")
     said = [] if steps is None else steps
     return training.train(
@@ -38,7 +39,7 @@ def test_a_planted_signal_is_found_and_the_winner_promoted(
 
     figures = champion.metrics["test"]
     assert figures["auc_within"] > 0.8
-    assert figures["ece"] < 0.06
+    assert figures["ece"] < 0.1  # 32 rows a bin: chance alone makes 0.05
     assert (
         figures["log_loss"] < report["baselines"]["category_rate"]["test"]["log_loss"]
     )
@@ -59,6 +60,7 @@ def test_the_promotion_is_an_event_with_the_reason(
     log = StoredEvent.objects.filter(stream="model:propensity").order_by("version")
     assert [event.version for event in log] == [1, 2]
     last = list(store.read(until=store.high_water(), types=["model_promoted"]))[-1]
+    assert isinstance(last.event, events.ModelPromoted)
     assert last.event.checksum == registry.champion("propensity").checksum
     assert last.event.validation["log_loss"] > 0
 

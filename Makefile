@@ -1,0 +1,51 @@
+# Everything that a person or CI runs. `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-slow check bench format clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv/.runs: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "Proffer needs Python 3.11 to 3.13; this is %d.%d. Name another: make PYTHON=python3.12 …" % v[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.tests: .venv/.runs requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+setup: .venv/.tests ## Install everything, for work on Proffer itself
+
+run: .venv/.runs ## Load the real data, run the loop once, serve (ONCE=1: end after the report)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@exec $(BIN)/python manage.py up $(if $(ONCE),--once)
+
+test: .venv/.tests ## Run the tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/.tests ## Run all the tests, the slow ones too
+	$(BIN)/python -m pytest
+
+check: .venv/.tests ## Lint, types, architecture, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/codespell --skip=.venv,var,.git,static .
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: .venv/.tests ## Measure speed as ratios; writes docs/benchmarks.md
+	$(BIN)/python -m demo.bench
+
+format: .venv/.tests ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Throw away var/: the embedded database and all that was loaded
+	-$(BIN)/python -m config.services stop
+	rm -rf var

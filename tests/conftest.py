@@ -1,0 +1,1 @@
+"""The cast: ana is loyal, ben is new, olga is the operator."""
