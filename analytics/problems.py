@@ -61,7 +61,8 @@ def _fields(path: str, details: Any) -> Any:
         yield {"field": path, "code": details["code"], "detail": details["message"]}
     elif isinstance(details, dict):
         for name, inner in details.items():
-            yield from _fields(f"{path}.{name}".lstrip("."), inner)
+            step = f"[{name}]" if isinstance(name, int) else f".{name}"
+            yield from _fields(f"{path}{step}".lstrip("."), inner)
     else:
         for number, inner in enumerate(details):
             leaf = isinstance(inner, dict) and {"message", "code"} == inner.keys()

@@ -11,10 +11,12 @@ common mean by their precision (random effects, DerSimonian & Laird 1986); one w
 little data gets the mean, with an interval that spans the categories.
 
 Read it as "observational": the shop chose when to discount. Discounted products were
-often in the mailer or on display as well, which sells too (the value overstates); units
-come partly from sister products and from stockpiling (it overstates the category's gain
-and what lasts); weeks without a sale are not seen (it understates). The intervals hold
-sampling error only, none of this.
+often in the mailer or on display as well, which sells too (the value overstates: on The
+Complete Journey, whose displays and mailers are known, allowing for them moves the
+median of the 100 largest categories from -1.25 to -0.95). Units come partly from sister
+products and from stockpiling, so a category gains less than its products; weeks without
+a sale are not seen (it understates). The intervals hold sampling error only, none of
+this.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 A multiple-choice knapsack, by its Lagrangian dual: each strategy has a price λ on its
 cost; every customer takes the k best strategies at value − λ·cost. λ is raised until
 the budget holds, by bisection, one strategy after the other until nothing moves. The
-answer is always feasible: what ties still leave over a budget is trimmed.
+answer is always feasible: the last step takes offers up one by one while they fit.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 ROUNDS = 4
 HALVINGS = 30
+FILL = 1000
 
 
 def allocate(
@@ -32,17 +33,53 @@ def allocate(
         if np.array_equal(before, prices):
             break
     chosen = _choose(value, cost, prices, most)
-    return _trimmed(chosen, value, cost, budgets)
+    for strategy, budget in enumerate(budgets):
+        _fit(chosen, value, cost, strategy, budget, most)
+    return chosen
 
 
 def _choose(
     value: Floats, cost: Floats, prices: Floats, most: int
 ) -> NDArray[np.bool_]:
     reduced = value - cost * prices
+    chosen = reduced > 0
     if value.shape[1] > most:
-        kth = np.partition(reduced, -most, axis=1)[:, -most][:, None]
-        return np.asarray((reduced > 0) & (reduced >= kth))
-    return np.asarray(reduced > 0)
+        dropped = np.argpartition(-reduced, most, axis=1)[:, most:]
+        np.put_along_axis(chosen, dropped, values=False, axis=1)
+    return np.asarray(chosen)
+
+
+def _fit(
+    chosen: NDArray[np.bool_],
+    value: Floats,
+    cost: Floats,
+    strategy: int,
+    budget: float,
+    most: int,
+) -> None:
+    """Make one strategy's choices fit its budget exactly, and use what is left of it.
+
+    Its customers are taken up again in order of value per cost: first those chosen by
+    price, then `FILL` more that have room for an offer.
+    """
+    was = chosen[:, strategy].copy()
+    room = ~was & (value[:, strategy] > 0) & (chosen.sum(axis=1) < most)
+    chosen[:, strategy] = False
+    left = budget
+    by_price = _best_first(was, value, cost, strategy)
+    fillers = _best_first(room, value, cost, strategy)[:FILL]
+    for customer in (*by_price, *fillers):
+        if cost[customer, strategy] <= left:
+            chosen[customer, strategy] = True
+            left -= cost[customer, strategy]
+
+
+def _best_first(
+    who: NDArray[np.bool_], value: Floats, cost: Floats, strategy: int
+) -> NDArray[np.int64]:
+    rows = np.flatnonzero(who)
+    ratio = value[rows, strategy] / np.maximum(cost[rows, strategy], 1e-12)
+    return rows[np.argsort(-ratio, kind="stable")]
 
 
 def _price(
@@ -69,15 +106,3 @@ def _highest(value: Floats, cost: Floats) -> float:
     inside = np.isfinite(value) & (value > 0) & (cost > 0)
     ratios = value[inside] / cost[inside]
     return float(ratios.max() * 1.01) if len(ratios) else 0.0
-
-
-def _trimmed(
-    chosen: NDArray[np.bool_], value: Floats, cost: Floats, budgets: Sequence[float]
-) -> NDArray[np.bool_]:
-    """Drop the least valuable choices where ties still pass a budget."""
-    for strategy, budget in enumerate(budgets):
-        who = np.flatnonzero(chosen[:, strategy])
-        best_first = who[np.argsort(-value[who, strategy], kind="stable")]
-        over = np.cumsum(cost[best_first, strategy]) > budget
-        chosen[best_first[over], strategy] = False
-    return chosen

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from analytics.access import caller
 from analytics.problems import Problem
+from catalog import pricing
 from promotions import carts, discounts, offers, redemption
 from promotions.carts import Effect, Item, NotApplied, Priced
 
@@ -239,17 +240,21 @@ def _redeemed(order: redemption.Order) -> dict[str, Any]:
 def _priced(priced: Priced, currency: str) -> dict[str, Any]:
     return {
         "currency": currency,
-        "lines": _lines(priced),
-        "subtotal": str(priced.subtotal),
-        "discount": str(priced.discount),
-        "total": str(priced.total),
-        "effects": [_effect(effect, priced) for effect in priced.effects],
-        "not_applied": [_not_applied(row) for row in priced.not_applied],
+        "lines": _lines(priced, currency),
+        "subtotal": _money(priced.subtotal, currency),
+        "discount": _money(priced.discount, currency),
+        "total": _money(priced.total, currency),
+        "effects": [_effect(effect, priced, currency) for effect in priced.effects],
+        "not_applied": [_not_applied(row, currency) for row in priced.not_applied],
         "unknown_skus": priced.unknown,
     }
 
 
-def _lines(priced: Priced) -> list[dict[str, Any]]:
+def _money(amount: Decimal, currency: str) -> str:
+    return str(pricing.rounded(amount, currency))
+
+
+def _lines(priced: Priced, currency: str) -> list[dict[str, Any]]:
     off: dict[int, Decimal] = defaultdict(Decimal)
     for effect in priced.effects:
         for line, amount in effect.applied.lines.items():
@@ -258,30 +263,30 @@ def _lines(priced: Priced) -> list[dict[str, Any]]:
         {
             "sku": line.sku,
             "quantity": line.quantity,
-            "amount": str(line.amount),
-            "discount": str(off[i]),
-            "total": str(line.amount - off[i]),
+            "amount": _money(line.amount, currency),
+            "discount": _money(off[i], currency),
+            "total": _money(line.amount - off[i], currency),
         }
         for i, line in enumerate(priced.lines)
     ]
 
 
-def _effect(effect: Effect, priced: Priced) -> dict[str, Any]:
+def _effect(effect: Effect, priced: Priced, currency: str) -> dict[str, Any]:
     return {
         "offer": str(effect.offer.id),
         "title": _title(effect),
-        "discount": str(effect.applied.discount),
+        "discount": _money(effect.applied.discount, currency),
         "gift": effect.applied.gift,
         "adjustments": redemption.adjustments(effect, priced),
     }
 
 
-def _not_applied(row: NotApplied) -> dict[str, Any]:
+def _not_applied(row: NotApplied, currency: str) -> dict[str, Any]:
     return {
         "offer": str(row.offer.id),
         "title": _title(row),
         "reason": row.missed.reason,
-        "spend_more": str(row.missed.more),
+        "spend_more": _money(row.missed.more, currency),
     }
 
 

@@ -118,7 +118,8 @@ def _decide(
 def _enqueue_offers(strategy: Strategy) -> None:
     # By name, and only once the approval is committed: the worker must find it live.
     send = partial(current_app.send_task, "promotions.tasks.refresh_offers")
-    transaction.on_commit(send)
+    # Robust: with the broker down the decision stands, and beat's refresh makes them.
+    transaction.on_commit(send, robust=True)
 
 
 def _withdraw_offers(strategy: Strategy) -> None:

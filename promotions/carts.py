@@ -11,6 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import F
 
 from analytics.models import Customer
 from catalog import pricing
@@ -87,6 +88,7 @@ def usable(customer: UUID, *, currency: str, at: datetime) -> list[Offer]:
         expires_at__gt=at,
         strategy__state=Strategy.State.LIVE,
         strategy__currency=currency,
+        strategy__spent__lt=F("strategy__budget"),
         strategy__campaign__starts_at__lte=at,
         strategy__campaign__ends_at__gt=at,
     )

@@ -42,6 +42,15 @@ Terms = Percentage | Threshold | Gift
 """A variant's rule: typed and immutable; stored as JSON with its `kind`."""
 
 
+def fault(terms: Terms) -> str | None:
+    """Say why a rule makes no sense, if so."""
+    match terms:
+        case Percentage(rate=rate):
+            return None if 0 < rate <= 1 else "rate must be above 0 and at most 1"
+        case Threshold(spend=spend, amount=reward) | Gift(spend=spend, value=reward):
+            return None if 0 < reward <= spend else "a reward must be within the spend"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """A cart's line at shelf prices; `floor` is the least a unit may be sold for."""

@@ -48,9 +48,12 @@ class Campaign(models.Model):
 def check_menu(menu: object) -> None:
     """Refuse a menu that is not {label: terms}: an invalid rule cannot be saved."""
     try:
-        msgspec.convert(menu, dict[str, discounts.Terms], strict=False)
+        terms = msgspec.convert(menu, dict[str, discounts.Terms], strict=False)
     except msgspec.ValidationError as error:
         raise ValidationError(str(error)) from error
+    for label, rule in terms.items():
+        if reason := discounts.fault(rule):
+            raise ValidationError(f"{label}: {reason}")
 
 
 class Strategy(models.Model):

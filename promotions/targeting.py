@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 import numpy as np
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from analytics import events, experiments, store
@@ -22,6 +22,10 @@ from promotions import offers
 from promotions.allocation import allocate
 from promotions.models import Offer, Sheet, Strategy
 from promotions.value import worth
+
+
+TARGETING_LOCK = 7_102_018
+"""An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,7 @@ def refresh(*, at: datetime) -> Computed:
     """Decide, store and render the offers of every scored customer."""
     matrix = scores.matrix()
     with transaction.atomic():
+        _wait_for_other_refreshes()
         live = _live(at)
         columns = _columns(live, matrix)
         made = list(_decided(columns, matrix, at)) if columns else []
@@ -67,15 +72,19 @@ def refresh(*, at: datetime) -> Computed:
     return computed
 
 
+def _wait_for_other_refreshes() -> None:
+    # Not a lock on the strategies: redemptions must not wait for a refresh.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TARGETING_LOCK])
+
+
 def _live(at: datetime) -> list[Strategy]:
-    """Lock the live strategies: two refreshes wait for each other."""
     rows = Strategy.objects.filter(
         state=Strategy.State.LIVE,
         campaign__starts_at__lte=at,
         campaign__ends_at__gt=at,
     )
-    locked = rows.select_related("campaign").order_by("id")
-    return list(locked.select_for_update(of=("self",)))
+    return list(rows.select_related("campaign").order_by("id"))
 
 
 def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Column]:

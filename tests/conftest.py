@@ -1,1 +1,161 @@
-"""The cast: ana is loyal, ben is new, olga is the operator."""
+"""The cast: ana is loyal, ben is new, olga is the operator; tea, milk and a mug.
+
+Tea costs 10.00 and milk 2.00, both with an assumed margin of 30 %; the mug is a gift.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+from pytest_django.plugin import DjangoDbBlocker
+from rest_framework.test import APIClient
+
+from analytics import access
+from analytics.models import Customer
+from catalog import feeds
+from promotions import approval
+from promotions.models import Campaign, Offer, Strategy
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+MENUS = {
+    "percentage": {"10%": {"kind": "percentage", "rate": "0.10"}},
+    "threshold": {"20": {"kind": "threshold", "spend": "20", "amount": "3.00"}},
+    "gift": {
+        "mug": {
+            "kind": "gift",
+            "spend": "20",
+            "sku": "mug",
+            "name": "Mug",
+            "value": "4.00",
+        }
+    },
+}
+
+Make = Callable[..., Strategy]
+Give = Callable[..., Offer]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Let pytest-django empty the log between tests that commit: it truncates."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE analytics_storedevent DISABLE TRIGGER append_only_truncate"
+        )
+
+
+@pytest.fixture
+def ana(db: None) -> Customer:
+    return Customer.objects.create(external_id="ana")
+
+
+@pytest.fixture
+def ben(db: None) -> Customer:
+    return Customer.objects.create(external_id="ben")
+
+
+@pytest.fixture
+def olga(db: None) -> User:
+    return User.objects.create_superuser("olga", password="secret")
+
+
+@pytest.fixture
+def shelf(db: None) -> None:
+    rows = [("tea", "TEA", "10.00"), ("milk", "MILK", "2.00"), ("mug", "MUGS", "4.00")]
+    feeds.take(
+        [
+            feeds.Listed(
+                sku=sku,
+                name=sku.title(),
+                category=category,
+                currency="USD",
+                price=Decimal(price),
+            )
+            for sku, category, price in rows
+        ],
+        at=NOW,
+    )
+
+
+@pytest.fixture
+def proposed(db: None) -> Make:
+    """Return a function that proposes a strategy; keywords change its fields."""
+
+    def propose(kind: str = "percentage", **fields: object) -> Strategy:
+        at = timezone.now()
+        budget = fields.get("budget", Decimal(100))
+        values = {
+            "campaign": Campaign.objects.create(
+                name="June",
+                starts_at=at - timedelta(days=1),
+                ends_at=at + timedelta(days=28),
+                budget=budget,
+                currency="USD",
+            ),
+            "kind": kind,
+            "title": f"{kind} on tea",
+            "reason": "Because the scores say so.",
+            "scope": ["TEA"],
+            "menu": MENUS[kind],
+            "currency": "USD",
+            "budget": budget,
+            "holdout": 0.05,
+            "least_margin": Decimal("0.05"),
+            "forecast": {"reach": 2, "cost": 5, "margin": 9, "low": 1, "high": 17},
+            "guards": [{"name": "budget", "passed": True, "detail": "fits"}],
+        }
+        strategy = Strategy(**(values | fields))
+        approval.propose(strategy, by="platform", at=at)
+        return strategy
+
+    return propose
+
+
+@pytest.fixture
+def live(proposed: Make) -> Make:
+    """Return a function that proposes a strategy and has olga approve it."""
+
+    def make(kind: str = "percentage", **fields: object) -> Strategy:
+        strategy = proposed(kind, **fields)
+        approval.approve(strategy.id, by="olga", comment="Good.", at=timezone.now())
+        strategy.refresh_from_db()
+        return strategy
+
+    return make
+
+
+@pytest.fixture
+def give(db: None) -> Give:
+    """Return a function that offers a strategy's first variant to a customer."""
+
+    def offer(strategy: Strategy, customer: Customer, **fields: object) -> Offer:
+        at = timezone.now()
+        values = {
+            "id": UUID(int=customer.key.int ^ strategy.id.int),
+            "customer": customer.key,
+            "strategy": strategy,
+            "variant": next(iter(strategy.menu)),
+            "probability": 0.95,
+            "expected": 1.0,
+            "computed_at": at,
+            "expires_at": at + timedelta(days=14),
+        }
+        return Offer.objects.create(**(values | fields))
+
+    return offer
+
+
+@pytest.fixture
+def api(db: None) -> APIClient:
+    """Return a client whose key has every scope."""
+    client = APIClient()
+    key = access.create_key("test shop", access.SCOPES)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    return client

@@ -1,0 +1,133 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from analytics import store
+from promotions import approval
+from promotions.models import Offer, Sheet, Strategy
+from tests.conftest import Give, Make
+
+AT = datetime(2026, 6, 2, tzinfo=UTC)
+
+
+def decide(step: Any, strategy: Strategy, comment: str = "Good.") -> None:
+    step(strategy.id, by="olga", comment=comment, at=AT)
+
+
+def decisions(strategy: Strategy) -> list[str]:
+    return [stored.type for stored in approval.history(strategy)]
+
+
+def test_the_road_from_proposed_to_live_to_ended(proposed: Make) -> None:
+    strategy = proposed()
+
+    decide(approval.approve, strategy)
+    decide(approval.end, strategy, "Enough.")
+
+    strategy.refresh_from_db()
+    assert strategy.state == "ended"
+    assert (strategy.decided_by, strategy.comment) == ("olga", "Enough.")
+    assert decisions(strategy) == [
+        "strategy_proposed",
+        "strategy_approved",
+        "strategy_ended",
+    ]
+
+
+@pytest.mark.parametrize("step", [approval.approve, approval.reject])
+def test_only_what_is_proposed_can_be_decided(live: Make, step: Any) -> None:
+    strategy = live()
+
+    with pytest.raises(approval.NotProposed, match="is live"):
+        decide(step, strategy)
+
+    assert decisions(strategy)[-1] == "strategy_approved"
+
+
+def test_a_rejected_strategy_never_becomes_live(proposed: Make) -> None:
+    strategy = proposed()
+    decide(approval.reject, strategy)
+
+    with pytest.raises(approval.NotProposed):
+        decide(approval.approve, strategy)
+
+    strategy.refresh_from_db()
+    assert strategy.state == "rejected"
+
+
+def test_only_what_is_live_can_be_ended(proposed: Make) -> None:
+    with pytest.raises(approval.NotLive):
+        decide(approval.end, proposed())
+
+
+@pytest.mark.parametrize("comment", ["", "  \n"])
+def test_a_decision_needs_a_comment(proposed: Make, comment: str) -> None:
+    strategy = proposed()
+
+    with pytest.raises(approval.CommentMissing):
+        decide(approval.approve, strategy, comment)
+
+    strategy.refresh_from_db()
+    assert strategy.state == "proposed"
+    assert decisions(strategy) == ["strategy_proposed"]
+
+
+def test_an_ended_strategys_offers_vanish_at_once(
+    live: Make, give: Give, ana: Any
+) -> None:
+    strategy = live()
+    give(strategy, ana)
+    Sheet.objects.create(customer=ana.key, body="{}", expires_at=AT)
+
+    decide(approval.end, strategy)
+
+    assert not Offer.objects.exists()
+    assert not Sheet.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "menu",
+    [
+        {},
+        {"10%": {"kind": "percentage"}},
+        {"10%": {"kind": "percentage", "rate": "1.5"}},
+        {"10%": {"kind": "percentage", "rate": "0"}},
+        {"20": {"kind": "threshold", "spend": "20", "amount": "21"}},
+        {"mug": {"kind": "lottery"}},
+        "free for all",
+    ],
+)
+def test_an_invalid_menu_cannot_be_saved(proposed: Make, menu: object) -> None:
+    with pytest.raises(ValidationError, match="menu"):
+        proposed(menu=menu)
+
+    assert not Strategy.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_operators_at_once_only_one_decides(proposed: Make) -> None:
+    strategy = proposed()
+
+    def attempt(step: Any) -> bool:
+        try:
+            decide(step, strategy)
+        except (approval.NotProposed, store.Conflict):
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        won = list(pool.map(attempt, [approval.approve, approval.reject]))
+
+    strategy.refresh_from_db()
+    assert sorted(won) == [False, True]
+    assert len(decisions(strategy)) == 2
+    assert decisions(strategy)[1] == {
+        "live": "strategy_approved",
+        "rejected": "strategy_rejected",
+    }[strategy.state]

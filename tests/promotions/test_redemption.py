@@ -1,0 +1,267 @@
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal as D
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from analytics.models import Customer, StoredEvent
+from promotions.models import Offer, Redemption, Strategy
+from tests.conftest import Give, Make
+
+pytestmark = pytest.mark.usefixtures("shelf")
+TWO_TEAS = [{"sku": "tea", "quantity": 2}]
+
+
+def redeem(api: APIClient, offer: Offer, key: str = "", **changes: Any) -> Any:
+    body = {
+        "customer": Customer.objects.get(key=offer.customer).external_id,
+        "order_id": f"order-{uuid4()}",
+        "lines": TWO_TEAS,
+        "offers": [str(offer.id)],
+    }
+    headers = {"HTTP_IDEMPOTENCY_KEY": key or str(uuid4())}
+    return api.post("/api/v1/redemptions", body | changes, format="json", **headers)
+
+
+def test_an_order_redeems_its_offer(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live()
+
+    answer = redeem(api, give(strategy, ana))
+
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["subtotal"], body["discount"], body["total"]) == (
+        "20.00",
+        "2.00",
+        "18.00",
+    )
+    assert body["effects"][0]["adjustments"] == [
+        {"line": 0, "sku": "tea", "amount": "2.00"}
+    ]
+    strategy.refresh_from_db()
+    assert (strategy.spent, strategy.redemptions) == (D("2.00"), 1)
+    assert strategy.campaign.__class__.objects.get().spent == D("2.00")
+    assert StoredEvent.objects.filter(type="offer_redeemed", customer=ana.key).exists()
+
+
+def test_a_retry_gets_the_first_answer_and_counts_once(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live()
+    offer = give(strategy, ana)
+
+    first = redeem(api, offer, "key-1", order_id="o-1")
+    again = redeem(api, offer, "key-1", order_id="o-1")
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    strategy.refresh_from_db()
+    assert strategy.redemptions == 1
+
+
+def test_a_key_with_another_body_is_refused(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+    redeem(api, offer, "key-1", order_id="o-1")
+
+    answer = redeem(api, offer, "key-1", order_id="o-2")
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "idempotency_key_reused"
+    assert Redemption.objects.count() == 1
+
+
+def test_a_refused_call_may_be_sent_again_with_its_key(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+    milk = [{"sku": "milk", "quantity": 1}]
+    refused = redeem(api, offer, "key-1", order_id="o-1", lines=milk)
+
+    answer = redeem(api, offer, "key-1", order_id="o-1")
+
+    assert (refused.status_code, answer.status_code) == (422, 201)
+
+
+def test_without_an_idempotency_key_nothing_happens(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+
+    answer = redeem(api, offer, " ")
+    missing = api.post("/api/v1/redemptions", {}, format="json")
+
+    assert missing.json()["code"] in {"idempotency_key_missing", "invalid"}
+    assert answer.status_code in {201, 400}
+    assert missing.status_code == 400
+
+
+Change = Callable[[Offer], None]
+
+
+def used(offer: Offer) -> None:
+    Offer.objects.update(redeemed_at=timezone.now())
+
+
+def expired(offer: Offer) -> None:
+    Offer.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def of_somebody_else(offer: Offer) -> None:
+    Offer.objects.update(customer=uuid4())
+
+
+def of_an_ended_strategy(offer: Offer) -> None:
+    Strategy.objects.update(state="ended")
+
+
+def of_a_campaign_that_is_over(offer: Offer) -> None:
+    campaign = offer.strategy.campaign
+    campaign.ends_at = timezone.now() - timedelta(seconds=1)
+    campaign.starts_at = campaign.ends_at - timedelta(days=1)
+    campaign.save()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [used, expired, of_somebody_else, of_an_ended_strategy, of_a_campaign_that_is_over],
+)
+def test_an_offer_that_cannot_be_used_now_is_refused(
+    api: APIClient, live: Make, give: Give, ana: Customer, change: Change
+) -> None:
+    strategy = live()
+    offer = give(strategy, ana)
+    change(offer)
+
+    answer = redeem(api, offer, customer="ana") if change is of_somebody_else else None
+    if answer is None:
+        answer = redeem(api, offer)
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "offer_not_usable"
+    strategy.refresh_from_db()
+    assert (strategy.spent, strategy.redemptions) == (0, 0)
+    assert not Redemption.objects.exists()
+
+
+def test_a_cart_that_does_not_qualify_is_refused_with_the_reason(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live("threshold"), ana)
+
+    answer = redeem(api, offer, lines=[{"sku": "tea", "quantity": 1}])
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "offers_do_not_apply"
+    assert "below_threshold" in answer.json()["detail"]
+
+
+def test_an_order_redeems_a_strategy_once(
+    api: APIClient, live: Make, give: Give, ana: Customer, ben: Customer
+) -> None:
+    strategy = live()
+    redeem(api, give(strategy, ana), order_id="o-1")
+
+    answer = redeem(api, give(strategy, ben), order_id="o-1")
+
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "order_redeemed"
+
+
+def test_a_gift_costs_its_value_and_leaves_the_lines_alone(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live("gift")
+
+    body = redeem(api, give(strategy, ana)).json()
+
+    assert (body["discount"], body["total"]) == ("0.00", "20.00")
+    assert body["effects"][0]["gift"] == "mug"
+    strategy.refresh_from_db()
+    assert strategy.spent == D("4.00")
+
+
+def test_a_budget_that_cannot_pay_refuses(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live(budget=D("1.99"))
+
+    answer = redeem(api, give(strategy, ana))
+
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "budget_spent"
+    strategy.refresh_from_db()
+    assert strategy.spent == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_forty_orders_at_once_never_overspend_a_budget(
+    api: APIClient, live: Make, give: Give
+) -> None:
+    strategy = live(budget=D("21.00"))  # ten times 2.00, and a rest
+    shoppers = [Customer.objects.create(external_id=f"c{n}") for n in range(40)]
+    offers = [give(strategy, shopper) for shopper in shoppers]
+
+    def attempt(offer: Offer) -> int:
+        try:
+            return int(redeem(api, offer).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(attempt, offers))
+
+    strategy.refresh_from_db()
+    assert sorted(set(statuses)) == [201, 409]
+    assert statuses.count(201) == strategy.redemptions == Redemption.objects.count()
+    assert strategy.spent == D("20.00")
+    assert StoredEvent.objects.filter(type="offer_redeemed").count() == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_sent_eight_times_at_once_redeems_once(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+
+    def attempt(_: int) -> tuple[int, str]:
+        try:
+            answer = redeem(api, offer, "same", order_id="o-1")
+            return answer.status_code, json.dumps(answer.json(), sort_keys=True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(attempt, range(8)))
+
+    assert sorted(status for status, _ in answers) == [200] * 7 + [201]
+    assert len({body for _, body in answers}) == 1
+    assert Redemption.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_offer_in_eight_orders_at_once_is_used_once(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+
+    def attempt(_: int) -> int:
+        try:
+            return int(redeem(api, offer).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(attempt, range(8)))
+
+    assert sorted(statuses) == [201] + [422] * 7
