@@ -19,7 +19,6 @@ a sale are not seen (it understates). The intervals hold sampling error only, no
 this.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -27,8 +26,9 @@ import polars as pl
 from django.db import transaction
 from numpy.typing import NDArray
 
-from ml import features
+from ml import lines
 from ml.models import Elasticity
+from ml.pooling import pool
 
 Numbers = NDArray[np.float64]
 WEEKS = 52
@@ -40,18 +40,9 @@ ROUNDS = 10
 Z95 = 1.96
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pooled:
-    """The categories' common mean, its error, and how far they differ (sd)."""
-
-    mean: float
-    error: float
-    spread: float
-
-
 def refresh(*, at: datetime) -> int:
     """Measure all categories on the year before `at`; replace the table's rows."""
-    measured = estimate(panel(features.history(until=at)))
+    measured = estimate(panel(lines.read(until=at)))
     rows = shrunk(measured).iter_rows(named=True)
     with transaction.atomic():
         Elasticity.objects.all().delete()
@@ -132,21 +123,6 @@ def shrunk(measured: pl.DataFrame) -> pl.DataFrame:
         (value - Z95 * variance.sqrt()).alias("low"),
         (value + Z95 * variance.sqrt()).alias("high"),
         "weeks",
-    )
-
-
-def pool(values: Numbers, errors: Numbers) -> Pooled:
-    """Combine estimates by random effects (DerSimonian & Laird 1986)."""
-    weights = 1 / np.maximum(errors, 1e-6) ** 2
-    mean = np.average(values, weights=weights)
-    excess = float((weights * (values - mean) ** 2).sum()) - (len(values) - 1)
-    scale = float(weights.sum() - (weights**2).sum() / weights.sum())
-    variance = max(0.0, excess / scale) if scale > 0 else 0.0
-    weights = 1 / (np.maximum(errors, 1e-6) ** 2 + variance)
-    return Pooled(
-        mean=float(np.average(values, weights=weights)),
-        error=float(weights.sum() ** -0.5),
-        spread=variance**0.5,
     )
 
 

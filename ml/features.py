@@ -7,25 +7,20 @@ raise FEATURES_VERSION: a model scores only the version that it was trained on.
 Late events: the cut is on `occurred_at`, so a backfilled order does enter the past.
 """
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import pi
 from uuid import UUID
 
 import numpy as np
 import polars as pl
-from django.db import connection
 from numpy.typing import NDArray
-from psycopg import sql
 
 FEATURES_VERSION = 1
 NEVER = 365.0
 """Days: stands for "not yet" in recencies and gaps, and caps them."""
 WINDOWS = (7, 28, 56, 91, 182)
 ACTIVE_DAYS = 84
-BLOCK = 16 << 20
-"""Bytes of the log parsed at a time: 1.5 million lines then need 0.6 GB, not 2."""
 
 FEATURES: Mapping[str, str] = {
     "orders_7": "orders with the category, last 7 days; 0 without",
@@ -72,99 +67,6 @@ CAPPED = ("recency", "gap_mean", "gap_sd", "customer_recency", "customer_gap")
 MISSING = {**dict.fromkeys(FEATURES, 0.0), **dict.fromkeys(CAPPED, NEVER), "cadence": 1}
 COLUMNS = ("entity", "category", *FEATURES)
 """The columns of `matrix`. An entity is one customer at one cut-off."""
-
-LINES = pl.List(
-    pl.Struct(
-        {
-            "sku": pl.String,
-            "category": pl.String,
-            "quantity": pl.Int64,
-            "paid": pl.String,
-            "shelf_discount": pl.String,
-            "coupon_discount": pl.String,
-        }
-    )
-)
-HISTORY = pl.Schema(
-    {
-        "customer": pl.Categorical(),
-        "order": pl.Int64(),
-        "at": pl.Datetime("us", "UTC"),
-        "sku": pl.Categorical(),
-        "category": pl.Categorical(),
-        "quantity": pl.Int64(),
-        "paid": pl.Float64(),
-        "shelf_discount": pl.Float64(),
-        "coupon_discount": pl.Float64(),
-    }
-)
-"""One row is one order line; `order` is the event's position in the log."""
-
-
-LEFT_OUT = {
-    "category": "",
-    "quantity": 1,
-    "shelf_discount": "0",
-    "coupon_discount": "0",
-}
-"""The defaults of events.OrderLine, which the log leaves out of a line."""
-
-
-def history(
-    *, until: datetime, customers: Sequence[UUID] | None = None
-) -> pl.DataFrame:
-    """Read all order lines before `until` (of `customers`) in the shape HISTORY."""
-    blocks = [_parsed(block) for block in _exported(until=until, customers=customers)]
-    return pl.concat([HISTORY.to_frame(), *blocks])
-
-
-def _exported(
-    *, until: datetime, customers: Sequence[UUID] | None
-) -> Iterator[io.BytesIO]:
-    """Copy the orders out of the log as CSV, in blocks of whole rows.
-
-    `analytics.store.read` decodes event by event; 155,000 orders would take a minute.
-    """
-    # Literals, since COPY takes no parameters.
-    whose: sql.Composable = sql.SQL("")
-    if customers is not None:
-        whose = sql.SQL("AND customer = ANY({})").format(sql.Literal([*customers]))
-    copy_out = sql.SQL(
-        "COPY (SELECT customer, position,"
-        " (extract(epoch FROM occurred_at) * 1000000)::bigint, data->'lines'"
-        " FROM analytics_storedevent WHERE type = 'order_completed'"
-        " AND customer IS NOT NULL AND occurred_at < {until} {whose})"
-        " TO STDOUT (FORMAT csv)"
-    ).format(until=sql.Literal(until), whose=whose)
-    block = io.BytesIO()
-    with connection.cursor() as cursor, cursor.copy(copy_out) as rows:
-        for row in rows:
-            block.write(row)
-            if block.tell() > BLOCK:
-                yield block
-                block = io.BytesIO()
-    if block.tell():
-        yield block
-
-
-def _parsed(block: io.BytesIO) -> pl.DataFrame:
-    block.seek(0)
-    schema = {
-        "customer": pl.String,
-        "order": pl.Int64,
-        "at": pl.Int64,
-        "lines": pl.String,
-    }
-    orders = pl.read_csv(block, has_header=False, schema=schema)
-    lines = orders.with_columns(pl.col("lines").str.json_decode(LINES)).explode("lines")
-    return (
-        lines.unnest("lines")
-        .with_columns(pl.from_epoch("at", time_unit="us").dt.replace_time_zone("UTC"))
-        .select(
-            pl.coalesce(pl.col(name), pl.lit(LEFT_OUT.get(name))).cast(kind)
-            for name, kind in HISTORY.items()
-        )
-    )
 
 
 def context(

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from analytics import events, store
-from ml import features
+from ml import lines
 from ml.models import CampaignResponse
+from ml.pooling import pool
 
 LEAST_HISTORY = timedelta(days=56)
 LONGEST = timedelta(days=42)
@@ -56,13 +57,13 @@ class Effect:
 
 def refresh(*, at: datetime) -> CampaignResponse | None:
     """Learn from the whole log before `at`."""
-    return learn(features.history(until=at), at=at)
+    return learn(lines.read(until=at), at=at)
 
 
 def learn(history: pl.DataFrame, *, at: datetime) -> CampaignResponse | None:
     """Estimate the response from the campaigns that ended before `at`; store it.
 
-    `history` is ml.features.history. None, and nothing stored, when the log holds no
+    `history` is ml.lines.read. None, and nothing stored, when the log holds no
     campaign to learn from.
     """
     begin = history["at"].min()
@@ -78,12 +79,14 @@ def learn(history: pl.DataFrame, *, at: datetime) -> CampaignResponse | None:
     ]
     if not effects:
         return None
-    pooled, error = pool([e.lift for e in effects], [e.error for e in effects])
+    pooled = pool(
+        np.array([e.lift for e in effects]), np.array([e.error for e in effects])
+    )
     response = CampaignResponse(
         computed_at=at,
-        lift=pooled,
-        low=pooled - 1.96 * error,
-        high=pooled + 1.96 * error,
+        lift=pooled.mean,
+        low=pooled.mean - 1.96 * pooled.error,
+        high=pooled.mean + 1.96 * pooled.error,
         depth=_depth(history),
         use=sum(e.users for e in effects) / max(1, sum(e.buyers for e in effects)),
         campaigns=len(effects),
@@ -92,17 +95,6 @@ def learn(history: pl.DataFrame, *, at: datetime) -> CampaignResponse | None:
         CampaignResponse.objects.all().delete()
         response.save()
     return response
-
-
-def pool(lifts: list[float], errors: list[float]) -> tuple[float, float]:
-    """Return mean and standard error under random effects (DerSimonian, Laird 1986)."""
-    b, weights = np.asarray(lifts), 1 / np.asarray(errors) ** 2
-    fixed = (weights * b).sum() / weights.sum()
-    excess = (weights * (b - fixed) ** 2).sum() - (len(b) - 1)
-    scale = weights.sum() - (weights**2).sum() / weights.sum()
-    between = max(0.0, excess / scale) if scale > 0 else 0.0
-    weights = 1 / (1 / weights + between)
-    return float((weights * b).sum() / weights.sum()), float(weights.sum() ** -0.5)
 
 
 def _campaigns(at: datetime) -> list[Campaign]:

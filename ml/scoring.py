@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from analytics.models import Customer
-from ml import features, registry
+from ml import features, lines, registry
 from ml.models import PROPENSITY
 from ml.registry import Bundle
 
@@ -54,7 +54,7 @@ def score(*, at: datetime) -> int:
     """
     model = registry.champion(PROPENSITY)
     bundle = _loaded(model.checksum)
-    history = features.history(until=at)
+    history = lines.read(until=at)
     last = history["at"].max()
     moment = min(at, last + timedelta(seconds=1)) if isinstance(last, datetime) else at
     context = features.context(history, at=moment, categories=bundle.categories)
@@ -76,7 +76,7 @@ def score_customer(key: UUID, *, at: datetime) -> list[Expected]:
     :raises Outdated: the champion knows other features.
     """
     bundle = _loaded(registry.champion(PROPENSITY).checksum)
-    history = features.history(until=at, customers=[key])
+    history = lines.read(until=at, customers=[key])
     rows = _scored(bundle, history, at, [key], bundle.context)
     return [
         Expected(category=category, probability=probability, spend=spend)

@@ -19,7 +19,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from analytics import events, store
-from ml import estimators, evaluation, factorisation, features, registry, splits
+from ml import estimators, evaluation, factorisation, features, lines, registry, splits
 from ml.estimators import Candidate
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
@@ -83,7 +83,7 @@ def train(
     """
     steps = len(CANDIDATES) + 4
     report("Reading the log", 0, steps)
-    history = features.history(until=at)
+    history = lines.read(until=at)
     plan = splits.plan(history, horizon_days=settings.HORIZON_DAYS)
     categories = splits.most_bought(
         history, at=plan.training[-1], exclude=exclude, most=splits.CATEGORIES

@@ -81,17 +81,19 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
 
 
 def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
-    """Take the best first, so many of each kind, each category at most once.
+    """Take the best of each kind in turn, each category at most once.
 
     Two strategies on one category would compete for the same customers.
     """
-    chosen: list[Draft] = []
-    for draft in sorted(drafts, key=lambda draft: -draft.margin):
-        of_kind = sum(other.kind == draft.kind for other in chosen)
-        taken = {other.category for other in chosen}
-        if of_kind < MOST[draft.kind] and draft.category not in taken:
-            chosen.append(draft)
-    return chosen
+    best_first = sorted(drafts, key=lambda draft: -draft.margin)
+    chosen: dict[str, Draft] = {}
+    for turn in range(max(MOST.values())):
+        for kind in (kind for kind, most in MOST.items() if turn < most):
+            mine = (d for d in best_first if d.kind == kind)
+            free = next((d for d in mine if d.category not in chosen), None)
+            if free:
+                chosen[free.category] = free
+    return list(chosen.values())
 
 
 def _drafts() -> Iterable[Draft]:

@@ -23,7 +23,6 @@ from promotions.allocation import allocate
 from promotions.models import Offer, Sheet, Strategy
 from promotions.value import worth
 
-
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 

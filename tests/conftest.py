@@ -6,6 +6,7 @@ Tea costs 10.00 and milk 2.00, both with an assumed margin of 30 %; the mug is a
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -41,9 +42,7 @@ Give = Callable[..., Offer]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Let pytest-django empty the log between tests that commit: it truncates."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
@@ -88,7 +87,7 @@ def shelf(db: None) -> None:
 def proposed(db: None) -> Make:
     """Return a function that proposes a strategy; keywords change its fields."""
 
-    def propose(kind: str = "percentage", **fields: object) -> Strategy:
+    def propose(kind: str = "percentage", **fields: Any) -> Strategy:
         at = timezone.now()
         budget = fields.get("budget", Decimal(100))
         values = {

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml import demand, features, scores
+from ml import demand, lines, scores
 from ml.models import Elasticity
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ def sold(
                         "coupon_discount": 0.0,
                     }
                 )
-    return pl.DataFrame(rows, schema_overrides=features.HISTORY)
+    return pl.DataFrame(rows, schema_overrides=lines.HISTORY)
 
 
 def test_planted_elasticities_are_found() -> None:

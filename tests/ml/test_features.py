@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from analytics import events, store
-from ml import features
+from ml import features, lines
 from tests.ml.conftest import CATEGORIES, Shop, key, order
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -54,14 +54,14 @@ def log(db: None) -> None:
 
 
 def test_every_feature_is_built_and_every_built_one_has_a_meaning(log: None) -> None:
-    frame = built(features.history(until=AT))
+    frame = built(lines.read(until=AT))
 
     assert frame.columns == ["customer", "category", *features.FEATURES]
     assert frame.null_count().sum_horizontal().item() == 0
 
 
 def test_a_customer_s_rhythm_is_counted_by_hand(log: None) -> None:
-    tea = row(built(features.history(until=AT)), ANA, "tea")
+    tea = row(built(lines.read(until=AT)), ANA, "tea")
 
     assert (tea["orders_7"], tea["orders_28"], tea["orders_56"]) == (0, 1, 3)
     assert (tea["recency"], tea["gap_mean"], tea["gap_sd"]) == (10, 20, 0)
@@ -75,7 +75,7 @@ def test_a_customer_s_rhythm_is_counted_by_hand(log: None) -> None:
 
 
 def test_what_was_never_bought_follows_the_missing_rule(log: None) -> None:
-    milk = row(built(features.history(until=AT)), BEN, "milk")
+    milk = row(built(lines.read(until=AT)), BEN, "milk")
 
     assert (milk["orders_all"], milk["recency"], milk["gap_mean"]) == (0, 365, 365)
     assert (milk["cadence"], milk["discount_share"]) == (1, 0)
@@ -83,7 +83,7 @@ def test_what_was_never_bought_follows_the_missing_rule(log: None) -> None:
 
 
 def test_an_event_at_or_after_the_cut_off_changes_no_feature(log: None) -> None:
-    before = built(features.history(until=AT))
+    before = built(lines.read(until=AT))
     store.append_new(
         [
             order(ANA, AT, ["tea", "milk"]),
@@ -92,20 +92,20 @@ def test_an_event_at_or_after_the_cut_off_changes_no_feature(log: None) -> None:
         ]
     )
 
-    assert built(features.history(until=AT)).equals(before)
-    assert built(features.history(until=AT + timedelta(days=9))).equals(before)
+    assert built(lines.read(until=AT)).equals(before)
+    assert built(lines.read(until=AT + timedelta(days=9))).equals(before)
 
 
 def test_one_live_customer_gets_the_row_of_the_batch(shop: Shop) -> None:
     keys = shop(signal=True, customers=20, weeks=20)
     at = datetime(2026, 5, 1, tzinfo=UTC)
     categories = list(CATEGORIES)
-    everybody = features.history(until=at)
+    everybody = lines.read(until=at)
     context = features.context(everybody, at=at, categories=categories)
     batch = built(everybody, at, customers=keys, categories=categories)
 
     for one in keys[:5]:
-        own = features.history(until=at, customers=[one])
+        own = lines.read(until=at, customers=[one])
         live = built(own, at, customers=[one], categories=categories, context=context)
         of_batch = batch.filter(pl.col("customer") == str(one))
         numbers = [*features.FEATURES]
@@ -124,7 +124,7 @@ def test_labels_are_what_happens_from_the_cut_off_until_the_horizon(db: None) ->
     )
 
     labels = features.labels(
-        features.history(until=end + timedelta(days=1)),
+        lines.read(until=end + timedelta(days=1)),
         at=AT,
         horizon_days=28,
         customers=[ANA, BEN],
@@ -145,9 +145,9 @@ def test_the_log_s_lines_survive_the_export(db: None) -> None:
     happened = events.OrderCompleted(order_id="x", currency="EUR", lines=(line, line))
     store.append_new([store.Fact(event=happened, at=ago(1), customer=ANA)])
 
-    history = features.history(until=AT)
+    history = lines.read(until=AT)
 
-    assert history.schema == features.HISTORY
+    assert history.schema == lines.HISTORY
     assert len(history) == 2
     assert history.select("at", "sku", "category", "quantity", "paid").row(0) == (
         ago(1),
@@ -159,12 +159,12 @@ def test_the_log_s_lines_survive_the_export(db: None) -> None:
 
 
 def test_an_empty_log_is_an_empty_history(db: None) -> None:
-    assert features.history(until=AT).schema == features.HISTORY
-    assert built(features.history(until=AT))["recency"].to_list() == [365] * 4
+    assert lines.read(until=AT).schema == lines.HISTORY
+    assert built(lines.read(until=AT))["recency"].to_list() == [365] * 4
 
 
 def test_the_matrix_numbers_entities_and_categories(log: None) -> None:
-    frame = built(features.history(until=AT))
+    frame = built(lines.read(until=AT))
 
     x = features.matrix(frame, categories=["tea", "milk"], first_entity=5)
 

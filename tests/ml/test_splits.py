@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from analytics import store
-from ml import features, splits
+from ml import lines, splits
 from tests.ml.conftest import CATEGORIES, START, Shop, key, order
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -14,7 +14,7 @@ LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 def test_cut_offs_lie_a_horizon_apart_and_every_label_is_closed(shop: Shop) -> None:
     shop(signal=True, customers=3)
-    history = features.history(until=LATER)
+    history = lines.read(until=LATER)
 
     plan = splits.plan(history, horizon_days=28)
 
@@ -29,17 +29,17 @@ def test_a_short_log_is_refused_with_the_days_it_lacks(shop: Shop) -> None:
     shop(signal=True, customers=3, weeks=20)
 
     with pytest.raises(splits.TooLittleHistory, match="needs 196 days"):
-        splits.plan(features.history(until=LATER), horizon_days=28)
+        splits.plan(lines.read(until=LATER), horizon_days=28)
 
 
 def test_an_empty_log_is_refused(db: None) -> None:
     with pytest.raises(splits.TooLittleHistory, match="no orders"):
-        splits.plan(features.history(until=LATER), horizon_days=28)
+        splits.plan(lines.read(until=LATER), horizon_days=28)
 
 
 def test_few_customers_are_refused(shop: Shop) -> None:
     shop(signal=True, customers=5)
-    history = features.history(until=LATER)
+    history = lines.read(until=LATER)
     plan = splits.plan(history, horizon_days=28)
 
     with pytest.raises(splits.TooLittleHistory, match="regular customers, not 5"):
@@ -58,7 +58,7 @@ def test_categories_are_ranked_by_buyers_without_the_nameless(db: None) -> None:
     )
 
     ranked = splits.most_bought(
-        features.history(until=LATER),
+        lines.read(until=LATER),
         at=START + timedelta(days=1),
         exclude=frozenset({"wine"}),
         most=2,
@@ -79,7 +79,7 @@ def test_regulars_have_three_orders_and_came_lately(db: None) -> None:
         ]
     )
 
-    assert splits.regulars(features.history(until=LATER), at=at) == [loyal]
+    assert splits.regulars(lines.read(until=LATER), at=at) == [loyal]
 
 
 def test_a_sample_takes_rows_or_whole_entities() -> None:

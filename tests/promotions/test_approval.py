@@ -127,7 +127,10 @@ def test_of_two_operators_at_once_only_one_decides(proposed: Make) -> None:
     strategy.refresh_from_db()
     assert sorted(won) == [False, True]
     assert len(decisions(strategy)) == 2
-    assert decisions(strategy)[1] == {
-        "live": "strategy_approved",
-        "rejected": "strategy_rejected",
-    }[strategy.state]
+    assert (
+        decisions(strategy)[1]
+        == {
+            "live": "strategy_approved",
+            "rejected": "strategy_rejected",
+        }[strategy.state]
+    )

@@ -1,5 +1,5 @@
 from datetime import timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -92,7 +92,7 @@ def test_no_discount_goes_below_the_margin_floor(
     api: APIClient, live: Make, give: Give, ana: Customer
 ) -> None:
     menu = {"50%": {"kind": "percentage", "rate": "0.50"}}
-    give(live(menu=menu, least_margin=D("0.05")), ana)
+    give(live(menu=menu, least_margin=Decimal("0.05")), ana)
 
     body = qualify(api, ("tea", 1), customer="ana").json()
 
@@ -133,8 +133,8 @@ def test_a_campaigns_period_is_half_open(
 def test_a_spent_budget_ends_the_offers(
     api: APIClient, live: Make, give: Give, ana: Customer
 ) -> None:
-    give(live(budget=D("10")), ana)
-    Strategy.objects.update(spent=D("10"))
+    give(live(budget=Decimal("10")), ana)
+    Strategy.objects.update(spent=Decimal("10"))
 
     assert qualify(api, ("tea", 1), customer="ana").json()["effects"] == []
 
@@ -149,7 +149,7 @@ def test_an_empty_and_an_enormous_cart_are_priced(
 
     assert (empty.status_code, enormous.status_code) == (200, 200)
     assert enormous.json()["discount"] == "3.00"
-    assert sum(D(ln["discount"]) for ln in enormous.json()["lines"]) == D(3)
+    assert sum(Decimal(ln["discount"]) for ln in enormous.json()["lines"]) == Decimal(3)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from promotions.discounts import (
     words,
 )
 
-CENT = D("0.01")
+CENT = Decimal("0.01")
 
 
 def line(
@@ -27,31 +27,39 @@ def line(
         sku=category.lower(),
         category=category,
         quantity=quantity,
-        price=D(price),
-        floor=D(floor),
+        price=Decimal(price),
+        floor=Decimal(floor),
     )
 
 
-TEN = Percentage(rate=D("0.10"))
-FIVE_OFF = Threshold(spend=D(20), amount=D(5))
-MUG = Gift(spend=D(20), sku="mug", name="Mug", value=D(4))
+TEN = Percentage(rate=Decimal("0.10"))
+FIVE_OFF = Threshold(spend=Decimal(20), amount=Decimal(5))
+MUG = Gift(spend=Decimal(20), sku="mug", name="Mug", value=Decimal(4))
 
 
 @pytest.mark.parametrize(
     ("terms", "lines", "expected"),
     [
-        (TEN, [line("10.00")], {0: D("1.00")}),
-        (TEN, [line("10.00", 3)], {0: D("3.00")}),
-        (TEN, [line("9.99")], {0: D("0.99")}),  # rounded down: never more than 10 %
-        (TEN, [line("10.00"), line("2.00", category="MILK")], {0: D("1.00")}),
-        (TEN, [line("10.00", floor="9.50")], {0: D("0.50")}),
-        (FIVE_OFF, [line("20.00")], {0: D("5.00")}),
-        (FIVE_OFF, [line("10.00"), line("20.00")], {0: D("1.67"), 1: D("3.33")}),
-        (FIVE_OFF, [line("10.00", floor="9.00"), line("20.00")], {0: D(1), 1: D(4)}),
+        (TEN, [line("10.00")], {0: Decimal("1.00")}),
+        (TEN, [line("10.00", 3)], {0: Decimal("3.00")}),
+        (TEN, [line("9.99")], {0: Decimal("0.99")}),
+        (TEN, [line("10.00"), line("2.00", category="MILK")], {0: Decimal("1.00")}),
+        (TEN, [line("10.00", floor="9.50")], {0: Decimal("0.50")}),
+        (FIVE_OFF, [line("20.00")], {0: Decimal("5.00")}),
+        (
+            FIVE_OFF,
+            [line("10.00"), line("20.00")],
+            {0: Decimal("1.67"), 1: Decimal("3.33")},
+        ),
+        (
+            FIVE_OFF,
+            [line("10.00", floor="9.00"), line("20.00")],
+            {0: Decimal(1), 1: Decimal(4)},
+        ),
     ],
 )
 def test_terms_discount_the_lines_in_scope(
-    terms: Terms, lines: list[Line], expected: dict[int, D]
+    terms: Terms, lines: list[Line], expected: dict[int, Decimal]
 ) -> None:
     applied = apply(terms, lines, scope=["TEA"], unit=CENT)
 
@@ -62,18 +70,18 @@ def test_terms_discount_the_lines_in_scope(
 @pytest.mark.parametrize(
     ("terms", "lines", "reason", "more"),
     [
-        (TEN, [], "nothing_in_scope", D(0)),
-        (TEN, [line("2.00", category="MILK")], "nothing_in_scope", D(0)),
-        (TEN, [line("10.00", floor="10.00")], "margin_floor", D(0)),
-        (FIVE_OFF, [line("2.00", category="MILK")], "nothing_in_scope", D(20)),
-        (FIVE_OFF, [line("16.80")], "below_threshold", D("3.20")),
-        (FIVE_OFF, [line("20.00", floor="16.00")], "margin_floor", D(0)),
-        (MUG, [line("19.99")], "below_threshold", D("0.01")),
-        (MUG, [line("20.00", floor="17.00")], "margin_floor", D(0)),
+        (TEN, [], "nothing_in_scope", Decimal(0)),
+        (TEN, [line("2.00", category="MILK")], "nothing_in_scope", Decimal(0)),
+        (TEN, [line("10.00", floor="10.00")], "margin_floor", Decimal(0)),
+        (FIVE_OFF, [line("2.00", category="MILK")], "nothing_in_scope", Decimal(20)),
+        (FIVE_OFF, [line("16.80")], "below_threshold", Decimal("3.20")),
+        (FIVE_OFF, [line("20.00", floor="16.00")], "margin_floor", Decimal(0)),
+        (MUG, [line("19.99")], "below_threshold", Decimal("0.01")),
+        (MUG, [line("20.00", floor="17.00")], "margin_floor", Decimal(0)),
     ],
 )
 def test_terms_that_do_not_apply_say_why_and_what_is_missing(
-    terms: Terms, lines: list[Line], reason: str, more: D
+    terms: Terms, lines: list[Line], reason: str, more: Decimal
 ) -> None:
     missed = apply(terms, lines, scope=["TEA"], unit=CENT)
 
@@ -83,21 +91,21 @@ def test_terms_that_do_not_apply_say_why_and_what_is_missing(
 def test_a_gift_takes_nothing_off_the_lines() -> None:
     applied = apply(MUG, [line("20.00")], scope=["TEA"], unit=CENT)
 
-    assert applied == Applied(lines={}, gift="mug", gift_value=D(4))
+    assert applied == Applied(lines={}, gift="mug", gift_value=Decimal(4))
 
 
 def test_an_empty_scope_is_the_whole_basket() -> None:
     lines = [line("10.00"), line("10.00", category="MILK")]
 
     assert apply(FIVE_OFF, lines, scope=[], unit=CENT) == Applied(
-        lines={0: D("2.50"), 1: D("2.50")}
+        lines={0: Decimal("2.50"), 1: Decimal("2.50")}
     )
 
 
 def test_yen_have_no_decimals() -> None:
-    applied = apply(TEN, [line("105")], scope=[], unit=D(1))
+    applied = apply(TEN, [line("105")], scope=[], unit=Decimal(1))
 
-    assert applied == Applied(lines={0: D(10)})
+    assert applied == Applied(lines={0: Decimal(10)})
 
 
 @pytest.mark.parametrize(
@@ -112,11 +120,13 @@ def test_terms_have_words(terms: Terms, said: str) -> None:
     assert words(terms, "USD") == said
 
 
-amounts = st.decimals(min_value=D("0.01"), max_value=D(9999), places=2)
+amounts = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(9999), places=2)
 
 
 @given(amounts, st.lists(amounts, min_size=1, max_size=30))
-def test_parts_add_up_to_the_whole_and_are_fair(amount: D, weights: list[D]) -> None:
+def test_parts_add_up_to_the_whole_and_are_fair(
+    amount: Decimal, weights: list[Decimal]
+) -> None:
     shares = dict(enumerate(weights))
 
     parts = split(amount, shares, CENT)
@@ -127,7 +137,7 @@ def test_parts_add_up_to_the_whole_and_are_fair(amount: D, weights: list[D]) -> 
         assert abs(part - exact) < CENT
 
 
-prices = st.decimals(min_value=D("0.01"), max_value=D(500), places=2)
+prices = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(500), places=2)
 lines = st.builds(
     lambda price, cut, quantity, category: Line(
         sku="x",
@@ -142,11 +152,11 @@ lines = st.builds(
     st.sampled_from(["TEA", "MILK"]),
 )
 terms = st.one_of(
-    st.builds(Percentage, rate=st.decimals(D("0.01"), D(1), places=2)),
+    st.builds(Percentage, rate=st.decimals(Decimal("0.01"), Decimal(1), places=2)),
     st.builds(
         Threshold,
-        spend=st.decimals(D(1), D(300), places=2),
-        amount=st.decimals(D("0.01"), D(300), places=2),
+        spend=st.decimals(Decimal(1), Decimal(300), places=2),
+        amount=st.decimals(Decimal("0.01"), Decimal(300), places=2),
     ),
 )
 
@@ -165,5 +175,5 @@ def test_no_line_ever_goes_below_its_floor(
         assert off == off.quantize(CENT)
     if isinstance(terms, Threshold):
         in_scope = [ln for ln in lines if not scope or ln.category in scope]
-        whole = sum((ln.amount for ln in in_scope), D(0))
+        whole = sum((ln.amount for ln in in_scope), Decimal(0))
         assert outcome.discount == min(terms.amount, whole)

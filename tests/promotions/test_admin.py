@@ -1,0 +1,114 @@
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from promotions import approval
+from promotions.models import Strategy
+from tests.conftest import Make
+
+
+def page(strategy: Strategy) -> str:
+    return reverse("admin:promotions_strategy_change", args=[strategy.pk])
+
+
+def decide(client: Client, strategy: Strategy, decision: str, comment: str) -> str:
+    url = reverse("admin:promotions_strategy_decide", args=[decision, strategy.pk])
+    answer = client.post(url, {"comment": comment}, follow=True)
+    return answer.content.decode()
+
+
+def test_olga_approves_with_a_comment(
+    client: Client, olga: User, proposed: Make
+) -> None:
+    strategy = proposed()
+    client.force_login(olga)
+
+    shown = decide(client, strategy, "approve", "Tea sells itself.")
+
+    strategy.refresh_from_db()
+    assert (strategy.state, strategy.decided_by) == ("live", "olga")
+    assert "Your decision is in the log." in shown
+    assert "Tea sells itself." in shown
+
+
+def test_the_page_shows_the_promise_the_menu_the_guards_and_the_history(
+    client: Client, olga: User, proposed: Make
+) -> None:
+    strategy = proposed()
+    client.force_login(olga)
+
+    shown = client.get(page(strategy)).content.decode()
+
+    for text in (strategy.reason, "10 % off", "strategy_proposed", "Approve", "fits"):
+        assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("decision", "comment", "said"),
+    [("end", "x", "is proposed"), ("approve", " ", "Say why")],
+)
+def test_a_refusal_is_a_message_and_changes_nothing(
+    client: Client, olga: User, proposed: Make, decision: str, comment: str, said: str
+) -> None:
+    strategy = proposed()
+    client.force_login(olga)
+
+    shown = decide(client, strategy, decision, comment)
+
+    assert said in shown
+    strategy.refresh_from_db()
+    assert strategy.state == "proposed"
+    assert len(approval.history(strategy)) == 1
+
+
+def test_approving_twice_says_that_it_is_live(
+    client: Client, olga: User, live: Make
+) -> None:
+    client.force_login(olga)
+
+    assert "is live" in decide(client, live(), "approve", "Again.")
+
+
+def test_who_may_only_view_cannot_decide(client: Client, proposed: Make) -> None:
+    strategy = proposed()
+    viewer = User.objects.create_user("vera", password="x", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_strategy"))
+    client.force_login(viewer)
+
+    assert "Approve" not in client.get(page(strategy)).content.decode()
+    assert "may not decide" in decide(client, strategy, "approve", "Me too.")
+    strategy.refresh_from_db()
+    assert strategy.state == "proposed"
+
+
+def test_a_get_decides_nothing(client: Client, olga: User, proposed: Make) -> None:
+    strategy = proposed()
+    client.force_login(olga)
+
+    client.get(
+        reverse("admin:promotions_strategy_decide", args=["approve", strategy.pk])
+    )
+
+    strategy.refresh_from_db()
+    assert strategy.state == "proposed"
+
+
+def test_strangers_are_sent_to_the_login(client: Client, proposed: Make) -> None:
+    answer = client.get(page(proposed()))
+
+    assert answer.status_code == 302
+    assert "/login/" in answer["Location"]
+
+
+@pytest.mark.parametrize("table", ["strategy", "campaign", "offer", "redemption"])
+def test_nothing_is_added_or_edited_by_hand(
+    client: Client, olga: User, live: Make, table: str
+) -> None:
+    live()
+    client.force_login(olga)
+
+    assert (
+        client.get(reverse(f"admin:promotions_{table}_changelist")).status_code == 200
+    )
+    assert client.get(reverse(f"admin:promotions_{table}_add")).status_code == 403

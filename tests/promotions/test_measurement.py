@@ -1,0 +1,90 @@
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from django.utils import timezone
+
+from analytics import events, store
+from promotions.measurement import measure
+from tests.conftest import Make
+
+
+def tell(strategy: object, *, lift: float, seed: int, n: int = 600) -> None:
+    """Half of n customers get an offer and spend `lift` more; the orders follow."""
+    chance, at = np.random.default_rng(seed), timezone.now()
+    facts = []
+    for number in range(n):
+        customer, arm = uuid4(), ("treatment", "holdout")[number % 2]
+        assigned = events.OfferAssigned(
+            strategy=strategy,  # type: ignore[arg-type]
+            arm=arm,
+            variant="10%" if arm == "treatment" else None,
+            probability=0.5,
+        )
+        facts.append(store.Fact(event=assigned, at=at, customer=customer))
+        paid = chance.gamma(2, 10) + (lift if arm == "treatment" else 0)
+        order = events.OrderCompleted(
+            order_id=str(number),
+            currency="USD",
+            lines=(events.OrderLine(sku="tea", paid=Decimal(f"{paid:.2f}")),),
+        )
+        facts.append(store.Fact(event=order, at=at, customer=customer))
+    store.append_new(facts)
+
+
+def later() -> object:
+    return timezone.now() + timedelta(minutes=1)
+
+
+def test_a_planted_effect_is_found(live: Make) -> None:
+    strategy = live(holdout=0.5)
+    tell(strategy.id, lift=6.0, seed=4)
+
+    measured = measure(until=later())[strategy.id]  # type: ignore[arg-type]
+
+    assert (measured.treatment, measured.holdout) == (300, 300)
+    assert measured.revenue.low is not None
+    assert measured.revenue.high is not None
+    assert 0 < measured.revenue.low < 6.0 < measured.revenue.high
+    # Margin is what was paid less the assumed 70 % of the shelf price.
+    assert measured.margin.value == pytest.approx(0.3 * measured.revenue.value)
+    assert measured.mismatch > 0.9
+
+
+def test_on_noise_the_interval_covers_zero(live: Make) -> None:
+    strategy = live(holdout=0.5)
+    tell(strategy.id, lift=0.0, seed=2)
+
+    revenue = measure(until=later())[strategy.id].revenue  # type: ignore[arg-type]
+
+    assert revenue.low is not None
+    assert revenue.high is not None
+    assert revenue.low < 0 < revenue.high
+
+
+def test_orders_before_the_assignment_do_not_count(live: Make) -> None:
+    strategy, customer, at = live(), uuid4(), timezone.now()
+    order = events.OrderCompleted(
+        order_id="early",
+        currency="USD",
+        lines=(events.OrderLine(sku="tea", paid=Decimal(99)),),
+    )
+    assigned = events.OfferAssigned(
+        strategy=strategy.id, arm="treatment", variant="10%", probability=0.95
+    )
+    store.append([order], at=at, customer=customer)
+    store.append([assigned], at=at, customer=customer)
+
+    measured = measure(until=later())[strategy.id]  # type: ignore[arg-type]
+
+    assert measured.revenue.value == 0
+    assert measured.revenue.low is None
+
+
+def test_a_split_that_does_not_fit_its_weights_is_noticed(live: Make) -> None:
+    strategy = live(holdout=0.05)
+    tell(strategy.id, lift=0.0, seed=3)
+
+    assert measure(until=later())[strategy.id].mismatch < 0.001  # type: ignore[arg-type]

@@ -1,0 +1,209 @@
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from analytics import events, store
+from analytics.models import Customer, StoredEvent
+from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
+from promotions import targeting
+from promotions.models import Offer, Sheet, Strategy
+from promotions.targeting import draw
+from tests.conftest import Make
+
+MANY = 300
+
+
+@pytest.fixture
+def scored(db: None) -> list[Customer]:
+    """300 customers who may buy tea, and a response to offers worth having."""
+    run = TrainingRun.objects.create(requested_by="test")
+    model = TrainedModel.objects.create(
+        estimator="logistic",
+        checksum="0" * 64,
+        cutoff=timezone.now(),
+        features_version=1,
+        metrics={},
+        size_bytes=1,
+        fit_seconds=0,
+        run=run,
+        promoted_at=timezone.now(),
+    )
+    people = Customer.objects.bulk_create(
+        [Customer(external_id=f"c{n}") for n in range(MANY)]
+    )
+    Score.objects.bulk_create(
+        Score(
+            customer=person.key,
+            category=category,
+            probability=0.1 if category == "TEA" else 0.99,
+            spend=Decimal(30),
+            model=model,
+        )
+        for person in people
+        for category in ("MILK", "TEA")
+    )
+    CampaignResponse.objects.create(
+        computed_at=timezone.now(),
+        lift=0.5,
+        low=0.2,
+        high=0.8,
+        depth=0.3,
+        use=0.3,
+        campaigns=9,
+    )
+    return people
+
+
+def assigned(strategy: Strategy) -> list[events.OfferAssigned]:
+    rows = store.read(until=store.high_water(), types=["offer_assigned"])
+    made = [stored.event for stored in rows]
+    return [
+        event
+        for event in made
+        if isinstance(event, events.OfferAssigned) and event.strategy == strategy.id
+    ]
+
+
+def test_a_live_strategy_reaches_its_audience_but_for_the_holdout(
+    scored: list[Customer], live: Make
+) -> None:
+    strategy = live(holdout=0.2, budget=Decimal(10_000))
+
+    targeting.refresh(at=timezone.now())
+
+    arms = Counter(event.arm for event in assigned(strategy))
+    assert sum(arms.values()) == MANY
+    assert 0.12 * MANY < arms["holdout"] < 0.28 * MANY
+    assert Offer.objects.count() == arms["treatment"]
+
+
+def test_the_holdout_gets_no_offer(scored: list[Customer], live: Make) -> None:
+    live(holdout=0.2, budget=Decimal(10_000))
+
+    targeting.refresh(at=timezone.now())
+
+    held = StoredEvent.objects.filter(type="offer_assigned", data__arm="holdout")
+    assert held.exists()
+    assert not Offer.objects.filter(customer__in=held.values("customer")).exists()
+
+
+def test_computing_twice_changes_nothing(scored: list[Customer], live: Make) -> None:
+    strategy = live(budget=Decimal(10_000))
+    at = timezone.now()
+    targeting.refresh(at=at)
+    first = set(Offer.objects.values_list("id", "variant", "probability"))
+
+    targeting.refresh(at=at + timedelta(minutes=15))
+
+    assert set(Offer.objects.values_list("id", "variant", "probability")) == first
+    assert len(assigned(strategy)) == MANY
+
+
+def test_sure_buyers_get_nothing(scored: list[Customer], live: Make) -> None:
+    live(scope=["MILK"], budget=Decimal(10_000))
+
+    targeting.refresh(at=timezone.now())
+
+    assert not Offer.objects.exists()
+
+
+def test_a_proposal_forms_no_offers(scored: list[Customer], proposed: Make) -> None:
+    proposed(budget=Decimal(10_000))
+
+    targeting.refresh(at=timezone.now())
+
+    assert not Offer.objects.exists()
+    assert not Sheet.objects.exists()
+
+
+def test_the_expected_cost_stays_within_the_budget(
+    scored: list[Customer], live: Make
+) -> None:
+    live(budget=Decimal(5), holdout=0.0)
+
+    targeting.refresh(at=timezone.now())
+
+    # An offer costs about 0.12 · 3.00 · 0.3 = 0.11 here.
+    assert 35 <= Offer.objects.count() <= 50
+
+
+def test_a_storefront_reads_what_was_decided(
+    scored: list[Customer], live: Make, api: APIClient
+) -> None:
+    strategy = live(budget=Decimal(10_000))
+    targeting.refresh(at=timezone.now())
+    offer = Offer.objects.first()
+    assert offer is not None
+    name = Customer.objects.get(key=offer.customer).external_id
+
+    body = api.get(f"/api/v1/customers/{name}/offers").json()
+
+    assert body["customer"] == name
+    (read,) = body["offers"]
+    assert (read["id"], read["strategy"]) == (str(offer.id), str(strategy.id))
+    assert read["title"] == "10 % off"
+    assert read["terms"] == {"kind": "percentage", "rate": "0.10"}
+
+
+def test_reading_records_nothing(
+    scored: list[Customer], live: Make, api: APIClient
+) -> None:
+    live(budget=Decimal(10_000))
+    targeting.refresh(at=timezone.now())
+    before = StoredEvent.objects.count()
+
+    api.get("/api/v1/customers/c1/offers")
+
+    assert StoredEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("stranger", ["nobody", "ünknown", "a b", "x" * 300])
+def test_a_stranger_has_no_offers_and_is_no_error(
+    api: APIClient, stranger: str
+) -> None:
+    answer = api.get(f"/api/v1/customers/{stranger}/offers")
+
+    assert answer.status_code == 200
+    assert answer.json()["offers"] == []
+
+
+def test_an_expired_offer_is_not_shown(
+    scored: list[Customer], live: Make, api: APIClient
+) -> None:
+    live(budget=Decimal(10_000))
+    targeting.refresh(at=timezone.now())
+    Offer.objects.update(expires_at=timezone.now())
+    Sheet.objects.update(expires_at=timezone.now())
+    offer = Offer.objects.first()
+    assert offer is not None
+    name = Customer.objects.get(key=offer.customer).external_id
+
+    assert api.get(f"/api/v1/customers/{name}/offers").json()["offers"] == []
+
+
+def test_the_stored_probability_is_that_of_the_choice(proposed: Make) -> None:
+    menu = {
+        "5%": {"kind": "percentage", "rate": "0.05"},
+        "10%": {"kind": "percentage", "rate": "0.10"},
+    }
+    strategy = proposed(menu=menu, holdout=0.1, explore=0.4)
+
+    drawn = [draw(strategy, uuid4(), "5%") for _ in range(4000)]
+
+    counts = Counter(drawn)
+    odds = {"5%": 0.9 * 0.8, "10%": 0.9 * 0.2, None: 0.1}
+    assert len(counts) == 3
+    for (_, variant, probability), count in counts.items():
+        assert probability == pytest.approx(odds[variant])
+        assert count / 4000 == pytest.approx(odds[variant], abs=0.03)
+
+
+def test_a_draw_is_a_hash_and_never_changes(proposed: Make) -> None:
+    strategy, person = proposed(), UUID(int=7)
+
+    assert draw(strategy, person, "10%") == draw(strategy, person, "10%")
