@@ -8,12 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import ingestion
+from analytics import bodies, ingestion
 from analytics.access import caller
 from analytics.problems import Problem
 
 MOST_EVENTS = 2500
-MOST_BYTES = 4 << 20
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -80,12 +79,7 @@ class EventsView(APIView):
 
 
 def _batch(request: Request) -> Batch:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
-        raise Problem(413, "body_too_large", "Send at most 4 MiB at a time.")
-    try:
-        batch = msgspec.json.decode(request._request.body, type=Batch)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, "unreadable", str(error)) from error
+    batch: Batch = bodies.read(request, Batch)
     if len(batch.events) > MOST_EVENTS:
         raise Problem(
             413, "batch_too_large", f"Send at most {MOST_EVENTS} events at a time."

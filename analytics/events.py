@@ -8,6 +8,7 @@ category and the price of its moment, so replay needs no join to today's catalog
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -146,6 +147,14 @@ class CampaignAnnounced(Event, frozen=True, kw_only=True):
     kind: Text
     starts_on: str
     ends_on: str
+
+    def fault(self) -> str | None:
+        for name in ("starts_on", "ends_on"):
+            try:
+                date.fromisoformat(getattr(self, name))
+            except ValueError:
+                return f"Expected a date such as 2026-11-24 - at `$.{name}`"
+        return None
 
 
 class CouponIssued(Event, frozen=True, kw_only=True):
@@ -331,7 +340,7 @@ def decode(name: str, data: str | bytes, *, schema: int | None = None) -> Event:
         if schema is None or schema == VOCABULARY[name].schema:
             return _decoders[name].decode(data)
         return _upcast(name, msgspec.json.decode(data), schema)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(str(error)) from error
 
 

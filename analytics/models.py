@@ -78,13 +78,17 @@ class Checkpoint(models.Model):
 
 
 class Profile(models.Model):
-    """Projection `customers`: what one customer has done so far."""
+    """Projection `customers`: what one customer has done so far.
+
+    Amounts keep the log's four decimals: rounded ones would add up differently in a
+    replay than as they came.
+    """
 
     customer = models.UUIDField(primary_key=True)
     orders = models.IntegerField(default=0)
     units = models.BigIntegerField(default=0)
-    spend = models.DecimalField(max_digits=14, decimal_places=2, default=0)
-    discounts = models.DecimalField(max_digits=14, decimal_places=2, default=0)
+    spend = models.DecimalField(max_digits=20, decimal_places=4, default=0)
+    discounts = models.DecimalField(max_digits=20, decimal_places=4, default=0)
     views = models.IntegerField(default=0)
     offers_shown = models.IntegerField(default=0)
     coupons_redeemed = models.IntegerField(default=0)
@@ -103,7 +107,7 @@ class Affinity(models.Model):
     category = models.TextField()
     orders = models.IntegerField()
     units = models.BigIntegerField()
-    spend = models.DecimalField(max_digits=14, decimal_places=2)
+    spend = models.DecimalField(max_digits=20, decimal_places=4)
     last_at = models.DateTimeField()
 
     class Meta:

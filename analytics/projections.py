@@ -192,16 +192,14 @@ def catch_up(*, span: int = SPAN) -> int:
         return until - after
 
 
-def rebuild(names: Iterable[str]) -> None:
-    """Throw the projections' rows away and count them again from the whole log."""
+def rebuild(names: Iterable[str]) -> dict[str, str]:
+    """Throw the projections' rows away and count them again from the whole log.
+
+    Return the errors by projection: one that raises keeps the rows it had.
+    """
     until = store.high_water()
     with transaction.atomic():
-        checkpoints = _locked(names, wait=True)
-        for checkpoint in checkpoints:
-            checkpoint.position, checkpoint.error = 0, ""
-            for table in ALL[checkpoint.projection].tables:
-                table._default_manager.all().delete()
-        _replay(checkpoints, 0, until)
+        return _replay(_locked(names, wait=True), 0, until, afresh=True)
 
 
 def lag() -> dict[str, int]:
@@ -220,21 +218,24 @@ def _locked(names: Iterable[str], *, wait: bool = False) -> list[Checkpoint]:
     return list(rows.select_for_update(skip_locked=not wait))
 
 
-def _replay(checkpoints: Sequence[Checkpoint], after: int, until: int) -> None:
+def _replay(
+    checkpoints: Sequence[Checkpoint], after: int, until: int, *, afresh: bool = False
+) -> dict[str, str]:
     """Read once, feed every fold, save each in a savepoint of its own."""
     folds = {c.projection: ALL[c.projection].fold() for c in checkpoints}
-    positions = {c.projection: c.position for c in checkpoints}
+    positions = {c.projection: after if afresh else c.position for c in checkpoints}
     with _gc_paused():
         errors = _fed(folds, positions, after, until)
     for checkpoint in checkpoints:
         name = checkpoint.projection
         if name not in errors:
-            errors |= _saved(name, folds[name])
+            errors |= _saved(name, folds[name], afresh=afresh)
         checkpoint.error = errors.get(name, "")
         if not checkpoint.error:
-            checkpoint.position = max(checkpoint.position, until)
+            checkpoint.position = until if afresh else max(checkpoint.position, until)
         checkpoint.moved_at = timezone.now()
         checkpoint.save()
+    return errors
 
 
 @contextmanager
@@ -266,9 +267,12 @@ def _fed(
     return errors
 
 
-def _saved(name: str, fold: Fold) -> dict[str, str]:
+def _saved(name: str, fold: Fold, *, afresh: bool) -> dict[str, str]:
     try:
         with transaction.atomic():
+            if afresh:
+                for table in ALL[name].tables:
+                    table._default_manager.all().delete()
             fold.save()
     except Exception as error:
         return {name: repr(error)}

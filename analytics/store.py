@@ -272,7 +272,8 @@ def _copied(facts: Sequence[Fact]) -> bool:
         with transaction.atomic(), connection.cursor() as cursor:
             _share_lock(cursor)
             copy_in = INSERT.replace("INSERT INTO", "COPY") + " FROM STDIN"
-            with cursor.copy(copy_in) as copy:
+            # A cursor's copy ends outside of Django's wrapping of errors.
+            with connection.wrap_database_errors, cursor.copy(copy_in) as copy:
                 for fact in facts:
                     copy.write_row(_row(fact))
     except IntegrityError:

@@ -62,10 +62,12 @@ Before = tuple[Decimal | None, int | None]
 
 
 def _before(rows: Mapping[str, Listed]) -> dict[str, Before]:
-    """Lock what is listed already, in the order of the skus: no deadlock."""
-    known = Product.objects.filter(sku__in=list(rows)).order_by("sku")
-    locked = known.select_for_update().values_list("sku", "price", "stock")
-    return {sku: (price, stock) for sku, price, stock in locked}
+    """Let other feeds wait: two that list the same new product would both say so."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE catalog_product IN SHARE ROW EXCLUSIVE MODE")
+    known = Product.objects.filter(sku__in=list(rows))
+    listed = known.values_list("sku", "price", "stock")
+    return {sku: (price, stock) for sku, price, stock in listed}
 
 
 def _changes(now: Listed, was: Before | None) -> list[events.Event]:

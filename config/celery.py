@@ -41,9 +41,18 @@ app.conf.update(
             "schedule": crontab(minute="*/15"),
             "options": {"expires": 900.0},
         },
+        "strategies are measured": {
+            "task": "promotions.tasks.measure",
+            "schedule": crontab(minute="5-59/15"),
+            "options": {"expires": 900.0},
+        },
         "models retrain": {
             "task": "ml.tasks.nightly",
             "schedule": crontab(hour="3", minute="10"),
+        },
+        "strategies are proposed": {
+            "task": "promotions.tasks.propose",
+            "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
         },
         "rejections are forgotten": {
             "task": "analytics.tasks.forget_rejections",

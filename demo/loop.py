@@ -204,7 +204,7 @@ def _shopping(loop: Loop, bar: Bar, address: str) -> None:
 
 
 def _measurement(loop: Loop, bar: Bar) -> None:
-    loop.measured = measurement.measure(until=timezone.now())
+    loop.measured = measurement.refresh(until=timezone.now())
 
 
 def _wait_for(done: Callable[[], bool], check: Check, what: str) -> None:

@@ -42,7 +42,14 @@ class Client:
     def call(
         self, method: str, path: str, body: object = None, **headers: str
     ) -> dict[str, Any]:
+        """Send a body as JSON; return the answer's."""
         data = None if body is None else json.dumps(body).encode()
+        return self.send(method, path, data, **headers)
+
+    def send(
+        self, method: str, path: str, data: bytes | None, **headers: str
+    ) -> dict[str, Any]:
+        """Send a body that is JSON already."""
         sent = {"Authorization": f"Bearer {self.key}", **headers}
         sent["Content-Type"] = "application/json"
         request = Request(  # noqa: S310

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from analytics import store
 from analytics.admin import ReadOnly
 from analytics.models import Customer
 from promotions import approval, discounts
@@ -59,7 +60,10 @@ class StrategyAdmin(ReadOnly):
     @admin.display(description=_("Budget used"))
     def used(self, strategy: Strategy) -> str:
         share = 100 * strategy.spent / strategy.budget if strategy.budget else 0
-        bar = '<progress max="100" value="{}"></progress> {} %'
+        bar = (
+            '<span style="white-space: nowrap"><progress max="100" value="{}" '
+            'style="width: 5rem"></progress> {} %</span>'
+        )
         return format_html(bar, round(share), round(share))
 
     def get_urls(self) -> list[URLPattern]:
@@ -113,10 +117,18 @@ def _page(strategy: Strategy) -> dict[str, Any]:
             discounts.words(terms, strategy.currency)
             for terms in strategy.terms.values()
         ],
-        "history": approval.history(strategy),
+        "history": [
+            (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
+            for step in approval.history(strategy)
+        ],
         "examples": _examples(strategy),
         "decisions": _decisions(strategy),
     }
+
+
+def _step(step: store.Stored) -> str:
+    """Say what a decision was: strategy_approved -> approved."""
+    return step.type.removeprefix("strategy_")
 
 
 def _decisions(strategy: Strategy) -> list[tuple[str, Any]]:

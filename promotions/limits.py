@@ -43,7 +43,7 @@ def guards(
         Guard(
             name="reach",
             passed=reach > 0,
-            detail=f"{reach} customers would get an offer",
+            detail=f"{reach:,} customers would get an offer",
         ),
     ]
 

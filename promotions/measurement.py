@@ -6,7 +6,7 @@ from the moment of the assignment. What redeemers bought proves nothing by itsel
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -35,7 +35,7 @@ class Measured:
     mismatch: float
 
     @property
-    def incremental(self) -> float:
+    def total(self) -> float:
         """Incremental margin of all the treated together."""
         return self.margin.value * self.treatment
 
@@ -59,6 +59,28 @@ def measure(*, until: datetime) -> dict[UUID, Measured]:
         if stored.occurred_at < until and stored.customer:
             _add(tallies, mine, stored, stored.customer)
     return {key: _measured(key, tally) for key, tally in tallies.items()}
+
+
+def refresh(*, until: datetime) -> dict[UUID, Measured]:
+    """Measure, and keep the results where operators see them."""
+    results = measure(until=until)
+    for key, result in results.items():
+        Strategy.objects.filter(id=key).update(measured=_written(result, until))
+    return results
+
+
+def _written(result: Measured, until: datetime) -> dict[str, object]:
+    return {
+        "until": until.isoformat(),
+        "treatment": result.treatment,
+        "holdout": result.holdout,
+        "redemptions": result.redemptions,
+        "discount": str(result.discount),
+        "mismatch": result.mismatch,
+        "total": result.total,
+        "revenue": asdict(result.revenue),
+        "margin": asdict(result.margin),
+    }
 
 
 def _start() -> int:

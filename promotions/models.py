@@ -92,6 +92,9 @@ class Strategy(models.Model):
         max_digits=4, decimal_places=3, help_text="No line is sold below this margin."
     )
     forecast = models.JSONField()
+    measured = models.JSONField(
+        default=dict, blank=True, help_text="Counted from events every quarter hour."
+    )
     guards = models.JSONField()
     proposed_at = models.DateTimeField(default=timezone.now)
     decided_at = models.DateTimeField(null=True, blank=True)

@@ -16,10 +16,11 @@ class Command(BaseCommand):
         parser.add_argument("names", nargs="*", help="default: all of them")
 
     def handle(self, *args: Any, names: list[str], **options: Any) -> None:
-        unknown = set(names) - projections.ALL.keys()
+        unknown = sorted(set(names) - projections.ALL.keys())
         if unknown:
             known = ", ".join(projections.ALL)
             raise CommandError(f"no projection {', '.join(unknown)}; there are {known}")
         started = time.perf_counter()
-        projections.rebuild(names or projections.ALL)
+        if errors := projections.rebuild(names or projections.ALL):
+            raise CommandError("; ".join(f"{n} {e}" for n, e in errors.items()))
         self.stdout.write(f"rebuilt in {time.perf_counter() - started:.1f} s")

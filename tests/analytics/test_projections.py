@@ -1,0 +1,414 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal as D
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics import events, ingestion, projections, store, tasks
+from analytics.models import Affinity, Checkpoint, Customer, Profile, Rejection, Tally
+from tests.analytics.conftest import NOW, order, sent, together, viewed
+
+Cure = Callable[[], None]
+LINES = st.fixed_dictionaries(
+    {
+        "sku": st.sampled_from(["tea", "milk"]),
+        "category": st.sampled_from(["TEA", "MILK", ""]),
+        "quantity": st.integers(0, 9),
+        "paid": st.decimals(0, 99, places=4).map(str),
+        "shelf_discount": st.decimals(0, 9, places=3).map(str),
+    }
+)
+DATA = st.one_of(
+    st.tuples(
+        st.just("order_completed"),
+        st.fixed_dictionaries(
+            {
+                "order_id": st.just("o"),
+                "currency": st.just("USD"),
+                "lines": st.lists(LINES, min_size=1, max_size=4),
+            }
+        ),
+    ),
+    st.tuples(st.just("product_viewed"), st.just({"sku": "tea"})),
+    st.tuples(st.just("offer_shown"), st.just({"offer": str(UUID(int=4))})),
+    st.tuples(st.just("coupon_redeemed"), st.just({"campaign": "c", "coupon": "k"})),
+    st.tuples(st.just("product_added"), st.just({"sku": "tea"})),
+    st.tuples(st.just("party"), st.just({})),
+)
+BATCHES = st.lists(
+    st.lists(
+        st.tuples(
+            DATA,
+            st.sampled_from(["ana", "ben", None]),
+            st.datetimes(datetime(2026, 5, 28), datetime(2026, 6, 1)),
+            st.integers(0, 30),
+        ),
+        max_size=6,
+    ),
+    max_size=5,
+)
+
+
+def rows() -> dict[str, list[Any]]:
+    """Return every row of every projection's table."""
+    return {
+        table.__name__: sorted(
+            table._default_manager.values_list(
+                *(column.name for column in table._meta.local_concrete_fields)
+            ),
+            key=str,
+        )
+        for projection in projections.ALL.values()
+        for table in projection.tables
+    }
+
+
+def places() -> dict[str, int]:
+    return dict(Checkpoint.objects.values_list("projection", "position"))
+
+
+def errors() -> dict[str, str]:
+    return dict(Checkpoint.objects.values_list("projection", "error"))
+
+
+def ingest(*raws: dict[str, Any]) -> None:
+    texts = [json.dumps(raw).encode() for raw in raws]
+    ingestion.ingest(texts, source="tests", at=NOW)
+
+
+def views(count: int) -> None:
+    store.append_new([viewed(customer=UUID(int=1)) for _ in range(count)])
+
+
+@pytest.mark.django_db
+def test_a_profile_sums_what_a_customer_did() -> None:
+    ingest(
+        order("8.00", "2.50", occurred_at="2026-05-30T10:00:00Z"),
+        order("1.0001", occurred_at="2026-05-29T10:00:00Z"),
+        sent(),
+        sent(type="offer_shown", data={"offer": str(UUID(int=4))}),
+        sent(type="coupon_redeemed", data={"campaign": "may", "coupon": "TEA5"}),
+        sent(customer=None),
+    )
+
+    tasks.catch_up()
+
+    profile = Profile.objects.get()
+    assert profile.customer == Customer.objects.get(external_id="ana").key
+    assert (profile.orders, profile.units, profile.spend) == (2, 3, D("11.5001"))
+    assert (profile.views, profile.offers_shown, profile.coupons_redeemed) == (1, 1, 1)
+    assert profile.first_order_at == datetime(2026, 5, 29, 10, tzinfo=UTC)
+    assert profile.last_order_at == datetime(2026, 5, 30, 10, tzinfo=UTC)
+    affinity = Affinity.objects.get()
+    assert (affinity.category, affinity.orders, affinity.units) == ("TEA", 2, 3)
+    assert (affinity.spend, affinity.last_at) == (D("11.5001"), profile.last_order_at)
+
+
+@pytest.mark.django_db
+def test_days_are_those_of_utc() -> None:
+    ingest(
+        sent(occurred_at="2026-05-31T23:59:59Z"),
+        sent(occurred_at="2026-05-31T23:59:59-01:00"),
+        sent(occurred_at="2026-06-01T00:30:00+01:00", customer=None),
+    )
+
+    tasks.catch_up()
+
+    assert list(Tally.objects.order_by("day").values_list("day", "events")) == [
+        (date(2026, 5, 31), 2),
+        (date(2026, 6, 1), 1),
+    ]
+
+
+@pytest.mark.django_db
+def test_catching_up_again_counts_nothing_twice() -> None:
+    views(5)
+
+    moved = projections.catch_up()
+    before, after = rows(), projections.catch_up()
+
+    assert moved > 0
+    assert after == 0
+    assert rows() == before
+    assert Tally.objects.get().events == 5
+    assert set(places().values()) == {store.high_water()}
+    assert set(projections.lag().values()) == {0}
+
+
+@pytest.mark.django_db
+def test_nothing_to_read_is_no_work() -> None:
+    assert projections.catch_up() == 0
+    assert set(rows()) == {"Profile", "Affinity", "Tally"}
+    assert not any(rows().values())
+
+
+@pytest.mark.django_db
+def test_lag_is_what_is_still_to_read() -> None:
+    views(2)
+    tasks.catch_up()
+    views(3)
+
+    assert set(projections.lag().values()) == {3}
+
+
+@pytest.mark.django_db
+def test_small_spans_come_to_the_same() -> None:
+    views(10)
+
+    steps = 0
+    while projections.catch_up(span=3):
+        steps += 1
+
+    assert steps >= 4
+    assert Tally.objects.get().events == 10
+    assert Profile.objects.get().views == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_once_count_once() -> None:
+    views(300)
+
+    def work() -> None:
+        for _ in range(40):
+            projections.catch_up(span=25)
+
+    def report() -> None:
+        for _ in range(10):
+            views(10)
+
+    together(work, work, work, report)
+    tasks.catch_up()
+
+    assert Tally.objects.get().events == 400
+    assert Profile.objects.get().views == 400
+    assert set(errors().values()) == {""}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rebuild_beside_workers_counts_once() -> None:
+    views(200)
+    tasks.catch_up()
+
+    def report() -> None:
+        for _ in range(10):
+            views(10)
+            projections.catch_up()
+
+    together(report, report, lambda: call_command("rebuild"))
+    tasks.catch_up()
+
+    assert Tally.objects.get().events == 400
+    assert Profile.objects.get().views == 400
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(batches=BATCHES, lazy=st.sets(st.integers(0, 4)))
+def test_counting_again_equals_counting_as_it_came(
+    batches: list[list[Any]], lazy: set[int]
+) -> None:
+    """Random events, late ones and repeated ids, in random batches, some not read."""
+    with transaction.atomic():
+        for number, batch in enumerate(batches):
+            ingest(
+                *(
+                    sent(
+                        id=f"m-{id_}",
+                        type=type_,
+                        customer=customer,
+                        occurred_at=at.replace(tzinfo=UTC).isoformat(),
+                        data=data,
+                    )
+                    for (type_, data), customer, at, id_ in batch
+                )
+            )
+            if number not in lazy:
+                tasks.catch_up()
+        tasks.catch_up()
+        live, read = rows(), places()
+
+        projections.rebuild(projections.ALL)
+
+        assert rows() == live
+        assert places() == read
+        for name in projections.ALL:
+            projections.rebuild([name])
+        assert rows() == live
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+def test_rebuilding_mends_rows_that_were_spoilt(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    views(3)
+    tasks.catch_up()
+    before = rows()
+    Profile.objects.update(views=99)
+    Tally.objects.all().delete()
+
+    call_command("rebuild")
+
+    assert rows() == before
+    assert capsys.readouterr().out.startswith("rebuilt in ")
+
+
+@pytest.mark.django_db
+def test_rebuilding_one_leaves_the_others_alone() -> None:
+    views(3)
+    tasks.catch_up()
+    Profile.objects.update(views=99)
+    Tally.objects.update(events=99)
+
+    call_command("rebuild", "days")
+
+    assert Tally.objects.get().events == 3
+    assert Profile.objects.get().views == 99
+
+
+@pytest.mark.django_db
+def test_rebuilding_an_unknown_one_lists_those_there_are() -> None:
+    views(3)
+    tasks.catch_up()
+    before = rows()
+
+    with pytest.raises(CommandError) as caught:
+        call_command("rebuild", "days", "weeks")
+
+    assert str(caught.value) == "no projection weeks; there are customers, days"
+    assert rows() == before
+
+
+@pytest.mark.django_db
+def test_one_that_raises_stops_and_says_why_and_the_others_go_on(
+    poisoned: Cure,
+) -> None:
+    views(3)
+
+    tasks.catch_up()
+    views(2)
+    tasks.catch_up()
+
+    assert errors() == {"customers": "", "days": "ValueError('poisoned')"}
+    assert places() == {"customers": store.high_water(), "days": 0}
+    assert Profile.objects.get().views == 5
+    assert not Tally.objects.exists()
+    assert projections.lag() == {"customers": 0, "days": store.high_water()}
+
+
+@pytest.mark.django_db
+def test_one_that_raises_at_an_event_names_its_position(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: projections.Days, stored: store.Stored) -> None:
+        raise ValueError("poisoned")
+
+    views(3)
+    monkeypatch.setattr(projections.Days, "add", fail)
+
+    tasks.catch_up()
+
+    first = store.high_water() - 2
+    assert errors()["days"] == f"at {first}: ValueError('poisoned')"
+    assert Profile.objects.get().views == 3
+
+
+@pytest.mark.django_db
+def test_one_that_stopped_goes_on_after_a_rebuild(poisoned: Cure) -> None:
+    views(3)
+    tasks.catch_up()
+
+    poisoned()
+    tasks.catch_up()
+    assert not Tally.objects.exists()
+    call_command("rebuild", "days")
+    views(2)
+    tasks.catch_up()
+
+    assert errors() == {"customers": "", "days": ""}
+    assert Tally.objects.get().events == 5
+
+
+@pytest.mark.django_db
+def test_a_rebuild_that_fails_keeps_the_old_rows_and_says_so(poisoned: Cure) -> None:
+    poisoned()
+    views(3)
+    tasks.catch_up()
+    before, read = rows(), places()
+
+    def fail(self: projections.Days) -> None:
+        Tally.objects.all().delete()
+        raise ValueError("poisoned again")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projections.Days, "save", fail)
+        with pytest.raises(CommandError, match="days ValueError.*poisoned again"):
+            call_command("rebuild")
+
+    assert rows() == before
+    assert places() == read
+    assert errors() == {"customers": "", "days": "ValueError('poisoned again')"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_kill_midway_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    views(3)
+    tasks.catch_up()
+    before, read = rows(), places()
+    views(2)
+
+    def die(self: projections.Days) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(projections.Days, "save", die)
+        with pytest.raises(KeyboardInterrupt):
+            projections.catch_up()
+        with pytest.raises(KeyboardInterrupt):
+            projections.rebuild(projections.ALL)
+
+    assert rows() == before
+    assert places() == read
+    tasks.catch_up()
+    assert Tally.objects.get().events == 5
+
+
+@pytest.mark.django_db
+def test_an_enormous_order_does_not_stop_the_projections() -> None:
+    ingest(*(order(*["999999999.9999"] * 500) for _ in range(10)))
+
+    tasks.catch_up()
+
+    assert set(errors().values()) == {""}
+    assert Profile.objects.get().spend == 5000 * D("999999999.9999")
+
+
+@pytest.mark.django_db
+def test_rejections_are_forgotten_after_thirty_days() -> None:
+    for days in (29, 31):
+        Rejection.objects.create(
+            received_at=datetime.now(UTC) - timedelta(days=days),
+            source="tests",
+            reason=f"{days} days ago",
+            body=b"",
+        )
+
+    tasks.forget_rejections()
+
+    assert Rejection.objects.get().reason == "29 days ago"
+
+
+def test_every_type_that_a_projection_wants_exists() -> None:
+    for projection in projections.ALL.values():
+        assert (projection.types or frozenset()) <= events.VOCABULARY.keys()
