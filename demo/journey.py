@@ -32,7 +32,11 @@ NEVER_PROMOTED = {
     "TOBACCO",
 }
 """Departments that are not merchandise, or that may not be discounted."""
-ALCOHOL = {"BEERS/ALES", "DOMESTIC WINE", "IMPORTED WINE", "LIQUOR", "MISC WINE"}
+BARRED = {
+    *("BEERS/ALES", "DOMESTIC WINE", "IMPORTED WINE", "LIQUOR", "MISC WINE"),
+    *("CIGARETTES", "CIGARS", "TOBACCO OTHER", "COUPON/MISC ITEMS"),
+}
+"""Categories likewise: alcohol, tobacco, fuel."""
 
 
 def folder() -> Path:
@@ -305,4 +309,4 @@ def _listed(row: dict[str, object]) -> Listed:
 
 def _promotable(department: str, category: str) -> bool:
     merchandise = bool(category) and department not in NEVER_PROMOTED
-    return merchandise and category not in ALCOHOL
+    return merchandise and category not in BARRED

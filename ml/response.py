@@ -30,6 +30,7 @@ LEAST_HISTORY = timedelta(days=56)
 LONGEST = timedelta(days=42)
 LEAST_ADDRESSED = 10
 WINDOWS = (28, 56, 91, 365)
+STEPS = (1, 2, 3, 4, 6, 9, 14)
 
 Floats = NDArray[np.float64]
 
@@ -176,11 +177,18 @@ def _orders(
 
 
 def _covariates(frame: pl.DataFrame) -> Floats:
-    """Standardised log counts, their squares, and recent × long-run buying."""
+    """Log counts, their squares, recent × long-run buying, and steps in the counts.
+
+    The steps let a shop have addressed "who bought three times or more": without them,
+    25 planted null campaigns of that kind came out at +0.23, with them at +0.07.
+    """
     names = ["visits", *(f"last_{days}" for days in WINDOWS)]
     x = np.log1p(frame.select(names).to_numpy().astype(float))
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
-    return np.column_stack([x, x**2, x[:, 1] * x[:, -1]])
+    counts = frame.select(f"last_{days}" for days in WINDOWS[-2:]).to_numpy()
+    steps = np.hstack([counts >= step for step in STEPS])
+    seen = np.abs(steps.mean(axis=0) - 0.5) < 0.48
+    return np.column_stack([x, x**2, x[:, 1] * x[:, -1], steps[:, seen]])
 
 
 def _adjusted(

@@ -16,25 +16,27 @@ AFTER = START + timedelta(weeks=40)
 
 
 def shop(*, lift: float, seed: int = 3, customers: int = 600) -> None:
-    """Weekly shoppers; a third are sent a campaign for tea, most of them tea drinkers.
+    """Weekly shoppers; who bought tea often is more likely to be sent a campaign for it.
 
     The addressed buy tea with log-odds higher by `lift` in each week of the campaign,
-    and half of the buyers use the coupon. Tea drinkers are both addressed and bought
-    more: a comparison without adjustment would be wrong.
+    and half of the buyers use the coupon. Tea drinkers are addressed more and buy more:
+    a comparison without adjustment would be wrong.
     """
     chance, facts = np.random.default_rng(seed), []
     for number in range(customers):
-        one, drinker = key(number), chance.random() < 0.4
-        addressed = chance.random() < (0.6 if drinker else 0.15)
-        base = 0.25 if drinker else 0.02
-        if addressed:
-            received = events.CampaignReceived(campaign="spring")
-            facts.append(store.Fact(event=received, at=CAMPAIGN, customer=one))
+        one, base, bought, addressed = key(number), 0.02, 0, False
+        if chance.random() < 0.4:
+            base = 0.25
         for week in range(28):
+            if week == 20 and chance.random() < (0.6 if bought >= 3 else 0.15):
+                addressed = True
+                received = events.CampaignReceived(campaign="spring")
+                facts.append(store.Fact(event=received, at=CAMPAIGN, customer=one))
             at = START + timedelta(weeks=week, hours=int(chance.integers(160)))
             running = CAMPAIGN <= at < CAMPAIGN + timedelta(weeks=6)
             odds = base / (1 - base) * np.exp(lift if addressed and running else 0)
-            tea = chance.random() < odds / (1 + odds)
+            tea = bool(chance.random() < odds / (1 + odds))
+            bought += tea
             facts.append(order(one, at, ["tea"] if tea else ["bread"]))
             if tea and addressed and running and chance.random() < 0.5:
                 used = events.CouponRedeemed(campaign="spring", coupon="c1")
