@@ -40,7 +40,9 @@ check: .venv/.tests ## Lint, types, architecture, migrations
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: .venv/.tests ## Measure speed as ratios; writes docs/benchmarks.md
-	$(BIN)/python -m demo.bench
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from analytics import lookup
 from analytics.models import ApiKey
 
 SCOPES = {
@@ -96,14 +96,11 @@ def caller(request: Request) -> Caller:
 
 
 def _caller(key: str) -> Caller | None:
-    # Raw SQL: 0.2 ms less than the ORM, on every call of every storefront.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, name, scopes FROM analytics_apikey "
-            "WHERE digest = %s AND revoked_at IS NULL",
-            [_digest(key)],
-        )
-        row = cursor.fetchone()
+    row = lookup.row(
+        "SELECT id, name, scopes FROM analytics_apikey "
+        "WHERE digest = %s AND revoked_at IS NULL",
+        [_digest(key)],
+    )
     return Caller(*row) if row else None
 
 

@@ -101,10 +101,12 @@ def _known(external_ids: Iterable[str]) -> dict[str, UUID]:
 
 def event_id(sent: str) -> UUID:
     """Return a message id's place in the log: itself if a UUID, else a hash of it."""
-    try:
-        return UUID(sent)
-    except ValueError:
-        return uuid5(MESSAGE_IDS, sent)
+    if len(sent) == 36:
+        try:
+            return UUID(sent)
+        except ValueError:
+            pass
+    return uuid5(MESSAGE_IDS, sent)
 
 
 def _checked(raw: bytes, at: datetime) -> Valid | Result:

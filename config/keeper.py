@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 
 from config.services import LOGS, PORT, POSTGRES, ROOT, VALKEY, VAR, lock, sockets

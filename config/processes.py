@@ -53,7 +53,7 @@ def running(host: str, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]
 
     :raises PortTaken: the port is in use.
     """
-    _check_port(host, port)
+    check_port(host, port)
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in commands(host, port).items():
@@ -136,7 +136,11 @@ def _stop(children: dict[str, subprocess.Popen[bytes]]) -> None:
         child.wait()
 
 
-def _check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int) -> None:
+    """Make sure that the web server can have its port.
+
+    :raises PortTaken: it is in use.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

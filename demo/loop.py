@@ -56,13 +56,19 @@ class Loop:
     measured: dict[UUID, measurement.Measured] = field(default_factory=dict)
 
 
-def run(console: Console, address: str, check: Check) -> Loop:
-    """Go through every step; `check` raises when a child process has died."""
+def load(console: Console) -> Loop:
+    """Load the data, before any other process needs the two cores."""
     loop = Loop()
     with _bars(console) as progress:
         _step(loop, progress, "catalogue", _catalogue)
         _step(loop, progress, "history", _history)
         _step(loop, progress, "projections", _projections)
+    return loop
+
+
+def run(loop: Loop, console: Console, address: str, check: Check) -> Loop:
+    """Go through every other step; `check` raises when a child process has died."""
+    with _bars(console) as progress:
         _step(loop, progress, "training", partial(_training, check=check))
         _step(loop, progress, "proposals", _proposals)
         _step(loop, progress, "approvals", _approvals)

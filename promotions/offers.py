@@ -10,22 +10,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
+from analytics import lookup
 from promotions import carts, discounts
 from promotions.models import Offer
 
 
 def sheet(external_id: str, *, currency: str, at: datetime) -> str:
     """Return the customer's offers as JSON; a stranger has none, and is no error."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.key, s.body, s.expires_at FROM analytics_customer c "
-            "LEFT JOIN promotions_sheet s ON s.customer = c.key "
-            "WHERE c.external_id = %s",
-            [external_id],
-        )
-        row = cursor.fetchone()
+    row = lookup.row(
+        "SELECT c.key, s.body, s.expires_at FROM analytics_customer c "
+        "LEFT JOIN promotions_sheet s ON s.customer = c.key "
+        "WHERE c.external_id = %s",
+        [external_id],
+    )
     if row is None:
         return render(external_id, [], at=None)
     key, body, expires_at = row

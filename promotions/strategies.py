@@ -240,8 +240,8 @@ def _title(menu: Mapping[str, Terms]) -> str:
 def _reason(draft: Draft) -> str:
     return (
         f"{draft.reach:,} customers would buy in {draft.category} with a probability "
-        f"of {draft.audience:.0%} within {settings.HORIZON_DAYS} days without an offer. "
-        f"An addressed offer is expected to bring {draft.margin:.0f} "
+        f"of {draft.audience:.0%} within {settings.HORIZON_DAYS} days without an "
+        f"offer. An addressed offer is expected to bring {draft.margin:.0f} "
         f"{settings.CURRENCY} more margin than it costs (95 %: {draft.low:.0f} to "
         f"{draft.high:.0f}). The response is observational, from past campaigns; a "
         f"margin of {settings.ASSUMED_MARGIN:.0%} is assumed: the feed names no cost."

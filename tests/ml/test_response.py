@@ -16,7 +16,7 @@ AFTER = START + timedelta(weeks=40)
 
 
 def shop(*, lift: float, seed: int = 3, customers: int = 600) -> None:
-    """Weekly shoppers; who bought tea often is more likely to be sent a campaign for it.
+    """Weekly shoppers; who bought tea often is likelier to be sent its campaign.
 
     The addressed buy tea with log-odds higher by `lift` in each week of the campaign,
     and half of the buyers use the coupon. Tea drinkers are addressed more and buy more:

@@ -1,15 +1,18 @@
 """`manage.py up [--once]`: web, worker and beat; the loop once; then serve."""
 
+import json
 import os
 import signal
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from config import processes
-from demo import loop, report
+from demo import loop
+from demo import report as page
 
 
 class Command(BaseCommand):
@@ -17,21 +20,32 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="end after the report")
+        parser.add_argument("--report", type=Path, help="write each step's seconds")
         parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
         parser.add_argument(
             "--port", type=int, default=int(os.environ.get("PORT", "8000"))
         )
 
     def handle(
-        self, *args: Any, once: bool, host: str, port: int, **options: Any
+        self,
+        *args: Any,
+        once: bool,
+        host: str,
+        port: int,
+        report: Path | None,
+        **options: Any,
     ) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
         console = Console(width=None if os.isatty(1) else 140)
         address = f"http://{host}:{port}"
         try:
+            processes.check_port(host, port)
+            done = loop.load(console)
             with processes.running(host, port) as children:
-                done = loop.run(console, address, lambda: processes.check(children))
-                report.show(console, done, address)
+                loop.run(done, console, address, lambda: processes.check(children))
+                page.show(console, done, address)
+                if report:
+                    report.write_text(json.dumps(done.seconds))
                 if not once:
                     console.print("Serving; Ctrl-C stops everything.")
                     processes.watch(children)
