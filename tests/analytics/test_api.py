@@ -147,13 +147,11 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
         "$.data.lines[2].paid",
     ),
     "NaN as text": (json.dumps(order("NaN")), "below 1e9", "$.data.lines[0].paid"),
-    "NaN": (json.dumps(order(float("nan"))), "malformed", ""),
     "Infinity as text": (
         json.dumps(order("Infinity")),
         "below 1e9",
         "$.data.lines[0].paid",
     ),
-    "Infinity": (json.dumps(order(float("inf"))), "malformed", ""),
     "1e400": (
         json.dumps(order("HUGE")).replace('"HUGE"', "1e400"),
         "below 1e9",
@@ -190,9 +188,6 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     ),
     "NUL": (event(data={"sku": "t\0ea"}), "U+0000", ""),
     "NUL in the customer": (event(customer="a\0na"), "U+0000", ""),
-    "NUL unescaped": (event(customer="a?na").replace("?", "\0"), "malformed", ""),
-    "a lone surrogate": (event(customer="\ud800"), "malformed", ""),
-    "a lone surrogate in data": (event(data={"sku": "\udc00"}), "malformed", ""),
     "invalid UTF-8": (
         event(customer="a?na").encode().replace(b"?", b"\xff"),
         "utf-8",
@@ -246,6 +241,10 @@ def test_a_bad_event_is_answered_and_kept_and_its_neighbours_stored(
     assert list(Customer.objects.values_list("external_id", flat=True)) == ["ana"]
 
 
+def beside(bad: str) -> bytes:
+    return f'{{"events": [{GOOD}, {bad}]}}'.encode()
+
+
 UNREADABLE: dict[str, bytes] = {
     "nothing": b"",
     "not JSON": b"hello",
@@ -256,6 +255,11 @@ UNREADABLE: dict[str, bytes] = {
     "events is null": b'{"events": null}',
     "events is an object": b'{"events": {}}',
     "NaN among the events": b'{"events": [%s, NaN]}' % GOOD.encode(),
+    "NaN in an event": beside(json.dumps(order(float("nan")))),
+    "Infinity in an event": beside(json.dumps(order(float("inf")))),
+    "NUL unescaped": beside(event(customer="a?na").replace("?", "\0")),
+    "a lone surrogate": beside(event(customer="\ud800")),
+    "a lone surrogate in data": beside(event(data={"sku": "\udc00"})),
     "nested 5,000 deep": b'{"events": [%s, %s]}'
     % (GOOD.encode(), b"[" * 5000 + b"]" * 5000),
     "nested 5,000 deep beside the events": b'{"events": [], "a": %s}'

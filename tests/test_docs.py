@@ -1,0 +1,197 @@
+"""What the documents say is compared with the code."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from django.urls import URLPattern
+
+from analytics import events
+from analytics.access import SCOPES
+from config import services, urls
+
+ROOT = services.ROOT
+DOCS = ROOT / "docs"
+MARKDOWN = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+OURS = ("analytics", "catalog", "config", "demo", "ml", "promotions")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def code() -> Iterator[Path]:
+    for app in OURS:
+        yield from (ROOT / app).rglob("*.py")
+
+
+def section(page: str, heading: str) -> str:
+    """Return what stands between a heading and the next one of any level."""
+    found = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#|\Z)", page, re.S | re.M)
+    assert found, f"no heading {heading}"
+    return found[1]
+
+
+def rows(page: str) -> dict[str, str]:
+    """Return a section's table rows: the name in backticks -> the last cell."""
+    return dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", page, re.M))
+
+
+@pytest.mark.parametrize("name", sorted(events.FROM_SHOPS))
+def test_every_event_of_shops_is_described_field_by_field(name: str) -> None:
+    said = rows(section(text("docs/api.md"), name))
+
+    kinds: list[type[msgspec.Struct]] = [events.VOCABULARY[name]]
+    kinds += [events.OrderLine] if name == "order_completed" else []
+    fields = [field for kind in kinds for field in msgspec.structs.fields(kind)]
+    assert set(said) == {field.name for field in fields}
+    for field in fields:
+        assert said[field.name].startswith("required") == field.required, field.name
+
+
+def test_every_address_and_scope_of_the_api_is_described() -> None:
+    page = text("docs/api.md")
+
+    for pattern in urls.api:
+        assert isinstance(pattern, URLPattern)
+        path = re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
+        assert f" /api/v1/{path}`" in page, path
+    for scope in SCOPES:
+        assert f"| `{scope}` |" in page, scope
+
+
+def test_every_code_of_a_refusal_is_described() -> None:
+    raised = re.compile(
+        r'code="(\w+)"|default_code = "(\w+)"|\(4\d\d, "(\w+)"|'
+        r'_page\(\s*\d+, "(\w+)"|Problem\(\s*\d+,\s*"(\w+)"|    code = "(\w+)"'
+    )
+    found = {
+        next(filter(None, match.groups()))
+        for path in code()
+        for match in raised.finditer(path.read_text())
+    }
+
+    said = set(re.findall(r"^\| \d{3} \| `(\w+)`", text("docs/api.md"), re.M))
+    assert {"budget_spent", "key_missing", "unreadable", "server_error"} <= found
+    assert found - said == set()
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    for link in LINK.findall(page.read_text()):
+        if not link.startswith(("http://", "https://")):
+            target = page.parent / link.partition("#")[0]
+            assert target.exists(), f"{page.name}: {link}"
+
+
+def test_every_file_the_documents_name_exists() -> None:
+    named = re.compile(rf"`((?:{'|'.join(OURS)}|docker|docs|tests)/[\w./-]*)`")
+    for page in MARKDOWN:
+        for path in named.findall(page.read_text()):
+            made = path in ("docker/.env", "docs/benchmarks.md")
+            assert made or (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+def test_every_name_the_tour_imports_is_there() -> None:
+    for block in re.findall(r"```python\n(.*?)```", text("docs/tour.md"), re.S):
+        for node in ast.parse(block).body:
+            if isinstance(node, ast.ImportFrom):
+                exec(ast.unparse(node), {})
+
+
+def test_every_decision_is_in_the_index() -> None:
+    pages = sorted(path.name for path in (DOCS / "decisions").glob("0*.md"))
+
+    assert LINK.findall(text("docs/decisions/README.md")) == pages
+    for number, page in enumerate(pages, start=1):
+        assert page.startswith(f"{number:04d}-")
+        first = text(f"docs/decisions/{page}").partition("\n")[0]
+        assert first.startswith(f"# {number}. "), page
+
+
+def test_every_environment_variable_is_described() -> None:
+    read = re.compile(
+        r'env\.\w+\(\s*"([A-Z_]+)"|environ(?:\.get\(|\[)"([A-Z_]+)"|"([A-Z_]+_URL)": _'
+    )
+    names = {
+        next(filter(None, match.groups()))
+        for app in ("config", "demo/management")
+        for path in (ROOT / app).rglob("*.py")
+        for match in read.finditer(path.read_text())
+    }
+
+    said = set(
+        re.findall(r"`([A-Z_]+)`", section(text("docs/operations.md"), "Settings"))
+    )
+    assert {"DEBUG", "DATABASE_URL", "PROFFER_VAR", "PORT"} <= names
+    assert names - said - {"PATH", "DJANGO_SETTINGS_MODULE"} == set()
+
+
+def test_every_requirement_has_its_reason() -> None:
+    page = section(text("docs/decisions/0008-dependencies.md"), "Decision")
+    lines = re.findall(r"^([\w-]+)", text("requirements.txt"), re.M)
+    reasons = {
+        name
+        for cell in re.findall(r"^\| (`.*?) \|", page, re.M)
+        for name in re.findall(r"`([\w-]+)`", cell)
+    }
+
+    assert set(lines) == reasons
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.M))
+
+    for page in MARKDOWN:
+        spans = re.findall(r"`([^`\n]+)`", page.read_text())
+        blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.S)
+        lines = [*spans, *"".join(blocks).splitlines()]
+        for line in lines:
+            called = re.match(r"(?:\w+=\S+ )*make (?:\w+=\S+ )*([a-z-]+)", line)
+            assert called is None or called[1] in targets, f"{page.name}: {line}"
+
+
+def test_the_changelog_knows_the_version() -> None:
+    version = re.search(r'^version = "(.*)"', text("pyproject.toml"), re.M)
+
+    assert version
+    assert f"\n## v{version[1]} " in text("CHANGELOG.md")
+    assert f"image: proffer:{version[1]}\n" in text("docker/compose.yaml")
+
+
+def test_the_compose_file_has_every_service_and_no_secret() -> None:
+    compose = yaml.safe_load(text("docker/compose.yaml"))
+
+    names = {"postgres", "valkey", "migrate", "web", "worker", "beat"}
+    assert compose["services"].keys() == names
+    assert compose["volumes"].keys() == {"postgres", "valkey", "models"}
+    for name in ("POSTGRES_PASSWORD", "SECRET_KEY", "ALLOWED_HOSTS"):
+        given = set(re.findall(rf"\$\{{{name}[^}}]*\}}", text("docker/compose.yaml")))
+        assert given == {f"${{{name}:?set it in docker/.env}}"}
+        assert re.search(rf"^{name}=$", text("docker/.env.example"), re.M), name
+
+
+def test_the_image_holds_every_app_and_lacks_nothing_it_imports() -> None:
+    dockerfile = text("docker/Dockerfile")
+    left_out = re.search(r'^ARG LEAVE_OUT="(.*)"$', dockerfile, re.M)
+
+    assert left_out
+    packages = {name.replace("-", "_") for name in left_out[1].split("|")}
+    for app in (*OURS, "templates"):
+        assert f"COPY {app} {app}\n" in dockerfile
+        assert f"!{app}\n" in text(".dockerignore")
+    for path in code():
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Import(names=names):
+                    modules = {alias.name.partition(".")[0] for alias in names}
+                case ast.ImportFrom(module=str(module)):
+                    modules = {module.partition(".")[0]}
+                case _:
+                    continue
+            assert not modules & packages, path
