@@ -273,7 +273,11 @@ class OffersComputed(Event, frozen=True, kw_only=True):
 
 
 class OfferRedeemed(Event, frozen=True, kw_only=True):
-    """An order used a strategy's offer; `discount` is what it cost at shelf prices."""
+    """An order used a strategy's offer.
+
+    `discount` is what it gave at shelf prices; `gift_value` is the part of it that was
+    a gift, and so is on none of the order's lines.
+    """
 
     personal: ClassVar[frozenset[str]] = frozenset({"order_id"})
     strategy: UUID
@@ -282,6 +286,7 @@ class OfferRedeemed(Event, frozen=True, kw_only=True):
     offer: UUID | None
     order_id: Text
     discount: Decimal
+    gift_value: Decimal = Decimal(0)
     currency: Currency
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -25,25 +26,20 @@ def show(console: Console, loop: Loop, address: str) -> None:
 def _facts(console: Console) -> None:
     totals = reports.totals()
     orders, events = totals.get("order_completed", 0), sum(totals.values())
-    table = Table(title="In the log", title_justify="left")
-    for name in ("customers", "products", "events", "orders"):
-        table.add_column(name, justify="right")
-    facts = (reports.customers(), Product.objects.count(), events, orders)
-    table.add_row(*(f"{fact:,}" for fact in facts))
-    console.print(table)
+    console.print(
+        f"{reports.customers():,} customers, {Product.objects.count():,} products, "
+        f"{events:,} events, {orders:,} of them orders.\n",
+        highlight=False,
+    )
 
 
 def _models(console: Console, loop: Loop) -> None:
     if loop.run is None:
         return
     report = loop.run.report
-    table = Table(title="Candidates", title_justify="left")
-    table.add_column("candidate")
-    for part in ("validation", "test"):
-        for figure in ("log-loss", "AUC", "ECE"):
-            table.add_column(f"{part}\n{figure}", justify="right")
-    table.add_column("fit CPU s", justify="right")
-    table.add_column("size kB", justify="right")
+    table = _table("Candidates: validation, then test", "candidate")
+    for figure in ("log-loss", "AUC", "ECE", "log-loss", "AUC", "ECE", "CPU s", "kB"):
+        table.add_column(figure, justify="right", no_wrap=True)
     sizes = dict(loop.run.models.values_list("estimator", "size_bytes"))
     rows = report["baselines"] | report["candidates"]
     best_first = sorted(rows.items(), key=lambda r: r[1]["validation"]["log_loss"])
@@ -51,9 +47,18 @@ def _models(console: Console, loop: Loop) -> None:
         style = "bold green" if name == report["winner"] else None
         table.add_row(*_candidate(name, row, sizes.get(name)), style=style)
     console.print(table)
-    console.print(
-        f"[bold]{report['winner'] or 'Nobody'}[/bold] won: {report['reason']}\n"
+    winner = report["winner"] or "Nobody"
+    console.print(f"[bold]{winner}[/bold] won: {report['reason']}\n", highlight=False)
+
+
+def _table(title: str, *first: str) -> Table:
+    """A table that a terminal of 80 columns shows whole."""
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0)
     )
+    for column in first:
+        table.add_column(column, no_wrap=True)
+    return table
 
 
 def _candidate(name: str, row: dict[str, Any], size: int | None) -> list[str]:
@@ -67,38 +72,37 @@ def _candidate(name: str, row: dict[str, Any], size: int | None) -> list[str]:
 
 
 def _strategies(console: Console, loop: Loop) -> None:
-    table = Table(title="Strategies", title_justify="left")
-    for column in ("kind", "strategy", "state"):
-        table.add_column(column)
-    for column in ("reach", "cost", "margin (95 %)", "offers", "measured"):
-        table.add_column(column, justify="right")
     for strategy in Strategy.objects.order_by("state", "kind", "title"):
-        table.add_row(*_strategy(strategy, loop))
-    console.print(table)
+        console.print(_strategy(strategy, loop), highlight=False)
     offers = Offer.objects.count()
     customers = Offer.objects.values("customer").distinct().count()
-    console.print(f"{offers:,} offers computed for {customers:,} customers.")
     console.print(
-        "Forecasts rest on past campaigns (observational) and on the assumed margin; "
-        "measured: treatment less holdout, margin per customer.\n"
+        f"\n{offers:,} offers computed for {customers:,} customers. Forecasts are "
+        "margin gained, with 95 % intervals; they rest on past campaigns "
+        "(observational) and on the assumed margin.\n",
+        highlight=False,
     )
 
 
-def _strategy(strategy: Strategy, loop: Loop) -> list[str]:
+def _strategy(strategy: Strategy, loop: Loop) -> str:
     forecast, measured = strategy.forecast, loop.measured.get(strategy.id)
-    low, high = forecast["low"], forecast["high"]
-    return [
-        strategy.kind,
-        strategy.title,
-        strategy.get_state_display(),
-        f"{forecast['reach']:,}",
-        f"{forecast['cost']:,.0f}",
-        f"{forecast['margin']:+,.0f} ({low:+,.0f} to {high:+,.0f})",
-        f"{strategy.offers.count():,}",
-        f"{measured.margin.value:+.2f}, {measured.treatment} to {measured.holdout}"
-        if measured
-        else "",
+    colour = "green" if strategy.state == Strategy.State.LIVE else "yellow"
+    lines = [
+        f"[{colour}]{strategy.get_state_display():8}[/] [bold]{strategy.title}[/]",
+        f"         {strategy.kind}: reach {forecast['reach']:,}, cost "
+        f"{forecast['cost']:,.0f}, margin {forecast['margin']:+,.0f} "
+        f"({forecast['low']:+,.0f} to {forecast['high']:+,.0f})",
     ]
+    if measured:
+        margin = measured.margin
+        interval = (
+            "" if margin.low is None else f" ({margin.low:+.2f} to {margin.high:+.2f})"
+        )
+        lines.append(
+            f"         measured so far: {margin.value:+.2f} each{interval}, "
+            f"{measured.treatment:,} treated, {measured.holdout:,} held back"
+        )
+    return "\n".join(lines)
 
 
 def _shopping(console: Console, loop: Loop) -> None:
@@ -106,18 +110,16 @@ def _shopping(console: Console, loop: Loop) -> None:
         saved = sum(visit.discount for visit in loop.shopped)
         used = sum(visit.redeemed for visit in loop.shopped)
         console.print(
-            f"{len(loop.shopped)} households came back with a basket of theirs over "
-            f"HTTP, used {used} offers and saved {saved:.2f}.\n"
+            f"{len(loop.shopped)} households came back with their last basket over "
+            f"HTTP, used {used} offers and saved {saved:.2f}.\n",
+            highlight=False,
         )
 
 
 def _seconds(console: Console, loop: Loop) -> None:
-    table = Table(title="Seconds", title_justify="left")
-    for name in (*loop.seconds, "all"):
-        table.add_column(name, justify="right")
-    seconds = [*loop.seconds.values(), sum(loop.seconds.values())]
-    table.add_row(*(f"{second:.1f}" for second in seconds))
-    console.print(table)
+    steps = [f"{name} {second:.1f}" for name, second in loop.seconds.items()]
+    console.print(f"Seconds: {', '.join(steps)}.", highlight=False)
+    console.print(f"All: {sum(loop.seconds.values()):.1f}.", highlight=False)
 
 
 def _login(console: Console, loop: Loop, address: str) -> None:

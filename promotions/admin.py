@@ -24,7 +24,12 @@ DECISIONS: dict[str, Callable[..., None]] = {
     "reject": approval.reject,
     "end": approval.end,
 }
-REFUSALS = (approval.NotProposed, approval.NotLive, approval.CommentMissing)
+REFUSALS = (
+    approval.NotProposed,
+    approval.NotLive,
+    approval.GuardFailed,
+    approval.CommentMissing,
+)
 COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
 
 

@@ -26,6 +26,10 @@ class NotLive(Exception):
     """Only a live strategy can be ended."""
 
 
+class GuardFailed(Exception):
+    """A strategy whose guards do not hold cannot be approved."""
+
+
 class CommentMissing(Exception):
     """A decision needs a comment, for whoever asks later."""
 
@@ -54,10 +58,11 @@ def approve(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
     """Make a proposed strategy live and enqueue its offers.
 
     :raises NotProposed: it is not waiting for a decision.
+    :raises GuardFailed: one of its guards does not hold.
     :raises CommentMissing: the comment is blank.
     """
     event = events.StrategyApproved(by=by, comment=comment)
-    _decide(strategy, event, at=at, then=_enqueue_offers)
+    _decide(strategy, event, at=at, then=_go_live)
 
 
 def reject(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
@@ -113,6 +118,13 @@ def _decide(
             then(strategy)
         version = store.version(strategy.stream)
         store.append([event], at=at, stream=strategy.stream, after=version)
+
+
+def _go_live(strategy: Strategy) -> None:
+    failed = [guard["name"] for guard in strategy.guards if not guard["passed"]]
+    if failed:
+        raise GuardFailed(f"These guards do not hold: {', '.join(failed)}.")
+    _enqueue_offers(strategy)
 
 
 def _enqueue_offers(strategy: Strategy) -> None:

@@ -99,9 +99,13 @@ def _add(
         case events.OfferAssigned(strategy=strategy, arm=arm):
             tallies[strategy].arms[customer] = arm
             mine[customer].append(strategy)
-        case events.OfferRedeemed(strategy=strategy, discount=discount):
+        case events.OfferRedeemed(strategy=strategy) as redeemed:
             tallies[strategy].redemptions += 1
-            tallies[strategy].discount += discount
+            tallies[strategy].discount += redeemed.discount
+            # A gift is on no line of the order; whoever's arm it is pays its cost.
+            cost = float(redeemed.gift_value * (1 - settings.ASSUMED_MARGIN))
+            for each in mine[customer]:
+                tallies[each].margin[customer] -= cost
         case events.OrderCompleted() as order:
             paid, margin = _earned(order)
             for strategy in mine[customer]:

@@ -187,6 +187,7 @@ class Redemption(models.Model):
     order_id = models.TextField()
     variant = models.TextField()
     discount = models.DecimalField(max_digits=12, decimal_places=2)
+    gift_value = models.DecimalField(max_digits=12, decimal_places=2, default=0)
     adjustments = models.JSONField()
     redeemed_at = models.DateTimeField()
 

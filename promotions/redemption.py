@@ -162,6 +162,7 @@ def _record(
         order_id=order.order_id,
         variant=offer.variant,
         discount=cost,
+        gift_value=applied.gift_value,
         adjustments=adjustments(effect, cart),
         redeemed_at=at,
     )
@@ -196,6 +197,7 @@ def _event(redemption: Redemption, order: Order) -> events.OfferRedeemed:
         offer=redemption.offer,
         order_id=redemption.order_id,
         discount=redemption.discount,
+        gift_value=redemption.gift_value,
         currency=order.currency,
     )
 

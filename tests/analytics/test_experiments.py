@@ -16,6 +16,11 @@ EVEN = {"treatment": 0.5, "holdout": 0.5}
         ("promo-42", "hh-17", 0.6368),
         ("seed", "a", 0.0505),
         ("seed", "b", 0.2696),
+        ("foo", "ab", 0.2575),
+        ("foo", "def", 0.2019),
+        ("89123klj", "8952klfjas09ujkasdf", 0.124),
+        ("90850943850283058242805", "123", 0.7516),
+        ("()**(%$##$%#$#", '___)((*":&', 0.0128),
     ],
 )
 def test_a_bucket_is_growthbooks(seed: str, unit: str, place: float) -> None:

@@ -164,7 +164,7 @@ def test_batches_at_once_with_the_same_new_customers_share_them() -> None:
         [sent(customer=name) for name in names[50:150]],
     ]
 
-    results = together(*(lambda batch=b: ingest(*batch) for b in batches))  # type: ignore[misc]
+    results = together(*(lambda batch=b: ingest(*batch) for b in batches))
 
     assert {r.status for batch in results for r in batch} == {"accepted"}
     assert Customer.objects.count() == 200

@@ -1,7 +1,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -106,13 +106,16 @@ def test_a_profile_sums_what_a_customer_did() -> None:
 
     profile = Profile.objects.get()
     assert profile.customer == Customer.objects.get(external_id="ana").key
-    assert (profile.orders, profile.units, profile.spend) == (2, 3, D("11.5001"))
+    assert (profile.orders, profile.units, profile.spend) == (2, 3, Decimal("11.5001"))
     assert (profile.views, profile.offers_shown, profile.coupons_redeemed) == (1, 1, 1)
     assert profile.first_order_at == datetime(2026, 5, 29, 10, tzinfo=UTC)
     assert profile.last_order_at == datetime(2026, 5, 30, 10, tzinfo=UTC)
     affinity = Affinity.objects.get()
     assert (affinity.category, affinity.orders, affinity.units) == ("TEA", 2, 3)
-    assert (affinity.spend, affinity.last_at) == (D("11.5001"), profile.last_order_at)
+    assert (affinity.spend, affinity.last_at) == (
+        Decimal("11.5001"),
+        profile.last_order_at,
+    )
 
 
 @pytest.mark.django_db
@@ -361,7 +364,7 @@ def test_a_rebuild_that_fails_keeps_the_old_rows_and_says_so(poisoned: Cure) -> 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(projections.Days, "save", fail)
-        with pytest.raises(CommandError, match="days ValueError.*poisoned again"):
+        with pytest.raises(CommandError, match=r"days ValueError.*poisoned again"):
             call_command("rebuild")
 
     assert rows() == before
@@ -399,7 +402,7 @@ def test_an_enormous_order_does_not_stop_the_projections() -> None:
     tasks.catch_up()
 
     assert set(errors().values()) == {""}
-    assert Profile.objects.get().spend == 5000 * D("999999999.9999")
+    assert Profile.objects.get().spend == 5000 * Decimal("999999999.9999")
 
 
 @pytest.mark.django_db

@@ -271,12 +271,11 @@ def test_reading_crosses_pages(size: int) -> None:
 @pytest.mark.django_db
 def test_reading_chooses_types_customers_and_positions() -> None:
     ana, ben = UUID(int=1), UUID(int=2)
-    at = {"at": NOW}
     facts = [
         viewed(customer=ana),
         viewed(customer=ben),
-        store.Fact(event=EVERY["order_completed"], customer=ana, **at),
-        store.Fact(event=EVERY["price_changed"], **at),
+        store.Fact(event=EVERY["order_completed"], customer=ana, at=NOW),
+        store.Fact(event=EVERY["price_changed"], at=NOW),
     ]
     store.append_new(facts)
     last = store.high_water()
@@ -298,7 +297,7 @@ def test_reading_chooses_types_customers_and_positions() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_tailing_reader_sees_everything_once_and_in_order() -> None:
+def test_a_tailing_reader_sees_everything_once_and_in_order() -> None:  # noqa: C901
     """Eight writers, single and batch commits, some held open for 20 ms."""
     over = threading.Event()
 

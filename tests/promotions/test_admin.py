@@ -40,7 +40,7 @@ def test_the_page_shows_the_promise_the_menu_the_guards_and_the_history(
 
     shown = client.get(page(strategy)).content.decode()
 
-    for text in (strategy.reason, "10 % off", "strategy_proposed", "Approve", "fits"):
+    for text in (strategy.reason, "10 % off", "<b>platform</b> proposed", "Approve"):
         assert text in shown
 
 

@@ -64,6 +64,17 @@ def test_only_what_is_live_can_be_ended(proposed: Make) -> None:
         decide(approval.end, proposed())
 
 
+def test_a_strategy_whose_guards_fail_cannot_be_approved(proposed: Make) -> None:
+    guard = {"name": "margin floor", "passed": False, "detail": "too deep"}
+    strategy = proposed(guards=[guard])
+
+    with pytest.raises(approval.GuardFailed, match="margin floor"):
+        decide(approval.approve, strategy)
+
+    strategy.refresh_from_db()
+    assert strategy.state == "proposed"
+
+
 @pytest.mark.parametrize("comment", ["", "  \n"])
 def test_a_decision_needs_a_comment(proposed: Make, comment: str) -> None:
     strategy = proposed()
