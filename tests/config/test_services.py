@@ -375,13 +375,15 @@ def test_only_what_no_url_names_is_started(places: Callable[[str], Place]) -> No
     ],
 )
 def test_a_wrong_url_is_named_without_its_password(variable: str, url: str) -> None:
+    held = dict(services._leases)
+
     with pytest.raises(services.ServiceDown) as caught:
         services.attach({variable: url})
 
     said = str(caught.value)
     assert variable in said
     assert "s3c" not in said
-    assert services._leases == {}
+    assert services._leases == held
 
 
 def test_start_keeps_the_services_until_stop(place: Place) -> None:
