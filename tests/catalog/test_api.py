@@ -72,7 +72,7 @@ def test_a_feed_of_ten_thousand_is_taken(api: APIClient) -> None:
     [
         ({"price": "-0.01"}, "price", "min_value"),
         ({"price": "1.001"}, "price", "max_decimal_places"),
-        ({"price": "99999999999.00"}, "price", "max_whole_digits"),
+        ({"price": "99999999999.00"}, "price", "max_digits"),
         ({"price": "NaN"}, "price", "invalid"),
         ({"price": "Infinity"}, "price", "invalid"),
         ({"price": "dear"}, "price", "invalid"),

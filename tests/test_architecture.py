@@ -1,0 +1,73 @@
+"""The house's plan, checked by machine."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+from config.services import ROOT
+
+ROOMS = ("config", "analytics", "catalog", "ml", "promotions", "demo", "tests")
+LEARNERS = ("sklearn", "tensorflow", "keras", "implicit", "pandas", "polars", "joblib")
+WEB = """
+import sys, django
+django.setup()
+import config.urls
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def modules() -> list[Path]:
+    return [
+        path
+        for room in ROOMS[:-1]
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if "migrations" not in path.parts and path.read_text().strip()
+    ]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    said = ast.get_docstring(ast.parse(path.read_text()))
+
+    assert said
+    assert said.splitlines()[0].endswith((".", "?", ":")), "one sentence"
+
+
+def test_every_import_keeps_the_contracts(capsys: pytest.CaptureFixture[str]) -> None:
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_the_web_process_loads_no_learning_library() -> None:
+    """Also those that are loaded at run time only, which no linter can see."""
+    done = subprocess.run(
+        [sys.executable, "-c", WEB],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        check=True,
+    )
+
+    loaded = set(done.stdout.split())
+    assert {"django", "promotions", "ml"} <= loaded
+    assert not loaded & set(LEARNERS)
+
+
+def test_no_file_is_named_after_a_pattern() -> None:
+    patterns = {"services", "utils", "helpers", "managers", "signals", "constants"}
+
+    found = {path for path in modules() if path.stem in patterns}
+
+    assert found == {ROOT / "config" / "services.py"}
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}
