@@ -12,6 +12,30 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+SHAPE = {
+    "type": "object",
+    "required": ["status", "code", "detail"],
+    "properties": {
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable: branch on this."},
+        "detail": {"type": "string", "description": "For people."},
+        "errors": {
+            "type": "array",
+            "description": "The fields at fault, where `code` is `invalid`.",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "detail"],
+                "properties": {
+                    "field": {"type": "string", "example": "products[1].price"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+"""A problem in the OpenAPI schema."""
+
 
 class Problem(exceptions.APIException):
     """An answer of 4xx with a stable code and further members."""
@@ -67,6 +91,19 @@ def _fields(path: str, details: Any) -> Any:
         for number, inner in enumerate(details):
             leaf = isinstance(inner, dict) and {"message", "code"} == inner.keys()
             yield from _fields(path if leaf else f"{path}[{number}]", inner)
+
+
+def describe(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Say in the OpenAPI schema that any call may be refused, in this one shape."""
+    result["components"]["schemas"]["Problem"] = SHAPE
+    shape = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for calls in result["paths"].values():
+        for call in calls.values():
+            call["responses"]["4XX"] = {
+                "description": "Refused; nothing was written.",
+                "content": {"application/problem+json": shape},
+            }
+    return result
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

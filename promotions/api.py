@@ -78,7 +78,7 @@ class AdjustmentSerializer(serializers.Serializer[None]):
 
     line = serializers.IntegerField(allow_null=True)
     sku = serializers.CharField()
-    amount = serializers.DecimalField(max_digits=12, decimal_places=2)
+    amount = serializers.DecimalField(max_digits=22, decimal_places=3)
 
 
 class EffectSerializer(serializers.Serializer[None]):
@@ -86,7 +86,7 @@ class EffectSerializer(serializers.Serializer[None]):
 
     offer = serializers.UUIDField()
     title = serializers.CharField()
-    discount = serializers.DecimalField(max_digits=12, decimal_places=2)
+    discount = serializers.DecimalField(max_digits=22, decimal_places=3)
     gift = serializers.CharField(allow_null=True)
     adjustments = AdjustmentSerializer(many=True)
 
@@ -97,7 +97,7 @@ class NotAppliedSerializer(serializers.Serializer[None]):
     offer = serializers.UUIDField()
     title = serializers.CharField()
     reason = serializers.CharField()
-    spend_more = serializers.DecimalField(max_digits=12, decimal_places=2)
+    spend_more = serializers.DecimalField(max_digits=22, decimal_places=3)
 
 
 class PricedLineSerializer(serializers.Serializer[None]):
@@ -105,9 +105,9 @@ class PricedLineSerializer(serializers.Serializer[None]):
 
     sku = serializers.CharField()
     quantity = serializers.IntegerField()
-    amount = serializers.DecimalField(max_digits=14, decimal_places=2)
-    discount = serializers.DecimalField(max_digits=14, decimal_places=2)
-    total = serializers.DecimalField(max_digits=14, decimal_places=2)
+    amount = serializers.DecimalField(max_digits=22, decimal_places=3)
+    discount = serializers.DecimalField(max_digits=22, decimal_places=3)
+    total = serializers.DecimalField(max_digits=22, decimal_places=3)
 
 
 class PricedSerializer(serializers.Serializer[None]):
@@ -115,9 +115,9 @@ class PricedSerializer(serializers.Serializer[None]):
 
     currency = serializers.CharField()
     lines = PricedLineSerializer(many=True)
-    subtotal = serializers.DecimalField(max_digits=14, decimal_places=2)
-    discount = serializers.DecimalField(max_digits=14, decimal_places=2)
-    total = serializers.DecimalField(max_digits=14, decimal_places=2)
+    subtotal = serializers.DecimalField(max_digits=22, decimal_places=3)
+    discount = serializers.DecimalField(max_digits=22, decimal_places=3)
+    total = serializers.DecimalField(max_digits=22, decimal_places=3)
     effects = EffectSerializer(many=True)
     not_applied = NotAppliedSerializer(many=True)
     unknown_skus = serializers.ListField(child=serializers.CharField())

@@ -35,7 +35,7 @@ from promotions import measurement
 from promotions.models import Offer, Strategy
 
 HOUSEHOLDS = 250
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 
 @pytest.fixture

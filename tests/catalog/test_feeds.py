@@ -131,7 +131,7 @@ def test_changes_at_once_make_one_chain() -> None:
 
     together(
         *(
-            lambda new=new: feeds.take([replace(TEA, price=new)], at=NOW)  # type: ignore[misc]
+            lambda new=new: feeds.take([replace(TEA, price=new)], at=NOW)
             for new in prices
         )
     )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from config import processes, services
@@ -168,10 +168,8 @@ def test_a_child_that_dies_ends_all_and_is_named(start: Start, tmp_path: Path) -
 
     code, said = platform.wait()
     assert code == 1
-    assert said.strip() == (
-        f"the worker process ended: read {tmp_path / 'worker.log'}"
-    )
-    assert not any(map(lives, platform.children))
+    assert said.strip() == (f"the worker process ended: read {tmp_path / 'worker.log'}")
+    assert eventually(platform.gone)
 
 
 def test_ctrl_c_does_not_reach_the_children(start: Start) -> None:

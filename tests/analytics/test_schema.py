@@ -1,0 +1,83 @@
+"""Hostile requests by the hundred, made from our own OpenAPI schema."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from analytics import access
+from config.wsgi import application
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+DOORS = [
+    ("POST", "/api/v1/events"),
+    ("PUT", "/api/v1/products"),
+    ("GET", "/api/v1/customers/{customer}/offers"),
+    ("POST", "/api/v1/qualifications"),
+    ("POST", "/api/v1/redemptions"),
+]
+
+
+@pytest.fixture
+def described(db: None) -> Iterator[schemathesis.BaseSchema]:
+    """Like Django's own client, keep the test's connection between requests."""
+    for ends in (request_started, request_finished):
+        ends.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi("/api/v1/schema?format=json", application)
+    for ends in (request_started, request_finished):
+        ends.connect(close_old_connections)
+
+
+def test_every_door_is_described(described: schemathesis.BaseSchema) -> None:
+    found = {
+        (result.ok().method.upper(), result.ok().path)
+        for result in described.get_all_operations()
+        if isinstance(result, Ok)
+    }
+
+    assert found == set(DOORS)
+
+
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("method", "path"), DOORS)
+def test_every_answer_is_as_described(
+    described: schemathesis.BaseSchema,
+    method: str,
+    path: str,
+    mode: GenerationMode,
+) -> None:
+    key = access.create_key("test shop", access.SCOPES)
+    headers = {"Authorization": f"Bearer {key}"}
+
+    @settings(
+        max_examples=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=described[path][method].as_strategy(generation_mode=mode))
+    def ask(case: "schemathesis.Case[Any]") -> None:
+        answer = case.call(headers=headers)
+        case.validate_response(answer, checks=CHECKS)
+
+    ask()
