@@ -74,6 +74,7 @@ def slice_of_the_year() -> journey.Journey:
     return journey.Journey(journey.shift_to(timezone.now()), tuple(some))
 
 
+@pytest.mark.timeout(600)
 def test_the_loop(worker: None, shop: Client, client: Browser, olga: User) -> None:
     year = slice_of_the_year()
     _the_shop_tells_its_year(shop, year)
