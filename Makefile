@@ -36,7 +36,7 @@ check: .venv/.tests ## Lint, types, architecture, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/codespell --skip=.venv,var,.git,static .
+	$(BIN)/codespell
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: .venv/.tests ## Measure speed as ratios; writes docs/benchmarks.md

@@ -148,7 +148,7 @@ def _order(order: str, basket: Basket, priced: Mapping[str, Any]) -> dict[str, A
 
 
 def _report(
-    client: Client, customer: str, kind: str, datas: list[dict[str, Any]]
+    client: Client, customer: str, kind: str, facts: list[dict[str, Any]]
 ) -> None:
     now = timezone.now().isoformat()
     batch = [
@@ -159,6 +159,6 @@ def _report(
             "occurred_at": now,
             "data": data,
         }
-        for data in datas
+        for data in facts
     ]
     client.call("POST", "events", {"events": batch})
