@@ -16,6 +16,8 @@ from uuid import UUID
 import msgspec
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Label = Annotated[str, msgspec.Meta(max_length=200)]
+"""Text that may be empty. Bounded: an index holds it, and an index row 2,704 bytes."""
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 MOST = Decimal(10**9)
@@ -77,7 +79,7 @@ class OrderLine(
     """One line of an order. `paid` is what the shop received for the whole line."""
 
     sku: Text
-    category: str = ""
+    category: Label = ""
     quantity: Count = 1
     paid: Decimal
     shelf_discount: Decimal = Decimal(0)
@@ -119,7 +121,7 @@ class ProductViewed(Event, frozen=True, kw_only=True):
 
     personal: ClassVar[frozenset[str]] = frozenset()
     sku: Text
-    category: str = ""
+    category: Label = ""
 
 
 class ProductAdded(Event, frozen=True, kw_only=True):
@@ -127,7 +129,7 @@ class ProductAdded(Event, frozen=True, kw_only=True):
 
     personal: ClassVar[frozenset[str]] = frozenset()
     sku: Text
-    category: str = ""
+    category: Label = ""
     quantity: Count = 1
 
 
@@ -136,7 +138,7 @@ class OfferShown(Event, frozen=True, kw_only=True):
 
     personal: ClassVar[frozenset[str]] = frozenset()
     offer: UUID
-    placement: str = ""
+    placement: Label = ""
 
 
 class CampaignAnnounced(Event, frozen=True, kw_only=True):

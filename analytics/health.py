@@ -62,6 +62,8 @@ def _worker() -> str:
 
 
 def _projections() -> str:
+    if errors := projections.stopped():
+        return f"stopped: {', '.join(sorted(errors))}"
     behind = max(projections.lag().values(), default=0)
     return "ok" if behind < MOST_LAG else f"{behind} positions behind"
 

@@ -212,6 +212,12 @@ def rebuild(names: Iterable[str]) -> dict[str, str]:
         return _replay(_locked(names, wait=True), 0, until, afresh=True)
 
 
+def stopped() -> dict[str, str]:
+    """Return the projections that stopped, each with its error."""
+    rows = Checkpoint.objects.exclude(error="")
+    return dict(rows.values_list("projection", "error"))
+
+
 def lag() -> dict[str, int]:
     """Return how many positions each projection has still to read."""
     until = store.high_water()

@@ -17,10 +17,10 @@ class ProductSerializer(serializers.Serializer[None]):
 
     sku = serializers.CharField(max_length=200)
     name = serializers.CharField()
-    department = serializers.CharField(default="", allow_blank=True)
-    category = serializers.CharField(default="", allow_blank=True)
-    brand = serializers.CharField(default="", allow_blank=True)
-    size = serializers.CharField(default="", allow_blank=True)
+    department = serializers.CharField(max_length=200, default="", allow_blank=True)
+    category = serializers.CharField(max_length=200, default="", allow_blank=True)
+    brand = serializers.CharField(max_length=200, default="", allow_blank=True)
+    size = serializers.CharField(max_length=200, default="", allow_blank=True)
     currency = serializers.RegexField("^[A-Z]{3}$")
     price = serializers.DecimalField(
         max_digits=12, decimal_places=2, min_value=0, allow_null=True, default=None

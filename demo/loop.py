@@ -146,6 +146,8 @@ def _history(loop: Loop, bar: Bar) -> None:
 
 def _projections(loop: Loop, bar: Bar) -> None:
     while max(projections.lag().values()):
+        if stopped := projections.stopped():
+            raise StepFailed(f"a projection stopped: {stopped}")
         if not projections.catch_up():
             time.sleep(0.2)
 

@@ -6,7 +6,6 @@ strategy's stream last. Going live enqueues the offers; nothing else makes them.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from celery import current_app
@@ -128,10 +127,14 @@ def _go_live(strategy: Strategy) -> None:
 
 
 def _enqueue_offers(strategy: Strategy) -> None:
-    # By name, and only once the approval is committed: the worker must find it live.
-    send = partial(current_app.send_task, "promotions.tasks.refresh_offers")
-    # Robust: with the broker down the decision stands, and beat's refresh makes them.
-    transaction.on_commit(send, robust=True)
+    # Only once the approval is committed: the worker must find it live. Robust: with
+    # the broker down the decision stands, and beat's refresh makes the offers.
+    transaction.on_commit(_send_refresh, robust=True)
+
+
+def _send_refresh() -> None:
+    """Ask by name. A function, not a partial: Django logs its `__qualname__`."""
+    current_app.send_task("promotions.tasks.refresh_offers", retry=False)
 
 
 def _withdraw_offers(strategy: Strategy) -> None:

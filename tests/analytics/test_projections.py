@@ -5,13 +5,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import events, ingestion, projections, store, tasks
+from analytics import events, health, ingestion, projections, store, tasks
 from analytics.models import Affinity, Checkpoint, Customer, Profile, Rejection, Tally
 from tests.analytics.conftest import NOW, order, sent, together, viewed
 
@@ -423,3 +424,28 @@ def test_rejections_are_forgotten_after_thirty_days() -> None:
 def test_every_type_that_a_projection_wants_exists() -> None:
     for projection in projections.ALL.values():
         assert (projection.types or frozenset()) <= events.VOCABULARY.keys()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("length", [201, 6000])
+def test_no_category_too_long_for_an_index_enters_the_log(length: int) -> None:
+    category = "".join(chr(33 + (7 * n * n) % 90) for n in range(length))
+    with pytest.raises(events.Unreadable, match=r"lines\[0\].category"):
+        events.decode(
+            "order_completed",
+            msgspec.json.encode(
+                {
+                    "order_id": "o",
+                    "currency": "USD",
+                    "lines": [{"sku": "x", "paid": "1", "category": category}],
+                }
+            ),
+        )
+
+
+@pytest.mark.django_db
+def test_a_stopped_projection_is_not_ready() -> None:
+    Checkpoint.objects.create(projection="days", error="poison")
+
+    assert projections.stopped() == {"days": "poison"}
+    assert health._projections() == "stopped: days"

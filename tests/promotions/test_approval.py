@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.core.exceptions import ValidationError
 from django.db import connection
 
@@ -145,3 +146,17 @@ def test_of_two_operators_at_once_only_one_decides(proposed: Make) -> None:
             "rejected": "strategy_rejected",
         }[strategy.state]
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_the_broker_down_a_decision_stands_and_is_no_error(
+    proposed: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategy = proposed()
+    down = Celery(broker="redis://127.0.0.1:1/0", set_as_current=False)
+    monkeypatch.setattr(approval, "current_app", down)
+
+    decide(approval.approve, strategy)
+
+    strategy.refresh_from_db()
+    assert strategy.state == "live"

@@ -207,3 +207,7 @@ def test_a_draw_is_a_hash_and_never_changes(proposed: Make) -> None:
     strategy, person = proposed(), UUID(int=7)
 
     assert draw(strategy, person, "10%") == draw(strategy, person, "10%")
+
+
+def test_a_name_that_no_database_can_hold_is_a_stranger(api: APIClient) -> None:
+    assert api.get("/api/v1/customers/%00/offers").json()["offers"] == []

@@ -1,0 +1,111 @@
+"""The web server as it really starts: nothing of the tests' own set-up helps it."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.cookiejar import CookieJar
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+
+import pytest
+import redis
+from django.contrib.auth.models import User
+from django.db import connection
+from django.urls import reverse
+
+from config import processes, services
+from ml.models import TrainingRun
+from promotions.models import Strategy
+from tests.conftest import Make
+
+
+@pytest.fixture
+def address(transactional_db: None) -> Iterator[str]:
+    """A granian of its own on the test's database; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    name = connection.settings_dict["NAME"]
+    database = services.urls(os.environ).database.rpartition("/")[0] + f"/{name}"
+    server = subprocess.Popen(
+        processes.commands("127.0.0.1", port)["web"],
+        env=os.environ | {"DATABASE_URL": database},
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(URLError), build_opener().open(f"{url}/healthz", timeout=1):
+            break
+        time.sleep(0.1)
+    yield url
+    server.terminate()
+    server.wait(20)
+
+
+@pytest.fixture
+def browser(address: str, olga: User) -> OpenerDirector:
+    """A browser in which olga has signed in."""
+    opened = build_opener(HTTPCookieProcessor(CookieJar()))
+    fields = {"username": "olga", "password": "secret"}
+    post(opened, f"{address}/admin/login/?next=/admin/", fields)
+    return opened
+
+
+def post(
+    browser: OpenerDirector, page: str, fields: dict[str, str], to: str = ""
+) -> str:
+    """Fill in the page's form and send it, as a browser would; return what follows."""
+    form = browser.open(page).read().decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
+    assert token
+    body = urlencode(fields | {"csrfmiddlewaretoken": token[1]}).encode()
+    return str(browser.open(to or page, body).read().decode())
+
+
+def queued() -> Any:
+    broker = services.urls(os.environ).broker
+    path = broker.removeprefix("redis+socket://").partition("?")[0]
+    with redis.Redis(unix_socket_path=path, db=0) as link:
+        return link.lrange("celery", 0, -1)
+
+
+def approve(browser: OpenerDirector, address: str, strategy: Strategy) -> str:
+    page = reverse("admin:promotions_strategy_change", args=[strategy.pk])
+    to = reverse("admin:promotions_strategy_decide", args=["approve", strategy.pk])
+    return post(browser, address + page, {"comment": "Good."}, address + to)
+
+
+def test_an_approval_in_the_browser_reaches_the_workers_queue(
+    browser: OpenerDirector, address: str, proposed: Make
+) -> None:
+    strategy, before = proposed(), len(queued())
+
+    shown = approve(browser, address, strategy)
+
+    assert "Your decision is in the log." in shown
+    strategy.refresh_from_db()
+    assert strategy.state == "live"
+    assert len(queued()) == before + 1
+    assert b"promotions.tasks.refresh_offers" in queued()[0]
+
+
+def test_retrain_now_reaches_the_workers_queue(
+    browser: OpenerDirector, address: str
+) -> None:
+    before = len(queued())
+    listed = browser.open(f"{address}/admin/ml/trainingrun/").read().decode()
+    found = re.search(r'"(/admin/ml/trainingrun/[a-z-]*retrain[a-z-]*/?)"', listed)
+    assert found, "no Retrain now on the page"
+
+    post(browser, address + found[1], {"_form_submitted": "on"})
+
+    assert TrainingRun.objects.count() == 1
+    assert len(queued()) == before + 1
+    assert b"ml.tasks.retrain" in queued()[0]
