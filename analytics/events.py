@@ -107,7 +107,7 @@ class OrderCompleted(Event, frozen=True, kw_only=True):
 
     def fault(self) -> str | None:
         # All amounts at once, then line by line only to find the one at fault: 1.47 M
-        # lines pass in 0.9 s instead of 3.8.
+        # lines pass 1.6 s sooner.
         if _plausible([amount for line in self.lines for amount in line.amounts]):
             return None
         for number, line in enumerate(self.lines):

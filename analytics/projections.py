@@ -24,7 +24,7 @@ from analytics import events, store
 from analytics.models import Affinity, Checkpoint, Profile, Tally
 
 SPAN = 500_000
-"""Positions in one catch-up transaction: 15 s of work after a bulk load, 250 MB."""
+"""Positions in one catch-up transaction; 234,000 took 5.5 s after a bulk load."""
 
 
 class Fold(Protocol):
@@ -109,7 +109,7 @@ class Did:
         self.last_at: datetime | None = None
 
     def add(self, order: events.OrderCompleted, at: datetime) -> None:
-        """Add an order: the hot loop of every replay, 0.6 µs a line."""
+        """Add an order: the hot loop of every replay, 1.2 µs a line."""
         self.first_at = min(self.first_at or at, at)
         self.last_at = max(self.last_at or at, at)
         seen = set()
@@ -307,8 +307,8 @@ def _merge(
 ) -> None:
     """Add the rows to the table: sums add up, `first_` and `last_` widen.
 
-    COPY into a session's temporary table, then one INSERT: 6 µs a row against 27. An
-    empty table, as after `rebuild`, takes the rows directly.
+    COPY into a session's temporary table, then one INSERT. An empty table, as after
+    `rebuild`, takes the rows directly.
     """
     name, names = table._meta.db_table, columns.split()
     if not table._default_manager.exists():

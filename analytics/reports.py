@@ -1,6 +1,4 @@
-"""Numbers for people: what is in the log and how the days went."""
-
-from datetime import date
+"""Numbers for people: what is in the log."""
 
 from django.db.models import Sum
 
@@ -16,9 +14,3 @@ def totals() -> dict[str, int]:
 def customers() -> int:
     """Return how many customers are known."""
     return Customer.objects.count()
-
-
-def days(type_: str) -> list[tuple[date, int]]:
-    """Return the events of a type by day, oldest first."""
-    rows = Tally.objects.filter(type=type_).order_by("day")
-    return list(rows.values_list("day", "events"))

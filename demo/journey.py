@@ -109,7 +109,7 @@ class Journey:
 
     def _orders(self) -> pl.DataFrame:
         categories = _table("products").select("product_id", "product_category")
-        # As a real client would: what is zero is left out, 40 % fewer bytes.
+        # As a real client would: what is zero is left out, a third of the bytes.
         line = pl.concat_str(
             pl.lit('{"sku":"'),
             "product_id",

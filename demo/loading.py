@@ -34,16 +34,19 @@ def load_catalogue(journey: Journey, *, at: datetime, progress: Progress) -> int
 def load_history(journey: Journey, *, at: datetime, progress: Progress) -> int:
     """Send every event of the year; return how many were new.
 
-    A second run finds every message id known and adds nothing.
+    A second run finds every message id known and adds nothing. The newest events go
+    last and alone, so that a killed run is never taken for a whole one (`loaded`).
     """
     new = 0
-    batches = [(batch, at) for batch in _batches(journey.events())]
+    *batches, last = [(batch, at) for batch in _batches(journey.events())]
     connection.close()  # a forked child must not share it
     with ProcessPoolExecutor(SENDERS, get_context("fork")) as pool:
         for accepted, sent in pool.map(_send, batches):
             new += accepted
             progress(sent)
-    return new
+    accepted, sent = _send(last)
+    progress(sent)
+    return new + accepted
 
 
 def loaded(last_id: str) -> bool:

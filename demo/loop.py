@@ -48,7 +48,6 @@ class Loop:
     """What the run did, for the report."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    loaded: int = 0
     password: str | None = None
     run: TrainingRun | None = None
     proposed: list[Strategy] = field(default_factory=list)
@@ -139,9 +138,7 @@ def _history(loop: Loop, bar: Bar) -> None:
     if loading.loaded(journey.last_order()[0]):
         return
     bar.total(EVENTS)
-    loop.loaded = loading.load_history(
-        _journey(), at=timezone.now(), progress=bar.advance
-    )
+    loading.load_history(_journey(), at=timezone.now(), progress=bar.advance)
 
 
 def _projections(loop: Loop, bar: Bar) -> None:

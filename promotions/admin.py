@@ -41,12 +41,10 @@ class StrategyAdmin(ReadOnly):
     list_filter = ["state", "kind"]
     list_filter_submit = False
     search_fields = ["title"]
-    ordering = ["-proposed_at", "kind"]
+    ordering = ["-decided_at", "kind"]  # PostgreSQL: what is undecided comes first
     list_select_related = ["campaign"]
     change_form_before_template = "admin/promotions/strategy/decision.html"
-    fieldsets = [
-        (_("Terms"), {"fields": ["campaign", "scope", "menu", "least_margin"]})
-    ]
+    fieldsets = [(_("Terms"), {"fields": ["campaign", "scope", "least_margin"]})]
 
     @display(  # type: ignore[untyped-decorator]
         description=_("State"), label=COLOURS, ordering="state"

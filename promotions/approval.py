@@ -139,6 +139,8 @@ def _send_refresh() -> None:
 
 def _withdraw_offers(strategy: Strategy) -> None:
     offers = Offer.objects.filter(strategy=strategy, redeemed_at=None)
-    Sheet.objects.filter(customer__in=offers.values("customer")).delete()
+    customers = list(offers.values_list("customer", flat=True))
+    # Offers before sheets, as everywhere: the other order could deadlock.
     offers.delete()
+    Sheet.objects.filter(customer__in=customers).delete()
     _enqueue_offers(strategy)

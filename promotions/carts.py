@@ -52,7 +52,6 @@ class NotApplied:
 class Priced:
     """A cart with its best legal combination of offers."""
 
-    items: Sequence[Item]
     lines: Sequence[Line]
     unknown: Sequence[str]
     effects: Sequence[Effect]
@@ -80,24 +79,30 @@ def qualify(
     return priced(items, offers, currency=currency)
 
 
-def usable(customer: UUID, *, currency: str, at: datetime) -> list[Offer]:
-    """Return the customer's offers that a cart in this currency may use now."""
+def usable(
+    customer: UUID | None = None, *, currency: str | None, at: datetime
+) -> list[Offer]:
+    """Return the offers that may be used now: one customer's, or everybody's."""
     offers = Offer.objects.filter(
-        customer=customer,
         redeemed_at=None,
         expires_at__gt=at,
         strategy__state=Strategy.State.LIVE,
-        strategy__currency=currency,
         strategy__spent__lt=F("strategy__budget"),
         strategy__campaign__starts_at__lte=at,
         strategy__campaign__ends_at__gt=at,
     )
+    if customer is not None:
+        offers = offers.filter(customer=customer)
+    if currency is not None:
+        offers = offers.filter(strategy__currency=currency)
     return list(offers.select_related("strategy__campaign").order_by("id"))
 
 
 def priced(items: Sequence[Item], offers: Sequence[Offer], *, currency: str) -> Priced:
     """Find the best legal combination of the offers on the cart."""
-    products = Product.objects.in_bulk({item.sku for item in items})
+    # A catalogue price in another currency is no price: the sku counts as unknown.
+    listed = Product.objects.filter(currency=currency)
+    products = listed.in_bulk({item.sku for item in items})
     unit = pricing.minor_unit(currency)
     outcomes = {
         offer.id: _outcome(offer, items, products, unit, currency) for offer in offers
@@ -108,7 +113,6 @@ def priced(items: Sequence[Item], offers: Sequence[Offer], *, currency: str) -> 
     chosen = set(stacking.best(applied, room))
     missed = {key: o for key, o in outcomes.items() if isinstance(o, Missed)}
     return Priced(
-        items=items,
         lines=lines,
         unknown=sorted({item.sku for item in items} - products.keys()),
         effects=[
@@ -161,7 +165,7 @@ def _line(
     """An unknown or unpriced product takes no discount: its floor is its price."""
     price = item.price if item.price is not None else product and product.price
     price = price or Decimal(0)
-    if product is None or not product.promotable or product.currency != currency:
+    if product is None or not product.promotable:
         category, floor = "", price
     else:
         category = product.category

@@ -135,6 +135,14 @@ class Strategy(models.Model):
         """What may still be spent."""
         return min(self.budget - self.spent, self.campaign.budget - self.campaign.spent)
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether what is left is less than a redemption has cost so far on average.
+
+        Such offers are not shown any more: checkout would refuse most of them.
+        """
+        return self.left * self.redemptions < self.spent
+
 
 class Offer(models.Model):
     """A strategy's variant addressed to one customer; its id is the decision's id."""

@@ -1,4 +1,4 @@
-"""A customer's offers as storefronts read them, and why one was not shown.
+"""A customer's offers as storefronts read them.
 
 Targeting decides and renders (`render`); reading is one look-up. A customer whose sheet
 is missing (an offer was just used, a strategy just ended) gets it rendered from the
@@ -8,7 +8,6 @@ offers' rows. Nothing here writes: GET has no side effects.
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
 
 from analytics import lookup
 from promotions import carts, discounts
@@ -30,7 +29,9 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
     key, body, expires_at = row
     if body is not None and expires_at > at:
         return str(body)
-    return render(external_id, carts.usable(key, currency=currency, at=at), at=at)
+    usable = carts.usable(key, currency=currency, at=at)
+    shown = [offer for offer in usable if not offer.strategy.exhausted]
+    return render(external_id, shown, at=at)
 
 
 def render(external_id: str, offers: Iterable[Offer], *, at: datetime | None) -> str:
@@ -42,16 +43,6 @@ def render(external_id: str, offers: Iterable[Offer], *, at: datetime | None) ->
         "offers": [_rendered(offer) for offer in ranked],
     }
     return json.dumps(body, separators=(",", ":"))
-
-
-def why(customer: UUID) -> dict[str, str]:
-    """Return, for each of the customer's offers, the decision behind it in words."""
-    offers = Offer.objects.filter(customer=customer).select_related("strategy")
-    return {
-        offer.strategy.title: f"{offer.variant}, chosen with probability "
-        f"{offer.probability:.3f}, expected margin {offer.expected:+.2f}"
-        for offer in offers.order_by("id")
-    }
 
 
 def _rendered(offer: Offer) -> dict[str, object]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -18,11 +17,10 @@ from numpy.typing import NDArray
 
 from catalog.models import Product
 from ml import scores
-from promotions import approval, limits
+from promotions import approval, limits, value
 from promotions.discounts import Gift, Percentage, Terms, Threshold, words
 from promotions.limits import Guard
 from promotions.models import Campaign, Strategy
-from promotions.value import worth
 
 RATES = ("0.05", "0.10", "0.15")
 STEPS = (1.25, 1.6, 2.0)
@@ -127,11 +125,10 @@ def _menus(category: str, usual: float) -> dict[str, dict[str, Terms]]:
     }
     gift = _gift(category, steps[-1] * REWARD) if steps else None
     if gift and gift.price:
-        value = gift.price
-        step = (value / REWARD).quantize(Decimal(1), ROUND_UP)
+        step = (gift.price / REWARD).quantize(Decimal(1), ROUND_UP)
         menus["gift"] = {
             f"{gift.sku} from {step}": Gift(
-                spend=step, sku=gift.sku, name=gift.name, value=value
+                spend=step, sku=gift.sku, name=gift.name, value=gift.price
             )
         }
     return {kind: menu for kind, menu in menus.items() if menu}
@@ -157,14 +154,14 @@ def _priced(
     response: scores.Response,
 ) -> Draft:
     rate = float(settings.ASSUMED_MARGIN)
-    margins, costs = _columns(menu, p0, spend, response, rate, "lift")
-    variant = margins.argmax(axis=1)
-    rows = np.arange(len(p0))
-    inside = margins[rows, variant] > 0
+    chosen = value.best(menu, p0, spend, response=response, margin=rate)
+    inside = chosen.margin > 0
 
-    def total(end: Literal["low", "high"]) -> float:
-        other, _ = _columns(menu, p0, spend, response, rate, end)
-        return float(other[rows, variant][inside].sum())
+    def total(end: value.End) -> float:
+        margins = value.at_end(
+            menu, chosen, p0, spend, response=response, margin=rate, end=end
+        )
+        return float(margins[inside].sum())
 
     return Draft(
         kind=kind,
@@ -172,29 +169,10 @@ def _priced(
         menu=menu,
         reach=int(inside.sum()),
         audience=float(p0[inside].mean()) if inside.any() else 0.0,
-        margin=float(margins[rows, variant][inside].sum()),
+        margin=float(chosen.margin[inside].sum()),
         low=total("low"),
         high=total("high"),
-        cost=float(costs[rows, variant][inside].sum()),
-    )
-
-
-def _columns(
-    menu: Mapping[str, Terms],
-    p0: Floats,
-    spend: Floats,
-    response: scores.Response,
-    margin: float,
-    end: Literal["lift", "low", "high"],
-) -> tuple[Floats, Floats]:
-    """Return incremental margin and cost, [customers, variants]."""
-    priced = [
-        worth(terms, p0, spend, response=response, margin=margin, end=end)
-        for terms in menu.values()
-    ]
-    return (
-        np.column_stack([w.margin for w in priced]),
-        np.column_stack([w.cost for w in priced]),
+        cost=float(chosen.cost[inside].sum()),
     )
 
 

@@ -6,6 +6,7 @@ seen at the mean depth D. The square root says that the tenth per cent of a disc
 moves people less than the first. Our own randomised arms are to take the place of b.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -36,6 +37,10 @@ class Response(Protocol):
     def use(self) -> float: ...
 
 
+End = Literal["lift", "low", "high"]
+"""The response's estimate, or one end of its interval."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Worth:
     """Per customer, in money: incremental margin, and the discount at shelf prices."""
@@ -51,7 +56,7 @@ def worth(
     *,
     response: Response,
     margin: float,
-    end: Literal["lift", "low", "high"] = "lift",
+    end: End = "lift",
 ) -> Worth:
     """Return what offering `terms` to each customer brings over offering nothing.
 
@@ -66,6 +71,56 @@ def worth(
     given = p * reward * response.use
     gain = (p - p0) * spend * margin
     return Worth(margin=gain - given * kappa, cost=given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """Per customer: the menu's best variant (its place), what it brings and costs."""
+
+    variant: NDArray[np.int64]
+    margin: Floats
+    cost: Floats
+
+
+def best(
+    menu: Mapping[str, Terms],
+    p0: Floats,
+    spend: Floats,
+    *,
+    response: Response,
+    margin: float,
+) -> Best:
+    """Choose each customer's best variant: proposals and targeting both come here."""
+    priced = [
+        worth(terms, p0, spend, response=response, margin=margin)
+        for terms in menu.values()
+    ]
+    margins = np.column_stack([one.margin for one in priced])
+    costs = np.column_stack([one.cost for one in priced])
+    variant, rows = margins.argmax(axis=1), np.arange(len(p0))
+    return Best(
+        variant=variant, margin=margins[rows, variant], cost=costs[rows, variant]
+    )
+
+
+def at_end(
+    menu: Mapping[str, Terms],
+    chosen: Best,
+    p0: Floats,
+    spend: Floats,
+    *,
+    response: Response,
+    margin: float,
+    end: End,
+) -> Floats:
+    """Return what the chosen variants bring at one end of the response's interval."""
+    margins = np.column_stack(
+        [
+            worth(terms, p0, spend, response=response, margin=margin, end=end).margin
+            for terms in menu.values()
+        ]
+    )
+    return np.asarray(margins[np.arange(len(p0)), chosen.variant])
 
 
 def lifted(p0: Floats, lift: float) -> Floats:

@@ -19,6 +19,7 @@ from rest_framework.test import APIClient
 from analytics import access
 from analytics.models import Customer
 from catalog import feeds
+from ml.models import TrainedModel, TrainingRun
 from promotions import approval
 from promotions.models import Campaign, Offer, Strategy
 
@@ -58,6 +59,21 @@ def ana(db: None) -> Customer:
 @pytest.fixture
 def ben(db: None) -> Customer:
     return Customer.objects.create(external_id="ben")
+
+
+@pytest.fixture
+def trained(db: None) -> TrainedModel:
+    """A model's row, for scores to point to."""
+    return TrainedModel.objects.create(
+        estimator="logistic",
+        checksum="0" * 64,
+        cutoff=timezone.now(),
+        features_version=1,
+        metrics={},
+        size_bytes=1,
+        fit_seconds=0,
+        run=TrainingRun.objects.create(requested_by="test"),
+    )
 
 
 @pytest.fixture

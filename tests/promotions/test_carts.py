@@ -176,3 +176,9 @@ def test_a_bad_cart_is_refused_with_the_fields_name(
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.json()["code"] == "invalid"
     assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+def test_a_catalogue_price_in_another_currency_is_no_price(api: APIClient) -> None:
+    body = qualify(api, ("tea", 2), currency="JPY").json()
+
+    assert (body["subtotal"], body["unknown_skus"]) == ("0", ["tea"])

@@ -8,7 +8,7 @@ from django.utils import timezone
 from analytics import store
 from catalog import feeds
 from catalog.models import Product
-from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
+from ml.models import CampaignResponse, Score, TrainedModel
 from ml.scores import Response
 from promotions import strategies
 from promotions.discounts import Gift, Percentage, Threshold
@@ -20,26 +20,15 @@ CATEGORIES = {"COFFEE": 0.3, "MILK": 0.99, "STAMPS": 0.3, "TEA": 0.2, "WINE": 0.
 
 
 @pytest.fixture
-def learnt(db: None) -> None:
+def learnt(trained: TrainedModel) -> None:
     """Scores for five categories: milk is bought anyway, stamps are barred."""
-    run = TrainingRun.objects.create(requested_by="test")
-    model = TrainedModel.objects.create(
-        estimator="logistic",
-        checksum="0" * 64,
-        cutoff=timezone.now(),
-        features_version=1,
-        metrics={},
-        size_bytes=1,
-        fit_seconds=0,
-        run=run,
-    )
     Score.objects.bulk_create(
         Score(
             customer=UUID(int=number),
             category=category,
             probability=probability,
             spend=Decimal(20),
-            model=model,
+            model=trained,
         )
         for number in range(200)
         for category, probability in CATEGORIES.items()

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from analytics import events, store
 from analytics.models import Customer, StoredEvent
-from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
+from ml.models import CampaignResponse, Score, TrainedModel
 from promotions import targeting
 from promotions.models import Offer, Sheet, Strategy
 from promotions.targeting import draw
@@ -19,20 +19,8 @@ MANY = 300
 
 
 @pytest.fixture
-def scored(db: None) -> list[Customer]:
+def scored(trained: TrainedModel) -> list[Customer]:
     """300 customers who may buy tea, and a response to offers worth having."""
-    run = TrainingRun.objects.create(requested_by="test")
-    model = TrainedModel.objects.create(
-        estimator="logistic",
-        checksum="0" * 64,
-        cutoff=timezone.now(),
-        features_version=1,
-        metrics={},
-        size_bytes=1,
-        fit_seconds=0,
-        run=run,
-        promoted_at=timezone.now(),
-    )
     people = Customer.objects.bulk_create(
         [Customer(external_id=f"c{n}") for n in range(MANY)]
     )
@@ -42,7 +30,7 @@ def scored(db: None) -> list[Customer]:
             category=category,
             probability=0.1 if category == "TEA" else 0.99,
             spend=Decimal(30),
-            model=model,
+            model=trained,
         )
         for person in people
         for category in ("MILK", "TEA")
@@ -211,3 +199,35 @@ def test_a_draw_is_a_hash_and_never_changes(proposed: Make) -> None:
 
 def test_a_name_that_no_database_can_hold_is_a_stranger(api: APIClient) -> None:
     assert api.get("/api/v1/customers/%00/offers").json()["offers"] == []
+
+
+def test_who_has_redeemed_takes_no_place_and_no_budget(
+    scored: list[Customer], live: Make
+) -> None:
+    live(budget=Decimal(5), holdout=0.0)
+    targeting.refresh(at=timezone.now())
+    first = set(Offer.objects.values_list("customer", flat=True))
+    Offer.objects.update(redeemed_at=timezone.now())
+
+    targeting.refresh(at=timezone.now())
+
+    fresh = set(
+        Offer.objects.filter(redeemed_at=None).values_list("customer", flat=True)
+    )
+    assert len(fresh) >= 35
+    assert not first & fresh
+
+
+def test_what_checkout_would_refuse_is_not_shown(
+    scored: list[Customer], live: Make, api: APIClient
+) -> None:
+    live(budget=Decimal(100), holdout=0.0)
+    targeting.refresh(at=timezone.now())
+    offer = Offer.objects.order_by("id")[0]
+    name = Customer.objects.get(key=offer.customer).external_id
+    assert api.get(f"/api/v1/customers/{name}/offers").json()["offers"]
+
+    Strategy.objects.update(spent=Decimal(98), redemptions=14)  # 7.00 each, 2.00 left
+    targeting.refresh(at=timezone.now())
+
+    assert api.get(f"/api/v1/customers/{name}/offers").json()["offers"] == []
