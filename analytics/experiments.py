@@ -51,7 +51,8 @@ class Sums:
 class Difference:
     """Treatment minus holdout in a customer's mean, with its 95 % interval.
 
-    `low` and `high` are None where the arms are too small to estimate anything.
+    `low` and `high` are None where nothing can be estimated: an arm is too small, or
+    nobody differs from anybody yet, which is not the same as a certain zero.
     """
 
     value: float
@@ -67,6 +68,8 @@ def difference(
     if min(treatment.n, holdout.n) < 2:
         return Difference(value=value, low=None, high=None)
     error = sqrt(treatment.variance / treatment.n + holdout.variance / holdout.n)
+    if error == 0:
+        return Difference(value=value, low=None, high=None)
     half = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return Difference(value=value, low=value - half, high=value + half)
 

@@ -164,3 +164,11 @@ def test_between_equal_arms_nothing_is_found_but_for_one_in_twenty() -> None:
         found += not difference.low <= 0 <= difference.high
 
     assert 0.02 < found / trials < 0.09
+
+
+def test_where_nobody_bought_yet_nothing_is_claimed() -> None:
+    nothing = Sums(n=50, total=0, squares=0)
+
+    found = experiments.difference(nothing, nothing)
+
+    assert (found.value, found.low, found.high) == (0, None, None)
