@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -17,14 +18,17 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from analytics import lookup
-from analytics.models import ApiKey
+from analytics.models import ApiKey, WrongKey
 
 SCOPES = {
     "events": "report what customers do",
     "offers": "read customers' offers",
     "carts": "price carts and redeem",
     "catalog": "send products and prices",
+    "privacy": "export and erase customers",
 }
+PUBLIC = frozenset(("events", "offers"))
+MOST_WRONG = 1000
 
 
 class UnknownScope(ValueError):
@@ -36,20 +40,44 @@ class Caller:
 
     is_authenticated = True
 
-    def __init__(self, key: UUID, name: str, scopes: Iterable[str]) -> None:
+    def __init__(
+        self, key: UUID, name: str, scopes: Iterable[str], origins: Iterable[str] = ()
+    ) -> None:
         self.pk, self.name, self.scopes = key, name, frozenset(scopes)
+        self.origins = frozenset(origins)
+
+    def serves(self, origin: str | None) -> bool:
+        """Whether the key works for a site; servers send no origin."""
+        return origin is None or not self.origins or origin in self.origins
 
 
-def create_key(name: str, scopes: Iterable[str]) -> str:
+def create_key(
+    name: str,
+    scopes: Iterable[str],
+    *,
+    publishable: bool = False,
+    origins: Iterable[str] = (),
+) -> str:
     """Make a key and return it; only its digest is kept.
 
-    :raises UnknownScope: a scope is not one of `SCOPES`.
+    A publishable one may be seen by browsers: it can do no more than PUBLIC.
+
+    :raises UnknownScope: a scope is not one of `SCOPES`, or not for browsers.
     """
+    allowed = PUBLIC if publishable else SCOPES.keys()
     wanted = sorted(set(scopes))
-    if not wanted or set(wanted) - SCOPES.keys():
-        raise UnknownScope(f"scopes must be some of {', '.join(SCOPES)}")
-    key = f"sk_{secrets.token_urlsafe(32)}"
-    ApiKey.objects.create(name=name, digest=_digest(key), scopes=wanted)
+    if not wanted or set(wanted) - allowed:
+        raise UnknownScope(
+            f"scopes must be some of {', '.join(s for s in SCOPES if s in allowed)}"
+        )
+    key = f"{'pk' if publishable else 'sk'}_{secrets.token_urlsafe(32)}"
+    ApiKey.objects.create(
+        name=name,
+        digest=_digest(key),
+        scopes=wanted,
+        publishable=publishable,
+        origins=[origin.rstrip("/") for origin in origins],
+    )
     return key
 
 
@@ -68,10 +96,16 @@ class KeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 "Send your key as `Authorization: Bearer sk_…`.", code="key_missing"
             )
-        found = _caller(words[1].decode(errors="replace"))
+        key = words[1].decode(errors="replace")
+        found = find(key)
         if found is None:
+            note_wrong(key)
             raise AuthenticationFailed(
                 "This key is unknown or revoked.", code="key_refused"
+            )
+        if not found.serves(request.headers.get("Origin")):
+            raise AuthenticationFailed(
+                "This key is not for this site.", code="origin_refused"
             )
         return found, None
 
@@ -96,17 +130,31 @@ def caller(request: Request) -> Caller:
     return request.user
 
 
-def _caller(key: str) -> Caller | None:
+def find(key: str) -> Caller | None:
+    """Return whose key it is, None for an unknown or revoked one."""
     row = lookup.row(
-        "SELECT id, name, scopes FROM analytics_apikey "
+        "SELECT id, name, scopes, origins FROM analytics_apikey "
         "WHERE digest = %s AND revoked_at IS NULL",
         [_digest(key)],
     )
     return Caller(*row) if row else None
 
 
+def note_wrong(key: str) -> None:
+    """Remember that a key opened nothing, where operators see it."""
+    digest, now = _digest(key), timezone.now()
+    known = WrongKey.objects.filter(digest=digest)
+    if known.update(attempts=F("attempts") + 1, last_at=now):
+        return
+    if WrongKey.objects.count() < MOST_WRONG:
+        WrongKey.objects.bulk_create(
+            [WrongKey(digest=digest, hint=key.replace("\0", "")[:7])],
+            ignore_conflicts=True,
+        )
+
+
 def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

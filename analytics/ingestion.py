@@ -1,49 +1,33 @@
 """Take in what shops report: validate, de-duplicate, identify, append; lose nothing.
 
 One bad event never harms its neighbours: it becomes a `Rejection` with its reason and
-path, the rest is stored. The API and the bulk loader both come through `ingest`.
+path, the rest is stored. Every wire and the bulk loader come through `ingest`, each
+with a reader of its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
-from uuid import UUID, uuid5
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
 
 import msgspec
 from django.db import transaction
 
-from analytics import events, store
-from analytics.models import Customer, Rejection
-
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(minutes=5)
-"""How far a shop's clock may run ahead of ours."""
-MESSAGE_IDS = UUID("6f0c1f0e-5b7a-4d0a-9c58-2f4f6d1c7a11")
+from analytics import events, identity, native, store
+from analytics.models import Rejection
+from analytics.sent import Erased, Refused, Sent, event_id
 
 Status = Literal["accepted", "duplicate", "rejected"]
+Read = Callable[[bytes, datetime], Sent]
+ABOUT_PEOPLE = (
+    events.CustomerIdentified,
+    events.CustomerAliased,
+    events.ConsentChanged,
+)
 
 
-class Incoming(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An event as a shop sends it; `data` is read by its type."""
-
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    type: str
-    customer: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
-    occurred_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class Refused(Exception):
-    """This event cannot enter the log."""
-
-    def __init__(self, reason: str) -> None:
-        message, _, path = reason.partition(" - at `")
-        super().__init__(message)
-        self.path = path.rstrip("`")
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """What became of one event; `path` points to what was wrong with it."""
 
@@ -53,127 +37,152 @@ class Result:
     path: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Valid:
-    """A checked event whose customer is still the shop's own id."""
+def ingest(
+    raws: Sequence[bytes],
+    *,
+    source: str,
+    at: datetime,
+    read: Read = native.read,
+    call: str = "",
+) -> list[Result]:
+    """Store the events of a batch, each given as JSON; return a result for each.
 
-    sent_id: str
-    event: events.Event
-    customer: str | None
-    at: datetime
-    id: UUID
-
-
-def ingest(raws: Sequence[bytes], *, source: str, at: datetime) -> list[Result]:
-    """Store the events of a batch, each given as JSON; return a result for each."""
-    checked = [_checked(raw, at) for raw in raws]
+    `call` names the wire for a later replay of what was rejected (analytics.replays).
+    """
+    checked = [_checked(raw, at, read) for raw in raws]
     rejections = [
-        Rejection(received_at=at, source=source, reason=r.reason, path=r.path, body=raw)
-        for r, raw in zip(checked, raws, strict=True)
-        if isinstance(r, Result)
+        Rejection(
+            received_at=at,
+            source=source,
+            reason=str(refused),
+            path=refused.path,
+            body=raw,
+            call=call,
+        )
+        for refused, raw in zip(checked, raws, strict=True)
+        if isinstance(refused, Refused)
     ]
-    valid = {c.id: c for c in reversed(checked) if isinstance(c, Valid)}
+    sent = [c for c in checked if isinstance(c, Sent)]
     with transaction.atomic():
-        Rejection.objects.bulk_create(rejections)
-        keys = identify(v.customer for v in valid.values() if v.customer)
-        written = store.append_new([_fact(v, keys) for v in reversed(valid.values())])
-    return [_result(c, valid, written) for c in checked]
+        if rejections:
+            Rejection.objects.bulk_create(rejections)
+        became = iter(take(sent, source=source) if sent else ())
+    return [_refused(c) if isinstance(c, Refused) else next(became) for c in checked]
 
 
-def identify(external_ids: Iterable[str]) -> dict[str, UUID]:
-    """Return the customers' keys by the shop's ids; new customers get one."""
-    wanted = set(external_ids)
-    keys = _known(wanted)
-    if missing := wanted - keys.keys():
-        # Sorted, so that two batches lock new rows in the same order: no deadlock.
-        Customer.objects.bulk_create(
-            [Customer(external_id=external_id) for external_id in sorted(missing)],
-            ignore_conflicts=True,
-        )
-        keys |= _known(missing)
-    return keys
+def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
+    """Store checked events in the caller's transaction; return a result for each.
+
+    The lock comes first: an erasure waits for us, or has happened before we look.
+    """
+    store.hold()
+    people = identity.identify(
+        {s.customer for s in sent if s.customer is not None},
+        {s.visitor for s in sent if s.visitor is not None},
+        {s.previous for s in sent if s.previous is not None},
+    )
+    ids = [None if _is_erased(s, people) else event_id(s.message) for s in sent]
+    facts: dict[UUID, store.Fact] = {}
+    firsts: list[bool] = []
+    words: list[store.Fact] = []
+    for id_, one in zip(ids, sent, strict=True):
+        firsts.append(id_ is not None and id_ not in facts)
+        if id_ is not None and firsts[-1]:
+            facts[id_] = _fact(id_, one, people, source)
+            words += _word(one, people, source)
+    happened = [*facts.values(), *words]
+    written = store.append_new(happened)
+    _apply(happened, written)
+    return [
+        _became(one, id_, new=first and id_ in written)
+        for one, id_, first in zip(sent, ids, firsts, strict=True)
+    ]
 
 
-def _known(external_ids: Iterable[str]) -> dict[str, UUID]:
-    rows = Customer.objects.filter(external_id__in=list(external_ids))
-    return dict(rows.values_list("external_id", "key"))
-
-
-def event_id(sent: str) -> UUID:
-    """Return a message id's place in the log: itself if a UUID, else a hash of it."""
-    if len(sent) == 36:
-        try:
-            return UUID(sent)
-        except ValueError:
-            pass
-    return uuid5(MESSAGE_IDS, sent)
-
-
-def _checked(raw: bytes, at: datetime) -> Valid | Result:
-    sent_id = None
+def _checked(raw: bytes, at: datetime, read: Read) -> Sent | Refused:
     try:
-        incoming = _decoded(raw)
-        sent_id = incoming.id
-        return Valid(
-            sent_id=sent_id,
-            event=_event(incoming),
-            customer=incoming.customer,
-            at=_time(incoming, at),
-            id=event_id(sent_id),
-        )
+        return read(raw, at)
     except Refused as refused:
-        return Result(
-            status="rejected", id=sent_id, reason=str(refused), path=refused.path
-        )
+        return refused
 
 
-def _decoded(raw: bytes) -> Incoming:
-    if b"\\u0000" in raw:
-        raise Refused("Text must not hold the character U+0000")
-    try:
-        return _incoming.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(str(error)) from error
+def _is_erased(sent: Sent, people: identity.People) -> bool:
+    customers, visitors = people.customers, people.visitors
+    return (
+        (sent.customer is not None and sent.customer not in customers)
+        or (sent.visitor is not None and sent.visitor not in visitors)
+        or (sent.previous is not None and people.previous(sent.previous) is None)
+    )
 
 
-_incoming = msgspec.json.Decoder(Incoming)
+def _fact(id_: UUID, sent: Sent, people: identity.People, source: str) -> store.Fact:
+    return store.Fact(
+        id=id_,
+        event=_with_keys(sent, people),
+        at=sent.at,
+        customer=people.key(sent.customer, sent.visitor),
+        source=source,
+        bot=sent.bot,
+        original_at=sent.original_at,
+        sent_at=sent.sent_at,
+    )
 
 
-def _event(incoming: Incoming) -> events.Event:
-    if incoming.type not in events.FROM_SHOPS:
-        raise Refused(f"Unknown event type {incoming.type!r} - at `$.type`")
-    try:
-        event = events.decode(incoming.type, bytes(incoming.data))
-    except events.Unreadable as error:
-        raise Refused(_inside_data(str(error))) from error
-    if fault := event.fault():
-        raise Refused(_inside_data(fault))
-    return event
+def _with_keys(sent: Sent, people: identity.People) -> events.Event:
+    """Links name keys in the log, never the shop's ids."""
+    match sent.event:
+        case events.CustomerIdentified() as event if sent.customer and sent.visitor:
+            key = people.visitors[sent.visitor].key
+            return msgspec.structs.replace(event, anonymous=key)
+        case events.CustomerAliased() as event if sent.previous:
+            previous = people.previous(sent.previous)
+            return msgspec.structs.replace(event, previous=previous and previous.key)
+        case event:
+            return event
 
 
-def _inside_data(reason: str) -> str:
-    head, found, path = reason.partition("`$")
-    return f"{head}`$.data{path}" if found else f"{reason} - at `$.data`"
+def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fact]:
+    """A message's consent, as an event if it is news. Some come with every message."""
+    if sent.consent is None:
+        return
+    named = sent.customer is not None
+    side = people.customers if named else people.visitors
+    name = (sent.customer if named else sent.visitor) or ""
+    known, said = side[name], sent.consent
+    late = known.said_at is not None and known.said_at >= sent.at
+    if known.said == said or late:
+        return
+    side[name] = identity.Known(known.key, said, sent.at)
+    yield store.Fact(
+        id=event_id(f"consent of {sent.message}"),
+        event=events.ConsentChanged(personalised=said),
+        at=sent.at,
+        customer=known.key,
+        source=source,
+    )
 
 
-def _time(incoming: Incoming, at: datetime) -> datetime:
-    occurred = incoming.occurred_at or at
-    if occurred > at + AHEAD:
-        raise Refused("The time is in the future - at `$.occurred_at`")
-    if occurred < EARLIEST:
-        raise Refused("The time is before 1990 - at `$.occurred_at`")
-    return occurred
+def _apply(facts: Sequence[store.Fact], written: set[UUID]) -> None:
+    identity.apply(
+        (fact.customer, fact.event, fact.at)
+        for fact in facts
+        if isinstance(fact.event, ABOUT_PEOPLE)
+        and fact.customer is not None
+        and fact.id in written
+    )
 
 
-def _fact(valid: Valid, keys: dict[str, UUID]) -> store.Fact:
-    customer = keys[valid.customer] if valid.customer else None
-    return store.Fact(event=valid.event, at=valid.at, customer=customer, id=valid.id)
+def _became(sent: Sent, id_: UUID | None, *, new: bool) -> Result:
+    if id_ is None:
+        gone = Erased("The customer was erased", "$.customer", message=sent.message)
+        return _refused(gone)
+    return Result(status="accepted" if new else "duplicate", id=sent.message)
 
 
-def _result(
-    checked: Valid | Result, valid: dict[UUID, Valid], written: set[UUID]
-) -> Result:
-    if isinstance(checked, Result):
-        return checked
-    new = checked.id in written and valid[checked.id] is checked
-    return Result(status="accepted" if new else "duplicate", id=checked.sent_id)
+def _refused(refused: Refused) -> Result:
+    return Result(
+        status="rejected",
+        id=refused.message,
+        reason=str(refused),
+        path=refused.path,
+    )

@@ -1,8 +1,8 @@
-"""One row by its key, as fast as it gets: for what every storefront call does.
+"""Statements that every storefront call makes, as fast as they get.
 
-A prepared statement on Django's own connection, past the ORM and past Django's cursor.
-It also mends a connection that died with the server, so settings need no health check
-before each request.
+Prepared, with the values bound by the server and rows in binary, on Django's own
+connection but past its ORM and its cursor. `row` also mends a connection that died with
+the server, so settings need no health check before each request.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 from django.db import connection
+from psycopg.pq import Format
 
 
 def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
@@ -21,6 +22,21 @@ def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
             raise
         connection.close()
         return _row(sql, values)
+
+
+def rows(sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    """Return all rows of a statement that returns some.
+
+    :raises django.db.Error: as with Django's cursor.
+    """
+    connection.ensure_connection()
+    with (
+        connection.wrap_database_errors,
+        psycopg.Cursor(connection.connection) as cursor,
+    ):
+        cursor.format = Format.BINARY
+        cursor.execute(sql.encode(), values, prepare=True)
+        return cursor.fetchall()
 
 
 def _row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:

@@ -15,14 +15,58 @@ from django.utils import timezone
 
 
 class Customer(models.Model):
-    """The only place that knows whose a random key is."""
+    """The only place that knows whose a random key is: a customer's or a visitor's.
+
+    One person may have several keys: `linked_to` says whose this one is, `person` and
+    `consent` follow from it for the whole person. analytics.identity writes all four.
+    """
 
     key = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    external_id = models.TextField(unique=True, help_text="The shop's own id.")
+    external_id = models.TextField(
+        unique=True, null=True, help_text="The shop's own id; null for a visitor."
+    )
+    anonymous_id = models.TextField(
+        unique=True, null=True, help_text="A visitor's id before log-in."
+    )
+    linked_to = models.UUIDField(null=True, help_text="The key that this one became.")
+    split_from = models.UUIDField(null=True, help_text="A link that was undone.")
+    person = models.UUIDField(
+        null=True, db_index=True, help_text="The person's first key; null: this one."
+    )
+    said = models.BooleanField(null=True, help_text="The last word on consent here.")
+    said_at = models.DateTimeField(null=True)
+    consent = models.BooleanField(null=True, help_text="The person's last word.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(external_id__isnull=False, anonymous_id__isnull=True)
+                | Q(external_id__isnull=True, anonymous_id__isnull=False),
+                name="customer_has_one_id",
+            ),
+        ]
+
     def __str__(self) -> str:
-        return self.external_id
+        return self.external_id or f"visitor {self.anonymous_id}"
+
+    @property
+    def name(self) -> str:
+        """What the shop calls them."""
+        return self.external_id or self.anonymous_id or ""
+
+
+class Suppressed(models.Model):
+    """An erased id, as a keyed hash: nobody of that id comes back by a late retry."""
+
+    digest = models.BinaryField(primary_key=True)
+    erased_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "suppressed"
+
+    def __str__(self) -> str:
+        return bytes(self.digest).hex()
 
 
 class StoredEvent(models.Model):
@@ -38,6 +82,10 @@ class StoredEvent(models.Model):
     data = models.JSONField()
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=timezone.now)
+    source = models.TextField(null=True, help_text="The key it came by; null: ours.")
+    bot = models.BooleanField(default=False, db_default=False)
+    original_at = models.DateTimeField(null=True, help_text="As the client said.")
+    sent_at = models.DateTimeField(null=True, help_text="By the client's clock.")
 
     class Meta:
         verbose_name = "event"
@@ -89,18 +137,45 @@ class Profile(models.Model):
     units = models.BigIntegerField(default=0)
     spend = models.DecimalField(max_digits=20, decimal_places=4, default=0)
     discounts = models.DecimalField(max_digits=20, decimal_places=4, default=0)
+    refunds = models.IntegerField(default=0)
+    refunded = models.DecimalField(max_digits=20, decimal_places=4, default=0)
+    cancelled = models.IntegerField(default=0)
     views = models.IntegerField(default=0)
-    offers_shown = models.IntegerField(default=0)
+    clicks = models.IntegerField(default=0)
+    searches = models.IntegerField(default=0)
+    lists_viewed = models.IntegerField(default=0)
+    promotions_viewed = models.IntegerField(default=0)
+    promotions_clicked = models.IntegerField(default=0)
+    wished = models.IntegerField(default=0)
+    unwished = models.IntegerField(default=0)
+    cart_added = models.IntegerField(default=0)
+    cart_removed = models.IntegerField(default=0)
+    carts_viewed = models.IntegerField(default=0)
+    checkouts = models.IntegerField(default=0)
+    checkout_steps = models.IntegerField(default=0)
+    coupons_entered = models.IntegerField(default=0)
+    coupons_applied = models.IntegerField(default=0)
+    coupons_denied = models.IntegerField(default=0)
+    coupons_removed = models.IntegerField(default=0)
     coupons_redeemed = models.IntegerField(default=0)
+    offers_shown = models.IntegerField(default=0)
+    reviews = models.IntegerField(default=0)
+    shares = models.IntegerField(default=0)
+    pages = models.IntegerField(default=0)
+    dwell_ms = models.BigIntegerField(default=0)
     first_order_at = models.DateTimeField(null=True)
     last_order_at = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField(null=True)
+    looking_from = models.DateTimeField(null=True, editable=False)
+    looking_since = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
         return str(self.customer)
 
 
 class Affinity(models.Model):
-    """Projection `customers`: what one customer has bought of one category."""
+    """Projection `customers`: what one customer did with one category."""
 
     pk = models.CompositePrimaryKey("customer", "category")
     customer = models.UUIDField()
@@ -108,7 +183,10 @@ class Affinity(models.Model):
     orders = models.IntegerField()
     units = models.BigIntegerField()
     spend = models.DecimalField(max_digits=20, decimal_places=4)
-    last_at = models.DateTimeField()
+    views = models.IntegerField(default=0)
+    carts = models.IntegerField(default=0)
+    wishes = models.IntegerField(default=0)
+    last_at = models.DateTimeField(null=True, help_text="When last bought.")
 
     class Meta:
         verbose_name_plural = "affinities"
@@ -132,6 +210,19 @@ class Tally(models.Model):
         return f"{self.day} {self.type}"
 
 
+class Hour(models.Model):
+    """Projection `sources`: what came from each key in each hour of arrival (UTC)."""
+
+    pk = models.CompositePrimaryKey("hour", "source")
+    hour = models.DateTimeField()
+    source = models.TextField()
+    events = models.IntegerField()
+    bots = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.source}"
+
+
 class ApiKey(models.Model):
     """A shop's key. The key itself is shown once and never stored."""
 
@@ -139,6 +230,15 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256")
     scopes = ArrayField(models.TextField())
+    publishable = models.BooleanField(
+        default=False, help_text="May be seen by browsers: writes events, reads offers."
+    )
+    origins = ArrayField(
+        models.TextField(),
+        default=list,
+        blank=True,
+        help_text="Sites that may use a publishable key; none: every site.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -160,9 +260,73 @@ class Rejection(models.Model):
     reason = models.TextField()
     path = models.TextField(default="")
     body = models.BinaryField()
+    call = models.TextField(
+        default="", help_text="How it was sent: empty for our own wire, else the path."
+    )
+    sent_at = models.DateTimeField(null=True)
+    replays = models.IntegerField(default=0)
+    resolved_at = models.DateTimeField(
+        null=True, help_text="When a replay was accepted."
+    )
 
     class Meta:
         indexes = [models.Index(fields=["received_at"], name="rejection_received")]
 
     def __str__(self) -> str:
         return f"{self.received_at:%Y-%m-%d %H:%M} {self.reason}"
+
+
+class WrongKey(models.Model):
+    """A key that opened nothing: a shop that sends it loses its events unseen.
+
+    At most analytics.access.MOST_WRONG rows, so that guessing cannot fill the disk.
+    """
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    hint = models.TextField(help_text="How the key begins.")
+    attempts = models.IntegerField(default=1)
+    first_at = models.DateTimeField(default=timezone.now)
+    last_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.hint}…"
+
+
+class Archive(models.Model):
+    """A month of the log that was moved to a Parquet file; rebuild reads it there."""
+
+    month = models.DateField(primary_key=True)
+    path = models.TextField(help_text="Under var/archive.")
+    checksum = models.CharField(max_length=64, help_text="SHA-256")
+    events = models.IntegerField()
+    first_position = models.BigIntegerField()
+    last_position = models.BigIntegerField()
+    archived_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class ArchivedId(models.Model):
+    """The id of an archived event: still known, so still a duplicate."""
+
+    id = models.UUIDField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Erasure(models.Model):
+    """A receipt: somebody was forgotten. It does not say who."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    erased_at = models.DateTimeField(default=timezone.now)
+    by = models.TextField()
+    events = models.IntegerField()
+    keys = ArrayField(
+        models.UUIDField(),
+        help_text="Emptied when the archives have forgotten them too.",
+    )
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -14,28 +14,46 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
-from analytics import events
-from analytics.models import StoredEvent
+from analytics import events, lookup
+from analytics.models import ArchivedId, StoredEvent
 
-KINDS = (
-    *("uuid", "text", "smallint", "uuid", "text", "int"),
-    *("jsonb", "timestamptz", "timestamptz"),
-)
 LOG_LOCK = 7_102_017
 """The advisory lock's key. A public constant: never reuse it for anything else."""
 
 COLUMNS = (
     "position, id, type, schema, customer, stream, version, data, occurred_at, "
-    "recorded_at"
+    "recorded_at, bot, source"
 )
-INSERT = (
-    "INSERT INTO analytics_storedevent "
-    "(id, type, schema, customer, stream, version, data, occurred_at, recorded_at)"
+FIELDS = {
+    "id": "uuid",
+    "type": "text",
+    "schema": "smallint",
+    "customer": "uuid",
+    "stream": "text",
+    "version": "int",
+    "data": "jsonb",
+    "occurred_at": "timestamptz",
+    "recorded_at": "timestamptz",
+    "bot": "boolean",
+    "source": "text",
+    "original_at": "timestamptz",
+    "sent_at": "timestamptz",
+}
+INSERT = f"INSERT INTO analytics_storedevent ({', '.join(FIELDS)})"
+_TYPED = ", ".join(f"{name} {kind}" for name, kind in FIELDS.items())
+FROM_JSON = (
+    f"SELECT {', '.join(FIELDS)} FROM ROWS FROM "  # noqa: S608
+    f"(json_to_recordset(%s::json) AS ({_TYPED})) "
+    f"WITH ORDINALITY AS new({', '.join(FIELDS)}, place)"
 )
+NEW = "WHERE NOT EXISTS (SELECT FROM analytics_archivedid a WHERE a.id = new.id)"
+IN_ORDER = "ORDER BY place"
+"""Positions are given in the order of the batch, whatever join the server chooses."""
 PAGE = 5000
 BLOCK = 16 << 20
 """Bytes exported at a time: a learner parses 1.5 M lines in 0.6 GB then, not 2."""
@@ -55,21 +73,39 @@ class Fact:
     at: datetime
     customer: UUID | None = None
     id: UUID = field(default_factory=uuid4)
+    source: str | None = None
+    bot: bool = False
+    original_at: datetime | None = None
+    sent_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
-    """An event as the log holds it, upcast to today's schema."""
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """An event as the log holds it.
+
+    `event` is decoded when asked for, upcast to today's schema: who only counts types
+    does not pay for it, and one that cannot be read stops only who needs to read it.
+    """
 
     position: int
     id: UUID
     type: str
+    schema: int
     customer: UUID | None
     stream: str | None
     version: int | None
-    event: events.Event
+    data: str
     occurred_at: datetime
     recorded_at: datetime
+    bot: bool
+    source: str | None
+
+    @property
+    def event(self) -> events.Event:
+        """What happened.
+
+        :raises events.Unreadable: the code knows no such type or shape.
+        """
+        return events.decode(self.type, self.data, schema=self.schema)
 
 
 def append(
@@ -109,7 +145,18 @@ def append_new(facts: Sequence[Fact]) -> set[UUID]:
     """Write the facts whose ids the log does not hold yet; return the ids written."""
     if len(facts) >= BULK and _copied(facts):
         return {fact.id for fact in facts}
-    return _insert(map(_row, facts), suffix="ON CONFLICT (id) DO NOTHING RETURNING id")
+    return _insert(
+        map(_row, facts), suffix=f"{NEW} {IN_ORDER} ON CONFLICT (id) DO NOTHING"
+    )
+
+
+def hold() -> None:
+    """Hold the log's lock, shared, until the transaction ends.
+
+    Who looks something up before `append_new` and relies on it must look after this: an
+    erasure takes the lock for itself.
+    """
+    lookup.rows("SELECT pg_advisory_xact_lock_shared(%s)", [LOG_LOCK])
 
 
 def high_water() -> int:
@@ -130,7 +177,7 @@ def read(
     customer: UUID | None = None,
 ) -> Iterator[Stored]:
     """Yield the events of the positions (after, until] in order, a page at a time."""
-    query = f"SELECT {COLUMNS} FROM analytics_storedevent WHERE position > %s"  # noqa: S608
+    query = f"SELECT {_TEXT} FROM analytics_storedevent WHERE position > %s"  # noqa: S608
     query += " AND position <= %s"
     fixed: list[Any] = [until]
     if types is not None:
@@ -141,14 +188,16 @@ def read(
         fixed.append(customer)
     query += " ORDER BY position LIMIT %s"
     while True:
-        with connection.cursor() as cursor:
-            cursor.execute(query, [after, *fixed, PAGE])
-            rows = cursor.fetchall()
+        rows = lookup.rows(query, [after, *fixed, PAGE])
         for row in rows:
-            yield _stored(*row)
+            yield Stored(*row)
         if len(rows) < PAGE:
             return
         after = rows[-1][0]
+
+
+_TEXT = COLUMNS.replace("data", "data::text")
+"""psycopg would parse the JSON, which `Stored` does better."""
 
 
 def export_orders(
@@ -183,13 +232,12 @@ def export_orders(
 
 def read_stream(stream: str) -> list[Stored]:
     """Return a decision stream's events, oldest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {COLUMNS} FROM analytics_storedevent "  # noqa: S608
-            "WHERE stream = %s ORDER BY version",
-            [stream],
-        )
-        return [_stored(*row) for row in cursor.fetchall()]
+    rows = lookup.rows(
+        f"SELECT {_TEXT} FROM analytics_storedevent "  # noqa: S608
+        "WHERE stream = %s ORDER BY version",
+        [stream],
+    )
+    return [Stored(*row) for row in rows]
 
 
 def first_position(type_: str) -> int | None:
@@ -204,63 +252,52 @@ def version(stream: str) -> int:
     return 0 if newest is None or newest.version is None else newest.version
 
 
-Row = tuple[
-    UUID, str, int, UUID | None, str | None, int | None, str, datetime, datetime
-]
+class _Row(msgspec.Struct, omit_defaults=True, gc=False):
+    """A fact as the table's columns, in the order of FIELDS."""
+
+    id: UUID
+    type: str
+    schema: int
+    customer: UUID | None
+    stream: str | None
+    version: int | None
+    data: events.Event
+    occurred_at: datetime
+    recorded_at: datetime
+    bot: bool
+    source: str | None = None
+    original_at: datetime | None = None
+    sent_at: datetime | None = None
 
 
-def _row(fact: Fact, stream: str | None = None, version: int | None = None) -> Row:
-    return (
+def _row(fact: Fact, stream: str | None = None, version: int | None = None) -> _Row:
+    return _Row(
         fact.id,
         events.NAMES[type(fact.event)],
         fact.event.schema,
         fact.customer,
         stream,
         version,
-        events.encode(fact.event).decode(),
+        fact.event,
         fact.at,
         timezone.now(),
+        fact.bot,
+        fact.source,
+        fact.original_at,
+        fact.sent_at,
     )
 
 
-def _stored(
-    position: int,
-    id_: UUID,
-    type_: str,
-    schema: int,
-    customer: UUID | None,
-    stream: str | None,
-    version: int | None,
-    data: str,
-    occurred_at: datetime,
-    recorded_at: datetime,
-) -> Stored:
-    return Stored(
-        position=position,
-        id=id_,
-        type=type_,
-        customer=customer,
-        stream=stream,
-        version=version,
-        event=events.decode(type_, data, schema=schema),
-        occurred_at=occurred_at,
-        recorded_at=recorded_at,
-    )
-
-
-def _insert(rows: Iterable[Row], suffix: str = "RETURNING id") -> set[UUID]:
-    """Write all rows in one statement."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if not columns:
+def _insert(rows: Iterable[_Row], suffix: str = IN_ORDER) -> set[UUID]:
+    """Write all rows in one statement, as one JSON text: a tenth of arrays' cost."""
+    listed = list(rows)
+    if not listed:
         return set()
-    unnest = ", ".join(f"%s::{kind}[]" for kind in KINDS)
-    with transaction.atomic(), connection.cursor() as cursor:
-        _share_lock(cursor)
-        cursor.execute(
-            f"{INSERT} SELECT * FROM unnest({unnest}) {suffix}",  # noqa: S608
-            columns,
-        )
-        return {row[0] for row in cursor.fetchall()}
+    text = events.encode(listed).decode()
+    with transaction.atomic():
+        hold()
+        written = lookup.rows(f"{INSERT} {FROM_JSON} {suffix} RETURNING id", [text])
+    return {row[0] for row in written}
 
 
 def _copied(facts: Sequence[Fact]) -> bool:
@@ -268,18 +305,18 @@ def _copied(facts: Sequence[Fact]) -> bool:
 
     Each row is encoded while the server takes in the one before.
     """
+    if ArchivedId.objects.filter(id__in=[fact.id for fact in facts]).exists():
+        return False
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            _share_lock(cursor)
+            hold()
             copy_in = INSERT.replace("INSERT INTO", "COPY") + " FROM STDIN"
             # A cursor's copy ends outside of Django's wrapping of errors.
             with connection.wrap_database_errors, cursor.copy(copy_in) as copy:
                 for fact in facts:
-                    copy.write_row(_row(fact))
+                    row = _row(fact)
+                    row.data = events.encode(row.data).decode()  # type: ignore[assignment]
+                    copy.write_row(msgspec.structs.astuple(row))
     except IntegrityError:
         return False
     return True
-
-
-def _share_lock(cursor: object) -> None:
-    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [LOG_LOCK])  # type: ignore[attr-defined]

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    "analytics.cors.Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -193,6 +194,19 @@ UNFOLD = {
 }
 
 CURRENCY = env.str("CURRENCY", default="USD")
+SUPPRESSION_KEY = env.str("SUPPRESSION_KEY", default="") or SECRET_KEY
+"""Hashes the ids of erased customers; never change it, or they can come back."""
+CONSENT_REQUIRED = env.bool("CONSENT_REQUIRED", default=False)
+"""Whether offers are personal only for who said yes, or for all but who said no."""
+CONSENT_CATEGORY = env.str("CONSENT_CATEGORY", default="Advertising")
+"""The category of a consent manager that allows personal offers."""
+TRAITS = frozenset(
+    env.list(
+        "TRAITS",
+        default=["country", "currency", "language", "locale", "loyalty_tier", "plan"],
+    )
+)
+"""The traits of a customer that may be kept; none that tells who somebody is."""
 ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 """The share of the shelf price that is margin where the shop's feed sends no cost."""
 MODELS_DIR = services.VAR / "models"

@@ -1,11 +1,11 @@
 """Every address of the platform."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
-from analytics import health
+from analytics import health, segment, tracking
 from analytics.api import EventsView
 from catalog.api import ProductsView
 from promotions.api import OffersView, QualificationsView, RedemptionsView
@@ -19,10 +19,24 @@ api = [
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularRedocView.as_view(url_name="schema"), name="docs"),
 ]
+BATCHES = (("", "batch"), ("", "b"), ("beacon/", "batch"))
+CALLS = {call: call for call in segment.CALLS}
+CALLS |= {call[0]: call for call in segment.CALLS}
+"""Each call by its whole name and by the letter that browsers use."""
+wire = [
+    *(path(f"v1/{name}", tracking.collect, {"call": c}) for name, c in CALLS.items()),
+    *(path(f"{at}v1/{name}", tracking.collect) for at, name in BATCHES),
+    path("v1/projects/<str:write_key>/settings", tracking.boot),
+    path("sourceConfig/", tracking.source_config),
+    path("sourceConfig", tracking.source_config),
+    re_path("^(beacon/)?v1/.*$", tracking.unknown),
+]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
+    path("", include(wire)),
+    path("p/", include(wire)),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

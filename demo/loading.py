@@ -10,6 +10,7 @@ from django.db import connection
 
 from analytics import ingestion
 from analytics.models import StoredEvent
+from analytics.sent import event_id
 from catalog import feeds
 from catalog.models import Product
 from demo.journey import Journey
@@ -51,7 +52,7 @@ def load_history(journey: Journey, *, at: datetime, progress: Progress) -> int:
 
 def loaded(last_id: str) -> bool:
     """Return whether the history's last event is in the log."""
-    return StoredEvent.objects.filter(id=ingestion.event_id(last_id)).exists()
+    return StoredEvent.objects.filter(id=event_id(last_id)).exists()
 
 
 def _send(job: tuple[list[bytes], datetime]) -> tuple[int, int]:

@@ -25,8 +25,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from analytics import ingestion, projections
+from analytics import projections
 from analytics.models import StoredEvent
+from analytics.sent import event_id
 from demo import journey, loading, shop
 from ml import scores
 from ml.models import Score, TrainingRun
@@ -125,7 +126,7 @@ def _step(
 def _journey() -> journey.Journey:
     """The data moved as the first run moved them, or to now when nothing is there."""
     first, was = journey.first_order()
-    known = StoredEvent.objects.filter(id=ingestion.event_id(first))
+    known = StoredEvent.objects.filter(id=event_id(first))
     at = known.values_list("occurred_at", flat=True).first()
     return journey.Journey(shift=at - was if at else journey.shift_to(timezone.now()))
 

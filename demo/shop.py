@@ -75,7 +75,7 @@ def visit(address: str) -> list[Visit]:
 
 
 def _visit(client: Client, customer: Customer) -> Visit | None:
-    name, basket = customer.external_id, _basket(customer.key)
+    name, basket = customer.name, _basket(customer.key)
     if not basket:
         return None
     offers = client.call("GET", f"customers/{name}/offers")["offers"]

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
 from analytics import events, experiments, store
@@ -114,6 +115,7 @@ def _column(
 
 
 Decided = tuple[Offer | None, store.Fact]
+_NAME = Coalesce("external_id", "anonymous_id")
 
 
 def _decided(
@@ -226,7 +228,7 @@ def _render_all(at: datetime) -> dict[UUID, list[Offer]]:
                 body=offers.render(external_id, by_customer[key], at=at),
                 expires_at=min(offer.expires_at for offer in by_customer[key]),
             )
-            for key, external_id in names.values_list("key", "external_id")
+            for key, external_id in names.values_list("key", _NAME)
         ),
         batch_size=2000,
     )

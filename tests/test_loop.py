@@ -149,7 +149,7 @@ def _customers_get_offers(strategy: Strategy) -> tuple[Offer, str]:
     wait_for(lambda: Offer.objects.exists())
     offer = Offer.objects.filter(strategy=strategy).order_by("-expected").first()
     assert offer is not None
-    return offer, Customer.objects.get(key=offer.customer).external_id
+    return offer, Customer.objects.get(key=offer.customer).name
 
 
 def _the_storefront_shows_prices_and_redeems(

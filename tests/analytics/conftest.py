@@ -81,6 +81,49 @@ EVERY: dict[str, events.Event] = {
         forecast={"reach": 2, "low": -1.5},
     ),
     "strategy_rejected": events.StrategyRejected(by="olga", comment="Too dear."),
+    "cart_shared": events.CartShared(via="mail", skus=("tea",)),
+    "cart_viewed": events.CartViewed(skus=("tea", "milk")),
+    "checkout_started": events.CheckoutStarted(
+        order_id="o-1", currency="USD", value=Decimal(20), skus=("tea",)
+    ),
+    "checkout_step_completed": events.CheckoutStepCompleted(checkout="c-1", step=1),
+    "checkout_step_viewed": events.CheckoutStepViewed(checkout="c-1", step=1),
+    "consent_changed": events.ConsentChanged(personalised=False),
+    "coupon_applied": events.CouponApplied(coupon="TEA5", discount=Decimal(5)),
+    "coupon_denied": events.CouponDenied(coupon="TEA5"),
+    "coupon_entered": events.CouponEntered(coupon="TEA5"),
+    "coupon_removed": events.CouponRemoved(coupon="TEA5", discount=Decimal(5)),
+    "custom_tracked": events.CustomTracked(name="Quiz", numbers={"score": 3.5}),
+    "customer_aliased": events.CustomerAliased(previous=UUID(int=5)),
+    "customer_erased": events.CustomerErased(events=7),
+    "customer_identified": events.CustomerIdentified(
+        anonymous=UUID(int=5), traits={"plan": "gold"}
+    ),
+    "experiment_viewed": events.ExperimentViewed(experiment="e", variation="1"),
+    "group_joined": events.GroupJoined(group="acme"),
+    "identity_unlinked": events.IdentityUnlinked(target=UUID(int=6), by="olga"),
+    "order_cancelled": events.OrderCancelled(order_id="o-1"),
+    "order_refunded": events.OrderRefunded(
+        order_id="o-1", currency="USD", amount=Decimal("1.50"), skus=("milk",)
+    ),
+    "order_updated": events.OrderUpdated(order_id="o-1", total=Decimal(19)),
+    "page_viewed": events.PageViewed(name="Home", dwell_seconds=2.5),
+    "payment_info_entered": events.PaymentInfoEntered(checkout="c-1", step=2),
+    "product_added_to_wishlist": events.ProductAddedToWishlist(sku="tea"),
+    "product_clicked": events.ProductClicked(sku="tea", list="home", position=2),
+    "product_list_filtered": events.ProductListFiltered(
+        list="home", filters=("price",), sorts=("newest",)
+    ),
+    "product_list_viewed": events.ProductListViewed(list="home", skus=("tea",)),
+    "product_removed": events.ProductRemoved(sku="tea", category="TEA"),
+    "product_removed_from_wishlist": events.ProductRemovedFromWishlist(sku="tea"),
+    "product_reviewed": events.ProductReviewed(sku="tea", rating=4.5),
+    "product_shared": events.ProductShared(sku="tea", via="mail"),
+    "products_searched": events.ProductsSearched(words=2),
+    "promotion_clicked": events.PromotionClicked(promotion="spring"),
+    "promotion_viewed": events.PromotionViewed(promotion="spring", position="top"),
+    "screen_viewed": events.ScreenViewed(name="Home"),
+    "wishlist_product_added_to_cart": events.WishlistProductAddedToCart(sku="tea"),
 }
 """One event of every type."""
 
@@ -151,13 +194,13 @@ def together(*jobs: Callable[[], T]) -> list[T]:
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """The projection `days` raises when saved; the function returned cures it."""
-    from analytics import projections
+    from analytics import folds
 
-    save = projections.Days.save
+    save = folds.Days.save
 
-    def fail(self: projections.Days) -> None:
-        save(self)
+    def fail(self: folds.Days, into: folds.Into) -> None:
+        save(self, into)
         raise ValueError("poisoned")
 
-    monkeypatch.setattr(projections.Days, "save", fail)
-    return lambda: monkeypatch.setattr(projections.Days, "save", save)
+    monkeypatch.setattr(folds.Days, "save", fail)
+    return lambda: monkeypatch.setattr(folds.Days, "save", save)

@@ -6,9 +6,10 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import access, ingestion, store
+from analytics import access, store
 from analytics.api import MOST_EVENTS
 from analytics.models import ApiKey, Customer, Rejection, StoredEvent
+from analytics.sent import AHEAD, event_id
 from tests.analytics.conftest import order, post, send, sent, with_key
 
 PATH = "/api/v1/events"
@@ -235,8 +236,8 @@ def test_a_bad_event_is_answered_and_kept_and_its_neighbours_stored(
     assert bytes(rejection.body) == (bad.encode() if isinstance(bad, str) else bad)
     assert (rejection.source, rejection.path) == ("test shop", path)
     assert [stored.id for stored in store.read(until=store.high_water())] == [
-        ingestion.event_id("good"),
-        ingestion.event_id("also good"),
+        event_id("good"),
+        event_id("also good"),
     ]
     assert list(Customer.objects.values_list("external_id", flat=True)) == ["ana"]
 
@@ -368,8 +369,8 @@ def test_a_failure_of_ours_is_a_problem_too(
 
 def test_a_time_of_now_may_run_five_minutes_ahead(api: APIClient) -> None:
     now = timezone.now()
-    soon = (now + ingestion.AHEAD * 0.9).isoformat()
-    later = (now + ingestion.AHEAD * 1.5).isoformat()
+    soon = (now + AHEAD * 0.9).isoformat()
+    later = (now + AHEAD * 1.5).isoformat()
 
     answer = post(api, sent(occurred_at=soon), sent(occurred_at=later))
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import events, health, ingestion, projections, store, tasks
+from analytics import events, folds, health, ingestion, projections, store, tasks
 from analytics.models import Affinity, Checkpoint, Customer, Profile, Rejection, Tally
 from tests.analytics.conftest import NOW, order, sent, together, viewed
 
@@ -153,7 +153,7 @@ def test_catching_up_again_counts_nothing_twice() -> None:
 @pytest.mark.django_db
 def test_nothing_to_read_is_no_work() -> None:
     assert projections.catch_up() == 0
-    assert set(rows()) == {"Profile", "Affinity", "Tally"}
+    assert set(rows()) == {"Profile", "Affinity", "Tally", "Hour"}
     assert not any(rows().values())
 
 
@@ -298,7 +298,7 @@ def test_rebuilding_an_unknown_one_lists_those_there_are() -> None:
     with pytest.raises(CommandError) as caught:
         call_command("rebuild", "days", "weeks")
 
-    assert str(caught.value) == "no projection weeks; there are customers, days"
+    assert str(caught.value) == "no projection weeks; there are customers, days, sources"
     assert rows() == before
 
 
@@ -312,22 +312,23 @@ def test_one_that_raises_stops_and_says_why_and_the_others_go_on(
     views(2)
     tasks.catch_up()
 
-    assert errors() == {"customers": "", "days": "ValueError('poisoned')"}
-    assert places() == {"customers": store.high_water(), "days": 0}
+    assert errors() == {"customers": "", "sources": "", "days": "ValueError('poisoned')"}
+    last = store.high_water()
+    assert places() == {"customers": last, "days": 0, "sources": last}
     assert Profile.objects.get().views == 5
     assert not Tally.objects.exists()
-    assert projections.lag() == {"customers": 0, "days": store.high_water()}
+    assert projections.lag() == {"customers": 0, "days": last, "sources": 0}
 
 
 @pytest.mark.django_db
 def test_one_that_raises_at_an_event_names_its_position(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(self: projections.Days, stored: store.Stored) -> None:
+    def fail(self: folds.Days, stored: store.Stored) -> None:
         raise ValueError("poisoned")
 
     views(3)
-    monkeypatch.setattr(projections.Days, "add", fail)
+    monkeypatch.setattr(folds.Days, "add", fail)
 
     tasks.catch_up()
 
@@ -348,7 +349,7 @@ def test_one_that_stopped_goes_on_after_a_rebuild(poisoned: Cure) -> None:
     views(2)
     tasks.catch_up()
 
-    assert errors() == {"customers": "", "days": ""}
+    assert errors() == {"customers": "", "sources": "", "days": ""}
     assert Tally.objects.get().events == 5
 
 
@@ -359,18 +360,18 @@ def test_a_rebuild_that_fails_keeps_the_old_rows_and_says_so(poisoned: Cure) -> 
     tasks.catch_up()
     before, read = rows(), places()
 
-    def fail(self: projections.Days) -> None:
+    def fail(self: folds.Days, into: folds.Into) -> None:
         Tally.objects.all().delete()
         raise ValueError("poisoned again")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(projections.Days, "save", fail)
+        patch.setattr(folds.Days, "save", fail)
         with pytest.raises(CommandError, match=r"days ValueError.*poisoned again"):
             call_command("rebuild")
 
     assert rows() == before
     assert places() == read
-    assert errors() == {"customers": "", "days": "ValueError('poisoned again')"}
+    assert errors() == {"customers": "", "sources": "", "days": "ValueError('poisoned again')"}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -380,20 +381,24 @@ def test_a_kill_midway_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     before, read = rows(), places()
     views(2)
 
-    def die(self: projections.Days) -> None:
+    def die(self: folds.Days, into: folds.Into) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(projections.Days, "save", die)
+        patch.setattr(folds.Days, "save", die)
         with pytest.raises(KeyboardInterrupt):
             projections.catch_up()
+        assert rows() == before
+        assert places() == read
         with pytest.raises(KeyboardInterrupt):
             projections.rebuild(projections.ALL)
 
-    assert rows() == before
-    assert places() == read
+    # Each is swapped in by itself: customers was, days was not.
+    assert places() == {**read, "customers": store.high_water()}
+    assert rows()["Tally"] == before["Tally"]
     tasks.catch_up()
     assert Tally.objects.get().events == 5
+    assert Profile.objects.get().views == 5
 
 
 @pytest.mark.django_db

@@ -1,0 +1,112 @@
+"""What Proffer and its operators decide: one frozen struct for each."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from analytics.shapes import ERASED, Count, Currency, Event, Rate, Text
+
+
+class PriceChanged(Event, frozen=True, kw_only=True):
+    """A product's shelf price moved; `was` is null for a new product."""
+
+    sku: Text
+    price: Decimal
+    was: Decimal | None = None
+    currency: Currency
+
+
+class StockChanged(Event, frozen=True, kw_only=True):
+    """A product's stock moved; `was` is null for a new product."""
+
+    sku: Text
+    stock: Count
+    was: Count | None = None
+
+
+class ModelPromoted(Event, frozen=True, kw_only=True):
+    """A trained model took charge of a task's scores."""
+
+    model: UUID
+    task: Text
+    estimator: Text
+    checksum: Text
+    validation: dict[str, float]
+    reason: Text
+
+
+class StrategyProposed(Event, frozen=True, kw_only=True):
+    """The platform or an operator proposed a strategy, with its forecast."""
+
+    kind: Text
+    title: Text
+    by: Text
+    scope: tuple[str, ...]
+    menu: dict[str, dict[str, Any]]
+    budget: Decimal
+    currency: Currency
+    holdout: Rate
+    forecast: dict[str, Any]
+
+
+class StrategyDecided(Event, frozen=True, kw_only=True):
+    """What every operator's decision on a strategy carries."""
+
+    by: Text
+    comment: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+
+
+class StrategyApproved(StrategyDecided, frozen=True, kw_only=True):
+    """An operator approved; the strategy is live from now on."""
+
+
+class StrategyRejected(StrategyDecided, frozen=True, kw_only=True):
+    """An operator rejected; the strategy will never be live."""
+
+
+class StrategyEnded(StrategyDecided, frozen=True, kw_only=True):
+    """A live strategy stopped forming offers and taking redemptions."""
+
+
+class OfferAssigned(Event, frozen=True, kw_only=True):
+    """A customer came into a strategy's audience and got an arm.
+
+    Written once for each customer and strategy, for the holdout too, so that what the
+    strategy earned can be counted from the log alone. `probability` is that of this
+    very choice: of the arm, times that of the variant within the arm.
+    """
+
+    strategy: UUID
+    arm: Text
+    variant: str | None
+    probability: Rate
+
+
+class OffersComputed(Event, frozen=True, kw_only=True):
+    """A refresh of all customers' offers ended."""
+
+    customers: Count
+    offers: Count
+    strategies: dict[str, int]
+    model: UUID | None
+
+
+class OfferRedeemed(Event, frozen=True, kw_only=True):
+    """An order used a strategy's offer.
+
+    `discount` is what it gave at shelf prices; `gift_value` is the part of it that was
+    a gift, and so is on none of the order's lines.
+    """
+
+    personal: ClassVar[Mapping[str, Any]] = {"order_id": ERASED}
+    strategy: UUID
+    redemption: UUID
+    variant: Text
+    offer: UUID | None
+    order_id: Text
+    discount: Decimal
+    gift_value: Decimal = Decimal(0)
+    currency: Currency

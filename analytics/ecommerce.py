@@ -1,0 +1,424 @@
+"""The Segment family's e-commerce events, version 2 and its old names, as ours.
+
+https://segment.com/docs/connections/spec/ecommerce/v2/. Names are matched without case.
+What we do not know becomes a `custom_tracked` with its numbers; no text of it is kept.
+"""
+
+from collections.abc import Callable
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+import msgspec
+
+from analytics import events
+from analytics.scalars import Scalar, amount, count, number, text
+from analytics.sent import Refused
+
+
+class Product(msgspec.Struct):
+    product_id: Scalar = None
+    sku: Scalar = None
+    category: Scalar = None
+    quantity: Scalar = None
+    price: Scalar = None
+
+
+class Properties(msgspec.Struct):
+    """Every property that some event is read from; whatever else comes is ignored."""
+
+    product_id: Scalar = None
+    sku: Scalar = None
+    category: Scalar = None
+    quantity: Scalar = None
+    dwell_seconds: Scalar = None
+    time_on_page: Scalar = None
+    list_id: Scalar = None
+    position: Scalar = None
+    products: list[Product] | None = None
+    query: Scalar = None
+    filters: list[Any] | None = None
+    sorts: list[Any] | None = None
+    promotion_id: Scalar = None
+    id: Scalar = None
+    creative: Scalar = None
+    name: Scalar = None
+    offer_id: Scalar = None
+    placement: Scalar = None
+    order_id: Scalar = None
+    checkout_id: Scalar = None
+    step: Scalar = None
+    currency: Scalar = None
+    value: Scalar = None
+    revenue: Scalar = None
+    total: Scalar = None
+    shipping: Scalar = None
+    tax: Scalar = None
+    discount: Scalar = None
+    coupon: Scalar = None
+    coupon_id: Scalar = None
+    coupon_name: Scalar = None
+    share_via: Scalar = None
+    rating: Scalar = None
+    experiment_id: Scalar = None
+    experimentId: Scalar = None  # noqa: N815
+    variation_id: Scalar = None
+    variationId: Scalar = None  # noqa: N815
+
+    @property
+    def item(self) -> dict[str, str]:
+        found = self.sku if self.sku not in (None, "") else self.product_id
+        return {
+            "sku": text(found, "$.properties.sku", least=1),
+            "category": text(self.category, "$.properties.category"),
+        }
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        return tuple(sku for p in self.products or () if (sku := _sku(p)))
+
+    @property
+    def dwell(self) -> float | None:
+        seconds = number(self.dwell_seconds, "$.properties.dwell_seconds")
+        if seconds is None:
+            seconds = number(self.time_on_page, "$.properties.time_on_page")
+        return None if seconds is None else min(max(seconds, 0.0), 86_400.0)
+
+    def money(self, name: str) -> Decimal | None:
+        return amount(getattr(self, name), f"$.properties.{name}")
+
+    def label(self, name: str, *, least: int = 0) -> str:
+        return text(getattr(self, name), f"$.properties.{name}", least=least)
+
+    def units(self) -> int:
+        return count(self.quantity, "$.properties.quantity")
+
+    def whole(self, name: str) -> int | None:
+        value = getattr(self, name)
+        if value in (None, ""):
+            return None
+        return count(value, f"$.properties.{name}")
+
+
+_properties = msgspec.json.Decoder(Properties, strict=False)
+_anything = msgspec.json.Decoder(dict[str, Any])
+
+
+def properties(raw: msgspec.Raw) -> Properties:
+    """Read the properties of an event; null is none.
+
+    :raises Refused: one that we read has a shape that it cannot have.
+    """
+    if bytes(raw[:4]) == b"null":
+        return Properties()
+    try:
+        return _properties.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(str(error).replace("`$", "`$.properties")) from error
+
+
+def read(name: str, raw: msgspec.Raw, currency: str) -> events.Event:
+    """Read a tracked event; amounts without a currency are in `currency`.
+
+    :raises Refused: a property that the event needs is missing or wrong.
+    """
+    known = SPEC.get(name.casefold())
+    if known is None:
+        return events.CustomTracked(name=name, numbers=_numbers(raw))
+    try:
+        return known(properties(raw), currency)
+    except msgspec.ValidationError as error:
+        raise Refused(str(error).replace("`$", "`$.properties")) from error
+
+
+def _numbers(raw: msgspec.Raw) -> dict[str, float | bool]:
+    if bytes(raw[:4]) == b"null":
+        return {}
+    try:
+        given = _anything.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(str(error).replace("`$", "`$.properties")) from error
+    kept = {k: v for k, v in given.items() if isinstance(v, (bool, int, float))}
+    return {name[:200]: value for name, value in list(kept.items())[:100]}
+
+
+Read = Callable[[Properties, str], events.Event]
+
+
+def _looked(kind: Callable[..., events.Event]) -> Read:
+    return lambda seen, _: kind(**seen.item)
+
+
+def _moved(kind: Callable[..., events.Event]) -> Read:
+    return lambda seen, _: kind(**seen.item, quantity=seen.units())
+
+
+def _viewed(seen: Properties, _: str) -> events.Event:
+    return events.ProductViewed(**seen.item, dwell_seconds=seen.dwell)
+
+
+def _clicked(seen: Properties, _: str) -> events.Event:
+    return events.ProductClicked(
+        **seen.item, list=seen.label("list_id"), position=seen.whole("position")
+    )
+
+
+def _shared(seen: Properties, _: str) -> events.Event:
+    return events.ProductShared(**seen.item, via=seen.label("share_via"))
+
+
+def _reviewed(seen: Properties, _: str) -> events.Event:
+    rating = number(seen.rating, "$.properties.rating")
+    return events.ProductReviewed(**seen.item, rating=rating)
+
+
+def _searched(seen: Properties, _: str) -> events.Event:
+    words = str(seen.query or "").split()
+    return events.ProductsSearched(words=len(words))
+
+
+def _list(seen: Properties) -> dict[str, Any]:
+    return {
+        "list": seen.label("list_id"),
+        "category": seen.label("category"),
+        "skus": seen.skus,
+    }
+
+
+def _filtered(seen: Properties, _: str) -> events.Event:
+    kinds = [_kinds(rows) for rows in (seen.filters, seen.sorts)]
+    return events.ProductListFiltered(**_list(seen), filters=kinds[0], sorts=kinds[1])
+
+
+def _kinds(rows: list[Any] | None) -> tuple[str, ...]:
+    """The types of filters: their values may be free text."""
+    named = (row.get("type") for row in rows or () if isinstance(row, dict))
+    return tuple(str(name)[:200] for name in named if name)
+
+
+def _banner(kind: Callable[..., events.Event]) -> Read:
+    def read(seen: Properties, _: str) -> events.Event:
+        promotion = seen.promotion_id if seen.promotion_id is not None else seen.id
+        return kind(
+            promotion=text(promotion, "$.properties.promotion_id"),
+            creative=seen.label("creative"),
+            name=seen.label("name"),
+            position=seen.label("position"),
+        )
+
+    return read
+
+
+def _promotion_viewed(seen: Properties, currency: str) -> events.Event:
+    """Ours, if it says which of our offers was shown."""
+    if seen.offer_id:
+        return _offer_shown(seen, currency)
+    return _banner(events.PromotionViewed)(seen, currency)
+
+
+def _offer_shown(seen: Properties, _: str) -> events.Event:
+    placement = seen.label("placement") or seen.label("position")
+    shown = {"offer": seen.label("offer_id", least=1), "placement": placement}
+    try:
+        return msgspec.convert(shown, events.OfferShown)
+    except msgspec.ValidationError as error:
+        raise Refused("Expected an offer's id", "$.properties.offer_id") from error
+
+
+def _checkout(seen: Properties, currency: str) -> events.Event:
+    value = seen.money("value")
+    return events.CheckoutStarted(
+        order_id=seen.label("order_id"),
+        currency=_currency(seen, currency),
+        value=seen.money("revenue") if value is None else value,
+        skus=seen.skus,
+    )
+
+
+def _step(kind: Callable[..., events.Event]) -> Read:
+    def read(seen: Properties, _: str) -> events.Event:
+        checkout = seen.label("checkout_id") or seen.label("order_id")
+        return kind(checkout=checkout, step=seen.whole("step"))
+
+    return read
+
+
+def _coupon(kind: Callable[..., events.Event]) -> Read:
+    def read(seen: Properties, _: str) -> events.Event:
+        names = ("coupon_id", "coupon", "coupon_name")
+        found = next((seen.label(n) for n in names if seen.label(n)), "")
+        return kind(coupon=found, discount=seen.money("discount"))
+
+    return read
+
+
+def _updated(seen: Properties, _: str) -> events.Event:
+    total = seen.money("total")
+    return events.OrderUpdated(
+        order_id=seen.label("order_id", least=1),
+        total=seen.money("revenue") if total is None else total,
+    )
+
+
+def _refunded(seen: Properties, currency: str) -> events.Event:
+    total = seen.money("total")
+    return events.OrderRefunded(
+        order_id=seen.label("order_id", least=1),
+        currency=_currency(seen, currency),
+        amount=seen.money("value") if total is None else total,
+        skus=seen.skus,
+    )
+
+
+def _cancelled(seen: Properties, _: str) -> events.Event:
+    return events.OrderCancelled(order_id=seen.label("order_id", least=1))
+
+
+def _experiment(seen: Properties, _: str) -> events.Event:
+    experiment, variation = seen.experiment_id, seen.variation_id
+    return events.ExperimentViewed(
+        experiment=text(
+            seen.experimentId if experiment is None else experiment,
+            "$.properties.experiment_id",
+            least=1,
+        ),
+        variation=text(
+            seen.variationId if variation is None else variation,
+            "$.properties.variation_id",
+        ),
+    )
+
+
+def _currency(seen: Properties, default: str) -> str:
+    found = (seen.label("currency") or default).upper()
+    if len(found) != 3 or not found.isascii() or not found.isalpha():
+        raise Refused("Expected a currency such as USD", "$.properties.currency")
+    return found
+
+
+def _sku(product: Product) -> str:
+    return text(
+        product.sku if product.sku not in (None, "") else product.product_id, ""
+    )
+
+
+def _completed(seen: Properties, currency: str) -> events.Event:
+    """An order. What was paid is spread over its lines, so that it adds up exactly."""
+    if not seen.products:
+        raise Refused("An order needs its products", "$.properties.products")
+    gross, counts = [], []
+    for place, product in enumerate(seen.products):
+        path = f"$.properties.products[{place}]"
+        counts.append(count(product.quantity, f"{path}.quantity"))
+        price = amount(product.price, f"{path}.price") or Decimal(0)
+        gross.append(price * counts[-1])
+    paid = spread(_paid(seen, gross), gross if any(gross) else [*map(Decimal, counts)])
+    return events.OrderCompleted(
+        order_id=seen.label("order_id", least=1),
+        currency=_currency(seen, currency),
+        lines=tuple(
+            _line(place, product, counts[place], gross[place], paid[place])
+            for place, product in enumerate(seen.products)
+        ),
+    )
+
+
+def _line(
+    place: int, product: Product, quantity: int, gross: Decimal, paid: Decimal
+) -> events.OrderLine:
+    found = product.sku if product.sku not in (None, "") else product.product_id
+    path = f"$.properties.products[{place}]"
+    return events.OrderLine(
+        sku=text(found, f"{path}.sku", least=1),
+        category=text(product.category, f"{path}.category"),
+        quantity=quantity,
+        paid=paid,
+        coupon_discount=max(gross - paid, Decimal(0)),
+    )
+
+
+def _paid(seen: Properties, gross: list[Decimal]) -> Decimal:
+    """Revenue is after discounts, without shipping and tax; total includes them."""
+    if (revenue := seen.money("revenue")) is not None:
+        return revenue
+    nothing = Decimal(0)
+    if (total := seen.money("total")) is not None:
+        apart = (seen.money("shipping") or nothing) + (seen.money("tax") or nothing)
+        return max(total - apart, nothing)
+    if (value := seen.money("value")) is not None:
+        return value
+    return max(sum(gross, nothing) - (seen.money("discount") or nothing), nothing)
+
+
+def spread(whole: Decimal, weights: list[Decimal]) -> list[Decimal]:
+    """Split an amount by weights, by largest remainder: the parts add up to it.
+
+    In the smallest unit that the amount or a weight is written in, at least a cent.
+    """
+    for value in (whole, *weights):
+        if not value.is_finite():
+            raise Refused("Expected an amount below 1e9", "$.properties.products")
+    total = sum(weights, Decimal(0))
+    if total <= 0:
+        weights, total = [Decimal(1)] * len(weights), Decimal(len(weights))
+    digits = max(2, *(-int(v.as_tuple().exponent) for v in (whole, *weights)))
+    unit = Decimal(1).scaleb(-min(digits, 4))
+    exact = [whole * weight / total for weight in weights]
+    parts = [part.quantize(unit, ROUND_DOWN) for part in exact]
+    missing = int((whole - sum(parts, Decimal(0))) / unit)
+    order = sorted(range(len(parts)), key=lambda i: parts[i] - exact[i])
+    for place in order[:missing]:
+        parts[place] += unit
+    return parts
+
+
+SPEC: dict[str, Read] = {
+    "products searched": _searched,
+    "product list viewed": lambda seen, _: events.ProductListViewed(**_list(seen)),
+    "product list filtered": _filtered,
+    "promotion viewed": _promotion_viewed,
+    "promotion clicked": _banner(events.PromotionClicked),
+    "product clicked": _clicked,
+    "product viewed": _viewed,
+    "product added": _moved(events.ProductAdded),
+    "product removed": _moved(events.ProductRemoved),
+    "cart viewed": lambda seen, _: events.CartViewed(skus=seen.skus),
+    "checkout started": _checkout,
+    "checkout step viewed": _step(events.CheckoutStepViewed),
+    "checkout step completed": _step(events.CheckoutStepCompleted),
+    "payment info entered": _step(events.PaymentInfoEntered),
+    "order completed": _completed,
+    "order updated": _updated,
+    "order refunded": _refunded,
+    "order cancelled": _cancelled,
+    "coupon entered": _coupon(events.CouponEntered),
+    "coupon applied": _coupon(events.CouponApplied),
+    "coupon denied": _coupon(events.CouponDenied),
+    "coupon removed": _coupon(events.CouponRemoved),
+    "product added to wishlist": _looked(events.ProductAddedToWishlist),
+    "product removed from wishlist": _looked(events.ProductRemovedFromWishlist),
+    "wishlist product added to cart": _moved(events.WishlistProductAddedToCart),
+    "product shared": _shared,
+    "cart shared": lambda seen, _: events.CartShared(
+        via=seen.label("share_via"), skus=seen.skus
+    ),
+    "product reviewed": _reviewed,
+    "offer shown": _offer_shown,
+    "experiment viewed": _experiment,
+}
+OLD_NAMES = {
+    "viewed product": "product viewed",
+    "added product": "product added",
+    "removed product": "product removed",
+    "clicked product": "product clicked",
+    "viewed promotion": "promotion viewed",
+    "clicked promotion": "promotion clicked",
+    "viewed product category": "product list viewed",
+    "started order": "checkout started",
+    "completed order": "order completed",
+    "updated order": "order updated",
+    "viewed checkout step": "checkout step viewed",
+    "completed checkout step": "checkout step completed",
+    "searched products": "products searched",
+    "experiment_viewed": "experiment viewed",
+}
+SPEC |= {old: SPEC[name] for old, name in OLD_NAMES.items()}

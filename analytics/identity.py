@@ -1,0 +1,236 @@
+"""Customers' and visitors' keys: find them, make them, link them, undo a link.
+
+What is derived (`person`, `consent`) is written for the whole person at once, from the
+links and words as they stand (analytics.persons), so an undone link leaves no trace.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from analytics import events, lookup, store
+from analytics.models import Customer, Suppressed
+from analytics.persons import Member, settle
+
+
+class NotLinked(Exception):
+    """There is no link to undo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A key, and its own last word on consent."""
+
+    key: UUID
+    said: bool | None = None
+    said_at: datetime | None = None
+
+
+@dataclass
+class People:
+    """The keys of a batch by the shop's ids; whoever was erased is missing."""
+
+    customers: dict[str, Known] = field(default_factory=dict)
+    visitors: dict[str, Known] = field(default_factory=dict)
+
+    def previous(self, id_: str) -> Known | None:
+        """Return whose an id was that an alias gives up: a visitor's, mostly."""
+        return self.visitors.get(id_) or self.customers.get(id_)
+
+    def key(self, customer: str | None, visitor: str | None) -> UUID | None:
+        """Return whose an event is: the customer's, else the visitor's."""
+        if customer is not None:
+            return self.customers[customer].key
+        return None if visitor is None else self.visitors[visitor].key
+
+
+FIND = (
+    "SELECT external_id, anonymous_id, key, said, said_at FROM analytics_customer "
+    "WHERE external_id = ANY(%s) OR anonymous_id = ANY(%s)"
+)
+MAKE = (
+    "INSERT INTO analytics_customer (key, external_id, anonymous_id, created_at) "
+    "SELECT gen_random_uuid(), e, a, now() FROM unnest(%s::text[], %s::text[]) "
+    "AS new(e, a) ON CONFLICT DO NOTHING "
+    "RETURNING external_id, anonymous_id, key, said, said_at"
+)
+
+
+def identify(
+    customers: Iterable[str],
+    visitors: Iterable[str] = (),
+    previous: Iterable[str] = (),
+) -> People:
+    """Return the keys by id; new ids get one, unless they were erased.
+
+    A `previous` id is a customer's if there is such a customer, else a visitor's.
+    """
+    people = People()
+    given_up = set(previous)
+    rows = Customer.objects.filter(external_id__in=given_up) if given_up else ()
+    theirs = {row.external_id or "" for row in rows}
+    wanted = set(customers) | theirs, set(visitors) | (given_up - theirs)
+    if not any(wanted):
+        return people
+    _collect(people, *wanted)
+    missing = wanted[0] - people.customers.keys(), wanted[1] - people.visitors.keys()
+    if any(missing):
+        _make(people, *_allowed(*missing))
+    return people
+
+
+def _collect(people: People, customers: set[str], visitors: set[str]) -> None:
+    _add(people, lookup.rows(FIND, [list(customers), list(visitors)]))
+
+
+def _add(people: People, found: Iterable[tuple[Any, ...]]) -> None:
+    for external_id, anonymous_id, key, said, said_at in found:
+        if external_id is not None:
+            people.customers[external_id] = Known(key, said, said_at)
+        else:
+            people.visitors[anonymous_id] = Known(key, said, said_at)
+
+
+def _make(people: People, customers: set[str], visitors: set[str]) -> None:
+    if not (customers or visitors):
+        return
+    # Sorted, so that two batches lock new rows in the same order: no deadlock.
+    new = [(id_, None) for id_ in sorted(customers)]
+    new += [(None, id_) for id_ in sorted(visitors)]  # type: ignore[misc]
+    columns = [list(column) for column in zip(*new, strict=True)]
+    _add(people, lookup.rows(MAKE, columns))
+    lost = customers - people.customers.keys(), visitors - people.visitors.keys()
+    if any(lost):  # another batch has just made them
+        _collect(people, *lost)
+
+
+def _allowed(customers: set[str], visitors: set[str]) -> tuple[set[str], set[str]]:
+    """Leave out who was erased."""
+    digests = {digest("customer", id_): id_ for id_ in customers}
+    digests |= {digest("visitor", id_): id_ for id_ in visitors}
+    gone = Suppressed.objects.filter(digest__in=list(digests))
+    erased = {digests[bytes(d)] for d in gone.values_list("digest", flat=True)}
+    return customers - erased, visitors - erased
+
+
+def digest(kind: str, id_: str) -> bytes:
+    """Return what is kept of an erased id: nobody can tell the id from it."""
+    secret = settings.SUPPRESSION_KEY.encode()
+    return hmac.digest(secret, f"{kind}:{id_}".encode(), "sha256")
+
+
+def find(id_: str) -> UUID | None:
+    """Return the person's key for a customer's or a visitor's id, if known."""
+    row = lookup.row(f"SELECT coalesce(person, key) {WHO}", [id_, id_])
+    return row[0] if row else None
+
+
+WHO = (
+    "FROM analytics_customer WHERE external_id = %s OR anonymous_id = %s "
+    "ORDER BY external_id IS NULL LIMIT 1"
+)
+"""A customer's id goes before a visitor's that happens to be the same."""
+
+
+def keys(person: UUID) -> list[UUID]:
+    """Return all keys of a person, whichever of them is given."""
+    first = Customer.objects.filter(key=person).values_list("person", flat=True)
+    root = (first[0] if first else None) or person
+    rows = Customer.objects.filter(Q(key=root) | Q(person=root)).order_by("key")
+    return list(rows.values_list("key", flat=True))
+
+
+def personal() -> Q:
+    """Which customers offers may be personal for: see CONSENT_REQUIRED."""
+    if settings.CONSENT_REQUIRED:
+        return Q(consent=True)
+    return Q(consent=None) | Q(consent=True)
+
+
+def apply(happened: Iterable[tuple[UUID, events.Event, datetime]]) -> None:
+    """Do what events about identity and consent say, in the order of the log."""
+    for key, event, at in happened:
+        match event:
+            case events.CustomerIdentified(anonymous=visitor) if visitor:
+                _link(visitor, key)
+            case events.CustomerAliased(previous=previous) if previous:
+                _link(previous, key)
+            case events.ConsentChanged(personalised=said):
+                _say(key, at, said=said)
+            case events.IdentityUnlinked():
+                _unlink(key)
+            case _:
+                pass
+
+
+def unlink(key: UUID, *, by: str, at: datetime) -> None:
+    """Undo the link of a key: both go their own ways, as if it had never been.
+
+    The same link is not made again by the client's next call.
+
+    :raises NotLinked: the key is linked to nobody.
+    """
+    with transaction.atomic():
+        customer = Customer.objects.select_for_update().filter(key=key).first()
+        if customer is None or customer.linked_to is None:
+            raise NotLinked("This id is linked to nobody.")
+        undone = events.IdentityUnlinked(target=customer.linked_to, by=by)
+        apply([(key, undone, at)])
+        store.append([undone], at=at, customer=key)
+
+
+def _link(key: UUID, target: UUID) -> None:
+    """The first link of a key counts: a shared device is not everybody's."""
+    if key == target:
+        return
+    rows = {row.key: row for row in _locked(key, target)}
+    mine, other = rows.get(key), rows.get(target)
+    if mine is None or other is None or mine.linked_to or mine.split_from == target:
+        return
+    if (mine.person or key) == (other.person or target):
+        return
+    mine.linked_to = target
+    _settle(rows.values())
+
+
+def _unlink(key: UUID) -> None:
+    rows = {row.key: row for row in _locked(key)}
+    mine = rows[key]
+    mine.split_from, mine.linked_to = mine.linked_to, None
+    _settle(rows.values())
+
+
+def _say(key: UUID, at: datetime, *, said: bool) -> None:
+    rows = {row.key: row for row in _locked(key)}
+    mine = rows.get(key)
+    if mine is None or (mine.said_at is not None and mine.said_at >= at):
+        return
+    mine.said, mine.said_at = said, at
+    _settle(rows.values())
+
+
+def _locked(*some: UUID) -> list[Customer]:
+    """Return the rows of these keys' persons, locked in one order."""
+    known = Customer.objects.filter(key__in=some).values_list("key", "person")
+    roots = [person or key for key, person in known]
+    people = Customer.objects.filter(Q(key__in=roots) | Q(person__in=roots))
+    return list(people.select_for_update().order_by("key"))
+
+
+def _settle(rows: Iterable[Customer]) -> None:
+    people = list(rows)
+    settled: Mapping[UUID, Any] = settle(
+        Member(key=r.key, linked_to=r.linked_to, said=r.said, said_at=r.said_at)
+        for r in people
+    )
+    for row in people:
+        row.person, row.consent = settled[row.key].person, settled[row.key].consent
+    fields = ["linked_to", "split_from", "said", "said_at", "person", "consent"]
+    Customer.objects.bulk_update(people, fields)

@@ -1,0 +1,251 @@
+"""The Segment family's wire: one message of track, identify, page and so on.
+
+Unknown fields are ignored and numbers may come as text, as those clients' servers do.
+Personal text is left behind: of the context only the library, the browser's name (to
+know bots) and consent are read; of the traits only those that the shop has allowed.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from crawleruseragents import is_crawler
+
+from analytics import ecommerce, events
+from analytics.scalars import Scalar, text
+from analytics.sent import AHEAD, Refused, Sent, check_id, check_text, check_time
+
+CALLS = frozenset(("track", "identify", "page", "screen", "group", "alias"))
+SKEW = timedelta(minutes=5)
+"""A client's clock is believed up to here: below, it is the way that took so long."""
+BROWSERS_AND_PHONES = (
+    *("analytics.js", "analytics-next", "rudderlabs javascript", "analytics-ios"),
+    *("analytics-android", "analytics-react-native", "analytics-swift"),
+    *("analytics-kotlin", "analytics-flutter", "rudder-android", "rudder-ios"),
+    *("rudder-react-native", "rudder-flutter", "rudderlabs android", "rudderlabs ios"),
+)
+"""Libraries on shoppers' own devices: their clocks go wrong, and bots run them."""
+
+
+class Library(msgspec.Struct):
+    name: Scalar = None
+
+
+class Consent(msgspec.Struct, rename="camel"):
+    category_preferences: dict[str, bool] | None = None
+
+
+class Context(msgspec.Struct, rename="camel"):
+    library: Library | None = None
+    user_agent: Scalar = None
+    consent: Consent | None = None
+    traits: dict[str, Any] | None = None
+
+
+class Message(msgspec.Struct, rename="camel"):
+    type: str | None = None
+    message_id: Scalar = None
+    user_id: Scalar = None
+    anonymous_id: Scalar = None
+    previous_id: Scalar = None
+    group_id: Scalar = None
+    event: Scalar = None
+    name: Scalar = None
+    category: Scalar = None
+    timestamp: Scalar = None
+    original_timestamp: Scalar = None
+    sent_at: Scalar = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+    traits: dict[str, Any] | None = None
+    context: Context | None = None
+
+    @property
+    def on_device(self) -> bool:
+        library = self.context and self.context.library
+        name = str(library.name).lower() if library else ""
+        return name.startswith(BROWSERS_AND_PHONES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Reads messages; `call` is the route's type, empty where each says its own."""
+
+    call: str
+    currency: str
+    traits: frozenset[str]
+    consent: str
+
+    def __call__(self, raw: bytes, at: datetime) -> Sent:
+        """Read one message that arrived at `at`.
+
+        :raises Refused: it is wrong; the reason and the path say what.
+        """
+        message = None
+        try:
+            check_text(raw)
+            message = _messages.decode(raw)
+            return self._sent(message, at)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused(str(error)) from error
+        except Refused as refused:
+            refused.message = _text(message.message_id) if message else None
+            raise
+
+    def _sent(self, message: Message, at: datetime) -> Sent:
+        call = self.call or message.type or ""
+        if call not in CALLS:
+            raise Refused(f"Unknown type {message.type!r}", "$.type")
+        event = self._event(call, message)
+        _check(event)
+        original, sent_at, occurred = _times(message, at)
+        return Sent(
+            message=_message_id(message),
+            event=event,
+            at=occurred,
+            original_at=original,
+            sent_at=sent_at,
+            bot=message.on_device and _is_bot(message),
+            consent=self._consent(message),
+            **_people(call, message),
+        )
+
+    def _event(self, call: str, message: Message) -> events.Event:
+        match call:
+            case "track":
+                name = text(message.event, "$.event", least=1)
+                return ecommerce.read(name, message.properties, self.currency)
+            case "identify":
+                return events.CustomerIdentified(traits=self._traits(message))
+            case "group":
+                group = text(message.group_id, "$.groupId", least=1)
+                return events.GroupJoined(group=group)
+            case "alias":
+                return events.CustomerAliased()
+            case _:
+                return _page(call, message)
+
+    def _traits(self, message: Message) -> dict[str, str | float | bool]:
+        """RudderStack's clients send traits in the context only."""
+        sent = ((message.context and message.context.traits) or {}) | (
+            message.traits or {}
+        )
+        return {
+            name: value
+            for name, value in sent.items()
+            if name in self.traits and _plain(value)
+        }
+
+    def _consent(self, message: Message) -> bool | None:
+        """An object without the category refuses; no object at all says nothing."""
+        said = message.context and message.context.consent
+        if not said or said.category_preferences is None:
+            return None
+        named = {k.casefold(): v for k, v in said.category_preferences.items()}
+        return named.get(self.consent.casefold(), False)
+
+
+def _check(event: events.Event) -> None:
+    """Hold what this wire made to the rules of the log: it must be readable there."""
+    fault = event.fault()
+    if fault is None:
+        try:
+            events.decode(events.NAMES[type(event)], events.encode(event))
+            return
+        except events.Unreadable as error:
+            fault = str(error)
+    raise Refused(fault.replace("`$", "`$.properties"))
+
+
+_messages = msgspec.json.Decoder(Message, strict=False)
+
+
+def _page(call: str, message: Message) -> events.Event:
+    seen = ecommerce.properties(message.properties)
+    kind = events.PageViewed if call == "page" else events.ScreenViewed
+    return kind(
+        name=text(message.name or seen.name, "$.name"),
+        category=text(message.category or seen.category, "$.category"),
+        dwell_seconds=seen.dwell,
+    )
+
+
+def _people(call: str, message: Message) -> dict[str, str | None]:
+    customer = check_id(_text(message.user_id), "$.userId")
+    visitor = check_id(_text(message.anonymous_id), "$.anonymousId")
+    previous = check_id(_text(message.previous_id), "$.previousId")
+    if call == "alias":
+        if not (customer and previous):
+            raise Refused("An alias needs userId and previousId", "$.previousId")
+    elif not (customer or visitor):
+        raise Refused("Neither userId nor anonymousId is given", "$.userId")
+    for id_, path in ((customer, "$.userId"), (visitor, "$.anonymousId")):
+        if id_ and len(id_) > 200:
+            raise Refused("Expected an id of at most 200 characters", path)
+    return {"customer": customer, "visitor": visitor, "previous": previous}
+
+
+def _text(value: Scalar) -> str | None:
+    """An id as text: trimmed, numbers too; blank is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value).strip() or None
+
+
+def _message_id(message: Message) -> str:
+    id_ = _text(message.message_id) or str(uuid4())
+    if len(id_) > 100:
+        raise Refused("Expected an id of at most 100 characters", "$.messageId")
+    return id_
+
+
+def _times(
+    message: Message, at: datetime
+) -> tuple[datetime | None, datetime | None, datetime]:
+    """Return when it happened and was sent by the client's clock, and when by ours.
+
+    Segment's formula alone is wrong: clients that send a frozen body again would move
+    the event by the delay. So a clock is corrected only if it is a shopper's device's
+    and off by more than SKEW, and nothing happens after it arrived.
+    """
+    said = message.timestamp or message.original_timestamp
+    original = _time(said, "$.timestamp")
+    sent_at = _time(message.sent_at, "$.sentAt")
+    occurred = original or at
+    if original and sent_at and message.on_device and abs(at - sent_at) > SKEW:
+        occurred = original + (at - sent_at)
+    if occurred > at + AHEAD:
+        occurred = at
+    return original, sent_at, check_time(occurred, at, "$.timestamp")
+
+
+def _time(value: Scalar, path: str) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, str):
+            read = datetime.fromisoformat(value)
+        else:
+            read = datetime.fromtimestamp(value / (1000 if value > 1e11 else 1), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Refused("Expected an ISO 8601 time", path) from error
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _is_bot(message: Message) -> bool:
+    agent = message.context and message.context.user_agent
+    return bool(agent) and _crawls(str(agent))
+
+
+@lru_cache(maxsize=4096)
+def _crawls(user_agent: str) -> bool:
+    """140 µs when first seen, hence the cache."""
+    return bool(is_crawler(user_agent))
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, (bool, int, float)) or (
+        isinstance(value, str) and len(value) <= 100
+    )

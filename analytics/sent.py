@@ -1,0 +1,93 @@
+"""An event as somebody sent it, whatever the wire: checked, but not yet identified."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+import msgspec
+
+from analytics import persons
+from analytics.events import Event
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(minutes=5)
+"""How far a client's clock may run ahead of ours."""
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Refused(Exception):
+    """This event cannot enter the log; `path` points to what is wrong with it."""
+
+    def __init__(self, reason: str, path: str = "", *, message: str | None = None):
+        text, _, found = reason.partition(" - at `")
+        super().__init__(text)
+        self.path = found.rstrip("`") or path
+        self.message = message
+
+
+class Erased(Refused):
+    """The customer was forgotten, and so is what comes late: it is not even kept."""
+
+
+class Sent(msgspec.Struct, kw_only=True, gc=False):
+    """A checked event whose customer is still called by the shop's own ids.
+
+    `visitor` is an anonymous id; `previous` the id that an alias gives up.
+    """
+
+    message: str
+    event: Event
+    at: datetime
+    customer: str | None = None
+    visitor: str | None = None
+    previous: str | None = None
+    consent: bool | None = None
+    bot: bool = False
+    original_at: datetime | None = None
+    sent_at: datetime | None = None
+
+    @property
+    def id(self) -> UUID:
+        return event_id(self.message)
+
+
+def event_id(sent: str) -> UUID:
+    """Return a message id's place in the log: itself if a UUID, else a hash of it."""
+    if len(sent) == 36:
+        try:
+            return UUID(sent)
+        except ValueError:
+            pass
+    return UUID(bytes=blake2b(sent.encode(), digest_size=16).digest())
+
+
+def check_text(raw: bytes) -> None:
+    """Refuse what PostgreSQL cannot hold.
+
+    :raises Refused: there is a NUL in it.
+    """
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise Refused("Text must not hold the character U+0000")
+
+
+def check_time(at: datetime, now: datetime, path: str) -> datetime:
+    """Return the time, if it is a plausible one.
+
+    :raises Refused: it is before 1990 or in the future.
+    """
+    if at > now + AHEAD:
+        raise Refused("The time is in the future", path)
+    if at < EARLIEST:
+        raise Refused("The time is before 1990", path)
+    return at
+
+
+def check_id(id_: str | None, path: str) -> str | None:
+    """Return the id, if it is somebody's.
+
+    :raises Refused: it is what clients send when they have no id.
+    """
+    if id_ is not None and persons.nobody(id_):
+        raise Refused(f"{id_!r} is nobody's id; send null instead", path)
+    return id_

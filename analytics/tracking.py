@@ -1,0 +1,256 @@
+"""The Segment family's door, for client libraries as they are: POST /v1/….
+
+Its rules come from what those clients do with an answer (docs/decisions/0012): exactly
+200 for all that was understood, even if some events were refused, since one client
+retries 201 and another dies of a 4xx. A bad event goes to the dead letters. 4xx only
+for a body that is no JSON, an unknown key, too much at once; 503 for what can be tried
+again.
+"""
+
+import base64
+import binascii
+import logging
+import zlib
+from collections.abc import Callable
+from functools import cache, partial
+
+import msgspec
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from analytics import access, ingestion, salvage, segment
+from analytics.models import Rejection
+
+MOST_EVENTS = 2500
+MOST_BYTES = 4 << 20
+log = logging.getLogger(__name__)
+
+
+class Answer(Exception):
+    """What the client is told instead of success."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class Batch(msgspec.Struct, rename="camel"):
+    """A batch; each message is read on its own, so that one cannot harm all."""
+
+    batch: list[msgspec.Raw]
+    write_key: str | None = None
+    sent_at: msgspec.Raw = msgspec.Raw(b"")
+    context: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Keyed(msgspec.Struct, rename="camel"):
+    write_key: str | None = None
+
+
+View = Callable[..., HttpResponse]
+
+
+def _answered(view: View) -> View:
+    """Turn whatever happens into one of the answers that clients understand."""
+
+    @csrf_exempt
+    def answered(request: HttpRequest, **route: str) -> HttpResponse:
+        try:
+            return view(request, **route)
+        except Answer as answer:
+            return _problem(answer)
+        except Exception as error:
+            if not isinstance(error, DatabaseError):
+                log.exception("a call of the tracking API failed")
+            return _problem(Answer(503, "try_again", "Try again in a moment."))
+
+    return answered
+
+
+def _problem(answer: Answer) -> HttpResponse:
+    body = {"code": answer.code, "message": str(answer)}
+    response = HttpResponse(
+        msgspec.json.encode(body),
+        status=answer.status,
+        content_type="application/json",
+    )
+    if answer.status == 503:
+        response["Retry-After"] = "1"
+    return response
+
+
+@_answered
+def collect(request: HttpRequest, *, call: str = "") -> HttpResponse:
+    """Take a message, or a batch of them when no call is named."""
+    if request.method != "POST":
+        raise Answer(400, "post_only", "Send a POST request.")
+    body = _body(request)
+    raws, written = _messages(body) if not call else _message(body)
+    key = _caller(request, written)
+    if raws is None:
+        _keep(body, key, call)
+        raise Answer(400, "unreadable", "The body is not the JSON that we expect.")
+    if len(raws) > MOST_EVENTS:
+        raise Answer(413, "too_many", f"Send at most {MOST_EVENTS} messages at a time.")
+    _ingest(raws, source=key.name, call=call)
+    return HttpResponse(b'{"success":true}', content_type="application/json")
+
+
+@_answered
+def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Nothing is here, and no client should be told 404: some die of it."""
+    raise Answer(400, "unknown_call", "There is no such call.")
+
+
+@_answered
+def boot(request: HttpRequest, write_key: str) -> HttpResponse:
+    """Tell Segment's browser library that we are its only destination."""
+    return _json(
+        {
+            "integrations": {"Segment.io": {"apiKey": write_key}},
+            "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
+        }
+    )
+
+
+@_answered
+def source_config(request: HttpRequest) -> HttpResponse:
+    """Tell RudderStack's browser library the same."""
+    key = request.GET.get("writeKey") or _basic(request) or ""
+    source = {
+        "id": "proffer",
+        "name": "Proffer",
+        "writeKey": key,
+        "enabled": True,
+        "workspaceId": "proffer",
+        "config": {},
+        "destinations": [],
+        "connections": [],
+        "dataplanes": {},
+    }
+    return _json({"source": source, "updatedAt": timezone.now().isoformat()})
+
+
+def _json(body: object) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(body), content_type="application/json")
+
+
+@cache
+def reader(call: str) -> segment.Reader:
+    """Return what reads messages of a call; also for replays."""
+    return segment.Reader(
+        call=call,
+        currency=settings.CURRENCY,
+        traits=settings.TRAITS,
+        consent=settings.CONSENT_CATEGORY,
+    )
+
+
+def _ingest(raws: list[bytes], *, source: str, call: str) -> None:
+    """Ingest; once more if the connection had died with the server."""
+    job = partial(
+        ingestion.ingest,
+        raws,
+        source=source,
+        at=timezone.now(),
+        read=reader(call),
+        call=call or "batch",
+    )
+    try:
+        job()
+    except DatabaseError:
+        connection.close()
+        job()
+
+
+def _body(request: HttpRequest) -> bytes:
+    try:
+        body = request.body
+    except RequestDataTooBig as error:
+        raise Answer(413, "too_large", "Send at most 4 MiB at a time.") from error
+    except UnreadablePostError as error:
+        raise Answer(400, "unreadable", "The body did not arrive.") from error
+    # By its first bytes, not by its header: one client gzips and says nothing.
+    return _unzipped(body) if body[:2] == b"\x1f\x8b" else body
+
+
+def _unzipped(body: bytes) -> bytes:
+    """Unpack, but not one byte more than we take: 195 KB can hold 200 MB."""
+    unpacker = zlib.decompressobj(31)
+    try:
+        text = unpacker.decompress(body, MOST_BYTES)
+    except zlib.error as error:
+        raise Answer(400, "unreadable", "The gzip stream is broken.") from error
+    if unpacker.unconsumed_tail:
+        raise Answer(413, "too_large", "Send at most 4 MiB at a time, unpacked.")
+    return text
+
+
+def _messages(body: bytes) -> tuple[list[bytes] | None, str | None]:
+    """Return the messages of a batch, and the key that is written in it."""
+    try:
+        batch = _batches.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return salvage.items(body, "batch"), _written_key(body)
+    shared = b"".join(
+        b'"%s":%s,' % (name, bytes(raw))
+        for name, raw in ((b"sentAt", batch.sent_at), (b"context", batch.context))
+        if raw
+    )
+    return [_with(shared, bytes(raw)) for raw in batch.batch], batch.write_key
+
+
+_batches = msgspec.json.Decoder(Batch)
+_keyed = msgspec.json.Decoder(Keyed)
+
+
+def _with(shared: bytes, raw: bytes) -> bytes:
+    """Give a message what its batch says of all; its own words come later and count."""
+    return b"{" + shared + raw[1:] if shared and raw[:1] == b"{" != raw[:2] else raw
+
+
+def _message(body: bytes) -> tuple[list[bytes] | None, str | None]:
+    return ([body] if salvage.is_object(body) else None), _written_key(body)
+
+
+def _written_key(body: bytes) -> str | None:
+    try:
+        return _keyed.decode(body).write_key
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _caller(request: HttpRequest, written: str | None) -> access.Caller:
+    key = _basic(request) or written or request.GET.get("writeKey") or ""
+    found = access.find(key)
+    if found is None or "events" not in found.scopes:
+        access.note_wrong(key)
+        raise Answer(401, "key_refused", "The write key is unknown or revoked.")
+    if not found.serves(request.headers.get("Origin")):
+        raise Answer(401, "origin_refused", "The write key is not for this site.")
+    return found
+
+
+def _basic(request: HttpRequest) -> str | None:
+    """Return the user of Basic authorization, or a Bearer token."""
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip()
+    if kind.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(value).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _keep(body: bytes, key: access.Caller, call: str) -> None:
+    """Keep a body that nobody can read: perhaps somebody can."""
+    Rejection.objects.create(
+        source=key.name, reason="The body is no JSON", body=body, call=call or "batch"
+    )
