@@ -1,4 +1,6 @@
-"""The events door: POST /api/v1/events."""
+"""The doors for shops: events in, consent, export and erasure."""
+
+from uuid import uuid4
 
 import msgspec
 from django.utils import timezone
@@ -8,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import bodies, ingestion
+from analytics import bodies, ingestion, privacy, salvage
 from analytics.access import caller
 from analytics.problems import Problem
 
@@ -27,6 +29,18 @@ class EventSerializer(serializers.Serializer[None]):
     id = serializers.CharField(max_length=100, help_text="Yours; makes retries safe.")
     type = serializers.CharField()
     customer = serializers.CharField(max_length=200, required=False, allow_null=True)
+    anonymous = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_null=True,
+        help_text="A visitor's id before log-in.",
+    )
+    previous = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_null=True,
+        help_text="With customer_aliased: the id given up.",
+    )
     occurred_at = serializers.DateTimeField(required=False, allow_null=True)
     data = serializers.DictField()  # type: ignore[assignment]
 
@@ -65,9 +79,8 @@ class EventsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Store a batch of events. A rejected event never harms its neighbours."""
-        batch = _batch(request)
         results = ingestion.ingest(
-            [bytes(raw) for raw in batch.events],
+            _batch(request),
             source=caller(request).name,
             at=timezone.now(),
         )
@@ -78,13 +91,21 @@ class EventsView(APIView):
         return Response(counts | {"results": [_row(result) for result in results]})
 
 
-def _batch(request: Request) -> Batch:
-    batch: Batch = bodies.read(request, Batch)
-    if len(batch.events) > MOST_EVENTS:
+def _batch(request: Request) -> list[bytes]:
+    """Return the events apart, also of a body that one of them makes unreadable."""
+    try:
+        batch: Batch = bodies.read(request, Batch)
+        raws = [bytes(raw) for raw in batch.events]
+    except bodies.Unreadable:
+        found = salvage.items(request._request.body, "events")
+        if found is None:
+            raise
+        raws = found
+    if len(raws) > MOST_EVENTS:
         raise Problem(
             413, "batch_too_large", f"Send at most {MOST_EVENTS} events at a time."
         )
-    return batch
+    return raws
 
 
 def _row(result: ingestion.Result) -> dict[str, str | None]:
@@ -92,3 +113,80 @@ def _row(result: ingestion.Result) -> dict[str, str | None]:
     if result.status == "rejected":
         row |= {"reason": result.reason, "path": result.path}
     return row
+
+
+class ConsentSerializer(serializers.Serializer[None]):
+    """A customer's word: may offers be made from what they did?"""
+
+    customer = serializers.CharField(max_length=200, required=False, allow_null=True)
+    anonymous = serializers.CharField(max_length=200, required=False, allow_null=True)
+    personalised = serializers.BooleanField()
+
+
+class ErasureSerializer(serializers.Serializer[None]):
+    """The receipt: it does not say who was forgotten."""
+
+    erasure = serializers.UUIDField()
+    erased_at = serializers.DateTimeField()
+    events = serializers.IntegerField(help_text="So many lost the person behind them.")
+
+
+class ConsentView(APIView):
+    """A customer's word on personal offers."""
+
+    scope = "events"
+
+    @extend_schema(
+        operation_id="post_consent",
+        request=ConsentSerializer,
+        responses=ResultSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Store the word as an event; it counts from this moment."""
+        said = bodies.read(request, Said)
+        event = {
+            "id": str(uuid4()),
+            "type": "consent_changed",
+            "customer": said.customer,
+            "anonymous": said.anonymous,
+            "data": {"personalised": said.personalised},
+        }
+        [result] = ingestion.ingest(
+            [msgspec.json.encode(event)],
+            source=caller(request).name,
+            at=timezone.now(),
+            keep=False,
+        )
+        if result.status == "rejected":
+            raise Problem(400, "consent_refused", f"{result.reason} ({result.path})")
+        return Response(_row(result))
+
+
+class Said(msgspec.Struct, forbid_unknown_fields=True):
+    personalised: bool
+    customer: str | None = None
+    anonymous: str | None = None
+
+
+class CustomerView(APIView):
+    """All that is held of a customer."""
+
+    scope = "privacy"
+
+    @extend_schema(operation_id="export_customer", responses=dict)
+    def get(self, request: Request, customer: str) -> Response:
+        """Export it: ids, consent, events, and every other row."""
+        held = None if "\0" in customer else privacy.export(customer)
+        if held is None:
+            raise Problem(404, "customer_unknown", "Nothing is held of this customer.")
+        return Response(held)
+
+    @extend_schema(operation_id="erase_customer", responses=ErasureSerializer)
+    def delete(self, request: Request, customer: str) -> Response:
+        """Erase it, for ever: late events of this customer are refused."""
+        if "\0" in customer:
+            raise Problem(404, "customer_unknown", "Nobody is called that.")
+        done = privacy.erase(customer, by=caller(request).name, at=timezone.now())
+        return Response(
+            {"erasure": done.id, "erased_at": done.erased_at, "events": done.events}
+        )

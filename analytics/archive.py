@@ -1,12 +1,171 @@
-"""Old months of the log in Parquet files: moved out, and still read by `rebuild`."""
+"""Old months of the log in Parquet files: moved out, still read by `rebuild`.
 
-from collections.abc import Iterable, Iterator
+Only what shoppers did is moved, never a decision or a word on identity or consent. The
+ids stay known in the database, so a retry of an archived event is still a duplicate.
+Learners read the live log only: archive what is older than they look back.
+"""
 
-from analytics import store
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from operator import attrgetter
+from pathlib import Path
+from uuid import UUID
+
+import polars as pl
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Min
+
+from analytics import events, store
+from analytics.models import Archive, Erasure, StoredEvent
+
+KEPT = frozenset(
+    ("consent_changed", "customer_aliased", "customer_erased", "customer_identified")
+)
+TYPES = (frozenset(events.NAMES[kind] for kind in events.BEHAVIOUR)) - KEPT
+SHAPE = pl.Schema(
+    {
+        "position": pl.Int64(),
+        "id": pl.String(),
+        "type": pl.String(),
+        "schema": pl.Int16(),
+        "customer": pl.String(),
+        "stream": pl.String(),
+        "version": pl.Int32(),
+        "data": pl.String(),
+        "occurred_at": pl.Datetime("us", "UTC"),
+        "recorded_at": pl.Datetime("us", "UTC"),
+        "bot": pl.Boolean(),
+        "source": pl.String(),
+    }
+)
+
+
+def archive(before: date, *, at: datetime, progress: Callable[[str], None]) -> int:
+    """Move every month that ended before a day into a file; return how many events.
+
+    Month by month, each in a transaction that ends after its file is safe: a killed run
+    goes on where it stopped.
+    """
+    moved = 0
+    while (month := _oldest()) and _next(month) <= before:
+        moved += _moved(month, at)
+        progress(f"{month:%Y-%m}")
+    return moved
 
 
 def read(
     *, after: int = 0, until: int, types: Iterable[str] | None = None
 ) -> Iterator[store.Stored]:
     """Yield the events of the positions (after, until], those of the archives too."""
-    return store.read(after=after, until=until, types=types)
+    files = Archive.objects.filter(last_position__gt=after, first_position__lte=until)
+    wanted = None if types is None else frozenset(types)
+    return heapq.merge(
+        store.read(after=after, until=until, types=wanted),
+        *(_read(row, after, until, wanted) for row in files),
+        key=attrgetter("position"),
+    )
+
+
+def forget() -> int:
+    """Take erased customers out of the files; return how many erasures are done."""
+    waiting = list(Erasure.objects.exclude(keys=[]))
+    keys = [str(key) for erasure in waiting for key in erasure.keys]
+    if keys:
+        for row in Archive.objects.order_by("month"):
+            _forget(row, keys)
+        Erasure.objects.filter(pk__in=[e.pk for e in waiting]).update(keys=[])
+    return len(waiting)
+
+
+def _oldest() -> date | None:
+    rows = StoredEvent.objects.filter(type__in=TYPES, stream=None)
+    first = rows.aggregate(first=Min("occurred_at"))["first"]
+    return None if first is None else date(first.year, first.month, 1)
+
+
+def _next(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def _moved(month: date, at: datetime) -> int:
+    """Late events of an archived month join its file."""
+    start = datetime(month.year, month.month, 1, tzinfo=UTC)
+    with transaction.atomic():
+        rows = store.move_out(start, TYPES)
+        frame = _frame(rows)
+        row = Archive.objects.filter(month=month).first() or Archive(month=month)
+        if row.path:
+            frame = pl.concat([_load(row), frame]).sort("position")
+        row.archived_at = at
+        _keep(row, frame)
+    return len(rows)
+
+
+def _keep(row: Archive, frame: pl.DataFrame) -> None:
+    """Write a month's file and point to it; the old one goes when that is certain.
+
+    The name holds the checksum, so a kill leaves the row and its file in agreement.
+    """
+    folder, old = Path(settings.ARCHIVE_DIR), row.path
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / f"{row.month:%Y-%m}.new"
+    frame.write_parquet(new)
+    if not pl.read_parquet(new).equals(frame):
+        raise OSError(f"{new} does not hold what was written")
+    row.checksum = hashlib.sha256(new.read_bytes()).hexdigest()
+    row.path = f"{row.month:%Y-%m}-{row.checksum[:12]}.parquet"
+    new.replace(folder / row.path)
+    row.events = len(frame)
+    row.first_position = frame.item(0, "position")
+    row.last_position = frame.item(-1, "position")
+    row.save()
+    if old and old != row.path:
+        transaction.on_commit(lambda: (folder / old).unlink(missing_ok=True))
+
+
+def _load(row: Archive) -> pl.DataFrame:
+    return pl.read_parquet(Path(settings.ARCHIVE_DIR) / row.path)
+
+
+def _frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+    text = {1, 4}
+    plain = [
+        tuple(
+            str(value) if place in text and value is not None else value
+            for place, value in enumerate(row)
+        )
+        for row in rows
+    ]
+    return pl.DataFrame(plain, schema=SHAPE, orient="row")
+
+
+def _read(
+    row: Archive, after: int, until: int, types: frozenset[str] | None
+) -> Iterator[store.Stored]:
+    frame = _load(row).filter(pl.col("position").is_between(after + 1, until))
+    if types is not None:
+        frame = frame.filter(pl.col("type").is_in(types))
+    for position, id_, type_, schema, customer, *rest in frame.iter_rows():
+        key = UUID(customer) if customer else None
+        yield store.Stored(position, UUID(id_), type_, schema, key, *rest)
+
+
+def _forget(row: Archive, keys: list[str]) -> None:
+    frame = _load(row)
+    theirs = pl.col("customer").is_in(keys)
+    if frame.filter(theirs).is_empty():
+        return
+    blank = pl.struct("type", "data").map_elements(_blanked, return_dtype=pl.String)
+    frame = frame.with_columns(
+        data=pl.when(theirs).then(blank).otherwise("data"),
+        customer=pl.when(theirs).then(None).otherwise("customer"),
+    )
+    with transaction.atomic():
+        _keep(row, frame)
+
+
+def _blanked(event: dict[str, str]) -> str:
+    return store.blanked(event["type"], event["data"])

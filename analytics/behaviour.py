@@ -316,7 +316,7 @@ class CustomTracked(Event, frozen=True, kw_only=True):
 class CustomerIdentified(Event, frozen=True, kw_only=True):
     """A visitor logged in: the anonymous key is this customer's from now on."""
 
-    personal: ClassVar[Mapping[str, Any]] = {"traits": {}}
+    personal: ClassVar[Mapping[str, Any]] = {"anonymous": None, "traits": {}}
     anonymous: UUID | None = None
     traits: dict[str, str | float | bool] = {}
 
@@ -324,13 +324,15 @@ class CustomerIdentified(Event, frozen=True, kw_only=True):
 class CustomerAliased(Event, frozen=True, kw_only=True):
     """Two keys are one customer; `previous` is the one no longer used."""
 
+    personal: ClassVar[Mapping[str, Any]] = {"previous": None}
     previous: UUID | None = None
 
 
 class IdentityUnlinked(Event, frozen=True, kw_only=True):
     """An operator undid a link: this key is not `target`'s after all."""
 
-    target: UUID
+    personal: ClassVar[Mapping[str, Any]] = {"target": None}
+    target: UUID | None
     by: Text
 
 

@@ -108,7 +108,7 @@ def properties(raw: msgspec.Raw) -> Properties:
 
     :raises Refused: one that we read has a shape that it cannot have.
     """
-    if bytes(raw[:4]) == b"null":
+    if bytes(raw) == b"null":
         return Properties()
     try:
         return _properties.decode(raw)
@@ -131,7 +131,7 @@ def read(name: str, raw: msgspec.Raw, currency: str) -> events.Event:
 
 
 def _numbers(raw: msgspec.Raw) -> dict[str, float | bool]:
-    if bytes(raw[:4]) == b"null":
+    if bytes(raw) == b"null":
         return {}
     try:
         given = _anything.decode(raw)

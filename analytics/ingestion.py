@@ -44,30 +44,40 @@ def ingest(
     at: datetime,
     read: Read = native.read,
     call: str = "",
+    arrived: datetime | None = None,
+    keep: bool = True,
 ) -> list[Result]:
     """Store the events of a batch, each given as JSON; return a result for each.
 
-    `call` names the wire for a later replay of what was rejected (analytics.replays).
+    `call` names the wire for a later replay of what was rejected (analytics.replays),
+    which says when it first `arrived` and need not `keep` it again.
     """
-    checked = [_checked(raw, at, read) for raw in raws]
-    rejections = [
+    checked = [_checked(raw, arrived or at, read) for raw in raws]
+    sent = [c for c in checked if isinstance(c, Sent)]
+    refused = [
+        (c, raw) for c, raw in zip(checked, raws, strict=True) if isinstance(c, Refused)
+    ]
+    with transaction.atomic():
+        if refused and keep:
+            _keep(refused, source=source, at=at, call=call)
+        became = iter(take(sent, source=source) if sent else ())
+    return [_refused(c) if isinstance(c, Refused) else next(became) for c in checked]
+
+
+def _keep(
+    refused: Sequence[tuple[Refused, bytes]], *, source: str, at: datetime, call: str
+) -> None:
+    Rejection.objects.bulk_create(
         Rejection(
             received_at=at,
             source=source,
-            reason=str(refused),
-            path=refused.path,
+            reason=str(reason),
+            path=reason.path,
             body=raw,
             call=call,
         )
-        for refused, raw in zip(checked, raws, strict=True)
-        if isinstance(refused, Refused)
-    ]
-    sent = [c for c in checked if isinstance(c, Sent)]
-    with transaction.atomic():
-        if rejections:
-            Rejection.objects.bulk_create(rejections)
-        became = iter(take(sent, source=source) if sent else ())
-    return [_refused(c) if isinstance(c, Refused) else next(became) for c in checked]
+        for reason, raw in refused
+    )
 
 
 def take(sent: Sequence[Sent], *, source: str) -> list[Result]:

@@ -24,8 +24,13 @@ def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
         return _row(sql, values)
 
 
-def rows(sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+def rows(
+    sql: str, values: Sequence[object], *, prepare: bool = True
+) -> list[tuple[Any, ...]]:
     """Return all rows of a statement that returns some.
+
+    Without `prepare` it is planned for these very values: a plan for any values reads
+    pages of the log by scanning it whole.
 
     :raises django.db.Error: as with Django's cursor.
     """
@@ -35,7 +40,7 @@ def rows(sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         psycopg.Cursor(connection.connection) as cursor,
     ):
         cursor.format = Format.BINARY
-        cursor.execute(sql.encode(), values, prepare=True)
+        cursor.execute(sql.encode(), values, prepare=prepare)
         return cursor.fetchall()
 
 

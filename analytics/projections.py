@@ -2,26 +2,24 @@
 
 A projection is a fold (analytics.folds): `add` every event, `save` what came together.
 `catch_up` moves all projections over the new events, in one transaction with the
-checkpoints, so a kill loses nothing. `rebuild` reads the whole log, its archives too,
-into tables aside and swaps them in at the end: the site goes on reading, and catching
-up, all the while. A projection that raises stops, with its error in its checkpoint; it
-never skips an event.
+checkpoints, so a kill loses nothing; analytics.rebuilds counts them again. A projection
+that raises stops, with its error in its checkpoint; it never skips an event.
 """
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from analytics import archive, store
+from analytics import store
 from analytics.folds import Customers, Days, Fold, Sources, widened
 from analytics.models import Affinity, Checkpoint, Hour, Profile, Tally
 
+MANY = 50_000
 SPAN = 500_000
 """Positions in one catch-up transaction; 234,000 took 5.5 s after a bulk load."""
 
@@ -61,7 +59,7 @@ def catch_up(*, span: int = SPAN) -> int:
     """
     until = store.high_water()
     with transaction.atomic():
-        checkpoints = _locked(ALL)
+        checkpoints = lock(ALL)
         running = [c for c in checkpoints if not c.error and c.position < until]
         if not running:
             return 0
@@ -69,35 +67,15 @@ def catch_up(*, span: int = SPAN) -> int:
         until = min(until, after + span)
         folds = {c.projection: ALL[c.projection].fold() for c in running}
         positions = {c.projection: c.position for c in running}
-        read = store.read(after=after, until=until, types=_types(folds))
-        errors = _fed(folds, positions, read)
+        if until - after > MANY:
+            store.analyze()
+        read = store.read(after=after, until=until, types=types_of(folds))
+        errors = feed(folds, positions, read)
         for checkpoint in running:
             name = checkpoint.projection
             error = errors.get(name) or _saved(folds[name])
-            _moved(checkpoint, max(checkpoint.position, until), error)
+            move(checkpoint, max(checkpoint.position, until), error)
         return until - after
-
-
-def rebuild(names: Iterable[str]) -> dict[str, str]:
-    """Count the projections' rows again from the whole log, then swap them in.
-
-    Return the errors by projection: one that raises keeps the rows it had.
-    """
-    folds = {name: ALL[name].fold() for name in sorted(names)}
-    errors: dict[str, str] = {}
-    until = 0
-    while (last := store.high_water()) > until:  # what came in the meantime, too
-        read = archive.read(after=until, until=last, types=_types(folds))
-        errors |= _fed(folds, dict.fromkeys(folds, until), read, errors)
-        until = last
-    for name, fold in folds.items():
-        error = errors.get(name) or _swapped(name, fold, until)
-        if error:
-            errors[name] = error
-            with transaction.atomic():
-                for checkpoint in _locked([name], wait=True):
-                    _moved(checkpoint, checkpoint.position, error)
-    return errors
 
 
 def stopped() -> dict[str, str]:
@@ -113,7 +91,8 @@ def lag() -> dict[str, int]:
     return {name: max(0, until - read.get(name, 0)) for name in ALL}
 
 
-def _locked(names: Iterable[str], *, wait: bool = False) -> list[Checkpoint]:
+def lock(names: Iterable[str], *, wait: bool = False) -> list[Checkpoint]:
+    """Lock checkpoints for the transaction; without `wait`, those that are free."""
     wanted = sorted(names)
     Checkpoint.objects.bulk_create(
         [Checkpoint(projection=name) for name in wanted], ignore_conflicts=True
@@ -122,7 +101,7 @@ def _locked(names: Iterable[str], *, wait: bool = False) -> list[Checkpoint]:
     return list(rows.select_for_update(skip_locked=not wait))
 
 
-def _moved(checkpoint: Checkpoint, position: int, error: str) -> None:
+def move(checkpoint: Checkpoint, position: int, error: str) -> None:
     """Set the position, or say why it stopped where it was."""
     checkpoint.error = error
     if not error:
@@ -143,7 +122,7 @@ def _gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _fed(
+def feed(
     folds: Mapping[str, Fold],
     positions: Mapping[str, int],
     read: Iterable[store.Stored],
@@ -177,37 +156,8 @@ def _saved(fold: Fold) -> str:
     return ""
 
 
-def _swapped(name: str, fold: Fold, until: int) -> str:
-    """Write the rows aside, then put them in place in an instant; return the error.
-
-    Aside is a schema: the tables keep their names, and so do their indexes.
-    """
-    tables = [table._meta.db_table for table in ALL[name].tables]
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("CREATE SCHEMA IF NOT EXISTS aside")
-            for table in tables:
-                cursor.execute(f"DROP TABLE IF EXISTS aside.{table}")
-                cursor.execute(
-                    f"CREATE TABLE aside.{table} (LIKE {table} INCLUDING ALL)"
-                )
-            fold.save(partial(_fill, "aside"))
-        with transaction.atomic(), connection.cursor() as cursor:
-            [checkpoint] = _locked([name], wait=True)
-            # Waits for who is just reading a table, and nobody waits longer for us.
-            cursor.execute("SET LOCAL lock_timeout = '10s'")
-            for table in tables:
-                cursor.execute("SELECT current_schema()")
-                [here] = cursor.fetchone()
-                cursor.execute(f"DROP TABLE {table}")
-                cursor.execute(f"ALTER TABLE aside.{table} SET SCHEMA {here}")
-            _moved(checkpoint, until, "")
-    except Exception as error:
-        return repr(error)
-    return ""
-
-
-def _types(names: Iterable[str]) -> frozenset[str] | None:
+def types_of(names: Iterable[str]) -> frozenset[str] | None:
+    """Return the types that some of the projections want, None for all."""
     wanted = [ALL[name].types for name in names]
     if any(types is None for types in wanted):
         return None
@@ -226,7 +176,7 @@ def _merge(
     An empty table, as after the first load, takes the rows directly.
     """
     if not table._default_manager.exists():
-        _fill("", table, columns, rows, keys=keys)
+        fill("", table, columns, rows, keys=keys)
         return
     name, listed = table._meta.db_table, ", ".join(columns)
     updates = ", ".join(f"{c} = {widened(name, c)}" for c in columns[keys:])
@@ -244,7 +194,7 @@ def _merge(
         cursor.execute(f"DROP TABLE incoming_{name}")
 
 
-def _fill(
+def fill(
     schema: str,
     table: type[models.Model],
     columns: Sequence[str],
@@ -252,6 +202,7 @@ def _fill(
     *,
     keys: int,
 ) -> None:
+    """Write rows to an empty table, in a schema or in our own."""
     name = table._meta.db_table
     _copy(f"{schema}.{name}" if schema else name, ", ".join(columns), rows)
 

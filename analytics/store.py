@@ -159,6 +159,58 @@ def hold() -> None:
     lookup.rows("SELECT pg_advisory_xact_lock_shared(%s)", [LOG_LOCK])
 
 
+def hold_alone() -> None:
+    """Hold the log's lock alone until the transaction ends.
+
+    Who writes at this moment is waited for; who comes later waits for us.
+    """
+    lookup.rows("SELECT pg_advisory_xact_lock(%s)", [LOG_LOCK])
+
+
+def erase(keys: Sequence[UUID]) -> int:
+    """Take these keys and what is personal out of their events; return how many.
+
+    In the caller's transaction, which holds the log alone.
+    """
+    blanks = {n: k.personal for n, k in events.VOCABULARY.items() if k.personal}
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL analytics.erasing = 'on'")
+        cursor.execute(
+            "UPDATE analytics_storedevent SET customer = NULL, data = data || "
+            "coalesce(%s::jsonb -> type, '{}') WHERE customer = ANY(%s)",
+            [events.encode(blanks).decode(), list(keys)],
+        )
+        count = cursor.rowcount
+        cursor.execute("SET LOCAL analytics.erasing = 'off'")
+    return int(count)
+
+
+def blanked(type_: str, data: str) -> str:
+    """Return an event's data without what is personal, as `erase` leaves it."""
+    kind = events.VOCABULARY[type_]
+    return events.encode(msgspec.json.decode(data) | kind.personal).decode()
+
+
+def move_out(month: datetime, types: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Delete a month's events of these types and return their rows, by position.
+
+    In the caller's transaction. Their ids stay known, so they stay duplicates.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL analytics.erasing = 'on'")
+        cursor.execute(
+            "WITH gone AS (DELETE FROM analytics_storedevent WHERE occurred_at >= %s "  # noqa: S608
+            "AND occurred_at < %s::timestamptz + interval '1 month' "
+            "AND type = ANY(%s) AND stream IS NULL RETURNING *), "
+            "kept AS (INSERT INTO analytics_archivedid SELECT id FROM gone) "
+            f"SELECT {_TEXT} FROM gone ORDER BY position",
+            [month, month, sorted(types)],
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.execute("SET LOCAL analytics.erasing = 'off'")
+    return rows
+
+
 def high_water() -> int:
     """Return the position up to which the log is final: nothing can appear below."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -188,7 +240,7 @@ def read(
         fixed.append(customer)
     query += " ORDER BY position LIMIT %s"
     while True:
-        rows = lookup.rows(query, [after, *fixed, PAGE])
+        rows = lookup.rows(query, [after, *fixed, PAGE], prepare=False)
         for row in rows:
             yield Stored(*row)
         if len(rows) < PAGE:
@@ -198,6 +250,15 @@ def read(
 
 _TEXT = COLUMNS.replace("data", "data::text")
 """psycopg would parse the JSON, which `Stored` does better."""
+
+
+def analyze() -> None:
+    """Refresh the planner's statistics: after a bulk load, pages cost 8 times without.
+
+    The server does so by itself within a minute, which a long read should not wait for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE analytics_storedevent")
 
 
 def export_orders(
@@ -300,12 +361,17 @@ def _insert(rows: Iterable[_Row], suffix: str = IN_ORDER) -> set[UUID]:
     return {row[0] for row in written}
 
 
+def _archived(facts: Sequence[Fact]) -> bool:
+    some = ArchivedId.objects.all()
+    return some.exists() and some.filter(id__in=[f.id for f in facts]).exists()
+
+
 def _copied(facts: Sequence[Fact]) -> bool:
     """COPY the facts; False, and nothing written, when the log holds one of them.
 
     Each row is encoded while the server takes in the one before.
     """
-    if ArchivedId.objects.filter(id__in=[fact.id for fact in facts]).exists():
+    if _archived(facts):
         return False
     try:
         with transaction.atomic(), connection.cursor() as cursor:

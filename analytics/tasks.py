@@ -1,15 +1,17 @@
-"""Background work: projections catch up, old rejections go, workers show they live."""
+"""Background work: projections catch up, what was erased goes everywhere, alerts."""
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from analytics import projections
-from analytics.models import Rejection
+from analytics import alerts, archive, privacy, projections
+from analytics.models import Rejection, WrongKey
 
 KEEP_REJECTIONS = timedelta(days=30)
+log = logging.getLogger(__name__)
 
 
 @shared_task(ignore_result=True)
@@ -24,6 +26,24 @@ def forget_rejections() -> None:
     """Delete rejected events after 30 days: they may hold personal text."""
     old = timezone.now() - KEEP_REJECTIONS
     Rejection.objects.filter(received_at__lt=old).delete()
+    WrongKey.objects.filter(last_at__lt=old).delete()
+
+
+@shared_task(ignore_result=True)
+def forget_erased() -> None:
+    """Take erased customers out of the archives, and what came back meanwhile."""
+    archive.forget()
+    privacy.sweep()
+
+
+@shared_task(ignore_result=True)
+def alert() -> None:
+    """Log what is wrong, once until it changes, for whatever watches the logs."""
+    now = {alert.code: alert.text for alert in alerts.current(timezone.now())}
+    if now != cache.get("alerts"):
+        cache.set("alerts", now, timeout=3600)
+        for code, text in now.items():
+            log.warning("%s: %s", code, text)
 
 
 @shared_task(ignore_result=True)

@@ -12,10 +12,9 @@ import binascii
 import logging
 import zlib
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import msgspec
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +22,7 @@ from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from analytics import access, ingestion, salvage, segment
+from analytics import access, ingestion, salvage, wires
 from analytics.models import Rejection
 
 MOST_EVENTS = 2500
@@ -85,12 +84,12 @@ def _problem(answer: Answer) -> HttpResponse:
 
 
 @_answered
-def collect(request: HttpRequest, *, call: str = "") -> HttpResponse:
-    """Take a message, or a batch of them when no call is named."""
+def collect(request: HttpRequest, *, call: str) -> HttpResponse:
+    """Take a message, or a batch of them."""
     if request.method != "POST":
         raise Answer(400, "post_only", "Send a POST request.")
     body = _body(request)
-    raws, written = _messages(body) if not call else _message(body)
+    raws, written = _messages(body) if call == "batch" else _message(body)
     key = _caller(request, written)
     if raws is None:
         _keep(body, key, call)
@@ -140,17 +139,6 @@ def _json(body: object) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(body), content_type="application/json")
 
 
-@cache
-def reader(call: str) -> segment.Reader:
-    """Return what reads messages of a call; also for replays."""
-    return segment.Reader(
-        call=call,
-        currency=settings.CURRENCY,
-        traits=settings.TRAITS,
-        consent=settings.CONSENT_CATEGORY,
-    )
-
-
 def _ingest(raws: list[bytes], *, source: str, call: str) -> None:
     """Ingest; once more if the connection had died with the server."""
     job = partial(
@@ -158,8 +146,8 @@ def _ingest(raws: list[bytes], *, source: str, call: str) -> None:
         raws,
         source=source,
         at=timezone.now(),
-        read=reader(call),
-        call=call or "batch",
+        read=wires.reader(call),
+        call=call,
     )
     try:
         job()
@@ -252,5 +240,5 @@ def _basic(request: HttpRequest) -> str | None:
 def _keep(body: bytes, key: access.Caller, call: str) -> None:
     """Keep a body that nobody can read: perhaps somebody can."""
     Rejection.objects.create(
-        source=key.name, reason="The body is no JSON", body=body, call=call or "batch"
+        source=key.name, reason="The body is no JSON", body=body, call=call
     )

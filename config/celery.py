@@ -28,8 +28,17 @@ app.conf.update(
     beat_schedule={
         "projections catch up": {
             "task": "analytics.tasks.catch_up",
-            "schedule": 2.0,
-            "options": {"expires": 2.0},
+            "schedule": 1.0,
+            "options": {"expires": 1.0},
+        },
+        "alerts are logged": {
+            "task": "analytics.tasks.alert",
+            "schedule": 60.0,
+            "options": {"expires": 60.0},
+        },
+        "erasures are finished": {
+            "task": "analytics.tasks.forget_erased",
+            "schedule": crontab(minute="20"),
         },
         "workers show they live": {
             "task": "analytics.tasks.heartbeat",

@@ -218,3 +218,4 @@ OFFER_DAYS = 14
 OFFERS_PER_CUSTOMER = 3
 LEAST_MARGIN = Decimal("0.02")
 """No stack of offers sells a line below this margin; a strategy may ask for more."""
+ARCHIVE_DIR = services.VAR / "archive"

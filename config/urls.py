@@ -6,12 +6,14 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
 from analytics import health, segment, tracking
-from analytics.api import EventsView
+from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from promotions.api import OffersView, QualificationsView, RedemptionsView
 
 api = [
     path("events", EventsView.as_view(), name="events"),
+    path("consent", ConsentView.as_view(), name="consent"),
+    path("customers/<str:customer>", CustomerView.as_view(), name="customer"),
     path("products", ProductsView.as_view(), name="products"),
     path("customers/<str:customer>/offers", OffersView.as_view(), name="offers"),
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
@@ -25,11 +27,14 @@ CALLS |= {call[0]: call for call in segment.CALLS}
 """Each call by its whole name and by the letter that browsers use."""
 wire = [
     *(path(f"v1/{name}", tracking.collect, {"call": c}) for name, c in CALLS.items()),
-    *(path(f"{at}v1/{name}", tracking.collect) for at, name in BATCHES),
+    *(
+        path(f"{at}v1/{name}", tracking.collect, {"call": "batch"})
+        for at, name in BATCHES
+    ),
     path("v1/projects/<str:write_key>/settings", tracking.boot),
     path("sourceConfig/", tracking.source_config),
     path("sourceConfig", tracking.source_config),
-    re_path("^(beacon/)?v1/.*$", tracking.unknown),
+    re_path("^(?:beacon/)?v1/.*$", tracking.unknown),
 ]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

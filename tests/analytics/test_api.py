@@ -255,16 +255,6 @@ UNREADABLE: dict[str, bytes] = {
     "no events": b"{}",
     "events is null": b'{"events": null}',
     "events is an object": b'{"events": {}}',
-    "NaN among the events": b'{"events": [%s, NaN]}' % GOOD.encode(),
-    "NaN in an event": beside(json.dumps(order(float("nan")))),
-    "Infinity in an event": beside(json.dumps(order(float("inf")))),
-    "NUL unescaped": beside(event(customer="a?na").replace("?", "\0")),
-    "a lone surrogate": beside(event(customer="\ud800")),
-    "a lone surrogate in data": beside(event(data={"sku": "\udc00"})),
-    "nested 5,000 deep": b'{"events": [%s, %s]}'
-    % (GOOD.encode(), b"[" * 5000 + b"]" * 5000),
-    "nested 5,000 deep beside the events": b'{"events": [], "a": %s}'
-    % (b"[" * 5000 + b"]" * 5000),
     "only brackets": b"[" * 100_000,
     "not UTF-8": b'{"\xff": 1}',
     "UTF-16": '{"events": []}'.encode("utf-16"),
@@ -276,6 +266,38 @@ def test_a_body_that_cannot_be_read_is_a_problem(api: APIClient, name: str) -> N
     answer = send(api, UNREADABLE[name])
 
     assert assert_problem(answer, 400, "unreadable")
+
+
+SALVAGED: dict[str, bytes] = {
+    "NaN among the events": b'{"events": [%s, NaN]}' % GOOD.encode(),
+    "NaN in an event": beside(json.dumps(order(float("nan")))),
+    "Infinity in an event": beside(json.dumps(order(float("inf")))),
+    "NUL unescaped": beside(event(customer="a?na").replace("?", "\0")),
+    "a lone surrogate": beside(event(customer="\ud800")),
+    "a lone surrogate in data": beside(event(data={"sku": "\udc00"})),
+    "nested 5,000 deep": b'{"events": [%s, %s]}'
+    % (GOOD.encode(), b"[" * 5000 + b"]" * 5000),
+}
+
+
+@pytest.mark.parametrize("name", SALVAGED)
+def test_an_event_that_spoils_the_body_harms_no_neighbour(
+    api: APIClient, name: str
+) -> None:
+    answer = send(api, SALVAGED[name])
+
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["accepted"], told["rejected"]) == (1, 1)
+    assert StoredEvent.objects.count() == Rejection.objects.count() == 1
+
+
+def test_a_spoilt_member_beside_the_events_does_not_matter(api: APIClient) -> None:
+    deep = b"[" * 5000 + b"]" * 5000
+
+    answer = send(api, b'{"events": [%s], "a": %s}' % (GOOD.encode(), deep))
+
+    assert answer.json()["accepted"] == 1
 
 
 def test_too_many_events_are_refused_whole(api: APIClient) -> None:

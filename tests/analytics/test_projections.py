@@ -12,7 +12,16 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import events, folds, health, ingestion, projections, store, tasks
+from analytics import (
+    events,
+    folds,
+    health,
+    ingestion,
+    projections,
+    rebuilds,
+    store,
+    tasks,
+)
 from analytics.models import Affinity, Checkpoint, Customer, Profile, Rejection, Tally
 from tests.analytics.conftest import NOW, order, sent, together, viewed
 
@@ -59,6 +68,8 @@ BATCHES = st.lists(
     min_size=2,
     max_size=5,
 )
+
+WELL = {"customers": "", "days": "", "sources": ""}
 
 
 def rows() -> dict[str, list[Any]]:
@@ -250,12 +261,12 @@ def test_counting_again_equals_counting_as_it_came(
         tasks.catch_up()
         live, read = rows(), places()
 
-        projections.rebuild(projections.ALL)
+        rebuilds.rebuild(projections.ALL)
 
         assert rows() == live
         assert places() == read
         for name in projections.ALL:
-            projections.rebuild([name])
+            rebuilds.rebuild([name])
         assert rows() == live
         transaction.set_rollback(True)
 
@@ -298,7 +309,9 @@ def test_rebuilding_an_unknown_one_lists_those_there_are() -> None:
     with pytest.raises(CommandError) as caught:
         call_command("rebuild", "days", "weeks")
 
-    assert str(caught.value) == "no projection weeks; there are customers, days, sources"
+    assert (
+        str(caught.value) == "no projection weeks; there are customers, days, sources"
+    )
     assert rows() == before
 
 
@@ -312,7 +325,11 @@ def test_one_that_raises_stops_and_says_why_and_the_others_go_on(
     views(2)
     tasks.catch_up()
 
-    assert errors() == {"customers": "", "sources": "", "days": "ValueError('poisoned')"}
+    assert errors() == {
+        "customers": "",
+        "sources": "",
+        "days": "ValueError('poisoned')",
+    }
     last = store.high_water()
     assert places() == {"customers": last, "days": 0, "sources": last}
     assert Profile.objects.get().views == 5
@@ -349,7 +366,7 @@ def test_one_that_stopped_goes_on_after_a_rebuild(poisoned: Cure) -> None:
     views(2)
     tasks.catch_up()
 
-    assert errors() == {"customers": "", "sources": "", "days": ""}
+    assert errors() == WELL
     assert Tally.objects.get().events == 5
 
 
@@ -371,7 +388,11 @@ def test_a_rebuild_that_fails_keeps_the_old_rows_and_says_so(poisoned: Cure) -> 
 
     assert rows() == before
     assert places() == read
-    assert errors() == {"customers": "", "sources": "", "days": "ValueError('poisoned again')"}
+    assert errors() == {
+        "customers": "",
+        "sources": "",
+        "days": "ValueError('poisoned again')",
+    }
 
 
 @pytest.mark.django_db(transaction=True)
@@ -391,7 +412,7 @@ def test_a_kill_midway_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert rows() == before
         assert places() == read
         with pytest.raises(KeyboardInterrupt):
-            projections.rebuild(projections.ALL)
+            rebuilds.rebuild(projections.ALL)
 
     # Each is swapped in by itself: customers was, days was not.
     assert places() == {**read, "customers": store.high_water()}

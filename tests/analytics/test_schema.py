@@ -30,6 +30,9 @@ CHECKS = [
 ]
 DOORS = [
     ("POST", "/api/v1/events"),
+    ("POST", "/api/v1/consent"),
+    ("GET", "/api/v1/customers/{customer}"),
+    ("DELETE", "/api/v1/customers/{customer}"),
     ("PUT", "/api/v1/products"),
     ("GET", "/api/v1/customers/{customer}/offers"),
     ("POST", "/api/v1/qualifications"),

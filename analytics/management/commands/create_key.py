@@ -16,12 +16,29 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scopes",
             nargs="+",
-            default=list(access.SCOPES),
+            default=[],
             help="; ".join(f"{scope}: {use}" for scope, use in access.SCOPES.items()),
         )
 
-    def handle(self, *args: Any, name: str, scopes: list[str], **options: Any) -> None:
+        parser.add_argument(
+            "--publishable",
+            action="store_true",
+            help=f"for browsers: {' and '.join(sorted(access.PUBLIC))}, nothing else",
+        )
+        parser.add_argument(
+            "--origins",
+            nargs="+",
+            default=[],
+            help="the sites that may use a publishable key, such as https://shop.example",
+        )
+
+    def handle(self, *args: Any, name: str, **options: Any) -> None:
+        public = options["publishable"]
+        scopes = options["scopes"] or (access.PUBLIC if public else access.SCOPES)
         try:
-            self.stdout.write(access.create_key(name, scopes))
+            key = access.create_key(
+                name, scopes, publishable=public, origins=options["origins"]
+            )
+            self.stdout.write(key)
         except access.UnknownScope as error:
             raise CommandError(str(error)) from error

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analytics import projections
+from analytics import projections, rebuilds
 
 
 class Command(BaseCommand):
@@ -21,6 +21,6 @@ class Command(BaseCommand):
             known = ", ".join(projections.ALL)
             raise CommandError(f"no projection {', '.join(unknown)}; there are {known}")
         started = time.perf_counter()
-        if errors := projections.rebuild(names or projections.ALL):
+        if errors := rebuilds.rebuild(names or projections.ALL):
             raise CommandError("; ".join(f"{n} {e}" for n, e in errors.items()))
         self.stdout.write(f"rebuilt in {time.perf_counter() - started:.1f} s")

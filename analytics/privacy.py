@@ -1,0 +1,150 @@
+"""Consent, export and erasure: what a customer may ask of the shop, and the shop of us.
+
+Every table with a column `customer` holds rows of one customer: erasure deletes them,
+unless the table says in `ERASED` what to put in their place. A new table needs nothing
+more, and a test walks through all of them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models, transaction
+from django.forms.models import model_to_dict
+
+from analytics import events, identity, store
+from analytics.models import (
+    Archive,
+    Checkpoint,
+    Customer,
+    Erasure,
+    Rejection,
+    StoredEvent,
+    Suppressed,
+)
+
+
+def erase(id_: str, *, by: str, at: datetime) -> Erasure:
+    """Forget a customer or visitor, with every id that is known to be the same person.
+
+    One transaction. What comes later for these ids is refused and not kept, also if
+    nobody was known by this id. Archived events follow by a task (analytics.tasks).
+    """
+    with transaction.atomic():
+        _lock_rows(_keys(id_))
+        store.hold_alone()
+        keys = _keys(id_)
+        count = store.erase(keys)
+        customers = Customer.objects.filter(key__in=keys)
+        named = {("customer", id_), ("visitor", id_)} if not keys else set()
+        for row in customers:
+            named.add(("visitor" if row.external_id is None else "customer", row.name))
+        _suppress(named, at)
+        _forget_rejections({name for _, name in named})
+        for table in tables():
+            _forget_rows(table, keys)
+        customers.delete()
+        store.append([events.CustomerErased(events=count)], at=at)
+        waiting = keys if Archive.objects.exists() else []
+        return Erasure.objects.create(erased_at=at, by=by, events=count, keys=waiting)
+
+
+def export(id_: str) -> dict[str, Any] | None:
+    """Return all that is held of a customer, for JSON; None for a stranger."""
+    keys = _keys(id_)
+    if not keys:
+        return None
+    people = Customer.objects.filter(key__in=keys).order_by("created_at")
+    return {
+        "ids": [
+            {"customer": c.external_id, "anonymous": c.anonymous_id, "key": c.key}
+            for c in people
+        ],
+        "consent": people[0].consent,
+        "events": list(_events(keys)),
+        "held": {table._meta.label_lower: _rows(table, keys) for table in tables()},
+    }
+
+
+def tables() -> list[type[models.Model]]:
+    """Return the tables that hold rows of single customers, but for the log."""
+    return [t for t in apps.get_models() if _has_customer(t) and t is not StoredEvent]
+
+
+def sweep() -> int:
+    """Forget rows that a task under way wrote for somebody erased meanwhile."""
+    alive, swept = Customer.objects.values("key"), 0
+    for table in tables():
+        rows = table._default_manager.exclude(customer=None)
+        gone = set(rows.exclude(customer__in=alive).values_list("customer", flat=True))
+        _forget_rows(table, list(gone))
+        swept += len(gone)
+    return swept
+
+
+def _keys(id_: str) -> list[UUID]:
+    person = identity.find(id_)
+    return identity.keys(person) if person else []
+
+
+def _lock_rows(keys: list[UUID]) -> None:
+    """Before the log: a redemption has its rows when it comes to write there.
+
+    The checkpoints first, so that no fold is under way that has read these events.
+    """
+    list(Checkpoint.objects.select_for_update().order_by("projection"))
+    for table in tables():
+        rows = table._default_manager.filter(customer__in=keys)
+        list(rows.select_for_update().order_by("pk").values_list("pk"))
+
+
+def _has_customer(table: type[models.Model]) -> bool:
+    try:
+        field = table._meta.get_field("customer")
+    except FieldDoesNotExist:
+        return False
+    return isinstance(field, models.UUIDField)
+
+
+def _suppress(named: Iterable[tuple[str, str]], at: datetime) -> None:
+    Suppressed.objects.bulk_create(
+        [
+            Suppressed(digest=identity.digest(kind, name), erased_at=at)
+            for kind, name in sorted(named)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _forget_rows(table: type[models.Model], keys: list[UUID]) -> None:
+    rows = table._default_manager.filter(customer__in=keys)
+    if replaced := getattr(table, "ERASED", None):
+        rows.update(**replaced)
+    else:
+        rows.delete()
+
+
+def _forget_rejections(names: set[str]) -> None:
+    """Delete what was refused and names one of these ids, as a whole word."""
+    for name in names:
+        word = re.compile(rb"(?<![\w.@-])" + re.escape(name.encode()) + rb"(?![\w.@-])")
+        rows = Rejection.objects.extra(  # the ORM cannot look for bytes in bytes
+            where=["position(%s::bytea in body) > 0"], params=[name.encode()]
+        )
+        gone = [row.pk for row in rows.iterator() if word.search(bytes(row.body))]
+        Rejection.objects.filter(pk__in=gone).delete()
+
+
+def _events(keys: list[UUID]) -> Iterator[dict[str, Any]]:
+    rows = StoredEvent.objects.filter(customer__in=keys).order_by("position")
+    names = "id type occurred_at recorded_at original_at sent_at source bot data"
+    yield from rows.values(*names.split()).iterator()
+
+
+def _rows(table: type[models.Model], keys: list[UUID]) -> list[dict[str, Any]]:
+    rows = table._default_manager.filter(customer__in=keys)
+    return [model_to_dict(row) | {"id": row.pk} for row in rows]

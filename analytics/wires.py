@@ -1,0 +1,24 @@
+"""The wires by name: what reads an event that was sent in this way or that."""
+
+from functools import cache
+
+from django.conf import settings
+
+from analytics import native, segment
+from analytics.ingestion import Read
+
+
+@cache
+def reader(call: str) -> Read:
+    """Return the reader of a call: empty for our own wire, else the Segment family's.
+
+    `batch` is a message that says its type itself.
+    """
+    if not call:
+        return native.read
+    return segment.Reader(
+        call="" if call == "batch" else call,
+        currency=settings.CURRENCY,
+        traits=settings.TRAITS,
+        consent=settings.CONSENT_CATEGORY,
+    )
