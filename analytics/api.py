@@ -181,7 +181,7 @@ class CustomerView(APIView):
             raise Problem(404, "customer_unknown", "Nothing is held of this customer.")
         return Response(held)
 
-    @extend_schema(operation_id="erase_customer", responses=ErasureSerializer)
+    @extend_schema(operation_id="erase_customer", responses={200: ErasureSerializer})
     def delete(self, request: Request, customer: str) -> Response:
         """Erase it, for ever: late events of this customer are refused."""
         if "\0" in customer:
