@@ -1,6 +1,7 @@
 """The storefront's doors: offers, qualifications, redemptions."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,18 @@ from promotions.carts import Effect, Item, NotApplied, Priced
 MOST_LINES = 1000
 
 
-class ItemSerializer(serializers.Serializer[None]):
+class Strict(serializers.Serializer[None]):
+    """A body whose fields are all known: a misspelt one must not pass in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        names = data.keys() if isinstance(data, Mapping) else set()
+        if unknown := sorted(names - self.fields.keys()):
+            errors = {name: ["There is no such field."] for name in unknown}
+            raise serializers.ValidationError(errors, "unknown")
+        return super().to_internal_value(data)
+
+
+class ItemSerializer(Strict):
     """A cart's line. Without `price`, the catalogue's price counts."""
 
     sku = serializers.CharField(max_length=200)
@@ -33,7 +45,7 @@ class ItemSerializer(serializers.Serializer[None]):
     )
 
 
-class CartSerializer(serializers.Serializer[None]):
+class CartSerializer(Strict):
     """A cart of up to 1,000 lines; no customer means a guest."""
 
     customer = serializers.CharField(max_length=200, allow_null=True, required=False)

@@ -168,6 +168,29 @@ def test_a_cart_that_does_not_qualify_is_refused_with_the_reason(
     assert "below_threshold" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"voucher": "SUMMER"}, "voucher"),
+        ({"lines": [*TWO_TEAS, TWO_TEAS[0] | {"prise": "1"}]}, "lines[1].prise"),
+    ],
+)
+def test_a_field_nobody_knows_is_refused_by_its_name(
+    api: APIClient,
+    live: Make,
+    give: Give,
+    ana: Customer,
+    change: dict[str, Any],
+    field: str,
+) -> None:
+    answer = redeem(api, give(live(), ana), **change)
+
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["code"]) == (field, "unknown")
+    assert not Redemption.objects.exists()
+
+
 def test_an_order_redeems_a_strategy_once(
     api: APIClient, live: Make, give: Give, ana: Customer, ben: Customer
 ) -> None:
