@@ -2,7 +2,7 @@
 
 Order of locks, the same everywhere: receipt, campaigns by id, strategies by id, offers
 by id, sheets by customer. The log is appended last. A retried call gets its first
-answer again.
+answer again. Should a deadlock come all the same, `once` begins again.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import transaction
+import psycopg
+from django.db import OperationalError, transaction
 from django.db.models import F
 
 from analytics import events, store
@@ -56,6 +57,8 @@ class Order:
 
 
 Body = dict[str, Any]
+ATTEMPTS = 4
+LOST_A_RACE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 def once(
@@ -64,10 +67,24 @@ def once(
     """Run `do` once for the key; return its answer and whether this is a repeat.
 
     Two calls at the same time: the second waits for the first on the receipt's row.
+    A call that PostgreSQL ends to free another from a deadlock left nothing behind, so
+    it is made again, `ATTEMPTS` times in all.
 
     :raises KeyReused: the key came before with another request body.
     """
     digest = hashlib.sha256(request).hexdigest()
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _once(caller, key, digest, do)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LOST_A_RACE):
+                raise
+    return _once(caller, key, digest, do)
+
+
+def _once(
+    caller: UUID, key: str, digest: str, do: Callable[[], Body]
+) -> tuple[Body, bool]:
     with transaction.atomic():
         Receipt.objects.bulk_create(
             [Receipt(caller=caller, key=key, digest=digest)], ignore_conflicts=True

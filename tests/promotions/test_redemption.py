@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -7,12 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from analytics.models import Customer, StoredEvent
-from promotions import carts, offers
+from promotions import carts, offers, redemption
 from promotions.models import Offer, Receipt, Redemption, Sheet, Strategy
 from tests.conftest import Give, Make
 
@@ -353,3 +354,55 @@ def test_one_offer_in_eight_orders_at_once_is_used_once(
         statuses = list(pool.map(attempt, range(8)))
 
     assert sorted(statuses) == [201] + [422] * 7
+
+
+def wait_until_somebody_waits() -> None:
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline, "nobody waits for a lock"
+            time.sleep(0.01)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_redemption_that_deadlocks_is_made_again(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+
+    def attempt() -> int:
+        try:
+            return int(redeem(api, offer).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Offer.objects.select_for_update().get(id=offer.id)
+        answer = pool.submit(attempt)
+        wait_until_somebody_waits()
+        # It has waited longer than we: it finds the deadlock, and is the one ended.
+        Strategy.objects.select_for_update().get(id=offer.strategy_id)
+
+    assert answer.result() == 201
+    assert Redemption.objects.count() == 1
+
+
+def test_a_redemption_that_deadlocks_for_ever_gives_up(
+    transactional_db: None,
+) -> None:
+    tried = []
+
+    def deadlock() -> dict[str, Any]:
+        tried.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute("DO 'BEGIN RAISE USING ERRCODE = ''40P01''; END'")
+        return {}
+
+    with pytest.raises(OperationalError):
+        redemption.once(caller=uuid4(), key="k", request=b"", do=deadlock)
+
+    assert len(tried) == redemption.ATTEMPTS
+    assert not Receipt.objects.exists()
