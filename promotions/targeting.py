@@ -3,6 +3,9 @@
 Customers are chosen first, the holdout among them; the arm is then a hash, so both arms
 hold the same kind of customers. A customer keeps his first variant for as long as the
 strategy lives. Ids are hashes of (strategy, customer): computing twice changes nothing.
+
+An offer is a promise: its expiry does not move while it lasts. In the last quarter hour
+before it, and afterwards, the offer may be chosen, and so made, anew.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,6 +27,8 @@ from promotions.models import Offer, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
+EVERY = timedelta(minutes=15)
+"""How often beat refreshes: what ends within it is renewed now or not at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +125,7 @@ def _decided(
     columns: Sequence[Column], matrix: scores.ScoreMatrix, at: datetime
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
+    promises = _promises(at)
     worth = np.column_stack([column.best.margin for column in columns])
     worth[_redeemed(columns, matrix)] = -np.inf
     chosen = allocate(
@@ -130,7 +136,20 @@ def _decided(
     )
     for place, column in enumerate(columns):
         for row in np.flatnonzero(chosen[:, place]):
-            yield _decision(column, int(row), matrix.customers[row], at)
+            customer = matrix.customers[row]
+            until = promises.get((customer, column.strategy.id))
+            yield _decision(column, int(row), customer, at, until)
+
+
+Promises = dict[tuple[UUID, UUID], datetime]
+"""(customer, strategy) -> when the offer ends."""
+
+
+def _promises(at: datetime) -> Promises:
+    """Return the offers that may still be used after the next refresh."""
+    lasting = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
+    rows = lasting.values_list("customer", "strategy", "expires_at")
+    return {(customer, strategy): until for customer, strategy, until in rows}
 
 
 def _redeemed(
@@ -147,8 +166,12 @@ def _redeemed(
     )
 
 
-def _decision(column: Column, row: int, customer: UUID, at: datetime) -> Decided:
+def _decision(
+    column: Column, row: int, customer: UUID, at: datetime, until: datetime | None
+) -> Decided:
+    """Decide on a customer; an offer of his that is good `until` then stays so."""
     strategy = column.strategy
+    latest = strategy.campaign.ends_at
     best = column.labels[column.best.variant[row]]
     arm, variant, probability = draw(strategy, customer, best)
     assigned = events.OfferAssigned(
@@ -170,9 +193,7 @@ def _decision(column: Column, row: int, customer: UUID, at: datetime) -> Decided
         probability=probability,
         expected=float(column.best.margin[row]),
         computed_at=at,
-        expires_at=min(
-            at + timedelta(days=settings.OFFER_DAYS), strategy.campaign.ends_at
-        ),
+        expires_at=until or min(at + timedelta(days=settings.OFFER_DAYS), latest),
     )
     return offer, fact
 
@@ -198,7 +219,7 @@ def draw(
 
 
 def _keep(made: Sequence[Offer]) -> None:
-    """Store new offers; a known one keeps its variant, and lives on if still chosen.
+    """Store new offers; a known one keeps its variant.
 
     By id, the order in which redemption locks them.
     """
