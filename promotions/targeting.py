@@ -5,10 +5,11 @@ hold the same kind of customers. A customer keeps his first variant for as long 
 strategy lives. Ids are hashes of (strategy, customer): computing twice changes nothing.
 
 An offer is a promise: its expiry does not move while it lasts. In the last quarter hour
-before it, and afterwards, the offer may be chosen, and so made, anew.
+before it, and afterwards, the offer may be chosen, and so made, anew. Until then it
+takes its place with the customer and its expected cost out of the budget.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -127,7 +128,8 @@ def _decided(
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
     promises = _promises(at)
     worth = np.column_stack([column.best.margin for column in columns])
-    worth[_redeemed(columns, matrix)] = -np.inf
+    worth[_where(promises, columns, matrix)] = np.inf
+    worth[_where(_redeemed(), columns, matrix)] = -np.inf
     chosen = allocate(
         worth,
         np.column_stack([column.best.cost for column in columns]),
@@ -152,12 +154,18 @@ def _promises(at: datetime) -> Promises:
     return {(customer, strategy): until for customer, strategy, until in rows}
 
 
-def _redeemed(
-    columns: Sequence[Column], matrix: scores.ScoreMatrix
-) -> NDArray[np.bool_]:
+def _redeemed() -> Set[tuple[UUID, UUID]]:
     """Say who has used up which strategy: he must take no place and no budget."""
     used = Offer.objects.filter(redeemed_at__isnull=False)
-    pairs = set(used.values_list("customer", "strategy"))
+    return set(used.values_list("customer", "strategy"))
+
+
+def _where(
+    pairs: Container[tuple[UUID, UUID]],
+    columns: Sequence[Column],
+    matrix: scores.ScoreMatrix,
+) -> NDArray[np.bool_]:
+    """Mark the pairs (customer, strategy) in the matrix."""
     return np.array(
         [
             [(customer, column.strategy.id) in pairs for column in columns]

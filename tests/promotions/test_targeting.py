@@ -262,3 +262,34 @@ def test_an_offer_about_to_end_or_ended_is_made_anew_if_chosen(
     ends = dict(Offer.objects.values_list("id", "expires_at"))
     until = min(then + timedelta(days=14), strategy.campaign.ends_at)
     assert ends == dict.fromkeys(ids, until)
+
+
+def test_offers_that_last_bind_the_budget_when_others_become_worth_more(
+    scored: list[Customer], live: Make
+) -> None:
+    live(budget=Decimal(5), holdout=0.0)
+    targeting.refresh(at=timezone.now())
+    first = set(Offer.objects.values_list("customer", flat=True))
+    others = Score.objects.filter(category="TEA").exclude(customer__in=first)
+    others.update(probability=0.05)  # more margin for each unit of cost, at 0.06 each
+
+    targeting.refresh(at=timezone.now())
+
+    now = set(Offer.objects.values_list("customer", flat=True))
+    assert first <= now
+    assert len(now - first) <= 1
+
+
+def test_offers_that_last_take_their_place_with_the_customer(
+    scored: list[Customer], live: Make
+) -> None:
+    menu = {"30%": {"kind": "percentage", "rate": "0.30"}}
+    rich = {"budget": Decimal(10_000), "holdout": 0.0}
+    old = [live(**rich, menu=menu) for _ in range(3)]
+    targeting.refresh(at=timezone.now())
+    live(**rich)  # 10 % would bring more
+
+    targeting.refresh(at=timezone.now())
+
+    counts = Counter(Offer.objects.values_list("strategy", flat=True))
+    assert counts == {strategy.id: MANY for strategy in old}
