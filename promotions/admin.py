@@ -16,6 +16,8 @@ from unfold.decorators import display
 from analytics import store
 from analytics.admin import ReadOnly
 from analytics.models import Customer
+from catalog import pricing
+from catalog.admin import money
 from promotions import approval, discounts
 from promotions.models import Campaign, Offer, Redemption, Strategy
 
@@ -37,7 +39,15 @@ COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
 class StrategyAdmin(ReadOnly):
     """Nothing is edited here: a strategy is decided, and the log keeps who and why."""
 
-    list_display = ["title", "pill", "kind", "reach", "promise", "budget", "used"]
+    list_display = [
+        "title",
+        "pill",
+        "kind",
+        "reach",
+        "promise",
+        money("budget"),
+        "used",
+    ]
     list_filter = ["state", "kind"]
     list_filter_submit = False
     search_fields = ["title"]
@@ -116,6 +126,8 @@ def _page(strategy: Strategy) -> dict[str, Any]:
     """Return what the decision page shows."""
     return {
         "strategy": strategy,
+        "spent": pricing.rounded(strategy.spent, strategy.currency),
+        "budget": pricing.rounded(strategy.budget, strategy.currency),
         "variants": [
             discounts.words(terms, strategy.currency)
             for terms in strategy.terms.values()
@@ -153,7 +165,7 @@ def _examples(strategy: Strategy) -> list[tuple[str, str]]:
 
 @admin.register(Campaign)
 class CampaignAdmin(ReadOnly):
-    list_display = ["name", "starts_at", "ends_at", "budget", "spent"]
+    list_display = ["name", "starts_at", "ends_at", money("budget"), money("spent")]
     ordering = ["-starts_at"]
 
 
@@ -169,6 +181,10 @@ class OfferAdmin(ReadOnly):
 
 @admin.register(Redemption)
 class RedemptionAdmin(ReadOnly):
-    list_display = ["order_id", "strategy", "variant", "discount", "redeemed_at"]
+    list_display = ["order_id", "strategy", "variant", "given", "redeemed_at"]
     ordering = ["-redeemed_at"]
     list_select_related = ["strategy"]
+
+    @admin.display(description=_("Discount"), ordering="discount")
+    def given(self, redemption: Redemption) -> str:
+        return str(pricing.rounded(redemption.discount, redemption.strategy.currency))

@@ -41,7 +41,7 @@ class ItemSerializer(Strict):
     sku = serializers.CharField(max_length=200)
     quantity = serializers.IntegerField(min_value=1, max_value=10_000)
     price = serializers.DecimalField(
-        max_digits=12, decimal_places=2, min_value=0, allow_null=True, required=False
+        max_digits=14, decimal_places=4, min_value=0, allow_null=True, required=False
     )
 
 
@@ -51,6 +51,17 @@ class CartSerializer(Strict):
     customer = serializers.CharField(max_length=200, allow_null=True, required=False)
     currency = serializers.RegexField("^[A-Z]{3}$", required=False)
     lines = serializers.ListField(child=ItemSerializer(), max_length=MOST_LINES)
+
+    def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
+        currency = cart.get("currency", settings.CURRENCY)
+        faults: dict[Any, Any] = {
+            i: {"price": [fault]}
+            for i, line in enumerate(cart["lines"])
+            if (fault := pricing.decimals_fault(line.get("price"), currency))
+        }
+        if faults:
+            raise serializers.ValidationError({"lines": faults}, "decimals")
+        return cart
 
 
 class OrderSerializer(CartSerializer):

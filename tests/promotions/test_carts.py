@@ -160,6 +160,10 @@ def test_an_empty_and_an_enormous_cart_are_priced(
         ({"lines": [{"sku": "tea", "quantity": 0}]}, "lines[0].quantity"),
         ({"lines": [{"sku": "tea", "quantity": 1, "price": "-1"}]}, "lines[0].price"),
         ({"lines": [{"sku": "tea", "quantity": 1, "price": "NaN"}]}, "lines[0].price"),
+        (
+            {"lines": [{"sku": "tea", "quantity": 1, "price": "1.005"}]},
+            "lines[0].price",
+        ),
         ({"lines": [{"sku": "tea", "quantity": 1}] * 1001}, "lines"),
         ({"currency": "euro"}, "currency"),
         ({"customer": "x" * 201}, "customer"),

@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from analytics.models import Customer, StoredEvent
+from catalog.models import Product
 from promotions import carts, offers, redemption
 from promotions.models import Offer, Receipt, Redemption, Sheet, Strategy
 from tests.conftest import Give, Make
@@ -168,6 +169,20 @@ def test_a_cart_that_does_not_qualify_is_refused_with_the_reason(
     assert answer.status_code == 422
     assert answer.json()["code"] == "offers_do_not_apply"
     assert "below_threshold" in answer.json()["detail"]
+
+
+def test_a_discount_in_dinars_is_spent_to_the_last_fils(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    Product.objects.update(currency="KWD", price=Decimal("1.235"))
+    strategy = live(currency="KWD")
+
+    body = redeem(api, give(strategy, ana), currency="KWD").json()
+
+    assert (body["subtotal"], body["discount"]) == ("2.470", "0.247")
+    assert body["effects"][0]["adjustments"][0]["amount"] == "0.247"
+    strategy.refresh_from_db()
+    assert strategy.spent == Redemption.objects.get().discount == Decimal("0.247")
 
 
 @pytest.mark.parametrize(
