@@ -1,11 +1,10 @@
-"""Every address of the platform."""
+"""Every address of the platform, but for those of config/probes.py."""
 
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
-from analytics import health
 from analytics.api import EventsView
 from catalog.api import ProductsView
 from promotions.api import OffersView, QualificationsView, RedemptionsView
@@ -23,9 +22,6 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", health.metrics),
 ]
 handler404 = "analytics.problems.not_found"
 handler500 = "analytics.problems.server_error"
