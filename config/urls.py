@@ -9,6 +9,7 @@ from analytics.api import EventsView
 from catalog.api import ProductsView
 from promotions.api import OffersView, QualificationsView, RedemptionsView
 
+docs = SpectacularRedocView.as_view(url_name="schema", template_name="api/docs.html")
 api = [
     path("events", EventsView.as_view(), name="events"),
     path("products", ProductsView.as_view(), name="products"),
@@ -16,7 +17,7 @@ api = [
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
     path("redemptions", RedemptionsView.as_view(), name="redemptions"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularRedocView.as_view(url_name="schema"), name="docs"),
+    path("docs", docs, name="docs"),
 ]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
