@@ -73,9 +73,12 @@ class StrategyAdmin(ReadOnly):
     @admin.display(description=_("Budget used"))
     def used(self, strategy: Strategy) -> str:
         share = 100 * strategy.spent / strategy.budget if strategy.budget else 0
+        # Not a <progress>: unstyled, an empty one looks full.
         bar = (
-            '<span style="white-space: nowrap"><progress max="100" value="{}" '
-            'style="width: 5rem"></progress> {} %</span>'
+            '<span style="white-space: nowrap"><span style="display: inline-block; '
+            "width: 5rem; height: .625rem; border: 1px solid rgb(128 128 128 / .6); "
+            "border-radius: .25rem; background: linear-gradient(to right, "
+            '#15803d {}%, transparent 0)"></span> {} %</span>'
         )
         return format_html(bar, round(share), round(share))
 
