@@ -49,6 +49,7 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
     _finish(run, state=State.SUCCEEDED, report=report)
     current_app.send_task("ml.tasks.measure_demand")
     current_app.send_task("ml.tasks.score")
+    registry.prune(at=timezone.now())
 
 
 @shared_task(

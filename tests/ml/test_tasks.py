@@ -1,3 +1,4 @@
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from celery.exceptions import Retry
 from django.db import IntegrityError
 from django.utils import timezone
 
-from ml import tasks
+from ml import registry, tasks
 from ml.models import Score, TrainedModel, TrainingRun
 from tests.ml.conftest import Sent, Shop
 
@@ -25,8 +26,11 @@ def test_a_run_trains_once_however_often_it_is_delivered(
 ) -> None:
     shop(signal=True)
     run = TrainingRun.objects.create(requested_by="olga")
+    old = models_dir / f"{registry.save(b'nobody names it')}.joblib"
+    os.utime(old, (0, 0))
 
     tasks.retrain(run=str(run.pk))
+    assert not old.exists()
     models = TrainedModel.objects.count()
     tasks.retrain(run=str(run.pk))
 
