@@ -1,14 +1,32 @@
 """The catalogue in the back office: a mirror of the shop's feed, read only."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib import admin
 
 from analytics.admin import ReadOnly
+from catalog import pricing
 from catalog.models import Product
+
+
+def money(field: str) -> Callable[[Any], str]:
+    """A column of amounts with the decimals of the row's currency, not the table's."""
+
+    @admin.display(description=field, ordering=field)
+    def shown(row: Any) -> str:
+        amount = getattr(row, field)
+        return "" if amount is None else str(pricing.rounded(amount, row.currency))
+
+    return shown
 
 
 @admin.register(Product)
 class ProductAdmin(ReadOnly):
-    list_display = ["sku", "name", "category", "brand", "price", "stock", "updated_at"]
+    list_display = [
+        *("sku", "name", "category", "brand"),
+        *(money("price"), "currency", "stock", "updated_at"),
+    ]
     list_filter = ["promotable", "department"]
     search_fields = ["sku", "name", "category"]
     ordering = ["sku"]

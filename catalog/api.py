@@ -1,5 +1,7 @@
 """The catalogue's door: PUT /api/v1/products."""
 
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -7,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog import feeds
+from catalog import feeds, pricing
 
 MOST_PRODUCTS = 10_000
 
@@ -23,15 +25,22 @@ class ProductSerializer(serializers.Serializer[None]):
     size = serializers.CharField(max_length=200, default="", allow_blank=True)
     currency = serializers.RegexField("^[A-Z]{3}$")
     price = serializers.DecimalField(
-        max_digits=12, decimal_places=2, min_value=0, allow_null=True, default=None
+        max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
     )
     cost = serializers.DecimalField(
-        max_digits=12, decimal_places=2, min_value=0, allow_null=True, default=None
+        max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
     )
     stock = serializers.IntegerField(
         min_value=0, max_value=1_000_000, allow_null=True, default=None
     )
     promotable = serializers.BooleanField(default=True)
+
+    def validate(self, product: dict[str, Any]) -> dict[str, Any]:
+        for name in ("price", "cost"):
+            fault = pricing.decimals_fault(product[name], product["currency"])
+            if fault:
+                raise serializers.ValidationError({name: [fault]}, "decimals")
+        return product
 
 
 class FeedSerializer(serializers.Serializer[None]):

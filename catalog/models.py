@@ -1,4 +1,7 @@
-"""Products: a mirror of the shop's feed. changes of price and stock are events."""
+"""Products: a mirror of the shop's feed; changes of price and stock are events.
+
+Money keeps four decimals in every table: some currencies have three, USD shows two.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -15,8 +18,8 @@ class Product(models.Model):
     brand = models.TextField(default="", blank=True)
     size = models.TextField(default="", blank=True)
     currency = models.CharField(max_length=3)
-    price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
-    cost = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
+    cost = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     stock = models.IntegerField(null=True, blank=True)
     promotable = models.BooleanField(
         default=True, help_text="Fuel, stamps and the like must never be discounted."

@@ -2,7 +2,9 @@
 
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
 
-MINOR = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "JOD": 3, "TND": 3}
+WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+THREE = "BHD IQD JOD KWD LYD OMR TND"
+MINOR = dict.fromkeys(WHOLE.split(), 0) | dict.fromkeys(THREE.split(), 3)
 """Decimals of a currency (ISO 4217) where they are not two."""
 
 
@@ -14,6 +16,13 @@ def minor_unit(currency: str) -> Decimal:
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """Round half to even, to the currency's minor unit."""
     return amount.quantize(minor_unit(currency), ROUND_HALF_EVEN)
+
+
+def decimals_fault(amount: Decimal | None, currency: str) -> str | None:
+    """Say why no coins of the currency make the amount, if so."""
+    if amount is None or amount == rounded(amount, currency):
+        return None
+    return f"{currency} has no more than {MINOR.get(currency, 2)} decimals."
 
 
 def unit_cost(price: Decimal, cost: Decimal | None, assumed_margin: Decimal) -> Decimal:

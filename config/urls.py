@@ -1,15 +1,17 @@
-"""Every address of the platform."""
+"""Every address of the platform, but for those of config/probes.py."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
-from analytics import health, segment, tracking
+from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from promotions.api import OffersView, QualificationsView, RedemptionsView
 
+docs = SpectacularRedocView.as_view(url_name="schema", template_name="api/docs.html")
 api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
@@ -19,7 +21,7 @@ api = [
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
     path("redemptions", RedemptionsView.as_view(), name="redemptions"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularRedocView.as_view(url_name="schema"), name="docs"),
+    path("docs", docs, name="docs"),
 ]
 BATCHES = (("", "batch"), ("", "b"), ("beacon/", "batch"))
 CALLS = {call: call for call in segment.CALLS}
@@ -38,13 +40,11 @@ wire = [
 ]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("", include(wire)),
     path("p/", include(wire)),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", health.metrics),
 ]
 handler404 = "analytics.problems.not_found"
 handler500 = "analytics.problems.server_error"

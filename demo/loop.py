@@ -151,11 +151,11 @@ def _projections(loop: Loop, bar: Bar) -> None:
 
 
 def _training(loop: Loop, bar: Bar, check: Check) -> None:
-    if not Score.objects.exists():
+    if not _learnt():
         queued = TrainingRun.objects.create(requested_by="make run")
         current_app.send_task("ml.tasks.retrain", kwargs={"run": str(queued.id)})
         _wait_for(lambda: _trained(queued.id, bar), check, "training")
-        _wait_for(_scored, check, "scoring")
+        _wait_for(lambda: _followed(queued.id), check, "learning the response, scoring")
     loop.run = (
         TrainingRun.objects.filter(state="succeeded").order_by("-finished_at").first()
     )
@@ -169,8 +169,14 @@ def _trained(run: UUID, bar: Bar) -> bool:
     return bool(row.state == TrainingRun.State.SUCCEEDED)
 
 
-def _scored() -> bool:
+def _followed(run: UUID) -> bool:
     """The worker goes on by itself: response, elasticities, scores."""
+    if error := TrainingRun.objects.get(id=run).error:
+        raise StepFailed(f"learning failed after the training: {error}")
+    return _learnt()
+
+
+def _learnt() -> bool:
     return Score.objects.exists() and scores.response() is not None
 
 

@@ -1,15 +1,17 @@
 """Model files, each named by the SHA-256 of its bytes.
 
 A pickle runs code when it is read, so nothing is unpickled before its checksum, which
-the database holds, has been verified. A file is never changed; one nobody points to is
-harmless and may be deleted.
+the database holds, has been verified. A file is never changed; `prune` deletes those
+that nobody will load again, and their rows keep the figures.
 """
 
 import hashlib
 import io
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,11 @@ import polars as pl
 from django.conf import settings
 
 from ml.models import TrainedModel
+
+KEPT = 5
+"""Promotions of a task whose files stay: the champion, and some to go back to."""
+GRACE = timedelta(hours=1)
+"""A younger file may be of a training that has not stored its rows yet."""
 
 
 class Tampered(Exception):
@@ -83,6 +90,28 @@ def champion(task: str) -> TrainedModel:
     if newest is None:
         raise NoChampion(task)
     return newest
+
+
+def prune(*, at: datetime) -> int:
+    """Delete the files that no recent promotion names; return how many."""
+    files = Path(settings.MODELS_DIR).glob("*.joblib")
+    old = [file for file in files if _changed(file) < at - GRACE]
+    kept = {_path(checksum) for checksum in _promoted_lately()}
+    gone = [file for file in old if file not in kept]
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _changed(file: Path) -> datetime:
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+
+
+def _promoted_lately() -> Iterator[str]:
+    promoted = TrainedModel.objects.filter(promoted_at__isnull=False)
+    for task in promoted.order_by().values_list("task", flat=True).distinct():
+        newest = promoted.filter(task=task).order_by("-promoted_at")
+        yield from newest.values_list("checksum", flat=True)[:KEPT]
 
 
 def _path(checksum: str) -> Path:

@@ -3,7 +3,8 @@
 A training holds a row, `TrainingRun`, and moves it by conditional updates, so a message
 delivered twice trains once. A worker that is killed leaves its run "running" without a
 heartbeat; the next training, or the night, marks it failed. The heartbeat moves between
-steps, so no step may take longer than STALE.
+steps, so no step may take longer than STALE. What follows a training writes into its
+row what went wrong, where operators and `make run` look.
 """
 
 from datetime import datetime, timedelta
@@ -47,35 +48,49 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
         _finish(run, state=State.FAILED, error=f"{type(error).__name__}: {error}")
         raise
     _finish(run, state=State.SUCCEEDED, report=report)
-    current_app.send_task("ml.tasks.measure_demand")
-    current_app.send_task("ml.tasks.score")
+    current_app.send_task("ml.tasks.measure_demand", kwargs={"run": run})
+    current_app.send_task("ml.tasks.score", kwargs={"run": run})
+    registry.prune(at=timezone.now())
+
+
+class Followed(Task):  # type: ignore[type-arg]
+    """A task after a training; Celery calls `on_failure` once it is not tried again."""
+
+    def on_failure(
+        self, exc: Any, task_id: Any, args: Any, kwargs: Any, _: Any
+    ) -> None:
+        _note(kwargs.get("run"), f"{self.name}: {type(exc).__name__}: {exc}")
 
 
 @shared_task(
+    base=Followed,
     ignore_result=True,
     autoretry_for=(OperationalError,),
     max_retries=3,
     retry_backoff=10,
 )
-def score() -> None:
+def score(run: str | None = None) -> None:
     """Score everybody with the champion, then have the offers formed again."""
     try:
         scoring.score(at=timezone.now())
     except registry.NoChampion:
+        _note(run, "Nobody is scored: no model has been promoted yet.")
         return
     current_app.send_task("promotions.tasks.refresh_offers")
 
 
 @shared_task(
+    base=Followed,
     ignore_result=True,
     autoretry_for=(OperationalError,),
     max_retries=3,
     retry_backoff=10,
 )
-def measure_demand() -> None:
+def measure_demand(run: str | None = None) -> None:
     """Measure every category's elasticity, and past campaigns' response, again."""
     demand.refresh(at=timezone.now())
-    response.refresh(at=timezone.now())
+    if response.refresh(at=timezone.now()) is None:
+        _note(run, "No response is known: the log holds no past campaign to learn by.")
 
 
 @shared_task(ignore_result=True)
@@ -108,6 +123,11 @@ def _claimed(run: str) -> bool:
 def _beat(run: str, step: str, done: int, total: int) -> None:
     running = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
     running.update(heartbeat_at=timezone.now(), step=step, done=done, total=total)
+
+
+def _note(run: str | None, error: str) -> None:
+    if run:
+        TrainingRun.objects.filter(pk=run).update(error=error)
 
 
 def _finish(run: str, *, state: State, **values: Any) -> None:

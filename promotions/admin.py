@@ -16,6 +16,8 @@ from unfold.decorators import display
 from analytics import store
 from analytics.admin import ReadOnly
 from analytics.models import Customer
+from catalog import pricing
+from catalog.admin import money
 from promotions import approval, discounts
 from promotions.models import Campaign, Offer, Redemption, Strategy
 
@@ -37,7 +39,15 @@ COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
 class StrategyAdmin(ReadOnly):
     """Nothing is edited here: a strategy is decided, and the log keeps who and why."""
 
-    list_display = ["title", "pill", "kind", "reach", "promise", "budget", "used"]
+    list_display = [
+        "title",
+        "pill",
+        "kind",
+        "reach",
+        "promise",
+        money("budget"),
+        "used",
+    ]
     list_filter = ["state", "kind"]
     list_filter_submit = False
     search_fields = ["title"]
@@ -63,9 +73,12 @@ class StrategyAdmin(ReadOnly):
     @admin.display(description=_("Budget used"))
     def used(self, strategy: Strategy) -> str:
         share = 100 * strategy.spent / strategy.budget if strategy.budget else 0
+        # Not a <progress>: unstyled, an empty one looks full.
         bar = (
-            '<span style="white-space: nowrap"><progress max="100" value="{}" '
-            'style="width: 5rem"></progress> {} %</span>'
+            '<span style="white-space: nowrap"><span style="display: inline-block; '
+            "width: 5rem; height: .625rem; border: 1px solid rgb(128 128 128 / .6); "
+            "border-radius: .25rem; background: linear-gradient(to right, "
+            '#15803d {}%, transparent 0)"></span> {} %</span>'
         )
         return format_html(bar, round(share), round(share))
 
@@ -116,6 +129,8 @@ def _page(strategy: Strategy) -> dict[str, Any]:
     """Return what the decision page shows."""
     return {
         "strategy": strategy,
+        "spent": pricing.rounded(strategy.spent, strategy.currency),
+        "budget": pricing.rounded(strategy.budget, strategy.currency),
         "variants": [
             discounts.words(terms, strategy.currency)
             for terms in strategy.terms.values()
@@ -153,7 +168,7 @@ def _examples(strategy: Strategy) -> list[tuple[str, str]]:
 
 @admin.register(Campaign)
 class CampaignAdmin(ReadOnly):
-    list_display = ["name", "starts_at", "ends_at", "budget", "spent"]
+    list_display = ["name", "starts_at", "ends_at", money("budget"), money("spent")]
     ordering = ["-starts_at"]
 
 
@@ -169,6 +184,10 @@ class OfferAdmin(ReadOnly):
 
 @admin.register(Redemption)
 class RedemptionAdmin(ReadOnly):
-    list_display = ["order_id", "strategy", "variant", "discount", "redeemed_at"]
+    list_display = ["order_id", "strategy", "variant", "given", "redeemed_at"]
     ordering = ["-redeemed_at"]
     list_select_related = ["strategy"]
+
+    @admin.display(description=_("Discount"), ordering="discount")
+    def given(self, redemption: Redemption) -> str:
+        return str(pricing.rounded(redemption.discount, redemption.strategy.currency))

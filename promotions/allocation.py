@@ -22,7 +22,8 @@ def allocate(
 ) -> NDArray[np.bool_]:
     """Return who gets what, [customers, strategies], for the largest total value.
 
-    `value` and `cost` have that shape; a value of −inf means "not in the audience".
+    `value` and `cost` have that shape; a value of −inf means "not in the audience", and
+    +inf "promised already": chosen whatever the budget, which it binds like any other.
     Only positive values are ever chosen.
     """
     prices = np.zeros(value.shape[1])
@@ -46,7 +47,7 @@ def _choose(
     if value.shape[1] > most:
         dropped = np.argpartition(-reduced, most, axis=1)[:, most:]
         np.put_along_axis(chosen, dropped, values=False, axis=1)
-    return np.asarray(chosen)
+    return np.asarray(chosen | np.isposinf(value))
 
 
 def _fit(
@@ -60,12 +61,13 @@ def _fit(
     """Make one strategy's choices fit its budget exactly, and use what is left of it.
 
     Its customers are taken up again in order of value per cost: first those chosen by
-    price, then `FILL` more that have room for an offer.
+    price, then `FILL` more that have room for an offer. Promises stay.
     """
-    was = chosen[:, strategy].copy()
-    room = ~was & (value[:, strategy] > 0) & (chosen.sum(axis=1) < most)
-    chosen[:, strategy] = False
-    left = budget
+    promised = np.isposinf(value[:, strategy])
+    was = chosen[:, strategy] & ~promised
+    room = ~was & ~promised & (value[:, strategy] > 0) & (chosen.sum(axis=1) < most)
+    chosen[:, strategy] = promised
+    left = budget - cost[promised, strategy].sum()
     by_price = _best_first(was, value, cost, strategy)
     fillers = _best_first(room, value, cost, strategy)[:FILL]
     for customer in (*by_price, *fillers):

@@ -1,6 +1,7 @@
 """The storefront's doors: offers, qualifications, redemptions."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,22 +24,44 @@ from promotions.carts import Effect, Item, NotApplied, Priced
 MOST_LINES = 1000
 
 
-class ItemSerializer(serializers.Serializer[None]):
+class Strict(serializers.Serializer[None]):
+    """A body whose fields are all known: a misspelt one must not pass in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        names = data.keys() if isinstance(data, Mapping) else set()
+        if unknown := sorted(names - self.fields.keys()):
+            errors = {name: ["There is no such field."] for name in unknown}
+            raise serializers.ValidationError(errors, "unknown")
+        return super().to_internal_value(data)
+
+
+class ItemSerializer(Strict):
     """A cart's line. Without `price`, the catalogue's price counts."""
 
     sku = serializers.CharField(max_length=200)
     quantity = serializers.IntegerField(min_value=1, max_value=10_000)
     price = serializers.DecimalField(
-        max_digits=12, decimal_places=2, min_value=0, allow_null=True, required=False
+        max_digits=14, decimal_places=4, min_value=0, allow_null=True, required=False
     )
 
 
-class CartSerializer(serializers.Serializer[None]):
+class CartSerializer(Strict):
     """A cart of up to 1,000 lines; no customer means a guest."""
 
     customer = serializers.CharField(max_length=200, allow_null=True, required=False)
     currency = serializers.RegexField("^[A-Z]{3}$", required=False)
     lines = serializers.ListField(child=ItemSerializer(), max_length=MOST_LINES)
+
+    def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
+        currency = cart.get("currency", settings.CURRENCY)
+        faults: dict[Any, Any] = {
+            i: {"price": [fault]}
+            for i, line in enumerate(cart["lines"])
+            if (fault := pricing.decimals_fault(line.get("price"), currency))
+        }
+        if faults:
+            raise serializers.ValidationError({"lines": faults}, "decimals")
+        return cart
 
 
 class OrderSerializer(CartSerializer):

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from celery import current_app
 from django.db import transaction
 
 from analytics import events, store
-from promotions.models import Offer, Sheet, Strategy
+from promotions.models import Offer, Strategy
+from promotions.offers import forget, refresh_soon
 
 State = Strategy.State
 
@@ -123,18 +123,8 @@ def _go_live(strategy: Strategy) -> None:
     failed = [guard["name"] for guard in strategy.guards if not guard["passed"]]
     if failed:
         raise GuardFailed(f"These guards do not hold: {', '.join(failed)}.")
-    _enqueue_offers(strategy)
-
-
-def _enqueue_offers(strategy: Strategy) -> None:
-    # Only once the approval is committed: the worker must find it live. Robust: with
-    # the broker down the decision stands, and beat's refresh makes the offers.
-    transaction.on_commit(_send_refresh, robust=True)
-
-
-def _send_refresh() -> None:
-    """Ask by name. A function, not a partial: Django logs its `__qualname__`."""
-    current_app.send_task("promotions.tasks.refresh_offers", retry=False)
+    # Only once this is committed: the worker must find it live.
+    refresh_soon()
 
 
 def _withdraw_offers(strategy: Strategy) -> None:
@@ -142,5 +132,5 @@ def _withdraw_offers(strategy: Strategy) -> None:
     customers = list(offers.values_list("customer", flat=True))
     # Offers before sheets, as everywhere: the other order could deadlock.
     offers.delete()
-    Sheet.objects.filter(customer__in=customers).delete()
-    _enqueue_offers(strategy)
+    forget(customers)
+    refresh_soon()

@@ -26,8 +26,8 @@ class Campaign(models.Model):
     name = models.CharField(max_length=200)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    budget = models.DecimalField(max_digits=12, decimal_places=2)
-    spent = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    budget = models.DecimalField(max_digits=14, decimal_places=4)
+    spent = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     currency = models.CharField(max_length=3)
 
     class Meta:
@@ -81,8 +81,8 @@ class Strategy(models.Model):
     menu = models.JSONField(validators=[check_menu])
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=20, choices=State, default=State.PROPOSED)
-    budget = models.DecimalField(max_digits=12, decimal_places=2)
-    spent = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    budget = models.DecimalField(max_digits=14, decimal_places=4)
+    spent = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     redemptions = models.IntegerField(default=0)
     holdout = models.FloatField()
     explore = models.FloatField(
@@ -194,8 +194,8 @@ class Redemption(models.Model):
     customer = models.UUIDField()
     order_id = models.TextField()
     variant = models.TextField()
-    discount = models.DecimalField(max_digits=12, decimal_places=2)
-    gift_value = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    discount = models.DecimalField(max_digits=14, decimal_places=4)
+    gift_value = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     adjustments = models.JSONField()
     redeemed_at = models.DateTimeField()
 

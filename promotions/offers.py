@@ -1,17 +1,21 @@
 """A customer's offers as storefronts read them.
 
 Targeting decides and renders (`render`); reading is one look-up. A customer whose sheet
-is missing (an offer was just used, a strategy just ended) gets it rendered from the
-offers' rows. Nothing here writes: GET has no side effects.
+is missing (an offer was just used, a strategy just ended or spent) gets it rendered
+from the offers' rows. GET has no side effects: deciders call `forget`.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
 
 from analytics import lookup
 from promotions import carts, discounts
-from promotions.models import Offer
+from promotions.models import Offer, Sheet
 
 
 def sheet(external_id: str, *, currency: str, at: datetime) -> str:
@@ -59,3 +63,26 @@ def _rendered(offer: Offer) -> dict[str, object]:
         "expires_at": offer.expires_at.isoformat(),
         "reasons": [strategy.title],
     }
+
+
+def forget(customers: Collection[UUID]) -> None:
+    """Throw these customers' sheets away: the next GET renders them from rows.
+
+    By customer, so that two who forget at the same time do not deadlock.
+    """
+    sheets = Sheet.objects.filter(customer__in=customers)
+    list(sheets.order_by("customer").select_for_update().values_list("customer"))
+    sheets.delete()
+
+
+def refresh_soon() -> None:
+    """Have the worker compute the offers again once this transaction is committed.
+
+    Robust: with the broker down what was decided stands, and beat's refresh follows.
+    """
+    transaction.on_commit(_send_refresh, robust=True)
+
+
+def _send_refresh() -> None:
+    """Ask by name. A function, not a partial: Django logs its `__qualname__`."""
+    current_app.send_task("promotions.tasks.refresh_offers", retry=False)

@@ -1,7 +1,8 @@
 """Redeem once, within budget, under any concurrency.
 
 Order of locks, the same everywhere: receipt, campaigns by id, strategies by id, offers
-by id. The log is appended last. A retried call gets its first answer again.
+by id, sheets by customer. The log is appended last. A retried call gets its first
+answer again. Should a deadlock come all the same, `once` begins again.
 """
 
 import hashlib
@@ -12,14 +13,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import transaction
+import psycopg
+from django.db import OperationalError, transaction
 from django.db.models import F
 
 from analytics import events, store
 from analytics.models import Customer
 from promotions import carts
 from promotions.carts import Effect, Item, Priced
-from promotions.models import Campaign, Offer, Receipt, Redemption, Sheet, Strategy
+from promotions.models import Campaign, Offer, Receipt, Redemption, Strategy
+from promotions.offers import forget, refresh_soon
 
 
 class UnknownOffer(Exception):
@@ -54,6 +57,8 @@ class Order:
 
 
 Body = dict[str, Any]
+ATTEMPTS = 4
+LOST_A_RACE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 def once(
@@ -62,10 +67,24 @@ def once(
     """Run `do` once for the key; return its answer and whether this is a repeat.
 
     Two calls at the same time: the second waits for the first on the receipt's row.
+    A call that PostgreSQL ends to free another from a deadlock left nothing behind, so
+    it is made again, `ATTEMPTS` times in all.
 
     :raises KeyReused: the key came before with another request body.
     """
     digest = hashlib.sha256(request).hexdigest()
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _once(caller, key, digest, do)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LOST_A_RACE):
+                raise
+    return _once(caller, key, digest, do)
+
+
+def _once(
+    caller: UUID, key: str, digest: str, do: Callable[[], Body]
+) -> tuple[Body, bool]:
     with transaction.atomic():
         Receipt.objects.bulk_create(
             [Receipt(caller=caller, key=key, digest=digest)], ignore_conflicts=True
@@ -95,8 +114,10 @@ def redeem(order: Order, *, at: datetime) -> tuple[Priced, list[Redemption]]:
         offers = _locked(customer, order, at)
         cart = carts.priced(order.items, offers, currency=order.currency)
         _check_all_apply(cart)
+        campaigns = {offer.strategy.campaign_id for offer in offers}
+        shown = _shown(campaigns)
         made = [_record(effect, cart, order, customer, at) for effect in cart.effects]
-        _forget_sheet(customer)
+        _forget_sheets(customer, spent=shown - _shown(campaigns))
         store.append([_event(r, order) for r in made], at=at, customer=customer)
     return cart, made
 
@@ -202,6 +223,19 @@ def _event(redemption: Redemption, order: Order) -> events.OfferRedeemed:
     )
 
 
-def _forget_sheet(customer: UUID) -> None:
-    """The rendered offers name a used one: the next GET renders them again."""
-    Sheet.objects.filter(customer=customer).delete()
+def _shown(campaigns: set[UUID]) -> set[UUID]:
+    """Return the strategies that are shown: the campaign's lock keeps them so."""
+    live = Strategy.objects.filter(campaign__in=campaigns, state=Strategy.State.LIVE)
+    rows = live.select_related("campaign")
+    return {strategy.id for strategy in rows if not strategy.exhausted}
+
+
+def _forget_sheets(customer: UUID, *, spent: set[UUID]) -> None:
+    """Forget the sheets that name the used offer, or one of a strategy just spent.
+
+    There may be many of these, once: a refresh soon makes GET one look-up again.
+    """
+    holders = Offer.objects.filter(strategy__in=spent, redeemed_at=None)
+    forget([customer, *holders.values_list("customer", flat=True)])
+    if spent:
+        refresh_soon()

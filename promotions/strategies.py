@@ -15,6 +15,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
+from catalog import pricing
 from catalog.models import Product
 from ml import scores
 from promotions import approval, limits, value
@@ -125,10 +126,11 @@ def _menus(category: str, usual: float) -> dict[str, dict[str, Terms]]:
     }
     gift = _gift(category, steps[-1] * REWARD) if steps else None
     if gift and gift.price:
-        step = (gift.price / REWARD).quantize(Decimal(1), ROUND_UP)
+        price = pricing.rounded(gift.price, gift.currency)
+        step = (price / REWARD).quantize(Decimal(1), ROUND_UP)
         menus["gift"] = {
             f"{gift.sku} from {step}": Gift(
-                spend=step, sku=gift.sku, name=gift.name, value=gift.price
+                spend=step, sku=gift.sku, name=gift.name, value=price
             )
         }
     return {kind: menu for kind, menu in menus.items() if menu}

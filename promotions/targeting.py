@@ -3,9 +3,13 @@
 Customers are chosen first, the holdout among them; the arm is then a hash, so both arms
 hold the same kind of customers. A customer keeps his first variant for as long as the
 strategy lives. Ids are hashes of (strategy, customer): computing twice changes nothing.
+
+An offer is a promise: its expiry does not move while it lasts. In the last quarter hour
+before it, and afterwards, the offer may be chosen, and so made, anew. Until then it
+takes its place with the customer and its expected cost out of the budget.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -25,6 +29,8 @@ from promotions.models import Offer, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
+EVERY = timedelta(minutes=15)
+"""How often beat refreshes: what ends within it is renewed now or not at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +128,10 @@ def _decided(
     columns: Sequence[Column], matrix: scores.ScoreMatrix, at: datetime
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
+    promises = _promises(at)
     worth = np.column_stack([column.best.margin for column in columns])
-    worth[_redeemed(columns, matrix)] = -np.inf
+    worth[_where(promises, columns, matrix)] = np.inf
+    worth[_where(_redeemed(), columns, matrix)] = -np.inf
     chosen = allocate(
         worth,
         np.column_stack([column.best.cost for column in columns]),
@@ -132,15 +140,34 @@ def _decided(
     )
     for place, column in enumerate(columns):
         for row in np.flatnonzero(chosen[:, place]):
-            yield _decision(column, int(row), matrix.customers[row], at)
+            customer = matrix.customers[row]
+            until = promises.get((customer, column.strategy.id))
+            yield _decision(column, int(row), customer, at, until)
 
 
-def _redeemed(
-    columns: Sequence[Column], matrix: scores.ScoreMatrix
-) -> NDArray[np.bool_]:
+Promises = dict[tuple[UUID, UUID], datetime]
+"""(customer, strategy) -> when the offer ends."""
+
+
+def _promises(at: datetime) -> Promises:
+    """Return the offers that may still be used after the next refresh."""
+    lasting = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
+    rows = lasting.values_list("customer", "strategy", "expires_at")
+    return {(customer, strategy): until for customer, strategy, until in rows}
+
+
+def _redeemed() -> Set[tuple[UUID, UUID]]:
     """Say who has used up which strategy: he must take no place and no budget."""
     used = Offer.objects.filter(redeemed_at__isnull=False)
-    pairs = set(used.values_list("customer", "strategy"))
+    return set(used.values_list("customer", "strategy"))
+
+
+def _where(
+    pairs: Container[tuple[UUID, UUID]],
+    columns: Sequence[Column],
+    matrix: scores.ScoreMatrix,
+) -> NDArray[np.bool_]:
+    """Mark the pairs (customer, strategy) in the matrix."""
     return np.array(
         [
             [(customer, column.strategy.id) in pairs for column in columns]
@@ -149,8 +176,12 @@ def _redeemed(
     )
 
 
-def _decision(column: Column, row: int, customer: UUID, at: datetime) -> Decided:
+def _decision(
+    column: Column, row: int, customer: UUID, at: datetime, until: datetime | None
+) -> Decided:
+    """Decide on a customer; an offer of his that is good `until` then stays so."""
     strategy = column.strategy
+    latest = strategy.campaign.ends_at
     best = column.labels[column.best.variant[row]]
     arm, variant, probability = draw(strategy, customer, best)
     assigned = events.OfferAssigned(
@@ -172,9 +203,7 @@ def _decision(column: Column, row: int, customer: UUID, at: datetime) -> Decided
         probability=probability,
         expected=float(column.best.margin[row]),
         computed_at=at,
-        expires_at=min(
-            at + timedelta(days=settings.OFFER_DAYS), strategy.campaign.ends_at
-        ),
+        expires_at=until or min(at + timedelta(days=settings.OFFER_DAYS), latest),
     )
     return offer, fact
 
@@ -200,7 +229,7 @@ def draw(
 
 
 def _keep(made: Sequence[Offer]) -> None:
-    """Store new offers; a known one keeps its variant, and lives on if still chosen.
+    """Store new offers; a known one keeps its variant.
 
     By id, the order in which redemption locks them.
     """

@@ -3,6 +3,9 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from rest_framework.test import APIClient
 
 from analytics.models import StoredEvent
@@ -45,6 +48,19 @@ def test_products_are_taken(api: APIClient) -> None:
     assert Product.objects.get(sku="tea").stock == 3
 
 
+def test_a_price_has_the_decimals_of_its_currency(
+    api: APIClient, client: Client, olga: User
+) -> None:
+    answer = put(api, tea(price="1.235", cost="0.905", currency="KWD"))
+
+    assert (answer.status_code, answer.json()["changes"]) == (200, 1)
+    assert Product.objects.get().price == D("1.235")
+    client.force_login(olga)
+    listed = client.get(reverse("admin:catalog_product_changelist")).content.decode()
+    assert "1.235" in listed
+    assert "1.2350" not in listed
+
+
 def test_a_feed_sent_twice_leaves_no_new_events(api: APIClient) -> None:
     put(api, tea(stock=3))
 
@@ -71,8 +87,12 @@ def test_a_feed_of_ten_thousand_is_taken(api: APIClient) -> None:
     ("changes", "field", "code"),
     [
         ({"price": "-0.01"}, "price", "min_value"),
-        ({"price": "1.001"}, "price", "max_decimal_places"),
-        ({"price": "99999999999.00"}, "price", "max_digits"),
+        ({"price": "1.001"}, "price", "decimals"),
+        ({"cost": "1.001"}, "cost", "decimals"),
+        ({"price": "1.5", "currency": "JPY"}, "price", "decimals"),
+        ({"price": "1.2345", "currency": "KWD"}, "price", "decimals"),
+        ({"price": "1.00001"}, "price", "max_decimal_places"),
+        ({"price": "99999999999.00"}, "price", "max_whole_digits"),
         ({"price": "NaN"}, "price", "invalid"),
         ({"price": "Infinity"}, "price", "invalid"),
         ({"price": "dear"}, "price", "invalid"),

@@ -109,3 +109,20 @@ def test_retrain_now_reaches_the_workers_queue(
     assert TrainingRun.objects.count() == 1
     assert len(queued()) == before + 1
     assert b"ml.tasks.retrain" in queued()[0]
+
+
+def test_no_admin_page_fails_once_the_database_is_back(
+    browser: OpenerDirector, address: str
+) -> None:
+    for _ in range(6):  # each of the two processes holds a connection
+        browser.open(f"{address}/admin/")
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchone()[0] >= 1
+
+    answers = [browser.open(f"{address}/admin/").status for _ in range(6)]
+    assert answers == [200] * 6

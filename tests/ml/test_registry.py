@@ -1,6 +1,6 @@
 import hashlib
 import pickle
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -54,6 +54,59 @@ def test_a_file_that_holds_no_model_is_refused(models_dir: Path) -> None:
 
     with pytest.raises(registry.Tampered, match="no model"):
         registry.load(checksum)
+
+
+def stored(task: str, promoted_at: datetime | None, run: TrainingRun) -> str:
+    """Save a model with its row; return its file's name."""
+    checksum = registry.save(f"{task} {promoted_at}".encode())
+    TrainedModel.objects.create(
+        task=task,
+        estimator=checksum[:8],
+        checksum=checksum,
+        cutoff=timezone.now(),
+        features_version=1,
+        metrics={},
+        size_bytes=1,
+        fit_seconds=1,
+        promoted_at=promoted_at,
+        run=run,
+    )
+    return f"{checksum}.joblib"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_only_the_last_five_promoted_models_of_each_task_keep_their_files(
+    db: None, models_dir: Path
+) -> None:
+    now = timezone.now()
+    run = TrainingRun.objects.create(requested_by="olga")
+    days = [now - timedelta(days) for days in range(7)]
+    first = [stored("propensity", day, run) for day in days]
+    second = [stored("response", day, run) for day in days[:2]]
+    stored("propensity", None, run)
+    registry.save(b"a file without a row")
+
+    later = now + timedelta(hours=2)
+    assert registry.prune(at=later) == 4
+    assert registry.prune(at=later) == 0
+
+    assert names(models_dir) == {*first[:5], *second}
+    assert TrainedModel.objects.count() == 10
+
+
+def test_a_file_that_was_just_written_is_not_pruned(db: None, models_dir: Path) -> None:
+    registry.save(b"of a training that has not stored its rows yet")
+
+    assert registry.prune(at=timezone.now()) == 0
+
+    assert len(names(models_dir)) == 1
+
+
+def test_without_a_folder_there_is_nothing_to_prune(db: None, models_dir: Path) -> None:
+    assert registry.prune(at=timezone.now()) == 0
 
 
 def test_the_champion_is_the_model_promoted_last(db: None) -> None:

@@ -1,3 +1,4 @@
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from celery.exceptions import Retry
 from django.db import IntegrityError
 from django.utils import timezone
 
-from ml import tasks
+from ml import registry, tasks
 from ml.models import Score, TrainedModel, TrainingRun
 from tests.ml.conftest import Sent, Shop
 
@@ -25,8 +26,11 @@ def test_a_run_trains_once_however_often_it_is_delivered(
 ) -> None:
     shop(signal=True)
     run = TrainingRun.objects.create(requested_by="olga")
+    old = models_dir / f"{registry.save(b'nobody names it')}.joblib"
+    os.utime(old, (0, 0))
 
     tasks.retrain(run=str(run.pk))
+    assert not old.exists()
     models = TrainedModel.objects.count()
     tasks.retrain(run=str(run.pk))
 
@@ -89,6 +93,37 @@ def test_the_night_asks_again_for_a_run_that_waits(db: None, sent: Sent) -> None
 
     assert TrainingRun.objects.count() == 1
     assert sent == [("ml.tasks.retrain", {"run": str(waiting.pk)})]
+
+
+@pytest.mark.parametrize(
+    ("task", "error"),
+    [
+        (tasks.score, "no model has been promoted yet"),
+        (tasks.measure_demand, "no past campaign"),
+    ],
+)
+def test_what_a_training_leads_to_says_why_it_could_not(
+    shop: Shop, sent: Sent, task: Any, error: str
+) -> None:
+    shop(signal=True)
+    run = TrainingRun.objects.create(requested_by="olga", state=State.SUCCEEDED)
+
+    task.apply(kwargs={"run": str(run.pk)})
+
+    run.refresh_from_db()
+    assert error in run.error
+
+
+def test_a_scoring_that_fails_says_so_in_the_trainings_row(
+    trained: TrainedModel, models_dir: Path, sent: Sent
+) -> None:
+    TrainedModel.objects.update(promoted_at=timezone.now())  # and its file is gone
+
+    tasks.score.apply(kwargs={"run": str(trained.run.pk)})
+
+    trained.run.refresh_from_db()
+    assert trained.run.error.startswith("ml.tasks.score: FileNotFoundError")
+    assert sent == []
 
 
 def test_two_runs_cannot_run_at_once(db: None) -> None:

@@ -44,6 +44,31 @@ def test_the_page_shows_the_promise_the_menu_the_guards_and_the_history(
         assert text in shown
 
 
+def test_nothing_covers_the_buttons(client: Client, olga: User, proposed: Make) -> None:
+    strategy = proposed()
+    client.force_login(olga)
+
+    shown = client.get(page(strategy)).content.decode()
+
+    assert 'id="submit-row"' in shown
+    assert "#submit-row { position: static; }" in shown
+
+
+@pytest.mark.parametrize(("spent", "green"), [(0, "0%"), (25, "25%"), (100, "100%")])
+def test_a_budget_looks_as_empty_as_it_is(
+    client: Client, olga: User, proposed: Make, spent: int, green: str
+) -> None:
+    proposed()
+    Strategy.objects.update(spent=spent)
+    client.force_login(olga)
+
+    listed = client.get(reverse("admin:promotions_strategy_changelist"))
+
+    shown = listed.content.decode()
+    assert f"#15803d {green}, transparent 0" in shown
+    assert "<progress" not in shown
+
+
 @pytest.mark.parametrize(
     ("decision", "comment", "said"),
     [("end", "x", "is proposed"), ("approve", " ", "Say why")],

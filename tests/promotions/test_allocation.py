@@ -49,6 +49,28 @@ def test_who_is_not_in_the_audience_gets_nothing() -> None:
     assert not allocate(value, cost, [1e9] * 3, most=3)[:, 1].any()
 
 
+def test_a_promise_is_kept_and_takes_its_place_and_its_cost() -> None:
+    value, cost = instance(3)
+    value[:10, 0] = np.inf
+    promised = cost[:10, 0].sum()
+
+    chosen = allocate(value, cost, [promised + 2.0, 1e9, 1e9], most=2)
+
+    assert chosen[:10, 0].all()
+    assert 1.0 < cost[chosen[:, 0], 0].sum() - promised <= 2.0
+    assert chosen.sum(axis=1).max() == 2
+
+
+def test_promises_are_kept_beyond_a_budget_and_nothing_is_added() -> None:
+    value, cost = instance(4)
+    value[:10] = np.inf
+
+    chosen = allocate(value, cost, [0.0] * 3, most=2)
+
+    assert chosen[:10].all()
+    assert not chosen[10:].any()
+
+
 @pytest.mark.parametrize("budget", [0.0, 1.0, 5.0, 15.0])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_value_is_near_the_integer_optimum(seed: int, budget: float) -> None:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from analytics import store
-from promotions import approval
+from promotions import approval, offers
 from promotions.models import Offer, Sheet, Strategy
 from tests.conftest import Give, Make
 
@@ -154,7 +154,7 @@ def test_with_the_broker_down_a_decision_stands_and_is_no_error(
 ) -> None:
     strategy = proposed()
     down = Celery(broker="redis://127.0.0.1:1/0", set_as_current=False)
-    monkeypatch.setattr(approval, "current_app", down)
+    monkeypatch.setattr(offers, "current_app", down)
 
     decide(approval.approve, strategy)
 

@@ -160,9 +160,15 @@ def test_an_empty_and_an_enormous_cart_are_priced(
         ({"lines": [{"sku": "tea", "quantity": 0}]}, "lines[0].quantity"),
         ({"lines": [{"sku": "tea", "quantity": 1, "price": "-1"}]}, "lines[0].price"),
         ({"lines": [{"sku": "tea", "quantity": 1, "price": "NaN"}]}, "lines[0].price"),
+        (
+            {"lines": [{"sku": "tea", "quantity": 1, "price": "1.005"}]},
+            "lines[0].price",
+        ),
         ({"lines": [{"sku": "tea", "quantity": 1}] * 1001}, "lines"),
         ({"currency": "euro"}, "currency"),
         ({"customer": "x" * 201}, "customer"),
+        ({"custommer": "ana"}, "custommer"),
+        ({"lines": [{"sku": "tea", "quantity": 1, "prise": "1"}]}, "lines[0].prise"),
     ],
 )
 def test_a_bad_cart_is_refused_with_the_fields_name(

@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -7,12 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from analytics.models import Customer, StoredEvent
-from promotions.models import Offer, Receipt, Redemption, Strategy
+from catalog.models import Product
+from promotions import carts, offers, redemption
+from promotions.models import Offer, Receipt, Redemption, Sheet, Strategy
 from tests.conftest import Give, Make
 
 pytestmark = pytest.mark.usefixtures("shelf")
@@ -168,6 +171,43 @@ def test_a_cart_that_does_not_qualify_is_refused_with_the_reason(
     assert "below_threshold" in answer.json()["detail"]
 
 
+def test_a_discount_in_dinars_is_spent_to_the_last_fils(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    Product.objects.update(currency="KWD", price=Decimal("1.235"))
+    strategy = live(currency="KWD")
+
+    body = redeem(api, give(strategy, ana), currency="KWD").json()
+
+    assert (body["subtotal"], body["discount"]) == ("2.470", "0.247")
+    assert body["effects"][0]["adjustments"][0]["amount"] == "0.247"
+    strategy.refresh_from_db()
+    assert strategy.spent == Redemption.objects.get().discount == Decimal("0.247")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"voucher": "SUMMER"}, "voucher"),
+        ({"lines": [*TWO_TEAS, TWO_TEAS[0] | {"prise": "1"}]}, "lines[1].prise"),
+    ],
+)
+def test_a_field_nobody_knows_is_refused_by_its_name(
+    api: APIClient,
+    live: Make,
+    give: Give,
+    ana: Customer,
+    change: dict[str, Any],
+    field: str,
+) -> None:
+    answer = redeem(api, give(live(), ana), **change)
+
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["code"]) == (field, "unknown")
+    assert not Redemption.objects.exists()
+
+
 def test_an_order_redeems_a_strategy_once(
     api: APIClient, live: Make, give: Give, ana: Customer, ben: Customer
 ) -> None:
@@ -204,6 +244,68 @@ def test_a_budget_that_cannot_pay_refuses(
     assert answer.json()["code"] == "budget_spent"
     strategy.refresh_from_db()
     assert strategy.spent == 0
+
+
+def shown(api: APIClient, offer: Offer) -> bool:
+    """Say whether the storefront sees the offer; a sheet is rendered if none is."""
+    customer = Customer.objects.get(key=offer.customer)
+    rows = carts.usable(customer.key, currency="USD", at=timezone.now())
+    Sheet.objects.get_or_create(
+        customer=customer.key,
+        defaults={
+            "body": offers.render(customer.external_id, rows, at=timezone.now()),
+            "expires_at": timezone.now() + timedelta(days=1),
+        },
+    )
+    answer = api.get(f"/api/v1/customers/{customer.external_id}/offers")
+    return str(offer.id) in answer.content.decode()
+
+
+def test_what_a_redemption_exhausts_is_shown_to_nobody_from_then_on(
+    api: APIClient, live: Make, give: Give, ana: Customer, ben: Customer
+) -> None:
+    strategy = live(budget=Decimal("3.00"))  # after 2.00 the rest pays no such order
+    bens = give(strategy, ben)
+    assert shown(api, bens)
+
+    redeem(api, give(strategy, ana))
+
+    answer = api.get("/api/v1/customers/ben/offers")
+    assert answer.json()["offers"] == []
+
+
+def test_what_exhausts_a_campaign_hides_its_other_strategies_too(
+    api: APIClient, live: Make, give: Give, ana: Customer, ben: Customer
+) -> None:
+    first = live(budget=Decimal("3.00"))
+    other = live("threshold", campaign=first.campaign)
+    Strategy.objects.filter(id=other.id).update(spent=9, redemptions=3)
+    bens = give(other, ben)
+    assert shown(api, bens)
+
+    redeem(api, give(first, ana))
+
+    assert api.get("/api/v1/customers/ben/offers").json()["offers"] == []
+
+
+def test_only_the_redemption_that_exhausts_has_the_offers_computed_again(
+    api: APIClient,
+    live: Make,
+    give: Give,
+    ana: Customer,
+    ben: Customer,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    strategy = live(budget=Decimal("3.00"))
+    anas, bens = give(strategy, ana), give(strategy, ben)
+
+    with django_capture_on_commit_callbacks() as first:
+        assert redeem(api, anas).status_code == 201
+    with django_capture_on_commit_callbacks() as second:
+        one_tea = [{"sku": "tea", "quantity": 1}]
+        assert redeem(api, bens, lines=one_tea).status_code == 201
+
+    assert (len(first), len(second)) == (1, 0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -267,3 +369,55 @@ def test_one_offer_in_eight_orders_at_once_is_used_once(
         statuses = list(pool.map(attempt, range(8)))
 
     assert sorted(statuses) == [201] + [422] * 7
+
+
+def wait_until_somebody_waits() -> None:
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline, "nobody waits for a lock"
+            time.sleep(0.01)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_redemption_that_deadlocks_is_made_again(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+
+    def attempt() -> int:
+        try:
+            return int(redeem(api, offer).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Offer.objects.select_for_update().get(id=offer.id)
+        answer = pool.submit(attempt)
+        wait_until_somebody_waits()
+        # It has waited longer than we: it finds the deadlock, and is the one ended.
+        Strategy.objects.select_for_update().get(id=offer.strategy_id)
+
+    assert answer.result() == 201
+    assert Redemption.objects.count() == 1
+
+
+def test_a_redemption_that_deadlocks_for_ever_gives_up(
+    transactional_db: None,
+) -> None:
+    tried = []
+
+    def deadlock() -> dict[str, Any]:
+        tried.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute("DO 'BEGIN RAISE USING ERRCODE = ''40P01''; END'")
+        return {}
+
+    with pytest.raises(OperationalError):
+        redemption.once(caller=uuid4(), key="k", request=b"", do=deadlock)
+
+    assert len(tried) == redemption.ATTEMPTS
+    assert not Receipt.objects.exists()

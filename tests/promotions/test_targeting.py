@@ -231,3 +231,65 @@ def test_what_checkout_would_refuse_is_not_shown(
     targeting.refresh(at=timezone.now())
 
     assert api.get(f"/api/v1/customers/{name}/offers").json()["offers"] == []
+
+
+def test_a_refresh_does_not_move_an_offers_expiry(
+    scored: list[Customer], live: Make
+) -> None:
+    live(budget=Decimal(10_000))
+    at = timezone.now()
+    targeting.refresh(at=at)
+    (first,) = set(Offer.objects.values_list("expires_at", flat=True))
+    assert first == at + timedelta(days=14)
+
+    targeting.refresh(at=at + timedelta(days=3))
+
+    assert set(Offer.objects.values_list("expires_at", flat=True)) == {first}
+
+
+@pytest.mark.parametrize("after", [timedelta(minutes=-10), timedelta(hours=1)])
+def test_an_offer_about_to_end_or_ended_is_made_anew_if_chosen(
+    scored: list[Customer], live: Make, after: timedelta
+) -> None:
+    strategy = live(budget=Decimal(10_000))
+    at = timezone.now()
+    targeting.refresh(at=at)
+    ids = set(Offer.objects.values_list("id", flat=True))
+    then = at + timedelta(days=14) + after
+
+    targeting.refresh(at=then)
+
+    ends = dict(Offer.objects.values_list("id", "expires_at"))
+    until = min(then + timedelta(days=14), strategy.campaign.ends_at)
+    assert ends == dict.fromkeys(ids, until)
+
+
+def test_offers_that_last_bind_the_budget_when_others_become_worth_more(
+    scored: list[Customer], live: Make
+) -> None:
+    live(budget=Decimal(5), holdout=0.0)
+    targeting.refresh(at=timezone.now())
+    first = set(Offer.objects.values_list("customer", flat=True))
+    others = Score.objects.filter(category="TEA").exclude(customer__in=first)
+    others.update(probability=0.05)  # more margin for each unit of cost, at 0.06 each
+
+    targeting.refresh(at=timezone.now())
+
+    now = set(Offer.objects.values_list("customer", flat=True))
+    assert first <= now
+    assert len(now - first) <= 1
+
+
+def test_offers_that_last_take_their_place_with_the_customer(
+    scored: list[Customer], live: Make
+) -> None:
+    menu = {"30%": {"kind": "percentage", "rate": "0.30"}}
+    rich = {"budget": Decimal(10_000), "holdout": 0.0}
+    old = [live(**rich, menu=menu) for _ in range(3)]
+    targeting.refresh(at=timezone.now())
+    live(**rich)  # 10 % would bring more
+
+    targeting.refresh(at=timezone.now())
+
+    counts = Counter(Offer.objects.values_list("strategy", flat=True))
+    assert counts == {strategy.id: MANY for strategy in old}

@@ -1,0 +1,41 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from django.test import Client
+
+from config import services
+
+
+def setting(name: str, **environment: str) -> str:
+    """Return a setting as a process with this environment reads it."""
+    asked = subprocess.run(
+        [sys.executable, "-c", f"from config import settings; print(settings.{name})"],
+        cwd=services.ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return asked.stdout.strip()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/admin/login/"])
+def test_a_client_cannot_claim_to_have_come_by_tls(
+    client: Client, db: None, path: str
+) -> None:
+    answer = client.get(path, headers={"X-Forwarded-Proto": "https"})
+
+    assert not answer.wsgi_request.is_secure()
+
+
+def test_a_proxy_is_believed_where_it_is_trusted() -> None:
+    header = setting("SECURE_PROXY_SSL_HEADER", TRUST_PROXY="true")
+
+    assert header == "('HTTP_X_FORWARDED_PROTO', 'https')"
+
+
+def test_browsers_are_told_to_insist_on_tls_only_where_it_is_asked_for() -> None:
+    assert setting("SECURE_HSTS_SECONDS") == "0"
+    assert setting("SECURE_HSTS_SECONDS", HSTS_SECONDS="3600") == "3600"
