@@ -19,16 +19,20 @@ help: ## Show this list
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-setup: .venv/.tests ## Install everything, for work on Proffer itself
+.venv/.clients: .venv/.tests tests/clients/package-lock.json
+	$(BIN)/npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+setup: .venv/.clients ## Install everything, for work on Proffer itself
 
 run: .venv/.runs ## Load the real data, run the loop once, serve (ONCE=1: end after the report)
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@exec $(BIN)/python manage.py up $(if $(ONCE),--once)
 
-test: .venv/.tests ## Run the tests
+test: .venv/.clients ## Run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: .venv/.tests ## Run all the tests, the slow ones too
+test-slow: .venv/.clients ## Run all the tests, the slow ones too
 	$(BIN)/python -m pytest
 
 check: .venv/.tests ## Lint, types, architecture, migrations

