@@ -147,6 +147,18 @@ def keys(person: UUID) -> list[UUID]:
     return list(rows.values_list("key", flat=True))
 
 
+def persons() -> dict[UUID, UUID]:
+    """Return whose every key is that is not its own person's."""
+    linked = Customer.objects.exclude(person=None).values_list("key", "person")
+    return {key: person for key, person in linked if person}
+
+
+def willing(person: UUID) -> list[UUID]:
+    """Return all keys of a person, none if offers may not be personal for them."""
+    mine = keys(person)
+    return mine if Customer.objects.filter(personal(), key__in=mine).exists() else []
+
+
 def personal() -> Q:
     """Which customers offers may be personal for: see CONSENT_REQUIRED."""
     if settings.CONSENT_REQUIRED:

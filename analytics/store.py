@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from psycopg import sql
@@ -266,20 +267,23 @@ def export_orders(
 ) -> Iterator[io.BytesIO]:
     """Copy the orders before `until` out as CSV, in blocks of whole rows.
 
-    Columns: customer, position, microseconds since 1970, lines (JSON). For learners:
-    155,000 orders leave, parsed, in 2.2 s; `read` takes 3.4 and makes objects of lines.
+    Columns: person, position, microseconds since 1970, lines (JSON). For learners: no
+    bots, and nobody without consent. 155,000 orders leave, parsed, in 2.2 s; `read`
+    takes 3.4 and makes objects of lines.
     """
     # Literals, since COPY takes no parameters.
     whose: sql.Composable = sql.SQL("")
     if customers is not None:
         whose = sql.SQL("AND customer = ANY({})").format(sql.Literal([*customers]))
+    said = "c.consent" if settings.CONSENT_REQUIRED else "c.consent IS NOT FALSE"
     copy_out = sql.SQL(
-        "COPY (SELECT customer, position,"
+        "COPY (SELECT coalesce(c.person, customer), position,"
         " (extract(epoch FROM occurred_at) * 1000000)::bigint, data->'lines'"
-        " FROM analytics_storedevent WHERE type = 'order_completed'"
-        " AND customer IS NOT NULL AND occurred_at < {until} {whose})"
+        " FROM analytics_storedevent LEFT JOIN analytics_customer c ON c.key = customer"
+        " WHERE type = 'order_completed' AND customer IS NOT NULL AND NOT bot"
+        " AND {said} AND occurred_at < {until} {whose})"
         " TO STDOUT (FORMAT csv)"
-    ).format(until=sql.Literal(until), whose=whose)
+    ).format(until=sql.Literal(until), whose=whose, said=sql.SQL(said))
     block = io.BytesIO()
     with connection.cursor() as cursor, cursor.copy(copy_out) as rows:
         for row in rows:
@@ -305,6 +309,12 @@ def first_position(type_: str) -> int | None:
     """Return the position of the first event of a type."""
     rows = StoredEvent.objects.filter(type=type_).order_by("position")
     return rows.values_list("position", flat=True).first()
+
+
+def positions(ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return where these events are, without those that are not there."""
+    rows = StoredEvent.objects.filter(id__in=list(ids))
+    return dict(rows.values_list("id", "position"))
 
 
 def version(stream: str) -> int:

@@ -125,7 +125,7 @@ def _campaigns(at: datetime) -> list[Campaign]:
 def _told(at: datetime) -> Iterator[store.Stored]:
     types = ("campaign_announced", "coupon_issued", "campaign_received")
     told = store.read(until=store.high_water(), types=(*types, "coupon_redeemed"))
-    return (stored for stored in told if stored.occurred_at < at)
+    return (stored for stored in told if stored.occurred_at < at and not stored.bot)
 
 
 def _day(text: str) -> datetime:

@@ -17,6 +17,7 @@ import polars as pl
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
+from analytics import identity
 from analytics.models import Customer
 from ml import features, lines, registry
 from ml.models import PROPENSITY
@@ -58,7 +59,8 @@ def score(*, at: datetime) -> int:
     last = history["at"].max()
     moment = min(at, last + timedelta(seconds=1)) if isinstance(last, datetime) else at
     context = features.context(history, at=moment, categories=bundle.categories)
-    keys = iter(Customer.objects.order_by("key").values_list("key", flat=True))
+    people = Customer.objects.filter(identity.personal(), person=None)
+    keys = iter(people.order_by("key").values_list("key", flat=True))
     frames = []
     while customers := list(islice(keys, CHUNK)):
         frames.append(_scored(bundle, history, moment, customers, context))
@@ -76,7 +78,7 @@ def score_customer(key: UUID, *, at: datetime) -> list[Expected]:
     :raises Outdated: the champion knows other features.
     """
     bundle = _loaded(registry.champion(PROPENSITY).checksum)
-    history = lines.read(until=at, customers=[key])
+    history = lines.read(until=at, customers=identity.keys(key))
     rows = _scored(bundle, history, at, [key], bundle.context)
     return [
         Expected(category=category, probability=probability, spend=spend)

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import F
 
-from analytics.models import Customer
+from analytics import identity
 from catalog import pricing
 from catalog.models import Product
 from promotions import discounts, stacking
@@ -74,15 +74,18 @@ def qualify(
     *, customer: str | None, items: Sequence[Item], currency: str, at: datetime
 ) -> Priced:
     """Price a cart for the shop's customer; a guest has no personal offers."""
-    key = Customer.objects.filter(external_id=customer).values_list("key", flat=True)
-    offers = usable(key[0], currency=currency, at=at) if customer and key else []
+    key = identity.find(customer) if customer else None
+    offers = usable(key, currency=currency, at=at) if key else []
     return priced(items, offers, currency=currency)
 
 
 def usable(
     customer: UUID | None = None, *, currency: str | None, at: datetime
 ) -> list[Offer]:
-    """Return the offers that may be used now: one customer's, or everybody's."""
+    """Return the offers that may be used now: one person's, or everybody's.
+
+    A person's are those of all their keys; none without consent.
+    """
     offers = Offer.objects.filter(
         redeemed_at=None,
         expires_at__gt=at,
@@ -92,7 +95,7 @@ def usable(
         strategy__campaign__ends_at__gt=at,
     )
     if customer is not None:
-        offers = offers.filter(customer=customer)
+        offers = offers.filter(customer__in=identity.willing(customer))
     if currency is not None:
         offers = offers.filter(strategy__currency=currency)
     return list(offers.select_related("strategy__campaign").order_by("id"))

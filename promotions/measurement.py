@@ -13,12 +13,16 @@ from uuid import UUID
 
 from django.conf import settings
 
-from analytics import events, store
+from analytics import events, identity, store
 from analytics.experiments import Difference, Sums, difference, mismatch
 from promotions.models import Strategy
 
 ARMS = ("treatment", "holdout")
-TYPES = ("offer_assigned", "offer_redeemed", "order_completed")
+Mine = dict[UUID, dict[UUID, datetime]]
+"""Customer -> strategy -> when assigned: what happened before does not count.
+
+Assignments are read first, and times compared, since an order may be reported late.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +53,27 @@ class Tally:
     margin: dict[UUID, float] = field(default_factory=lambda: defaultdict(float))
     redemptions: int = 0
     discount: Decimal = Decimal(0)
+    crossed: set[UUID] = field(default_factory=set)
+    """Who was in both arms, by two keys before they proved to be one person's."""
+
+    def assign(self, customer: UUID, arm: str) -> None:
+        if customer in self.crossed:
+            return
+        if self.arms.setdefault(customer, arm) != arm:
+            self.crossed.add(customer)
+            del self.arms[customer]
 
 
 def measure(*, until: datetime) -> dict[UUID, Measured]:
     """Fold the log and compare the arms of every strategy that assigned anybody."""
     tallies: dict[UUID, Tally] = defaultdict(Tally)
-    mine: dict[UUID, list[UUID]] = defaultdict(list)
-    for stored in store.read(after=_start(), until=store.high_water(), types=TYPES):
-        if stored.occurred_at < until and stored.customer:
-            _add(tallies, mine, stored, stored.customer)
+    mine: Mine = defaultdict(dict)
+    persons, last = identity.persons(), store.high_water()
+    for types in (("offer_assigned",), ("offer_redeemed", "order_completed")):
+        for stored in store.read(after=_start(), until=last, types=types):
+            if stored.occurred_at < until and stored.customer and not stored.bot:
+                who = persons.get(stored.customer, stored.customer)
+                _add(tallies, mine, stored, who)
     return {key: _measured(key, tally) for key, tally in tallies.items()}
 
 
@@ -91,28 +107,32 @@ def _start() -> int:
 
 def _add(
     tallies: dict[UUID, Tally],
-    mine: dict[UUID, list[UUID]],
+    mine: Mine,
     stored: store.Stored,
     customer: UUID,
 ) -> None:
     match stored.event:
         case events.OfferAssigned(strategy=strategy, arm=arm):
-            tallies[strategy].arms[customer] = arm
-            mine[customer].append(strategy)
+            tallies[strategy].assign(customer, arm)
+            mine[customer].setdefault(strategy, stored.occurred_at)
         case events.OfferRedeemed(strategy=strategy) as redeemed:
             tallies[strategy].redemptions += 1
             tallies[strategy].discount += redeemed.discount
             # A gift is on no line of the order; whoever's arm it is pays its cost.
             cost = float(redeemed.gift_value * (1 - settings.ASSUMED_MARGIN))
-            for each in mine[customer]:
+            for each in _since(mine, customer, stored.occurred_at):
                 tallies[each].margin[customer] -= cost
         case events.OrderCompleted() as order:
             paid, margin = _earned(order)
-            for strategy in mine[customer]:
+            for strategy in _since(mine, customer, stored.occurred_at):
                 tallies[strategy].revenue[customer] += paid
                 tallies[strategy].margin[customer] += margin
         case _:
             pass
+
+
+def _since(mine: Mine, customer: UUID, at: datetime) -> list[UUID]:
+    return [s for s, since in mine.get(customer, {}).items() if since <= at]
 
 
 def _earned(order: events.OrderCompleted) -> tuple[float, float]:

@@ -6,13 +6,16 @@ lock in the transaction that appends the event, and a test folds the log against
 """
 
 import uuid
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any, ClassVar
 
 import msgspec
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -191,13 +194,19 @@ class Redemption(models.Model):
         Strategy, models.PROTECT, related_name="redeemed_orders"
     )
     offer = models.UUIDField()
-    customer = models.UUIDField()
+    customer = models.UUIDField(null=True)
     order_id = models.TextField()
     variant = models.TextField()
     discount = models.DecimalField(max_digits=14, decimal_places=4)
     gift_value = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     adjustments = models.JSONField()
     redeemed_at = models.DateTimeField()
+
+    ERASED: ClassVar[Mapping[str, Any]] = {
+        "customer": None,
+        "order_id": Concat(Value("erased "), Cast("id", models.TextField())),
+    }
+    """What analytics.privacy leaves: the money was spent, whoever spent it."""
 
     class Meta:
         constraints = [

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 
 from analytics import lookup
@@ -23,14 +24,16 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
     if "\0" in external_id:  # PostgreSQL holds no such text: nobody is called that
         return render(external_id, [], at=None)
     row = lookup.row(
-        "SELECT c.key, s.body, s.expires_at FROM analytics_customer c "
-        "LEFT JOIN promotions_sheet s ON s.customer = c.key "
-        "WHERE c.external_id = %s",
-        [external_id],
+        "SELECT coalesce(c.person, c.key), c.consent, s.body, s.expires_at "
+        "FROM (SELECT person, key, consent FROM analytics_customer "
+        "WHERE external_id = %s UNION ALL SELECT person, key, consent "
+        "FROM analytics_customer WHERE anonymous_id = %s LIMIT 1) c "
+        "LEFT JOIN promotions_sheet s ON s.customer = coalesce(c.person, c.key)",
+        [external_id, external_id],
     )
-    if row is None:
+    if row is None or row[1] is False or (row[1] is None and settings.CONSENT_REQUIRED):
         return render(external_id, [], at=None)
-    key, body, expires_at = row
+    key, _, body, expires_at = row
     if body is not None and expires_at > at:
         return str(body)
     usable = carts.usable(key, currency=currency, at=at)

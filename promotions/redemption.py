@@ -17,8 +17,7 @@ import psycopg
 from django.db import OperationalError, transaction
 from django.db.models import F
 
-from analytics import events, store
-from analytics.models import Customer
+from analytics import events, identity, store
 from promotions import carts
 from promotions.carts import Effect, Item, Priced
 from promotions.models import Campaign, Offer, Receipt, Redemption, Strategy
@@ -123,10 +122,10 @@ def redeem(order: Order, *, at: datetime) -> tuple[Priced, list[Redemption]]:
 
 
 def _customer(external_id: str) -> UUID:
-    key = Customer.objects.filter(external_id=external_id).values_list("key", flat=True)
-    if not key:
+    key = identity.find(external_id)
+    if key is None:
         raise UnknownOffer("This customer has no offers.")
-    return key[0]
+    return key
 
 
 def _locked(customer: UUID, order: Order, at: datetime) -> list[Offer]:

@@ -9,7 +9,7 @@ before it, and afterwards, the offer may be chosen, and so made, anew. Until the
 takes its place with the customer and its expected cost out of the budget.
 """
 
-from collections.abc import Container, Iterator, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
-from analytics import events, experiments, store
+from analytics import events, experiments, identity, store
 from analytics.models import Customer
 from ml import scores
 from promotions import carts, offers, value
@@ -57,8 +57,11 @@ def refresh(*, at: datetime) -> Computed:
     with transaction.atomic():
         _wait_for_other_refreshes()
         live = _live(at)
+        persons = identity.persons()
+        _rehome(persons)
         columns = _columns(live, matrix)
-        made = list(_decided(columns, matrix, at)) if columns else []
+        units = _units(persons, live)
+        made = list(_decided(columns, matrix, units, at)) if columns else []
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
         rendered = _render_all(at)
@@ -89,6 +92,42 @@ def _live(at: datetime) -> list[Strategy]:
         campaign__ends_at__gt=at,
     )
     return list(rows.select_related("campaign").order_by("id"))
+
+
+Units = dict[tuple[UUID, UUID], UUID]
+"""(person, strategy) -> the key that was assigned first, and so draws the lots."""
+
+
+def _rehome(persons: Mapping[UUID, UUID]) -> None:
+    """Give a visitor's offers to the customer that he turned out to be."""
+    for offer in Offer.objects.filter(customer__in=list(persons)).order_by("id"):
+        theirs = Offer.objects.filter(
+            customer=persons[offer.customer], strategy=offer.strategy
+        )
+        if not theirs.exists():
+            offer.customer = persons[offer.customer]
+            offer.save()
+        elif offer.redeemed_at is None:
+            offer.delete()
+
+
+def _units(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> Units:
+    """Say for people with several keys by which of them they were first assigned.
+
+    So nobody's arm changes by logging in.
+    """
+    keys = {key: key for key in persons.values()} | dict(persons)
+    ids = {_assigned(s.id, key): (keys[key], s.id, key) for s in live for key in keys}
+    units: Units = {}
+    places = store.positions(ids)
+    for id_ in sorted(places, key=places.__getitem__):
+        person, strategy, key = ids[id_]
+        units.setdefault((person, strategy), key)
+    return units
+
+
+def _assigned(strategy: UUID, unit: UUID) -> UUID:
+    return uuid5(strategy, f"assigned {unit}")
 
 
 def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Column]:
@@ -125,7 +164,10 @@ _NAME = Coalesce("external_id", "anonymous_id")
 
 
 def _decided(
-    columns: Sequence[Column], matrix: scores.ScoreMatrix, at: datetime
+    columns: Sequence[Column],
+    matrix: scores.ScoreMatrix,
+    units: Units,
+    at: datetime,
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
     promises = _promises(at)
@@ -141,8 +183,9 @@ def _decided(
     for place, column in enumerate(columns):
         for row in np.flatnonzero(chosen[:, place]):
             customer = matrix.customers[row]
-            until = promises.get((customer, column.strategy.id))
-            yield _decision(column, int(row), customer, at, until)
+            pair = customer, column.strategy.id
+            unit = units.get(pair, customer)
+            yield _decision(column, int(row), customer, unit, at, promises.get(pair))
 
 
 Promises = dict[tuple[UUID, UUID], datetime]
@@ -177,13 +220,21 @@ def _where(
 
 
 def _decision(
-    column: Column, row: int, customer: UUID, at: datetime, until: datetime | None
+    column: Column,
+    row: int,
+    customer: UUID,
+    unit: UUID,
+    at: datetime,
+    until: datetime | None,
 ) -> Decided:
-    """Decide on a customer; an offer of his that is good `until` then stays so."""
+    """Decide on a customer by the lots of `unit`.
+
+    An offer of his that is good `until` then stays so.
+    """
     strategy = column.strategy
     latest = strategy.campaign.ends_at
     best = column.labels[column.best.variant[row]]
-    arm, variant, probability = draw(strategy, customer, best)
+    arm, variant, probability = draw(strategy, unit, best)
     assigned = events.OfferAssigned(
         strategy=strategy.id, arm=arm, variant=variant, probability=probability
     )
@@ -191,12 +242,12 @@ def _decision(
         event=assigned,
         at=at,
         customer=customer,
-        id=uuid5(strategy.id, f"assigned {customer}"),
+        id=_assigned(strategy.id, unit),
     )
     if variant is None:
         return None, fact
     offer = Offer(
-        id=uuid5(strategy.id, f"offer {customer}"),
+        id=uuid5(strategy.id, f"offer {unit}"),
         customer=customer,
         strategy=strategy,
         variant=variant,
@@ -208,23 +259,21 @@ def _decision(
     return offer, fact
 
 
-def draw(
-    strategy: Strategy, customer: UUID, best: str
-) -> tuple[str, str | None, float]:
+def draw(strategy: Strategy, unit: UUID, best: str) -> tuple[str, str | None, float]:
     """Return (arm, variant, probability of this very choice), all by hash.
 
     A share `explore` of the treated gets a variant by lot, so that every level of the
     menu is tried; the others get the best one.
     """
-    unit, seed = str(customer), str(strategy.id)
+    who, seed = str(unit), str(strategy.id)
     weights = {"holdout": strategy.holdout, "treatment": 1 - strategy.holdout}
-    arm = experiments.choose(unit, seed=seed, weights=weights)
+    arm = experiments.choose(who, seed=seed, weights=weights)
     if arm == "holdout":
         return arm, None, strategy.holdout
     labels = list(strategy.terms)
     odds = dict.fromkeys(labels, strategy.explore / len(labels))
     odds[best] += 1 - strategy.explore
-    variant = experiments.choose(unit, seed=f"{seed}/variant", weights=odds)
+    variant = experiments.choose(who, seed=f"{seed}/variant", weights=odds)
     return arm, variant, weights[arm] * odds[variant]
 
 
@@ -248,7 +297,7 @@ def _render_all(at: datetime) -> dict[UUID, list[Offer]]:
     by_customer: dict[UUID, list[Offer]] = {}
     for offer in usable:
         by_customer.setdefault(offer.customer, []).append(offer)
-    names = Customer.objects.filter(key__in=list(by_customer))
+    names = Customer.objects.filter(identity.personal(), key__in=list(by_customer))
     Sheet.objects.all().delete()
     Sheet.objects.bulk_create(
         (

@@ -11,6 +11,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 import pytest
 import redis
 from django.contrib.auth.models import User
+from django.db import connection
 from django.urls import reverse
 
 from config import services

@@ -253,11 +253,11 @@ def shown(api: APIClient, offer: Offer) -> bool:
     Sheet.objects.get_or_create(
         customer=customer.key,
         defaults={
-            "body": offers.render(customer.external_id, rows, at=timezone.now()),
+            "body": offers.render(customer.name, rows, at=timezone.now()),
             "expires_at": timezone.now() + timedelta(days=1),
         },
     )
-    answer = api.get(f"/api/v1/customers/{customer.external_id}/offers")
+    answer = api.get(f"/api/v1/customers/{customer.name}/offers")
     return str(offer.id) in answer.content.decode()
 
 
