@@ -87,5 +87,12 @@ def refresh_soon() -> None:
 
 
 def _send_refresh() -> None:
-    """Ask by name. A function, not a partial: Django logs its `__qualname__`."""
-    current_app.send_task("promotions.tasks.refresh_offers", retry=False)
+    """Ask by name. A function, not a partial: Django logs its `__qualname__`.
+
+    Once: by default Celery looks for a broker that is down for six seconds.
+    """
+    once = {"max_retries": 0}
+    with current_app.connection_for_write(transport_options=once) as link:
+        current_app.send_task(
+            "promotions.tasks.refresh_offers", retry=False, connection=link
+        )
