@@ -275,15 +275,18 @@ def export_orders(
     whose: sql.Composable = sql.SQL("")
     if customers is not None:
         whose = sql.SQL("AND customer = ANY({})").format(sql.Literal([*customers]))
-    said = "c.consent" if settings.CONSENT_REQUIRED else "c.consent IS NOT FALSE"
     copy_out = sql.SQL(
         "COPY (SELECT coalesce(c.person, customer), position,"
         " (extract(epoch FROM occurred_at) * 1000000)::bigint, data->'lines'"
         " FROM analytics_storedevent LEFT JOIN analytics_customer c ON c.key = customer"
         " WHERE type = 'order_completed' AND customer IS NOT NULL AND NOT bot"
-        " AND {said} AND occurred_at < {until} {whose})"
+        " AND coalesce(c.consent, {silent}) AND occurred_at < {until} {whose})"
         " TO STDOUT (FORMAT csv)"
-    ).format(until=sql.Literal(until), whose=whose, said=sql.SQL(said))
+    ).format(
+        until=sql.Literal(until),
+        whose=whose,
+        silent=sql.Literal(not settings.CONSENT_REQUIRED),
+    )
     block = io.BytesIO()
     with connection.cursor() as cursor, cursor.copy(copy_out) as rows:
         for row in rows:

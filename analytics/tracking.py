@@ -64,7 +64,9 @@ def _answered(view: View) -> View:
         except Answer as answer:
             return _problem(answer)
         except Exception as error:
-            if not isinstance(error, DatabaseError):
+            if isinstance(error, DatabaseError):
+                log.warning("the database took no call: %s", type(error).__name__)
+            else:
                 log.exception("a call of the tracking API failed")
             return _problem(Answer(503, "try_again", "Try again in a moment."))
 

@@ -117,6 +117,17 @@ CACHES = {
 }
 CELERY_BROKER_URL = urls.broker
 
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        app: {"handlers": ["console"], "level": "INFO"}
+        for app in ("analytics", "catalog", "ml", "promotions")
+    },
+}
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]

@@ -63,15 +63,15 @@ def matrix() -> ScoreMatrix:
     Customers and categories are full: scoring writes every pair in one transaction.
     Who took consent back since then is left out, and so is who became someone else's.
     """
-    said = "c.consent" if settings.CONSENT_REQUIRED else "c.consent IS NOT FALSE"
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT customer, array_agg(category ORDER BY category),"
             " array_agg(probability ORDER BY category),"
             " array_agg(spend::float8 ORDER BY category), min(model_id::text)"
             " FROM ml_score LEFT JOIN analytics_customer c ON c.key = customer"
-            f" WHERE c.person IS NULL AND {said}"
-            " GROUP BY customer ORDER BY customer"
+            " WHERE c.person IS NULL AND coalesce(c.consent, %s)"
+            " GROUP BY customer ORDER BY customer",
+            [not settings.CONSENT_REQUIRED],
         )
         rows = cursor.fetchall()
     if not rows:

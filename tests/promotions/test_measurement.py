@@ -74,13 +74,31 @@ def test_orders_before_the_assignment_do_not_count(live: Make) -> None:
     assigned = events.OfferAssigned(
         strategy=strategy.id, arm="treatment", variant="10%", probability=0.95
     )
-    store.append([order], at=at, customer=customer)
     store.append([assigned], at=at, customer=customer)
+    store.append([order], at=at - timedelta(minutes=1), customer=customer)
 
     measured = measure(until=later())[strategy.id]  # type: ignore[arg-type]
 
     assert measured.revenue.value == 0
     assert measured.revenue.low is None
+
+
+def test_an_order_that_is_reported_late_counts_where_it_belongs(live: Make) -> None:
+    strategy, customer, at = live(), uuid4(), timezone.now()
+    order = events.OrderCompleted(
+        order_id="late",
+        currency="USD",
+        lines=(events.OrderLine(sku="tea", paid=Decimal(99)),),
+    )
+    assigned = events.OfferAssigned(
+        strategy=strategy.id, arm="treatment", variant="10%", probability=0.95
+    )
+    store.append([order], at=at, customer=customer)
+    store.append([assigned], at=at - timedelta(hours=1), customer=customer)
+
+    measured = measure(until=later())[strategy.id]  # type: ignore[arg-type]
+
+    assert measured.revenue.value == 99
 
 
 def test_a_split_that_does_not_fit_its_weights_is_noticed(live: Make) -> None:
