@@ -14,12 +14,16 @@ from django.db import connection
 from config import processes, services
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def granian() -> Iterator[str]:
     """Start the web process; yield its address; stop it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     name = connection.settings_dict["NAME"]
     database = services.urls(os.environ).database.rpartition("/")[0] + f"/{name}"
     server = subprocess.Popen(
