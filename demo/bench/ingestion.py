@@ -23,7 +23,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from analytics import access, events, privacy, projections, rebuilds, store, tracking
 from analytics.models import Customer
 from analytics.wires import reader
-from demo.bench.peers import UsualEvent
+from demo.bench.peers import UsualCustomer, UsualEvent
 from demo.bench.served import Call, cpu, hammer, postgres, web
 from demo.bench.table import Row, against, least, limit, show
 
@@ -129,7 +129,8 @@ def hammered(
 
 def _usual_table() -> None:
     with connection.schema_editor() as editor:
-        editor.execute("DROP TABLE IF EXISTS bench_usual_event")
+        editor.execute("DROP TABLE IF EXISTS bench_usual_event, bench_usual_customer")
+        editor.create_model(UsualCustomer)
         editor.create_model(UsualEvent)
 
 
