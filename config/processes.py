@@ -44,6 +44,11 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
             *("--log-level", "warning", "config.wsgi:application"),
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "warning"],
+        # Of its own: while both others train, projections still catch up in a second.
+        "projector": [
+            *(*celery, "worker", "--pool", "solo", "--queues", "projections"),
+            *("--loglevel", "warning", "--hostname", "projector@%h"),
+        ],
         "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", schedule],
     }
 

@@ -120,11 +120,18 @@ CELERY_BROKER_URL = urls.broker
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"without_ids": {"()": "config.logs.WithoutIds"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_ids"],
+        }
+    },
     "loggers": {
         app: {"handlers": ["console"], "level": "INFO"}
-        for app in ("analytics", "catalog", "ml", "promotions")
+        for app in ("analytics", "catalog", "django", "ml", "promotions")
     },
 }
 
@@ -189,6 +196,7 @@ UNFOLD = {
     "SITE_HEADER": "Proffer",
     "SITE_SYMBOL": "sell",
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "analytics.admin.dashboard",
     "SIDEBAR": {
         "navigation": [
             _group(
@@ -211,7 +219,10 @@ UNFOLD = {
                 ("person", _("Customers"), "analytics_customer"),
                 ("badge", _("Profiles"), "analytics_profile"),
                 ("report", _("Rejections"), "analytics_rejection"),
+                ("key_off", _("Wrong keys"), "analytics_wrongkey"),
                 ("flag", _("Checkpoints"), "analytics_checkpoint"),
+                ("inventory_2", _("Archives"), "analytics_archive"),
+                ("person_off", _("Erasures"), "analytics_erasure"),
                 ("key", _("API keys"), "analytics_apikey"),
             ),
             _group(
