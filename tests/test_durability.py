@@ -9,6 +9,7 @@ SEED=… repeats a run's choices, though not its timing.
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -30,14 +31,15 @@ import environ
 import psutil
 import psycopg
 import pytest
+from celery import Celery
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from analytics import events, persons, projections, rebuilds, store, tasks
+from analytics import events, projections, rebuilds, tasks
 from analytics.models import Customer, Rejection, WrongKey
 from analytics.sent import event_id
 from config import processes, services
-from tests import serving
+from tests import folding, serving
 
 SHOP = "shop"
 CLIENTS = 4
@@ -117,7 +119,10 @@ class Shopper:
             ],
         }
         return Report(
-            type="order_completed", data=data, customer=self._customer(), **known
+            type="order_completed",
+            data=data,
+            customer=self._customer(self._home()),
+            **known,
         )
 
     def page(self, **known: Any) -> Report:
@@ -125,10 +130,11 @@ class Shopper:
         return Report(type="page_viewed", data=data, **self._somebody(), **known)
 
     def identify(self, **known: Any) -> Report:
+        home = self._home()
         return Report(
             type="customer_identified",
-            customer=self._customer(),
-            visitor=self._visitor(),
+            customer=self._customer(home),
+            visitor=self._visitor(home),
             data={"traits": {"plan": "gold"}},
             **known,
         )
@@ -138,23 +144,29 @@ class Shopper:
         return Report(type="consent_changed", data=data, **self._somebody(), **known)
 
     def alias(self, **known: Any) -> Report:
+        home = self._home()
+        others = (self._customer(home), self._visitor(home))
         return Report(
             type="customer_aliased",
-            customer=self._customer(),
-            previous=self.random.choice((self._customer(), self._visitor())),
+            customer=self._customer(home),
+            previous=self.random.choice(others),
             **known,
         )
 
     def _somebody(self) -> dict[str, Any]:
         if self.random.random() < 0.5:
-            return {"customer": self._customer()}
-        return {"visitor": self._visitor()}
+            return {"customer": self._customer(self._home())}
+        return {"visitor": self._visitor(self._home())}
 
-    def _customer(self) -> str:
-        return f"customer-{self.random.randint(1, 60)}"
+    def _home(self) -> int:
+        """Customers and devices of a home are taken for one another, no others."""
+        return self.random.randint(1, 100)
 
-    def _visitor(self) -> str:
-        return f"visitor-{self.random.randint(1, 600)}"
+    def _customer(self, home: int) -> str:
+        return f"customer-{home}-{self.random.randint(1, 3)}"
+
+    def _visitor(self, home: int) -> str:
+        return f"visitor-{home}-{self.random.randint(1, 8)}"
 
     def _sku(self) -> str:
         return f"sku-{self.random.randint(1, 40)}"
@@ -360,21 +372,26 @@ class Platform:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.restarts: Counter[str] = Counter()
         self.kills: dict[str, dict[str, Callable[[], None]]] = {
-            "web": {
-                "all of it": lambda: self._kill_group("web"),
-                "its first process": lambda: self.children["web"].kill(),
-                "a process": lambda: self._kill_one(self._root("web")),
-            },
-            "worker": {
-                "all of it": lambda: self._kill_group("worker"),
-                "its first process": lambda: self.children["worker"].kill(),
-                "a process": lambda: self._kill_one(self._root("worker")),
+            "web": self._ways("web"),
+            "workers": {
+                f"{name}, {way}": kill
+                for name in ("worker", "projector")
+                for way, kill in self._ways(name).items()
             },
             "PostgreSQL": {
                 "all of it": self._kill_postgres,
                 "its first process": lambda: self._postmaster().kill(),
                 "a process": lambda: self._kill_one(self._postmaster()),
             },
+        }
+
+    def _ways(self, name: str) -> dict[str, Callable[[], None]]:
+        return {
+            "all of it": lambda: self._kill_group(name),
+            "its first process": lambda: self.children[name].kill(),
+            "a process": lambda: self._kill_one(
+                psutil.Process(self.children[name].pid)
+            ),
         }
 
     def manage(self, *arguments: str) -> str:
@@ -416,18 +433,38 @@ class Platform:
         return time.monotonic() - begun
 
     def well_since(self, moment: datetime) -> bool:
-        """Whether the worker has moved every projection after a moment."""
+        """Whether each kind of worker has done its work after a moment."""
+        return self._projected_since(moment) and self._beaten_since(moment)
+
+    def _projected_since(self, moment: datetime) -> bool:
         with suppress(psycopg.Error), connected() as link:
             row = link.execute(WELL).fetchone()
             return row is not None and row[0] > moment
         return False
 
-    def ready(self) -> bool:
+    def _beaten_since(self, moment: datetime) -> bool:
+        asked = datetime.now(UTC)
+        age = re.search(
+            r"^proffer_heartbeat_age_seconds (\S+)", self.get("/metrics"), re.M
+        )
+        return age is not None and float(age[1]) < (asked - moment).total_seconds()
+
+    def get(self, page: str) -> str:
+        """Return a page of the web server; nothing unless the answer is 200."""
         link = HTTPConnection("127.0.0.1", self.port, timeout=5)
-        with suppress(OSError, HTTPException):
-            link.request("GET", "/readyz")
-            return link.getresponse().status == 200
-        return False
+        try:
+            link.request("GET", page)
+            answer = link.getresponse()
+            return answer.read().decode() if answer.status == 200 else ""
+        except (OSError, HTTPException):
+            return ""
+        finally:
+            link.close()
+
+    def ask_for_heartbeat(self) -> None:
+        """Beat would, but only every ten seconds."""
+        with Celery(broker=services.urls({}).broker) as queue:
+            queue.send_task("analytics.tasks.heartbeat")
 
     def end(self, *names: str) -> None:
         for name in names:
@@ -436,9 +473,6 @@ class Platform:
             with suppress(subprocess.TimeoutExpired):
                 self.children[name].wait(processes.PATIENCE)
             self._kill_group(name)
-
-    def _root(self, name: str) -> psutil.Process:
-        return psutil.Process(self.children[name].pid)
 
     def _postmaster(self) -> psutil.Process:
         file = next(services.VAR.glob("pg[0-9][0-9]")) / "postmaster.pid"
@@ -542,6 +576,7 @@ def kill(platform: Platform, ledger: Ledger, victim: str) -> str:
     platform.wait(platform.random.uniform(0, 1.5))
     ways[way]()
     wall, moment = datetime.now(UTC), time.monotonic()
+    platform.ask_for_heartbeat()
     took = platform.wait_until(
         lambda: min(ledger.newest.values()) > moment and platform.well_since(wall),
         f"the platform's recovery from the death of {victim}, {way}",
@@ -585,10 +620,10 @@ def test_what_was_acknowledged_survives_every_kill(
     assert_disk_is_trusted()
     assert_log_holds_what_was_sent(ledger)
     platform.wait_until(lambda: not any(projections.lag().values()), "catching up")
-    platform.wait_until(platform.ready, "readiness")
-    platform.end("beat", "worker")
+    platform.wait_until(lambda: platform.get("/readyz") != "", "readiness")
+    platform.end("beat", "worker", "projector")
     assert_projections_equal_a_rebuild()
-    assert_people_follow_from_the_log()
+    assert folding.people() == folding.people_again()
     assert_no_batches_blocked_each_other()
 
 
@@ -638,75 +673,10 @@ def whole_log() -> list[tuple[UUID, str, str | None, str | None]]:
 def assert_projections_equal_a_rebuild() -> None:
     tasks.catch_up()  # what the worker itself may have said in its last moment
     assert projections.stopped() == {}
-    live = projected()
+    live = folding.projected()
+    assert all(live.values())
     assert rebuilds.rebuild(projections.ALL) == {}
-    again = projected()
-    for table, rows in live.items():
-        assert set(rows) ^ set(again[table]) == set(), table
-        assert len(rows) == len(again[table]), table
-
-
-def projected() -> dict[str, list[Any]]:
-    """Return every row of every projection's table."""
-    return {
-        table.__name__: list(
-            table._default_manager.values_list(
-                *(column.name for column in table._meta.local_concrete_fields)
-            )
-        )
-        for projection in projections.ALL.values()
-        for table in projection.tables
-    }
-
-
-def assert_people_follow_from_the_log() -> None:
-    """Links, words and what follows of them, folded again in the log's order."""
-    rows = Customer.objects.all()
-    members = {row.key: persons.Member(key=row.key) for row in rows}
-    for stored in store.read(until=store.high_water(), types=PEOPLE):
-        match stored.event:
-            case events.CustomerIdentified(anonymous=key) if key and stored.customer:
-                link(members, key, stored.customer)
-            case events.CustomerAliased(previous=key) if key and stored.customer:
-                link(members, key, stored.customer)
-            case events.ConsentChanged(personalised=said) if stored.customer:
-                consent(members, stored.customer, stored.occurred_at, said=said)
-            case _:
-                pass
-    settled = persons.settle(members[key] for key in sorted(members))
-    expected = {
-        (key, m.linked_to, m.said, m.said_at, settled[key].person, settled[key].consent)
-        for key, m in members.items()
-    }
-    names = ("key", "linked_to", "said", "said_at", "person", "consent")
-    assert set(rows.values_list(*names)) ^ expected == set()
-
-
-PEOPLE = ("customer_identified", "customer_aliased", "consent_changed")
-Members = dict[UUID, persons.Member]
-
-
-def link(members: Members, key: UUID, target: UUID) -> None:
-    """The first link of a key counts, unless they are one person already."""
-    mine = members[key]
-    if mine.linked_to is None and root(members, key) != root(members, target):
-        members[key] = persons.Member(
-            key=key, linked_to=target, said=mine.said, said_at=mine.said_at
-        )
-
-
-def root(members: Members, key: UUID) -> UUID:
-    while (further := members[key].linked_to) is not None:
-        key = further
-    return key
-
-
-def consent(members: Members, key: UUID, at: datetime, *, said: bool) -> None:
-    mine = members[key]
-    if mine.said_at is None or mine.said_at < at:
-        members[key] = persons.Member(
-            key=key, linked_to=mine.linked_to, said=said, said_at=at
-        )
+    assert folding.projected() == live
 
 
 def assert_no_batches_blocked_each_other() -> None:
