@@ -41,7 +41,9 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
             *("--host", host, "--port", str(port), "--no-ws"),
             # Processes, not threads: four threads in one put p99 from 8 to 25 ms.
             *("--workers", str(max(2, os.cpu_count() or 2)), "--blocking-threads", "1"),
-            *("--log-level", "warning", "config.wsgi:application"),
+            # Else one killed process, by want of memory say, ends all of them.
+            *("--respawn-failed-workers", "--log-level", "warning"),
+            "config.wsgi:application",
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "warning"],
         # Of its own: while both others train, projections still catch up in a second.

@@ -2,12 +2,14 @@
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
+import psutil
 import pytest
 import redis
 from django.contrib.auth.models import User
@@ -105,3 +107,20 @@ def test_no_admin_page_fails_once_the_database_is_back(
 
     answers = [browser.open(f"{address}/admin/").status for _ in range(6)]
     assert answers == [200] * 6
+
+
+def test_a_killed_web_process_is_replaced(address: str) -> None:
+    port = str(urlsplit(address).port)
+    [server] = [p for p in psutil.Process().children() if port in p.cmdline()]
+    killed = server.children()[0]
+    before = len(server.children())
+
+    killed.kill()
+    killed.wait(10)
+    deadline = time.monotonic() + 20
+    while len(server.children()) < before and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert killed not in server.children()
+    assert len(server.children()) == before
+    assert build_opener().open(f"{address}/healthz", timeout=10).status == 200
