@@ -42,8 +42,10 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
             # Processes, not threads: four threads in one put p99 from 8 to 25 ms.
             *("--workers", str(max(2, os.cpu_count() or 2)), "--blocking-threads", "1"),
             # Else one killed process, by want of memory say, ends all of them.
-            *("--respawn-failed-workers", "--log-level", "warning"),
-            "config.wsgi:application",
+            "--respawn-failed-workers",
+            # Else one told to stop while it starts never stops.
+            *("--workers-kill-timeout", "10"),
+            *("--log-level", "warning", "config.wsgi:application"),
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "warning"],
         # Of its own: while both others train, projections still catch up in a second.

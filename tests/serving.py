@@ -33,14 +33,15 @@ def granian() -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{url}/healthz")
+        wait_for(f"{url}/healthz")
         yield url
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(page: str) -> None:
+def wait_for(page: str) -> None:
+    """Return when the page answers."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with suppress(URLError), build_opener().open(page, timeout=1):
