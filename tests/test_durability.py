@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -35,11 +35,12 @@ from celery import Celery
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from analytics import events, projections, rebuilds, tasks
-from analytics.models import Customer, Rejection, WrongKey
+from analytics import access, events, projections, rebuilds, tasks
+from analytics.models import Customer, Rejection, StoredEvent, WrongKey
 from analytics.sent import event_id
 from config import processes, services
 from tests import folding, serving
+from tests.analytics.conftest import together
 
 SHOP = "shop"
 CLIENTS = 4
@@ -211,11 +212,10 @@ def native_took(batch: Sequence[Report], answer: Any) -> bool:
     )
 
 
-def segment_body(batch: Sequence[Report]) -> bytes:
-    sent_at = datetime.now(UTC).isoformat()
-    return json.dumps(
-        {"batch": [segment_message(report) for report in batch], "sentAt": sent_at}
-    ).encode()
+def segment_body(batch: Sequence[Report], sent_at: datetime | None = None) -> bytes:
+    messages = [segment_message(report) for report in batch]
+    sent = (sent_at or datetime.now(UTC)).isoformat()
+    return json.dumps({"batch": messages, "sentAt": sent}).encode()
 
 
 def segment_message(report: Report) -> dict[str, Any]:
@@ -305,10 +305,7 @@ class Client(Thread):
         super().__init__(daemon=True)
         self.shopper, self.random = Shopper(seed), random.Random(f"{seed} waits")
         self.port, self.ledger = port, ledger
-        self.headers = {
-            "Authorization": f"Bearer {key}",
-            "Content-Type": "application/json",
-        }
+        self.headers = headers(key)
         self.enough = Event()
 
     def run(self) -> None:
@@ -343,6 +340,10 @@ class Client(Thread):
         if not wire.took(batch, json.loads(answer)):
             self.ledger.complain(f"{wire.path} did not take all: {answer!r}")
         return True
+
+
+def headers(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
 
 def post(
@@ -683,3 +684,57 @@ def assert_no_batches_blocked_each_other() -> None:
     """A deadlock is mended by the clients' next try, but should not be there."""
     log = (services.LOGS / "postgres.log").read_text()
     assert log.count("deadlock detected") == 0
+
+
+# A bad line.
+
+FAULTS = ("", "", "", "lost", "dropped", "dropped", "503", "429")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_thousand_events_over_a_bad_line_are_five_thousand_rows() -> None:
+    say(f"SEED={SEED}")
+    choices = random.Random(SEED)
+    key = access.create_key(SHOP, ["events"])
+    with serving.granian() as url:
+        front = serving.Front(url, iter(lambda: choices.choice(FAULTS), None))
+        with serving.listening(front):
+            shops = [Patient(f"{SEED} {n}", front.server_port, key) for n in range(4)]
+            reports = [r for sent in together(*shops) for r in sent]
+
+    assert front.passed > 250
+    assert len(reports) == 5000
+    expected = {event_id(report.id): report.at for report in reports}
+    stored = StoredEvent.objects.values_list("id", "occurred_at")
+    assert len(stored) == 5000
+    assert dict(stored) == expected
+    assert not Rejection.objects.exists()
+
+
+class Patient:
+    """A shop's server that tries until it hears 200; some freeze their bodies."""
+
+    def __init__(self, seed: str, port: int, key: str) -> None:
+        self.shopper, self.random = Shopper(seed), random.Random(f"{seed} waits")
+        self.port, self.headers = port, headers(key)
+
+    def __call__(self) -> list[Report]:
+        return [report for _ in range(50) for report in self._deliver()]
+
+    def _deliver(self) -> list[Report]:
+        batch = [self._report() for _ in range(25)]
+        # As if it had been tried for ten minutes already.
+        frozen = datetime.now(UTC) - timedelta(minutes=10)
+        sent_at = self.random.choice((frozen, None))
+        while True:
+            body = segment_body(batch, sent_at)
+            status, _ = post(self.port, TRACKING.path, body, self.headers)
+            if status == 200:
+                return batch
+            time.sleep(self.random.expovariate(30))
+
+    def _report(self) -> Report:
+        """Whatever comes without a word on consent, which is an event of its own."""
+        while (made := self.shopper.report()).type not in SEGMENT:
+            pass
+        return replace(made, consent=None)
