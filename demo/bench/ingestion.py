@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
 from random import Random
+from threading import Thread
 from uuid import uuid4
 
 import msgspec
@@ -24,7 +25,7 @@ from analytics import access, events, privacy, projections, rebuilds, store, tra
 from analytics.models import Customer
 from analytics.wires import reader
 from demo.bench.peers import UsualCustomer, UsualEvent
-from demo.bench.served import Call, cpu, hammer, postgres, web
+from demo.bench.served import Call, children, cpu, hammer, postgres, web
 from demo.bench.table import Row, against, least, limit, show
 
 BATCH, BATCHES, SINGLES = 100, 2000, 8000
@@ -107,6 +108,7 @@ def _served() -> Iterator[Row]:
     ]
     _, rate, _ = hammered({}, singles, headers, 1, 16)
     yield least("single events", rate, 700, "requests/s")
+    yield _followed(headers)
 
 
 def hammered(
@@ -125,6 +127,32 @@ def hammered(
         used = sum(map(cpu, measured)) - before
     total = len(latencies) * size
     return used / total * 1e6, total / seconds, latencies
+
+
+def _followed(headers: dict[str, str]) -> Row:
+    """How old the oldest event is that a projection has not read, at worst."""
+    calls = [Call(path="/v1/batch", body=batch()) for _ in range(BATCHES)]
+    ages: list[float] = []
+    with children("projector", "beat"), web(8934):
+        load = Thread(
+            target=hammer, args=(8934, calls, headers), kwargs={"connections": 8}
+        )
+        load.start()
+        while load.is_alive():
+            ages.append(_age())
+            time.sleep(0.1)
+    return limit("projections behind under that load, at worst, s", max(ages), 2)
+
+
+def _age() -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM clock_timestamp() - recorded_at) "
+            "FROM analytics_storedevent WHERE position > "
+            "(SELECT min(position) FROM analytics_checkpoint) ORDER BY position LIMIT 1"
+        )
+        found = cursor.fetchone()
+    return float(found[0]) if found else 0.0
 
 
 def _usual_table() -> None:
