@@ -35,7 +35,7 @@ test: .venv/.clients ## Run the tests
 test-slow: .venv/.clients ## Run all the tests, the slow ones too
 	$(BIN)/python -m pytest
 
-test-kill: .venv/.clients ## Kill web, worker and PostgreSQL 100 times under load
+test-kill: .venv/.clients ## Kill web, workers and PostgreSQL 100 times under load
 	$(BIN)/python -m pytest tests/test_durability.py -m slow -s
 
 check: .venv/.tests ## Lint, types, architecture, migrations

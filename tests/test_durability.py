@@ -1,9 +1,9 @@
 """Kill -9 loses nothing and doubles nothing: what was answered with 200 is in the log.
 
-A whole platform of its own, whose PostgreSQL really writes to the disk: web, worker and
-beat as `make run` starts them. Shops report without pause, and send a batch again until
-it is acknowledged. Meanwhile web, worker and PostgreSQL are killed at random moments.
-SEED=… repeats a run's choices, though not its timing.
+A whole platform of its own, whose PostgreSQL really writes to the disk: web, workers
+and beat as `make run` starts them. Shops report without pause, and send a batch again
+until it is acknowledged. Meanwhile web, workers and PostgreSQL are killed at random
+moments. SEED=… repeats a run's choices, though not its timing.
 """
 
 import json
@@ -365,7 +365,7 @@ def post(
 
 
 class Platform:
-    """Web, worker, beat and the embedded services in a folder of their own."""
+    """Web, workers, beat and the embedded services in a folder of their own."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -374,10 +374,9 @@ class Platform:
         self.restarts: Counter[str] = Counter()
         self.kills: dict[str, dict[str, Callable[[], None]]] = {
             "web": self._ways("web"),
-            "workers": {
-                f"{name}, {way}": kill
-                for name in ("worker", "projector")
-                for way, kill in self._ways(name).items()
+            "worker": self._ways("worker"),
+            "projector": {  # one process, of a solo pool
+                "all of it": lambda: self._kill_group("projector"),
             },
             "PostgreSQL": {
                 "all of it": self._kill_postgres,
@@ -407,7 +406,7 @@ class Platform:
         return done.stdout.strip()
 
     def tend(self) -> None:
-        """Start web, worker and beat where they do not run, as a supervisor would."""
+        """Start web, workers and beat where they do not run, as a supervisor would."""
         for name, command in processes.commands("127.0.0.1", self.port).items():
             child = self.children.get(name)
             if child is not None and child.poll() is None:
@@ -586,7 +585,7 @@ def kill(platform: Platform, ledger: Ledger, victim: str) -> str:
     return f"{victim}, {way}: back after {took:.1f} s"
 
 
-def order_of_victims(platform: Platform, rounds: int) -> Iterator[str]:
+def victims(platform: Platform, rounds: int) -> Iterator[str]:
     """Each as often as the others, in random order."""
     waiting: list[str] = []
     for _ in range(rounds):
@@ -599,7 +598,7 @@ def order_of_victims(platform: Platform, rounds: int) -> Iterator[str]:
 @pytest.mark.parametrize(
     "rounds",
     [
-        3,
+        4,
         pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3000)]),
     ],
 )
@@ -612,7 +611,7 @@ def test_what_was_acknowledged_survives_every_kill(
     platform.tend()
     with reporting(platform, ledger):
         platform.wait_until(lambda: min(ledger.newest.values()) > 0, "a first answer")
-        for number, victim in enumerate(order_of_victims(platform, rounds), start=1):
+        for number, victim in enumerate(victims(platform, rounds), start=1):
             done = kill(platform, ledger, victim)
             say(f"{number}/{rounds} {done}; {len(ledger.acknowledged)} acknowledged")
     say(f"answers {dict(ledger.answers)}, restarts {dict(platform.restarts)}")
