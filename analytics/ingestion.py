@@ -153,7 +153,11 @@ def _with_keys(sent: Sent, people: identity.People) -> events.Event:
 
 
 def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fact]:
-    """A message's consent, as an event if it is news. Some come with every message."""
+    """A message's consent, as an event if it is news. Some come with every message.
+
+    A word that is no news moves no time, so a late "no" may win over a "yes" said again
+    after it, until the next message says yes once more.
+    """
     if sent.consent is None:
         return
     named = sent.customer is not None

@@ -3,8 +3,11 @@
 `Problem` is for doors: topics raise facts of their own, a door turns them into these.
 """
 
+import logging
 from typing import Any
 
+import psycopg
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import page_not_found
 from django.views.defaults import server_error as default_server_error
@@ -12,6 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+log = logging.getLogger(__name__)
 SHAPE = {
     "type": "object",
     "required": ["status", "code", "detail"],
@@ -45,8 +49,24 @@ class Problem(exceptions.APIException):
         self.status_code, self.members = status, members
 
 
+class Unavailable(exceptions.APIException):
+    """The database does not answer; nothing was stored."""
+
+    status_code = 503
+    default_code = "try_again"
+    default_detail = "Try again in a moment."
+    wait = 1
+    """DRF's name for Retry-After, in seconds."""
+
+
+UNREACHABLE = (OperationalError, InterfaceError, psycopg.OperationalError)
+
+
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: the same shape for every refusal."""
+    if isinstance(error, UNREACHABLE):
+        log.warning("the database took no call: %s", type(error).__name__)
+        error = Unavailable()
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -387,6 +388,24 @@ def test_a_failure_of_ours_is_a_problem_too(
     answer = post(api, GOOD, event(type="party"))
 
     assert_problem(answer, 500, "server_error")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_503_and_loses_nothing(
+    api: APIClient,
+) -> None:
+    other = connection.copy()
+    with other.cursor() as held, connection.cursor() as cursor:
+        held.execute("SELECT pg_advisory_lock(%s)", [store.LOG_LOCK])
+        cursor.execute("SET lock_timeout = '50ms'")
+
+        answer = post(api, GOOD)
+
+        cursor.execute("SET lock_timeout = 0")
+    other.close()
+    assert_problem(answer, 503, "try_again")
+    assert answer["Retry-After"] == "1"
+    assert post(api, GOOD).json()["accepted"] == 1
 
 
 def test_a_time_of_now_may_run_five_minutes_ahead(api: APIClient) -> None:
