@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow check bench format clean
+.PHONY: help setup run test test-slow check bench bench-growth format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,7 +46,13 @@ check: .venv/.tests ## Lint, types, architecture, migrations
 bench: .venv/.tests ## Measure speed as ratios; writes docs/benchmarks.md
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench loop ingestion
+
+bench-growth: .venv/.tests ## Measure what the log costs as it grows to 30 M events (25 GB)
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench growth
+	@rm -rf var/bench
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

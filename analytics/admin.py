@@ -1,20 +1,29 @@
-"""The log and its readers in the back office: read only, but for keys."""
+"""The log and its readers in the back office; nothing is edited, all is decided."""
 
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from analytics import access
+from analytics import access, alerts, identity, privacy, replays
 from analytics.models import (
     ApiKey,
+    Archive,
     Checkpoint,
     Customer,
+    Erasure,
     Profile,
     Rejection,
     StoredEvent,
+    WrongKey,
 )
 
 
@@ -31,28 +40,125 @@ class ReadOnly(ModelAdmin):
         return False
 
 
+class Acting(ReadOnly):
+    """Read only, but for actions of those who may change the table."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        opts = self.model._meta
+        name = f"{opts.app_label}.change_{opts.model_name}"
+        return obj is None and bool(request.user.has_perm(name))
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Put what needs attention on the first page."""
+    context["alerts"] = [
+        {"text": alert.text, "link": reverse(f"admin:{alert.table}_changelist")}
+        for alert in alerts.current(timezone.now())
+    ]
+    return context
+
+
 @admin.register(StoredEvent)
 class StoredEventAdmin(ReadOnly):
-    list_display = ["position", "type", "customer", "occurred_at", "recorded_at"]
-    list_filter = ["type"]
+    list_display = ["position", "type", "customer", "source", "occurred_at", "bot"]
+    list_filter = ["type", "bot"]
     search_fields = ["customer", "stream"]
-    search_help_text = "A customer's key, or a stream such as strategy:…"
+    search_help_text = _("A customer's key, or a stream such as strategy:…")
     ordering = ["-position"]
     show_full_result_count = False
     list_per_page = 50
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnly):
-    list_display = ["external_id", "key", "created_at"]
-    search_fields = ["external_id"]
-    ordering = ["external_id"]
+class CustomerAdmin(Acting):
+    """One page for a person: ids, consent, newest events, export and erasure."""
+
+    list_display = ["__str__", "key", "person", "consent", "created_at"]
+    list_filter = ["consent"]
+    search_fields = ["external_id", "anonymous_id", "=key"]
+    ordering = ["external_id", "anonymous_id"]
+    show_full_result_count = False
+    change_form_before_template = "admin/analytics/customer/person.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        doors: dict[str, Callable[..., HttpResponse]] = {
+            "export": self.export,
+            "unlink": self.unlink,
+            "erase": self.erase,
+        }
+        ours = [
+            path(
+                f"{name}/<uuid:key>",
+                self.admin_site.admin_view(door),
+                name=f"analytics_customer_{name}",
+            )
+            for name, door in doors.items()
+        ]
+        return [*ours, *super().get_urls()]
+
+    def export(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Download all that is held of a person."""
+        customer = get_object_or_404(Customer, key=key)
+        if not self.has_change_permission(request):
+            return self._refused(request, key)
+        response = JsonResponse(privacy.export(customer.name))
+        response["Content-Disposition"] = f'attachment; filename="{key}.json"'
+        return response
+
+    def unlink(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Undo what made this id another's."""
+        if request.method != "POST" or not self.has_change_permission(request):
+            return self._refused(request, key)
+        try:
+            identity.unlink(key, by=request.user.get_username(), at=timezone.now())
+        except identity.NotLinked as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, _("The link is undone."))
+        return redirect(reverse("admin:analytics_customer_change", args=[key]))
+
+    def erase(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Erase a person, if the operator has typed the id."""
+        customer = get_object_or_404(Customer, key=key)
+        if request.method != "POST" or not self.has_change_permission(request):
+            return self._refused(request, key)
+        if request.POST.get("name", "").strip() != customer.name:
+            messages.error(request, _("That is not the id: nothing was erased."))
+            return redirect(reverse("admin:analytics_customer_change", args=[key]))
+        by = request.user.get_username()
+        done = privacy.erase(customer.name, by=by, at=timezone.now())
+        messages.success(request, _("Erased. The receipt is %s.") % done.id)
+        return redirect(reverse("admin:analytics_customer_changelist"))
+
+    def _refused(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        if not self.has_change_permission(request):
+            messages.error(request, _("You may not do this."))
+        return redirect(reverse("admin:analytics_customer_change", args=[key]))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context: dict[str, Any] = {"may_change": self.has_change_permission(request)}
+        if customer := Customer.objects.filter(key=object_id).first():
+            keys = identity.keys(customer.key)
+            trail = StoredEvent.objects.filter(customer__in=keys)
+            context |= {
+                "person": Customer.objects.filter(key__in=keys).order_by("created_at"),
+                "consent": customer.consent,
+                "events": trail.order_by("-position")[:20],
+            }
+        context |= extra_context or {}
+        return super().changeform_view(request, object_id, form_url, context)
 
 
 @admin.register(Profile)
 class ProfileAdmin(ReadOnly):
-    list_display = ["customer", "orders", "spend", "discounts", "last_order_at"]
-    search_fields = ["customer"]
+    list_display = ["customer", "orders", "spend", "views", "dwell_ms", "last_seen_at"]
+    search_fields = ["=customer"]
     ordering = ["-spend"]
 
 
@@ -63,27 +169,59 @@ class CheckpointAdmin(ReadOnly):
 
 
 @admin.register(Rejection)
-class RejectionAdmin(ReadOnly):
-    list_display = ["received_at", "source", "reason", "path"]
-    list_filter = ["source"]
+class RejectionAdmin(Acting):
+    """The dead letters: read the reason, mend the cause, replay."""
+
+    list_display = ["received_at", "source", "reason", "path", "replays", "resolved_at"]
+    list_filter = ["source", ("resolved_at", admin.EmptyFieldListFilter)]
+    search_fields = ["reason", "path"]
     ordering = ["-received_at"]
+    exclude = ["body"]
+    readonly_fields = ["sent"]
+    actions = ["replay"]
+
+    @admin.display(description=_("What was sent"))
+    def sent(self, rejection: Rejection) -> str:
+        return bytes(rejection.body[:10_000]).decode(errors="backslashreplace")
+
+    @admin.action(description=_("Replay the selected rejections"))
+    def replay(self, request: HttpRequest, rows: QuerySet[Rejection]) -> None:
+        ids = rows.order_by("id").values_list("id", flat=True)
+        accepted, refused = replays.replay(ids, at=timezone.now())
+        told = _("%(accepted)s accepted, %(refused)s refused again.")
+        say = messages.warning if refused else messages.success
+        say(request, told % {"accepted": accepted, "refused": refused})
+
+
+@admin.register(WrongKey)
+class WrongKeyAdmin(ReadOnly):
+    list_display = ["__str__", "attempts", "first_at", "last_at"]
+    ordering = ["-last_at"]
+
+
+@admin.register(Archive)
+class ArchiveAdmin(ReadOnly):
+    list_display = ["__str__", "events", "path", "archived_at"]
+    ordering = ["-month"]
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnly):
+    list_display = ["id", "erased_at", "by", "events"]
+    ordering = ["-erased_at"]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnly):
+class ApiKeyAdmin(Acting):
     """Keys are made by `manage.py create_key`, which shows them once."""
 
-    list_display = ["name", "scopes", "created_at", "revoked_at"]
+    list_display = ["name", "scopes", "publishable", "created_at", "revoked_at"]
     ordering = ["name"]
     actions = ["revoke"]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None and request.user.has_perm("analytics.change_apikey")
-
-    @admin.action(description="Revoke the selected keys")
+    @admin.action(description=_("Revoke the selected keys"))
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         for key in keys:
             access.revoke_key(key.pk)
-        messages.success(
-            request, f"{len(keys)} keys revoked: they stopped working now."
-        )
+        told = _("%s keys revoked: they stopped working now.")
+        messages.success(request, told % len(keys))

@@ -155,17 +155,14 @@ def _read(
 
 def _forget(row: Archive, keys: list[str]) -> None:
     frame = _load(row)
-    theirs = pl.col("customer").is_in(keys)
-    if frame.filter(theirs).is_empty():
+    is_theirs = pl.col("customer").is_in(keys).fill_null(value=False)
+    theirs = frame.filter(is_theirs)
+    if theirs.is_empty():
         return
-    blank = pl.struct("type", "data").map_elements(_blanked, return_dtype=pl.String)
-    frame = frame.with_columns(
-        data=pl.when(theirs).then(blank).otherwise("data"),
-        customer=pl.when(theirs).then(None).otherwise("customer"),
+    pairs = theirs.select("type", "data").iter_rows()
+    blanked = theirs.with_columns(
+        customer=pl.lit(None, pl.String),
+        data=pl.Series([store.blanked(type_, data) for type_, data in pairs]),
     )
     with transaction.atomic():
-        _keep(row, frame)
-
-
-def _blanked(event: dict[str, str]) -> str:
-    return store.blanked(event["type"], event["data"])
+        _keep(row, pl.concat([frame.filter(~is_theirs), blanked]).sort("position"))

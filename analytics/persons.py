@@ -75,12 +75,10 @@ def settle(members: Iterable[Member]) -> dict[UUID, Settled]:
 
 
 def _root(key: UUID, by_key: dict[UUID, Member]) -> UUID:
-    seen = {key}
-    while (
-        (member := by_key.get(key)) and member.linked_to and member.linked_to in by_key
-    ):
-        key = member.linked_to
-        if key in seen:
-            return min(seen)
-        seen.add(key)
-    return key
+    """Follow the links to their end; of a circle, to its least key."""
+    way = [key]
+    while (target := by_key[way[-1]].linked_to) in by_key and target is not None:
+        if target in way:
+            return min(way[way.index(target) :])
+        way.append(target)
+    return way[-1]

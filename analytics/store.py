@@ -218,7 +218,10 @@ def high_water() -> int:
         # A writer stuck for 2 s must not stop the reader: it tries again next tick.
         cursor.execute("SET LOCAL lock_timeout = '2s'")
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOG_LOCK])
-        cursor.execute("SELECT coalesce(max(position), 0) FROM analytics_storedevent")
+        cursor.execute(
+            "SELECT greatest(0, (SELECT max(position) FROM analytics_storedevent), "
+            "(SELECT max(last_position) FROM analytics_archive))"
+        )
         return int(cursor.fetchone()[0])
 
 

@@ -99,7 +99,7 @@ def collect(request: HttpRequest, *, call: str) -> HttpResponse:
     if len(raws) > MOST_EVENTS:
         raise Answer(413, "too_many", f"Send at most {MOST_EVENTS} messages at a time.")
     _ingest(raws, source=key.name, call=call)
-    return HttpResponse(b'{"success":true}', content_type="application/json")
+    return _success()
 
 
 @_answered
@@ -135,6 +135,10 @@ def source_config(request: HttpRequest) -> HttpResponse:
         "dataplanes": {},
     }
     return _json({"source": source, "updatedAt": timezone.now().isoformat()})
+
+
+def _success() -> HttpResponse:
+    return HttpResponse(b'{"success":true}', content_type="application/json")
 
 
 def _json(body: object) -> HttpResponse:

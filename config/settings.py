@@ -189,6 +189,7 @@ UNFOLD = {
     "SITE_HEADER": "Proffer",
     "SITE_SYMBOL": "sell",
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "analytics.admin.dashboard",
     "SIDEBAR": {
         "navigation": [
             _group(
@@ -211,7 +212,10 @@ UNFOLD = {
                 ("person", _("Customers"), "analytics_customer"),
                 ("badge", _("Profiles"), "analytics_profile"),
                 ("report", _("Rejections"), "analytics_rejection"),
+                ("key_off", _("Wrong keys"), "analytics_wrongkey"),
                 ("flag", _("Checkpoints"), "analytics_checkpoint"),
+                ("inventory_2", _("Archives"), "analytics_archive"),
+                ("person_off", _("Erasures"), "analytics_erasure"),
                 ("key", _("API keys"), "analytics_apikey"),
             ),
             _group(

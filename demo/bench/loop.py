@@ -1,0 +1,148 @@
+"""The whole loop on the real data: loading, replay, memory, and GET offers.
+
+All goes through the public commands and the public API.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+from django.db import connection
+
+from analytics import access, projections, rebuilds, store
+from analytics.models import Customer
+from config import services
+from config.services import ROOT, VAR
+from demo import journey
+from demo.bench.served import Call, hammer, memory, web
+from demo.bench.table import Row, against, best, limit, show
+from promotions.models import Sheet
+
+BY_ROW = "COPY by row"
+REQUESTS, CONCURRENCY, ROUNDS = 6000, 8, 5
+BARE_TABLE = """
+CREATE TABLE bench_bare (household bigint, store bigint, basket bigint, product bigint,
+quantity int, sales numeric, retail numeric, coupon numeric, match numeric, week int,
+at timestamp)
+"""
+
+
+def run() -> None:
+    """Measure everything on a fresh database."""
+    copy_rows, copy_csv = best(2, _copy_rows), best(2, _copy_csv)
+    seconds, peak, wall = _loop()
+    load = seconds["history"] + seconds["projections"]
+    rows = [
+        against(
+            "load 1.47 M lines, all projections", load, copy_rows, 3.0, "COPY by row"
+        ),
+        against("the same", load, copy_csv, None, "COPY of ready CSV"),
+        against(
+            "load the catalogue before", seconds["catalogue"], copy_rows, None, "same"
+        ),
+        limit("the ONCE=1 loop after installation, s", wall, 240),
+        limit("its peak memory, GiB (servers too)", peak / 2**30, 4),
+    ]
+    bare_read, rebuild = best(2, _bare_read), best(2, _rebuild)
+    rows += [
+        against("rebuild of every projection", rebuild, bare_read, 3.0, "bare read"),
+        *_offers(),
+    ]
+    show("The loop", rows)
+
+
+def _copy_rows() -> float:
+    """COPY the transactions, read from the same parquet, into one plain table."""
+    return _bare_copy(lambda copy, table: [*map(copy.write_row, table.iter_rows())])
+
+
+def _copy_csv() -> float:
+    """The same from one ready CSV text: the server's own limit."""
+    return _bare_copy(
+        lambda copy, table: copy.write(table.write_csv(include_header=False)),
+        "(FORMAT csv)",
+    )
+
+
+def _bare_copy(write: Callable[[Any, pl.DataFrame], object], how: str = "") -> float:
+    started = time.perf_counter()
+    table = pl.read_parquet(journey.folder() / "transactions.parquet")
+    table = table.with_columns(pl.col("transaction_timestamp").cast(pl.Datetime("us")))
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_bare")
+        cursor.execute(BARE_TABLE)
+        with cursor.copy(f"COPY bench_bare FROM STDIN {how}") as copy:
+            write(copy, table)
+        seconds = time.perf_counter() - started
+        cursor.execute("DROP TABLE bench_bare")
+    return seconds
+
+
+def _loop() -> tuple[dict[str, float], int, float]:
+    """Run `manage.py up --once`; return its steps, peak memory and all seconds."""
+    report = VAR / "report.json"
+    started = time.perf_counter()
+    command = [sys.executable, "manage.py", "up", "--once", "--port", "8931"]
+    with subprocess.Popen([*command, "--report", str(report)], cwd=ROOT) as child:  # noqa: S603
+        peak = 0
+        while child.poll() is None:
+            peak = max(peak, memory(child.pid, services.keeper() or 0))
+            time.sleep(0.25)
+    if child.returncode:
+        sys.exit("the loop failed")
+    return json.loads(report.read_text()), peak, time.perf_counter() - started
+
+
+def _bare_read() -> float:
+    """Fetch every column of the whole log, page by page, and do nothing with it."""
+    started, after = time.perf_counter(), 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {store.COLUMNS} FROM analytics_storedevent "  # noqa: S608
+                "WHERE position > %s ORDER BY position LIMIT %s",
+                [after, store.PAGE],
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return time.perf_counter() - started
+        after = rows[-1][0]
+
+
+def _rebuild() -> float:
+    started = time.perf_counter()
+    rebuilds.rebuild(projections.ALL)
+    return time.perf_counter() - started
+
+
+def _offers() -> list[Row]:
+    """GET offers against a bare DRF view, round by round, on the same server."""
+    keys = Sheet.objects.order_by("customer").values_list("customer", flat=True)[:500]
+    names = Customer.objects.filter(key__in=list(keys))
+    calls = [Call(path=f"/api/v1/customers/{c.name}/offers") for c in names]
+    calls = (calls * (REQUESTS // len(calls) + 1))[:REQUESTS]
+    body = VAR / "body.json"
+    body.write_text(Sheet.objects.order_by("customer")[0].body)
+    headers = {"Authorization": f"Bearer {access.create_key('bench', ['offers'])}"}
+    bare = {"ROOT_URLCONF": "demo.bench.peers", "BARE_BODY": str(body)}
+    ours: list[float] = []
+    peer: list[float] = []
+    with web(8932), web(8933, bare):
+        for _ in range(ROUNDS):
+            ours += hammer(8932, calls, headers, connections=CONCURRENCY)[0]
+            peer += hammer(8933, calls, headers, connections=CONCURRENCY)[0]
+    return [
+        against(
+            f"GET offers, {name} at concurrency {CONCURRENCY}",
+            sorted(ours)[int(len(ours) * share)] * 1000,
+            sorted(peer)[int(len(peer) * share)] * 1000,
+            2.5,
+            "bare DRF view",
+            "ms",
+        )
+        for name, share in (("p50", 0.5), ("p99", 0.99))
+    ]
