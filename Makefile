@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow check bench bench-growth format clean
+.PHONY: help setup run test test-slow test-kill check bench bench-growth format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ test: .venv/.clients ## Run the tests
 
 test-slow: .venv/.clients ## Run all the tests, the slow ones too
 	$(BIN)/python -m pytest
+
+test-kill: .venv/.clients ## Kill web, workers and PostgreSQL 100 times under load
+	$(BIN)/python -m pytest tests/test_durability.py -m slow -s
 
 check: .venv/.tests ## Lint, types, architecture, migrations
 	$(BIN)/ruff check .

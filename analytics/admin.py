@@ -79,6 +79,7 @@ class CustomerAdmin(Acting):
     ordering = ["external_id", "anonymous_id"]
     show_full_result_count = False
     change_form_before_template = "admin/analytics/customer/person.html"
+    fields = ["created_at"]  # the template shows the rest, in words
 
     def get_urls(self) -> list[URLPattern]:
         doors: dict[str, Callable[..., HttpResponse]] = {

@@ -11,109 +11,9 @@ from typing import Any
 import msgspec
 
 from analytics import events
-from analytics.scalars import Scalar, amount, count, number, text
+from analytics.properties import Product, Properties, numbers, properties
+from analytics.scalars import amount, count, number, text
 from analytics.sent import Refused
-
-
-class Product(msgspec.Struct):
-    product_id: Scalar = None
-    sku: Scalar = None
-    category: Scalar = None
-    quantity: Scalar = None
-    price: Scalar = None
-
-
-class Properties(msgspec.Struct):
-    """Every property that some event is read from; whatever else comes is ignored."""
-
-    product_id: Scalar = None
-    sku: Scalar = None
-    category: Scalar = None
-    quantity: Scalar = None
-    dwell_seconds: Scalar = None
-    time_on_page: Scalar = None
-    list_id: Scalar = None
-    position: Scalar = None
-    products: list[Product] | None = None
-    query: Scalar = None
-    filters: list[Any] | None = None
-    sorts: list[Any] | None = None
-    promotion_id: Scalar = None
-    id: Scalar = None
-    creative: Scalar = None
-    name: Scalar = None
-    offer_id: Scalar = None
-    placement: Scalar = None
-    order_id: Scalar = None
-    checkout_id: Scalar = None
-    step: Scalar = None
-    currency: Scalar = None
-    value: Scalar = None
-    revenue: Scalar = None
-    total: Scalar = None
-    shipping: Scalar = None
-    tax: Scalar = None
-    discount: Scalar = None
-    coupon: Scalar = None
-    coupon_id: Scalar = None
-    coupon_name: Scalar = None
-    share_via: Scalar = None
-    rating: Scalar = None
-    experiment_id: Scalar = None
-    experimentId: Scalar = None  # noqa: N815
-    variation_id: Scalar = None
-    variationId: Scalar = None  # noqa: N815
-
-    @property
-    def item(self) -> dict[str, str]:
-        found = self.sku if self.sku not in (None, "") else self.product_id
-        return {
-            "sku": text(found, "$.properties.sku", least=1),
-            "category": text(self.category, "$.properties.category"),
-        }
-
-    @property
-    def skus(self) -> tuple[str, ...]:
-        return tuple(sku for p in self.products or () if (sku := _sku(p)))
-
-    @property
-    def dwell(self) -> float | None:
-        seconds = number(self.dwell_seconds, "$.properties.dwell_seconds")
-        if seconds is None:
-            seconds = number(self.time_on_page, "$.properties.time_on_page")
-        return None if seconds is None else min(max(seconds, 0.0), 86_400.0)
-
-    def money(self, name: str) -> Decimal | None:
-        return amount(getattr(self, name), f"$.properties.{name}")
-
-    def label(self, name: str, *, least: int = 0) -> str:
-        return text(getattr(self, name), f"$.properties.{name}", least=least)
-
-    def units(self) -> int:
-        return count(self.quantity, "$.properties.quantity")
-
-    def whole(self, name: str) -> int | None:
-        value = getattr(self, name)
-        if value in (None, ""):
-            return None
-        return count(value, f"$.properties.{name}")
-
-
-_properties = msgspec.json.Decoder(Properties, strict=False)
-_anything = msgspec.json.Decoder(dict[str, Any])
-
-
-def properties(raw: msgspec.Raw) -> Properties:
-    """Read the properties of an event; null is none.
-
-    :raises Refused: one that we read has a shape that it cannot have.
-    """
-    if bytes(raw) == b"null":
-        return Properties()
-    try:
-        return _properties.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(str(error).replace("`$", "`$.properties")) from error
 
 
 def read(name: str, raw: msgspec.Raw, currency: str) -> events.Event:
@@ -123,52 +23,41 @@ def read(name: str, raw: msgspec.Raw, currency: str) -> events.Event:
     """
     known = SPEC.get(name.casefold())
     if known is None:
-        return events.CustomTracked(name=name, numbers=_numbers(raw))
+        return events.CustomTracked(name=name, numbers=numbers(raw))
     try:
         return known(properties(raw), currency)
     except msgspec.ValidationError as error:
         raise Refused(str(error).replace("`$", "`$.properties")) from error
 
 
-def _numbers(raw: msgspec.Raw) -> dict[str, float | bool]:
-    if bytes(raw) == b"null":
-        return {}
-    try:
-        given = _anything.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(str(error).replace("`$", "`$.properties")) from error
-    kept = {k: v for k, v in given.items() if isinstance(v, (bool, int, float))}
-    return {name[:200]: value for name, value in list(kept.items())[:100]}
-
-
 Read = Callable[[Properties, str], events.Event]
 
 
 def _looked(kind: Callable[..., events.Event]) -> Read:
-    return lambda seen, _: kind(**seen.item)
+    return lambda seen, _: kind(**seen.item())
 
 
 def _moved(kind: Callable[..., events.Event]) -> Read:
-    return lambda seen, _: kind(**seen.item, quantity=seen.units())
+    return lambda seen, _: kind(**seen.item(), quantity=seen.units())
 
 
 def _viewed(seen: Properties, _: str) -> events.Event:
-    return events.ProductViewed(**seen.item, dwell_seconds=seen.dwell)
+    return events.ProductViewed(**seen.item(), dwell_seconds=seen.dwell)
 
 
 def _clicked(seen: Properties, _: str) -> events.Event:
     return events.ProductClicked(
-        **seen.item, list=seen.label("list_id"), position=seen.whole("position")
+        **seen.item(), list=seen.label("list_id"), position=seen.whole("position")
     )
 
 
 def _shared(seen: Properties, _: str) -> events.Event:
-    return events.ProductShared(**seen.item, via=seen.label("share_via"))
+    return events.ProductShared(**seen.item(), via=seen.label("share_via"))
 
 
 def _reviewed(seen: Properties, _: str) -> events.Event:
     rating = number(seen.rating, "$.properties.rating")
-    return events.ProductReviewed(**seen.item, rating=rating)
+    return events.ProductReviewed(**seen.item(), rating=rating)
 
 
 def _searched(seen: Properties, _: str) -> events.Event:
@@ -295,12 +184,6 @@ def _currency(seen: Properties, default: str) -> str:
     return found
 
 
-def _sku(product: Product) -> str:
-    return text(
-        product.sku if product.sku not in (None, "") else product.product_id, ""
-    )
-
-
 def _completed(seen: Properties, currency: str) -> events.Event:
     """An order. What was paid is spread over its lines, so that it adds up exactly."""
     if not seen.products:
@@ -325,11 +208,10 @@ def _completed(seen: Properties, currency: str) -> events.Event:
 def _line(
     place: int, product: Product, quantity: int, gross: Decimal, paid: Decimal
 ) -> events.OrderLine:
-    found = product.sku if product.sku not in (None, "") else product.product_id
-    path = f"$.properties.products[{place}]"
+    item = product.item(f"$.properties.products[{place}]")
     return events.OrderLine(
-        sku=text(found, f"{path}.sku", least=1),
-        category=text(product.category, f"{path}.category"),
+        sku=item["sku"],
+        category=item["category"],
         quantity=quantity,
         paid=paid,
         coupon_discount=max(gross - paid, Decimal(0)),

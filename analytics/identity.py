@@ -5,7 +5,7 @@ links and words as they stand (analytics.persons), so an undone link leaves no t
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from analytics import events, lookup, store
 from analytics.models import Customer, Suppressed
@@ -166,8 +166,37 @@ def personal() -> Q:
     return Q(consent=None) | Q(consent=True)
 
 
-def apply(happened: Iterable[tuple[UUID, events.Event, datetime]]) -> None:
-    """Do what events about identity and consent say, in the order of the log."""
+Happened = tuple[UUID, events.Event, datetime]
+"""Whom an event is about, the event, and when it happened."""
+
+
+def hold(happened: Iterable[Happened]) -> None:
+    """Lock the people whom events are about, before they are appended and applied.
+
+    Else two batches at once could be applied in another order than the log has.
+    """
+    keys: set[UUID] = set()
+    for key, event, _ in happened:
+        keys |= {key, *_others(event)}
+    if keys:
+        _hold(keys)
+
+
+def _others(event: events.Event) -> set[UUID]:
+    match event:
+        case events.CustomerIdentified(anonymous=other) if other:
+            return {other}
+        case events.CustomerAliased(previous=other) if other:
+            return {other}
+        case _:
+            return set()
+
+
+def apply(happened: Iterable[Happened]) -> None:
+    """Do what events about identity and consent say, in the order of the log.
+
+    The people are held.
+    """
     for key, event, at in happened:
         match event:
             case events.CustomerIdentified(anonymous=visitor) if visitor:
@@ -190,7 +219,9 @@ def unlink(key: UUID, *, by: str, at: datetime) -> None:
     :raises NotLinked: the key is linked to nobody.
     """
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().filter(key=key).first()
+        store.hold()
+        _hold({key})
+        customer = Customer.objects.filter(key=key).first()
         if customer is None or customer.linked_to is None:
             raise NotLinked("This id is linked to nobody.")
         undone = events.IdentityUnlinked(target=customer.linked_to, by=by)
@@ -202,7 +233,7 @@ def _link(key: UUID, target: UUID) -> None:
     """The first link of a key counts: a shared device is not everybody's."""
     if key == target:
         return
-    rows = {row.key: row for row in _locked(key, target)}
+    rows = {row.key: row for row in _people((key, target))}
     mine, other = rows.get(key), rows.get(target)
     if mine is None or other is None or mine.linked_to or mine.split_from == target:
         return
@@ -213,14 +244,14 @@ def _link(key: UUID, target: UUID) -> None:
 
 
 def _unlink(key: UUID) -> None:
-    rows = {row.key: row for row in _locked(key)}
+    rows = {row.key: row for row in _people((key,))}
     mine = rows[key]
     mine.split_from, mine.linked_to = mine.linked_to, None
     _settle(rows.values())
 
 
 def _say(key: UUID, at: datetime, *, said: bool) -> None:
-    rows = {row.key: row for row in _locked(key)}
+    rows = {row.key: row for row in _people((key,))}
     mine = rows.get(key)
     if mine is None or (mine.said_at is not None and mine.said_at >= at):
         return
@@ -228,12 +259,27 @@ def _say(key: UUID, at: datetime, *, said: bool) -> None:
     _settle(rows.values())
 
 
-def _locked(*some: UUID) -> list[Customer]:
-    """Return the rows of these keys' persons, locked in one order."""
-    known = Customer.objects.filter(key__in=some).values_list("key", "person")
+def _hold(some: Set[UUID]) -> None:
+    """Lock these keys' persons whole, in one order, until the transaction ends.
+
+    Those whom we waited for may have joined other people meanwhile. Then all is let go
+    and locked anew: what is locked late, out of order, ends in a deadlock.
+    """
+    while True:
+        mark = transaction.savepoint()
+        held = {row.key for row in _people(some).select_for_update()}
+        if held == set(_people(some).values_list("key", flat=True)):
+            transaction.savepoint_commit(mark)
+            return
+        transaction.savepoint_rollback(mark)
+
+
+def _people(some: Iterable[UUID]) -> QuerySet[Customer]:
+    """Return the rows of these keys' persons, by key."""
+    known = Customer.objects.filter(key__in=list(some)).values_list("key", "person")
     roots = [person or key for key, person in known]
     people = Customer.objects.filter(Q(key__in=roots) | Q(person__in=roots))
-    return list(people.select_for_update().order_by("key"))
+    return people.order_by("key")
 
 
 def _settle(rows: Iterable[Customer]) -> None:

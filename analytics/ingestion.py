@@ -5,7 +5,7 @@ path, the rest is stored. Every wire and the bulk loader come through `ingest`, 
 with a reader of its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -101,8 +101,9 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
             facts[id_] = _fact(id_, one, people, source)
             words += _word(one, people, source)
     happened = [*facts.values(), *words]
+    identity.hold(_about_people(happened))
     written = store.append_new(happened)
-    _apply(happened, written)
+    identity.apply(_about_people(f for f in happened if f.id in written))
     return [
         _became(one, id_, new=first and id_ in written)
         for one, id_, first in zip(sent, ids, firsts, strict=True)
@@ -172,14 +173,10 @@ def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fa
     )
 
 
-def _apply(facts: Sequence[store.Fact], written: set[UUID]) -> None:
-    identity.apply(
-        (fact.customer, fact.event, fact.at)
-        for fact in facts
-        if isinstance(fact.event, ABOUT_PEOPLE)
-        and fact.customer is not None
-        and fact.id in written
-    )
+def _about_people(facts: Iterable[store.Fact]) -> Iterator[identity.Happened]:
+    for fact in facts:
+        if fact.customer is not None and isinstance(fact.event, ABOUT_PEOPLE):
+            yield fact.customer, fact.event, fact.at
 
 
 def _became(sent: Sent, id_: UUID | None, *, new: bool) -> Result:

@@ -263,7 +263,6 @@ class Rejection(models.Model):
     call = models.TextField(
         default="", help_text="How it was sent: empty for our own wire, else the path."
     )
-    sent_at = models.DateTimeField(null=True)
     replays = models.IntegerField(default=0)
     resolved_at = models.DateTimeField(
         null=True, help_text="When a replay was accepted."

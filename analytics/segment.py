@@ -15,6 +15,7 @@ import msgspec
 from crawleruseragents import is_crawler
 
 from analytics import ecommerce, events
+from analytics.properties import properties
 from analytics.scalars import Scalar, text
 from analytics.sent import AHEAD, Refused, Sent, check_id, check_text, check_time
 
@@ -163,7 +164,7 @@ _messages = msgspec.json.Decoder(Message, strict=False)
 
 
 def _page(call: str, message: Message) -> events.Event:
-    seen = ecommerce.properties(message.properties)
+    seen = properties(message.properties)
     kind = events.PageViewed if call == "page" else events.ScreenViewed
     return kind(
         name=text(message.name or seen.name, "$.name"),

@@ -25,6 +25,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 3600},
     timezone="UTC",
+    task_routes={"analytics.tasks.catch_up": {"queue": "projections"}},
     beat_schedule={
         "projections catch up": {
             "task": "analytics.tasks.catch_up",

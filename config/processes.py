@@ -41,9 +41,18 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
             *("--host", host, "--port", str(port), "--no-ws"),
             # Processes, not threads: four threads in one put p99 from 8 to 25 ms.
             *("--workers", str(max(2, os.cpu_count() or 2)), "--blocking-threads", "1"),
+            # Else one killed process, by want of memory say, ends all of them.
+            "--respawn-failed-workers",
+            # Else one told to stop while it starts never stops.
+            *("--workers-kill-timeout", "10"),
             *("--log-level", "warning", "config.wsgi:application"),
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "warning"],
+        # Of its own: while both others train, projections still catch up in a second.
+        "projector": [
+            *(*celery, "worker", "--pool", "solo", "--queues", "projections"),
+            *("--loglevel", "warning", "--hostname", "projector@%h"),
+        ],
         "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", schedule],
     }
 

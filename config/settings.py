@@ -120,11 +120,18 @@ CELERY_BROKER_URL = urls.broker
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"without_ids": {"()": "config.logs.WithoutIds"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_ids"],
+        }
+    },
     "loggers": {
         app: {"handlers": ["console"], "level": "INFO"}
-        for app in ("analytics", "catalog", "ml", "promotions")
+        for app in ("analytics", "catalog", "django", "ml", "promotions")
     },
 }
 

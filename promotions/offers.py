@@ -18,19 +18,20 @@ from analytics import lookup
 from promotions import carts, discounts
 from promotions.models import Offer, Sheet
 
+SHEET = (
+    "SELECT coalesce(c.person, c.key), c.consent, s.body, s.expires_at "
+    "FROM analytics_customer c "
+    "LEFT JOIN promotions_sheet s ON s.customer = coalesce(c.person, c.key)"
+)
+
 
 def sheet(external_id: str, *, currency: str, at: datetime) -> str:
     """Return the customer's offers as JSON; a stranger has none, and is no error."""
     if "\0" in external_id:  # PostgreSQL holds no such text: nobody is called that
         return render(external_id, [], at=None)
-    row = lookup.row(
-        "SELECT coalesce(c.person, c.key), c.consent, s.body, s.expires_at "
-        "FROM (SELECT person, key, consent FROM analytics_customer "
-        "WHERE external_id = %s UNION ALL SELECT person, key, consent "
-        "FROM analytics_customer WHERE anonymous_id = %s LIMIT 1) c "
-        "LEFT JOIN promotions_sheet s ON s.customer = coalesce(c.person, c.key)",
-        [external_id, external_id],
-    )
+    row = lookup.row(f"{SHEET} WHERE c.external_id = %s", [external_id])
+    if row is None:  # a visitor, perhaps
+        row = lookup.row(f"{SHEET} WHERE c.anonymous_id = %s", [external_id])
     if row is None or row[1] is False or (row[1] is None and settings.CONSENT_REQUIRED):
         return render(external_id, [], at=None)
     key, _, body, expires_at = row

@@ -183,7 +183,7 @@ def test_the_changelog_knows_the_version() -> None:
 def test_the_compose_file_has_every_service_and_no_secret() -> None:
     compose = yaml.safe_load(text("docker/compose.yaml"))
 
-    names = {"postgres", "valkey", "migrate", "web", "worker", "beat"}
+    names = {"postgres", "valkey", "migrate", "web", "worker", "projector", "beat"}
     assert compose["services"].keys() == names
     assert compose["volumes"].keys() == {"postgres", "valkey", "models"}
     for name in ("POSTGRES_PASSWORD", "SECRET_KEY", "ALLOWED_HOSTS"):

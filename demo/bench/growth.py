@@ -29,6 +29,12 @@ now() - interval '1 year' * random(), now(), false, 'bench'
 FROM generate_series(%s, %s) n,
 (SELECT array_agg(gen_random_uuid()) keys FROM generate_series(1, 100000)) k
 """
+PEOPLE = """
+INSERT INTO analytics_customer (key, external_id, created_at)
+SELECT gen_random_uuid(), 'filled-' || n, now() FROM generate_series(%s, %s) n
+"""
+A_CUSTOMER = 20
+"""So many events have come of each customer."""
 
 
 def run() -> None:
@@ -62,8 +68,9 @@ def _fill(before: int, size: int) -> None:
     with connection.cursor() as cursor:
         for start in track(starts, description=f"filling to {size:,}"):
             cursor.execute(FILL, [start + 1, min(start + STEP, size)])
-    store.analyze()
-    with connection.cursor() as cursor:
+        cursor.execute(PEOPLE, [before // A_CUSTOMER + 1, size // A_CUSTOMER])
+        cursor.execute("ANALYZE analytics_customer")
+        store.analyze()
         cursor.execute("CHECKPOINT")
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
 from random import Random
+from threading import Thread
 from uuid import uuid4
 
 import msgspec
@@ -23,8 +24,8 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from analytics import access, events, privacy, projections, rebuilds, store, tracking
 from analytics.models import Customer
 from analytics.wires import reader
-from demo.bench.peers import UsualEvent
-from demo.bench.served import Call, cpu, hammer, postgres, web
+from demo.bench.peers import UsualCustomer, UsualEvent
+from demo.bench.served import Call, children, cpu, hammer, postgres, web
 from demo.bench.table import Row, against, least, limit, show
 
 BATCH, BATCHES, SINGLES = 100, 2000, 8000
@@ -107,6 +108,7 @@ def _served() -> Iterator[Row]:
     ]
     _, rate, _ = hammered({}, singles, headers, 1, 16)
     yield least("single events", rate, 700, "requests/s")
+    yield _followed(headers)
 
 
 def hammered(
@@ -127,9 +129,36 @@ def hammered(
     return used / total * 1e6, total / seconds, latencies
 
 
+def _followed(headers: dict[str, str]) -> Row:
+    """How old the oldest event is that a projection has not read, at worst."""
+    calls = [Call(path="/v1/batch", body=batch()) for _ in range(BATCHES)]
+    ages: list[float] = []
+    with children("projector", "beat"), web(8934):
+        load = Thread(
+            target=hammer, args=(8934, calls, headers), kwargs={"connections": 8}
+        )
+        load.start()
+        while load.is_alive():
+            ages.append(_age())
+            time.sleep(0.1)
+    return limit("projections behind under that load, at worst, s", max(ages), 2)
+
+
+def _age() -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM clock_timestamp() - recorded_at) "
+            "FROM analytics_storedevent WHERE position > "
+            "(SELECT min(position) FROM analytics_checkpoint) ORDER BY position LIMIT 1"
+        )
+        found = cursor.fetchone()
+    return float(found[0]) if found else 0.0
+
+
 def _usual_table() -> None:
     with connection.schema_editor() as editor:
-        editor.execute("DROP TABLE IF EXISTS bench_usual_event")
+        editor.execute("DROP TABLE IF EXISTS bench_usual_event, bench_usual_customer")
+        editor.create_model(UsualCustomer)
         editor.create_model(UsualEvent)
 
 
@@ -251,9 +280,8 @@ def _hash() -> str:
     with connection.cursor() as cursor:
         for projection in projections.ALL.values():
             for table in projection.tables:
-                cursor.execute(
-                    "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) "
-                    f"FROM {table._meta.db_table} t"
-                )
+                name = table._meta.db_table
+                columns = "md5(string_agg(t::text, '' ORDER BY t::text))"
+                cursor.execute(f"SELECT {columns} FROM {name} t")  # noqa: S608
                 found.update(str(cursor.fetchone()).encode())
     return found.hexdigest()

@@ -29,11 +29,25 @@ class BareView(APIView):
         return HttpResponse(BODY, content_type="application/json")
 
 
+class UsualCustomer(models.Model):
+    """Whose events they are."""
+
+    external_id = models.CharField(max_length=200, unique=True)
+
+    class Meta:
+        app_label = "demo"
+        managed = False
+        db_table = "bench_usual_customer"
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
 class UsualEvent(models.Model):
     """The columns that such a table usually has."""
 
     message = models.CharField(max_length=100, unique=True)
-    user = models.CharField(max_length=200, db_index=True)
+    customer = models.ForeignKey(UsualCustomer, models.PROTECT)
     type = models.CharField(max_length=50)
     event = models.CharField(max_length=200)
     properties = models.JSONField()
@@ -62,13 +76,22 @@ class PropertiesSerializer(serializers.Serializer[None]):
     position = serializers.IntegerField(required=False)
 
 
+class LibrarySerializer(serializers.Serializer[None]):
+    name = serializers.CharField()
+    version = serializers.CharField(required=False)
+
+
+class ContextSerializer(serializers.Serializer[None]):
+    library = LibrarySerializer(required=False)
+
+
 class MessageSerializer(serializers.Serializer[None]):
     messageId = serializers.CharField(max_length=100)  # noqa: N815
     userId = serializers.CharField(max_length=200)  # noqa: N815
     type = serializers.CharField()
     event = serializers.CharField()
     properties = PropertiesSerializer()
-    context = serializers.DictField()  # type: ignore[assignment]
+    context = ContextSerializer()  # type: ignore[assignment]
     timestamp = serializers.DateTimeField()
 
 
@@ -85,22 +108,31 @@ class UsualView(APIView):
     def post(self, request: Request) -> Response:
         given = UsualSerializer(data=request.data)
         given.is_valid(raise_exception=True)
+        batch = given.validated_data["batch"]
+        customers = _customers({message["userId"] for message in batch})
         UsualEvent._default_manager.bulk_create(
             [
                 UsualEvent(
                     message=message["messageId"],
-                    user=message["userId"],
+                    customer=customers[message["userId"]],
                     type=message["type"],
                     event=message["event"],
                     properties=message["properties"],
                     context=message["context"],
                     occurred_at=message["timestamp"],
                 )
-                for message in given.validated_data["batch"]
+                for message in batch
             ],
             ignore_conflicts=True,
         )
         return Response({"success": True})
+
+
+def _customers(names: set[str]) -> dict[str, UsualCustomer]:
+    table = UsualCustomer._default_manager
+    new = [UsualCustomer(external_id=name) for name in sorted(names)]
+    table.bulk_create(new, ignore_conflicts=True)
+    return {c.external_id: c for c in table.filter(external_id__in=names)}
 
 
 urlpatterns = [

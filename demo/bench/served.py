@@ -68,6 +68,24 @@ def hammer(
     return sorted(latencies), time.perf_counter() - started
 
 
+@contextmanager
+def children(*names: str) -> Iterator[None]:
+    """Run some of the platform's other processes, quietly."""
+    commands = processes.commands("127.0.0.1", 0)
+    started = [
+        subprocess.Popen(commands[name], cwd=ROOT, stderr=subprocess.DEVNULL)  # noqa: S603
+        for name in names
+    ]
+    try:
+        time.sleep(5)
+        yield
+    finally:
+        for child in started:
+            child.terminate()
+        for child in started:
+            child.wait(20)
+
+
 def cpu(root: psutil.Process) -> float:
     """Return the CPU seconds of a process and all below it, ended ones too."""
     total = 0.0

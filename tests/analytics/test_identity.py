@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from datetime import datetime, timedelta
+import random
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import events, identity, ingestion, store
+from analytics import identity, ingestion
 from analytics.models import Customer
-from analytics.persons import Member, Settled, nobody, settle
-from tests.analytics.conftest import NOW, sent
+from analytics.persons import Member, nobody, settle
+from tests.analytics.conftest import NOW, sent, together
+from tests.folding import people, people_again
 
 numbers = itertools.count()
 
@@ -35,62 +37,6 @@ def key(name: str) -> UUID:
     return (found or Customer.objects.get(anonymous_id=name)).key
 
 
-def replayed() -> dict[UUID, tuple[UUID | None, bool | None]]:
-    """Fold the log's words about people again, in memory."""
-    told = Told()
-    for stored in store.read(until=store.high_water()):
-        if stored.customer is not None:
-            told.add(stored.customer, stored)
-    return {k: (s.person, s.consent) for k, s in told.settled().items()}
-
-
-class Told:
-    """The links and words that the log speaks of."""
-
-    def __init__(self) -> None:
-        self.links: dict[UUID, UUID] = {}
-        self.split: dict[UUID, UUID] = {}
-        self.said: dict[UUID, tuple[bool, datetime]] = {}
-        self.keys = list(Customer.objects.values_list("key", flat=True))
-
-    def add(self, who: UUID, stored: store.Stored) -> None:
-        match stored.event:
-            case events.CustomerIdentified(anonymous=other) if other:
-                self.link(other, who)
-            case events.CustomerAliased(previous=other) if other:
-                self.link(other, who)
-            case events.IdentityUnlinked():
-                self.split[who] = self.links.pop(who)
-            case events.ConsentChanged(personalised=word):
-                if who not in self.said or self.said[who][1] < stored.occurred_at:
-                    self.said[who] = word, stored.occurred_at
-            case _:
-                pass
-
-    def link(self, key: UUID, target: UUID) -> None:
-        people = self.settled()
-        same = (people[key].person or key) == (people[target].person or target)
-        if key not in self.links and self.split.get(key) != target and not same:
-            self.links[key] = target
-
-    def settled(self) -> dict[UUID, Settled]:
-        nothing = (None, None)
-        return settle(
-            Member(
-                key=key,
-                linked_to=self.links.get(key),
-                said=self.said.get(key, nothing)[0],
-                said_at=self.said.get(key, nothing)[1],
-            )
-            for key in self.keys
-        )
-
-
-def live() -> dict[UUID, tuple[UUID | None, bool | None]]:
-    rows = Customer.objects.values_list("key", "person", "consent")
-    return {key: (person, consent) for key, person, consent in rows}
-
-
 @pytest.mark.django_db
 def test_a_visitor_becomes_the_customer_who_logs_in() -> None:
     tell("product_viewed", {"sku": "tea"}, customer=None, anonymous="v-1")
@@ -98,7 +44,7 @@ def test_a_visitor_becomes_the_customer_who_logs_in() -> None:
 
     assert identity.find("v-1") == identity.find("ana") == key("ana")
     assert identity.keys(key("ana")) == sorted([key("ana"), key("v-1")])
-    assert live() == replayed()
+    assert people() == people_again()
 
 
 @pytest.mark.django_db
@@ -110,7 +56,7 @@ def test_a_wrong_link_is_undone_and_not_made_again() -> None:
 
     assert identity.find("v-1") == key("v-1")
     assert identity.keys(key("ana")) == [key("ana")]
-    assert live() == replayed()
+    assert people() == people_again()
     with pytest.raises(identity.NotLinked):
         identity.unlink(key("v-1"), by="olga", at=NOW)
 
@@ -122,7 +68,7 @@ def test_the_second_customer_of_a_device_does_not_take_the_first_ones_past() -> 
 
     assert identity.find("v-1") == key("ana")
     assert identity.keys(key("ben")) == [key("ben")]
-    assert live() == replayed()
+    assert people() == people_again()
 
 
 @pytest.mark.django_db
@@ -133,7 +79,7 @@ def test_an_alias_joins_a_visitor_or_a_customer() -> None:
 
     assert identity.find("old-ana") == identity.find("v-9") == key("ana")
     assert Customer.objects.get(anonymous_id="v-9").external_id is None
-    assert live() == replayed()
+    assert people() == people_again()
 
 
 @pytest.mark.django_db
@@ -143,7 +89,7 @@ def test_links_in_a_circle_are_one_person() -> None:
         tell("customer_aliased", customer=new, previous=old)
 
     assert len({identity.find(name) for name in "abc"}) == 1
-    assert live() == replayed()
+    assert people() == people_again()
 
 
 @pytest.mark.django_db
@@ -156,7 +102,7 @@ def test_consent_survives_the_log_in_and_the_last_word_counts() -> None:
 
     tell("consent_changed", {"personalised": True}, customer="ana")
     assert {c.consent for c in Customer.objects.all()} == {True}
-    assert live() == replayed()
+    assert people() == people_again()
 
 
 @pytest.mark.django_db
@@ -172,6 +118,41 @@ def test_an_old_word_that_comes_late_changes_nothing() -> None:
     ingestion.ingest([json.dumps(old).encode()], source="test", at=late)
 
     assert Customer.objects.get(external_id="ana").consent is False
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_at_once_are_applied_in_the_order_of_the_log(seed: int) -> None:
+    """And none of them fails for having locked people in another order."""
+
+    def report(server: int) -> None:
+        choices = random.Random(f"{seed} {server}")
+        for _ in range(40):
+            words = [word_about_people(choices) for _ in range(choices.randint(1, 5))]
+            ingestion.ingest(words, source="test", at=NOW)
+
+    together(*(lambda n=n: report(n) for n in range(4)))
+
+    assert people() == people_again()
+
+
+def word_about_people(choices: random.Random) -> bytes:
+    """Few people and many links: everybody is soon somebody else's."""
+    ana, ben = (f"customer-{choices.randint(1, 40)}" for _ in range(2))
+    at = NOW - timedelta(seconds=choices.uniform(0, 1000))
+    kind, who, data = choices.choice(
+        (
+            (
+                "customer_identified",
+                {"anonymous": f"visitor-{choices.randint(1, 60)}"},
+                {},
+            ),
+            ("customer_aliased", {"previous": ben}, {}),
+            ("consent_changed", {}, {"personalised": choices.random() < 0.5}),
+        )
+    )
+    raw = sent(type=kind, customer=ana, occurred_at=at.isoformat(), data=data, **who)
+    return json.dumps(raw).encode()
 
 
 @pytest.mark.django_db

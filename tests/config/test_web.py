@@ -2,12 +2,14 @@
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
+import psutil
 import pytest
 import redis
 from django.contrib.auth.models import User
@@ -105,3 +107,19 @@ def test_no_admin_page_fails_once_the_database_is_back(
 
     answers = [browser.open(f"{address}/admin/").status for _ in range(6)]
     assert answers == [200] * 6
+
+
+def test_killed_web_processes_are_replaced(address: str) -> None:
+    port = str(urlsplit(address).port)
+    [server] = [p for p in psutil.Process().children() if port in p.cmdline()]
+    killed = server.children()
+    for process in killed:
+        process.kill()
+    psutil.wait_procs(killed, timeout=10)
+
+    serving.wait_for(f"{address}/healthz")
+
+    assert server.is_running()
+    assert len(server.children()) == len(killed)
+    assert set(server.children()).isdisjoint(killed)
+    os.killpg(server.pid, signal.SIGKILL)  # one may still start: it would not hear
