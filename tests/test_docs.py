@@ -113,11 +113,15 @@ def test_every_file_the_documents_name_exists() -> None:
             assert made or (ROOT / path).exists(), f"{page.name}: {path}"
 
 
-def test_every_name_the_tour_imports_is_there() -> None:
+def test_every_name_the_tour_takes_from_the_code_is_there() -> None:
+    here: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", text("docs/tour.md"), re.S):
-        for node in ast.parse(block).body:
-            if isinstance(node, ast.ImportFrom):
-                exec(ast.unparse(node), {})
+        for node in ast.walk(ast.parse(block)):
+            match node:
+                case ast.ImportFrom():
+                    exec(ast.unparse(node), here)
+                case ast.Attribute(value=ast.Name(id=name), attr=attr):
+                    assert name not in here or hasattr(here[name], attr), attr
 
 
 def test_every_decision_is_in_the_index() -> None:
