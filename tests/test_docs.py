@@ -10,7 +10,7 @@ import pytest
 import yaml
 from django.urls import URLPattern
 
-from analytics import events
+from analytics import ecommerce, events
 from analytics.access import SCOPES
 from config import services, urls
 
@@ -44,7 +44,7 @@ def rows(page: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sorted(events.FROM_SHOPS))
 def test_every_event_of_shops_is_described_field_by_field(name: str) -> None:
-    said = rows(section(text("docs/api.md"), name))
+    said = rows(section(text("docs/events.md"), name))
 
     kinds: list[type[msgspec.Struct]] = [events.VOCABULARY[name]]
     kinds += [events.OrderLine] if name == "order_completed" else []
@@ -52,6 +52,12 @@ def test_every_event_of_shops_is_described_field_by_field(name: str) -> None:
     assert set(said) == {field.name for field in fields}
     for field in fields:
         assert said[field.name].startswith("required") == field.required, field.name
+
+
+def test_every_name_of_the_e_commerce_specification_is_described() -> None:
+    said = set(re.findall(r"`([^`\n]+)`", text("docs/events.md").casefold()))
+
+    assert ecommerce.SPEC.keys() - said == set()
 
 
 def test_every_address_and_scope_of_the_api_is_described() -> None:
@@ -67,18 +73,28 @@ def test_every_address_and_scope_of_the_api_is_described() -> None:
 
 def test_every_code_of_a_refusal_is_described() -> None:
     raised = re.compile(
-        r'code="(\w+)"|default_code = "(\w+)"|\(4\d\d, "(\w+)"|'
+        r'code="(\w+)"|default_code = "(\w+)"|\([45]\d\d, "(\w+)"|'
         r'_page\(\s*\d+, "(\w+)"|Problem\(\s*\d+,\s*"(\w+)"|    code = "(\w+)"'
     )
     found = {
         next(filter(None, match.groups()))
         for path in code()
+        if path.name != "alerts.py"
         for match in raised.finditer(path.read_text())
     }
 
     said = set(re.findall(r"^\| \d{3} \| `(\w+)`", text("docs/api.md"), re.M))
     assert {"budget_spent", "key_missing", "unreadable", "server_error"} <= found
     assert found - said == set()
+
+
+def test_every_alert_is_described() -> None:
+    codes = re.findall(r'code="(\w+)"', text("analytics/alerts.py"))
+
+    said = section(text("docs/operations.md"), "Alerts")
+    assert codes
+    for code_ in codes:
+        assert f"| `{code_}` |" in said
 
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.name)
@@ -97,11 +113,17 @@ def test_every_file_the_documents_name_exists() -> None:
             assert made or (ROOT / path).exists(), f"{page.name}: {path}"
 
 
-def test_every_name_the_tour_imports_is_there() -> None:
+def test_every_name_the_tour_takes_from_the_code_is_there() -> None:
+    here: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", text("docs/tour.md"), re.S):
-        for node in ast.parse(block).body:
-            if isinstance(node, ast.ImportFrom):
-                exec(ast.unparse(node), {})
+        for node in ast.walk(ast.parse(block)):
+            match node:
+                case ast.ImportFrom():
+                    exec(ast.unparse(node), here)
+                case ast.Attribute(value=ast.Name(id=name), attr=attr):
+                    assert name not in here or hasattr(here[name], attr), attr
+                case _:
+                    continue
 
 
 def test_every_decision_is_in_the_index() -> None:
