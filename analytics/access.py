@@ -142,6 +142,8 @@ def find(key: str) -> Caller | None:
 
 def note_wrong(key: str) -> None:
     """Remember that a key opened nothing, where operators see it."""
+    if not key:
+        return  # a stranger, or a port scan: nobody's events are lost
     digest, now = _digest(key), timezone.now()
     known = WrongKey.objects.filter(digest=digest)
     if known.update(attempts=F("attempts") + 1, last_at=now):

@@ -78,9 +78,11 @@ def _filtered(seen: Properties, _: str) -> events.Event:
     return events.ProductListFiltered(**_list(seen), filters=kinds[0], sorts=kinds[1])
 
 
-def _kinds(rows: list[Any] | None) -> tuple[str, ...]:
+def _kinds(rows: Any) -> tuple[str, ...]:
     """The types of filters: their values may be free text."""
-    named = (row.get("type") for row in rows or () if isinstance(row, dict))
+    if not isinstance(rows, list):
+        return ()
+    named = (row.get("type") for row in rows if isinstance(row, dict))
     return tuple(str(name)[:200] for name in named if name)
 
 
@@ -186,21 +188,23 @@ def _currency(seen: Properties, default: str) -> str:
 
 def _completed(seen: Properties, currency: str) -> events.Event:
     """An order. What was paid is spread over its lines, so that it adds up exactly."""
-    if not seen.products:
+    products = seen.things()
+    if not products:
         raise Refused("An order needs its products", "$.properties.products")
     gross, counts = [], []
-    for place, product in enumerate(seen.products):
+    for place, product in enumerate(products):
         path = f"$.properties.products[{place}]"
         counts.append(count(product.quantity, f"{path}.quantity"))
         price = amount(product.price, f"{path}.price") or Decimal(0)
-        gross.append(price * counts[-1])
+        weight = amount(product.quantity, f"{path}.quantity")
+        gross.append(price * (Decimal(1) if weight is None else weight))
     paid = spread(_paid(seen, gross), gross if any(gross) else [*map(Decimal, counts)])
     return events.OrderCompleted(
         order_id=seen.label("order_id", least=1),
         currency=_currency(seen, currency),
         lines=tuple(
             _line(place, product, counts[place], gross[place], paid[place])
-            for place, product in enumerate(seen.products)
+            for place, product in enumerate(products)
         ),
     )
 

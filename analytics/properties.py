@@ -38,10 +38,10 @@ class Properties(Product):
     time_on_page: Scalar = None
     list_id: Scalar = None
     position: Scalar = None
-    products: list[Product] | None = None
+    products: Any = None
     query: Scalar = None
-    filters: list[Any] | None = None
-    sorts: list[Any] | None = None
+    filters: Any = None
+    sorts: Any = None
     promotion_id: Scalar = None
     id: Scalar = None
     creative: Scalar = None
@@ -68,9 +68,20 @@ class Properties(Product):
     variation_id: Scalar = None
     variationId: Scalar = None  # noqa: N815
 
+    def things(self) -> list[Product]:
+        """Return the products of a cart or an order.
+
+        :raises Refused: they are no list of products.
+        """
+        try:
+            return msgspec.convert(self.products or [], list[Product])
+        except msgspec.ValidationError as error:
+            reason = str(error).replace("`$", "`$.properties.products")
+            raise Refused(reason, "$.properties.products") from error
+
     @property
     def skus(self) -> tuple[str, ...]:
-        codes = (text(p.code, "$.properties.products") for p in self.products or ())
+        codes = (text(p.code, "$.properties.products") for p in self.things())
         return tuple(filter(None, codes))
 
     @property
@@ -90,10 +101,13 @@ class Properties(Product):
         return count(self.quantity, "$.properties.quantity")
 
     def whole(self, name: str) -> int | None:
+        """Return a whole number; anything else, such as a step's name, is none."""
         value = getattr(self, name)
-        if value in (None, ""):
+        try:
+            found = float(value)
+        except (TypeError, ValueError, OverflowError):
             return None
-        return count(value, f"$.properties.{name}")
+        return int(found) if abs(found) < 1e6 and found == int(found) else None
 
 
 _properties = msgspec.json.Decoder(Properties, strict=False)

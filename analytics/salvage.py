@@ -1,52 +1,54 @@
 """Take a JSON text apart without believing in it, so that one bad item harms no other.
 
-Only used after the real parser has refused the whole: it finds where items begin and
-end, and says nothing about what is in them.
+Only used after the real parser has refused the whole: it finds where members and items
+begin and end, and says nothing about what is in them.
 """
 
 import re
+from collections.abc import Iterator
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
 OPEN, CLOSE = b"{[", b"}]"
 
 
+def members(body: bytes) -> dict[bytes, bytes] | None:
+    """Return the top object's members, name -> value; None if it is not closed."""
+    text = body.strip()
+    parts = _parts(text, b"{")
+    if parts is None:
+        return None
+    found = {}
+    for part in parts:
+        name = _TOKEN.match(part)
+        if name and name.group()[:1] == b'"':
+            value = part[name.end() :].lstrip().removeprefix(b":")
+            found[name.group()[1:-1]] = value.strip()
+    return found
+
+
 def items(body: bytes, name: str) -> list[bytes] | None:
     """Return the items of the top object's array `name`; None: it has no whole one."""
-    depth, name_seen, wanted = 0, b"", f'"{name}"'.encode()
-    for token in _TOKEN.finditer(body):
-        text = token.group()
-        if text == b"[" and depth == 1 and name_seen == wanted:
-            return _items(body, token.end())
-        depth += (text in OPEN) - (text in CLOSE)
-        if text != b":":
-            name_seen = text
-    return None
+    value = (members(body) or {}).get(name.encode(), b"")
+    return _parts(value, b"[")
 
 
-def is_object(body: bytes) -> bool:
-    """Say whether the text is one closed object, whatever is in it."""
-    if not body.strip().startswith(b"{"):
-        return False
-    depth = 0
-    for token in _TOKEN.finditer(body):
-        text = token.group()
-        depth += (text in OPEN) - (text in CLOSE)
+def _parts(text: bytes, opening: bytes) -> list[bytes] | None:
+    """Return what stands between the commas of an object or array that fills it."""
+    if text[:1] != opening:
+        return None
+    depth, start, found = 0, 1, []
+    for end, sign in _signs(text):
+        if depth == 1 and sign in b",]}":
+            found.append(text[start:end].strip())
+            start = end + 1
+        depth += (sign in OPEN) - (sign in CLOSE)
         if depth == 0:
-            return not body[token.end() :].strip()
-    return False
-
-
-def _items(body: bytes, start: int) -> list[bytes] | None:
-    depth, found = 0, []
-    for token in _TOKEN.finditer(body, start):
-        text = token.group()
-        if depth == 0 and text in b",]":
-            found.append(body[start : token.start()].strip())
-            start = token.end()
-            if text == b"]":
-                return found if any(found) else []
-        elif text in OPEN:
-            depth += 1
-        elif text in CLOSE:
-            depth -= 1
+            whole = not text[end + 1 :].strip()
+            return [part for part in found if part] if whole else None
     return None
+
+
+def _signs(text: bytes) -> Iterator[tuple[int, bytes]]:
+    for token in _TOKEN.finditer(text):
+        if token.group()[:1] not in b'":':
+            yield token.start(), token.group()

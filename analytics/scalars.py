@@ -1,10 +1,21 @@
 """Values of foreign wires as ours: numbers may come as text, and text as numbers."""
 
+import math
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from analytics.sent import Refused
 
-Scalar = str | int | float | bool | None
+Scalar = Any
+"""What may come as text, number or truth. Anything else is refused when it is read,
+not before: what an event does not need must not spoil it."""
+FINEST = Decimal("0.0001")
+
+
+def _plain(value: Scalar, path: str) -> Scalar:
+    if isinstance(value, (dict, list)):
+        raise Refused("Expected a text or a number", path)
+    return value
 
 
 def text(value: Scalar, path: str, *, least: int = 0) -> str:
@@ -12,7 +23,7 @@ def text(value: Scalar, path: str, *, least: int = 0) -> str:
 
     :raises Refused: it is longer, or shorter than `least`.
     """
-    found = "" if value is None else str(value).strip()
+    found = "" if value is None else str(_plain(value, path)).strip()
     if len(found) > 200:
         raise Refused("Expected text of at most 200 characters", path)
     if len(found) < least:
@@ -21,32 +32,37 @@ def text(value: Scalar, path: str, *, least: int = 0) -> str:
 
 
 def amount(value: Scalar, path: str) -> Decimal | None:
-    """Return an amount of money; nothing is None. A float is read as it was written.
+    """Return an amount of money; nothing is None.
+
+    A float is read as it was written, and its noise (1.1 * 3) is rounded off.
 
     :raises Refused: it is no number.
     """
     if value is None or value == "":
         return None
     try:
-        return Decimal(str(value).strip())
+        found = Decimal(str(_plain(value, path)).strip())
+        return found.quantize(FINEST).normalize() if _noisy(value, found) else found
     except InvalidOperation as error:
         raise Refused(f"Expected an amount, got {value!r}", path) from error
 
 
-def count(value: Scalar, path: str, *, default: int = 1) -> int:
-    """Return a whole number from 0 to 1,000,000; nothing is the default.
+def _noisy(value: Scalar, found: Decimal) -> bool:
+    digits = found.as_tuple().exponent
+    return isinstance(value, float) and isinstance(digits, int) and digits < -4
 
-    :raises Refused: it is none.
+
+def count(value: Scalar, path: str, *, default: int = 1) -> int:
+    """Return a whole number up to 1,000,000; nothing is the default, a part counts.
+
+    :raises Refused: it is no number, or out of bounds.
     """
-    if value is None or value == "":
+    found = number(value, path)
+    if found is None:
         return default
-    try:
-        found = float(value)
-    except ValueError as error:
-        raise Refused(f"Expected a whole number, got {value!r}", path) from error
-    if not 0 <= found <= 1_000_000 or found != int(found):
-        raise Refused("Expected a whole number from 0 to 1,000,000", path)
-    return int(found)
+    if not 0 <= found <= 1_000_000:
+        raise Refused("Expected a number from 0 to 1,000,000", path)
+    return math.ceil(found)
 
 
 def number(value: Scalar, path: str) -> float | None:
@@ -57,6 +73,6 @@ def number(value: Scalar, path: str) -> float | None:
     if value is None or value == "":
         return None
     try:
-        return float(value)
-    except ValueError as error:
+        return float(_plain(value, path))
+    except (ValueError, OverflowError) as error:
         raise Refused(f"Expected a number, got {value!r}", path) from error

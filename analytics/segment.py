@@ -27,19 +27,20 @@ BROWSERS_AND_PHONES = (
     *("analytics-android", "analytics-react-native", "analytics-swift"),
     *("analytics-kotlin", "analytics-flutter", "rudder-android", "rudder-ios"),
     *("rudder-react-native", "rudder-flutter", "rudderlabs android", "rudderlabs ios"),
+    *("@segment/analytics-react-native", "@rudderstack/rudder-sdk-react-native"),
 )
 """Libraries on shoppers' own devices: their clocks go wrong, and bots run them."""
 
 
-class Library(msgspec.Struct):
+class Library(msgspec.Struct, omit_defaults=True):
     name: Scalar = None
 
 
-class Consent(msgspec.Struct, rename="camel"):
-    category_preferences: dict[str, bool] | None = None
+class Consent(msgspec.Struct, rename="camel", omit_defaults=True):
+    category_preferences: dict[str, Any] | None = None
 
 
-class Context(msgspec.Struct, rename="camel"):
+class Context(msgspec.Struct, rename="camel", omit_defaults=True):
     library: Library | None = None
     user_agent: Scalar = None
     consent: Consent | None = None
@@ -62,10 +63,16 @@ class Message(msgspec.Struct, rename="camel"):
     properties: msgspec.Raw = msgspec.Raw(b"{}")
     traits: dict[str, Any] | None = None
     context: Context | None = None
+    batch_context: Context | None = None
+
+    def said(self, name: str) -> Any:
+        """Return what the message's context says, else what its batch's does."""
+        own = getattr(self.context, name, None)
+        return getattr(self.batch_context, name, None) if own is None else own
 
     @property
     def on_device(self) -> bool:
-        library = self.context and self.context.library
+        library = self.said("library")
         name = str(library.name).lower() if library else ""
         return name.startswith(BROWSERS_AND_PHONES)
 
@@ -130,9 +137,7 @@ class Reader:
 
     def _traits(self, message: Message) -> dict[str, str | float | bool]:
         """RudderStack's clients send traits in the context only."""
-        sent = ((message.context and message.context.traits) or {}) | (
-            message.traits or {}
-        )
+        sent = (message.said("traits") or {}) | (message.traits or {})
         return {
             name: value
             for name, value in sent.items()
@@ -141,11 +146,41 @@ class Reader:
 
     def _consent(self, message: Message) -> bool | None:
         """An object without the category refuses; no object at all says nothing."""
-        said = message.context and message.context.consent
+        said = message.said("consent")
         if not said or said.category_preferences is None:
             return None
         named = {k.casefold(): v for k, v in said.category_preferences.items()}
-        return named.get(self.consent.casefold(), False)
+        return named.get(self.consent.casefold()) in (True, "granted", "true")
+
+
+def shared(*, sent_at: bytes, context: bytes) -> bytes:
+    """Return the members that a batch adds to each of its messages, as JSON text.
+
+    Only what is read of a context, and short: 2,500 messages get a copy.
+    """
+    members = {}
+    try:
+        if sent_at:
+            members["sentAt"] = msgspec.json.decode(sent_at, type=Scalar)
+        if context:
+            members["batchContext"] = _short(_contexts.decode(context))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return b""
+    text = msgspec.json.encode(members)[1:-1]
+    return text + b"," if text else b""
+
+
+def _short(context: Context) -> Context:
+    agent = context.user_agent
+    library = context.library and Library(name=str(context.library.name)[:100])
+    consent = context.consent
+    if consent and consent.category_preferences:
+        some = list(consent.category_preferences.items())[:20]
+        consent = Consent({k[:50]: v is True or v == "granted" for k, v in some})
+    return Context(library, agent and str(agent)[:500], consent)
+
+
+_contexts = msgspec.json.Decoder(Context, strict=False)
 
 
 def _check(event: events.Event) -> None:
@@ -185,7 +220,11 @@ def _people(call: str, message: Message) -> dict[str, str | None]:
     for id_, path in ((customer, "$.userId"), (visitor, "$.anonymousId")):
         if id_ and len(id_) > 200:
             raise Refused("Expected an id of at most 200 characters", path)
-    return {"customer": customer, "visitor": visitor, "previous": previous}
+    return {
+        "customer": customer,
+        "visitor": visitor,
+        "previous": previous if call == "alias" else None,
+    }
 
 
 def _text(value: Scalar) -> str | None:
@@ -236,7 +275,7 @@ def _time(value: Scalar, path: str) -> datetime | None:
 
 
 def _is_bot(message: Message) -> bool:
-    agent = message.context and message.context.user_agent
+    agent = message.said("user_agent")
     return bool(agent) and _crawls(str(agent))
 
 

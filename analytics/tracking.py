@@ -22,7 +22,7 @@ from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from analytics import access, ingestion, salvage, wires
+from analytics import access, ingestion, salvage, segment, wires
 from analytics.models import Rejection
 
 MOST_EVENTS = 2500
@@ -189,42 +189,58 @@ def _messages(body: bytes) -> tuple[list[bytes] | None, str | None]:
     """Return the messages of a batch, and the key that is written in it."""
     try:
         batch = _batches.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return salvage.items(body, "batch"), _written_key(body)
-    shared = b"".join(
-        b'"%s":%s,' % (name, bytes(raw))
-        for name, raw in ((b"sentAt", batch.sent_at), (b"context", batch.context))
-        if raw
-    )
-    return [_with(shared, bytes(raw)) for raw in batch.batch], batch.write_key
+        raws = [bytes(raw) for raw in batch.batch]
+        sent_at, context, key = batch.sent_at, batch.context, batch.write_key
+    except UNREADABLE:
+        parts = salvage.members(body) or {}
+        found = salvage.items(body, "batch")
+        if found is None:
+            return None, _written_key(body)
+        raws, key = found, _text(parts.get(b"writeKey", b""))
+        sent_at = msgspec.Raw(parts.get(b"sentAt", b""))
+        context = msgspec.Raw(parts.get(b"context", b""))
+    shared = segment.shared(sent_at=bytes(sent_at), context=bytes(context))
+    return [_with(shared, raw) for raw in raws], key
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _batches = msgspec.json.Decoder(Batch)
 _keyed = msgspec.json.Decoder(Keyed)
 
 
 def _with(shared: bytes, raw: bytes) -> bytes:
     """Give a message what its batch says of all; its own words come later and count."""
-    return b"{" + shared + raw[1:] if shared and raw[:1] == b"{" != raw[:2] else raw
+    inside = raw[1:].lstrip() if raw[:1] == b"{" else b"}"
+    return b"{" + shared + inside if shared and inside[:1] != b"}" else raw
 
 
 def _message(body: bytes) -> tuple[list[bytes] | None, str | None]:
-    return ([body] if salvage.is_object(body) else None), _written_key(body)
+    whole = salvage.members(body) is not None
+    return ([body] if whole else None), _written_key(body)
 
 
 def _written_key(body: bytes) -> str | None:
     try:
         return _keyed.decode(body).write_key
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
+        return _text((salvage.members(body) or {}).get(b"writeKey", b""))
+
+
+def _text(raw: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except UNREADABLE:
         return None
 
 
 def _caller(request: HttpRequest, written: str | None) -> access.Caller:
     key = _basic(request) or written or request.GET.get("writeKey") or ""
     found = access.find(key)
-    if found is None or "events" not in found.scopes:
+    if found is None:
         access.note_wrong(key)
         raise Answer(401, "key_refused", "The write key is unknown or revoked.")
+    if "events" not in found.scopes:
+        raise Answer(401, "scope_missing", "This key may not send events.")
     if not found.serves(request.headers.get("Origin")):
         raise Answer(401, "origin_refused", "The write key is not for this site.")
     return found
