@@ -102,7 +102,7 @@ class CustomerAdmin(Acting):
         customer = get_object_or_404(Customer, key=key)
         if not self.has_change_permission(request):
             return self._refused(request, key)
-        response = JsonResponse(privacy.export(customer.name))
+        response = JsonResponse(privacy.export(customer.key))
         response["Content-Disposition"] = f'attachment; filename="{key}.json"'
         return response
 
@@ -123,11 +123,11 @@ class CustomerAdmin(Acting):
         customer = get_object_or_404(Customer, key=key)
         if request.method != "POST" or not self.has_change_permission(request):
             return self._refused(request, key)
-        if request.POST.get("name", "").strip() != customer.name:
+        if request.POST.get("name", "").strip() != customer.name.strip():
             messages.error(request, _("That is not the id: nothing was erased."))
             return redirect(reverse("admin:analytics_customer_change", args=[key]))
         by = request.user.get_username()
-        done = privacy.erase(customer.name, by=by, at=timezone.now())
+        done = privacy.erase(customer.key, by=by, at=timezone.now())
         messages.success(request, _("Erased. The receipt is %s.") % done.id)
         return redirect(reverse("admin:analytics_customer_changelist"))
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from analytics import projections
 from analytics.models import Checkpoint, Hour, Rejection, WrongKey
 
-WINDOW = timedelta(hours=2)
-"""Whole hours are counted, so the newest full one is always inside."""
+WINDOW = timedelta(hours=1)
+"""From the beginning of the hour before: whole hours are counted."""
 FEWEST, HIGHEST = 10, 0.05
 """Of a source: so many rejections, and more than this share of its events."""
 LATE = timedelta(seconds=30)
@@ -20,9 +20,10 @@ A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """Something wrong: a stable code, words for it, and the table that tells more."""
+    """Something wrong: a stable code, with what, words, and the table to look at."""
 
     code: str
+    about: str
     text: str
     table: str
 
@@ -37,6 +38,7 @@ def _stopped() -> Iterator[Alert]:
         text = _("The projection %(name)s has stopped: %(error)s")
         yield Alert(
             code="projection_stopped",
+            about=name,
             text=text % {"name": name, "error": error},
             table="analytics_checkpoint",
         )
@@ -53,16 +55,17 @@ def _late(at: datetime) -> Iterator[Alert]:
             text = _("The projection %(name)s is %(behind)s events behind")
             yield Alert(
                 code="projection_late",
+                about=name,
                 text=text % {"name": name, "behind": behind},
                 table="analytics_checkpoint",
             )
 
 
 def _rejected(at: datetime) -> Iterator[Alert]:
-    since = at - WINDOW
+    since = (at - WINDOW).replace(minute=0, second=0, microsecond=0)
     rows = Rejection.objects.filter(received_at__gte=since, resolved_at=None)
     counted = rows.values("source").annotate(refused=Count("id"))
-    arrived = Hour.objects.filter(hour__gte=since - timedelta(hours=1))
+    arrived = Hour.objects.filter(hour__gte=since)
     came = dict(
         arrived.values("source").annotate(n=Sum("events")).values_list("source", "n")
     )
@@ -72,6 +75,7 @@ def _rejected(at: datetime) -> Iterator[Alert]:
             text = _("%(source)s: %(refused)s of %(total)s events were refused")
             yield Alert(
                 code="many_rejections",
+                about=row["source"],
                 text=text % {**row, "total": total},
                 table="analytics_rejection",
             )
@@ -85,6 +89,7 @@ def _wrong_keys(at: datetime) -> Iterator[Alert]:
         )
         yield Alert(
             code="wrong_key",
+            about=row.digest,
             text=text % {"hint": row.hint, "times": row.attempts},
             table="analytics_wrongkey",
         )

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import bodies, ingestion, privacy, salvage
+from analytics import bodies, ingestion, persons, privacy, salvage, wires
 from analytics.access import caller
 from analytics.problems import Problem
 
@@ -42,7 +42,7 @@ class EventSerializer(serializers.Serializer[None]):
         help_text="With customer_aliased: the id given up.",
     )
     occurred_at = serializers.DateTimeField(required=False, allow_null=True)
-    data = serializers.DictField()  # type: ignore[assignment]
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
 
 
 class BatchSerializer(serializers.Serializer[None]):
@@ -83,6 +83,7 @@ class EventsView(APIView):
             _batch(request),
             source=caller(request).name,
             at=timezone.now(),
+            read=wires.reader(""),
         )
         counts = {
             status: sum(result.status == status for result in results)
@@ -184,7 +185,7 @@ class CustomerView(APIView):
     @extend_schema(operation_id="erase_customer", responses={200: ErasureSerializer})
     def delete(self, request: Request, customer: str) -> Response:
         """Erase it, for ever: late events of this customer are refused."""
-        if "\0" in customer:
+        if "\0" in customer or persons.nobody(customer):
             raise Problem(404, "customer_unknown", "Nobody is called that.")
         done = privacy.erase(customer, by=caller(request).name, at=timezone.now())
         return Response(

@@ -19,10 +19,13 @@ from django.db import transaction
 from django.db.models import Min
 
 from analytics import events, store
-from analytics.models import Archive, Erasure, StoredEvent
+from analytics.models import Archive, Checkpoint, Erasure, StoredEvent
 
 KEPT = frozenset(
-    ("consent_changed", "customer_aliased", "customer_erased", "customer_identified")
+    (
+        *("consent_changed", "customer_aliased", "customer_erased"),
+        *("customer_identified", "identity_unlinked"),
+    )
 )
 TYPES = (frozenset(events.NAMES[kind] for kind in events.BEHAVIOUR)) - KEPT
 SHAPE = pl.Schema(
@@ -46,6 +49,7 @@ SHAPE = pl.Schema(
 def archive(before: date, *, at: datetime, progress: Callable[[str], None]) -> int:
     """Move every month that ended before a day into a file; return how many events.
 
+    Only what all projections have read: one that stopped, or is late, holds it up.
     Month by month, each in a transaction that ends after its file is safe: a killed run
     goes on where it stopped.
     """
@@ -80,8 +84,19 @@ def forget() -> int:
     return len(waiting)
 
 
+class Damaged(Exception):
+    """An archive's file is not what was written."""
+
+
+def _folded() -> int:
+    """Return the position up to which every projection has read: no further."""
+    least = Checkpoint.objects.aggregate(least=Min("position"))["least"]
+    return least or 0
+
+
 def _oldest() -> date | None:
     rows = StoredEvent.objects.filter(type__in=TYPES, stream=None)
+    rows = rows.filter(position__lte=_folded())
     first = rows.aggregate(first=Min("occurred_at"))["first"]
     return None if first is None else date(first.year, first.month, 1)
 
@@ -94,7 +109,7 @@ def _moved(month: date, at: datetime) -> int:
     """Late events of an archived month join its file."""
     start = datetime(month.year, month.month, 1, tzinfo=UTC)
     with transaction.atomic():
-        rows = store.move_out(start, TYPES)
+        rows = store.move_out(start, TYPES, until=_folded())
         frame = _frame(rows)
         row = Archive.objects.filter(month=month).first() or Archive(month=month)
         if row.path:
@@ -127,7 +142,10 @@ def _keep(row: Archive, frame: pl.DataFrame) -> None:
 
 
 def _load(row: Archive) -> pl.DataFrame:
-    return pl.read_parquet(Path(settings.ARCHIVE_DIR) / row.path)
+    path = Path(settings.ARCHIVE_DIR) / row.path
+    if hashlib.sha256(path.read_bytes()).hexdigest() != row.checksum:
+        raise Damaged(f"{path} is not the file that was written")
+    return pl.read_parquet(path)
 
 
 def _frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:

@@ -309,6 +309,7 @@ class ExperimentViewed(Event, frozen=True, kw_only=True):
 class CustomTracked(Event, frozen=True, kw_only=True):
     """Something of the shop's own. Text might be personal: only numbers are kept."""
 
+    personal: ClassVar[Mapping[str, Any]] = {"numbers": {}}
     name: Text
     numbers: dict[str, float | bool] = {}
 

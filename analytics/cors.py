@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 OPEN = re.compile(
-    r"/(p/)?(v1|beacon/v1|sourceConfig)(/|$)|/api/v1/(events|customers/[^/]+/offers)$"
+    r"/(p/)?(v1|beacon/v1|sourceConfig)(/|$)"
+    r"|/api/v1/(events|consent|customers/.+/offers)$"
 )
 A_DAY = "86400"
 
@@ -36,5 +38,5 @@ class Middleware:
             response = self.get_response(request)
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Allow-Credentials"] = "true"
-        response["Vary"] = "Origin"
+        patch_vary_headers(response, ["Origin"])
         return response

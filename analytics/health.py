@@ -10,7 +10,7 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from analytics import projections
+from analytics import alerts, projections
 
 HEARTBEAT = timedelta(seconds=60)
 MOST_LAG = 100_000
@@ -31,7 +31,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text: projection lag and the age of the workers' heartbeat."""
+    """Prometheus text: projections' lag, the workers' heartbeat, alerts."""
     registry = CollectorRegistry()
     lag = Gauge(
         "proffer_projection_lag", "Positions to read", ["projection"], registry=registry
@@ -40,6 +40,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
         lag.labels(name).set(positions)
     age = Gauge("proffer_heartbeat_age_seconds", "Since beat", registry=registry)
     age.set(_heartbeat_age().total_seconds())
+    wrong = Gauge("proffer_alerts", "What is wrong", ["code"], registry=registry)
+    for alert in alerts.current(timezone.now()):
+        wrong.labels(alert.code).inc()
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

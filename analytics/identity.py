@@ -82,7 +82,7 @@ def identify(
     _collect(people, *wanted)
     missing = wanted[0] - people.customers.keys(), wanted[1] - people.visitors.keys()
     if any(missing):
-        _make(people, *_allowed(*missing))
+        _make(people, *_allowed(*missing, given_up))
     return people
 
 
@@ -111,13 +111,18 @@ def _make(people: People, customers: set[str], visitors: set[str]) -> None:
         _collect(people, *lost)
 
 
-def _allowed(customers: set[str], visitors: set[str]) -> tuple[set[str], set[str]]:
-    """Leave out who was erased."""
-    digests = {digest("customer", id_): id_ for id_ in customers}
-    digests |= {digest("visitor", id_): id_ for id_ in visitors}
+def _allowed(
+    customers: set[str], visitors: set[str], given_up: set[str]
+) -> tuple[set[str], set[str]]:
+    """Leave out who was erased; an id given up may have been either's."""
+    asked = {("customer", id_) for id_ in customers | given_up}
+    asked |= {("visitor", id_) for id_ in visitors}
+    digests = {digest(kind, id_): (kind, id_) for kind, id_ in asked}
     gone = Suppressed.objects.filter(digest__in=list(digests))
     erased = {digests[bytes(d)] for d in gone.values_list("digest", flat=True)}
-    return customers - erased, visitors - erased
+    named = {id_ for kind, id_ in erased if kind == "customer"}
+    seen = {id_ for kind, id_ in erased if kind == "visitor"} | (named & given_up)
+    return customers - named, visitors - seen
 
 
 def digest(kind: str, id_: str) -> bytes:

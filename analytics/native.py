@@ -1,5 +1,6 @@
 """Our own wire: one event of POST /api/v1/events, read by its type."""
 
+from collections.abc import Set
 from datetime import datetime
 from typing import Annotated
 
@@ -27,8 +28,8 @@ class _Named(msgspec.Struct):
     id: str | None = None
 
 
-def read(raw: bytes, at: datetime) -> Sent:
-    """Read one event that arrived at `at`.
+def read(raw: bytes, at: datetime, traits: Set[str] = frozenset()) -> Sent:
+    """Read one event that arrived at `at`; of a customer's traits only these.
 
     :raises Refused: it is wrong; the reason and the path say what.
     """
@@ -36,7 +37,7 @@ def read(raw: bytes, at: datetime) -> Sent:
     try:
         return Sent(
             message=incoming.id,
-            event=_event(incoming),
+            event=_only(traits, _event(incoming)),
             at=check_time(incoming.occurred_at or at, at, "$.occurred_at"),
             customer=check_id(incoming.customer, "$.customer"),
             visitor=check_id(incoming.anonymous, "$.anonymous"),
@@ -83,6 +84,13 @@ def _event(incoming: Incoming) -> events.Event:
     return event
 
 
+def _only(traits: Set[str], event: events.Event) -> events.Event:
+    if not isinstance(event, events.CustomerIdentified):
+        return event
+    allowed = {name: t for name, t in event.traits.items() if name in traits}
+    return msgspec.structs.replace(event, traits=allowed)
+
+
 def _check_people(incoming: Incoming, event: events.Event) -> None:
     match event:
         case events.CustomerIdentified(anonymous=key) if key is not None:
@@ -95,6 +103,11 @@ def _check_people(incoming: Incoming, event: events.Event) -> None:
             raise Refused("An alias needs customer and previous", "$.previous")
         case events.ConsentChanged() if not (incoming.customer or incoming.anonymous):
             raise Refused("Say whose consent it is", "$.customer")
+        case events.CustomerAliased():
+            pass
+        case _:
+            if incoming.previous:
+                raise Refused("Only an alias has a previous id", "$.previous")
 
 
 def _inside_data(reason: str) -> str:

@@ -5,16 +5,17 @@ unless the table says in `ERASED` what to put in their place. A new table needs 
 more, and a test walks through all of them.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, transaction
-from django.forms.models import model_to_dict
 
 from analytics import events, identity, store
 from analytics.models import (
@@ -28,19 +29,23 @@ from analytics.models import (
 )
 
 
-def erase(id_: str, *, by: str, at: datetime) -> Erasure:
+def erase(who: str | UUID, *, by: str, at: datetime) -> Erasure:
     """Forget a customer or visitor, with every id that is known to be the same person.
+
+    By the shop's id (a customer's before a visitor's) or by a key.
 
     One transaction. What comes later for these ids is refused and not kept, also if
     nobody was known by this id. Archived events follow by a task (analytics.tasks).
     """
     with transaction.atomic():
-        _lock_rows(_keys(id_))
+        _lock_rows(_keys(who))
         store.hold_alone()
-        keys = _keys(id_)
+        keys = _keys(who)
         count = store.erase(keys)
         customers = Customer.objects.filter(key__in=keys)
-        named = {("customer", id_), ("visitor", id_)} if not keys else set()
+        named = set()
+        if not keys and isinstance(who, str):
+            named = {("customer", who), ("visitor", who)}
         for row in customers:
             named.add(("visitor" if row.external_id is None else "customer", row.name))
         _suppress(named, at)
@@ -53,15 +58,26 @@ def erase(id_: str, *, by: str, at: datetime) -> Erasure:
         return Erasure.objects.create(erased_at=at, by=by, events=count, keys=waiting)
 
 
-def export(id_: str) -> dict[str, Any] | None:
-    """Return all that is held of a customer, for JSON; None for a stranger."""
-    keys = _keys(id_)
+def export(who: str | UUID) -> dict[str, Any] | None:
+    """Return what is held of a customer, for JSON; None for a stranger.
+
+    All but the archived events, which only a worker can read.
+    """
+    keys = _keys(who)
     if not keys:
         return None
     people = Customer.objects.filter(key__in=keys).order_by("created_at")
     return {
         "ids": [
-            {"customer": c.external_id, "anonymous": c.anonymous_id, "key": c.key}
+            {
+                "customer": c.external_id,
+                "anonymous": c.anonymous_id,
+                "key": c.key,
+                "linked_to": c.linked_to,
+                "consent": c.said,
+                "consent_at": c.said_at,
+                "since": c.created_at,
+            }
             for c in people
         ],
         "consent": people[0].consent,
@@ -86,8 +102,10 @@ def sweep() -> int:
     return swept
 
 
-def _keys(id_: str) -> list[UUID]:
-    person = identity.find(id_)
+def _keys(who: str | UUID) -> list[UUID]:
+    if isinstance(who, UUID):
+        return identity.keys(who) if Customer.objects.filter(key=who).exists() else []
+    person = identity.find(who)
     return identity.keys(person) if person else []
 
 
@@ -129,14 +147,29 @@ def _forget_rows(table: type[models.Model], keys: list[UUID]) -> None:
 
 
 def _forget_rejections(names: set[str]) -> None:
-    """Delete what was refused and names one of these ids, as a whole word."""
+    """Delete what was refused and names one of these ids, however it is written."""
     for name in names:
-        word = re.compile(rb"(?<![\w.@-])" + re.escape(name.encode()) + rb"(?![\w.@-])")
+        pattern = _named(name)
+        escaped = json.dumps(name)[1:-1].encode()
         rows = Rejection.objects.extra(  # the ORM cannot look for bytes in bytes
-            where=["position(%s::bytea in body) > 0"], params=[name.encode()]
+            where=["position(%s::bytea in body) + position(%s::bytea in body) > 0"],
+            params=[name.encode(), escaped],
         )
-        gone = [row.pk for row in rows.iterator() if word.search(bytes(row.body))]
+        gone = [row.pk for row in rows.iterator() if pattern.search(bytes(row.body))]
         Rejection.objects.filter(pk__in=gone).delete()
+
+
+SHORT = 4
+
+
+def _named(name: str) -> re.Pattern[bytes]:
+    """Match an id as a whole word; a short one or a number only as an id's value."""
+    forms = {name.encode(), json.dumps(name)[1:-1].encode()}
+    either = b"|".join(map(re.escape, sorted(forms)))
+    if name.isdigit() or len(name) < SHORT:
+        members = b"userId|anonymousId|previousId|customer|anonymous|previous"
+        return re.compile(rb'"(%s)"\s*:\s*"?(%s)(?![\w.])' % (members, either))
+    return re.compile(rb"(?<![\w.@-])(%s)(?![\w.@-])" % either)
 
 
 def _events(keys: list[UUID]) -> Iterator[dict[str, Any]]:
@@ -146,5 +179,8 @@ def _events(keys: list[UUID]) -> Iterator[dict[str, Any]]:
 
 
 def _rows(table: type[models.Model], keys: list[UUID]) -> list[dict[str, Any]]:
-    rows = table._default_manager.filter(customer__in=keys)
-    return [model_to_dict(row) | {"id": row.pk} for row in rows]
+    rows = table._default_manager.filter(customer__in=keys).order_by("pk").values()
+    return [
+        {name: str(v) if isinstance(v, Decimal) else v for name, v in row.items()}
+        for row in rows
+    ]

@@ -7,7 +7,7 @@ old ones' places in an instant. Catching up goes on all the while.
 from collections.abc import Iterable
 from functools import partial
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from analytics import archive, projections, store
 from analytics.folds import Fold
@@ -31,40 +31,55 @@ def rebuild(names: Iterable[str]) -> dict[str, str]:
         errors |= projections.feed(folds, dict.fromkeys(folds, until), read, errors)
         until = last
     for name, fold in folds.items():
-        error = errors.get(name) or _swapped(name, fold, until)
-        if error:
-            errors[name] = error
-            with transaction.atomic():
-                for checkpoint in projections.lock([name], wait=True):
-                    projections.move(checkpoint, checkpoint.position, error)
+        if name in errors:
+            _stop(name, errors[name])
+            continue
+        try:
+            _write_aside(name, fold)
+        except Exception as error:
+            errors[name] = repr(error)
+            _stop(name, errors[name])
+            continue
+        if not _swapped(name, until):
+            errors[name] = "somebody reads its tables all the time: try again later"
     return errors
 
 
-def _swapped(name: str, fold: Fold, until: int) -> str:
-    """Write the rows aside, then put them in place in an instant; return the error.
+def _stop(name: str, error: str) -> None:
+    with transaction.atomic():
+        for checkpoint in projections.lock([name], wait=True):
+            projections.move(checkpoint, checkpoint.position, error)
 
-    Aside is a schema: the tables keep their names, and so do their indexes.
-    """
-    tables = [table._meta.db_table for table in projections.ALL[name].tables]
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("CREATE SCHEMA IF NOT EXISTS aside")
-            for table in tables:
-                cursor.execute(f"DROP TABLE IF EXISTS aside.{table}")
-                cursor.execute(
-                    f"CREATE TABLE aside.{table} (LIKE {table} INCLUDING ALL)"
-                )
-            fold.save(partial(projections.fill, "aside"))
-        with transaction.atomic(), connection.cursor() as cursor:
-            [checkpoint] = projections.lock([name], wait=True)
-            # Waits for who is just reading a table, and nobody waits longer for us.
-            cursor.execute("SET LOCAL lock_timeout = '10s'")
-            for table in tables:
+
+def _write_aside(name: str, fold: Fold) -> None:
+    """Write the rows into tables of the same names, and indexes, in another schema."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS aside")
+        for table in _tables(name):
+            cursor.execute(f"DROP TABLE IF EXISTS aside.{table}")
+            cursor.execute(f"CREATE TABLE aside.{table} (LIKE {table} INCLUDING ALL)")
+        fold.save(partial(projections.fill, "aside"))
+
+
+def _swapped(name: str, until: int) -> bool:
+    """Put the tables in place in an instant; False if a reader does not let go."""
+    for _ in range(ROUNDS):
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                [checkpoint] = projections.lock([name], wait=True)
+                # Waits for who is just reading, and whoever comes then waits for us.
+                cursor.execute("SET LOCAL lock_timeout = '5s'")
                 cursor.execute("SELECT current_schema()")
                 [here] = cursor.fetchone()
-                cursor.execute(f"DROP TABLE {table}")
-                cursor.execute(f"ALTER TABLE aside.{table} SET SCHEMA {here}")
-            projections.move(checkpoint, until, "")
-    except Exception as error:
-        return repr(error)
-    return ""
+                for table in _tables(name):
+                    cursor.execute(f"DROP TABLE {table}")
+                    cursor.execute(f"ALTER TABLE aside.{table} SET SCHEMA {here}")
+                projections.move(checkpoint, until, "")
+        except OperationalError:
+            continue
+        return True
+    return False
+
+
+def _tables(name: str) -> list[str]:
+    return [table._meta.db_table for table in projections.ALL[name].tables]

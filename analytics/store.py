@@ -192,7 +192,9 @@ def blanked(type_: str, data: str) -> str:
     return events.encode(msgspec.json.decode(data) | kind.personal).decode()
 
 
-def move_out(month: datetime, types: Iterable[str]) -> list[tuple[Any, ...]]:
+def move_out(
+    month: datetime, types: Iterable[str], *, until: int
+) -> list[tuple[Any, ...]]:
     """Delete a month's events of these types and return their rows, by position.
 
     In the caller's transaction. Their ids stay known, so they stay duplicates.
@@ -202,10 +204,10 @@ def move_out(month: datetime, types: Iterable[str]) -> list[tuple[Any, ...]]:
         cursor.execute(
             "WITH gone AS (DELETE FROM analytics_storedevent WHERE occurred_at >= %s "  # noqa: S608
             "AND occurred_at < %s::timestamptz + interval '1 month' "
-            "AND type = ANY(%s) AND stream IS NULL RETURNING *), "
+            "AND type = ANY(%s) AND stream IS NULL AND position <= %s RETURNING *), "
             "kept AS (INSERT INTO analytics_archivedid SELECT id FROM gone) "
             f"SELECT {_TEXT} FROM gone ORDER BY position",
-            [month, month, sorted(types)],
+            [month, month, sorted(types), until],
         )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.execute("SET LOCAL analytics.erasing = 'off'")

@@ -39,11 +39,12 @@ def forget_erased() -> None:
 @shared_task(ignore_result=True)
 def alert() -> None:
     """Log what is wrong, once until it changes, for whatever watches the logs."""
-    now = {alert.code: alert.text for alert in alerts.current(timezone.now())}
-    if now != cache.get("alerts"):
-        cache.set("alerts", now, timeout=3600)
-        for code, text in now.items():
-            log.warning("%s: %s", code, text)
+    now = alerts.current(timezone.now())
+    known = cache.get("alerts", set())
+    for alert in now:
+        if (alert.code, alert.about) not in known:
+            log.warning("%s: %s", alert.code, alert.text)
+    cache.set("alerts", {(a.code, a.about) for a in now}, timeout=3600)
 
 
 @shared_task(ignore_result=True)

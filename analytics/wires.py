@@ -1,6 +1,6 @@
 """The wires by name: what reads an event that was sent in this way or that."""
 
-from functools import cache
+from functools import cache, partial
 
 from django.conf import settings
 
@@ -15,7 +15,7 @@ def reader(call: str) -> Read:
     `batch` is a message that says its type itself.
     """
     if not call:
-        return native.read
+        return partial(native.read, traits=settings.TRAITS)
     return segment.Reader(
         call="" if call == "batch" else call,
         currency=settings.CURRENCY,

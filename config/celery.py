@@ -64,6 +64,10 @@ app.conf.update(
             "task": "promotions.tasks.propose",
             "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
         },
+        "receipts are forgotten": {
+            "task": "promotions.tasks.forget_receipts",
+            "schedule": crontab(hour="4", minute="50"),
+        },
         "rejections are forgotten": {
             "task": "analytics.tasks.forget_rejections",
             "schedule": crontab(hour="4", minute="40"),

@@ -1,4 +1,4 @@
-"""The web server, the Celery worker and beat as children of one process.
+"""The web server, two Celery workers and beat as children of one process.
 
 Children live in sessions of their own, so that Ctrl-C reaches only the parent, which
 stops them in order; should the parent be killed, the kernel ends them (Linux).

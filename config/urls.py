@@ -15,9 +15,9 @@ docs = SpectacularRedocView.as_view(url_name="schema", template_name="api/docs.h
 api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
-    path("customers/<str:customer>", CustomerView.as_view(), name="customer"),
     path("products", ProductsView.as_view(), name="products"),
-    path("customers/<str:customer>/offers", OffersView.as_view(), name="offers"),
+    path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
+    path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
     path("redemptions", RedemptionsView.as_view(), name="redemptions"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),

@@ -1,15 +1,27 @@
 """Background work on offers and proposals."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
 from promotions import measurement, strategies, targeting
+from promotions.models import Receipt
+
+KEEP_RECEIPTS = timedelta(days=30)
+"""No client retries for so long; an order redeems a strategy once anyway."""
 
 
 @shared_task(ignore_result=True)
 def refresh_offers() -> None:
     """Compute every customer's offers; safe at any time and any number of times."""
     targeting.refresh(at=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def forget_receipts() -> None:
+    """Delete old answers to retries: keys and carts may tell of a customer."""
+    Receipt.objects.filter(created_at__lt=timezone.now() - KEEP_RECEIPTS).delete()
 
 
 @shared_task(ignore_result=True)

@@ -71,7 +71,6 @@ def _fill(before: int, size: int) -> None:
         cursor.execute(PEOPLE, [before // A_CUSTOMER + 1, size // A_CUSTOMER])
         cursor.execute("ANALYZE analytics_customer")
         store.analyze()
-        cursor.execute("CHECKPOINT")
 
 
 def _bytes(size: int) -> float:

@@ -250,6 +250,7 @@ def test_the_archives_forget_and_remember_like_the_log(
         *(sent(customer="cleo-9000", occurred_at=old.isoformat()) for _ in range(5)),
         order("5.00", customer="ana", occurred_at=old.isoformat(), id="old-order"),
     )
+    tasks.catch_up()
     cleo = identity.find("cleo-9000")
     before = list(archive.read(until=store.high_water()))
 
@@ -302,6 +303,7 @@ def test_late_events_of_an_archived_month_join_it(
     today = timezone.now().date()
     for _ in range(2):
         ingest(sent(occurred_at=old))
+        tasks.catch_up()
         archive.archive(today, at=timezone.now(), progress=lambda _: None)
 
     assert len(list(archive.read(until=store.high_water()))) == 2
@@ -313,3 +315,66 @@ def test_nothing_personal_is_in_the_servers_logs() -> None:
 
     for path in logs:
         assert b"cleo-9000" not in path.read_bytes(), path
+
+
+@pytest.mark.django_db
+def test_ids_in_dead_letters_are_found_however_they_are_written() -> None:
+    ingest(
+        sent(type="party", customer="müller"),
+        sent(type="party", customer="7", data={"n": 7}),
+        sent(type="party", customer="ana", data={"n": 7}),
+    )
+
+    privacy.erase("müller", by="shop", at=timezone.now())
+    privacy.erase("7", by="shop", at=timezone.now())
+
+    assert [json.loads(bytes(r.body))["customer"] for r in Rejection.objects.all()] == [
+        "ana"
+    ]
+
+
+@pytest.mark.django_db
+def test_a_visitor_and_a_customer_of_one_name_are_two(olga: Any, client: Any) -> None:
+    ingest(sent(customer="x1"), sent(customer=None, anonymous="x1"))
+    visitor = Customer.objects.get(anonymous_id="x1")
+
+    privacy.erase(visitor.key, by="olga", at=timezone.now())
+
+    assert [c.external_id for c in Customer.objects.all()] == ["x1"]
+
+
+@pytest.mark.django_db
+def test_nobody_cannot_be_erased_and_an_id_may_hold_a_slash(api: APIClient) -> None:
+    assert api.delete("/api/v1/customers/undefined").status_code == 404
+    ingest(sent(customer="a/b"))
+
+    assert api.get("/api/v1/customers/a%2Fb").json()["ids"][0]["customer"] == "a/b"
+    assert api.get("/api/v1/customers/a%2Fb/offers").json()["customer"] == "a/b"
+    assert api.delete("/api/v1/customers/a%2Fb").json()["events"] == 1
+
+
+@pytest.mark.django_db
+def test_what_is_not_folded_yet_is_not_archived(settings: Any, tmp_path: Path) -> None:
+    settings.ARCHIVE_DIR = tmp_path
+    old = (timezone.now() - timedelta(days=400)).isoformat()
+    ingest(sent(occurred_at=old))
+    today = timezone.now().date()
+
+    assert archive.archive(today, at=timezone.now(), progress=lambda _: None) == 0
+    tasks.catch_up()
+    assert archive.archive(today, at=timezone.now(), progress=lambda _: None) == 1
+
+    [file] = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes() + b"x")
+    with pytest.raises(archive.Damaged):
+        list(archive.read(until=store.high_water()))
+
+
+@pytest.mark.django_db
+def test_only_allowed_traits_are_kept_on_our_own_wire_too(api: APIClient) -> None:
+    traits = {"email": "ana@example.org", "plan": "gold"}
+    event = sent(type="customer_identified", data={"traits": traits})
+
+    api.post("/api/v1/events", {"events": [event]}, format="json")
+
+    assert StoredEvent.objects.get().data == {"traits": {"plan": "gold"}}

@@ -445,3 +445,80 @@ def test_bots_are_stored_and_known(post: Post) -> None:
     post("/v1/t", track(messageId="3", context=server))
 
     assert [stored.bot for stored in kept()] == [True, False, False]
+
+
+def test_a_batchs_context_counts_for_its_messages_and_costs_little(post: Post) -> None:
+    """100 KB must not become 10 MB; what a message says itself goes first."""
+    refusing = {"consent": {"categoryPreferences": {"Advertising": False}}}
+    context = BROWSER | refusing | {"page": {"title": "x" * 100_000}}
+    batch = [track(messageId=f"m-{n}", context={"app": {}}) for n in range(50)]
+    batch += [track("Product Viewed", properties={}, messageId=f"b-{n}") for n in "ab"]
+
+    post("/v1/batch", {"batch": batch, "context": context})
+
+    assert Customer.objects.get(external_id="ana").consent is False
+    assert max(len(bytes(r.body)) for r in Rejection.objects.all()) < 2000
+
+
+@pytest.mark.parametrize(
+    ("word", "consent"),
+    [(True, True), (False, False), ("granted", True), ("denied", False), (None, False)],
+)
+def test_consent_managers_words_are_understood(
+    post: Post, word: object, *, consent: bool
+) -> None:
+    said = {"consent": {"categoryPreferences": {"advertising": word}}}
+
+    post("/v1/t", track(context=said))
+
+    assert Customer.objects.get(external_id="ana").consent is consent
+
+
+def test_a_floats_noise_is_rounded_off_and_a_weight_is_a_quantity(post: Post) -> None:
+    products = [{"sku": "a", "price": 1.1 * 3}, {"sku": "b", "price": 10 / 3}]
+    products += [{"sku": "c", "price": 2.5, "quantity": 1.5}]
+    order = {"order_id": "o", "products": products}
+
+    post("/v1/track", track("Order Completed", properties=order))
+
+    assert not list(Rejection.objects.values_list("reason", "path"))
+    [stored] = kept()
+    assert isinstance(stored.event, events.OrderCompleted)
+    lines = stored.event.lines
+    assert [str(line.paid) for line in lines] == ["3.3000", "3.3333", "3.7500"]
+    assert [line.quantity for line in lines] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"value": [1]}, {"products": {"a": 1}}, {"step": {}}, {"filters": 7}],
+)
+def test_what_an_event_does_not_need_cannot_spoil_it(
+    post: Post, odd: dict[str, Any]
+) -> None:
+    post("/v1/track", track("Product Viewed", properties={"sku": "tea", **odd}))
+    steps = {"step": "shipping", "position": "hero"}
+    post("/v1/track", track("Checkout Step Viewed", properties=steps, messageId="2"))
+
+    assert not list(Rejection.objects.values_list("reason", "path"))
+    assert len(kept()) == 2
+
+
+def test_a_spoilt_batch_may_have_its_key_and_its_consent_inside(
+    key: str, client: Client
+) -> None:
+    good = json.dumps(track()).encode()
+    body = (
+        b'{"writeKey":"%s","context":{"consent":{"categoryPreferences":{}}},'
+        b'"batch":[%s,{"event":NaN}]}' % (key.encode(), good)
+    )
+
+    assert client.post("/v1/batch", body, "text/plain").status_code == 200
+
+    assert Customer.objects.get(external_id="ana").consent is False
+    assert Rejection.objects.count() == 1
+
+
+def test_a_call_without_any_key_is_no_wrong_key(client: Client, db: None) -> None:
+    assert client.post("/v1/track", b"{}", "text/plain").status_code == 401
+    assert not WrongKey.objects.exists()

@@ -93,6 +93,19 @@ def test_nobodys_arm_changes_by_logging_in(
     )
 
 
+def test_a_visitors_id_does_not_tell_the_customers(
+    visitors: list[Customer], live: Make, api: APIClient
+) -> None:
+    live(holdout=0.0, budget=Decimal(10_000))
+    login(1)
+    targeting.refresh(at=timezone.now())
+
+    answer = api.get("/api/v1/customers/v1/offers").json()
+
+    assert answer["customer"] == "v1"
+    assert answer["offers"] == offered(api, "c1")
+
+
 def test_a_visitors_offer_is_the_customers_at_checkout(
     visitors: list[Customer], live: Make, shelf: None, give: Give, api: APIClient
 ) -> None:

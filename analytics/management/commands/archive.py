@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         at = timezone.now()
-        if options["before"] >= at.date().replace(day=1):
+        if options["before"] > at.date().replace(day=1):
             raise CommandError("the current month and later ones stay in the log")
         moved = archive.archive(
             options["before"], at=at, progress=lambda month: self.stdout.write(month)
