@@ -78,7 +78,8 @@ class CustomerAdmin(Acting):
     search_fields = ["external_id", "anonymous_id", "=key"]
     ordering = ["external_id", "anonymous_id"]
     show_full_result_count = False
-    change_form_before_template = "admin/analytics/customer/person.html"
+    # Outside of the page's own form: browsers drop forms inside of forms.
+    change_form_outer_before_template = "admin/analytics/customer/person.html"
     fields = ["created_at"]  # the template shows the rest, in words
 
     def get_urls(self) -> list[URLPattern]:

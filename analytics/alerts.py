@@ -84,9 +84,7 @@ def _rejected(at: datetime) -> Iterator[Alert]:
 def _wrong_keys(at: datetime) -> Iterator[Alert]:
     rows = WrongKey.objects.filter(last_at__gte=at - A_DAY)
     for row in rows.order_by("-attempts")[:5]:
-        text = _(
-            "An unknown key %(hint)s… was sent %(times)s times: its events are lost"
-        )
+        text = _("An unknown key %(hint)s… was sent (%(times)s ×): its events are lost")
         yield Alert(
             code="wrong_key",
             about=row.digest,

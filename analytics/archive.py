@@ -8,6 +8,7 @@ Learners read the live log only: archive what is older than they look back.
 import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -15,12 +16,14 @@ from uuid import UUID
 
 import polars as pl
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Min
 
 from analytics import events, store
 from analytics.models import Archive, Checkpoint, Erasure, StoredEvent
 
+FILES_LOCK = 7_102_019
+"""An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 KEPT = frozenset(
     (
         *("consent_changed", "customer_aliased", "customer_erased"),
@@ -54,10 +57,22 @@ def archive(before: date, *, at: datetime, progress: Callable[[str], None]) -> i
     goes on where it stopped.
     """
     moved = 0
-    while (month := _oldest()) and _next(month) <= before:
-        moved += _moved(month, at)
-        progress(f"{month:%Y-%m}")
+    with alone():
+        while (month := _oldest()) and _next(month) <= before:
+            moved += _moved(month, at)
+            progress(f"{month:%Y-%m}")
     return moved
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep everybody else from the files: who rebuilds must not find them moving."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [FILES_LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [FILES_LOCK])
 
 
 def read(
@@ -78,8 +93,9 @@ def forget() -> int:
     waiting = list(Erasure.objects.exclude(keys=[]))
     keys = [str(key) for erasure in waiting for key in erasure.keys]
     if keys:
-        for row in Archive.objects.order_by("month"):
-            _forget(row, keys)
+        with alone():
+            for row in Archive.objects.order_by("month"):
+                _forget(row, keys)
         Erasure.objects.filter(pk__in=[e.pk for e in waiting]).update(keys=[])
     return len(waiting)
 
@@ -109,6 +125,7 @@ def _moved(month: date, at: datetime) -> int:
     """Late events of an archived month join its file."""
     start = datetime(month.year, month.month, 1, tzinfo=UTC)
     with transaction.atomic():
+        store.hold_alone()  # else a retry that comes now is stored twice
         rows = store.move_out(start, TYPES, until=_folded())
         frame = _frame(rows)
         row = Archive.objects.filter(month=month).first() or Archive(month=month)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -36,14 +36,23 @@ def metrics(request: HttpRequest) -> HttpResponse:
     lag = Gauge(
         "proffer_projection_lag", "Positions to read", ["projection"], registry=registry
     )
-    for name, positions in projections.lag().items():
-        lag.labels(name).set(positions)
+    wrong = Gauge("proffer_alerts", "What is wrong", ["code"], registry=registry)
+    up = Gauge("proffer_database_up", "1 if the database answers", registry=registry)
+    try:
+        _measure_database(lag, wrong)
+        up.set(1)
+    except DatabaseError:
+        up.set(0)  # when the numbers are needed most, some must come
     age = Gauge("proffer_heartbeat_age_seconds", "Since beat", registry=registry)
     age.set(_heartbeat_age().total_seconds())
-    wrong = Gauge("proffer_alerts", "What is wrong", ["code"], registry=registry)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _measure_database(lag: Gauge, wrong: Gauge) -> None:
+    for name, positions in projections.lag().items():
+        lag.labels(name).set(positions)
     for alert in alerts.current(timezone.now()):
         wrong.labels(alert.code).inc()
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def _database() -> str:

@@ -125,6 +125,13 @@ def _allowed(
     return customers - named, visitors - seen
 
 
+def erased(names: Iterable[str]) -> bool:
+    """Say whether one of these ids was erased."""
+    kinds = ("customer", "visitor")
+    asked = [digest(kind, name) for name in names for kind in kinds]
+    return bool(asked) and Suppressed.objects.filter(digest__in=asked).exists()
+
+
 def digest(kind: str, id_: str) -> bytes:
     """Return what is kept of an erased id: nobody can tell the id from it."""
     secret = settings.SUPPRESSION_KEY.encode()
@@ -258,7 +265,7 @@ def _unlink(key: UUID) -> None:
 def _say(key: UUID, at: datetime, *, said: bool) -> None:
     rows = {row.key: row for row in _people((key,))}
     mine = rows.get(key)
-    if mine is None or (mine.said_at is not None and mine.said_at >= at):
+    if mine is None or (mine.said_at is not None and mine.said_at > at):
         return
     mine.said, mine.said_at = said, at
     _settle(rows.values())

@@ -5,6 +5,7 @@ path, the rest is stored. Every wire and the bulk loader come through `ingest`, 
 with a reader of its own.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +17,9 @@ from django.db import transaction
 
 from analytics import events, identity, native, store
 from analytics.models import Rejection
-from analytics.sent import Erased, Refused, Sent, event_id
+from analytics.sent import Erased, Refused, Sent, consent_id, event_id, ids
 
+log = logging.getLogger(__name__)
 Status = Literal["accepted", "duplicate", "rejected"]
 Read = Callable[[bytes, datetime], Sent]
 ABOUT_PEOPLE = (
@@ -55,7 +57,9 @@ def ingest(
     checked = [_checked(raw, arrived or at, read) for raw in raws]
     sent = [c for c in checked if isinstance(c, Sent)]
     refused = [
-        (c, raw) for c, raw in zip(checked, raws, strict=True) if isinstance(c, Refused)
+        (c, raw)
+        for c, raw in zip(checked, raws, strict=True)
+        if isinstance(c, Refused) and not identity.erased(ids(raw))
     ]
     with transaction.atomic():
         if refused and keep:
@@ -115,6 +119,9 @@ def _checked(raw: bytes, at: datetime, read: Read) -> Sent | Refused:
         return read(raw, at)
     except Refused as refused:
         return refused
+    except Exception as error:  # our fault, but no neighbour's: a dead letter, too
+        log.exception("an event could not be read")
+        return Refused(f"We could not read this event ({type(error).__name__})")
 
 
 def _is_erased(sent: Sent, people: identity.People) -> bool:
@@ -164,12 +171,12 @@ def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fa
     side = people.customers if named else people.visitors
     name = (sent.customer if named else sent.visitor) or ""
     known, said = side[name], sent.consent
-    late = known.said_at is not None and known.said_at >= sent.at
+    late = known.said_at is not None and known.said_at > sent.at
     if known.said == said or late:
         return
     side[name] = identity.Known(known.key, said, sent.at)
     yield store.Fact(
-        id=event_id(f"consent of {sent.message}"),
+        id=consent_id(sent.message),
         event=events.ConsentChanged(personalised=said),
         at=sent.at,
         customer=known.key,

@@ -87,7 +87,11 @@ def _event(incoming: Incoming) -> events.Event:
 def _only(traits: Set[str], event: events.Event) -> events.Event:
     if not isinstance(event, events.CustomerIdentified):
         return event
-    allowed = {name: t for name, t in event.traits.items() if name in traits}
+    allowed = {
+        name: trait
+        for name, trait in event.traits.items()
+        if name in traits and len(str(trait)) <= 100
+    }
     return msgspec.structs.replace(event, traits=allowed)
 
 

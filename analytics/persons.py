@@ -8,6 +8,7 @@ of all the world's `undefined` could never be taken apart again.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 NOBODY = frozenset(
@@ -63,7 +64,7 @@ def settle(members: Iterable[Member]) -> dict[UUID, Settled]:
         if member.said_at is None:
             continue
         last = said.get(roots[member.key])
-        if last is None or last.said_at is None or last.said_at <= member.said_at:
+        if last is None or _word(last) < _word(member):
             said[roots[member.key]] = member
     return {
         key: Settled(
@@ -72,6 +73,11 @@ def settle(members: Iterable[Member]) -> dict[UUID, Settled]:
         )
         for key, root in roots.items()
     }
+
+
+def _word(member: Member) -> tuple[Any, bool]:
+    """Order words by time; of two at once, "no" is the last."""
+    return member.said_at, member.said is False
 
 
 def _root(key: UUID, by_key: dict[UUID, Member]) -> UUID:

@@ -5,17 +5,18 @@ unless the table says in `ERASED` what to put in their place. A new table needs 
 more, and a test walks through all of them.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, transaction
+from django.db.models import Q
 
 from analytics import events, identity, store
 from analytics.models import (
@@ -27,12 +28,13 @@ from analytics.models import (
     StoredEvent,
     Suppressed,
 )
+from analytics.sent import ids
 
 
 def erase(who: str | UUID, *, by: str, at: datetime) -> Erasure:
     """Forget a customer or visitor, with every id that is known to be the same person.
 
-    By the shop's id (a customer's before a visitor's) or by a key.
+    By the shop's id, a customer's and a visitor's alike, or by a key.
 
     One transaction. What comes later for these ids is refused and not kept, also if
     nobody was known by this id. Archived events follow by a task (analytics.tasks).
@@ -43,13 +45,11 @@ def erase(who: str | UUID, *, by: str, at: datetime) -> Erasure:
         keys = _keys(who)
         count = store.erase(keys)
         customers = Customer.objects.filter(key__in=keys)
-        named = set()
-        if not keys and isinstance(who, str):
-            named = {("customer", who), ("visitor", who)}
-        for row in customers:
-            named.add(("visitor" if row.external_id is None else "customer", row.name))
-        _suppress(named, at)
-        _forget_rejections({name for _, name in named})
+        names = {row.name for row in customers}
+        if isinstance(who, str):
+            names.add(who)
+        _suppress(names, at)
+        _forget_rejections(names)
         for table in tables():
             _forget_rows(table, keys)
         customers.delete()
@@ -105,8 +105,9 @@ def sweep() -> int:
 def _keys(who: str | UUID) -> list[UUID]:
     if isinstance(who, UUID):
         return identity.keys(who) if Customer.objects.filter(key=who).exists() else []
-    person = identity.find(who)
-    return identity.keys(person) if person else []
+    named = Customer.objects.filter(Q(external_id=who) | Q(anonymous_id=who))
+    found = {key for row in named for key in identity.keys(row.key)}
+    return sorted(found)
 
 
 def _lock_rows(keys: list[UUID]) -> None:
@@ -128,11 +129,13 @@ def _has_customer(table: type[models.Model]) -> bool:
     return isinstance(field, models.UUIDField)
 
 
-def _suppress(named: Iterable[tuple[str, str]], at: datetime) -> None:
+def _suppress(names: Iterable[str], at: datetime) -> None:
+    """Keep the ids out, as a customer's and as a visitor's."""
     Suppressed.objects.bulk_create(
         [
             Suppressed(digest=identity.digest(kind, name), erased_at=at)
-            for kind, name in sorted(named)
+            for name in sorted(names)
+            for kind in ("customer", "visitor")
         ],
         ignore_conflicts=True,
     )
@@ -147,29 +150,33 @@ def _forget_rows(table: type[models.Model], keys: list[UUID]) -> None:
 
 
 def _forget_rejections(names: set[str]) -> None:
-    """Delete what was refused and names one of these ids, however it is written."""
-    for name in names:
-        pattern = _named(name)
-        escaped = json.dumps(name)[1:-1].encode()
-        rows = Rejection.objects.extra(  # the ORM cannot look for bytes in bytes
-            where=["position(%s::bytea in body) + position(%s::bytea in body) > 0"],
-            params=[name.encode(), escaped],
-        )
-        gone = [row.pk for row in rows.iterator() if pattern.search(bytes(row.body))]
-        Rejection.objects.filter(pk__in=gone).delete()
+    """Delete what was refused and names one of these ids, however it is written.
+
+    All rows are read: they are few, and go after 30 days.
+    """
+    words = [_word(name) for name in names if len(name) >= SHORT]
+    rows = Rejection.objects.values_list("pk", "body")
+    gone = [
+        pk
+        for pk, body in rows.iterator()
+        if names & ids(bytes(body)) or any(w.search(_plain(bytes(body))) for w in words)
+    ]
+    Rejection.objects.filter(pk__in=gone).delete()
 
 
 SHORT = 4
+"""A shorter id is looked for where ids stand; elsewhere it may be anything."""
 
 
-def _named(name: str) -> re.Pattern[bytes]:
-    """Match an id as a whole word; a short one or a number only as an id's value."""
-    forms = {name.encode(), json.dumps(name)[1:-1].encode()}
-    either = b"|".join(map(re.escape, sorted(forms)))
-    if name.isdigit() or len(name) < SHORT:
-        members = b"userId|anonymousId|previousId|customer|anonymous|previous"
-        return re.compile(rb'"(%s)"\s*:\s*"?(%s)(?![\w.])' % (members, either))
-    return re.compile(rb"(?<![\w.@-])(%s)(?![\w.@-])" % either)
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w@-]){re.escape(name)}(?![\w@-])")
+
+
+def _plain(body: bytes) -> str:
+    """Undo what JSON and forms do to text: an id must be seen as it is."""
+    text = unquote_plus(body.decode(errors="replace"))
+    text = text.replace("\\/", "/")
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), text)
 
 
 def _events(keys: list[UUID]) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,11 @@ def rebuild(names: Iterable[str]) -> dict[str, str]:
 
     Return the errors by projection: one that raises keeps the rows it had.
     """
+    with archive.alone():
+        return _rebuilt(names)
+
+
+def _rebuilt(names: Iterable[str]) -> dict[str, str]:
     store.analyze()
     folds = {name: projections.ALL[name].fold() for name in sorted(names)}
     errors: dict[str, str] = {}

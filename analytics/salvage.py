@@ -7,7 +7,9 @@ begin and end, and says nothing about what is in them.
 import re
 from collections.abc import Iterator
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+# Possessive, and with an end that may be missing: else each quote of a text that never
+# ends is tried to its end, and 48 KB take seconds.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]', re.DOTALL)
 OPEN, CLOSE = b"{[", b"}]"
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from analytics.sent import Refused
+from analytics.shapes import MOST
 
 Scalar = Any
 """What may come as text, number or truth. Anything else is refused when it is read,
@@ -12,7 +13,11 @@ not before: what an event does not need must not spoil it."""
 FINEST = Decimal("0.0001")
 
 
-def _plain(value: Scalar, path: str) -> Scalar:
+def plain(value: Scalar, path: str) -> Scalar:
+    """Return a value that is no object and no list.
+
+    :raises Refused: it is one.
+    """
     if isinstance(value, (dict, list)):
         raise Refused("Expected a text or a number", path)
     return value
@@ -23,7 +28,7 @@ def text(value: Scalar, path: str, *, least: int = 0) -> str:
 
     :raises Refused: it is longer, or shorter than `least`.
     """
-    found = "" if value is None else str(_plain(value, path)).strip()
+    found = "" if value is None else str(plain(value, path)).strip()
     if len(found) > 200:
         raise Refused("Expected text of at most 200 characters", path)
     if len(found) < least:
@@ -41,7 +46,9 @@ def amount(value: Scalar, path: str) -> Decimal | None:
     if value is None or value == "":
         return None
     try:
-        found = Decimal(str(_plain(value, path)).strip())
+        found = Decimal(str(plain(value, path)).strip())
+        if not found.is_finite() or abs(found) >= MOST:
+            raise Refused("Expected an amount below 1e9", path)
         return found.quantize(FINEST).normalize() if _noisy(value, found) else found
     except InvalidOperation as error:
         raise Refused(f"Expected an amount, got {value!r}", path) from error
@@ -73,6 +80,6 @@ def number(value: Scalar, path: str) -> float | None:
     if value is None or value == "":
         return None
     try:
-        return float(_plain(value, path))
+        return float(plain(value, path))
     except (ValueError, OverflowError) as error:
         raise Refused(f"Expected a number, got {value!r}", path) from error

@@ -16,10 +16,12 @@ from crawleruseragents import is_crawler
 
 from analytics import ecommerce, events
 from analytics.properties import properties
-from analytics.scalars import Scalar, text
+from analytics.scalars import Scalar, plain, text
 from analytics.sent import AHEAD, Refused, Sent, check_id, check_text, check_time
 
 CALLS = frozenset(("track", "identify", "page", "screen", "group", "alias"))
+SHORT = 100
+"""Characters of what every message of a batch gets a copy of."""
 SKEW = timedelta(minutes=5)
 """A client's clock is believed up to here: below, it is the way that took so long."""
 BROWSERS_AND_PHONES = (
@@ -64,6 +66,7 @@ class Message(msgspec.Struct, rename="camel"):
     traits: dict[str, Any] | None = None
     context: Context | None = None
     batch_context: Context | None = None
+    batch_sent_at: Scalar = None
 
     def said(self, name: str) -> Any:
         """Return what the message's context says, else what its batch's does."""
@@ -99,7 +102,8 @@ class Reader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refused(str(error)) from error
         except Refused as refused:
-            refused.message = _text(message.message_id) if message else None
+            known = message.message_id if message else None
+            refused.message = known if isinstance(known, str) else None
             raise
 
     def _sent(self, message: Message, at: datetime) -> Sent:
@@ -146,38 +150,38 @@ class Reader:
 
     def _consent(self, message: Message) -> bool | None:
         """An object without the category refuses; no object at all says nothing."""
-        said = message.said("consent")
+        return self._allowed(message.said("consent"))
+
+    def _allowed(self, said: Consent | None) -> bool | None:
         if not said or said.category_preferences is None:
             return None
         named = {k.casefold(): v for k, v in said.category_preferences.items()}
         return named.get(self.consent.casefold()) in (True, "granted", "true")
 
+    def shared(self, *, sent_at: bytes, context: bytes) -> bytes:
+        """Return the members that a batch adds to each of its messages, as JSON text.
 
-def shared(*, sent_at: bytes, context: bytes) -> bytes:
-    """Return the members that a batch adds to each of its messages, as JSON text.
+        Only what is read of a context, and short: 2,500 messages get a copy.
+        """
+        members: dict[str, object] = {}
+        if 0 < len(sent_at) < SHORT:
+            members["batchSentAt"] = msgspec.Raw(sent_at)
+        try:
+            if context:
+                members["batchContext"] = self._short(_contexts.decode(context))
+            text = msgspec.json.encode(members)[1:-1]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return b""
+        return text + b"," if text else b""
 
-    Only what is read of a context, and short: 2,500 messages get a copy.
-    """
-    members = {}
-    try:
-        if sent_at:
-            members["sentAt"] = msgspec.json.decode(sent_at, type=Scalar)
-        if context:
-            members["batchContext"] = _short(_contexts.decode(context))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return b""
-    text = msgspec.json.encode(members)[1:-1]
-    return text + b"," if text else b""
-
-
-def _short(context: Context) -> Context:
-    agent = context.user_agent
-    library = context.library and Library(name=str(context.library.name)[:100])
-    consent = context.consent
-    if consent and consent.category_preferences:
-        some = list(consent.category_preferences.items())[:20]
-        consent = Consent({k[:50]: v is True or v == "granted" for k, v in some})
-    return Context(library, agent and str(agent)[:500], consent)
+    def _short(self, context: Context) -> Context:
+        agent, library = context.user_agent, context.library
+        allowed = self._allowed(context.consent)
+        return Context(
+            library and Library(name=str(library.name)[:SHORT]),
+            None if agent is None else str(agent)[:500],
+            None if allowed is None else Consent({self.consent: allowed}),
+        )
 
 
 _contexts = msgspec.json.Decoder(Context, strict=False)
@@ -209,17 +213,14 @@ def _page(call: str, message: Message) -> events.Event:
 
 
 def _people(call: str, message: Message) -> dict[str, str | None]:
-    customer = check_id(_text(message.user_id), "$.userId")
-    visitor = check_id(_text(message.anonymous_id), "$.anonymousId")
-    previous = check_id(_text(message.previous_id), "$.previousId")
+    customer = _id(message.user_id, "$.userId")
+    visitor = _id(message.anonymous_id, "$.anonymousId")
+    previous = _id(message.previous_id, "$.previousId")
     if call == "alias":
         if not (customer and previous):
             raise Refused("An alias needs userId and previousId", "$.previousId")
     elif not (customer or visitor):
         raise Refused("Neither userId nor anonymousId is given", "$.userId")
-    for id_, path in ((customer, "$.userId"), (visitor, "$.anonymousId")):
-        if id_ and len(id_) > 200:
-            raise Refused("Expected an id of at most 200 characters", path)
     return {
         "customer": customer,
         "visitor": visitor,
@@ -227,18 +228,22 @@ def _people(call: str, message: Message) -> dict[str, str | None]:
     }
 
 
-def _text(value: Scalar) -> str | None:
-    """An id as text: trimmed, numbers too; blank is none."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return None if value is None else str(value).strip() or None
+def _id(value: Scalar, path: str, most: int = 200) -> str | None:
+    """Return an id as text: trimmed, numbers too; blank is none."""
+    if plain(value, path) is None:
+        return None
+    found = str(value).strip() or None
+    if found and len(found) > most:
+        raise Refused(f"Expected an id of at most {most} characters", path)
+    return check_id(found, path)
 
 
 def _message_id(message: Message) -> str:
-    id_ = _text(message.message_id) or str(uuid4())
+    value = plain(message.message_id, "$.messageId")
+    id_ = "" if value is None else str(value).strip()
     if len(id_) > 100:
         raise Refused("Expected an id of at most 100 characters", "$.messageId")
-    return id_
+    return id_ or str(uuid4())
 
 
 def _times(
@@ -252,7 +257,7 @@ def _times(
     """
     said = message.timestamp or message.original_timestamp
     original = _time(said, "$.timestamp")
-    sent_at = _time(message.sent_at, "$.sentAt")
+    sent_at = _time(message.sent_at or message.batch_sent_at, "$.sentAt")
     occurred = original or at
     if original and sent_at and message.on_device and abs(at - sent_at) > SKEW:
         occurred = original + (at - sent_at)
@@ -262,16 +267,19 @@ def _times(
 
 
 def _time(value: Scalar, path: str) -> datetime | None:
-    if value is None or value == "":
+    if plain(value, path) is None or value == "":
         return None
     try:
         if isinstance(value, str):
             read = datetime.fromisoformat(value)
         else:
             read = datetime.fromtimestamp(value / (1000 if value > 1e11 else 1), UTC)
+        read = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise Refused("Expected an ISO 8601 time", path) from error
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+    if not 1900 < read.year < 2200:
+        raise Refused("Expected a time of these centuries", path)
+    return read
 
 
 def _is_bot(message: Message) -> bool:

@@ -62,6 +62,30 @@ def event_id(sent: str) -> UUID:
     return UUID(bytes=blake2b(sent.encode(), digest_size=16).digest())
 
 
+def consent_id(message: str) -> UUID:
+    """Return the place of the consent that came with a message: no id of a sender's."""
+    digest = blake2b(message.encode(), digest_size=16, person=b"consent")
+    return UUID(bytes=digest.digest())
+
+
+_ID = re.compile(
+    rb'"(?:userId|anonymousId|previousId|customer|anonymous|previous)"\s*:\s*'
+    rb'("(?:[^"\\]|\\.)*+"|-?\d+)',
+    re.DOTALL,
+)
+
+
+def ids(raw: bytes) -> set[str]:
+    """Return whom a text names as its customer or visitor, be it JSON or nearly so."""
+    found = set()
+    for match in _ID.finditer(raw):
+        try:
+            found.add(str(msgspec.json.decode(match.group(1))).strip())
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+    return found
+
+
 def check_text(raw: bytes) -> None:
     """Refuse what PostgreSQL cannot hold.
 
@@ -72,7 +96,7 @@ def check_text(raw: bytes) -> None:
 
 
 def check_time(at: datetime, now: datetime, path: str) -> datetime:
-    """Return the time, if it is a plausible one.
+    """Return the time, if it is a plausible one; a little ahead is now.
 
     :raises Refused: it is before 1990 or in the future.
     """
@@ -80,7 +104,7 @@ def check_time(at: datetime, now: datetime, path: str) -> datetime:
         raise Refused("The time is in the future", path)
     if at < EARLIEST:
         raise Refused("The time is before 1990", path)
-    return at
+    return min(at, now)
 
 
 def check_id(id_: str | None, path: str) -> str | None:

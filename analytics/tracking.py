@@ -15,15 +15,16 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from analytics import access, ingestion, salvage, segment, wires
+from analytics import access, identity, ingestion, salvage, wires
 from analytics.models import Rejection
+from analytics.sent import ids
 
 MOST_EVENTS = 2500
 MOST_BYTES = 4 << 20
@@ -163,6 +164,8 @@ def _ingest(raws: list[bytes], *, source: str, call: str) -> None:
 
 
 def _body(request: HttpRequest) -> bytes:
+    if "CONTENT_LENGTH" not in request.META:
+        raise Answer(400, "unreadable", "Send the body with its Content-Length.")
     try:
         body = request.body
     except RequestDataTooBig as error:
@@ -175,13 +178,18 @@ def _body(request: HttpRequest) -> bytes:
 
 def _unzipped(body: bytes) -> bytes:
     """Unpack, but not one byte more than we take: 195 KB can hold 200 MB."""
-    unpacker = zlib.decompressobj(31)
+    text = b""
     try:
-        text = unpacker.decompress(body, MOST_BYTES)
+        while body:  # a stream may have several members
+            unpacker = zlib.decompressobj(31)
+            text += unpacker.decompress(body, MOST_BYTES - len(text) + 1)
+            if len(text) > MOST_BYTES or unpacker.unconsumed_tail:
+                raise Answer(413, "too_large", "Send at most 4 MiB, unpacked.")
+            if not unpacker.eof:
+                raise Answer(400, "unreadable", "The gzip stream breaks off.")
+            body = unpacker.unused_data
     except zlib.error as error:
         raise Answer(400, "unreadable", "The gzip stream is broken.") from error
-    if unpacker.unconsumed_tail:
-        raise Answer(413, "too_large", "Send at most 4 MiB at a time, unpacked.")
     return text
 
 
@@ -199,7 +207,8 @@ def _messages(body: bytes) -> tuple[list[bytes] | None, str | None]:
         raws, key = found, _text(parts.get(b"writeKey", b""))
         sent_at = msgspec.Raw(parts.get(b"sentAt", b""))
         context = msgspec.Raw(parts.get(b"context", b""))
-    shared = segment.shared(sent_at=bytes(sent_at), context=bytes(context))
+    reader = wires.batch_reader()
+    shared = reader.shared(sent_at=bytes(sent_at), context=bytes(context))
     return [_with(shared, raw) for raw in raws], key
 
 
@@ -215,8 +224,13 @@ def _with(shared: bytes, raw: bytes) -> bytes:
 
 
 def _message(body: bytes) -> tuple[list[bytes] | None, str | None]:
-    whole = salvage.members(body) is not None
-    return ([body] if whole else None), _written_key(body)
+    try:
+        return [body], _keyed.decode(body).write_key
+    except UNREADABLE:
+        parts = salvage.members(body)
+    if parts is None:
+        return None, None
+    return [body], _text(parts.get(b"writeKey", b""))
 
 
 def _written_key(body: bytes) -> str | None:
@@ -234,7 +248,7 @@ def _text(raw: bytes) -> str | None:
 
 
 def _caller(request: HttpRequest, written: str | None) -> access.Caller:
-    key = _basic(request) or written or request.GET.get("writeKey") or ""
+    key = _basic(request) or written or _asked(request)
     found = access.find(key)
     if found is None:
         access.note_wrong(key)
@@ -244,6 +258,13 @@ def _caller(request: HttpRequest, written: str | None) -> access.Caller:
     if not found.serves(request.headers.get("Origin")):
         raise Answer(401, "origin_refused", "The write key is not for this site.")
     return found
+
+
+def _asked(request: HttpRequest) -> str:
+    try:
+        return request.GET.get("writeKey") or ""
+    except SuspiciousOperation as error:
+        raise Answer(400, "unreadable", "The address has too many parts.") from error
 
 
 def _basic(request: HttpRequest) -> str | None:
@@ -261,6 +282,8 @@ def _basic(request: HttpRequest) -> str | None:
 
 def _keep(body: bytes, key: access.Caller, call: str) -> None:
     """Keep a body that nobody can read: perhaps somebody can."""
+    if identity.erased(ids(body)):
+        return
     Rejection.objects.create(
         source=key.name, reason="The body is no JSON", body=body, call=call
     )

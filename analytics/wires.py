@@ -16,8 +16,18 @@ def reader(call: str) -> Read:
     """
     if not call:
         return partial(native.read, traits=settings.TRAITS)
+    return _segment("" if call == "batch" else call)
+
+
+@cache
+def batch_reader() -> segment.Reader:
+    """Return the reader of the Segment family's batches."""
+    return _segment("")
+
+
+def _segment(call: str) -> segment.Reader:
     return segment.Reader(
-        call="" if call == "batch" else call,
+        call=call,
         currency=settings.CURRENCY,
         traits=settings.TRAITS,
         consent=settings.CONSENT_CATEGORY,

@@ -36,7 +36,7 @@ wire = [
     path("v1/projects/<str:write_key>/settings", tracking.boot),
     path("sourceConfig/", tracking.source_config),
     path("sourceConfig", tracking.source_config),
-    re_path("^(?:beacon/)?v1/.*$", tracking.unknown),
+    re_path(r"^(?:beacon/)?v1(?:/[\s\S]*)?$", tracking.unknown),
 ]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -62,7 +62,7 @@ class Told:
                 self.members[who] = replace(self.members[who], linked_to=None)
             case events.ConsentChanged(personalised=said):
                 last, at = self.members[who].said_at, stored.occurred_at
-                if last is None or last < at:
+                if last is None or last <= at:
                     self.members[who] = replace(
                         self.members[who], said=said, said_at=at
                     )

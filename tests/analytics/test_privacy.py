@@ -378,3 +378,78 @@ def test_only_allowed_traits_are_kept_on_our_own_wire_too(api: APIClient) -> Non
     api.post("/api/v1/events", {"events": [event]}, format="json")
 
     assert StoredEvent.objects.get().data == {"traits": {"plan": "gold"}}
+
+
+@pytest.mark.django_db
+def test_what_comes_late_and_is_wrong_is_not_kept_either() -> None:
+    privacy.erase("cleo-9000", by="shop", at=timezone.now())
+
+    ingest(sent(customer="cleo-9000", data={"sku": ""}))
+    late = {"event": "Product Viewed", "userId": "cleo-9000", "properties": {}}
+    raw = json.dumps(late).encode()
+    read = wires.reader("track")
+    ingestion.ingest([raw], source="t", at=timezone.now(), read=read, call="track")
+    ingest(sent(customer=None, anonymous="cleo-9000"))
+
+    assert not Rejection.objects.exists()
+    assert "cleo-9000" not in whole_database()
+
+
+@pytest.mark.django_db
+def test_a_name_is_erased_as_a_customers_and_as_a_visitors() -> None:
+    ingest(sent(customer="twin", anonymous="twin"))
+
+    privacy.erase("twin", by="shop", at=timezone.now())
+
+    assert not Customer.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("slash/id", b'{"userId":"slash\\/id"}'),
+        ("no\u00ebl-77", b'{"x":"no\\u00EBl-77"}'),
+        ("ann+7760", b"data=%7B%22userId%22%3A%22ann%2B7760%22%7D"),
+        ("ann-7760", b'{"page":"/users/ann-7760.html"}'),
+        ("77", b'{"userId": 77}'),
+    ],
+)
+def test_however_an_id_is_escaped_it_goes(name: str, body: bytes) -> None:
+    other = b'{"userId":"someone-else","n":77}'
+    for raw in (body, other):
+        Rejection.objects.create(source="s", reason="r", body=raw)
+
+    privacy.erase(name, by="shop", at=timezone.now())
+
+    assert [bytes(r.body) for r in Rejection.objects.all()] == [other]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_retry_while_its_month_is_archived_stays_out(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ARCHIVE_DIR = tmp_path
+    old = sent(occurred_at=(timezone.now() - timedelta(days=400)).isoformat())
+    ingest(old)
+    tasks.catch_up()
+    keep = archive._keep
+
+    def slowly(*given: Any) -> None:
+        time.sleep(1)
+        keep(*given)
+
+    monkeypatch.setattr(archive, "_keep", slowly)
+    now = timezone.now()
+
+    def retry() -> None:
+        time.sleep(0.3)
+        [result] = ingest(old)
+        assert result.status == "duplicate"
+
+    def move() -> None:
+        archive.archive(now.date(), at=now, progress=lambda _: None)
+
+    together(move, retry)
+
+    assert len(list(archive.read(until=store.high_water()))) == 1

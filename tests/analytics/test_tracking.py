@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -264,6 +265,25 @@ POISON = {
     "null ids": b'{"type":"track","event":"a","userId":null,"anonymousId":null}',
     "poisonous id": b'{"type":"track","event":"a","userId":"[object Object]"}',
     "NUL id": b'{"type":"track","event":"a","userId":"a\\u0000"}',
+    "a list for a time": b'{"type":"track","event":"a","userId":"b","timestamp":[1]}',
+    "an object for a time": b'{"type":"track","event":"a","userId":"b",'
+    b'"sentAt":{"$date":"x"}}',
+    "a clock out of its mind": b'{"type":"track","event":"a","userId":"b",'
+    b'"context":{"library":{"name":"analytics.js"}},'
+    b'"timestamp":"9999-12-31T00:00:00Z","sentAt":"2000-01-01T00:00:00Z"}',
+    "a zone before all times": b'{"type":"track","event":"a","userId":"b",'
+    b'"sentAt":"0001-01-01T00:00:00+14:00"}',
+    "NaN for a total": b'{"type":"track","event":"Order Completed","userId":"b",'
+    b'"properties":{"order_id":"o","total":"NaN","products":[{"sku":"a"}]}}',
+    "a huge revenue": b'{"type":"track","event":"Order Completed","userId":"b",'
+    b'"properties":{"order_id":"o","revenue":"1e30","products":[{"sku":"a"}]}}',
+    "infinite price": b'{"type":"track","event":"Order Completed","userId":"b",'
+    b'"properties":{"order_id":"o","products":[{"sku":"a","price":"Infinity"}]}}',
+    "a long previous id": b'{"type":"alias","userId":"b","previousId":"%s"}'
+    % (b"xy" * 5000),
+    "an object for an id": b'{"type":"track","event":"a","userId":{"email":"a@b.c"}}',
+    "a list for a message id": b'{"type":"track","event":"a","userId":"b",'
+    b'"messageId":["m"]}',
 }
 
 
@@ -400,7 +420,7 @@ SERVER = {"library": {"name": "analytics-python"}}
     [
         (BROWSER, timedelta(days=1), timedelta(0), timedelta(0)),
         (BROWSER, timedelta(days=-1), timedelta(0), timedelta(0)),
-        (BROWSER, timedelta(minutes=2), timedelta(0), timedelta(minutes=2)),
+        (BROWSER, timedelta(minutes=-2), timedelta(0), timedelta(minutes=-2)),
         (SERVER, timedelta(0), timedelta(minutes=10), timedelta(0)),
         (SERVER, timedelta(hours=-3), timedelta(0), timedelta(hours=-3)),
     ],
@@ -522,3 +542,94 @@ def test_a_spoilt_batch_may_have_its_key_and_its_consent_inside(
 def test_a_call_without_any_key_is_no_wrong_key(client: Client, db: None) -> None:
     assert client.post("/v1/track", b"{}", "text/plain").status_code == 401
     assert not WrongKey.objects.exists()
+
+
+def test_an_object_is_no_id_and_leaves_nothing_of_itself(post: Post) -> None:
+    post("/v1/track", track(userId={"email": "leak@example.org"}))
+
+    assert not Customer.objects.exists()
+    assert Rejection.objects.get().path == "$.userId"
+
+
+def test_a_batchs_yes_is_a_yes_among_many_categories(post: Post) -> None:
+    many = {f"category {n}": False for n in range(30)} | {"Advertising": "true"}
+    context = {"consent": {"categoryPreferences": many}}
+
+    post("/v1/batch", {"batch": [track()], "context": context})
+
+    assert Customer.objects.get(external_id="ana").consent is True
+
+
+def test_of_two_words_at_once_the_later_counts(post: Post) -> None:
+    def said(*, yes: bool) -> dict[str, Any]:
+        return {"consent": {"categoryPreferences": {"Advertising": yes}}}
+
+    batch = [
+        track(messageId=f"m-{yes}", timestamp=None, context=said(yes=yes))
+        for yes in (True, False)
+    ]
+
+    post("/v1/batch", {"batch": batch})
+
+    assert Customer.objects.get(external_id="ana").consent is False
+
+
+def test_a_yes_from_the_future_does_not_outlast_a_no(post: Post, api: Any) -> None:
+    ahead = (timezone.now() + timedelta(minutes=4)).isoformat()
+    yes = {"consent": {"categoryPreferences": {"Advertising": True}}}
+    post("/v1/track", track(timestamp=ahead, context=yes))
+
+    api.post("/api/v1/consent", {"customer": "ana", "personalised": False}, "json")
+
+    assert Customer.objects.get(external_id="ana").consent is False
+
+
+def test_nobody_can_take_the_place_of_a_messages_consent(post: Post) -> None:
+    post("/v1/track", track(messageId="consent of m-1", userId="eve"))
+    no = {"consent": {"categoryPreferences": {"Advertising": False}}}
+
+    post("/v1/track", track(messageId="m-1", context=no))
+
+    assert Customer.objects.get(external_id="ana").consent is False
+
+
+def test_a_gzip_stream_may_have_two_members(post: Post) -> None:
+    text = json.dumps({"batch": [track(messageId="1"), track(messageId="2")]}).encode()
+
+    body = gzip.compress(text[:100]) + gzip.compress(text[100:])
+
+    assert post("/v1/batch", body).status_code == 200
+    assert len(kept()) == 2
+
+
+def test_a_message_without_a_time_of_sending_has_its_batchs(post: Post) -> None:
+    ahead = timedelta(days=3)
+    now = timezone.now()
+    said = (now + ahead).isoformat()
+    message = track(context=BROWSER, timestamp=said, sentAt=None)
+
+    post("/v1/batch", {"batch": [message], "sentAt": said})
+
+    assert abs(StoredEvent.objects.get().occurred_at - now) < timedelta(seconds=5)
+
+
+def test_a_text_without_end_costs_no_more_than_its_length(post: Post) -> None:
+    body = b'{"a":"' + b'\\"' * 500_000
+
+    started = time.perf_counter()
+    assert post("/v1/track", body).status_code == 400
+    assert post("/v1/batch", body).status_code == 400
+    assert time.perf_counter() - started < 5
+
+
+def test_a_long_time_of_sending_is_not_copied(post: Post) -> None:
+    bad = [track("Product Viewed", properties={}, messageId=f"b{n}") for n in "abc"]
+
+    post("/v1/batch", {"batch": bad, "sentAt": "x" * 20_000})
+
+    assert max(len(bytes(r.body)) for r in Rejection.objects.all()) < 2000
+
+
+@pytest.mark.parametrize("path", ["/v1", "/p/v1", "/v1/a%0Ab", "/v1/?" + "a&" * 1100])
+def test_odd_addresses_are_400_too(client: Client, path: str) -> None:
+    assert client.post(path, b"{}", "text/plain").status_code in (400, 401)
