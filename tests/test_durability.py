@@ -37,7 +37,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from analytics import access, events, projections, rebuilds, tasks
 from analytics.models import Customer, Rejection, StoredEvent, WrongKey
-from analytics.sent import event_id
+from analytics.sent import consent_id, event_id
 from config import processes, services
 from tests import folding, serving
 from tests.analytics.conftest import together
@@ -646,7 +646,7 @@ def assert_log_holds_what_was_sent(ledger: Ledger) -> None:
     meant = {id_: (report.type, report.who) for id_, report in ledger.sent.items()}
     assert {id_: fact for id_, fact in held.items() if id_ in meant} == meant
     said = {
-        event_id(f"consent of {report.id}"): ("consent_changed", report.who)
+        consent_id(report.id): ("consent_changed", report.who)
         for report in ledger.sent.values()
         if report.consent is not None
     }
