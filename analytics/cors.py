@@ -20,7 +20,7 @@ A_DAY = "86400"
 class Middleware:
     """Answer preflights, and mark answers as readable for the asking site."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

@@ -125,11 +125,14 @@ def _allowed(
     return customers - named, visitors - seen
 
 
-def erased(names: Iterable[str]) -> bool:
-    """Say whether one of these ids was erased."""
+def erased(names: Iterable[str]) -> set[str]:
+    """Return which of these ids were erased."""
     kinds = ("customer", "visitor")
-    asked = [digest(kind, name) for name in names for kind in kinds]
-    return bool(asked) and Suppressed.objects.filter(digest__in=asked).exists()
+    asked = {digest(kind, name): name for name in names for kind in kinds}
+    if not asked:
+        return set()
+    gone = Suppressed.objects.filter(digest__in=list(asked))
+    return {asked[bytes(d)] for d in gone.values_list("digest", flat=True)}
 
 
 def digest(kind: str, id_: str) -> bytes:

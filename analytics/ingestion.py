@@ -57,9 +57,7 @@ def ingest(
     checked = [_checked(raw, arrived or at, read) for raw in raws]
     sent = [c for c in checked if isinstance(c, Sent)]
     refused = [
-        (c, raw)
-        for c, raw in zip(checked, raws, strict=True)
-        if isinstance(c, Refused) and not identity.erased(ids(raw))
+        (c, raw) for c, raw in zip(checked, raws, strict=True) if isinstance(c, Refused)
     ]
     with transaction.atomic():
         if refused and keep:
@@ -71,6 +69,8 @@ def ingest(
 def _keep(
     refused: Sequence[tuple[Refused, bytes]], *, source: str, at: datetime, call: str
 ) -> None:
+    named = [ids(raw) for _, raw in refused]
+    gone = identity.erased(set().union(*named))
     Rejection.objects.bulk_create(
         Rejection(
             received_at=at,
@@ -80,7 +80,8 @@ def _keep(
             body=raw,
             call=call,
         )
-        for reason, raw in refused
+        for (reason, raw), names in zip(refused, named, strict=True)
+        if not names & gone
     )
 
 

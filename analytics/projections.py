@@ -33,9 +33,6 @@ class Projection:
     fold: Callable[[], Fold]
     types: frozenset[str] | None = None
 
-    def wants(self, stored: store.Stored) -> bool:
-        return self.types is None or stored.type in self.types
-
 
 ALL: Mapping[str, Projection] = {
     projection.name: projection

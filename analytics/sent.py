@@ -19,7 +19,9 @@ _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 class Refused(Exception):
     """This event cannot enter the log; `path` points to what is wrong with it."""
 
-    def __init__(self, reason: str, path: str = "", *, message: str | None = None):
+    def __init__(
+        self, reason: str, path: str = "", *, message: str | None = None
+    ) -> None:
         text, _, found = reason.partition(" - at `")
         super().__init__(text)
         self.path = found.rstrip("`") or path
@@ -46,10 +48,6 @@ class Sent(msgspec.Struct, kw_only=True, gc=False):
     bot: bool = False
     original_at: datetime | None = None
     sent_at: datetime | None = None
-
-    @property
-    def id(self) -> UUID:
-        return event_id(self.message)
 
 
 def event_id(sent: str) -> UUID:
