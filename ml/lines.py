@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 
 from analytics import store
+from ml.purchases import Codes, Purchases
 
 LINES = pl.List(
     pl.Struct(
@@ -48,6 +51,57 @@ def read(*, until: datetime, customers: Sequence[UUID] | None = None) -> pl.Data
     """Read all order lines before `until` (of `customers`) in the shape HISTORY."""
     blocks = [_parsed(block) for block in store.export_orders(until, customers)]
     return pl.concat([HISTORY.to_frame(), *blocks])
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """The order lines as arrays, with what their codes stand for, each list sorted."""
+
+    purchases: Purchases
+    customers: list[str]
+    products: list[str]
+    categories: list[str]
+
+
+def arrays(frame: pl.DataFrame) -> History:
+    """Lay a frame of HISTORY out as arrays, oldest line first.
+
+    A line without a category has category -1.
+    """
+    rows = frame.sort("at", "order", maintain_order=True)
+    customers, customer = _coded(rows["customer"])
+    products, product = _coded(rows["sku"])
+    categories, category = _coded(rows["category"])
+    if categories[:1] == [""]:
+        categories, category = categories[1:], category - 1
+    day = rows["at"].dt.epoch("us").to_numpy() / 86_400e6
+    money = ("quantity", "paid", "shelf_discount", "coupon_discount")
+    amounts = {name: rows[name].cast(pl.Float64).to_numpy() for name in money}
+    purchases = Purchases(
+        customer=customer,
+        order=rows["order"].to_numpy(),
+        day=day,
+        product=product,
+        category=category,
+        **amounts,
+    )
+    return History(
+        purchases=purchases,
+        customers=customers,
+        products=products,
+        categories=categories,
+    )
+
+
+def _coded(column: pl.Series) -> tuple[list[str], Codes]:
+    """Number the values in their order; categoricals' own codes differ by process."""
+    physical = column.to_physical().to_numpy()
+    known, first, spot = np.unique(physical, return_index=True, return_inverse=True)
+    names = column.gather(first).cast(pl.String).to_list()
+    order = np.argsort(np.array(names, dtype=object))
+    place = np.empty(len(known), np.int32)
+    place[order] = np.arange(len(known), dtype=np.int32)
+    return [names[i] for i in order], place[spot]
 
 
 def _parsed(block: io.BytesIO) -> pl.DataFrame:
