@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Any]
 _NODES = ("feature", "threshold", "left", "right", "value")
 
 
