@@ -5,7 +5,7 @@ of one customer are counted by the same code. Customers, products and categories
 codes into lists that the caller holds; -1 stands for one that is not in the list.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -44,6 +44,10 @@ class Purchases:
     def where(self, rows: NDArray[Any]) -> Self:
         """Keep these rows: a mask, or indices."""
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def recoded(self, customer: Codes) -> Self:
+        """Give the same lines other customer codes."""
+        return replace(self, customer=customer.astype(np.int32))
 
     def before(self, day: float) -> Self:
         """Keep what happened before the moment."""
