@@ -239,6 +239,15 @@ def _boosting(columns: Sequence[str], seed: int) -> Pipeline:
     return _on_rates(columns, seed, boosting)
 
 
+def redeeming(*, seed: int) -> Pipeline:
+    """Learn ml.redemption: Clip, then mean 0 and variance 1, then a logistic.
+
+    C was chosen on earlier campaigns; few redeemers ask for a strong pull to zero.
+    """
+    learner = LogisticRegression(C=0.02, max_iter=500, random_state=seed)
+    return make_pipeline(Clip(), StandardScaler(), learner)
+
+
 def _category_rate(columns: Sequence[str], seed: int) -> CategoryRate:
     return CategoryRate(column=columns.index("category"))
 

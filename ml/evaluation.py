@@ -103,6 +103,12 @@ def ece(table: Sequence[Mapping[str, float]]) -> float:
     return sum(gaps) / rows
 
 
+def lift(y: Codes, p: Numbers, *, share: float = 0.1) -> float:
+    """Return how much more often the first tenth happened than the average."""
+    first = np.argsort(-p, kind="stable")[: max(int(len(y) * share), 1)]
+    return float(y[first].mean() / y.mean()) if y.any() else 0.0
+
+
 def measure(y: Codes, p: Numbers, *, group: Codes, category: Codes) -> dict[str, float]:
     """Return every figure of one candidate on one split."""
     loss = clustered(losses(y, p), group)

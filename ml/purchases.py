@@ -78,7 +78,7 @@ class Pairs:
 
     def total(self, values: NDArray[Any]) -> Numbers:
         """Add a value of each order up by pair."""
-        return np.bincount(self.of, weights=values, minlength=len(self))
+        return np.bincount(self.of, values, len(self)).astype(np.float64)
 
     def orders(self, days: float = np.inf) -> Numbers:
         """Count the orders of the last `days`."""
@@ -111,7 +111,7 @@ def pairs(past: Purchases, item: Codes, *, day: float) -> Pairs:
     bounds = np.append(first, len(lines)).astype(np.int64)
 
     def added(values: Numbers) -> Numbers:
-        return np.bincount(spot, weights=values[kept], minlength=len(lines))
+        return np.bincount(spot, values[kept], len(lines)).astype(np.float64)
 
     return Pairs(
         customer=(keys >> 32).astype(np.int32),
