@@ -142,7 +142,7 @@ def _scope(
     return {
         "scope_recency": _laid(rows, recency, customers, NEVER),
         "scope_coupons": _laid(rows, coupons, customers),
-        "category_spend": np.bincount(kin.customer, kin.shelf, customers),
+        "category_spend": np.bincount(kin.customer, kin.shelf, customers) * 1.0,
     }
 
 

@@ -38,9 +38,9 @@ def propensity(
 ) -> Table:
     """Run P1: one row a model and cut-off, and one of the mean.
 
-    Columns model, cut, rows, auc, auc_within, log_loss, log_loss_error, ece, fit_seconds
-    (CPU, one fit), score_seconds (CPU, 225,000 pairs), bytes (in service). With `apart`
-    (by customer code), learners are fitted on all and figures are of those only.
+    Columns model, cut, evaluation.measure's, fit_seconds (CPU, one fit), score_seconds
+    (CPU, 225,000 pairs), bytes (in service). With `apart` (by customer code), learners
+    are fitted on all and figures are of those only.
     """
     table: Table = []
     for name, candidate in {**estimators.BASELINES, **estimators.CANDIDATES}.items():
