@@ -139,10 +139,11 @@ def _scope(
     lately = np.floor(campaign.start - past.day) < 91
     kin = past.where(lately & np.isin(past.category, kinds))
     recency = np.minimum(rows.newest(), NEVER)
+    spend = np.bincount(kin.customer, kin.shelf, customers)
     return {
         "scope_recency": _laid(rows, recency, customers, NEVER),
         "scope_coupons": _laid(rows, coupons, customers),
-        "category_spend": np.bincount(kin.customer, kin.shelf, customers) * 1.0,
+        "category_spend": spend.astype(np.float64),
     }
 
 

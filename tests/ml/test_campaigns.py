@@ -1,4 +1,5 @@
 from datetime import timedelta
+from uuid import UUID
 
 from analytics import events, store
 from ml import campaigns, lines
@@ -8,7 +9,7 @@ from tests.ml.conftest import START, key, order
 ANA, BEN = key("ana"), key("ben")
 
 
-def said(day: int, event: events.Event, customer: object = None) -> store.Fact:
+def said(day: int, event: events.Event, customer: UUID | None = None) -> store.Fact:
     at = START + timedelta(days=day)
     return store.Fact(event=event, at=at, customer=customer)
 

@@ -11,6 +11,7 @@ from analytics import events, store
 from ml import features, lines
 from ml.codes import day_of, recoded
 from ml.context import Context
+from ml.purchases import Purchases
 from tests.ml.conftest import CATEGORIES, Shop, key, order
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -125,14 +126,17 @@ def test_chunks_of_customers_are_built_like_all_at_once(shop: Shop) -> None:
     shop(signal=True, customers=7, weeks=20)
     history = lines.arrays(lines.read(until=AT))
     past = recoded(history.purchases, categories=(history.categories, CATEGORIES))
-    world = {"day": day_of(AT), "categories": len(CATEGORIES)}
-    context = features.context(past, **world)
-    whole = features.build(past, customers=7, context=context, **world)
+    day, count = day_of(AT), len(CATEGORIES)
+    context = features.context(past, day=day, categories=count)
 
-    parts = [
-        features.build(
-            part.past, customers=part.stop - part.start, context=context, **world
+    def rows(some: Purchases, customers: int) -> np.ndarray:
+        return features.build(
+            some, day=day, customers=customers, categories=count, context=context
         )
+
+    whole = rows(past, 7)
+    parts = [
+        rows(part.past, part.stop - part.start)
         for part in features.chunks(past, customers=7, size=3)
     ]
 
