@@ -15,18 +15,20 @@ from ml.purchases import Numbers, Purchases
 
 WINDOW = 28
 LONGEST_GAP = 7.0
-"""Days without an order; the shop of The Complete Journey has none longer than two."""
+"""Days without an order; the shop of The Complete Journey has one of one, at Christmas."""
 LEAST_VOLUME = 0.2
 MOST_DUPLICATES = 0.02
 LARGEST_LINE = 0.05
 MOST_NEGATIVE = 0.01
 TELLING_AUC = 0.98
-"""One honest feature alone reaches 0.83 there."""
+"""One honest feature alone reaches 0.824 there."""
 DRIFTED = 0.25
 """A PSI beyond 0.25 is called a major shift (Siddiqi 2006)."""
 MOST_DRIFTED = 0.5
 BINS = 10
 ROWS = 50_000
+CALENDAR = ("entity", "category", "week_sin", "week_cos")
+"""No features, or such as move by themselves."""
 
 Rows = NDArray[np.floating[Any]]
 Summary = dict[str, dict[str, list[float]]]
@@ -109,7 +111,7 @@ def summary(x: Rows, columns: Sequence[str]) -> Summary:
     """Keep what `drift` compares the next training's rows with."""
     found: Summary = {}
     for spot, name in enumerate(columns):
-        if name in ("entity", "category"):
+        if name in CALENDAR:
             continue
         inner = np.quantile(x[:, spot], np.arange(1, BINS) / BINS)
         edges = np.unique(inner.astype(np.float64))

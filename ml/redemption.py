@@ -1,9 +1,9 @@
 """Who will use a coupon of a campaign that they were sent: what is known at its start.
 
 `build` reads orders and earlier campaigns alone; nothing at or after the start is seen.
-Eight features, chosen one by one on earlier campaigns of The Complete Journey from 47:
-more of them fitted the few redeemers there better and later campaigns worse, and so
-did a forest and boosting; estimators.redeeming is a logistic regression. Pure NumPy.
+Eight features, chosen one by one on earlier campaigns of The Complete Journey from 44:
+all of them foretold later campaigns worse, and so did a forest and boosting;
+estimators.redeeming is a logistic regression. Pure NumPy.
 A propensity to redeem is not the effect of the campaign; see ml.response for that.
 """
 

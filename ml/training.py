@@ -107,6 +107,10 @@ def _world(
         since=day_of(plan.cuts[0]) - splits.WARM_UP_DAYS,
         until=day_of(plan.as_of),
     )
+    newest = day_of(plan.cuts[-1])
+    findings.append(
+        quality.of_labels(day=newest, horizon=plan.horizon, known_until=day_of(at))
+    )
     quality.insist(findings)
     categories = splits.most_bought(
         history,
