@@ -15,7 +15,7 @@ from ml.purchases import Numbers, Purchases
 
 WINDOW = 28
 LONGEST_GAP = 7.0
-"""Days without an order; the shop of The Complete Journey has one of one, at Christmas."""
+"""Days without an order; the shop of The Complete Journey has one of one day."""
 LEAST_VOLUME = 0.2
 MOST_DUPLICATES = 0.02
 LARGEST_LINE = 0.05
