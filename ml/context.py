@@ -86,13 +86,19 @@ def inputs(own: Mapping[str, Numbers]) -> NDArray[np.float32]:
 
 
 def affinities(own: Mapping[str, Numbers], context: Context) -> Numbers:
-    """Return the log-odds of what a customer's categories foretell for each.
-
-    In log-odds rather than as they are, they gained the logistic 0.0009 nats.
-    """
+    """Return what a customer's categories foretell for each, as `odds`."""
     chance = np.asarray(inputs(own) @ context.weights, np.float64)
-    sure = np.clip(chance, LEAST_CHANCE, MOST_CHANCE)
-    return np.asarray(np.log(sure / (1 - sure)))
+    return odds(np.clip(chance, LEAST_CHANCE, MOST_CHANCE))
+
+
+def odds(chance: Numbers) -> Numbers:
+    """Return odds in thousandths: estimators.Clip takes log(1 + x) of them.
+
+    So a logistic gets nearly the log-odds. On four fifths of the households of The
+    Complete Journey three such features gained it 0.0008 nats over their log-odds,
+    which the logarithm would bend.
+    """
+    return np.asarray(1000 * chance / (1 - chance))
 
 
 def decayed(

@@ -15,7 +15,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.context import ACTIVE_DAYS, Context, affinities, context
+from ml.context import ACTIVE_DAYS, Context, affinities, context, odds
 from ml.meanings import FEATURES, FEATURES_VERSION, NEVER, Feature
 from ml.purchases import Numbers, Pairs, Purchases, pairs
 from ml.rhythm import hazard, mean_gap, overdue, pace, spread, windows
@@ -233,8 +233,8 @@ def _compared(own: Columns, context: Context, *, shape: tuple[int, int]) -> Colu
     hazard = np.clip(hazard, 1e-4, 1 - 1e-4)
     return {
         "visits_expected": np.log1p(visits),
-        "chance": np.log(chance / (1 - chance)),
-        "hazard": np.log(hazard / (1 - hazard)),
+        "chance": odds(chance),
+        "hazard": odds(hazard),
         "affinity": affinities(own, context),
         "basket_share": _ratio(own["orders_182"], own["customer_orders_182"]),
         "spend_share": _ratio(own["spend_168"], own["customer_spend_168"]),

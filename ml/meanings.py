@@ -73,18 +73,21 @@ FEATURES: Mapping[str, Feature] = {
     "gaps_ending": Feature("pair", "those of them that ended within 28 more days"),
     "chance": Feature(
         "pair",
-        "log-odds of one purchase in the expected visits",
-        -9.21,
-        "the category's share",
+        "odds (in thousandths) of a purchase in the visits expected",
+        0.100010,
+        "the odds of 0.01 %",
     ),
     "hazard": Feature(
-        "pair", "log-odds that such a gap ends within 28 days", -9.21, "as chance"
+        "pair",
+        "odds (in thousandths) that a gap like today's ends within 28 days",
+        0.100010,
+        "as chance",
     ),
     "affinity": Feature(
         "pair",
-        "log-odds foretold from all the customer's categories, linear",
-        -6.212606,
-        "0.2 % foretold",
+        "odds (in thousandths) foretold from all the customer's categories",
+        2.004008,
+        "the odds of 0.2 %",
     ),
     "customer_orders_7": Feature("customer", "the customer's orders, last 7 days"),
     "customer_orders_28": Feature("customer", "the customer's orders, last 28 days"),

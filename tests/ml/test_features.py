@@ -161,7 +161,7 @@ def test_sister_categories_are_learnt_from_closed_windows(db: None) -> None:
 
     tea_buyer, bread_buyer = named(rows[0, 1]), named(rows[1, 1])
     assert tea_buyer["orders_all"] == bread_buyer["orders_all"] == 0
-    assert tea_buyer["affinity"] > bread_buyer["affinity"] + 0.1
+    assert tea_buyer["affinity"] > 1.3 * bread_buyer["affinity"]
 
 
 def test_a_gap_that_outlasted_today_s_wait_counts_for_the_hazard(log: None) -> None:
