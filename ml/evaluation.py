@@ -17,6 +17,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 Numbers = NDArray[np.floating[Any]]
 Codes = NDArray[Any]
 BINS = 15
+LEAST_CUTS = 3
+ECE_BOUND = 0.02
 SURE = 1e-6
 """Probabilities are kept this far from 0 and 1: one miss must not cost infinity."""
 
@@ -34,6 +36,14 @@ class Choice:
     """Which candidate won and why; `winner` is None when none beats the baselines."""
 
     winner: str | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a challenger takes the champion's place, and why (not)."""
+
+    won: bool
     reason: str
 
 
@@ -93,6 +103,12 @@ def ece(table: Sequence[Mapping[str, float]]) -> float:
     return sum(gaps) / rows
 
 
+def lift(y: Codes, p: Numbers, *, share: float = 0.1) -> float:
+    """Return how much more often the first tenth happened than the average."""
+    first = np.argsort(-p, kind="stable")[: max(int(len(y) * share), 1)]
+    return float(y[first].mean() / y.mean()) if y.any() else 0.0
+
+
 def measure(y: Codes, p: Numbers, *, group: Codes, category: Codes) -> dict[str, float]:
     """Return every figure of one candidate on one split."""
     loss = clustered(losses(y, p), group)
@@ -134,6 +150,36 @@ def choose(
     return Choice(
         winner=None, reason=f"No candidate beats {rival} by two standard errors."
     )
+
+
+def beats(
+    *,
+    challenger: Sequence[Numbers],
+    champion: Sequence[Numbers],
+    groups: Sequence[Codes],
+    ece: Sequence[float],
+) -> Verdict:
+    """Say whether the challenger's losses are surely lower, cut-off by cut-off.
+
+    One item of each argument is one cut-off: paired losses by row, the rows' customers,
+    the challenger's calibration error. It takes LEAST_CUTS of them, a mean gain beyond
+    two standard errors, no cut-off worse by two, and no ECE beyond ECE_BOUND. One lucky
+    cut-off is no evidence: rankers 7 % better at one were 5 % worse at the next.
+    """
+    if len(ece) < LEAST_CUTS:
+        return Verdict(won=False, reason=f"It takes {LEAST_CUTS} cut-offs to say.")
+    gains = [a - b for a, b in zip(champion, challenger, strict=True)]
+    each = [clustered(gain, who) for gain, who in zip(gains, groups, strict=True)]
+    mean = clustered(np.concatenate(gains), np.concatenate(groups))
+    gain = f"{mean.value:.5f} ± {mean.error:.5f} nats over {len(each)} cut-offs"
+    if mean.value <= 2 * mean.error:
+        return Verdict(won=False, reason=f"A gain of {gain} is not beyond chance.")
+    if any(one.value < -2 * one.error for one in each):
+        return Verdict(won=False, reason=f"A gain of {gain}, but worse at one of them.")
+    if max(ece) > ECE_BOUND:
+        reason = f"A gain of {gain}, but an ECE of {max(ece):.3f} at one of them."
+        return Verdict(won=False, reason=reason)
+    return Verdict(won=True, reason=f"It beats the champion by {gain}.")
 
 
 def _why(name: str, best: str, mark: Mean, rival: str, gain: Mean) -> str:

@@ -5,7 +5,7 @@ of one customer are counted by the same code. Customers, products and categories
 codes into lists that the caller holds; -1 stands for one that is not in the list.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -45,6 +45,10 @@ class Purchases:
         """Keep these rows: a mask, or indices."""
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
+    def recoded(self, customer: Codes) -> Self:
+        """Give the same lines other customer codes."""
+        return replace(self, customer=customer.astype(np.int32))
+
     def before(self, day: float) -> Self:
         """Keep what happened before the moment."""
         return self.where(self.day < day)
@@ -74,7 +78,7 @@ class Pairs:
 
     def total(self, values: NDArray[Any]) -> Numbers:
         """Add a value of each order up by pair."""
-        return np.bincount(self.of, weights=values, minlength=len(self))
+        return np.bincount(self.of, values, len(self)).astype(np.float64)
 
     def orders(self, days: float = np.inf) -> Numbers:
         """Count the orders of the last `days`."""
@@ -107,7 +111,7 @@ def pairs(past: Purchases, item: Codes, *, day: float) -> Pairs:
     bounds = np.append(first, len(lines)).astype(np.int64)
 
     def added(values: Numbers) -> Numbers:
-        return np.bincount(spot, weights=values[kept], minlength=len(lines))
+        return np.bincount(spot, values[kept], len(lines)).astype(np.float64)
 
     return Pairs(
         customer=(keys >> 32).astype(np.int32),

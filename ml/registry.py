@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import polars as pl
 from django.conf import settings
 
+from ml.context import Context
 from ml.models import TrainedModel
 
 KEPT = 5
@@ -41,7 +41,7 @@ class Bundle:
 
     estimator: Any
     categories: tuple[str, ...]
-    context: pl.DataFrame
+    context: Context
     features_version: int
 
 

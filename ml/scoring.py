@@ -9,7 +9,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from uuid import UUID
 
 import numpy as np
@@ -20,8 +19,12 @@ from numpy.typing import NDArray
 from analytics import identity
 from analytics.models import Customer
 from ml import features, lines, registry
+from ml.codes import day_of, recoded
 from ml.models import PROPENSITY
+from ml.purchases import Purchases
 from ml.registry import Bundle
+
+Rows = NDArray[np.float32]
 
 CHUNK = 5000
 """Customers scored at a time: 100 categories then take 80 MB."""
@@ -55,20 +58,36 @@ def score(*, at: datetime) -> int:
     """
     model = registry.champion(PROPENSITY)
     bundle = _loaded(model.checksum)
-    history = lines.read(until=at)
-    last = history["at"].max()
+    frame = lines.read(until=at)
+    last = frame["at"].max()
     moment = min(at, last + timedelta(seconds=1)) if isinstance(last, datetime) else at
-    context = features.context(history, at=moment, categories=bundle.categories)
     people = Customer.objects.filter(identity.personal(), person=None)
-    keys = iter(people.order_by("key").values_list("key", flat=True))
-    frames = []
-    while customers := list(islice(keys, CHUNK)):
-        frames.append(_scored(bundle, history, moment, customers, context))
-    if not frames:
+    keys = list(people.order_by("key").values_list("key", flat=True))
+    if not keys:
         return 0
-    rows = pl.concat(frames)
+    context, past = _world(frame, bundle, keys, day=day_of(moment))
+    scored = [
+        _scored(
+            bundle, part.past, day_of(moment), keys[part.start : part.stop], context
+        )
+        for part in features.chunks(past, customers=len(keys), size=CHUNK)
+    ]
+    rows = pl.concat(scored)
     _replace(rows.with_columns(model=pl.lit(str(model.id))))
     return len(rows)
+
+
+def _world(
+    frame: pl.DataFrame, bundle: Bundle, keys: Sequence[UUID], *, day: float
+) -> tuple[features.Context, Purchases]:
+    """Measure the context over everybody, and code the lines of `keys`."""
+    history = lines.arrays(frame)
+    categories = (history.categories, bundle.categories)
+    everybody = recoded(history.purchases, categories=categories)
+    context = features.context(everybody, day=day, categories=len(bundle.categories))
+    names = (history.customers, [str(key) for key in keys])
+    past = recoded(history.purchases, customers=names, categories=categories)
+    return context, past
 
 
 def score_customer(key: UUID, *, at: datetime) -> list[Expected]:
@@ -78,8 +97,13 @@ def score_customer(key: UUID, *, at: datetime) -> list[Expected]:
     :raises Outdated: the champion knows other features.
     """
     bundle = _loaded(registry.champion(PROPENSITY).checksum)
-    history = lines.read(until=at, customers=identity.keys(key))
-    rows = _scored(bundle, history, at, [key], bundle.context)
+    history = lines.arrays(lines.read(until=at, customers=identity.keys(key)))
+    past = recoded(
+        history.purchases,
+        customers=(history.customers, [str(key)]),
+        categories=(history.categories, bundle.categories),
+    )
+    rows = _scored(bundle, past, day_of(at), [key], bundle.context)
     return [
         Expected(category=category, probability=probability, spend=spend)
         for _, category, probability, spend in rows.iter_rows()
@@ -98,43 +122,42 @@ def _loaded(checksum: str) -> Bundle:
 
 def _scored(
     bundle: Bundle,
-    history: pl.DataFrame,
-    at: datetime,
+    past: Purchases,
+    day: float,
     customers: Sequence[UUID],
-    context: pl.DataFrame,
+    context: features.Context,
 ) -> pl.DataFrame:
     """Return customer, category, probability, spend for customers × categories."""
-    frame = features.build(
-        history,
-        at=at,
-        customers=customers,
-        categories=bundle.categories,
-        context=context,
+    count = len(bundle.categories)
+    rows = features.build(
+        past, day=day, customers=len(customers), categories=count, context=context
     )
-    typical = frame.select("category").join(
-        context, on="category", how="left", maintain_order="left"
-    )["category_spend"]
-    return frame.select("customer", "category").with_columns(
-        probability=_probability(bundle, frame),
-        spend=_spend(frame, typical.fill_null(0).to_numpy()),
+    keys = pl.Series("customer", [str(key) for key in customers], pl.Categorical())
+    names = pl.Series("category", bundle.categories, pl.Categorical())
+    grid = pl.DataFrame(keys).join(pl.DataFrame(names), how="cross")
+    typical = np.tile(context.column("category_spend"), len(customers))
+    return grid.with_columns(
+        probability=_probability(bundle, rows), spend=_spend(rows, typical)
     )
 
 
-def _probability(bundle: Bundle, frame: pl.DataFrame) -> NDArray[np.float64]:
+def _probability(bundle: Bundle, rows: Rows) -> NDArray[np.float64]:
     """Ask the model; of whom nothing is known gets the category's rate instead.
 
     A model learnt from regulars would take "no orders" for a lapsed customer.
     """
-    x = features.matrix(frame, categories=bundle.categories)
+    x = features.matrix(rows, categories=len(bundle.categories))
     chance = bundle.estimator.predict_proba(x)[:, 1]
-    unknown = frame["customer_orders_all"].to_numpy() == 0
-    return np.where(unknown, frame["category_rate_28"].to_numpy(), chance)
+    named = features.columns_of(rows)
+    unknown = named["customer_orders_all"] == 0
+    return np.where(unknown, named["category_rate_28"], chance)
 
 
-def _spend(frame: pl.DataFrame, typical: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spend(rows: Rows, typical: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average the customer's windows with a purchase, shrunk to the category's mean."""
-    own = frame["spend_168"].to_numpy().astype(np.float64)
-    windows = frame["windows_6"].to_numpy().astype(np.float64)
+    named = features.columns_of(rows)
+    own = named["spend_168"].astype(np.float64)
+    windows = named["windows_6"].astype(np.float64)
     spend = (own + PRIOR_WINDOWS * typical) / (windows + PRIOR_WINDOWS)
     return np.asarray(np.round(np.maximum(spend, 0.0), 2), np.float64)
 

@@ -15,7 +15,7 @@ from celery import Task, current_app, shared_task
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from ml import demand, registry, response, scoring, splits, training
+from ml import demand, quality, registry, response, scoring, splits, training
 from ml.models import TrainingRun
 
 State = TrainingRun.State
@@ -41,7 +41,7 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
             at=timezone.now(),
             report=partial(_beat, run),
         )
-    except splits.TooLittleHistory as reason:
+    except (splits.TooLittleHistory, quality.BadData) as reason:
         _finish(run, state=State.FAILED, error=str(reason))
         return
     except Exception as error:

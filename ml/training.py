@@ -1,70 +1,54 @@
-"""Let the candidates compete on time splits of the log, and promote who earned it.
+"""Let the candidates compete on rolling cut-offs of the log, and promote who earned it.
 
-Settings are tried on one half of the tuning cut's customers, probabilities calibrated
-on the other half, candidates compared on validation, and test is only reported. The
-model stored is the very one that was measured: it is not fitted again on later cuts.
-Baselines run through the same mill; who does not beat them is not promoted.
+At each of the last measured cut-offs every candidate is fitted on the cut-offs before
+it, calibrated on what it foretold at still earlier ones, and measured on rows that it
+has never seen; settings are searched before all of that. The model that goes into
+service is then fitted again on the newest cuts, whose labels are closed, with the link
+of all foretold ones: its own figures are those of the rolling cut-offs.
+Baselines run through the same mill; who does not beat them is not promoted, and a
+champion is not replaced but by one that beats it; see evaluation.beats.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from time import process_time
 from typing import Any
 
-import numpy as np
-import polars as pl
 from django.conf import settings
 from django.db import transaction
-from numpy.typing import NDArray
 
 from analytics import events, store
-from ml import estimators, evaluation, factorisation, features, lines, registry, splits
-from ml.estimators import Candidate
+from ml import (
+    contest,
+    estimators,
+    evaluation,
+    features,
+    lines,
+    quality,
+    registry,
+    splits,
+)
+from ml.codes import day_of, recoded
+from ml.contest import Entrant
+from ml.features import Context
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
 
-ROWS = 300_000
-"""Training rows at most: three times as many gained the logistic nothing."""
-SEARCH_ROWS = 60_000
+SEARCH_SECONDS = 60.0
+"""CPU seconds that all candidates' searches may take together."""
 
 Report = Callable[[str, int, int], None]
 """(step, done, total): told before each step, so that an operator sees progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """A calibrated candidate with its figures; `losses` are validation's, by row."""
+class World:
+    """What the candidates compete on."""
 
-    estimator: Any
-    settings: Mapping[str, object]
-    seconds: float
-    losses: NDArray[np.floating[Any]]
-    metrics: dict[str, Any]
-
-
-def _factorisation(columns: Sequence[str], seed: int) -> factorisation.Factorisation:
-    return factorisation.Factorisation(
-        entity=columns.index("entity"),
-        item=columns.index("category"),
-        strength=columns.index("decayed_100"),
-        random_state=seed,
-    )
-
-
-CANDIDATES: Mapping[str, Candidate] = {
-    "logistic": estimators.CANDIDATES["logistic"],
-    "tree": estimators.CANDIDATES["tree"],
-    "factorisation": Candidate(
-        make=_factorisation,
-        search=({"rank": 16}, {"rank": 8}, {"rank": 32}),
-        whole=True,
-    ),
-    "boosting": estimators.CANDIDATES["boosting"],
-    "forest": estimators.CANDIDATES["forest"],
-}
-"""From simple to complex: of equals the first is promoted. The order is by what it
-takes to explain and serve a score: a weighted sum, one path, a product, many trees."""
+    plan: Plan
+    parts: Splits
+    categories: tuple[str, ...]
+    context: Context
 
 
 def train(
@@ -80,117 +64,100 @@ def train(
     Returns the run's report. Nothing is promoted when no candidate beats the baselines.
 
     :raises splits.TooLittleHistory: and nothing is stored.
+    :raises quality.BadData: a gate before training failed; nothing is stored.
     """
-    steps = len(CANDIDATES) + 4
+    steps = len(estimators.CANDIDATES) + 4
     report("Reading the log", 0, steps)
-    history = lines.read(until=at)
-    plan = splits.plan(history, horizon_days=settings.HORIZON_DAYS)
-    categories = splits.most_bought(
-        history, at=plan.training[-1], exclude=exclude, most=splits.CATEGORIES
-    )
-    report("Building features", 1, steps)
-    parts = splits.split(history, plan=plan, categories=categories, seed=seed)
+    world, findings = _world(at=at, exclude=exclude, report=report, steps=steps)
     report("Measuring the baselines", 2, steps)
     baselines = {
-        name: fitted(candidate, parts, seed=seed)
+        name: contest.measured(candidate, world.parts, seed=seed)
         for name, candidate in estimators.BASELINES.items()
     }
-    contest: dict[str, Fitted] = {}
-    for done, (name, candidate) in enumerate(CANDIDATES.items(), start=3):
+    entrants: dict[str, Entrant] = {}
+    for done, (name, candidate) in enumerate(estimators.CANDIDATES.items(), start=3):
         report(f"Fitting {name}", done, steps)
-        contest[name] = fitted(candidate, parts, seed=seed)
-    choice = choose(contest, baselines, validation=parts.validation)
+        budget = SEARCH_SECONDS / len(estimators.CANDIDATES)
+        entrants[name] = contest.entered(
+            candidate, world.parts, seed=seed, seconds=budget
+        )
+    choice = contest.choose(entrants, baselines, champion=_reigning())
     report("Storing the models", steps - 1, steps)
-    context = features.context(history, at=plan.as_of, categories=categories)
-    bundles = _bundles(contest, categories=categories, context=context)
-    _store(run, at=at, plan=plan, contest=contest, bundles=bundles, choice=choice)
+    bundles = _bundles(entrants, world)
+    _store(run, at=at, world=world, entrants=entrants, bundles=bundles, choice=choice)
     return {
-        "plan": _written(plan),
-        "categories": categories,
-        "rows": {name: len(part.y) for name, part in vars(parts).items()},
+        "plan": _written(world.plan),
+        "categories": world.categories,
+        "rows": {cut.isoformat(): len(p.y) for cut, p in world.parts.rows.items()},
+        "quality": [asdict(finding) for finding in findings],
+        "summary": quality.summary(world.parts.newest().x, features.COLUMNS),
         "baselines": {name: _told(one) for name, one in baselines.items()},
-        "candidates": {name: _told(one) for name, one in contest.items()},
+        "candidates": {name: _told(one) for name, one in entrants.items()},
         **asdict(choice),
     }
 
 
-def fitted(candidate: Candidate, parts: Splits, *, seed: int) -> Fitted:
-    """Search its settings, fit it, calibrate it, and measure it on both splits."""
-    started = process_time()
-    chosen = _searched(candidate, parts, seed=seed)
-    sample = parts.training.sampled(ROWS, whole=candidate.whole, seed=seed)
-    estimator = candidate.make(features.COLUMNS, seed).set_params(**chosen)
-    estimator.fit(sample.x, sample.y)
-    seconds = process_time() - started
-    calibrated = estimators.Calibrated(estimator=estimator)
-    calibrated.fit(parts.calibration.x, parts.calibration.y)
-    validation = calibrated.predict_proba(parts.validation.x)[:, 1]
-    test = calibrated.predict_proba(parts.test.x)[:, 1]
-    return Fitted(
-        estimator=calibrated,
-        settings=chosen,
-        seconds=seconds,
-        losses=evaluation.losses(parts.validation.y, validation),
-        metrics={
-            "validation": _measured(parts.validation, validation),
-            "test": _measured(parts.test, test),
-            "calibration": evaluation.calibration(parts.test.y, test),
-        },
+def _world(
+    *, at: datetime, exclude: frozenset[str], report: Report, steps: int
+) -> tuple[World, list[quality.Finding]]:
+    history = lines.arrays(lines.read(until=at))
+    plan = splits.plan(history.purchases, horizon_days=settings.HORIZON_DAYS)
+    findings = quality.of_lines(
+        history.purchases,
+        since=day_of(plan.cuts[0]) - splits.WARM_UP_DAYS,
+        until=day_of(plan.as_of),
     )
-
-
-def choose(
-    contest: Mapping[str, Fitted],
-    baselines: Mapping[str, Fitted],
-    *,
-    validation: Split,
-) -> evaluation.Choice:
-    """Choose on validation, customers being what varies; see evaluation.choose."""
-    return evaluation.choose(
-        list(contest),
-        candidates={name: one.losses for name, one in contest.items()},
-        baselines={name: one.losses for name, one in baselines.items()},
-        group=validation.entity,
+    newest = day_of(plan.cuts[-1])
+    findings.append(
+        quality.of_labels(day=newest, horizon=plan.horizon, known_until=day_of(at))
     )
-
-
-def _searched(
-    candidate: Candidate, parts: Splits, *, seed: int
-) -> Mapping[str, object]:
-    """Try each setting on a part of the rows; the lowest log-loss wins."""
-    if len(candidate.search) == 1:
-        return candidate.search[0]
-    sample = parts.training.sampled(SEARCH_ROWS, whole=candidate.whole, seed=seed)
-    trial = parts.trial.sampled(SEARCH_ROWS, whole=True, seed=seed)
-
-    def loss(setting: Mapping[str, object]) -> float:
-        estimator = candidate.make(features.COLUMNS, seed).set_params(**setting)
-        estimator.fit(sample.x, sample.y)
-        chance = estimator.predict_proba(trial.x)[:, 1]
-        return float(evaluation.losses(trial.y, chance).mean())
-
-    return min(candidate.search, key=loss)
-
-
-def _measured(split: Split, chance: NDArray[np.float64]) -> dict[str, float]:
-    return evaluation.measure(
-        split.y, chance, group=split.entity, category=split.category
+    quality.insist(findings)
+    categories = splits.most_bought(
+        history,
+        at=plan.before(plan.rolling[0])[-1],
+        exclude=exclude,
+        most=splits.CATEGORIES,
     )
+    report("Building features", 1, steps)
+    parts = splits.split(history, plan=plan, categories=categories)
+    findings += quality.of_rows(parts.newest().x, parts.newest().y, features.COLUMNS)
+    findings += _drift(parts.newest())
+    quality.insist(findings)
+    past = recoded(history.purchases, categories=(history.categories, categories))
+    context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
+    world = World(plan=plan, parts=parts, categories=tuple(categories), context=context)
+    return world, findings
 
 
-def _bundles(
-    contest: Mapping[str, Fitted], *, categories: Sequence[str], context: pl.DataFrame
-) -> dict[str, bytes]:
+def _drift(rows: Split) -> list[quality.Finding]:
+    """Compare with the last training on the same features, if there was one."""
+    done = TrainingRun.objects.filter(state=TrainingRun.State.SUCCEEDED)
+    last = done.order_by("-finished_at").first()
+    known = (last.report or {}).get("summary", {}) if last else {}
+    return quality.drift(known, rows.x, features.COLUMNS)
+
+
+def _reigning() -> str | None:
+    """Name the estimator in service, unless it knows other features."""
+    try:
+        champion = registry.champion(PROPENSITY)
+    except registry.NoChampion:
+        return None
+    same = champion.features_version == features.FEATURES_VERSION
+    return champion.estimator if same else None
+
+
+def _bundles(entrants: Mapping[str, Entrant], world: World) -> dict[str, bytes]:
     return {
         name: registry.packed(
             registry.Bundle(
                 estimator=one.estimator,
-                categories=tuple(categories),
-                context=context,
+                categories=world.categories,
+                context=world.context,
                 features_version=features.FEATURES_VERSION,
             )
         )
-        for name, one in contest.items()
+        for name, one in entrants.items()
     }
 
 
@@ -198,8 +165,8 @@ def _store(
     run: TrainingRun,
     *,
     at: datetime,
-    plan: Plan,
-    contest: Mapping[str, Fitted],
+    world: World,
+    entrants: Mapping[str, Entrant],
     bundles: Mapping[str, bytes],
     choice: evaluation.Choice,
 ) -> None:
@@ -210,7 +177,7 @@ def _store(
             estimator=name,
             checksum=registry.save(bundles[name]),
             created_at=at,
-            cutoff=plan.validation,
+            cutoff=world.plan.cuts[-1],
             features_version=features.FEATURES_VERSION,
             metrics=one.metrics,
             size_bytes=len(bundles[name]),
@@ -218,7 +185,7 @@ def _store(
             promoted_at=at if name == choice.winner else None,
             run=run,
         )
-        for name, one in contest.items()
+        for name, one in entrants.items()
     }
     with transaction.atomic():
         TrainedModel.objects.bulk_create(rows.values())
@@ -241,17 +208,17 @@ def _promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
 
 
 def _written(plan: Plan) -> dict[str, Any]:
-    moments = {name: getattr(plan, name) for name in ("tuning", "validation", "test")}
     return {
-        "training": [cut.isoformat() for cut in plan.training],
-        **{name: moment.isoformat() for name, moment in moments.items()},
+        "training": [cut.isoformat() for cut in plan.cuts],
+        "measured": [cut.isoformat() for cut in plan.rolling[1:]],
         "as_of": plan.as_of.isoformat(),
     }
 
 
-def _told(one: Fitted) -> dict[str, Any]:
+def _told(one: Entrant) -> dict[str, Any]:
     return {
         "settings": dict(one.settings),
         "fit_seconds": round(one.seconds, 2),
+        "score_seconds": round(one.score_seconds, 3),
         **one.metrics,
     }

@@ -3,10 +3,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
-from ml import estimators, evaluation, training
+from ml import estimators, evaluation
 
 COLUMNS = ("entity", "category", "decayed_100", "orders_182")
-EVERYONE = {**estimators.BASELINES, **training.CANDIDATES}
+EVERYONE = {**estimators.BASELINES, **estimators.CANDIDATES}
 
 
 def planted(rows: int = 4000, items: int = 8) -> tuple[np.ndarray, np.ndarray]:

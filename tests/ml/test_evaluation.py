@@ -87,3 +87,40 @@ def test_the_simplest_within_one_standard_error_of_the_best_wins(
 
     assert choice.winner == winner
     assert choice.reason
+
+
+@pytest.mark.parametrize(
+    ("gains", "ece", "won", "word"),
+    [
+        ((0.02, 0.02, 0.02), 0.01, True, "beats"),
+        ((0.02, 0.02), 0.01, False, "3 cut-offs"),
+        ((0.0, 0.0, 0.0), 0.01, False, "chance"),
+        ((0.09, 0.09, -0.03), 0.01, False, "worse"),
+        ((0.02, 0.02, 0.02), 0.05, False, "ECE"),
+    ],
+)
+def test_a_champion_falls_only_to_a_sure_gain_at_no_cut_off_s_cost(
+    gains: tuple[float, ...], ece: float, won: bool, word: str
+) -> None:
+    champion = [noisy(0.5, seed=spot) for spot in range(len(gains))]
+    challenger = [
+        one - gain + noisy(0, seed=9 + spot, spread=0.05)
+        for spot, (one, gain) in enumerate(zip(champion, gains, strict=True))
+    ]
+
+    verdict = evaluation.beats(
+        challenger=challenger,
+        champion=champion,
+        groups=[GROUP] * len(gains),
+        ece=[ece] * len(gains),
+    )
+
+    assert verdict.won is won
+    assert word in verdict.reason
+
+
+def test_the_lift_of_a_perfect_order_is_one_over_the_rate() -> None:
+    y = np.arange(1000) < 200
+
+    assert evaluation.lift(y, -np.arange(1000.0)) == pytest.approx(5)
+    assert evaluation.lift(y, np.arange(1000.0)) == 0

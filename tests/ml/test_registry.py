@@ -3,11 +3,12 @@ import pickle
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import polars as pl
+import numpy as np
 import pytest
 from django.utils import timezone
 
 from ml import registry
+from ml.context import Context
 from ml.models import TrainedModel, TrainingRun
 
 
@@ -24,7 +25,9 @@ def bundle() -> registry.Bundle:
     return registry.Bundle(
         estimator={"weights": [1, 2]},
         categories=("tea",),
-        context=pl.DataFrame({"category": ["tea"]}),
+        context=Context(
+            day=0, measures=np.zeros((1, 8)), weights=np.zeros((7, 1), np.float32)
+        ),
         features_version=1,
     )
 

@@ -2,48 +2,78 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
-import polars as pl
 import pytest
 
 from analytics import store
 from ml import lines, splits
+from ml.codes import day_of
+from ml.lines import History
 from tests.ml.conftest import CATEGORIES, START, Shop, key, order
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
+def read() -> History:
+    return lines.arrays(lines.read(until=LATER))
+
+
 def test_cut_offs_lie_a_horizon_apart_and_every_label_is_closed(shop: Shop) -> None:
     shop(signal=True, customers=3)
-    history = lines.read(until=LATER)
+    history = read()
 
-    plan = splits.plan(history, horizon_days=28)
+    plan = splits.plan(history.purchases, horizon_days=28)
 
-    cuts = [*plan.training, plan.tuning, plan.validation, plan.test, plan.as_of]
-    gaps = {later - cut for cut, later in pairwise(cuts)}
+    gaps = {later - cut for cut, later in pairwise([*plan.cuts, plan.as_of])}
     assert gaps == {timedelta(days=28)}
-    assert history.filter(pl.col("at") >= plan.as_of).height > 0
-    assert plan.training[0] >= START + timedelta(days=splits.WARM_UP_DAYS)
+    assert history.purchases.day.max() >= day_of(plan.as_of)
+    assert plan.cuts[0] >= START + timedelta(days=splits.WARM_UP_DAYS)
+    assert len(plan.rolling) == splits.MEASURED + 1
+
+
+def test_a_learner_sees_only_labels_closed_before_its_cut_off(shop: Shop) -> None:
+    shop(signal=True, customers=3)
+    plan = splits.plan(read().purchases, horizon_days=28)
+
+    for cut in plan.rolling:
+        taught = plan.before(cut)
+        assert 1 <= len(taught) <= splits.TRAINING_CUTS
+        assert all(one + timedelta(days=28) <= cut for one in taught)
 
 
 def test_a_short_log_is_refused_with_the_days_it_lacks(shop: Shop) -> None:
     shop(signal=True, customers=3, weeks=20)
 
-    with pytest.raises(splits.TooLittleHistory, match="needs 196 days"):
-        splits.plan(lines.read(until=LATER), horizon_days=28)
+    with pytest.raises(splits.TooLittleHistory, match="needs 224 days"):
+        splits.plan(read().purchases, horizon_days=28)
 
 
 def test_an_empty_log_is_refused(db: None) -> None:
     with pytest.raises(splits.TooLittleHistory, match="no orders"):
-        splits.plan(lines.read(until=LATER), horizon_days=28)
+        splits.plan(read().purchases, horizon_days=28)
 
 
 def test_few_customers_are_refused(shop: Shop) -> None:
     shop(signal=True, customers=5)
-    history = lines.read(until=LATER)
-    plan = splits.plan(history, horizon_days=28)
+    history = read()
+    plan = splits.plan(history.purchases, horizon_days=28)
 
     with pytest.raises(splits.TooLittleHistory, match="regular customers, not 5"):
-        splits.split(history, plan=plan, categories=CATEGORIES, seed=0)
+        splits.split(history, plan=plan, categories=CATEGORIES)
+
+
+def test_a_customer_has_one_code_at_all_cut_offs(shop: Shop) -> None:
+    shop(signal=True)
+    history = read()
+    plan = splits.plan(history.purchases, horizon_days=28)
+
+    parts = splits.split(history, plan=plan, categories=CATEGORIES)
+
+    newest = parts.newest()
+    assert newest.entity.max() < len(history.customers)
+    assert set(newest.category.tolist()) == set(range(len(CATEGORIES)))
+    last = parts.rows[plan.cuts[-1]]
+    assert len(parts.before(plan.cuts[-1]).y) > len(last.y)
+    assert 0 < last.y.mean() < 1
 
 
 def test_categories_are_ranked_by_buyers_without_the_nameless(db: None) -> None:
@@ -58,7 +88,7 @@ def test_categories_are_ranked_by_buyers_without_the_nameless(db: None) -> None:
     )
 
     ranked = splits.most_bought(
-        lines.read(until=LATER),
+        read(),
         at=START + timedelta(days=1),
         exclude=frozenset({"wine"}),
         most=2,
@@ -79,16 +109,17 @@ def test_regulars_have_three_orders_and_came_lately(db: None) -> None:
         ]
     )
 
-    assert splits.regulars(lines.read(until=LATER), at=at) == [loyal]
+    history = read()
+    found = splits.regulars(history.purchases, day=day_of(at), customers=3)
+    assert [history.customers[code] for code in found] == [str(loyal)]
 
 
-def test_a_sample_takes_rows_or_whole_entities() -> None:
+def test_a_sample_takes_rows_of_everybody() -> None:
     x = np.repeat(np.arange(10, dtype=np.float32), 4).reshape(-1, 1)
     split = splits.Split(x=x, y=np.zeros(40, np.int8))
 
-    whole = split.sampled(12, whole=True, seed=1)
-    single = split.sampled(12, whole=False, seed=1)
+    some = split.sampled(12, seed=1)
 
-    assert len(whole.y) == len(single.y) == 12
-    assert set(np.unique(whole.entity, return_counts=True)[1]) == {4}
-    assert len(np.unique(single.entity)) > 3
+    assert len(some.y) == 12
+    assert len(np.unique(some.entity)) > 3
+    assert split.of(np.array([2, 3])).entity.tolist() == [2] * 4 + [3] * 4

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -6,9 +7,9 @@ from django.utils import timezone
 
 from analytics import events, store
 from analytics.models import StoredEvent
-from ml import registry, splits, training
+from ml import estimators, quality, registry, splits, training
 from ml.models import TrainedModel, TrainingRun
-from tests.ml.conftest import Shop
+from tests.ml.conftest import START, Shop, key, order
 
 Steps = list[tuple[str, int, int]]
 
@@ -32,10 +33,10 @@ def test_a_planted_signal_is_found_and_the_winner_promoted(
     champion = registry.champion("propensity")
     assert champion.estimator == report["winner"]
     assert report["reason"]
-    assert set(report["candidates"]) == set(training.CANDIDATES)
-    assert TrainedModel.objects.count() == len(training.CANDIDATES)
+    assert set(report["candidates"]) == set(estimators.CANDIDATES)
+    assert TrainedModel.objects.count() == len(estimators.CANDIDATES)
     assert TrainedModel.objects.filter(promoted_at__isnull=False).count() == 1
-    assert len(list(models_dir.iterdir())) == len(training.CANDIDATES)
+    assert len(list(models_dir.iterdir())) == len(estimators.CANDIDATES)
 
     figures = champion.metrics["test"]
     assert figures["auc_within"] > 0.8
@@ -79,6 +80,35 @@ def test_too_little_history_stores_nothing(shop: Shop, models_dir: Path) -> None
     shop(signal=True, customers=10)
 
     with pytest.raises(splits.TooLittleHistory):
+        trained()
+
+    assert not TrainedModel.objects.exists()
+    assert not models_dir.exists()
+
+
+def test_a_second_training_keeps_a_champion_that_nobody_beats(
+    shop: Shop, models_dir: Path
+) -> None:
+    shop(signal=True)
+    first = trained()
+    TrainedModel.objects.update(promoted_at=None)
+    TrainedModel.objects.filter(estimator="forest").update(promoted_at=timezone.now())
+
+    again = trained()
+
+    assert first["winner"] == "logistic"
+    assert again["winner"] == "forest"
+    assert "stays" in again["reason"]
+
+
+def test_bad_data_stops_the_training_with_the_reason(
+    shop: Shop, models_dir: Path
+) -> None:
+    shop(signal=True)
+    slip = order(key(1), START + timedelta(days=200), ["tea"], paid="900000.00")
+    store.append_new([slip])
+
+    with pytest.raises(quality.BadData, match="single order line"):
         trained()
 
     assert not TrainedModel.objects.exists()

@@ -1,0 +1,224 @@
+"""Is the data fit to learn from? Measured before each training, which stops if not.
+
+Each gate measures one number against a bound and says in words what that means. A hard
+finding that fails stops the training (`insist`); a soft one is only told. Pure.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.purchases import Numbers, Purchases
+
+WINDOW = 28
+LONGEST_GAP = 7.0
+"""Days without an order; the shop of The Complete Journey has one of one day."""
+LEAST_VOLUME = 0.2
+MOST_DUPLICATES = 0.02
+LARGEST_LINE = 0.05
+MOST_NEGATIVE = 0.01
+TELLING_AUC = 0.98
+"""One honest feature alone reaches 0.824 there."""
+DRIFTED = 0.25
+"""A PSI beyond 0.25 is called a major shift (Siddiqi 2006)."""
+MOST_DRIFTED = 0.5
+BINS = 10
+ROWS = 50_000
+CALENDAR = ("entity", "category", "week_sin", "week_cos")
+"""No features, or such as move by themselves."""
+
+Rows = NDArray[np.floating[Any]]
+Summary = dict[str, dict[str, list[float]]]
+"""By feature: the `edges` of its bins, and the `shares` of rows in them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One gate: what was measured, what it may be, and what that means."""
+
+    name: str
+    value: float
+    bound: float
+    ok: bool
+    hard: bool
+    reason: str
+
+
+class BadData(Exception):
+    """A hard gate failed; the message names every reason."""
+
+
+def insist(findings: Iterable[Finding]) -> None:
+    """Let the training go on.
+
+    :raises BadData: a hard gate failed.
+    """
+    failed = [one.reason for one in findings if one.hard and not one.ok]
+    if failed:
+        raise BadData(" ".join(failed))
+
+
+def of_lines(past: Purchases, *, since: float, until: float) -> list[Finding]:
+    """Check the order lines between two days, on which training builds."""
+    inside = past.where((past.day >= since) & (past.day < until))
+    if not len(inside):
+        reason = "There are no orders in the days to learn from."
+        return [_least("volume", 0, LEAST_VOLUME, reason)]
+    return [
+        _volume(inside, until),
+        _gap(inside, since, until),
+        _duplicates(inside),
+        _largest(inside),
+        _negative(inside),
+    ]
+
+
+def of_labels(*, day: float, horizon: float, known_until: float) -> Finding:
+    """Check that the labels of the newest cut-off are closed."""
+    still = max(day + horizon - known_until, 0.0)
+    reason = f"The newest labels stay open for {still:.1f} days more."
+    return _most("closed labels", still, 0.0, reason)
+
+
+def of_rows(x: Rows, y: NDArray[Any], columns: Sequence[str]) -> list[Finding]:
+    """Check what the learners get: finite numbers, and no label among them.
+
+    `columns` names those of `x`; "entity" and "category" are no features.
+    """
+    broken = float(np.mean(~np.isfinite(x)))
+    step = max(len(y) // ROWS, 1)
+    some, sample = np.nan_to_num(x[::step]), y[::step]
+    told = {
+        name: _told(some[:, spot], sample)
+        for spot, name in enumerate(columns)
+        if name not in ("entity", "category")
+    }
+    worst = max(told, key=lambda name: told[name])
+    finite = f"{broken:.2%} of the features' values are not finite."
+    leak = (
+        f"{worst} alone tells the label (AUC {told[worst]:.3f}): it must have leaked."
+    )
+    return [
+        _most("finite", broken, 0.0, finite),
+        _most("leakage", told[worst], TELLING_AUC, leak),
+    ]
+
+
+def summary(x: Rows, columns: Sequence[str]) -> Summary:
+    """Keep what `drift` compares the next training's rows with."""
+    found: Summary = {}
+    for spot, name in enumerate(columns):
+        if name in CALENDAR:
+            continue
+        inner = np.quantile(x[:, spot], np.arange(1, BINS) / BINS)
+        edges = np.unique(inner.astype(np.float64))
+        found[name] = {"edges": edges.tolist(), "shares": _shares(x[:, spot], edges)}
+    return found
+
+
+def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:
+    """Compare the features with the last training's by the stability index.
+
+    PSI = Σ (q − p) ln(q / p) over bins of the last training's tenths.
+    """
+    values = {
+        name: psi(last[name], x[:, spot])
+        for spot, name in enumerate(columns)
+        if name in last
+    }
+    if not values:
+        return []
+    worst = max(values, key=lambda name: values[name])
+    moved = sum(value > DRIFTED for value in values.values()) / len(values)
+    one = f"{worst} moved most since the last training (PSI {values[worst]:.2f})."
+    many = f"{moved:.0%} of the features have moved far since the last training."
+    return [
+        _most("drift", values[worst], DRIFTED, one, hard=False),
+        _most("drift of many", moved, MOST_DRIFTED, many),
+    ]
+
+
+def psi(last: Mapping[str, Sequence[float]], values: Rows) -> float:
+    """Return the population stability index; empty bins count as 0.1 ‰."""
+    edges = np.array(last["edges"])
+    p = np.maximum(np.array(last["shares"]), 1e-4)
+    q = np.maximum(np.array(_shares(values, edges)), 1e-4)
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def _shares(values: Rows, edges: Numbers) -> list[float]:
+    spots = np.searchsorted(edges, values.astype(np.float64), "right")
+    counts = np.bincount(spots, minlength=len(edges) + 1)
+    return [float(share) for share in counts / max(len(values), 1)]
+
+
+def _told(values: Rows, y: NDArray[Any]) -> float:
+    """Return the AUC of one column, whichever way it points; ties count half."""
+    positives = int((y == 1).sum())
+    if not 0 < positives < len(y):
+        return 0.5
+    _, spot, counts = np.unique(values, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[spot]
+    area = rank[y == 1].sum() - positives * (positives + 1) / 2
+    share = float(area / positives / (len(y) - positives))
+    return max(share, 1 - share)
+
+
+def _volume(past: Purchases, until: float) -> Finding:
+    """Compare the newest window's orders with the median of those before it."""
+    day = past.day[np.unique(past.order, return_index=True)[1]]
+    windows = np.bincount(((until - day) // WINDOW).astype(np.int64))
+    # The oldest window is cut off by the start, and says nothing.
+    usual = float(np.median(windows[1:-1])) if len(windows) > 2 else float(windows[-1])
+    share = float(windows[0] / max(usual, 1.0))
+    reason = f"The last {WINDOW} days hold {share:.0%} of the usual number of orders."
+    return _least("volume", share, LEAST_VOLUME, reason)
+
+
+def _gap(past: Purchases, since: float, until: float) -> Finding:
+    days = np.unique(np.floor(past.day))
+    gaps = np.diff(np.concatenate([[np.floor(since) - 1], days, [np.floor(until)]])) - 1
+    longest = float(gaps.max())
+    reason = f"There are {longest:.0f} days on end without any order."
+    return _most("gaps", longest, LONGEST_GAP, reason)
+
+
+def _duplicates(past: Purchases) -> Finding:
+    """Find orders of one customer at one moment with the same goods and price."""
+    _, first, spot = np.unique(past.order, return_index=True, return_inverse=True)
+    goods = np.bincount(spot, (past.product + 1.0) * past.quantity)
+    paid = np.bincount(spot, past.paid)
+    rows = np.column_stack([past.customer[first], past.day[first], goods, paid])
+    share = 1 - len(np.unique(np.round(rows, 6), axis=0)) / len(rows)
+    reason = f"{share:.1%} of the orders are there twice."
+    return _most("duplicates", share, MOST_DUPLICATES, reason)
+
+
+def _largest(past: Purchases) -> Finding:
+    value = np.abs(past.shelf)
+    share = float(value.max() / max(value.sum(), 1e-9))
+    reason = f"A single order line is {share:.1%} of all that was bought."
+    return _most("outliers", share, LARGEST_LINE, reason)
+
+
+def _negative(past: Purchases) -> Finding:
+    share = float(np.mean((past.paid < 0) | (past.quantity < 0)))
+    reason = f"{share:.1%} of the order lines have a negative price or quantity."
+    return _most("negative", share, MOST_NEGATIVE, reason)
+
+
+def _most(
+    name: str, value: float, bound: float, reason: str, *, hard: bool = True
+) -> Finding:
+    return Finding(
+        name=name, value=value, bound=bound, ok=value <= bound, hard=hard, reason=reason
+    )
+
+
+def _least(name: str, value: float, bound: float, reason: str) -> Finding:
+    return Finding(
+        name=name, value=value, bound=bound, ok=value >= bound, hard=True, reason=reason
+    )
