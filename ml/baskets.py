@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import neighbours
-from ml.neighbours import Neighbours, decayed
+from ml.neighbours import decayed
 from ml.purchases import Codes, Numbers, Pairs, Purchases, pairs
+from ml.shelves import Shelf, Visits
 
-RARE = 10
-"""A product in fewer orders than this is out of the vocabulary: too few to rank by."""
-RECENT = 56.0
-FEATURES: tuple[str, ...] = (
+OWN = 0.7
+"""The weight of the own profile against the neighbours' in the feature `blend`."""
+FEATURES = (
     "orders", "orders_28", "orders_91", "fresh_15", "fresh_40", "fresh_100",
     "share", "share_fresh", "share_fresh_30", "share_since", "recency", "visits_since",
     "gap", "due", "due_off", "once", "never", "last_visit", "last_three",
@@ -26,24 +25,8 @@ FEATURES: tuple[str, ...] = (
     "rank", "rank_30", "category_fresh", "category_recency", "category_due",
     "category_share", "sister_newer", "popular", "kept", "near", "near_to_best",
     "near_rank", "visits", "since_visit", "visit_gap", "basket", "overslept",
-    "hazard",
+    "blend", "blend_rank",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shelf:
-    """What the shop's customers buy, by vocabulary product, as of a moment.
-
-    `category` is -1 where unknown; `popular` is the share of the last 56 days' orders
-    that hold the product; `kept` is how often a buyer's next visits repeat it.
-    """
-
-    products: Codes
-    category: Codes
-    popular: Numbers
-    kept: Numbers
-    hazard: Numbers
-    neighbours: Neighbours
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,71 +40,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.product)
 
-
-def shelf(past: Purchases, *, customers: int, products: int, day: float) -> Shelf:
-    """Count the shop as of `day`; codes of `past` are the caller's."""
-    bought = pairs(past, past.product, day=day)
-    counts = np.bincount(bought.item[bought.of], minlength=products)
-    known = np.flatnonzero(counts >= RARE).astype(np.int32)
-    category = np.full(products, -1, np.int32)
-    category[past.product] = past.category
-    mine = recoded(past, known, products)
-    bought = pairs(mine, mine.product, day=day)
-    recent = np.bincount(
-        bought.item[bought.of], bought.age < RECENT, minlength=len(known)
-    )
-    orders = len(np.unique(past.order[past.day >= day - RECENT]))
-    visits = Visits.of(mine, customers=customers, day=day)
-    since = visits.within(bought.customer, bought.oldest())
-    again = np.bincount(bought.item, bought.orders() - 1, len(known))
-    chances = np.bincount(bought.item, since, len(known))
-    mean = again.sum() / max(chances.sum(), 1)
-    return Shelf(
-        products=known,
-        category=category[known],
-        popular=recent / max(orders, 1),
-        kept=(again + 20 * mean) / (chances + 20),
-        hazard=np.zeros(0),
-        neighbours=neighbours.build(bought, customers=customers, items=len(known)),
-    )
-
-
-def recoded(past: Purchases, known: Codes, products: int) -> Purchases:
-    """Number the products by the vocabulary; -1 for those outside."""
-    place = np.full(products, -1, np.int32)
-    place[known] = np.arange(len(known), dtype=np.int32)
-    return replace(past, product=place[past.product])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Visits:
-    """The orders of each customer, newest first: customer c's ages are first[c]:…"""
-
-    first: NDArray[np.int64]
-    age: Numbers
-    key: Numbers
-
-    @classmethod
-    def of(cls, past: Purchases, *, customers: int, day: float) -> "Visits":
-        _, at = np.unique(past.order, return_index=True)
-        age = np.floor(day - past.day[at])
-        key = past.customer[at] * SPAN + age
-        order = np.argsort(key, kind="stable")
-        first = np.searchsorted(past.customer[at][order], np.arange(customers + 1))
-        return cls(first=first, age=age[order], key=key[order])
-
-    def within(self, customer: Codes, age: Numbers) -> Numbers:
-        """Count the customer's orders that are younger than `age`."""
-        spot = np.searchsorted(self.key, customer * SPAN + age)
-        return (spot - self.first[customer]).astype(np.float64)
-
-    def decayed(self, half_life: float) -> Numbers:
-        weight = np.append(0, np.cumsum(0.5 ** (self.age / half_life)))
-        return np.diff(weight[self.first])
-
-
-SPAN = 1e6
-"""More days than any history is long: customer and age in one sortable number."""
+    def where(self, kept: NDArray[np.bool_]) -> "Rows":
+        """Keep these rows."""
+        return Rows(
+            customer=self.customer[kept],
+            product=self.product[kept],
+            near=self.near[kept],
+        )
 
 
 def shifted(past: Purchases, now: Numbers) -> Purchases:
@@ -154,7 +79,11 @@ def features(
     found["never"] = at < 0
     found["category_share"] = (found["n"] + 0.5) / (found["category_n"] + 1)
     found["sister_newer"] = (found["category_age"] < found["age"]) * (at >= 0)
-    for name, source in (("to_best", "fresh_100"), ("to_best_30", "fresh_40"), ("near_to_best", "near")):
+    for name, source in (
+        ("to_best", "fresh_100"),
+        ("to_best_30", "fresh_40"),
+        ("near_to_best", "near"),
+    ):
         value = rows.near if source == "near" else found[source]
         best = np.zeros(len(now))
         np.maximum.at(best, who, value)
@@ -162,6 +91,9 @@ def features(
     found["rank"] = _ranks(who, -found["share_fresh"])
     found["rank_30"] = _ranks(who, -found["share_fresh_30"])
     found["near_rank"] = _ranks(who, -rows.near)
+    blend = OWN * found["weight"] + (1 - OWN) * rows.near
+    found["blend"] = np.log(blend + 1e-4)
+    found["blend_rank"] = _ranks(who, -blend)
     found["popular"] = np.log(shop.popular[rows.product] + 1e-5)
     found["kept"] = np.log(shop.kept[rows.product])
     found["near"] = np.log(rows.near + 1e-4)
@@ -177,16 +109,13 @@ def features(
     found["visit_gap"] = np.log1p(gap)[who]
     found["basket"] = np.log1p(lines / np.maximum(count, 1))[who]
     found["overslept"] = np.log1p(np.minimum(last / np.maximum(gap, 0.5), 10))[who]
-    found["hazard"] = np.zeros(len(rows))
     return np.stack([found[name] for name in FEATURES], 1).astype(np.float32)
 
 
 MISSING = {"age": 400.0, "recency": np.log1p(400.0), "visits_since": 5.0, "gap": 5.0}
 
 
-def _of_pairs(
-    bought: Pairs, visits: Visits
-) -> dict[str, Numbers]:
+def _of_pairs(bought: Pairs, visits: Visits) -> dict[str, Numbers]:
     who = bought.customer
     n = bought.orders()
     newest, oldest = bought.newest(), bought.oldest()
@@ -205,13 +134,18 @@ def _of_pairs(
         "orders": np.log1p(n),
         "orders_28": np.log1p(bought.orders(28)),
         "orders_91": np.log1p(bought.orders(91)),
+        "weight": fresh[100.0],
         "fresh_15": np.log1p(4 * fresh[15.0]),
         "fresh_40": np.log1p(2 * fresh[40.0]),
         "fresh_100": np.log1p(fresh[100.0]),
         "fresh": np.log1p(2 * fresh[40.0]),
         "share": np.log(n / count + 0.01),
-        "share_fresh": np.log(fresh[100.0] / np.maximum(visits.decayed(100.0)[who], 1) + 0.01),
-        "share_fresh_30": np.log(fresh[30.0] / np.maximum(visits.decayed(30.0)[who], 0.5) + 0.01),
+        "share_fresh": np.log(
+            fresh[100.0] / np.maximum(visits.decayed(100.0)[who], 1) + 0.01
+        ),
+        "share_fresh_30": np.log(
+            fresh[30.0] / np.maximum(visits.decayed(30.0)[who], 0.5) + 0.01
+        ),
         "share_since": np.log((n - 0.5) / (chances + 1)),
         "recency": np.log1p(newest),
         "visits_since": np.log1p(since),
@@ -223,7 +157,8 @@ def _of_pairs(
         "last_three": third,
         "weekday": (same + 1) / (n + 3.5),
         "quantity": np.log(np.maximum(bought.total(bought.quantity) / n, 0.1)),
-        "discount": bought.total(bought.discount) / np.maximum(bought.total(bought.shelf), 0.01),
+        "discount": bought.total(bought.discount)
+        / np.maximum(bought.total(bought.shelf), 0.01),
     }
 
 

@@ -38,7 +38,12 @@ class Neighbours:
         return len(self.first) - 1
 
     def scores(
-        self, items: NDArray[Any], weights: Numbers, *, me: int = -1, most: int = NEAREST
+        self,
+        items: NDArray[Any],
+        weights: Numbers,
+        *,
+        me: int = -1,
+        most: int = NEAREST,
     ) -> Numbers:
         """Score every product for a profile; `me` is left out of its own neighbours."""
         near = self.nearest(items, weights, me=me, most=most)
@@ -47,7 +52,12 @@ class Neighbours:
         return total / max(len(near), 1)
 
     def nearest(
-        self, items: NDArray[Any], weights: Numbers, *, me: int = -1, most: int = NEAREST
+        self,
+        items: NDArray[Any],
+        weights: Numbers,
+        *,
+        me: int = -1,
+        most: int = NEAREST,
     ) -> NDArray[np.int64]:
         """Return the customers whose profiles point the same way; none if none does."""
         rows, lengths = spans(self.lists[items], self.lists[items + 1])
