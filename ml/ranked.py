@@ -44,7 +44,7 @@ def quality(hit: NDArray[np.bool_], wanted: NDArray[Any]) -> Quality:
     most = hit.shape[1]
     gain = 1 / np.log2(np.arange(2, max(most, int(wanted.max(initial=1))) + 2))
     ideal = np.append(0, np.cumsum(gain))
-    got = hit @ gain[:most]
+    got = np.asarray(hit @ gain[:most])
     return Quality(
         recall=hit.sum(1) / wanted,
         ndcg=got / ideal[np.minimum(wanted, most)],

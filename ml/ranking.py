@@ -3,8 +3,7 @@
 A model is plain arrays: what the shop buys (`Shelf`) and the weights of one logistic
 ranker over `baskets.FEATURES`. The night stores each customer's neighbours' products
 (`candidates`); a live customer needs only his own order lines and that row, and where
-there is no row yet the neighbours are searched on the spot. Segment popularity and other
-models' products join as `Stored` rows as well.
+there is no row yet the neighbours are searched on the spot.
 """
 
 from collections.abc import Iterator, Mapping
@@ -59,16 +58,17 @@ class RankingModel:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by name, for a model file."""
-        nested = {"shelf": self.shelf, "ranker": self.ranker}
-        flat = {
-            f"{part}.{f.name}": getattr(value, f.name)
-            for part, value in nested.items()
-            for f in fields(value)
+        parts = (
+            ("shelf", self.shelf),
+            ("ranker", self.ranker),
+            ("neighbours", self.shelf.neighbours),
+        )
+        return {
+            f"{room}.{f.name}": getattr(part, f.name)
+            for room, part in parts
+            for f in fields(part)
             if f.name not in ("neighbours", "bias")
         }
-        near = self.shelf.neighbours
-        flat |= {f"neighbours.{f.name}": getattr(near, f.name) for f in fields(near)}
-        return flat
 
     def header(self) -> dict[str, Any]:
         """Return what is not an array, for JSON."""
@@ -142,7 +142,7 @@ def rank(
 
 
 def neighbours_of(
-    shop: Shelf, items: NDArray[Any], weights: Numbers, *, me: int = -1
+    shop: Shelf, items: NDArray[Any], weights: NDArray[Any], *, me: int = -1
 ) -> Stored:
     """Return the products that the customers most alike buy most."""
     near = shop.neighbours.scores(items, weights, me=me)
@@ -164,11 +164,15 @@ def candidates(shop: Shelf, bought: Pairs, stored: Mapping[int, Stored]) -> Rows
     """Gather own products, the stored ones and best sellers of each stored customer."""
     weight = decayed(bought, 100.0)
     top = diversity.best(shop.popular, POPULAR)
-    who, what, score = [], [], []
+    who: list[Codes] = []
+    what: list[Codes] = []
+    score: list[Numbers] = []
     for customer, near in stored.items():
         start, end = np.searchsorted(bought.customer, (customer, customer + 1))
         own = bought.item[start:end][diversity.best(weight[start:end], OWN)]
         found = np.unique(np.concatenate([own, near.product, top])).astype(np.int32)
+        who.append(np.full(len(found), customer, np.int32))
+        what.append(found)
         score.append(_looked_up(near, found))
     return Rows(
         customer=np.concatenate(who),

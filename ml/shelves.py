@@ -80,7 +80,7 @@ class Visits:
     def of(cls, past: Purchases, *, customers: int, day: float) -> Self:
         _, at = np.unique(past.order, return_index=True)
         age = np.floor(day - past.day[at])
-        key = past.customer[at] * SPAN + age
+        key = np.asarray(past.customer[at] * SPAN + age, np.float64)
         order = np.argsort(key, kind="stable")
         first = np.searchsorted(past.customer[at][order], np.arange(customers + 1))
         return cls(first=first, age=age[order], key=key[order])
