@@ -46,7 +46,7 @@ def quality(hit: NDArray[np.bool_], wanted: NDArray[Any]) -> Quality:
     ideal = np.append(0, np.cumsum(gain))
     got = np.asarray(hit @ gain[:most])
     return Quality(
-        recall=hit.sum(1) / wanted,
+        recall=np.asarray(hit.sum(1) / wanted, np.float64),
         ndcg=got / ideal[np.minimum(wanted, most)],
         ndcg_all=got / ideal[wanted],
         hit=hit.any(1).astype(np.float64),
