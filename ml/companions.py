@@ -34,12 +34,14 @@ class Companions:
         """Add up, for each product, how well it goes with each in the cart."""
         partner, cosine = self.partner[cart].ravel(), self.cosine[cart].ravel()
         known = partner >= 0
-        return np.bincount(partner[known], cosine[known], len(self.partner))
+        return np.asarray(
+            np.bincount(partner[known], cosine[known], len(self.partner)), np.float64
+        )
 
     def completing(
         self, cart: NDArray[Any], *, habits: Numbers | None = None, most: int = 10
     ) -> NDArray[Any]:
-        """Return what completes a cart; `habits` (products,) are added to its scores."""
+        """Return what completes a cart; `habits`, (products,), join its scores."""
         score = self.scores(cart)
         if habits is not None:
             score = score + habits

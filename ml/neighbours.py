@@ -40,7 +40,7 @@ class Neighbours:
     def scores(
         self,
         items: NDArray[Any],
-        weights: Numbers,
+        weights: NDArray[Any],
         *,
         me: int = -1,
         most: int = NEAREST,
@@ -54,7 +54,7 @@ class Neighbours:
     def nearest(
         self,
         items: NDArray[Any],
-        weights: Numbers,
+        weights: NDArray[Any],
         *,
         me: int = -1,
         most: int = NEAREST,

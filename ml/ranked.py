@@ -44,7 +44,7 @@ def quality(hit: NDArray[np.bool_], wanted: NDArray[Any]) -> Quality:
     most = hit.shape[1]
     gain = 1 / np.log2(np.arange(2, max(most, int(wanted.max(initial=1))) + 2))
     ideal = np.append(0, np.cumsum(gain))
-    got = np.asarray(hit @ gain[:most])
+    got: Numbers = (hit * gain[:most]).sum(1)
     return Quality(
         recall=np.asarray(hit.sum(1) / wanted, np.float64),
         ndcg=got / ideal[np.minimum(wanted, most)],

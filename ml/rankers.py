@@ -23,7 +23,7 @@ def fit(x: NDArray[Any], y: NDArray[Any]) -> Ranker:
     scale[scale < 1e-9] = 1.0
     low, high = mean - WIDE * scale, mean + WIDE * scale
     rows = ((np.clip(x, low, high) - mean) / scale).astype(np.float32)
-    model = LogisticRegression(C=STRENGTH, max_iter=60, tol=1e-3).fit(rows, y)
+    model = LogisticRegression(C=STRENGTH, max_iter=100).fit(rows, y)
     return Ranker(
         low=low,
         high=high,

@@ -169,8 +169,10 @@ def candidates(shop: Shelf, bought: Pairs, stored: Mapping[int, Stored]) -> Rows
     score: list[Numbers] = []
     for customer, near in stored.items():
         start, end = np.searchsorted(bought.customer, (customer, customer + 1))
-        own = bought.item[start:end][diversity.best(weight[start:end], OWN)]
-        found = np.unique(np.concatenate([own, near.product, top])).astype(np.int32)
+        mine = bought.item[start:end]
+        own = mine[diversity.best(weight[start:end], OWN)]
+        new = np.setdiff1d(np.concatenate([near.product, top]), mine)
+        found = np.union1d(own, new).astype(np.int32)
         who.append(np.full(len(found), customer, np.int32))
         what.append(found)
         score.append(_looked_up(near, found))

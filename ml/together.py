@@ -15,7 +15,7 @@ BLOCK = 1000
 
 
 def fit(past: Purchases, *, products: int, most: int = MOST) -> Companions:
-    """Keep each product's best partners; `past` is coded by a vocabulary, -1 outside."""
+    """Keep each product's best partners; `past` is coded by a vocabulary."""
     held = _orders(past, products)
     orders = np.asarray(held.sum(0)).ravel()
     partner = np.full((products, most), -1, np.int32)

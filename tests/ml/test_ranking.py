@@ -1,6 +1,7 @@
 """The ranker finds planted rhythms, gives nothing away of the future, and travels."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,10 +33,11 @@ def _shop(*, rhythm: bool) -> Purchases:
             day = week * 7 + chance.random()
             order = customer * 1000 + week
             weekly = staples[:4] if rhythm else chance.permutation(PRODUCTS)[:4]
-            due = staples[4:][week % 4 :: 4] if rhythm else []
+            due = staples[4:][week % 4 :: 4] if rhythm else staples[:0]
             rows += [(customer, order, day, item) for item in (*weekly, *due)]
     rows.sort(key=lambda row: (row[2], row[1]))
-    customer, order, day, product = (np.array(column) for column in zip(*rows))
+    table = np.array(rows)
+    customer, order, day, product = table.T
     ones = np.ones(len(rows))
     return Purchases(
         customer=customer.astype(np.int32),
@@ -101,7 +103,7 @@ def test_a_model_survives_its_file(
     model: ranking.RankingModel, rhythmic: Purchases
 ) -> None:
     file = io.BytesIO()
-    np.savez(file, **model.arrays())
+    np.savez(file, allow_pickle=False, **model.arrays())
     file.seek(0)
     again = ranking.RankingModel.restored(
         model.header(), dict(np.load(file, allow_pickle=False))
@@ -163,12 +165,7 @@ def test_products_always_bought_together_complete_each_other(noise: Purchases) -
     first = np.unique(noise.order, return_index=True)[1]
     half = first[noise.order[first] % 2 == 0]
     item[half], item[half + 1] = 0, 1
-    paired = Purchases(
-        **{
-            name: item if name == "product" else getattr(noise, name)
-            for name in Purchases.__dataclass_fields__
-        }
-    )
+    paired = replace(noise, product=item)
     found = together.fit(paired, products=PRODUCTS)
     assert found.of(0)[0] == 1
     assert found.lift[0, 0] > 1
