@@ -49,7 +49,7 @@ def quality(hit: NDArray[np.bool_], wanted: NDArray[Any]) -> Quality:
         recall=np.asarray(hit.sum(1) / wanted, np.float64),
         ndcg=got / ideal[np.minimum(wanted, most)],
         ndcg_all=got / ideal[wanted],
-        hit=hit.any(1).astype(np.float64),
+        hit=np.asarray(hit.any(1), np.float64),
     )
 
 
