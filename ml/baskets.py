@@ -1,0 +1,182 @@
+"""What a customer may put into the next basket: features of customer × product.
+
+One definition for training, the night's batch and one live customer. All of it is as of
+each customer's own moment `now`, the visit itself, which a live system knows: clocks
+are shifted so that every customer's now is 0. What the shop at large buys (`Shelf`) is
+as of the night before.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.neighbours import decayed
+from ml.purchases import Codes, Numbers, Pairs, Purchases, pairs
+from ml.shelves import Shelf, Visits
+
+OWN = 0.7
+"""The weight of the own profile against the neighbours' in the feature `blend`."""
+FEATURES = (
+    "orders", "orders_28", "orders_91", "fresh_15", "fresh_40", "fresh_100",
+    "share", "share_fresh", "share_fresh_30", "share_since", "recency", "visits_since",
+    "gap", "due", "due_off", "once", "never", "last_visit", "last_three",
+    "weekday", "quantity", "discount", "to_best", "to_best_30",
+    "rank", "rank_30", "category_fresh", "category_recency", "category_due",
+    "category_share", "sister_newer", "popular", "kept", "near", "near_to_best",
+    "near_rank", "visits", "since_visit", "visit_gap", "basket", "overslept",
+    "blend", "blend_rank",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """Candidates, by customer: row i proposes product[i] to customer[i]."""
+
+    customer: Codes
+    product: Codes
+    near: Numbers
+
+    def __len__(self) -> int:
+        return len(self.product)
+
+    def where(self, kept: NDArray[np.bool_]) -> "Rows":
+        """Keep these rows."""
+        return Rows(
+            customer=self.customer[kept],
+            product=self.product[kept],
+            near=self.near[kept],
+        )
+
+
+def shifted(past: Purchases, now: Numbers) -> Purchases:
+    """Set the clocks so that each customer's `now` is 0."""
+    return replace(past, day=past.day - now[past.customer])
+
+
+def features(
+    shop: Shelf, past: Purchases, rows: Rows, now: Numbers
+) -> NDArray[np.float32]:
+    """Return the features of each row, (rows, FEATURES).
+
+    `past` is coded by the vocabulary; `now` is in days, one of each customer.
+    """
+    moved = shifted(past, now)
+    visits = Visits.of(moved, customers=len(now), day=0.0)
+    kinds = np.append(shop.category, -1)[moved.product]
+    products = pairs(moved, moved.product, day=0.0)
+    categories = pairs(moved, kinds, day=0.0)
+    who = rows.customer
+    count = np.diff(visits.first).astype(float)
+    found = {}
+    at = _found(products, who, rows.product)
+    for name, value in _of_pairs(products, visits).items():
+        found[name] = np.append(value, MISSING.get(name, 0.0))[at]
+    kind = shop.category[rows.product]
+    spot = _found(categories, who, kind)
+    for name, value in _of_pairs(categories, visits).items():
+        found["category_" + name] = np.append(value, MISSING.get(name, 0.0))[spot]
+    found["never"] = at < 0
+    found["category_share"] = (found["n"] + 0.5) / (found["category_n"] + 1)
+    found["sister_newer"] = (found["category_age"] < found["age"]) * (at >= 0)
+    for name, source in (
+        ("to_best", "fresh_100"),
+        ("to_best_30", "fresh_40"),
+        ("near_to_best", "near"),
+    ):
+        value = rows.near if source == "near" else found[source]
+        best = np.zeros(len(now))
+        np.maximum.at(best, who, value)
+        found[name] = np.sqrt(value / np.maximum(best[who], 1e-9))
+    found["rank"] = _ranks(who, -found["share_fresh"])
+    found["rank_30"] = _ranks(who, -found["share_fresh_30"])
+    found["near_rank"] = _ranks(who, -rows.near)
+    blend = OWN * found["weight"] + (1 - OWN) * rows.near
+    found["blend"] = np.log(blend + 1e-4)
+    found["blend_rank"] = _ranks(who, -blend)
+    found["popular"] = np.log(shop.popular[rows.product] + 1e-5)
+    found["kept"] = np.log(shop.kept[rows.product])
+    found["near"] = np.log(rows.near + 1e-4)
+    last = np.full(len(now), 60.0)
+    some = count > 0
+    last[some] = visits.age[visits.first[:-1][some]]
+    oldest = np.full(len(now), 60.0)
+    oldest[some] = visits.age[visits.first[1:][some] - 1]
+    gap = np.where(count > 1, (oldest - last) / np.maximum(count - 1, 1), 14.0)
+    lines = np.bincount(products.customer[products.of], minlength=len(now))
+    found["visits"] = np.log1p(count)[who]
+    found["since_visit"] = np.log1p(last)[who]
+    found["visit_gap"] = np.log1p(gap)[who]
+    found["basket"] = np.log1p(lines / np.maximum(count, 1))[who]
+    found["overslept"] = np.log1p(np.minimum(last / np.maximum(gap, 0.5), 10))[who]
+    return np.stack([found[name] for name in FEATURES], 1).astype(np.float32)
+
+
+MISSING = {"age": 400.0, "recency": np.log1p(400.0), "visits_since": 5.0, "gap": 5.0}
+
+
+def _of_pairs(bought: Pairs, visits: Visits) -> dict[str, Numbers]:
+    who = bought.customer
+    n = bought.orders()
+    newest, oldest = bought.newest(), bought.oldest()
+    gap = np.where(n > 1, (oldest - newest) / np.maximum(n - 1, 1), 0.0)
+    due = np.where(n > 1, newest / np.maximum(gap, 1.0), 0.0).clip(max=6)
+    since = visits.within(who, newest)
+    chances = visits.within(who, oldest) + 1
+    count = np.maximum(np.diff(visits.first), 1)[who]
+    fresh = {half: decayed(bought, half) for half in (15.0, 40.0, 100.0, 30.0)}
+    of = bought.of
+    same = bought.total(np.isin(bought.age % 7, (0, 6)))
+    third = np.bincount(of, visits.within(who[of], bought.age) < 3, len(bought))
+    return {
+        "n": n,
+        "age": newest,
+        "orders": np.log1p(n),
+        "orders_28": np.log1p(bought.orders(28)),
+        "orders_91": np.log1p(bought.orders(91)),
+        "weight": fresh[100.0],
+        "fresh_15": np.log1p(4 * fresh[15.0]),
+        "fresh_40": np.log1p(2 * fresh[40.0]),
+        "fresh_100": np.log1p(fresh[100.0]),
+        "fresh": np.log1p(2 * fresh[40.0]),
+        "share": np.log(n / count + 0.01),
+        "share_fresh": np.log(
+            fresh[100.0] / np.maximum(visits.decayed(100.0)[who], 1) + 0.01
+        ),
+        "share_fresh_30": np.log(
+            fresh[30.0] / np.maximum(visits.decayed(30.0)[who], 0.5) + 0.01
+        ),
+        "share_since": np.log((n - 0.5) / (chances + 1)),
+        "recency": np.log1p(newest),
+        "visits_since": np.log1p(since),
+        "gap": np.where(n > 1, np.log1p(gap), 5.0),
+        "due": np.where(n > 1, np.log1p(due), 0.0),
+        "due_off": np.where(n > 1, np.abs(np.log((newest + 1) / (gap + 1))), 2.0),
+        "once": (n == 1).astype(float),
+        "last_visit": (since == 0).astype(float),
+        "last_three": third,
+        "weekday": (same + 1) / (n + 3.5),
+        "quantity": np.log(np.maximum(bought.total(bought.quantity) / n, 0.1)),
+        "discount": bought.total(bought.discount)
+        / np.maximum(bought.total(bought.shelf), 0.01),
+    }
+
+
+def _found(bought: Pairs, customer: Codes, item: Codes) -> NDArray[np.int64]:
+    """Return each row's place among the pairs, -1 for none."""
+    key = bought.customer.astype(np.int64) << 32 | bought.item
+    sought = customer.astype(np.int64) << 32 | item.astype(np.int64)
+    if not len(key):
+        return np.full(len(sought), -1)
+    at = np.searchsorted(key, sought).clip(max=len(key) - 1)
+    return np.where((key[at] == sought) & (item >= 0), at, -1)
+
+
+def _ranks(customer: Codes, value: Numbers) -> Numbers:
+    """Log rank within the customer, best (smallest value) first."""
+    order = np.lexsort((value, customer))
+    sorted_ = customer[order]
+    first = np.searchsorted(sorted_, sorted_)
+    rank = np.empty(len(order))
+    rank[order] = np.arange(len(order)) - first
+    return np.log1p(rank)

@@ -1,0 +1,50 @@
+"""Count which products go together in orders. Worker only; see ml.companions."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from ml.companions import Companions
+from ml.diversity import best
+from ml.purchases import Numbers, Purchases
+
+SHRUNK = 10.0
+MOST = 30
+BLOCK = 1000
+
+
+def fit(past: Purchases, *, products: int, most: int = MOST) -> Companions:
+    """Keep each product's best partners; `past` is coded by a vocabulary."""
+    held = _orders(past, products)
+    orders = np.asarray(held.sum(0)).ravel()
+    partner = np.full((products, most), -1, np.int32)
+    cosine = np.zeros((products, most), np.float32)
+    lift = np.zeros((products, most), np.float32)
+    for start in range(0, products, BLOCK):
+        block = (held[:, start : start + BLOCK].T @ held).tocsr()
+        for row in range(block.shape[0]):
+            mine = slice(block.indptr[row], block.indptr[row + 1])
+            other, both = block.indices[mine], block.data[mine]
+            alike = _cosine(both, orders[start + row], orders[other])
+            alike[other == start + row] = -np.inf
+            top = best(alike, most)
+            spot = start + row, slice(len(top))
+            partner[spot], cosine[spot] = other[top], alike[top]
+            expected = orders[start + row] * orders[other[top]]
+            lift[spot] = both[top] * held.shape[0] / expected
+    return Companions(partner=partner, cosine=cosine, lift=lift)
+
+
+def _cosine(both: Numbers, one: float, other: Numbers) -> Numbers:
+    return np.asarray(both / np.sqrt(one * other) * (both / (both + SHRUNK)))
+
+
+def _orders(past: Purchases, products: int) -> Any:
+    """Lay orders × products out, 1 where an order holds the product."""
+    kept = past.where(past.product >= 0)
+    orders, row = np.unique(kept.order, return_inverse=True)
+    shape = (len(orders), products)
+    held = csr_matrix((np.ones(len(kept)), (row, kept.product)), shape)
+    held.data[:] = 1.0
+    return held
