@@ -31,7 +31,7 @@ from analytics.sheets import Sheet
 IMPORT_LOCK = 7_102_019
 """The advisory lock's key: one import at a time, since it owns its folder."""
 BATCH = 5000
-BUCKET_ROWS = 500_000
+BUCKET_ROWS = 200_000
 SHOWN = 5
 SOURCE = "import"
 Progress = Callable[[str, int, int], None]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-BATCH = 100_000
+BATCH = 20_000
 """Rows in memory at a time."""
 DELIMITERS = ",;\t|"
 csv.field_size_limit(1 << 20)
@@ -52,44 +52,47 @@ class Sheet:
             reader = csv.reader(text, delimiter=self.delimiter or ",")
             next(reader)
             number = 1
-            while batch := self._some(reader, number):
-                number = batch[-1][0]
-                whole = [(row, cells) for row, cells in batch if cells]
-                columns = list(zip(*(cells for _, cells in whole), strict=True))
-                if columns:
-                    yield pl.DataFrame(
-                        {
-                            "row": pl.Series([row for row, _ in whole], dtype=pl.Int64),
-                            **{
-                                name: pl.Series(columns[place], dtype=pl.String)
-                                for name, place in zip(wanted, places, strict=True)
-                            },
-                        }
-                    )
+            while number != (
+                number := self._some(reader, number, rows := [], at := [])
+            ):
+                columns = {
+                    name: pl.Series([cells[place] for cells in rows], dtype=pl.String)
+                    for name, place in zip(wanted, places, strict=True)
+                }
+                yield pl.DataFrame({"row": pl.Series(at, dtype=pl.Int64), **columns})
 
     def _some(
-        self, reader: Iterator[list[str]], number: int
-    ) -> list[tuple[int, list[str]]]:
-        """Read up to BATCH rows; a broken one comes empty and is noted."""
-        rows: list[tuple[int, list[str]]] = []
-        width = len(self.header)
-        while len(rows) < BATCH:
-            number += 1
+        self,
+        reader: Iterator[list[str]],
+        number: int,
+        rows: list[list[str]],
+        at: list[int],
+    ) -> int:
+        """Read up to BATCH rows into `rows`, their numbers into `at`; note broken ones.
+
+        Returns the last row's number. Empty rows count and are nothing.
+        """
+        width, end = len(self.header), number + BATCH
+        while number < end:
             try:
-                cells = next(reader)
-            except StopIteration:
-                break
+                for cells in reader:
+                    number += 1
+                    if len(cells) == width:
+                        rows.append(cells)
+                        at.append(number)
+                    elif cells:
+                        reason = f"{len(cells)} cells where the header has {width}"
+                        self.broken.append((number, reason, ",".join(cells)[:200]))
+                    if number == end:
+                        break
+                else:
+                    return number
             except csv.Error as error:
+                number += 1
                 self.broken.append((number, str(error), ""))
-                cells = []
             except UnicodeDecodeError as error:
                 raise NotATable(_not_utf8(self.path)) from error
-            if cells and len(cells) != width:
-                reason = f"{len(cells)} cells where the header has {width}"
-                self.broken.append((number, reason, ",".join(cells)[:200]))
-                cells = []
-            rows.append((number, cells))
-        return rows
+        return number
 
 
 def opened(path: Path, *, delimiter: str = "", encoding: str = "utf-8-sig") -> Sheet:
