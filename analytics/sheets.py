@@ -51,10 +51,13 @@ class Sheet:
         with self.path.open(encoding=self.encoding, newline="") as text:
             reader = csv.reader(text, delimiter=self.delimiter or ",")
             next(reader)
-            number = 1
-            while number != (
-                number := self._some(reader, number, rows := [], at := [])
-            ):
+            done, number = 0, 1
+            while number > done:
+                rows: list[list[str]] = []
+                at: list[int] = []
+                done, number = number, self._some(reader, number, rows, at)
+                if not rows:
+                    continue
                 columns = {
                     name: pl.Series([cells[place] for cells in rows], dtype=pl.String)
                     for name, place in zip(wanted, places, strict=True)

@@ -152,11 +152,8 @@ class CustomerProfileAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CustomerProfile]:
         names = Customer.objects.filter(key=OuterRef("customer"))
         name = Coalesce("external_id", "anonymous_id")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(shop_id=Subquery(names.values_list(name)[:1]))
-        )
+        rows: QuerySet[CustomerProfile] = super().get_queryset(request)
+        return rows.annotate(shop_id=Subquery(names.values_list(name)[:1]))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -74,7 +74,7 @@ def count(past: Purchases, *, day: float) -> Counted:
         visits=visits,
         value=spent / visits,
         orders=_orders(past, code, recent, size),
-        spend=np.bincount(code[recent], past.paid[recent], size),
+        spend=np.bincount(code[recent], past.paid[recent], size).astype(np.float64),
         cadence=cadence,
         regularity=regularity,
         deal_index=_deal_index(past, code, size),

@@ -23,7 +23,7 @@ from ml.profiles import Counted
 
 Numbers = NDArray[np.float64]
 NEXT_DAYS = 365.0
-COLUMNS = [field.column for field in CustomerProfile._meta.concrete_fields]
+COLUMNS = [str(field.column) for field in CustomerProfile._meta.concrete_fields]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,7 +102,7 @@ def cut_points(values: Numbers, stored: Sequence[float] | None = None) -> list[f
         shares = np.bincount(bands(values, stored) - 1, minlength=BANDS) / len(values)
         if shares.min() >= LEAST_SHARE and shares.max() <= MOST_SHARE:
             return list(stored)
-    return np.quantile(values, np.arange(1, BANDS) / BANDS).tolist()
+    return [float(v) for v in np.quantile(values, np.arange(1, BANDS) / BANDS)]
 
 
 def bands(values: Numbers, cuts: Sequence[float]) -> NDArray[np.int64]:

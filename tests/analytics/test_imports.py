@@ -56,7 +56,7 @@ def refused(path: Path) -> list[list[str]]:
 
 
 def log() -> list[tuple[Any, ...]]:
-    names = dict(Customer.objects.values_list("key", "external_id"))
+    names: dict[Any, Any] = dict(Customer.objects.values_list("key", "external_id"))
     rows = StoredEvent.objects.order_by("id")
     return [
         (row.id, row.type, names.get(row.customer), row.occurred_at, row.data)
@@ -274,7 +274,7 @@ MAPS = (
 
 def contents() -> dict[str, Any]:
     """The orders by their id, amounts as numbers."""
-    named = dict(Customer.objects.values_list("key", "external_id"))
+    named: dict[Any, Any] = dict(Customer.objects.values_list("key", "external_id"))
     found = {}
     for row in StoredEvent.objects.filter(type="order_completed"):
         lines = [

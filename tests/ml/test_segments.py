@@ -21,7 +21,7 @@ PLAIN = Standing(
 )
 
 
-def name(before: str | None = None, **values: float) -> str:
+def name(before: str | None = None, /, **values: float) -> str:
     who = replace(PLAIN, **{k: np.array([v]) for k, v in values.items()})
     place = None if before is None else np.array([SEGMENTS.index(before)], np.int8)
     return SEGMENTS[segments.assign(who, CUTS, place)[0]]
