@@ -13,8 +13,10 @@ from ml.lifetime import Visits
 from ml.purchases import Codes, Numbers, Purchases
 
 YEAR = 365.0
-PRIOR_LINES = 20.0
-"""So many lines bought as others buy are mixed into a customer's deal index."""
+PRIOR_LINES = 60.0
+"""So many lines bought as others buy are mixed into a customer's deal index. It then
+goes best with the next half-year's: correlation 0.644 (5: 0.612, 20: 0.634, 150: 0.640;
+1,979 households with 50 lines or more after the cut)."""
 PRIOR_CELL = 5.0
 """So many lines at its category's mean are mixed into a category's week."""
 FAVOURITES = 3

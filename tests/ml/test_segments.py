@@ -35,7 +35,7 @@ def name(before: str | None = None, /, **values: float) -> str:
         ({"no_order": 0.9, "late": 9.0, "spend": 5000.0}, "lost"),
         ({"late": 4.5, "spend": 5000.0}, "slipping"),
         ({"spend": 1000.0, "deal_index": 2.0}, "big_spender"),
-        ({"deal_index": 1.3, "orders": 60.0}, "deal_seeker"),
+        ({"deal_index": 1.2, "orders": 60.0}, "deal_seeker"),
         ({"orders": 30.0}, "loyal"),
     ],
 )
