@@ -30,7 +30,7 @@ from analytics.models import StoredEvent
 from analytics.sent import event_id
 from demo import journey, loading, shop
 from ml import scores
-from ml.models import Score, TrainingRun
+from ml.models import CustomerProfile, Score, TrainingRun
 from promotions import approval, measurement, strategies
 from promotions.models import Strategy
 
@@ -155,7 +155,11 @@ def _training(loop: Loop, bar: Bar, check: Check) -> None:
         queued = TrainingRun.objects.create(requested_by="make run")
         current_app.send_task("ml.tasks.retrain", kwargs={"run": str(queued.id)})
         _wait_for(lambda: _trained(queued.id, bar), check, "training")
-        _wait_for(lambda: _followed(queued.id), check, "learning the response, scoring")
+        _wait_for(
+            lambda: _followed(queued.id),
+            check,
+            "learning the response, scoring, profiling",
+        )
     loop.run = (
         TrainingRun.objects.filter(state="succeeded").order_by("-finished_at").first()
     )
@@ -170,14 +174,15 @@ def _trained(run: UUID, bar: Bar) -> bool:
 
 
 def _followed(run: UUID) -> bool:
-    """The worker goes on by itself: response, elasticities, scores."""
+    """The worker goes on by itself: response, elasticities, scores, profiles."""
     if error := TrainingRun.objects.get(id=run).error:
         raise StepFailed(f"learning failed after the training: {error}")
     return _learnt()
 
 
 def _learnt() -> bool:
-    return Score.objects.exists() and scores.response() is not None
+    profiled = CustomerProfile.objects.exists()
+    return profiled and Score.objects.exists() and scores.response() is not None
 
 
 def _proposals(loop: Loop, bar: Bar) -> None:

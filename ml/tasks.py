@@ -15,7 +15,16 @@ from celery import Task, current_app, shared_task
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from ml import demand, quality, registry, response, scoring, splits, training
+from ml import (
+    demand,
+    profiling,
+    quality,
+    registry,
+    response,
+    scoring,
+    splits,
+    training,
+)
 from ml.models import TrainingRun
 
 State = TrainingRun.State
@@ -50,6 +59,7 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
     _finish(run, state=State.SUCCEEDED, report=report)
     current_app.send_task("ml.tasks.measure_demand", kwargs={"run": run})
     current_app.send_task("ml.tasks.score", kwargs={"run": run})
+    current_app.send_task("ml.tasks.profile", kwargs={"run": run})
     registry.prune(at=timezone.now())
 
 
@@ -91,6 +101,18 @@ def measure_demand(run: str | None = None) -> None:
     demand.refresh(at=timezone.now())
     if response.refresh(at=timezone.now()) is None:
         _note(run, "No response is known: the log holds no past campaign to learn by.")
+
+
+@shared_task(
+    base=Followed,
+    ignore_result=True,
+    autoretry_for=(OperationalError,),
+    max_retries=3,
+    retry_backoff=10,
+)
+def profile(run: str | None = None) -> None:
+    """Profile every customer again; twice on the same log changes nothing."""
+    profiling.refresh(at=timezone.now())
 
 
 @shared_task(ignore_result=True)

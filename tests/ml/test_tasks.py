@@ -41,7 +41,11 @@ def test_a_run_trains_once_however_often_it_is_delivered(
     assert run.started_at
     assert run.finished_at > run.started_at
     assert TrainedModel.objects.count() == models > 0
-    assert [name for name, _ in sent] == ["ml.tasks.measure_demand", "ml.tasks.score"]
+    assert [name for name, _ in sent] == [
+        "ml.tasks.measure_demand",
+        "ml.tasks.score",
+        "ml.tasks.profile",
+    ]
 
     tasks.score()
 

@@ -1,0 +1,112 @@
+"""Which columns of a shop's file hold what an order line needs: said, or guessed.
+
+A mapping names a column for a field: `order=basket_id`. For amounts it may be a sum or
+product of columns: `paid=price*quantity`, `coupon_discount=own+partner`; a leading
+minus turns the sign of what a shop writes below zero: `shelf_discount=-rebate`.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+NEEDED = ("customer", "order", "at", "sku", "paid")
+AMOUNTS = ("paid", "shelf_discount", "coupon_discount")
+GUESSES: dict[str, tuple[str, ...]] = {
+    "customer": (
+        *("customer", "customer_id", "customerid", "household_id", "client_id"),
+        *("user_id", "member_id", "shopper_id", "household_key", "kunde", "kundennr"),
+    ),
+    "order": (
+        *("order", "order_id", "orderid", "basket_id", "transaction_id", "receipt_id"),
+        *(
+            "order_number",
+            "order_no",
+            "invoice",
+            "invoiceno",
+            "invoice_no",
+            "bestellnr",
+        ),
+    ),
+    "at": (
+        *("at", "transaction_timestamp", "timestamp", "ordered_at", "occurred_at"),
+        *("order_date", "invoicedate", "invoice_date", "created_at", "datetime"),
+        *("date", "purchase_date", "datum", "time"),
+    ),
+    "sku": (
+        *("sku", "product_id", "productid", "item_id", "article_id", "stockcode"),
+        *("stock_code", "product_code", "product", "item", "artikel", "artikelnr"),
+    ),
+    "category": ("category", "product_category", "department", "kategorie"),
+    "quantity": ("quantity", "qty", "units", "amount_of_items", "menge", "anzahl"),
+    "paid": (
+        *("paid", "sales_value", "line_total", "total", "amount", "net_sales"),
+        *("revenue", "line_amount", "betrag", "umsatz"),
+    ),
+    "shelf_discount": ("shelf_discount", "retail_disc", "discount", "rabatt"),
+    "coupon_discount": ("coupon_discount", "coupon_disc", "coupon", "voucher"),
+    "currency": ("currency", "currency_code", "waehrung"),
+}
+
+
+class WrongMapping(Exception):
+    """The mapping names what is not there, or leaves out what is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A field's columns: a sum of products, the whole negative or not."""
+
+    text: str
+    terms: tuple[tuple[str, ...], ...]
+    negative: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(name for term in self.terms for name in term)
+
+
+def mapped(said: Iterable[str], header: Sequence[str]) -> dict[str, Source]:
+    """Return each field's source: as said, else guessed by the column's name.
+
+    :raises WrongMapping: says which field or column, and what the file has.
+    """
+    sources = dict(_said(one, header) for one in said)
+    free = {_plain(name): name for name in reversed(header)}
+    for field, names in GUESSES.items():
+        guess = next((free[name] for name in names if name in free), None)
+        if field not in sources and guess is not None:
+            sources[field] = Source(guess, ((guess,),))
+    if missing := [field for field in NEEDED if field not in sources]:
+        raise WrongMapping(
+            f"no column is known for {', '.join(missing)}:"
+            f" say --map {missing[0]}=COLUMN. The file has {', '.join(header)}"
+        )
+    return {field: sources[field] for field in GUESSES if field in sources}
+
+
+def _said(one: str, header: Sequence[str]) -> tuple[str, Source]:
+    field, found, text = one.partition("=")
+    if not found or field not in GUESSES:
+        raise WrongMapping(f"{one!r} is not FIELD=COLUMN; fields: {', '.join(GUESSES)}")
+    return field, _source(field, text, header)
+
+
+def _source(field: str, text: str, header: Sequence[str]) -> Source:
+    if text in header:
+        return Source(text, ((text,),))
+    negative, body = text.startswith("-"), text.removeprefix("-")
+    whole = body in header
+    terms = ((body,),) if whole else tuple(tuple(t.split("*")) for t in body.split("+"))
+    source = Source(text, terms, negative)
+    for name in source.columns:
+        if name not in header:
+            raise WrongMapping(
+                f"{field}: the file has no column {name!r}, but {', '.join(header)}"
+            )
+    if field not in AMOUNTS and (negative or len(source.columns) > 1):
+        raise WrongMapping(f"{field} takes one column, not {text!r}")
+    return source
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W+", "_", name.strip().lower()).strip("_")

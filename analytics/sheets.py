@@ -1,0 +1,160 @@
+"""Read a table of any size, CSV or Parquet, a batch of rows at a time.
+
+CSV is read by Python's own reader, so that a bad row is a row with a number and harms
+no other. Rows are numbered as a spreadsheet shows them: the header is row 1.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+BATCH = 20_000
+"""Rows in memory at a time."""
+DELIMITERS = ",;\t|"
+csv.field_size_limit(1 << 20)
+
+
+class NotATable(Exception):
+    """The file cannot be read; the message says why and what to do."""
+
+
+@dataclass(kw_only=True)
+class Sheet:
+    """An opened file. Batches have the wanted columns and `row`; text is as written."""
+
+    path: Path
+    header: list[str]
+    rows: int
+    delimiter: str | None = None
+    encoding: str = "utf-8-sig"
+    broken: list[tuple[int, str, str]] = field(default_factory=list)
+    """(row, reason, value) of rows that are no rows; filled by `batches`."""
+
+    def batches(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Yield the rows; strings from CSV, the file's own types from Parquet."""
+        if self.delimiter is None:
+            return self._parquet(wanted)
+        return self._csv(wanted)
+
+    def _parquet(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
+        table = pl.scan_parquet(self.path).select(wanted)
+        for start in range(0, self.rows, BATCH):
+            rows = table.slice(start, BATCH).collect()
+            yield rows.with_row_index("row", offset=start + 2).cast({"row": pl.Int64})
+
+    def _csv(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
+        places = [self.header.index(name) for name in wanted]
+        with self.path.open(encoding=self.encoding, newline="") as text:
+            reader = csv.reader(text, delimiter=self.delimiter or ",")
+            next(reader)
+            done, number = 0, 1
+            while number > done:
+                rows: list[list[str]] = []
+                at: list[int] = []
+                done, number = number, self._some(reader, number, rows, at)
+                if not rows:
+                    continue
+                columns = {
+                    name: pl.Series([cells[place] for cells in rows], dtype=pl.String)
+                    for name, place in zip(wanted, places, strict=True)
+                }
+                yield pl.DataFrame({"row": pl.Series(at, dtype=pl.Int64), **columns})
+
+    def _some(
+        self,
+        reader: Iterator[list[str]],
+        number: int,
+        rows: list[list[str]],
+        at: list[int],
+    ) -> int:
+        """Read up to BATCH rows into `rows`, their numbers into `at`; note broken ones.
+
+        Returns the last row's number. Empty rows count and are nothing.
+        """
+        width, end = len(self.header), number + BATCH
+        while number < end:
+            try:
+                for cells in reader:
+                    number += 1
+                    if len(cells) == width:
+                        rows.append(cells)
+                        at.append(number)
+                    elif cells:
+                        reason = f"{len(cells)} cells where the header has {width}"
+                        self.broken.append((number, reason, ",".join(cells)[:200]))
+                    if number == end:
+                        break
+                else:
+                    return number
+            except csv.Error as error:
+                number += 1
+                self.broken.append((number, str(error), ""))
+            except UnicodeDecodeError as error:
+                raise NotATable(_not_utf8(self.path)) from error
+        return number
+
+
+def opened(path: Path, *, delimiter: str = "", encoding: str = "utf-8-sig") -> Sheet:
+    """Look at the file's first row; the delimiter is guessed from it unless given.
+
+    :raises NotATable: not there, empty, or neither CSV nor Parquet.
+    """
+    try:
+        with path.open("rb") as raw:
+            head = raw.read(4)
+    except OSError as error:
+        raise NotATable(f"{path}: {error.strerror}") from error
+    if head == b"PAR1":
+        return _parquet(path)
+    if not head:
+        raise NotATable(f"{path} is empty")
+    if head[:2] in (b"PK", b"\x1f\x8b") or b"\0" in head:
+        raise NotATable(f"{path} is neither CSV in UTF-8 nor Parquet: save it as such")
+    return _csv(path, delimiter, encoding)
+
+
+def _parquet(path: Path) -> Sheet:
+    try:
+        table = pl.scan_parquet(path)
+        header = table.collect_schema().names()
+        rows = int(table.select(pl.len()).collect().item())
+    except pl.exceptions.PolarsError as error:
+        raise NotATable(f"{path} is a damaged Parquet file: {error}") from error
+    return Sheet(path=path, header=header, rows=rows)
+
+
+def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
+    try:
+        with path.open(encoding=encoding, newline="") as text:
+            first = text.readline()
+            delimiter = delimiter or max(DELIMITERS, key=first.count)
+            text.seek(0)
+            header = next(csv.reader(islice(text, 1), delimiter=delimiter), [])
+    except UnicodeDecodeError as error:
+        raise NotATable(_not_utf8(path)) from error
+    except (LookupError, csv.Error) as error:
+        raise NotATable(f"{path}: {error}") from error
+    if len(header) < 2:
+        raise NotATable(
+            f"{path}: the first row is no header of columns: {first[:80]!r}"
+        )
+    if len(set(header)) < len(header):
+        raise NotATable(
+            f"{path}: two columns have the same name in {', '.join(header)}"
+        )
+    size = path.stat().st_size
+    return Sheet(
+        path=path,
+        header=header,
+        rows=max(1, size // max(20, len(first))),
+        delimiter=delimiter,
+        encoding=encoding,
+    )
+
+
+def _not_utf8(path: Path) -> str:
+    return f"{path} is not UTF-8: say --encoding, such as cp1252"

@@ -1,0 +1,396 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from analytics import cells, columns, imports, ingestion, sheets
+from analytics.models import Customer, StoredEvent
+from demo import journey
+from demo.journey import Journey
+
+PLAIN = (
+    "customer,order,date,sku,category,quantity,paid,currency\n"
+    "ana,1,2026-01-05 10:00:00,tea,TEA,1,10.00,EUR\n"
+    "ben,2,2026-01-06 11:30:00,milk,MILK,2,4.00,EUR\n"
+    'ana,1,2026-01-05 10:00:00,"mug, blue",,1,4.5,EUR\n'
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, settings: Any) -> None:
+    settings.ARCHIVE_DIR = tmp_path / "var" / "archive"
+
+
+def do(path: Path, *args: str) -> tuple[str, int]:
+    """Run the command; return what it wrote and its exit status."""
+    out = StringIO()
+    try:
+        call_command("import_history", str(path), *args, stdout=out)
+    except CommandError as error:
+        return out.getvalue() + str(error), error.returncode
+    return out.getvalue(), 0
+
+
+def file(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = tmp_path / "orders.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def refused(path: Path) -> list[list[str]]:
+    with path.with_name(f"{path.name}.errors.csv").open(newline="") as text:
+        return list(csv.reader(text))[1:]
+
+
+def log() -> list[tuple[Any, ...]]:
+    names: dict[Any, Any] = dict(Customer.objects.values_list("key", "external_id"))
+    rows = StoredEvent.objects.order_by("id")
+    return [
+        (row.id, row.type, names.get(row.customer), row.occurred_at, row.data)
+        for row in rows
+    ]
+
+
+def test_lines_that_are_not_adjacent_come_together(db: None, tmp_path: Path) -> None:
+    told, status = do(file(tmp_path, PLAIN))
+
+    assert status == 0, told
+    assert "2 taken, 0 in the log already" in told
+    assert "customer         <- customer  (guessed)" in told
+    ana = StoredEvent.objects.get(data__order_id="1")
+    assert ana.source == "import"
+    assert ana.data["lines"] == [
+        {"sku": "tea", "category": "TEA", "paid": "10.00"},
+        {"sku": "mug, blue", "paid": "4.50"},
+    ]
+    assert not list(tmp_path.glob("*.errors.csv"))
+    assert not (tmp_path / "var" / "import").exists()
+
+
+def test_twice_is_once(db: None, tmp_path: Path) -> None:
+    path = file(tmp_path, PLAIN)
+    do(path)
+    before = log()
+
+    told, status = do(path)
+
+    assert status == 0
+    assert "0 taken, 2 in the log already" in told
+    assert log() == before
+
+
+def test_a_dry_run_writes_nothing(db: None, tmp_path: Path) -> None:
+    told, status = do(file(tmp_path, PLAIN), "--dry-run")
+
+    assert status == 0
+    assert "2 would be taken" in told
+    assert "18.50 EUR" in told
+    assert not StoredEvent.objects.exists()
+    assert not Customer.objects.exists()
+
+
+def test_a_messy_file_loses_no_good_order_and_names_every_bad_row(
+    db: None, tmp_path: Path
+) -> None:
+    text = (
+        "\ufeffKundennr;Bestellnr;Datum;Artikelnr;Menge;Betrag;Filiale\n"
+        "7;A;05.01.2026 10:00;tee;1;10,50;x\n"
+        ";B;05.01.2026 10:01;tee;1;10,50;x\n"
+        "8;C;05.01.2026 10:02;tee;-2;1,00;x\n"
+        "8;C;05.01.2026 10:02;milch;1;1,00;x\n"
+        "9;D;05.01.2026 10:03;tee;1;1,00\n"
+        "9;E;31.02.2026 10:03;tee;1;1,00;x\n"
+        "\n"
+        "7;A;05.01.2026 10:00;milch;3;2;x\n"
+        "7;A;05.01.2026 10:00;milch;3;2;x\n"
+        "7;F;05.01.2026 10:00;milch;3;1.234,00;x\n"
+        "7;G;05.01.2026 10:00;milch;1;1,00;x\n"
+        "8;G;05.01.2026 10:00;milch;1;1,00;x\n"
+    )
+    path = file(tmp_path, text)
+
+    told, status = do(path, "--currency", "EUR", "--timezone", "Europe/Berlin")
+
+    assert status == 3
+    assert "1 taken" in told
+    assert "1 repeated exactly (kept)" in told
+    kept = StoredEvent.objects.get(type="order_completed")
+    assert kept.occurred_at.isoformat() == "2026-01-05T09:00:00+00:00"
+    assert [line["paid"] for line in kept.data["lines"]] == ["10.50", "2.00", "2.00"]
+    found = {(int(row), column): value for row, column, _, value in refused(path)}
+    assert found == {
+        (3, "Kundennr"): "",
+        (4, "Menge"): "-2",
+        (5, ""): "C",
+        (6, ""): "9,D,05.01.2026 10:03,tee,1,1,00",
+        (7, "Datum"): "31.02.2026 10:03",
+        (11, "Betrag"): "1.234,00",
+        (12, ""): "G",
+        (13, ""): "G",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "args", "reason"),
+    [
+        (b"", [], "is empty"),
+        (b"PK\x03\x04rest", [], "neither CSV in UTF-8 nor Parquet"),
+        (b"PAR1 but no more", [], "damaged Parquet"),
+        (b"just a sentence\n", [], "no header"),
+        (b"a,b\n1,2\n", [], "no column is known for customer, order, at, sku, paid"),
+        (PLAIN[:56].encode(), [], "no rows"),
+        (PLAIN.encode(), ["--map", "paid=price"], "no column 'price'"),
+        (PLAIN.encode(), ["--map", "price=paid"], "is not FIELD=COLUMN"),
+        (PLAIN.encode(), ["--timezone", "Mars/Base"], "no such --timezone"),
+        ("a,b\né,2\n".encode("latin-1"), [], "not UTF-8"),
+        (PLAIN.replace(",currency", ",x").encode(), [], "say --currency"),
+        (PLAIN.replace("2026-01-0", "01/02/2026?").encode(), [], "--time-format"),
+    ],
+)
+def test_what_cannot_be_imported_is_said(
+    db: None, tmp_path: Path, content: bytes, args: list[str], reason: str
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+
+    told, status = do(path, *args)
+
+    assert reason in told
+    assert status == 1
+    assert not StoredEvent.objects.exists()
+
+
+def test_day_and_month_are_never_guessed(db: None, tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        PLAIN.replace("2026-01-05 ", "05/01/2026 ").replace(
+            "2026-01-06 ", "06/01/2026 "
+        ),
+    )
+
+    told, status = do(path)
+    assert status == 1
+    assert "day and month cannot be told apart" in told
+
+    do(path, "--time-format", "%d/%m/%Y %H:%M:%S")
+    assert StoredEvent.objects.get(data__order_id="2").occurred_at.month == 1
+
+
+def test_amounts_may_be_sums_products_and_negated(db: None, tmp_path: Path) -> None:
+    header = "customer,order,at,sku,price,n,rebate,c1,c2\n"
+    text = f"{header}ana,1,2026-01-05,tea,1.25,3,-0.5,0.1,0.2\n"
+    path = file(tmp_path, text)
+    maps = ["paid=price*n", "quantity=n", "shelf_discount=-rebate"]
+
+    told, status = do(
+        path, "--currency", "EUR", "--map", *maps, "coupon_discount=c1+c2"
+    )
+
+    assert status == 0, told
+    assert StoredEvent.objects.get().data["lines"] == [
+        {
+            "sku": "tea",
+            "quantity": 3,
+            "paid": "3.75",
+            "shelf_discount": "0.50",
+            "coupon_discount": "0.30",
+        }
+    ]
+
+
+def test_parquet_with_typed_columns(db: None, tmp_path: Path) -> None:
+    path = tmp_path / "orders.parquet"
+    pl.DataFrame(
+        {
+            "customer_id": [7, 7, None],
+            "order_id": [1, 1, 2],
+            "date": [datetime(2026, 1, 5, 10)] * 3,  # noqa: DTZ001
+            "sku": ["a", "b", "c"],
+            "quantity": [1.0, 2.5, 1.0],
+            "paid": pl.Series(["1.10", "2.20", "3.30"]).cast(pl.Decimal(9, 2)),
+        }
+    ).write_parquet(path)
+
+    told, status = do(path, "--currency", "EUR")
+
+    assert (status, StoredEvent.objects.count()) == (3, 0), told
+    assert [row[:2] for row in refused(path)] == [
+        ["4", "customer_id"],
+        ["3", "quantity"],
+        ["2", ""],
+    ]
+
+
+def test_who_was_refused_at_the_door_is_reported(db: None, tmp_path: Path) -> None:
+    late = (timezone.now() + timedelta(days=9)).strftime("%Y-%m-%d")
+    path = file(tmp_path, PLAIN.replace("2026-01-06", late))
+
+    for args in (["--dry-run"], []):
+        told, status = do(path, *args)
+
+        assert status == 3, told
+        assert refused(path) == [
+            ["3", "$.occurred_at", "The time is in the future", "2"]
+        ]
+
+
+def test_a_limit_takes_whole_orders(db: None, tmp_path: Path) -> None:
+    do(file(tmp_path, PLAIN), "--limit", "1")
+
+    assert len(StoredEvent.objects.get().data["lines"]) == 2
+
+
+def subset(tmp_path: Path, households: tuple[int, ...]) -> Path:
+    """The shop's own table, as it would export it."""
+    folder = journey.folder()
+    lines = pl.read_parquet(folder / "transactions.parquet")
+    names = pl.read_parquet(folder / "products.parquet")
+    path = tmp_path / "journey.csv"
+    lines.filter(pl.col("household_id").is_in(households)).join(
+        names.select("product_id", "product_category"), on="product_id", how="left"
+    ).with_columns(pl.format("hh-{}", "household_id").alias("household_id")).write_csv(
+        path
+    )
+    return path
+
+
+MAPS = (
+    *("--currency", "USD", "--map", "coupon_discount=coupon_disc+coupon_match_disc"),
+)
+
+
+def contents() -> dict[str, Any]:
+    """The orders by their id, amounts as numbers."""
+    named: dict[Any, Any] = dict(Customer.objects.values_list("key", "external_id"))
+    found = {}
+    for row in StoredEvent.objects.filter(type="order_completed"):
+        lines = [
+            {
+                name: Decimal(value) if name.endswith(("paid", "discount")) else value
+                for name, value in one.items()
+            }
+            for one in row.data["lines"]
+        ]
+        lines.sort(key=str)
+        who = named[row.customer]
+        found[str(row.id)] = (who, row.occurred_at, row.data["order_id"], lines)
+    return found
+
+
+def test_the_imported_journey_equals_the_demo_s_events(
+    db: None, tmp_path: Path
+) -> None:
+    households = (1, 7, 900)
+    path = subset(tmp_path, households)
+    told, status = do(path, *MAPS)
+    assert status == 0, told
+    imported = contents()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE analytics_storedevent")
+
+    raws = list(Journey(shift=timedelta(0), households=households).events())
+    ingestion.ingest(raws, source="demo", at=timezone.now())
+
+    assert contents() == imported
+    assert len(imported) > 100
+
+
+@pytest.mark.parametrize("rows", [700, 10**6])
+def test_many_buckets_take_the_same_as_one(
+    db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(imports, "BUCKET_ROWS", rows)
+    monkeypatch.setattr(sheets, "BATCH", 500)
+    path = subset(tmp_path, (1, 7, 900))
+
+    told, status = do(path, *MAPS)
+
+    assert status == 0, told
+    raws = list(Journey(shift=timedelta(0), households=(1, 7, 900)).events())
+    again = ingestion.ingest(raws, source="demo", at=timezone.now())
+    orders = [r for r in again if r.id and r.id.startswith("order-")]
+    assert {r.status for r in orders} == {"duplicate"}
+    assert len(orders) == len(contents())
+    demo = {len(one[3]) for one in contents().values()}
+    assert max(demo) > 5
+
+
+def test_a_killed_import_goes_on_to_the_same_log(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    path = subset(tmp_path, tuple(range(1, 120)))
+    command = [sys.executable, "-c", KILLED, str(path), *MAPS]
+    name = str(connection.settings_dict["NAME"])
+    child = subprocess.Popen(command, env=os.environ | {"TEST_NAME": name})
+    while not StoredEvent.objects.exists() and child.poll() is None:
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    some = StoredEvent.objects.count()
+
+    told, status = do(path, *MAPS)
+
+    assert status == 0, told
+    orders = pl.read_csv(path)["basket_id"].n_unique()
+    assert 0 < some < orders == StoredEvent.objects.count()
+    assert f"{some:,} in the log already" in told
+
+
+KILLED = """
+import os, sys, django
+from django.conf import settings
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+settings.DATABASES["default"]["NAME"] = os.environ["TEST_NAME"]
+django.setup()
+from django.core.management import call_command
+from analytics import imports
+imports.BATCH = 200
+call_command("import_history", *sys.argv[1:])
+"""
+
+
+def test_a_mapping_is_said_or_guessed_and_checked() -> None:
+    header = ["Customer ID", "OrderID", "date", "SKU", "a+b", "x"]
+
+    found = columns.mapped(["paid=a+b"], header)
+
+    assert found["customer"].text == "Customer ID"
+    assert found["paid"].columns == ("a+b",)
+    with pytest.raises(columns.WrongMapping, match="takes one column"):
+        columns.mapped(["sku=x+date", "paid=x"], header)
+
+
+def test_a_clock_change_is_a_fault_and_no_guess() -> None:
+    header = ["customer", "order", "at", "sku", "paid"]
+    rows = pl.DataFrame(
+        [
+            (2, "a", "1", "2026-03-29 02:30", "t", "1"),
+            (3, "a", "2", "2026-10-25 02:30", "t", "1"),
+        ],
+        schema=["row", *header],
+        orient="row",
+    )
+    how = cells.Reading(
+        sources=columns.mapped([], header),
+        timezone="Europe/Berlin",
+        clock="%Y-%m-%d %H:%M",
+        currency="EUR",
+    )
+
+    lines, faults = cells.read(rows, how)
+
+    assert faults.rows() == [(2, "at", "not a time", "2026-03-29 02:30")]
+    assert lines["at"][1].isoformat() == "2026-10-25T00:30:00+00:00"
