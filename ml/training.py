@@ -19,7 +19,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from analytics import events, store
-from ml import estimators, evaluation, factorisation, features, lines, registry, splits
+from ml import estimators, evaluation, features, lines, registry, splits
 from ml.estimators import Candidate
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
@@ -43,28 +43,14 @@ class Fitted:
     metrics: dict[str, Any]
 
 
-def _factorisation(columns: Sequence[str], seed: int) -> factorisation.Factorisation:
-    return factorisation.Factorisation(
-        entity=columns.index("entity"),
-        item=columns.index("category"),
-        strength=columns.index("decayed_100"),
-        random_state=seed,
-    )
-
-
 CANDIDATES: Mapping[str, Candidate] = {
     "logistic": estimators.CANDIDATES["logistic"],
     "tree": estimators.CANDIDATES["tree"],
-    "factorisation": Candidate(
-        make=_factorisation,
-        search=({"rank": 16}, {"rank": 8}, {"rank": 32}),
-        whole=True,
-    ),
     "boosting": estimators.CANDIDATES["boosting"],
     "forest": estimators.CANDIDATES["forest"],
 }
 """From simple to complex: of equals the first is promoted. The order is by what it
-takes to explain and serve a score: a weighted sum, one path, a product, many trees."""
+takes to explain and serve a score: a weighted sum, one path, many trees."""
 
 
 def train(

@@ -52,7 +52,7 @@ class Tower:
 
 def scores(vectors: Vectors, rows: NDArray[Any]) -> Floats:
     """Score all items for these customers: (customers × items), higher is better."""
-    return vectors.customers[rows] @ vectors.items.T
+    return np.asarray(vectors.customers[rows] @ vectors.items.T)
 
 
 def top(customer: Floats, items: Floats, k: int) -> NDArray[np.intp]:
@@ -98,7 +98,9 @@ def fold_in(
     return np.asarray(np.linalg.solve(left, mine.T @ strength), np.float32)
 
 
-def place(tower: Tower, items: Floats, bag: Codes, weight: Floats, context: Floats) -> Floats:
+def place(
+    tower: Tower, items: Floats, bag: Codes, weight: Floats, context: Floats
+) -> Floats:
     """Make vectors of bags: the NumPy twin of the trained customer tower.
 
     `bag` is (n × length), -1 where empty; `weight` (n × length × half-lives);

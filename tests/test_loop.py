@@ -115,7 +115,7 @@ def _the_platform_learns() -> None:
         name: figures["validation"]["log_loss"]
         for name, figures in run.report["candidates"].items()
     }
-    assert set(losses) == {"logistic", "tree", "forest", "boosting", "factorisation"}
+    assert set(losses) == {"logistic", "tree", "forest", "boosting"}
     naive = run.report["baselines"]["frequency"]["validation"]["log_loss"]
     assert losses[winner.estimator] < naive
     assert any(
