@@ -5,7 +5,6 @@ Volinsky (2008); Bayesian personalised ranking by Rendle and others (2009). The 
 fights OpenBLAS's threads unless the worker started with OPENBLAS_NUM_THREADS=1.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ def strengths(
     """Lay pairs out as (customers × items); a pair told twice is summed.
 
     The weights are then bent as BM25 bends word counts: best sellers and the lines of
-    customers who buy everything tell less. Recall@10 of ALS rose from 0.067 to 0.102.
+    customers who buy everything tell less. Recall@10 of ALS rose from 0.085 to 0.102.
     """
     told = csr_matrix((weight.astype(np.float32), (customer, item)), shape)
     bent = bm25_weight(told.T.tocsr(), K1=100, B=0.2).T.tocsr()
@@ -82,9 +81,6 @@ def bpr(
         num_threads=1,
     )
     return _fitted(model, bought.tocsr().astype(np.float32))
-
-
-LEARNERS: dict[str, Callable[..., Vectors]] = {"als": als, "bpr": bpr}
 
 
 def _fitted(model: Any, cells: csr_matrix) -> Vectors:

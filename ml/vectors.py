@@ -2,7 +2,7 @@
 
 Pure NumPy, for the worker and the web process alike; whoever trains the vectors hands
 over plain arrays. Below a million items an exact product is quicker than keeping an
-index fresh (docs/learning-factorisation.md), so there is none.
+index fresh (docs/benchmarks.md), so there is none.
 """
 
 from dataclasses import dataclass

@@ -24,10 +24,9 @@ def purchases(*, signal: bool, seed: int = 3) -> Purchases:
             day = 17_000 + 7 * week + chance.uniform(0, 6.9)
             rows += [(customer, week * CUSTOMERS + customer, day, i) for i in some]
     rows.sort(key=lambda row: row[2])
-    customer, order, day, item = (
-        np.array(column) for column in zip(*rows, strict=True)
-    )
-    ones, none = np.ones(len(day)), np.zeros(len(day))
+    table = np.array(rows)
+    item = table[:, 3].astype(np.int32)
+    ones, none = np.ones(len(rows)), np.zeros(len(rows))
     return Purchases(
         customer=table[:, 0].astype(np.int32),
         order=table[:, 1].astype(np.int64),
