@@ -41,7 +41,7 @@ def test_a_module_says_what_it_is_for(path: Path) -> None:
 
 def test_every_import_keeps_the_contracts() -> None:
     # A process of its own: beside TensorFlow its console loses pytest's streams.
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout
