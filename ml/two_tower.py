@@ -13,7 +13,7 @@ modeling for large corpus item recommendations").
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -127,13 +127,8 @@ class TwoTower(keras.Model):  # type: ignore[misc]
         self.out.build((None, hidden))
         self.straight.build((None, weights * size))
         self.built = True
-        self.how = {
-            "size": size,
-            "hidden": hidden,
-            "weights": weights,
-            "context": context,
-            "content": self.items.content,
-        }
+        self.how = {"size": size, "hidden": hidden, "weights": weights}
+        self.how["context"] = context
 
     def call(self, inputs: Sequence[Any], hide: Any = None) -> Any:
         bag, weight, context, items = inputs
@@ -147,7 +142,7 @@ class TwoTower(keras.Model):  # type: ignore[misc]
         return tf.matmul(taste, wanted[:, :-1], transpose_b=True) + wanted[:, -1]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.how}
+        return {**super().get_config(), **self.how, "content": self.items.content}
 
 
 def train(
@@ -168,13 +163,8 @@ def train(
     tf.config.experimental.enable_op_determinism()
     lists = {name: codes.tolist() for name, codes in content.items()}
     like = validation.bags
-    model = TwoTower(
-        settings.size,
-        settings.hidden,
-        like.weight.shape[2],
-        like.context.shape[1],
-        lists,
-    )
+    inputs = like.weight.shape[2], like.context.shape[1]
+    model = TwoTower(settings.size, settings.hidden, *inputs, lists)
     items = len(next(iter(lists.values())))
     share = np.bincount(examples.bought, minlength=items) + 0.5
     share /= share.sum()
@@ -243,8 +233,7 @@ def save(model: TwoTower, path: Path) -> None:
 
 def load(path: Path) -> TwoTower:
     """Read it back; `safe_mode` refuses code that a file brings along."""
-    model: TwoTower = keras.saving.load_model(path, safe_mode=True)
-    return model
+    return cast(TwoTower, keras.saving.load_model(path, safe_mode=True))
 
 
 def softmax(
@@ -257,9 +246,8 @@ def softmax(
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    width = x.shape[1]
-    layers = [keras.Input((width,)), keras.layers.Dense(width, "softmax")]
-    model = keras.Sequential(layers)
+    dense = keras.layers.Dense(x.shape[1], "softmax")
+    model = keras.Sequential([keras.Input(x.shape[1:]), dense])
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     told = model.fit(x, y, batch_size=32, epochs=passes, verbose=0)
     weights, biases = model.get_weights()
@@ -280,11 +268,10 @@ def _steps(
     model: TwoTower, settings: Settings, items: int, like: Bags
 ) -> tuple[Any, Any]:
     optimizer = keras.optimizers.Adam(settings.rate)
+    inputs = (like.item, like.weight, like.context)
     # So that the pass from one batch's shape to the next does not trace anew.
     kinds = (
-        tf.TensorSpec((None, like.item.shape[1]), tf.int32),
-        tf.TensorSpec((None, *like.weight.shape[1:]), tf.float32),
-        tf.TensorSpec((None, like.context.shape[1]), tf.float32),
+        *(tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in inputs),
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None,), tf.float32),
         tf.TensorSpec((None, None), tf.float32),
