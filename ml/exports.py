@@ -4,7 +4,7 @@ Knows the pipelines of ml.estimators by their steps: a ColumnTransformer of numb
 the category, then the learner. tests/ml/test_exports holds that both answer alike.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ def arrays(pipeline: Pipeline, *, slope: float = 1.0, shift: float = 0.0) -> Arr
 
     :raises NoExport: for a learner that is not of ml.estimators.CANDIDATES.
     """
-    learner = pipeline[-1]
+    learner: object = pipeline[-1]
     prepared = _prepared(pipeline[0])
     link = {"slope": np.float64(slope), "shift": np.float64(shift)}
     match learner:
@@ -39,7 +39,8 @@ def arrays(pipeline: Pipeline, *, slope: float = 1.0, shift: float = 0.0) -> Arr
             return {**prepared, **_averaged(learner.estimators_), **link}
         case HistGradientBoostingClassifier():
             return {**prepared, **_boosted(learner), **link}
-    raise NoExport(type(learner).__name__)
+        case _:
+            raise NoExport(type(learner).__name__)
 
 
 def _prepared(columns: Any) -> Arrays:
@@ -116,10 +117,10 @@ def _means(nodes: Any, leaf: NDArray[np.bool_]) -> NDArray[np.float64]:
     for node in np.flatnonzero(~leaf)[::-1]:
         both = [nodes["left"][node], nodes["right"][node]]
         value[node] = np.average(value[both], weights=np.maximum(count[both], 1))
-    return value
+    return np.asarray(value)
 
 
-def _joined(parts: list[Mapping[str, Any]]) -> Arrays:
+def _joined(parts: Sequence[Mapping[str, Any]]) -> Arrays:
     """Put all trees into one set of arrays; leaves become their own children."""
     sizes = [len(part["feature"]) for part in parts]
     roots = np.cumsum([0, *sizes[:-1]]).astype(np.int32)
