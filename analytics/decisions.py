@@ -38,6 +38,16 @@ class ModelPromoted(Event, frozen=True, kw_only=True):
     reason: Text
 
 
+class ModelRolledBack(Event, frozen=True, kw_only=True):
+    """An operator put the model back in charge that was so before."""
+
+    model: UUID
+    was: UUID
+    task: Text
+    by: Text
+    comment: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+
+
 class StrategyProposed(Event, frozen=True, kw_only=True):
     """The platform or an operator proposed a strategy, with its forecast."""
 

@@ -61,6 +61,7 @@ from analytics.behaviour import (
 )
 from analytics.decisions import (
     ModelPromoted,
+    ModelRolledBack,
     OfferAssigned,
     OfferRedeemed,
     OffersComputed,
@@ -99,6 +100,7 @@ __all__ = [
     "IdentityUnlinked",
     "Looked",
     "ModelPromoted",
+    "ModelRolledBack",
     "OfferAssigned",
     "OfferRedeemed",
     "OfferShown",
@@ -207,6 +209,7 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "group_joined": GroupJoined,
     "identity_unlinked": IdentityUnlinked,
     "model_promoted": ModelPromoted,
+    "model_rolled_back": ModelRolledBack,
     "offer_assigned": OfferAssigned,
     "offer_redeemed": OfferRedeemed,
     "offer_shown": OfferShown,

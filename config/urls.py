@@ -10,6 +10,7 @@ from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from promotions.api import OffersView, QualificationsView, RedemptionsView
+from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 
 docs = SpectacularRedocView.as_view(url_name="schema", template_name="api/docs.html")
 api = [
@@ -17,6 +18,13 @@ api = [
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
     path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
+    path(
+        "customers/<path:customer>/recommendations",
+        RecommendationsView.as_view(),
+        name="recommendations",
+    ),
+    path("products/together", TogetherView.as_view(), name="together"),
+    path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
     path("redemptions", RedemptionsView.as_view(), name="redemptions"),

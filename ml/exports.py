@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from ml.estimators import Calibrated
+
 Arrays = dict[str, Any]
 _NODES = ("feature", "threshold", "left", "right", "value")
 
@@ -41,6 +43,14 @@ def arrays(pipeline: Pipeline, *, slope: float = 1.0, shift: float = 0.0) -> Arr
             return {**prepared, **_boosted(learner), **link}
         case _:
             raise NoExport(type(learner).__name__)
+
+
+def calibrated(fitted: Calibrated) -> Arrays:
+    """Lay out a pipeline with the link that ml.contest gave it."""
+    link = fitted.link_
+    return arrays(
+        fitted.estimator, slope=float(link.coef_[0, 0]), shift=float(link.intercept_[0])
+    )
 
 
 def _prepared(columns: Any) -> Arrays:

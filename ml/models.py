@@ -14,7 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 PROPENSITY = "propensity"
-"""The task of this issue: P(buys in the category within the horizon | no offer)."""
+"""P(buys in the category within the horizon | no offer)."""
+RANKING = "ranking"
+"""Which products come into the next basket."""
 
 
 class TrainingRun(models.Model):
@@ -77,7 +79,14 @@ class TrainedModel(models.Model):
     estimator = models.TextField()
     checksum = models.CharField(max_length=64, help_text="SHA-256 of the model's file.")
     created_at = models.DateTimeField(default=timezone.now)
+    window_start = models.DateTimeField(
+        null=True, blank=True, help_text="The first cut-off that it learnt from."
+    )
     cutoff = models.DateTimeField(help_text="The last moment it learnt anything from.")
+    code = models.TextField(
+        default="", blank=True, help_text="SHA-256 of the code that trained it."
+    )
+    parameters = models.JSONField(default=dict, blank=True)
     features_version = models.PositiveSmallIntegerField()
     metrics = models.JSONField(help_text="Figures by split: validation and test.")
     size_bytes = models.PositiveBigIntegerField()
@@ -131,6 +140,29 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer} {self.category} {self.probability:.3f}"
+
+
+class Shortlist(models.Model):
+    """A customer's recommendations as of the night, and what ranks him live.
+
+    `products` are codes of the model's vocabulary with the neighbours' scores `near`;
+    `skus` is the night's own ranking, best first, which stands in when the live one
+    fails. The row of EVERYBODY holds the best sellers.
+    """
+
+    customer = models.UUIDField(primary_key=True)
+    products = ArrayField(models.IntegerField())
+    near = ArrayField(models.FloatField())
+    skus = ArrayField(models.TextField())
+    model = models.ForeignKey(TrainedModel, models.PROTECT, related_name="+")
+    computed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.customer} {len(self.skus)}"
+
+
+EVERYBODY = uuid.UUID(int=0)
+"""The key of the shortlist for strangers."""
 
 
 class Elasticity(models.Model):

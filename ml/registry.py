@@ -1,24 +1,25 @@
-"""Model files, each named by the SHA-256 of its bytes.
+"""Model files, each named by the SHA-256 of its bytes, and who is in charge.
 
-A pickle runs code when it is read, so nothing is unpickled before its checksum, which
+A file holds plain arrays (ml.artefacts), and none is read before its checksum, which
 the database holds, has been verified. A file is never changed; `prune` deletes those
-that nobody will load again, and their rows keep the figures.
+that nobody will load again, and their rows keep the figures. Promotion and roll-back
+are events of the stream "model:TASK"; the champion is the model promoted last.
+The web process loads from here too, so no learning library may be imported.
 """
 
 import hashlib
-import io
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import joblib
 from django.conf import settings
+from django.db import transaction
 
-from ml.context import Context
+from analytics import events, store
+from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.models import TrainedModel
 
 KEPT = 5
@@ -35,23 +36,6 @@ class NoChampion(Exception):
     """No model has been promoted for the task yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bundle:
-    """All that scoring needs: the estimator and the world that it was trained in."""
-
-    estimator: Any
-    categories: tuple[str, ...]
-    context: Context
-    features_version: int
-
-
-def packed(bundle: Bundle) -> bytes:
-    """Serialise a bundle, as `save` takes it."""
-    buffer = io.BytesIO()
-    joblib.dump(bundle, buffer, compress=3)
-    return buffer.getvalue()
-
-
 def save(model: bytes) -> str:
     """Write the file whole or not at all; return its checksum."""
     checksum = hashlib.sha256(model).hexdigest()
@@ -65,7 +49,7 @@ def save(model: bytes) -> str:
     return checksum
 
 
-def load(checksum: str) -> Bundle:
+def load(checksum: str) -> Artefact:
     """Read a model that the database knows by `checksum`.
 
     :raises Tampered: the file's bytes have another checksum.
@@ -74,10 +58,16 @@ def load(checksum: str) -> Bundle:
     model = _path(checksum).read_bytes()
     if hashlib.sha256(model).hexdigest() != checksum:
         raise Tampered(f"{_path(checksum)} does not match its checksum")
-    bundle = joblib.load(io.BytesIO(model))
-    if not isinstance(bundle, Bundle):
-        raise Tampered(f"{_path(checksum)} holds no model")
-    return bundle
+    try:
+        return unpack(model)
+    except NotAnArtefact as error:
+        raise Tampered(f"{_path(checksum)} holds no model") from error
+
+
+@lru_cache(maxsize=4)
+def held(checksum: str) -> Artefact:
+    """Load once a process: a checksum's file never changes."""
+    return load(checksum)
 
 
 def champion(task: str) -> TrainedModel:
@@ -92,9 +82,59 @@ def champion(task: str) -> TrainedModel:
     return newest
 
 
+def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
+    """Put a model in charge of its task; the append ends its transaction."""
+    with transaction.atomic():
+        TrainedModel.objects.filter(pk=model.pk).update(promoted_at=at)
+        _append(
+            events.ModelPromoted(
+                model=model.id,
+                task=model.task,
+                estimator=model.estimator,
+                checksum=model.checksum,
+                validation=model.metrics["validation"],
+                reason=reason,
+            ),
+            at=at,
+        )
+
+
+def roll_back(task: str, *, at: datetime, by: str, comment: str = "") -> TrainedModel:
+    """Put the model that was in charge before back in charge.
+
+    Twice in a row therefore swaps the two: what is undone can be undone.
+
+    :raises NoChampion: nobody was in charge before, or its file is gone.
+    """
+    with transaction.atomic():
+        promoted = TrainedModel.objects.select_for_update().filter(
+            task=task, promoted_at__isnull=False
+        )
+        newest = list(promoted.order_by("-promoted_at")[:2])
+        if len(newest) < 2 or not _path(newest[1].checksum).exists():
+            raise NoChampion(f"{task} has no model to go back to")
+        now, before = newest
+        before.promoted_at = at
+        before.save(update_fields=["promoted_at"])
+        _append(
+            events.ModelRolledBack(
+                model=before.id, was=now.id, task=task, by=by, comment=comment
+            ),
+            at=at,
+        )
+    return before
+
+
+def _append(
+    event: events.ModelPromoted | events.ModelRolledBack, *, at: datetime
+) -> None:
+    stream = f"model:{event.task}"
+    store.append([event], at=at, stream=stream, after=store.version(stream))
+
+
 def prune(*, at: datetime) -> int:
     """Delete the files that no recent promotion names; return how many."""
-    files = Path(settings.MODELS_DIR).glob("*.joblib")
+    files = Path(settings.MODELS_DIR).glob("*.npz")
     old = [file for file in files if _changed(file) < at - GRACE]
     kept = {_path(checksum) for checksum in _promoted_lately()}
     gone = [file for file in old if file not in kept]
@@ -115,4 +155,4 @@ def _promoted_lately() -> Iterator[str]:
 
 
 def _path(checksum: str) -> Path:
-    return Path(settings.MODELS_DIR) / f"{checksum}.joblib"
+    return Path(settings.MODELS_DIR) / f"{checksum}.npz"

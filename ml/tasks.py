@@ -19,13 +19,14 @@ from ml import (
     demand,
     profiling,
     quality,
+    recommending,
     registry,
     response,
     scoring,
     splits,
     training,
 )
-from ml.models import TrainingRun
+from ml.models import RANKING, TrainedModel, TrainingRun
 
 State = TrainingRun.State
 STALE = timedelta(minutes=10)
@@ -60,6 +61,7 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
     current_app.send_task("ml.tasks.measure_demand", kwargs={"run": run})
     current_app.send_task("ml.tasks.score", kwargs={"run": run})
     current_app.send_task("ml.tasks.profile", kwargs={"run": run})
+    current_app.send_task("ml.tasks.recommend", kwargs={"run": run})
     registry.prune(at=timezone.now())
 
 
@@ -70,6 +72,27 @@ class Followed(Task):  # type: ignore[type-arg]
         self, exc: Any, task_id: Any, args: Any, kwargs: Any, _: Any
     ) -> None:
         _note(kwargs.get("run"), f"{self.name}: {type(exc).__name__}: {exc}")
+
+
+@shared_task(
+    base=Followed,
+    ignore_result=True,
+    autoretry_for=(OperationalError,),
+    max_retries=3,
+    retry_backoff=10,
+)
+def recommend(run: str) -> None:
+    """Train the ranker of products once for the run, then write all shortlists."""
+    if not TrainedModel.objects.filter(run=run, task=RANKING).exists():
+        try:
+            recommending.train(run=TrainingRun.objects.get(pk=run), at=timezone.now())
+        except recommending.TooFewOrders as reason:
+            _remark(run, f"Nothing is recommended yet: {reason}")
+            return
+    try:
+        recommending.shortlist(at=timezone.now())
+    except registry.NoChampion:
+        _remark(run, "Nothing is recommended: the ranker did not beat own favourites.")
 
 
 @shared_task(
@@ -150,6 +173,13 @@ def _beat(run: str, step: str, done: int, total: int) -> None:
 def _note(run: str | None, error: str) -> None:
     if run:
         TrainingRun.objects.filter(pk=run).update(error=error)
+
+
+def _remark(run: str, remark: str) -> None:
+    """Say it in the run's report: no failure, but an operator should know."""
+    row = TrainingRun.objects.get(pk=run)
+    row.report = {**row.report, "recommendations": remark}
+    row.save(update_fields=["report"])
 
 
 def _finish(run: str, *, state: State, **values: Any) -> None:

@@ -17,17 +17,20 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from analytics import events, store
 from ml import (
     contest,
     estimators,
     evaluation,
+    exports,
     features,
     lines,
+    propensity,
+    provenance,
     quality,
     registry,
     splits,
 )
+from ml.artefacts import pack
 from ml.codes import day_of, recoded
 from ml.contest import Entrant
 from ml.features import Context
@@ -83,8 +86,8 @@ def train(
         )
     choice = contest.choose(entrants, baselines, champion=_reigning())
     report("Storing the models", steps - 1, steps)
-    bundles = _bundles(entrants, world)
-    _store(run, at=at, world=world, entrants=entrants, bundles=bundles, choice=choice)
+    packed = _packed(entrants, world)
+    _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
     return {
         "plan": _written(world.plan),
         "categories": world.categories,
@@ -147,14 +150,13 @@ def _reigning() -> str | None:
     return champion.estimator if same else None
 
 
-def _bundles(entrants: Mapping[str, Entrant], world: World) -> dict[str, bytes]:
+def _packed(entrants: Mapping[str, Entrant], world: World) -> dict[str, bytes]:
     return {
-        name: registry.packed(
-            registry.Bundle(
-                estimator=one.estimator,
+        name: pack(
+            propensity.artefact(
+                predictor=exports.calibrated(one.estimator),
                 categories=world.categories,
                 context=world.context,
-                features_version=features.FEATURES_VERSION,
             )
         )
         for name, one in entrants.items()
@@ -167,7 +169,7 @@ def _store(
     at: datetime,
     world: World,
     entrants: Mapping[str, Entrant],
-    bundles: Mapping[str, bytes],
+    packed: Mapping[str, bytes],
     choice: evaluation.Choice,
 ) -> None:
     """Write files first: one without a row is harmless, a row without one is not."""
@@ -175,14 +177,16 @@ def _store(
         name: TrainedModel(
             task=PROPENSITY,
             estimator=name,
-            checksum=registry.save(bundles[name]),
+            checksum=registry.save(packed[name]),
             created_at=at,
             cutoff=world.plan.cuts[-1],
+            window_start=world.plan.cuts[0],
+            code=provenance.code(),
+            parameters=dict(one.settings),
             features_version=features.FEATURES_VERSION,
             metrics=one.metrics,
-            size_bytes=len(bundles[name]),
+            size_bytes=len(packed[name]),
             fit_seconds=one.seconds,
-            promoted_at=at if name == choice.winner else None,
             run=run,
         )
         for name, one in entrants.items()
@@ -190,21 +194,7 @@ def _store(
     with transaction.atomic():
         TrainedModel.objects.bulk_create(rows.values())
         if choice.winner:
-            _promote(rows[choice.winner], at=at, reason=choice.reason)
-
-
-def _promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
-    """Append the promotion; the last statement of its transaction."""
-    stream = f"model:{model.task}"
-    promoted = events.ModelPromoted(
-        model=model.id,
-        task=model.task,
-        estimator=model.estimator,
-        checksum=model.checksum,
-        validation=model.metrics["validation"],
-        reason=reason,
-    )
-    store.append([promoted], at=at, stream=stream, after=store.version(stream))
+            registry.promote(rows[choice.winner], at=at, reason=choice.reason)
 
 
 def _written(plan: Plan) -> dict[str, Any]:

@@ -35,6 +35,9 @@ EVERY: dict[str, events.Event] = {
         validation={"auc": 0.75},
         reason="best on validation",
     ),
+    "model_rolled_back": events.ModelRolledBack(
+        model=UUID(int=4), was=UUID(int=5), task="propensity", by="olga"
+    ),
     "offer_assigned": events.OfferAssigned(
         strategy=UUID(int=2), arm="holdout", variant=None, probability=0.05
     ),

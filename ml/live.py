@@ -1,0 +1,238 @@
+"""One customer, now: features, chances and recommendations straight from the log.
+
+What a customer did a moment ago counts in the next answer, because nothing lies in
+between: the web process reads the customer's own events and evaluates the models' plain
+arrays. No learning library is imported. When something is missing, the answer falls
+back step by step: live, last night's list, the shop's best sellers, nothing; `source`
+says which it was.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics import identity, store
+from ml import propensity, registry
+from ml.codes import day_of, recoded
+from ml.models import EVERYBODY, PROPENSITY, RANKING, Shortlist
+from ml.propensity import PropensityModel
+from ml.purchases import Numbers, Purchases
+from ml.ranking import Stored
+from ml.served import RankedShop, Recommended
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+SESSION = timedelta(hours=1)
+LOOKED = ("product_viewed", "product_clicked", "product_added")
+BROKEN = (
+    registry.NoChampion,
+    registry.Tampered,
+    propensity.Outdated,
+    FileNotFoundError,
+    ValueError,
+)
+"""What a model may lack; every answer then falls back instead of failing."""
+
+
+class _Line(msgspec.Struct, gc=False):
+    sku: str
+    category: str = ""
+    quantity: float = 1.0
+    paid: float = 0.0
+    shelf_discount: float = 0.0
+    coupon_discount: float = 0.0
+
+
+class _Order(msgspec.Struct, gc=False):
+    lines: list[_Line]
+
+
+class _Looked(msgspec.Struct, gc=False):
+    sku: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """One customer's lines, coded by their own sorted names."""
+
+    purchases: Purchases
+    products: list[str]
+    categories: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chances:
+    """P(buys within the horizon | no offer) and the spend then, by category."""
+
+    categories: tuple[str, ...]
+    probability: Numbers
+    spend: Numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendations:
+    """Products, best first, and how they were come by."""
+
+    found: Sequence[Recommended]
+    source: str
+
+
+def chances(person: UUID, *, at: datetime) -> Chances | None:
+    """Return one customer's chances on what the log holds now; None without a model."""
+    try:
+        known = _propensity(registry.champion(PROPENSITY).checksum)
+    except BROKEN:
+        return None
+    mine = history(identity.keys(person), at=at)
+    past = recoded(mine.purchases, categories=(mine.categories, known.categories))
+    rows = known.built(past, day=day_of(at), customers=1)
+    expected = known.expected(rows)
+    return Chances(
+        categories=known.categories,
+        probability=expected.probability[0],
+        spend=expected.spend[0],
+    )
+
+
+def recommendations(
+    person: UUID | None,
+    *,
+    at: datetime,
+    most: int,
+    cart: Sequence[str] = (),
+    excluded: Collection[str] = (),
+) -> Recommendations:
+    """Rank products for a customer, or a stranger (None), with what is in the cart."""
+    try:
+        shop = _ranked(registry.champion(RANKING).checksum)
+    except BROKEN:
+        return _stored(person, most=most, excluded={*excluded, *cart})
+    keys = identity.keys(person) if person else []
+    session = shop.codes([*_session(keys, at=at), *cart])
+    found = shop.recommended(
+        shop.coded(history(keys, at=at)),
+        now=day_of(at),
+        stored=_night(person),
+        most=most,
+        session=session,
+        excluded=_mask(shop, {*excluded, *cart}),
+    )
+    return Recommendations(found=found, source="live")
+
+
+def together(
+    skus: Sequence[str], *, most: int, excluded: Collection[str] = ()
+) -> list[str]:
+    """Return what is bought together with these products; nothing without a model."""
+    try:
+        shop = _ranked(registry.champion(RANKING).checksum)
+    except BROKEN:
+        return []
+    return shop.similar(skus, most=most, excluded=_mask(shop, excluded))
+
+
+def alike(
+    sku: str, category: str, *, most: int, excluded: Collection[str] = ()
+) -> list[str]:
+    """Return other products of the category; nothing without a model."""
+    try:
+        shop = _ranked(registry.champion(RANKING).checksum)
+    except BROKEN:
+        return []
+    return shop.alike(sku, category, most=most, excluded=_mask(shop, excluded))
+
+
+def history(keys: Sequence[UUID], *, at: datetime) -> History:
+    """Read a customer's order lines before `at`."""
+    rows = (
+        store.trail(keys, types=["order_completed"], since=EVER, until=at)
+        if keys
+        else []
+    )
+    lines = [
+        (position, moment, line)
+        for position, _, moment, data in rows
+        for line in _order.decode(data).lines
+    ]
+    products, product = _coded([line.sku for _, _, line in lines])
+    named, category = _coded([line.category for _, _, line in lines])
+    if named[:1] == [""]:
+        named, category = named[1:], category - 1
+
+    def column(name: str) -> Numbers:
+        return np.array([getattr(line, name) for _, _, line in lines], np.float64)
+
+    purchases = Purchases(
+        customer=np.zeros(len(lines), np.int32),
+        order=np.array([position for position, _, _ in lines], np.int64),
+        day=np.array([moment for _, moment, _ in lines], np.float64) / 86_400e6,
+        product=product,
+        category=category,
+        quantity=column("quantity"),
+        paid=column("paid"),
+        shelf_discount=column("shelf_discount"),
+        coupon_discount=column("coupon_discount"),
+    )
+    return History(purchases=purchases, products=products, categories=named)
+
+
+_order = msgspec.json.Decoder(_Order, strict=False)  # money is text in the log
+_looked = msgspec.json.Decoder(_Looked)
+
+
+def _coded(names: list[str]) -> tuple[list[str], NDArray[np.int32]]:
+    known = sorted(set(names))
+    place = {name: code for code, name in enumerate(known)}
+    return known, np.array([place[name] for name in names], np.int32)
+
+
+def _session(keys: Sequence[UUID], *, at: datetime) -> list[str]:
+    """Return what was looked at or put into the cart within the hour, newest first."""
+    if not keys:
+        return []
+    rows = store.trail(keys, types=LOOKED, since=at - SESSION, until=at)
+    return [_looked.decode(data).sku for *_, data in reversed(rows)]
+
+
+def _night(person: UUID | None) -> Stored | None:
+    if person is None:
+        return None
+    rows = Shortlist.objects.filter(customer=person)
+    row = rows.values_list("products", "near", "model__checksum").first()
+    if row is None or row[2] != registry.champion(RANKING).checksum:
+        return None
+    return Stored(product=np.array(row[0], np.int32), near=np.array(row[1]))
+
+
+def _stored(
+    person: UUID | None, *, most: int, excluded: Collection[str]
+) -> Recommendations:
+    """Fall back on the night's list, then on the best sellers."""
+    for key, source in ((person, "night"), (EVERYBODY, "popular")):
+        row = Shortlist.objects.filter(customer=key).first() if key else None
+        skus = [sku for sku in row.skus if sku not in excluded] if row else []
+        if skus:
+            found = [Recommended(sku=sku, score=0.0, parts={}) for sku in skus[:most]]
+            return Recommendations(found=found, source=source)
+    return Recommendations(found=[], source="none")
+
+
+def _mask(shop: RankedShop, skus: Collection[str]) -> NDArray[np.bool_]:
+    mask = np.zeros(len(shop.model.skus), bool)
+    mask[shop.codes(list(skus))] = True
+    return mask
+
+
+@lru_cache(maxsize=2)
+def _propensity(checksum: str) -> PropensityModel:
+    return PropensityModel.of(registry.held(checksum))
+
+
+@lru_cache(maxsize=2)
+def _ranked(checksum: str) -> RankedShop:
+    return RankedShop.of(registry.held(checksum))

@@ -1,0 +1,213 @@
+"""Train the ranker of products, and write everybody's shortlist by night. Worker only.
+
+The ranker is judged at three rolling cut-offs (ml.protocols) against the customer's own
+most frequent products, and takes charge only if it beats them (evaluation.beats' rule
+of two standard errors on the paired mean, no cut-off worse). What serves afterwards is
+fitted on the newest cut-offs, whose labels are closed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import sqrt
+from time import process_time
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+from numpy.typing import NDArray
+
+from analytics import identity
+from analytics.models import Customer
+from catalog.models import Product
+from ml import lines, protocols, provenance, registry, shelves, together
+from ml.artefacts import pack
+from ml.baskets import FEATURES
+from ml.codes import day_of, moment_of
+from ml.diversity import best
+from ml.models import EVERYBODY, RANKING, Shortlist, TrainedModel, TrainingRun
+from ml.protocols import Trial
+from ml.purchases import Purchases
+from ml.ranked import Quality
+from ml.ranking import Ranker, RankingModel, Stored
+from ml.served import RankedShop
+
+MOST = 30
+"""Products in a night's list: enough for any placement after exclusions."""
+LEAST_ASKED = 30
+"""Customers that a cut-off must ask, or its figures say nothing."""
+FEATURES_VERSION = 1
+
+
+class TooFewOrders(Exception):
+    """The log cannot carry a ranking yet; the message says what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The ranker's and the baseline's recall at ten, customer by customer."""
+
+    trials: list[tuple[Trial, Ranker]]
+    metrics: dict[str, Any]
+    won: bool
+    reason: str
+
+
+def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
+    """Fit, measure and store the ranker; promote it if it beats the own favourites.
+
+    :raises TooFewOrders: nothing is stored.
+    """
+    started = process_time()
+    history = _merchandise(lines.arrays(lines.read(until=at)))
+    judged = _judged(history)
+    model = _fitted(history, judged, day_of(at))
+    coded = shelves.recoded(
+        history.purchases, model.shelf.products, len(history.products)
+    )
+    shop = RankedShop(
+        model=model,
+        categories=tuple(history.categories),
+        together=together.fit(coded, products=len(model.skus)),
+    )
+    packed = pack(shop.artefact())
+    row = TrainedModel(
+        task=RANKING,
+        estimator="logistic ranker",
+        checksum=registry.save(packed),
+        created_at=at,
+        cutoff=moment_of(float(history.purchases.day.max())),
+        code=provenance.code(),
+        features_version=FEATURES_VERSION,
+        metrics=judged.metrics,
+        size_bytes=len(packed),
+        fit_seconds=process_time() - started,
+        run=run,
+    )
+    row.save()
+    if judged.won:
+        registry.promote(row, at=at, reason=judged.reason)
+    return row
+
+
+def _judged(history: lines.History) -> Judged:
+    past = history.purchases
+    if not len(past) or past.day.max() - past.day.min() < 8 * protocols.HORIZON:
+        raise TooFewOrders("Ranking needs 224 days of orders.")
+    trials = protocols.next_basket(
+        past,
+        day=float(past.day.max()) + 1e-6,
+        customers=len(history.customers),
+        products=len(history.products),
+    )
+    if min(len(trial.asked) for trial, _ in trials) < LEAST_ASKED:
+        raise TooFewOrders(f"Ranking needs {LEAST_ASKED} customers who come back.")
+    cuts, gains = [], []
+    for trial, ranker in trials:
+        mine = trial.quality(trial.top(ranker.scores(trial.x)))
+        own = trial.quality(trial.top(_own(trial)))
+        gains.append(mine.recall - own.recall)
+        cuts.append({**_told(mine), "own": _told(own), "customers": len(trial.asked)})
+    return Judged(trials=trials, **_verdict(cuts, gains))
+
+
+def _verdict(cuts: list[dict[str, Any]], gains: list[NDArray[Any]]) -> dict[str, Any]:
+    """Two standard errors on the paired mean, and no cut-off worse by two."""
+    means = [float(gain.mean()) for gain in gains]
+    errors = [float(gain.std()) / sqrt(len(gain)) for gain in gains]
+    mean = sum(means) / len(means)
+    error = sqrt(sum(one**2 for one in errors)) / len(errors)
+    worse = any(m < -2 * e for m, e in zip(means, errors, strict=True))
+    figures = {
+        name: float(np.mean([cut[name] for cut in cuts]))
+        for name in ("recall", "ndcg", "phr")
+    }
+    own = float(np.mean([cut["own"]["recall"] for cut in cuts]))
+    return {
+        "metrics": {"validation": {**figures, "own_recall": own}, "cuts": cuts},
+        "won": mean > 2 * error and not worse,
+        "reason": f"Recall@10 {mean:+.4f} ± {error:.4f} against own favourites.",
+    }
+
+
+def _own(trial: Trial) -> NDArray[Any]:
+    """Rank by how often the customer bought the product; best sellers break ties."""
+    names = FEATURES
+    orders = trial.x[:, names.index("orders")].astype(np.float64)
+    return orders + 1e-6 * trial.x[:, names.index("popular")]
+
+
+def _told(quality: Quality) -> dict[str, float]:
+    return {
+        "recall": float(quality.recall.mean()),
+        "ndcg": float(quality.ndcg.mean()),
+        "phr": float(quality.hit.mean()),
+    }
+
+
+def _fitted(history: lines.History, judged: Judged, day: float) -> RankingModel:
+    ranker = protocols.fitted([trial for trial, _ in judged.trials])
+    shelf = shelves.shelf(
+        history.purchases,
+        customers=len(history.customers),
+        products=len(history.products),
+        day=day,
+    )
+    skus = [history.products[code] for code in shelf.products]
+    return RankingModel(skus=skus, day=day, shelf=shelf, ranker=ranker)
+
+
+def _merchandise(history: lines.History) -> lines.History:
+    """Leave out what must not be promoted: fuel, stamps, tobacco come by themselves."""
+    barred = set(Product.objects.filter(promotable=False).values_list("sku", flat=True))
+    kept = np.array([sku not in barred for sku in history.products], bool)
+    past = history.purchases
+    return replace(history, purchases=past.where(kept[past.product]))
+
+
+def shortlist(*, at: datetime) -> int:
+    """Write every known customer's shortlist; return the rows. Safe to repeat.
+
+    :raises registry.NoChampion: no ranker has been promoted.
+    """
+    row = registry.champion(RANKING)
+    shop = RankedShop.of(registry.load(row.checksum))
+    rows = list(_rows(shop, at))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE ml_shortlist IN SHARE ROW EXCLUSIVE MODE")
+        Shortlist.objects.all().delete()
+        copy_in = (
+            "COPY ml_shortlist (customer, products, near, skus, model_id, computed_at)"
+            " FROM STDIN"
+        )
+        with cursor.copy(copy_in) as copy:
+            for customer, stored, skus in rows:
+                near = [round(float(score), 5) for score in stored.near]
+                copy.write_row(
+                    (customer, stored.product.tolist(), near, skus, row.pk, at)
+                )
+    return len(rows)
+
+
+def _rows(shop: RankedShop, at: datetime) -> Iterator[tuple[Any, Stored, list[str]]]:
+    top = best(shop.model.shelf.popular, MOST)
+    nothing = Stored(product=np.zeros(0, np.int32), near=np.zeros(0))
+    yield EVERYBODY, nothing, [shop.model.skus[code] for code in top]
+    history = _merchandise(lines.arrays(lines.read(until=at)))
+    past = shop.coded(history)
+    people = Customer.objects.filter(identity.personal(), person=None)
+    keys = {str(key): key for key in people.values_list("key", flat=True)}
+    order = np.argsort(past.customer, kind="stable")
+    bounds = np.searchsorted(
+        past.customer[order], np.arange(len(history.customers) + 1)
+    )
+    for code, name in enumerate(history.customers):
+        if name not in keys:
+            continue
+        mine = past.where(order[bounds[code] : bounds[code + 1]])
+        stored, skus = shop.shortlisted(_alone(mine), now=day_of(at), most=MOST)
+        yield keys[name], stored, skus
+
+
+def _alone(mine: Purchases) -> Purchases:
+    return mine.recoded(np.zeros(len(mine), np.int32))

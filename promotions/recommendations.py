@@ -1,0 +1,127 @@
+"""Products for a customer, for a product page, for a cart; read by storefronts.
+
+Ranking is ml.live's; the shop's rules are applied here: nothing that is out of stock or
+must not be promoted. Nothing is recorded. A reason says only what the ranker weighed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from analytics import identity
+from catalog.models import Product
+from ml import live
+from ml.served import Recommended
+
+REASONS: Mapping[str, str] = {
+    "orders": "bought often",
+    "orders_28": "bought in the last weeks",
+    "orders_91": "bought in the last months",
+    "fresh_15": "bought lately",
+    "fresh_40": "bought lately",
+    "fresh_100": "bought regularly",
+    "share": "in many of your orders",
+    "share_fresh": "in many of your recent orders",
+    "share_fresh_30": "in many of your recent orders",
+    "share_since": "bought again and again",
+    "due": "it may be time to buy it again",
+    "due_off": "it may be time to buy it again",
+    "last_visit": "in your last order",
+    "last_three": "in your last orders",
+    "to_best": "among your favourites",
+    "to_best_30": "among your favourites of late",
+    "rank": "among your favourites",
+    "rank_30": "among your favourites of late",
+    "blend": "among your favourites",
+    "blend_rank": "among your favourites",
+    "near": "bought by customers like you",
+    "near_to_best": "bought by customers like you",
+    "near_rank": "bought by customers like you",
+    "popular": "popular in the shop",
+    "kept": "a product that people buy again",
+}
+"""What may be said of a feature; one that is not named here is never given as a reason.
+A reason is told only where the feature raised this product's score."""
+ONLY_OWN = frozenset(REASONS) - {
+    *("near", "near_to_best", "near_rank", "popular", "kept", "blend", "blend_rank")
+}
+"""These are true only of what the customer has bought before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """A product to show."""
+
+    product: Product
+    score: float
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """`source`: live, night, popular or none; see ml.live."""
+
+    suggestions: Sequence[Suggestion]
+    source: str
+
+
+def for_customer(
+    external_id: str, *, at: datetime, most: int, cart: Sequence[str] = ()
+) -> Answer:
+    """Rank products for a customer; a stranger gets what the shop sells best."""
+    found = live.recommendations(
+        _person(external_id), at=at, most=most, cart=cart, excluded=excluded()
+    )
+    return Answer(suggestions=_described(found.found), source=found.source)
+
+
+def together(skus: Sequence[str], *, most: int) -> Answer:
+    """Return what is bought together with a product, or completes a cart."""
+    return _plain(live.together(skus, most=most, excluded=excluded()))
+
+
+def similar(sku: str, *, most: int) -> Answer:
+    """Return what could stand in for a product; nothing for an unknown one."""
+    category = Product.objects.filter(sku=sku).values_list("category", flat=True)
+    kind = category.first() or ""
+    return _plain(live.alike(sku, kind, most=most, excluded=excluded()))
+
+
+def excluded() -> list[str]:
+    """Name what must not be shown: out of stock, or never to be promoted."""
+    barred = Product.objects.filter(Q(promotable=False) | Q(stock=0))
+    return list(barred.values_list("sku", flat=True))
+
+
+def reasons(one: Recommended, *, most: int = 2) -> list[str]:
+    """Return the words for what raised a score most, each once."""
+    raised = sorted(one.parts, key=lambda name: -one.parts[name])
+    words = [
+        REASONS[name]
+        for name in raised
+        if one.parts[name] > 0 and name in REASONS and (one.own or name not in ONLY_OWN)
+    ]
+    return list(dict.fromkeys(words))[:most]
+
+
+def _person(external_id: str) -> UUID | None:
+    """Return whose habits may count: nobody's without consent."""
+    person = None if "\0" in external_id else identity.find(external_id)
+    return person if person and identity.willing(person) else None
+
+
+def _plain(skus: Sequence[str]) -> Answer:
+    found = [Recommended(sku=sku, score=0.0, parts={}) for sku in skus]
+    return Answer(suggestions=_described(found), source="live" if found else "none")
+
+
+def _described(found: Sequence[Recommended]) -> list[Suggestion]:
+    products = Product.objects.in_bulk([one.sku for one in found])
+    return [
+        Suggestion(product=products[one.sku], score=one.score, reasons=reasons(one))
+        for one in found
+        if one.sku in products
+    ]
