@@ -30,7 +30,7 @@ from analytics.models import StoredEvent
 from analytics.sent import event_id
 from demo import journey, loading, shop
 from ml import scores
-from ml.models import CustomerProfile, Score, TrainingRun
+from ml.models import CustomerProfile, Score, Shortlist, TrainingRun
 from promotions import approval, measurement, strategies
 from promotions.models import Strategy
 
@@ -175,9 +175,11 @@ def _trained(run: UUID, bar: Bar) -> bool:
 
 def _followed(run: UUID) -> bool:
     """The worker goes on by itself: response, elasticities, scores, profiles."""
-    if error := TrainingRun.objects.get(id=run).error:
-        raise StepFailed(f"learning failed after the training: {error}")
-    return _learnt()
+    row = TrainingRun.objects.get(id=run)
+    if row.error:
+        raise StepFailed(f"learning failed after the training: {row.error}")
+    ranked = Shortlist.objects.exists() or "recommendations" in row.report
+    return ranked and _learnt()
 
 
 def _learnt() -> bool:

@@ -142,6 +142,16 @@ class Score(models.Model):
         return f"{self.customer} {self.category} {self.probability:.3f}"
 
 
+class Scoring(models.Model):
+    """How far the log had come when the scores were made; one row."""
+
+    at = models.DateTimeField()
+    position = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} at {self.position}"
+
+
 class Shortlist(models.Model):
     """A customer's recommendations as of the night, and what ranks him live.
 

@@ -61,7 +61,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     started = process_time()
     history = _merchandise(lines.arrays(lines.read(until=at)))
     judged = _judged(history)
-    model = _fitted(history, judged, day_of(at))
+    model = _fitted(history, judged, _moment(history, at))
     coded = shelves.recoded(
         history.purchases, model.shelf.products, len(history.products)
     )
@@ -88,6 +88,12 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     if judged.won:
         registry.promote(row, at=at, reason=judged.reason)
     return row
+
+
+def _moment(history: lines.History, at: datetime) -> float:
+    """Return `at`, or just after the last order: a quiet shop has best sellers too."""
+    past = history.purchases
+    return min(day_of(at), float(past.day.max()) + 1e-5) if len(past) else day_of(at)
 
 
 def _judged(history: lines.History) -> Judged:
@@ -201,11 +207,12 @@ def _rows(shop: RankedShop, at: datetime) -> Iterator[tuple[Any, Stored, list[st
     bounds = np.searchsorted(
         past.customer[order], np.arange(len(history.customers) + 1)
     )
+    now = _moment(history, at)
     for code, name in enumerate(history.customers):
         if name not in keys:
             continue
         mine = past.where(order[bounds[code] : bounds[code + 1]])
-        stored, skus = shop.shortlisted(_alone(mine), now=day_of(at), most=MOST)
+        stored, skus = shop.shortlisted(_alone(mine), now=now, most=MOST)
         yield keys[name], stored, skus
 
 

@@ -89,6 +89,11 @@ def matrix() -> ScoreMatrix:
     )
 
 
+def position() -> int:
+    """Return the log's position that the scores know of; 0 before the first scoring."""
+    return models.Scoring.objects.values_list("position", flat=True).first() or 0
+
+
 def elasticities() -> dict[str, Elasticity]:
     """Read the elasticity of every category that has one."""
     return {

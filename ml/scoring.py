@@ -14,12 +14,12 @@ from uuid import UUID
 import polars as pl
 from django.db import connection, transaction
 
-from analytics import identity
+from analytics import identity, store
 from analytics.models import Customer
 from ml import features, lines, registry
 from ml.codes import day_of, recoded
 from ml.context import Context
-from ml.models import PROPENSITY
+from ml.models import PROPENSITY, Scoring
 from ml.propensity import PropensityModel
 from ml.purchases import Purchases
 
@@ -47,6 +47,7 @@ def score(*, at: datetime) -> int:
     """
     model = registry.champion(PROPENSITY)
     known = PropensityModel.of(registry.load(model.checksum))
+    position = store.high_water()
     frame = lines.read(until=at)
     last = frame["at"].max()
     moment = min(at, last + timedelta(seconds=1)) if isinstance(last, datetime) else at
@@ -60,7 +61,8 @@ def score(*, at: datetime) -> int:
         for part in features.chunks(past, customers=len(keys), size=CHUNK)
     ]
     rows = pl.concat(scored)
-    _replace(rows.with_columns(model=pl.lit(str(model.id))))
+    scored_at = Scoring(at=moment, position=position)
+    _replace(rows.with_columns(model=pl.lit(str(model.id))), scored_at)
     return len(rows)
 
 
@@ -115,7 +117,7 @@ def _scored(
     )
 
 
-def _replace(rows: pl.DataFrame) -> None:
+def _replace(rows: pl.DataFrame, scoring: Scoring) -> None:
     """COPY takes 2 s for 250,000 rows, INSERTs 20."""
     block = io.BytesIO()
     rows.write_csv(block, include_header=False)
@@ -123,6 +125,8 @@ def _replace(rows: pl.DataFrame) -> None:
         # A second run waits here instead of failing on the first one's rows.
         cursor.execute("LOCK TABLE ml_score IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute("DELETE FROM ml_score")
+        Scoring.objects.all().delete()
+        scoring.save()
         copy_in = (
             "COPY ml_score (customer, category, probability, spend, model_id)"
             " FROM STDIN (FORMAT csv)"

@@ -40,7 +40,7 @@ class History(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Recommended:
-    """A product, its score, what each feature added, and whether it was bought before."""
+    """A product, its score, what each feature added; `own`: bought before."""
 
     sku: str
     score: float

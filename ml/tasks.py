@@ -10,6 +10,7 @@ row what went wrong, where operators and `make run` look.
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from celery import Task, current_app, shared_task
 from django.db import IntegrityError, OperationalError, transaction
@@ -83,7 +84,7 @@ class Followed(Task):  # type: ignore[type-arg]
 )
 def recommend(run: str) -> None:
     """Train the ranker of products once for the run, then write all shortlists."""
-    if not TrainedModel.objects.filter(run=run, task=RANKING).exists():
+    if not TrainedModel.objects.filter(run_id=UUID(run), task=RANKING).exists():
         try:
             recommending.train(run=TrainingRun.objects.get(pk=run), at=timezone.now())
         except recommending.TooFewOrders as reason:

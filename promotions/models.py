@@ -181,6 +181,11 @@ class Sheet(models.Model):
     customer = models.UUIDField(primary_key=True)
     body = models.TextField()
     expires_at = models.DateTimeField()
+    position = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="What was known of the log when it was ranked.",
+    )
 
     def __str__(self) -> str:
         return str(self.customer)

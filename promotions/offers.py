@@ -15,14 +15,20 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import lookup
-from promotions import carts, discounts
+from ml import live, scores
+from promotions import carts, discounts, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
-    "SELECT coalesce(c.person, c.key), c.consent, s.body, s.expires_at "
+    "SELECT coalesce(c.person, c.key), c.consent, s.body, s.expires_at, "
+    "EXISTS (SELECT FROM analytics_storedevent e WHERE e.customer = c.key "
+    "AND e.position > s.position AND e.type = 'order_completed') "
     "FROM analytics_customer c "
     "LEFT JOIN promotions_sheet s ON s.customer = coalesce(c.person, c.key)"
 )
+"""The last column: has the customer ordered since the sheet's offers were ranked? The
+index (customer, position) answers; orders alone change what is expected of a customer.
+"""
 
 
 def sheet(external_id: str, *, currency: str, at: datetime) -> str:
@@ -37,12 +43,39 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
         )
     if row is None or row[1] is False or (row[1] is None and settings.CONSENT_REQUIRED):
         return render(external_id, [], at=None)
-    key, _, body, expires_at = row
-    if body is not None and expires_at > at:
+    key, _, body, expires_at, news = row
+    if body is not None and expires_at > at and not news:
         return str(body)
     usable = carts.usable(key, currency=currency, at=at)
     shown = [offer for offer in usable if not offer.strategy.exhausted]
-    return render(external_id, shown, at=at)
+    return render(external_id, _expected_now(shown, key, at=at), at=at)
+
+
+def _expected_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
+    """Expect of each offer what the customer's newest orders say; nothing is stored.
+
+    Without a model, or a response, what was expected by night stands.
+    """
+    response = scores.response()
+    chances = live.chances(person, at=at) if mine and response else None
+    if chances is None or response is None:
+        return mine
+    for offer in mine:
+        scope = offer.strategy.scope
+        inside = [i for i, name in enumerate(chances.categories) if name in scope]
+        if inside:
+            p0, spend = value.in_scope(
+                chances.probability[None], chances.spend[None], inside
+            )
+            worth = value.worth(
+                offer.strategy.terms[offer.variant],
+                p0,
+                spend,
+                response=response,
+                margin=float(settings.ASSUMED_MARGIN),
+            )
+            offer.expected = float(worth.margin[0])
+    return mine
 
 
 def render(external_id: str, offers: Iterable[Offer], *, at: datetime | None) -> str:

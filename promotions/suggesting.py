@@ -50,7 +50,7 @@ class SuggestionSerializer(serializers.Serializer[None]):
 class SuggestionsSerializer(serializers.Serializer[None]):
     """Products, best first; `source` is live, night, popular or none."""
 
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF has one too
     products = SuggestionSerializer(many=True)
 
 

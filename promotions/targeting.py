@@ -145,10 +145,9 @@ def _column(
     strategy: Strategy, matrix: scores.ScoreMatrix, response: scores.Response
 ) -> Column:
     """Price every variant. A scope is bought if any of its categories is."""
-    inside = _inside(strategy, matrix)
-    p0 = 1 - np.prod(1 - matrix.probability[:, inside], axis=1)
-    spend = (matrix.spend[:, inside] * matrix.probability[:, inside]).sum(axis=1)
-    spend = spend / np.maximum(p0, 1e-9)
+    p0, spend = value.in_scope(
+        matrix.probability, matrix.spend, _inside(strategy, matrix)
+    )
     best = value.best(
         strategy.terms,
         p0,
@@ -298,6 +297,7 @@ def _render_all(at: datetime) -> dict[UUID, list[Offer]]:
     for offer in usable:
         by_customer.setdefault(offer.customer, []).append(offer)
     names = Customer.objects.filter(identity.personal(), key__in=list(by_customer))
+    position = scores.position()
     Sheet.objects.all().delete()
     Sheet.objects.bulk_create(
         (
@@ -305,6 +305,7 @@ def _render_all(at: datetime) -> dict[UUID, list[Offer]]:
                 customer=key,
                 body=offers.render(external_id, by_customer[key], at=at),
                 expires_at=min(offer.expires_at for offer in by_customer[key]),
+                position=position,
             )
             for key, external_id in names.values_list("key", _NAME)
         ),

@@ -6,7 +6,7 @@ seen at the mean depth D. The square root says that the tenth per cent of a disc
 moves people less than the first. Our own randomised arms are to take the place of b.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -121,6 +121,19 @@ def at_end(
         ]
     )
     return np.asarray(margins[np.arange(len(p0)), chosen.variant])
+
+
+def in_scope(
+    probability: Floats, spend: Floats, inside: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Join categories into a scope, row by row: it is bought if any of them is.
+
+    Rows are customers, columns categories, `inside` the scope's columns. Returns
+    P(buys in scope) and the spend expected then.
+    """
+    p0 = np.asarray(1 - np.prod(1 - probability[:, inside], axis=1))
+    total = (spend[:, inside] * probability[:, inside]).sum(axis=1)
+    return p0, np.asarray(total / np.maximum(p0, 1e-9))
 
 
 def lifted(p0: Floats, lift: float) -> Floats:

@@ -110,7 +110,7 @@ def _the_platform_learns() -> None:
     wait_for(lambda: Score.objects.exists())
     run.refresh_from_db()
     assert run.state == "succeeded", run.error
-    winner = TrainedModel.objects.get(promoted_at__isnull=False)
+    winner = TrainedModel.objects.get(promoted_at__isnull=False, task="propensity")
     losses = {
         name: figures["validation"]["log_loss"]
         for name, figures in run.report["candidates"].items()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from analytics import events, store
 from ml import registry
-from ml.context import Context
+from ml.artefacts import Artefact, pack
 from ml.models import TrainedModel, TrainingRun
 
 
@@ -21,30 +22,29 @@ class Bomb:
         return (setattr, (Bomb, "gone_off", True))
 
 
-def bundle() -> registry.Bundle:
-    return registry.Bundle(
-        estimator={"weights": [1, 2]},
-        categories=("tea",),
-        context=Context(
-            day=0, measures=np.zeros((1, 8)), weights=np.zeros((7, 1), np.float32)
-        ),
-        features_version=1,
+def packed() -> bytes:
+    return pack(
+        Artefact(
+            kind="propensity",
+            header={"categories": ["tea"]},
+            arrays={"weights": np.array([1.0, 2.0])},
+        )
     )
 
 
 def test_a_saved_model_is_found_by_its_checksum(models_dir: Path) -> None:
-    model = registry.packed(bundle())
+    model = packed()
 
     checksum = registry.save(model)
 
     assert checksum == hashlib.sha256(model).hexdigest()
-    assert [path.name for path in models_dir.iterdir()] == [f"{checksum}.joblib"]
-    assert registry.load(checksum).categories == ("tea",)
+    assert [path.name for path in models_dir.iterdir()] == [f"{checksum}.npz"]
+    assert registry.load(checksum).header["categories"] == ["tea"]
 
 
-def test_a_tampered_file_is_refused_before_it_is_unpickled(models_dir: Path) -> None:
-    checksum = registry.save(registry.packed(bundle()))
-    (models_dir / f"{checksum}.joblib").write_bytes(pickle.dumps(Bomb()))
+def test_a_tampered_file_is_refused_and_never_run(models_dir: Path) -> None:
+    checksum = registry.save(packed())
+    (models_dir / f"{checksum}.npz").write_bytes(pickle.dumps(Bomb()))
 
     with pytest.raises(registry.Tampered):
         registry.load(checksum)
@@ -74,7 +74,7 @@ def stored(task: str, promoted_at: datetime | None, run: TrainingRun) -> str:
         promoted_at=promoted_at,
         run=run,
     )
-    return f"{checksum}.joblib"
+    return f"{checksum}.npz"
 
 
 def names(folder: Path) -> set[str]:
@@ -129,6 +129,34 @@ def test_the_champion_is_the_model_promoted_last(db: None) -> None:
         )
 
     assert registry.champion("propensity").estimator == "new"
+
+
+def test_a_roll_back_puts_the_former_champion_in_charge_and_says_so(
+    db: None, models_dir: Path
+) -> None:
+    now = timezone.now()
+    run = TrainingRun.objects.create(requested_by="olga")
+    stored("propensity", now - timedelta(2), run)
+    stored("propensity", now - timedelta(1), run)
+    newest = registry.champion("propensity")
+
+    back = registry.roll_back("propensity", at=now, by="olga", comment="too warm")
+
+    assert registry.champion("propensity") == back != newest
+    (said,) = store.read_stream("model:propensity")
+    assert isinstance(said.event, events.ModelRolledBack)
+    assert (said.event.model, said.event.was) == (back.pk, newest.pk)
+    assert registry.roll_back("propensity", at=timezone.now(), by="olga") == newest
+
+
+def test_there_is_no_going_back_behind_the_first(db: None, models_dir: Path) -> None:
+    run = TrainingRun.objects.create(requested_by="olga")
+    stored("propensity", timezone.now(), run)
+
+    with pytest.raises(registry.NoChampion, match="go back"):
+        registry.roll_back("propensity", at=timezone.now(), by="olga")
+
+    assert store.read_stream("model:propensity") == []
 
 
 def test_without_a_promotion_there_is_no_champion(db: None) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from analytics.models import Customer, StoredEvent
-from ml import features, registry, scores, scoring, training
+from ml import features, propensity, registry, scores, scoring, training
 from ml.models import Score, TrainingRun
 from tests.ml.conftest import CATEGORIES, Shop
 
@@ -79,7 +79,7 @@ def test_a_champion_of_other_features_is_refused(
     before = scores.matrix()
     monkeypatch.setattr(features, "FEATURES_VERSION", 99)
 
-    with pytest.raises(scoring.Outdated):
+    with pytest.raises(propensity.Outdated):
         scoring.score(at=timezone.now())
 
     assert np.array_equal(scores.matrix().probability, before.probability)

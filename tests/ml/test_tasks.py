@@ -26,7 +26,7 @@ def test_a_run_trains_once_however_often_it_is_delivered(
 ) -> None:
     shop(signal=True)
     run = TrainingRun.objects.create(requested_by="olga")
-    old = models_dir / f"{registry.save(b'nobody names it')}.joblib"
+    old = models_dir / f"{registry.save(b'nobody names it')}.npz"
     os.utime(old, (0, 0))
 
     tasks.retrain(run=str(run.pk))
@@ -45,6 +45,7 @@ def test_a_run_trains_once_however_often_it_is_delivered(
         "ml.tasks.measure_demand",
         "ml.tasks.score",
         "ml.tasks.profile",
+        "ml.tasks.recommend",
     ]
 
     tasks.score()
