@@ -1,5 +1,6 @@
 import csv
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -444,6 +445,50 @@ def test_many_buckets_take_the_same_as_one(
     assert len(orders) == len(contents())
     demo = {len(one[3]) for one in contents().values()}
     assert max(demo) > 5
+
+
+ORDER = 2
+
+
+def damaged(row: str, how: int, rng: random.Random) -> str:
+    row_cells = row.split(",")
+    place = rng.randrange(len(row_cells))
+    match how:
+        case 0:
+            row_cells.insert(place, "00")
+        case 1:
+            row_cells.pop(place)
+        case 2:
+            row_cells = row_cells[: max(place, 1)]
+        case 3:
+            row_cells[ORDER] = ""
+        case _:
+            row_cells[place] = f'"{row_cells[place]}'
+    return ",".join(row_cells)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_of_a_damaged_file_every_order_that_enters_is_whole(
+    db: None, tmp_path: Path, seed: int
+) -> None:
+    path = subset(tmp_path, (1, 7, 900))
+    do(path, *MAPS)
+    truth = contents()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE analytics_storedevent")
+    header, *rows = path.read_text().splitlines()
+    assert header.split(",")[ORDER] == "basket_id"
+    rng = random.Random(seed)
+    for place in rng.sample(range(len(rows)), 20):
+        rows[place] = damaged(rows[place], rng.randrange(5), rng)
+    path.write_text("\n".join([header, *rows]) + "\n")
+
+    told, status = do(path, *MAPS)
+
+    assert status == 3, told
+    entered = contents()
+    assert 10 < len(entered) < len(truth)
+    assert entered == {id_: truth[id_] for id_ in entered}
 
 
 def test_a_killed_import_goes_on_to_the_same_log(
