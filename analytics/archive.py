@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.db.models import Min
 
 from analytics import events, store
-from analytics.models import Archive, Checkpoint, Erasure, StoredEvent
+from analytics.models import Archive, ArchivedId, Checkpoint, Erasure, StoredEvent
 
 FILES_LOCK = 7_102_019
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
@@ -62,6 +62,12 @@ def archive(before: date, *, at: datetime, progress: Callable[[str], None]) -> i
             moved += _moved(month, at)
             progress(f"{month:%Y-%m}")
     return moved
+
+
+def moved(ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of these events' ids are known for events moved out."""
+    rows = ArchivedId.objects.filter(id__in=list(ids))
+    return set(rows.values_list("id", flat=True))
 
 
 @contextmanager

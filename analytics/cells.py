@@ -70,6 +70,12 @@ class Reading:
     comma: bool = False
     currency: str = ""
 
+    @property
+    def columns(self) -> list[str]:
+        """The file's columns that are read, each once."""
+        names = [name for source in self.sources.values() for name in source.columns]
+        return list(dict.fromkeys(names))
+
 
 def guess_clock(sample: pl.Series) -> str:
     """Return how times are written; "" if the column holds times.

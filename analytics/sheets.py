@@ -1,7 +1,8 @@
 """Read a table of any size, CSV or Parquet, a batch of rows at a time.
 
 CSV is read by Python's own reader, so that a bad row is a row with a number and harms
-no other. Rows are numbered as a spreadsheet shows them: the header is row 1.
+no other. Rows are numbered as a spreadsheet shows them: the header is row 1. A quote
+that is not closed swallows rows: such a row is broken and keeps the text of them all.
 """
 
 import csv
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -22,6 +24,21 @@ class NotATable(Exception):
     """The file cannot be read; the message says why and what to do."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Broken:
+    """A row that is no row; `lines` are its cells, for each line of text it spans."""
+
+    row: int
+    reason: str
+    lines: tuple[tuple[str, ...], ...]
+    width: int
+    delimiter: str
+
+    @property
+    def value(self) -> str:
+        return self.delimiter.join(self.lines[0])[:200]
+
+
 @dataclass(kw_only=True)
 class Sheet:
     """An opened file. Batches have the wanted columns and `row`; text is as written."""
@@ -31,8 +48,8 @@ class Sheet:
     rows: int
     delimiter: str | None = None
     encoding: str = "utf-8-sig"
-    broken: list[tuple[int, str, str]] = field(default_factory=list)
-    """(row, reason, value) of rows that are no rows; filled by `batches`."""
+    broken: list[Broken] = field(default_factory=list)
+    """Rows that are no rows; `batches` adds those of a batch before it yields it."""
 
     def batches(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Yield the rows; strings from CSV, the file's own types from Parquet."""
@@ -55,9 +72,7 @@ class Sheet:
             while number > done:
                 rows: list[list[str]] = []
                 at: list[int] = []
-                done, number = number, self._some(reader, number, rows, at)
-                if not rows:
-                    continue
+                done, number = number, self._some(reader, number, rows, at, places)
                 columns = {
                     name: pl.Series([cells[place] for cells in rows], dtype=pl.String)
                     for name, place in zip(wanted, places, strict=True)
@@ -66,36 +81,61 @@ class Sheet:
 
     def _some(
         self,
-        reader: Iterator[list[str]],
+        reader: Any,
         number: int,
         rows: list[list[str]],
         at: list[int],
+        places: list[int],
     ) -> int:
         """Read up to BATCH rows into `rows`, their numbers into `at`; note broken ones.
 
         Returns the last row's number. Empty rows count and are nothing.
         """
-        width, end = len(self.header), number + BATCH
-        while number < end:
-            try:
-                for cells in reader:
-                    number += 1
-                    if len(cells) == width:
-                        rows.append(cells)
-                        at.append(number)
-                    elif cells:
-                        reason = f"{len(cells)} cells where the header has {width}"
-                        self.broken.append((number, reason, ",".join(cells)[:200]))
-                    if number == end:
-                        break
-                else:
-                    return number
-            except csv.Error as error:
+        width, line = len(self.header), reader.line_num
+        try:
+            for cells in islice(reader, BATCH):
                 number += 1
-                self.broken.append((number, str(error), ""))
-            except UnicodeDecodeError as error:
-                raise NotATable(_not_utf8(self.path)) from error
+                several, line = reader.line_num - line > 1, reader.line_num
+                if len(cells) != width:
+                    if cells:
+                        reason = f"{len(cells)} cells where the header has {width}"
+                        self._break(number, reason, cells)
+                elif several and self._swallowed(cells, places):
+                    self._break(number, "a quote is not closed", cells)
+                else:
+                    rows.append(cells)
+                    at.append(number)
+        except csv.Error as error:
+            raise NotATable(
+                f"{self.path}, row {number + 1}: {error}: is a quote not closed?"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise NotATable(_not_utf8(self.path)) from error
         return number
+
+    def _swallowed(self, cells: list[str], places: list[int]) -> bool:
+        """Say whether a row of several text lines is several rows.
+
+        Two rows that became one of the right width have a row's delimiters in cells.
+        """
+        mark, most = self.delimiter or ",", len(self.header) - 1
+        split = any("\n" in cells[p] or "\r" in cells[p] for p in places)
+        return split or sum(cell.count(mark) for cell in cells) >= most
+
+    def _break(self, row: int, reason: str, cells: list[str]) -> None:
+        mark = self.delimiter or ","
+        text = mark.join(cells)
+        several = "\n" in text or "\r" in text
+        lines = [line.split(mark) for line in text.splitlines()] if several else [cells]
+        self.broken.append(
+            Broken(
+                row=row,
+                reason=reason,
+                lines=tuple(map(tuple, lines)),
+                width=len(self.header),
+                delimiter=mark,
+            )
+        )
 
 
 def opened(path: Path, *, delimiter: str = "", encoding: str = "utf-8-sig") -> Sheet:

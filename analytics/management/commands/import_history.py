@@ -35,7 +35,7 @@ class Command(BaseCommand):
         add("--currency", default="", help="if the file has none: EUR")
         add("--id-prefix", default="order-", help="before the order's number: its id")
         add("--errors", type=Path, help="default: FILE.errors.csv")
-        add("--limit", type=int, help="take at most so many whole orders")
+        add("--limit", type=int, help="only the orders the file begins with: so many")
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         order = _order(options)
@@ -91,6 +91,11 @@ class Command(BaseCommand):
             f" {report.refused_rows:,} rows refused,"
             f" {report.repeated_rows:,} repeated exactly (kept)"
         )
+        if report.held:
+            self.stdout.write(
+                f"{report.held:,} orders held back: a row may belong to them whose"
+                " order cannot be read"
+            )
         if report.first and report.last:
             self.stdout.write(f"from {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}")
         for row, column, reason, value in report.first_faults:
