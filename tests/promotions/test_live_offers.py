@@ -1,0 +1,106 @@
+"""An order that was posted a moment ago ranks the offers of the next answer."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from django.utils import timezone
+
+from analytics import store
+from analytics.models import Customer
+from ml import live as now
+from ml import registry, scores, scoring, training
+from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
+from promotions import offers, targeting
+from promotions.models import Offer, Sheet
+from tests.conftest import Give, Make
+from tests.ml.conftest import Shop, models_dir, order, shop
+
+__all__ = ["models_dir", "shop"]
+
+
+@pytest.fixture
+def ranked(shop: Shop, models_dir: Path, live: Make, give: Give) -> Customer:
+    """A scored customer with an offer on tea and one on wine."""
+    key = shop(signal=True)[0]
+    run = TrainingRun.objects.create(requested_by="olga")
+    training.train(run=run, at=timezone.now(), report=lambda *_: None)
+    scoring.score(at=timezone.now())
+    CampaignResponse.objects.create(
+        computed_at=timezone.now(),
+        lift=0.5,
+        low=0.2,
+        high=0.8,
+        depth=0.3,
+        use=0.3,
+        campaigns=9,
+    )
+    customer = Customer.objects.get(key=key)
+    for category in ("tea", "wine"):
+        give(live(scope=[category], budget=Decimal(1000)), customer)
+    targeting._render_all(timezone.now())
+    return customer
+
+
+def shown(customer: Customer) -> list[Any]:
+    body = offers.sheet(customer.name, currency="USD", at=timezone.now())
+    return [one["scope"][0] for one in json.loads(body)["offers"]]
+
+
+def buys(key: UUID, category: str, *, orders: int) -> None:
+    now = timezone.now()
+    facts = [
+        order(key, now - timedelta(minutes=9 - n), [category], paid="20.00")
+        for n in range(orders)
+    ]
+    store.append_new(facts)
+
+
+def test_who_just_bought_anyway_is_offered_something_else_first(
+    ranked: Customer,
+) -> None:
+    """Little is to be gained where a purchase is nearly sure without an offer."""
+    assert Sheet.objects.filter(customer=ranked.key).exists()
+    first, second = shown(ranked)
+    before = dict(Offer.objects.values_list("id", "expected"))
+
+    buys(ranked.key, first, orders=8)
+
+    assert shown(ranked) == [second, first]
+    assert dict(Offer.objects.values_list("id", "expected")) == before
+
+
+def test_without_news_the_rendered_sheet_is_read(ranked: Customer) -> None:
+    Sheet.objects.update(body='{"offers":[{"scope":["as rendered"]}]}')
+
+    assert shown(ranked) == ["as rendered"]
+
+
+def test_without_a_model_last_night_s_order_stands(ranked: Customer) -> None:
+    was = shown(ranked)
+    Score.objects.all().delete()
+    TrainedModel.objects.all().delete()
+    buys(ranked.key, was[1], orders=8)
+
+    with pytest.raises(registry.NoChampion):
+        registry.champion("propensity")
+    assert shown(ranked) == was
+
+
+def test_live_chances_are_those_of_the_night(ranked: Customer) -> None:
+    last = timezone.now()
+    matrix = scores.matrix()
+    row = matrix.customers.index(ranked.key)
+    found = now.chances(ranked.key, at=last)
+
+    assert found is not None
+    batch = scoring.score_customer(ranked.key, at=last)
+    assert np.allclose([one.probability for one in batch], found.probability, atol=1e-9)
+    assert np.allclose([one.spend for one in batch], found.spend)
+    assert set(found.categories) == set(matrix.categories)
+    assert matrix.probability[row].shape == found.probability.shape
