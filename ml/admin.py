@@ -14,6 +14,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 from unfold.decorators import action, display
@@ -21,10 +22,19 @@ from unfold.forms import BaseDialogForm
 
 from analytics.admin import ReadOnly
 from analytics.models import Customer
-from ml import customers
-from ml.models import CustomerProfile, Elasticity, TrainedModel, TrainingRun
+from ml import customers, registry
+from ml.models import (
+    PROPENSITY,
+    RANKING,
+    CustomerProfile,
+    Elasticity,
+    TrainedModel,
+    TrainingRun,
+)
 
 State = TrainingRun.State
+FOLLOWS = {PROPENSITY: "ml.tasks.score", RANKING: "ml.tasks.shortlist"}
+"""What is to be done anew, by task, when another model takes charge."""
 
 
 @admin.register(TrainingRun)
@@ -88,6 +98,7 @@ class TrainingRunAdmin(ReadOnly):
 class TrainedModelAdmin(ReadOnly):
     list_display = [
         "created_at",
+        "task",
         "estimator",
         "promoted_at",
         "validation_loss",
@@ -98,6 +109,29 @@ class TrainedModelAdmin(ReadOnly):
     ]
     list_filter = ["estimator", "task"]
     ordering = ["-created_at", "estimator"]
+    actions = ["go_back"]
+
+    def has_promote_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ml.change_trainedmodel")
+
+    @admin.action(
+        description=_("Put the model before back in charge of this task"),
+        permissions=["promote"],
+    )
+    def go_back(self, request: HttpRequest, chosen: QuerySet[TrainedModel]) -> None:
+        """Roll the chosen models' tasks back, then have everybody scored anew."""
+        for task in sorted(set(chosen.values_list("task", flat=True))):
+            try:
+                model = registry.roll_back(
+                    task, at=timezone.now(), by=request.user.get_username()
+                )
+                current_app.send_task(FOLLOWS[task])
+            except registry.NoChampion as reason:
+                messages.error(request, str(reason))
+            except OperationalError:
+                messages.error(request, _("The queue does not answer: score later."))
+            else:
+                messages.success(request, _("%s is in charge again.") % model)
 
     @admin.display(description=_("Validation log-loss"))
     def validation_loss(self, model: TrainedModel) -> str:

@@ -97,6 +97,17 @@ def recommend(run: str) -> None:
 
 
 @shared_task(
+    ignore_result=True,
+    autoretry_for=(OperationalError,),
+    max_retries=3,
+    retry_backoff=10,
+)
+def shortlist() -> None:
+    """Write all shortlists with the ranker in charge."""
+    recommending.shortlist(at=timezone.now())
+
+
+@shared_task(
     base=Followed,
     ignore_result=True,
     autoretry_for=(OperationalError,),
@@ -146,6 +157,7 @@ def nightly() -> None:
     run = TrainingRun.objects.filter(state=State.QUEUED).first()
     run = run or TrainingRun.objects.create(requested_by="the nightly schedule")
     current_app.send_task("ml.tasks.retrain", kwargs={"run": str(run.pk)})
+    current_app.send_task("ml.tasks.profile")  # needs no training to go well
 
 
 def fail_stale(*, at: datetime) -> int:

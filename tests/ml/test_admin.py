@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from ml import registry
 from ml.models import TrainingRun
 from tests.ml.conftest import Sent
+from tests.ml.test_registry import stored
 
 FIGURES = {"log_loss": 0.3669, "log_loss_error": 0.0043, "auc": 0.83, "brier": 0.11}
 ONE = {"validation": FIGURES, "test": {**FIGURES, "auc": 0.8336}, "fit_seconds": 2.9}
@@ -116,3 +120,38 @@ def test_the_web_process_does_not_load_the_learning_libraries() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_operator_goes_back_to_the_model_before_and_scores_follow(
+    olga: Client, sent: Sent, models_dir: Path
+) -> None:
+    now = timezone.now()
+    run = TrainingRun.objects.create(requested_by="olga")
+    for days in (2, 1):
+        stored("propensity", now - timedelta(days), run)
+    newest = registry.champion("propensity")
+    url = reverse("admin:ml_trainedmodel_changelist")
+    chosen = {"action": "go_back", "_selected_action": [str(newest.pk)]}
+
+    answer = olga.post(url, chosen, follow=True)
+
+    assert "is in charge again" in answer.content.decode()
+    assert registry.champion("propensity") != newest
+    assert sent == [("ml.tasks.score", {})]
+
+
+def test_going_back_behind_the_first_is_refused_in_words(
+    olga: Client, sent: Sent, models_dir: Path
+) -> None:
+    run = TrainingRun.objects.create(requested_by="olga")
+    stored("propensity", timezone.now(), run)
+    only = registry.champion("propensity")
+    url = reverse("admin:ml_trainedmodel_changelist")
+
+    answer = olga.post(
+        url, {"action": "go_back", "_selected_action": [str(only.pk)]}, follow=True
+    )
+
+    assert "no model to go back to" in answer.content.decode()
+    assert registry.champion("propensity") == only
+    assert sent == []

@@ -74,7 +74,10 @@ def test_a_killed_worker_s_run_is_marked_failed(db: None, sent: Sent) -> None:
     assert killed.state == State.FAILED
     assert "stopped half-way" in killed.error
     waiting = TrainingRun.objects.get(state=State.QUEUED)
-    assert sent == [("ml.tasks.retrain", {"run": str(waiting.pk)})]
+    assert sent == [
+        ("ml.tasks.retrain", {"run": str(waiting.pk)}),
+        ("ml.tasks.profile", {}),
+    ]
 
 
 def test_a_run_with_a_pulse_is_left_alone_and_the_next_waits(
@@ -97,7 +100,10 @@ def test_the_night_asks_again_for_a_run_that_waits(db: None, sent: Sent) -> None
     tasks.nightly()
 
     assert TrainingRun.objects.count() == 1
-    assert sent == [("ml.tasks.retrain", {"run": str(waiting.pk)})]
+    assert sent == [
+        ("ml.tasks.retrain", {"run": str(waiting.pk)}),
+        ("ml.tasks.profile", {}),
+    ]
 
 
 @pytest.mark.parametrize(
