@@ -57,6 +57,9 @@ categories of a list. Means are over customers, then over cut-offs.
 Left out: bots, customers without consent where it is required, and products that the
 catalogue marks as not promotable. For propensity, categories of which nothing is left
 are not asked; the lines still count for their customer.
+
+--untouched prints every table again for a fixed fifth of the customers. Learners learn
+from everybody; the fifth is for whoever tunes them, who should not look at it before.
 """
 
 
@@ -100,8 +103,11 @@ class Command(BaseCommand):
         self._say(
             form, ", ".join(f"{key} {one}" for key, one in shop.summary().items())
         )
+        waiting = Console(stderr=True)
         for name in wanted:
-            for sheet in tables.run(shop, name):
+            with waiting.status(f"{name} is running"):
+                found = tables.run(shop, name)
+            for sheet in found:
                 sheets.append(sheet)
                 self._show(form, sheet)
         if form == "json":
@@ -172,6 +178,7 @@ def _title(sheet: Sheet) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, float) and not value.is_integer():
-        return f"{value:.4f}"
-    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+    if isinstance(value, str):
+        return value
+    exact = float(value).is_integer() or abs(value) >= 100
+    return f"{value:,.0f}" if exact else f"{value:.4f}"
