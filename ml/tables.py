@@ -9,7 +9,7 @@ want of history. Nothing is stored and no model is promoted.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ SEARCH_SECONDS = 12.0
 """CPU seconds that the search of one propensity candidate's settings may take."""
 EVERYBODY = "everybody"
 UNTOUCHED = "the untouched fifth"
+FEWEST = 10
+"""Customers in the untouched fifth."""
 
 
 class NotThere(Exception):
@@ -95,7 +97,11 @@ class Shop:
         ids = dict(Customer.objects.values_list("key", "external_id"))
         known = {str(key): external for key, external in ids.items() if external}
         names = [known.get(key, key) for key in self.history.customers]
-        return {EVERYBODY: None, UNTOUCHED: trials.untouched(names)}
+        apart = trials.untouched(names)
+        if apart.sum() < FEWEST:
+            told = f"The untouched fifth needs {FEWEST} customers, not {apart.sum()}."
+            raise TooLittleHistory(told)
+        return {EVERYBODY: None, UNTOUCHED: apart}
 
     def summary(self) -> dict[str, Any]:
         past = self.history.purchases
@@ -221,24 +227,16 @@ def _last_basket(shop: Shop) -> list[Sheet]:
     usual = shop.goods.where(counts[shop.goods.product] >= shelves.RARE)
     _enough("Last basket", "with five orders", _regular(usual, orders=5))
     trial, ranker = protocols.last_basket(shop.goods, **shop.size)
-    return _sheets(
-        shop,
-        "last-basket",
-        "Last basket",
-        lambda one: basket_trials.last_basket(trial, ranker, one),
-    )
+    made = partial(basket_trials.last_basket, trial, ranker)
+    return _sheets(shop, "last-basket", "Last basket", made)
 
 
 def _cold_start(shop: Shop) -> list[Sheet]:
     back = range(1, basket_trials.TAUGHT + 2)
     _insist(shop, "Cold start", [shop.day - protocols.HORIZON * one for one in back])
     told = basket_trials.beginners(shop.goods, day=shop.day, **shop.size)
-    return _sheets(
-        shop,
-        "cold-start",
-        "Cold start",
-        lambda one: basket_trials.cold_start(told, one),
-    )
+    made = partial(basket_trials.cold_start, told)
+    return _sheets(shop, "cold-start", "Cold start", made)
 
 
 def _sheets(
@@ -252,14 +250,8 @@ def _sheets(
 
 def _note(protocol: str, note: str, *, missing: bool = False) -> Sheet:
     title = protocol.replace("-", " ").capitalize()
-    return Sheet(
-        protocol=protocol,
-        title=title,
-        who=EVERYBODY,
-        rows=[],
-        note=note,
-        missing=missing,
-    )
+    told = {"protocol": protocol, "title": title, "who": EVERYBODY}
+    return Sheet(**told, rows=[], note=note, missing=missing)
 
 
 def _insist(shop: Shop, name: str, cuts: Collection[float]) -> None:

@@ -194,7 +194,7 @@ def test_a_draw_of_customers_is_whole_and_by_seed(shop: Shop) -> None:
 
 
 def test_the_untouched_fifth_is_by_the_shops_own_id(db: None) -> None:
-    keys = [key(number) for number in range(40)]
+    keys = [key(number) for number in range(80)]
     Customer.objects.bulk_create(
         Customer(key=one, external_id=f"shop-{number}")
         for number, one in enumerate(keys)
@@ -206,8 +206,15 @@ def test_the_untouched_fifth_is_by_the_shops_own_id(db: None) -> None:
     mask = read.who[tables.UNTOUCHED]
     assert mask is not None
     apart = {read.history.customers[code] for code in np.flatnonzero(mask)}
-    ids = trials.untouched([f"shop-{number}" for number in range(40)])
+    ids = trials.untouched([f"shop-{number}" for number in range(80)])
     assert apart == {str(one) for one, out in zip(keys, ids, strict=True) if out}
+
+
+def test_a_fifth_of_too_few_is_not_judged(shop: Shop) -> None:
+    shop(signal=True, customers=41)
+
+    with pytest.raises(CommandError, match="fifth needs 10 customers"):
+        ran("--only", "last-basket", "--untouched")
 
 
 def test_tables_are_printed(shop: Shop) -> None:
