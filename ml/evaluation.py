@@ -104,9 +104,16 @@ def ece(table: Sequence[Mapping[str, float]]) -> float:
 
 
 def lift(y: Codes, p: Numbers, *, share: float = 0.1) -> float:
-    """Return how much more often the first tenth happened than the average."""
-    first = np.argsort(-p, kind="stable")[: max(int(len(y) * share), 1)]
-    return float(y[first].mean() / y.mean()) if y.any() else 0.0
+    """Return how much more often the first tenth happened than the average.
+
+    Of rows with equal `p` at the tenth's edge each counts in part, so that the order
+    of the rows does not matter and a constant has lift 1.
+    """
+    most = max(int(len(y) * share), 1)
+    edge = np.partition(p, -most)[-most]
+    above, equal = y[p > edge], y[p == edge]
+    got = above.sum() + equal.mean() * (most - len(above))
+    return float(got / most / y.mean()) if y.any() else 0.0
 
 
 def measure(y: Codes, p: Numbers, *, group: Codes, category: Codes) -> dict[str, float]:

@@ -36,20 +36,33 @@ def untouched(names: Sequence[str]) -> Mask:
 def propensity(
     parts: Splits, *, seed: int, seconds: float, apart: Mask | None = None
 ) -> Table:
-    """Run P1: one row a model and cut-off, and one of the mean.
+    """Run P1: one row a model and cut-off, and one of the mean; see `tabled`."""
+    return tabled(entrants(parts, seed=seed, seconds=seconds), parts, apart=apart)
+
+
+def entrants(parts: Splits, *, seed: int, seconds: float) -> dict[str, Entrant]:
+    """Send baselines and candidates through P1; `seconds` (CPU) search each one."""
+    told = {
+        name: contest.measured(candidate, parts, seed=seed)
+        for name, candidate in estimators.BASELINES.items()
+    }
+    return told | {
+        name: contest.entered(candidate, parts, seed=seed, seconds=seconds)
+        for name, candidate in estimators.CANDIDATES.items()
+    }
+
+
+def tabled(
+    entered: Mapping[str, Entrant], parts: Splits, *, apart: Mask | None = None
+) -> Table:
+    """Lay the entrants' figures out, a row a cut-off and one of the mean.
 
     Columns model, cut, evaluation.measure's, fit_seconds (CPU, one fit), score_seconds
     (CPU, 225,000 pairs), bytes (in service). With `apart` (by customer code), learners
-    are fitted on all and figures are of those only.
+    were fitted on all and figures are of those only.
     """
     table: Table = []
-    for name, candidate in {**estimators.BASELINES, **estimators.CANDIDATES}.items():
-        simple = name in estimators.BASELINES
-        entrant = (
-            contest.measured(candidate, parts, seed=seed)
-            if simple
-            else contest.entered(candidate, parts, seed=seed, seconds=seconds)
-        )
+    for name, entrant in entered.items():
         table += _rows(name, entrant, parts, apart)
     return table
 

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,8 @@ from django.urls import URLPattern
 from analytics import ecommerce, events
 from analytics.access import SCOPES
 from config import services, urls
+from ml import meanings, redemption
+from ml.meanings import Feature
 
 ROOT = services.ROOT
 DOCS = ROOT / "docs"
@@ -95,6 +97,32 @@ def test_every_alert_is_described() -> None:
     assert codes
     for code_ in codes:
         assert f"| `{code_}` |" in said
+
+
+def listed(features: Mapping[str, Feature]) -> str:
+    """Lay features out as docs/features.md has them."""
+    rows = [
+        f"| {one.level} | `{name}` | {one.meaning} | {one.rule} |"
+        for name, one in features.items()
+    ]
+    head = ["| level | feature | meaning | when missing |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows])
+
+
+@pytest.mark.parametrize(
+    ("heading", "features"),
+    [("Propensity", meanings.FEATURES), ("Redemption", redemption.FEATURES)],
+)
+def test_the_page_of_features_is_what_the_code_says(
+    heading: str, features: Mapping[str, Feature]
+) -> None:
+    said = section(text("docs/features.md"), heading)
+
+    assert said[said.index("| level") :].strip() == listed(features)
+
+
+def test_the_page_of_features_knows_their_version() -> None:
+    assert f"version {meanings.FEATURES_VERSION} " in text("docs/features.md")
 
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.name)

@@ -1,0 +1,161 @@
+"""The basket protocols as tables, for whatever shop's data is given.
+
+One row a ranker and cut-off, and one of the mean; each shared column is a mean over
+the customers asked. Rankers only order the same candidates, so that a difference is
+the order's. `apart` (by customer code) keeps the figures of those customers only; the
+rankers learn from all. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import baskets, protocols, ranked
+from ml.codes import moment_of
+from ml.protocols import Trial
+from ml.purchases import Numbers, Purchases
+from ml.ranking import Ranker
+
+LIST = 10
+BEGINNERS = (1, 3, 5, 10)
+"""Orders that are left of a customer's history in the cold-start table."""
+TAUGHT = 2
+"""Cut-offs that teach the cold-start table's rankers."""
+BASELINES = ("popular", "personal frequency", "blend")
+OURS = "ranker"
+
+Mask = NDArray[np.bool_]
+Table = list[dict[str, Any]]
+Judged = Sequence[tuple[Trial, Ranker]]
+
+
+def scores(trial: Trial, ranker: Ranker) -> Mapping[str, Numbers]:
+    """Return what each ranker orders the trial's candidates by."""
+    column = {name: trial.x[:, spot] for spot, name in enumerate(baskets.FEATURES)}
+    popular = column["popular"].astype(np.float64)
+    return {
+        "popular": popular,
+        # Popularity only parts candidates that were bought equally often.
+        "personal frequency": column["orders"] + 1e-3 * popular,
+        "blend": column["blend"].astype(np.float64),
+        OURS: ranker.scores(trial.x),
+    }
+
+
+def next_basket(
+    judged: Judged, *, day: float, apart: Mask | None = None
+) -> tuple[Table, Table]:
+    """Return the figures and the ranker's paired gains over each baseline.
+
+    `judged` is what protocols.next_basket returned for `day`.
+    """
+    told = [_rankers(trial, ranker, apart) for trial, ranker in judged]
+    back = range(len(judged), 0, -1)
+    cuts = [moment_of(day - protocols.HORIZON * one).date().isoformat() for one in back]
+    rows: Table = []
+    for name in (*BASELINES, OURS):
+        figures = [one[name][0] for one in told]
+        mean = {
+            key: float(np.mean([row[key] for row in figures])) for key in figures[0]
+        }
+        both = zip([*cuts, "mean"], [*figures, mean], strict=True)
+        rows += [{"model": name, "cut": cut, **row} for cut, row in both]
+    ours = [one[OURS][1] for one in told]
+    gains = [
+        {"gain": f"{OURS} − {name}", **_gain(ours, [one[name][1] for one in told])}
+        for name in BASELINES
+    ]
+    return rows, gains
+
+
+def last_basket(trial: Trial, ranker: Ranker, apart: Mask | None = None) -> Table:
+    """Return the figures of what protocols.last_basket returned."""
+    told = _rankers(trial, ranker, apart)
+    return [{"model": name, **figures} for name, (figures, _) in told.items()]
+
+
+def beginners(
+    past: Purchases, *, day: float, **size: int
+) -> dict[int, tuple[Trial, Ranker, Ranker]]:
+    """Cut histories to their last few orders: trial, whole and short ranker of each.
+
+    The newest cut-off is asked; the TAUGHT before it taught the one ranker with whole
+    histories and the other with histories cut alike.
+    """
+    days = [day - protocols.HORIZON * back for back in range(1, TAUGHT + 2)]
+    whole = protocols.fitted([protocols.cut(past, at, **size) for at in days[1:]])
+    told = {}
+    for few in BEGINNERS:
+        asked, *taught = (protocols.cut(past, at, last=few, **size) for at in days)
+        told[few] = (asked, whole, protocols.fitted(taught))
+    return told
+
+
+def cold_start(
+    told: Mapping[int, tuple[Trial, Ranker, Ranker]], apart: Mask | None = None
+) -> Table:
+    """Return the figures of `beginners`, a row each number of orders and ranker."""
+    rows: Table = []
+    for few, (trial, whole, short) in told.items():
+        kept = _kept(trial, apart)
+        by = {**scores(trial, whole), f"{OURS}, of beginners": short.scores(trial.x)}
+        for name, score in by.items():
+            figures, _ = _judged(trial, score, kept)
+            rows.append({"orders": few, "model": name, **figures})
+    return rows
+
+
+def _rankers(
+    trial: Trial, ranker: Ranker, apart: Mask | None
+) -> dict[str, tuple[dict[str, float], ranked.Quality]]:
+    kept = _kept(trial, apart)
+    by = scores(trial, ranker)
+    return {name: _judged(trial, score, kept) for name, score in by.items()}
+
+
+def _kept(trial: Trial, apart: Mask | None) -> Mask:
+    if apart is None:
+        return np.ones(len(trial.asked), bool)
+    return np.asarray(apart[trial.asked], bool)
+
+
+def _judged(
+    trial: Trial, score: Numbers, kept: Mask
+) -> tuple[dict[str, float], ranked.Quality]:
+    top = trial.top(score, most=LIST)
+    hit, top = trial.hits(top)[kept], top[kept]
+    wanted, asked = trial.wanted[kept], trial.asked[kept]
+    quality = ranked.quality(hit, wanted)
+    own = np.isin(ranked.keys(asked[:, None], top), _bought(trial))
+    return {
+        "R@10": float(quality.recall.mean()),
+        "N@10": float(quality.ndcg.mean()),
+        "N@10_all": float(quality.ndcg_all.mean()),
+        "PHR": float(quality.hit.mean()),
+        "repeat": ranked.share(hit, own, wanted),
+        "explore": ranked.share(hit, ~own, wanted),
+        "coverage": ranked.coverage(top, len(trial.shelf.products)),
+        "distinct": ranked.distinct(top, trial.shelf.category),
+        "asked": len(asked),
+    }, quality
+
+
+def _bought(trial: Trial) -> NDArray[np.int64]:
+    """Name the candidates that the customer had bought, as ranked.keys."""
+    own = trial.x[:, baskets.FEATURES.index("never")] == 0
+    return ranked.keys(trial.rows.customer[own], trial.rows.product[own])
+
+
+def _gain(
+    ours: Sequence[ranked.Quality], theirs: Sequence[ranked.Quality]
+) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for name, figure in (("R@10", "recall"), ("N@10", "ndcg")):
+        a = [getattr(one, figure) for one in ours]
+        b = [getattr(one, figure) for one in theirs]
+        gain = asdict(ranked.gain(a, b))
+        row |= {name: gain["value"], f"{name}_error": gain["error"]}
+    return row

@@ -1,0 +1,291 @@
+"""Every protocol's tables for the orders that the log holds: `manage.py evaluate`.
+
+The log is read once, as of a moment; each protocol lays its cut-offs back from the last
+complete day, so that the tables speak of the same weeks. A protocol that cannot be run
+gives a sheet with a note in place of rows, and says by `missing` whether that is for
+want of history. Nothing is stored and no model is promoted.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.conf import settings
+from django.db.models import Q
+
+from analytics.models import Customer
+from catalog.models import Product
+from ml import basket_trials, campaigns, lines, protocols, shelves, splits, trials
+from ml.codes import day_of, moment_of
+from ml.lines import History
+from ml.purchases import Purchases
+from ml.splits import TooLittleHistory
+from ml.trials import Mask, Table
+
+SEARCH_SECONDS = 12.0
+"""CPU seconds that the search of one propensity candidate's settings may take."""
+EVERYBODY = "everybody"
+UNTOUCHED = "the untouched fifth"
+FEWEST = 10
+"""Customers in the untouched fifth."""
+
+
+class NotThere(Exception):
+    """What is to be left out is not in the log or the catalogue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What to evaluate, and on what.
+
+    `customers` limits the log to so many, drawn by `seed`; `departments` and
+    `categories` are left out, and so are products that are not promotable unless
+    `all_products`.
+    """
+
+    customers: int | None = None
+    departments: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    all_products: bool = False
+    untouched: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One table; `missing` when there was too little history for it."""
+
+    protocol: str
+    title: str
+    who: str
+    rows: Table
+    note: str = ""
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The log's orders; `goods` are those whose products are not left out."""
+
+    history: History
+    goods: Purchases
+    order: Order
+    until: datetime
+
+    @cached_property
+    def plan(self) -> splits.Plan:
+        return splits.plan(self.history.purchases, horizon_days=settings.HORIZON_DAYS)
+
+    @cached_property
+    def day(self) -> float:
+        return day_of(self.plan.as_of)
+
+    @property
+    def size(self) -> dict[str, int]:
+        history = self.history
+        return {"customers": len(history.customers), "products": len(history.products)}
+
+    @cached_property
+    def who(self) -> Mapping[str, Mask | None]:
+        """Return whose figures are wanted, as masks by customer code."""
+        if not self.order.untouched:
+            return {EVERYBODY: None}
+        ids = dict(Customer.objects.values_list("key", "external_id"))
+        known = {str(key): external for key, external in ids.items() if external}
+        names = [known.get(key, key) for key in self.history.customers]
+        apart = trials.untouched(names)
+        if apart.sum() < FEWEST:
+            told = f"The untouched fifth needs {FEWEST} customers, not {apart.sum()}."
+            raise TooLittleHistory(told)
+        return {EVERYBODY: None, UNTOUCHED: apart}
+
+    def summary(self) -> dict[str, Any]:
+        past = self.history.purchases
+        return {
+            "customers": len(self.history.customers),
+            "orders": len(np.unique(past.order)),
+            "lines": len(past),
+            "lines_of_goods": len(self.goods),
+            "from": moment_of(past.day.min()).date().isoformat() if len(past) else "",
+            "to": moment_of(past.day.max()).date().isoformat() if len(past) else "",
+            "seed": self.order.seed,
+        }
+
+
+def read(order: Order, *, until: datetime) -> Shop:
+    """Read the log before `until`.
+
+    :raises NotThere: no line has such a category, or no product such a department.
+    """
+    frame = lines.read(until=until)
+    if order.customers is not None:
+        frame = _some(frame, order.customers, order.seed)
+    history = lines.arrays(frame)
+    _known("category", order.categories, history.categories)
+    named = Product.objects.filter(department__in=order.departments)
+    _known("department", order.departments, named.values_list("department", flat=True))
+    kept = _merchandise(history, order)
+    goods = history.purchases.where(kept[history.purchases.product])
+    listed = [name in order.categories for name in history.categories]
+    left_out = np.append(np.array(listed, bool), False)
+    goods = goods.where(~left_out[goods.category])
+    return Shop(history=history, goods=goods, order=order, until=until)
+
+
+def run(shop: Shop, protocol: str) -> list[Sheet]:
+    """Run one of PROTOCOLS; a sheet for each table and each group of customers."""
+    try:
+        return PROTOCOLS[protocol](shop)
+    except TooLittleHistory as error:
+        return [_note(protocol, str(error), missing=True)]
+
+
+def _some(frame: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    names = pl.col("customer").cast(pl.String)
+    known = sorted(frame.select(names.unique())["customer"].to_list())
+    drawn = np.random.default_rng(seed).permutation(len(known))[:most]
+    return frame.filter(names.is_in([known[spot] for spot in drawn]))
+
+
+def _known(what: str, asked: Collection[str], there: Iterable[str]) -> None:
+    if lacking := sorted(set(asked) - set(there)):
+        raise NotThere(f"no such {what}: {', '.join(lacking)}")
+
+
+def _merchandise(history: History, order: Order) -> Mask:
+    """Say which products stay, by code; those the catalogue lacks do."""
+    chosen = Q(department__in=order.departments)
+    if not order.all_products:
+        chosen |= Q(promotable=False)
+    out = set(Product.objects.filter(chosen).values_list("sku", flat=True))
+    return np.array([sku not in out for sku in history.products], bool)
+
+
+def _propensity(shop: Shop) -> list[Sheet]:
+    history = shop.history
+    sold = np.unique(shop.goods.category)
+    out = set(range(len(history.categories))) - set(sold.tolist())
+    asked = splits.most_bought(
+        history,
+        at=shop.plan.before(shop.plan.rolling[0])[-1],
+        exclude=frozenset(history.categories[code] for code in out),
+        most=splits.CATEGORIES,
+    )
+    parts = splits.split(history, plan=shop.plan, categories=asked)
+    seed = shop.order.seed
+    told = trials.entrants(parts, seed=seed, seconds=SEARCH_SECONDS)
+    title = f"Propensity: {len(asked)} categories"
+    return _sheets(
+        shop, "propensity", title, lambda one: trials.tabled(told, parts, apart=one)
+    )
+
+
+def _redemption(shop: Shop) -> list[Sheet]:
+    found = campaigns.read(shop.history, until=shop.until)
+    if not found:
+        return [_note("redemption", "The log holds no campaigns of the shop's own.")]
+    past = shop.history.purchases
+    customers = len(shop.history.customers)
+    teaching, tested = trials.parted(found, since=past.day.min(), until=shop.day)
+    if not teaching or not tested:
+        raise TooLittleHistory(
+            f"Redemption needs {trials.TESTED} ended campaigns, and others that ended "
+            f"before those began; the log holds {len(found)} campaigns."
+        )
+    title = f"Coupon redemption: {len(teaching)} campaigns teach, {len(tested)} tested"
+    return _sheets(
+        shop,
+        "redemption",
+        title,
+        lambda one: trials.coupons(
+            past, found, customers=customers, known_until=shop.day, apart=one
+        ),
+    )
+
+
+def _next_basket(shop: Shop) -> list[Sheet]:
+    back = range(1, protocols.CUTS + protocols.LEARNT + 1)
+    _insist(shop, "Next basket", [shop.day - protocols.HORIZON * one for one in back])
+    judged = protocols.next_basket(shop.goods, day=shop.day, **shop.size)
+    told = {
+        name: basket_trials.next_basket(judged, day=shop.day, apart=mask)
+        for name, mask in shop.who.items()
+    }
+    return [
+        Sheet(protocol="next-basket", title=title, who=name, rows=tables[spot])
+        for name, tables in told.items()
+        for spot, title in enumerate(("Next basket", "Next basket: paired gains"))
+    ]
+
+
+def _last_basket(shop: Shop) -> list[Sheet]:
+    counts = np.bincount(shop.goods.product, minlength=shop.size["products"])
+    usual = shop.goods.where(counts[shop.goods.product] >= shelves.RARE)
+    _enough("Last basket", "with five orders", _regular(usual, orders=5))
+    trial, ranker = protocols.last_basket(shop.goods, **shop.size)
+    made = partial(basket_trials.last_basket, trial, ranker)
+    return _sheets(shop, "last-basket", "Last basket", made)
+
+
+def _cold_start(shop: Shop) -> list[Sheet]:
+    back = range(1, basket_trials.TAUGHT + 2)
+    _insist(shop, "Cold start", [shop.day - protocols.HORIZON * one for one in back])
+    told = basket_trials.beginners(shop.goods, day=shop.day, **shop.size)
+    made = partial(basket_trials.cold_start, told)
+    return _sheets(shop, "cold-start", "Cold start", made)
+
+
+def _sheets(
+    shop: Shop, protocol: str, title: str, made: Callable[[Mask | None], Table]
+) -> list[Sheet]:
+    return [
+        Sheet(protocol=protocol, title=title, who=name, rows=made(mask))
+        for name, mask in shop.who.items()
+    ]
+
+
+def _note(protocol: str, note: str, *, missing: bool = False) -> Sheet:
+    title = protocol.replace("-", " ").capitalize()
+    told = {"protocol": protocol, "title": title, "who": EVERYBODY}
+    return Sheet(**told, rows=[], note=note, missing=missing)
+
+
+def _insist(shop: Shop, name: str, cuts: Collection[float]) -> None:
+    """Ask for regulars who came again, and a vocabulary, at each cut-off."""
+    for day in cuts:
+        before = shop.goods.before(day)
+        late = shop.goods.where(
+            (shop.goods.day >= day) & (shop.goods.day < day + protocols.HORIZON)
+        )
+        asked = np.intersect1d(_regular(before, orders=protocols.FEWEST), late.customer)
+        when = moment_of(day).date()
+        _enough(name, f"with three orders before {when} and one after", asked)
+        if not len(before) or np.bincount(before.product).max() < shelves.RARE:
+            raise TooLittleHistory(
+                f"{name} needs products in {shelves.RARE} orders before {when}."
+            )
+
+
+def _regular(past: Purchases, *, orders: int) -> Any:
+    _, at = np.unique(past.order, return_index=True)
+    return np.flatnonzero(np.bincount(past.customer[at]) >= orders)
+
+
+def _enough(name: str, who: str, asked: Any) -> None:
+    if len(asked) < splits.LEAST_CUSTOMERS:
+        raise TooLittleHistory(
+            f"{name} needs {splits.LEAST_CUSTOMERS} customers {who}, not {len(asked)}."
+        )
+
+
+PROTOCOLS: Mapping[str, Callable[[Shop], list[Sheet]]] = {
+    "propensity": _propensity,
+    "redemption": _redemption,
+    "next-basket": _next_basket,
+    "last-basket": _last_basket,
+    "cold-start": _cold_start,
+}
