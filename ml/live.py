@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import identity, store
+from analytics import identity, lookup, store
 from ml import propensity, registry
 from ml.codes import day_of, recoded
 from ml.models import EVERYBODY, PROPENSITY, RANKING, Shortlist
@@ -85,7 +85,7 @@ class Recommendations:
 def chances(person: UUID, *, at: datetime) -> Chances | None:
     """Return one customer's chances on what the log holds now; None without a model."""
     try:
-        known = _propensity(registry.champion(PROPENSITY).checksum)
+        known = _propensity(registry.serving(PROPENSITY)[1])
     except BROKEN:
         return None
     mine = history(identity.keys(person), at=at)
@@ -109,7 +109,8 @@ def recommendations(
 ) -> Recommendations:
     """Rank products for a customer, or a stranger (None), with what is in the cart."""
     try:
-        shop = _ranked(registry.champion(RANKING).checksum)
+        model, checksum = registry.serving(RANKING)
+        shop = _ranked(checksum)
     except BROKEN:
         return _stored(person, most=most, excluded={*excluded, *cart})
     keys = identity.keys(person) if person else []
@@ -117,7 +118,7 @@ def recommendations(
     found = shop.recommended(
         shop.coded(history(keys, at=at)),
         now=day_of(at),
-        stored=_night(person),
+        stored=_night(person, model),
         most=most,
         session=session,
         excluded=_mask(shop, {*excluded, *cart}),
@@ -130,7 +131,7 @@ def together(
 ) -> list[str]:
     """Return what is bought together with these products; nothing without a model."""
     try:
-        shop = _ranked(registry.champion(RANKING).checksum)
+        shop = _ranked(registry.serving(RANKING)[1])
     except BROKEN:
         return []
     return shop.similar(skus, most=most, excluded=_mask(shop, excluded))
@@ -141,7 +142,7 @@ def alike(
 ) -> list[str]:
     """Return other products of the category; nothing without a model."""
     try:
-        shop = _ranked(registry.champion(RANKING).checksum)
+        shop = _ranked(registry.serving(RANKING)[1])
     except BROKEN:
         return []
     return shop.alike(sku, category, most=most, excluded=_mask(shop, excluded))
@@ -199,14 +200,19 @@ def _session(keys: Sequence[UUID], *, at: datetime) -> list[str]:
     return [_looked.decode(data).sku for *_, data in reversed(rows)]
 
 
-def _night(person: UUID | None) -> Stored | None:
+def _night(person: UUID | None, model: UUID) -> Stored | None:
+    """Return the neighbours' products, if the same model foretold them."""
     if person is None:
         return None
-    rows = Shortlist.objects.filter(customer=person)
-    row = rows.values_list("products", "near", "model__checksum").first()
-    if row is None or row[2] != registry.champion(RANKING).checksum:
-        return None
-    return Stored(product=np.array(row[0], np.int32), near=np.array(row[1]))
+    row = lookup.row(
+        "SELECT products, near FROM ml_shortlist WHERE customer = %s AND model_id = %s",
+        [person, model],
+    )
+    return (
+        Stored(product=np.array(row[0], np.int32), near=np.array(row[1]))
+        if row
+        else None
+    )
 
 
 def _stored(

@@ -121,11 +121,13 @@ def rank(
     most: int = 10,
     price: float = 0.0,
     excluded: NDArray[np.bool_] | None = None,
+    lift: Numbers | None = None,
 ) -> Ranking:
     """Rank for one customer, whose lines `past` are (customer code 0 on all of them).
 
     `past` is coded by the vocabulary and lies before `now`; `price` is diversity's;
-    products marked `excluded`, (vocabulary,), are left out.
+    products marked `excluded`, (vocabulary,), are left out, and `lift`, (vocabulary,),
+    is added to the log-odds.
     """
     bought = pairs(past, past.product, day=now)
     near = stored or neighbours_of(model.shelf, bought.item, decayed(bought, 100.0))
@@ -134,6 +136,8 @@ def rank(
         rows = rows.where(~excluded[rows.product])
     x = baskets.features(model.shelf, past, rows, np.array([now]))
     score = model.ranker.scores(x)
+    if lift is not None:
+        score = score + lift[rows.product]
     kinds = model.shelf.category[rows.product]
     top = diversity.diverse(score, kinds, most=most, price=price)
     return Ranking(

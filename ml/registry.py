@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
-from analytics import events, store
+from analytics import events, lookup, store
 from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.models import TrainedModel
 
@@ -80,6 +81,21 @@ def champion(task: str) -> TrainedModel:
     if newest is None:
         raise NoChampion(task)
     return newest
+
+
+def serving(task: str) -> tuple[UUID, str]:
+    """Return the champion's id and checksum in one prepared look-up.
+
+    :raises NoChampion: there is none yet.
+    """
+    row = lookup.row(
+        "SELECT id, checksum FROM ml_trainedmodel WHERE task = %s"
+        " AND promoted_at IS NOT NULL ORDER BY promoted_at DESC LIMIT 1",
+        [task],
+    )
+    if row is None:
+        raise NoChampion(task)
+    return row[0], row[1]
 
 
 def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:

@@ -128,21 +128,19 @@ class RankedShop:
             past,
             now=now,
             stored=stored,
-            most=most + len(recent),
+            most=most,
             price=PRICE,
             excluded=barred,
+            lift=self.together.scores(recent) if len(recent) else None,
         )
-        lift = self.together.scores(recent) if len(recent) else None
-        score = found.score if lift is None else found.score + lift[found.product]
-        order = np.argsort(-score, kind="stable")[:most]
         return [
             Recommended(
-                sku=self.model.skus[found.product[i]],
-                score=float(score[i]),
+                sku=self.model.skus[product],
+                score=float(found.score[i]),
                 parts=dict(zip(FEATURES, found.parts[i].tolist(), strict=True)),
-                own=bool((past.product == found.product[i]).any()),
+                own=bool((past.product == product).any()),
             )
-            for i in order
+            for i, product in enumerate(found.product)
         ]
 
     def similar(
