@@ -38,7 +38,7 @@ def scores(trial: Trial, ranker: Ranker) -> Mapping[str, Numbers]:
     popular = column["popular"].astype(np.float64)
     return {
         "popular": popular,
-        # Popularity only parts candidates that were bought equally often.
+        # Popularity parts candidates that were bought (about) equally often.
         "personal frequency": column["orders"] + 1e-3 * popular,
         "blend": column["blend"].astype(np.float64),
         OURS: ranker.scores(trial.x),
