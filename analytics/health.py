@@ -25,8 +25,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Database, cache, worker with beat, projections: 503 if one is not well."""
     checks = {name: _verdict(check) for name, check in CHECKS.items()}
     ready = all(verdict == "ok" for verdict in checks.values())
+    notes = {name: _verdict(note) for name, note in NOTES.items()}
     return JsonResponse(
-        {"ready": ready, "checks": checks}, status=200 if ready else 503
+        {"ready": ready, "checks": checks, "notes": notes},
+        status=200 if ready else 503,
     )
 
 
@@ -93,6 +95,10 @@ CHECKS: dict[str, Callable[[], str]] = {
     "worker": _worker,
     "projections": _projections,
 }
+
+
+NOTES: dict[str, Callable[[], str]] = {}
+"""What is told without being a fault; config.probes adds what other apps know."""
 
 
 def _verdict(check: Callable[[], str]) -> str:

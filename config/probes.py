@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from analytics import health
+from ml import registry
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 PATHS: dict[str, Answer] = {
@@ -16,6 +18,14 @@ PATHS: dict[str, Answer] = {
     "/readyz": health.readyz,
     "/metrics": health.metrics,
 }
+
+
+def _models() -> str:
+    """Old models still answer, so they are told of and no fault."""
+    return "; ".join(registry.outdated(at=timezone.now())) or "ok"
+
+
+health.NOTES["models"] = _models
 
 
 def by_any_host(get_response: Answer) -> Answer:

@@ -111,6 +111,13 @@ class TrainedModelAdmin(ReadOnly):
     ordering = ["-created_at", "estimator"]
     actions = ["go_back"]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        for told in registry.outdated(at=timezone.now()):
+            messages.warning(request, _("Out of date: %s") % told)
+        return super().changelist_view(request, extra_context)
+
     def has_promote_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ml.change_trainedmodel")
 

@@ -21,10 +21,12 @@ from django.db import transaction
 
 from analytics import events, lookup, store
 from ml.artefacts import Artefact, NotAnArtefact, unpack
-from ml.models import TrainedModel
+from ml.meanings import FEATURES_VERSION
+from ml.models import PROPENSITY, RANKING, TrainedModel
 
 KEPT = 5
 """Promotions of a task whose files stay: the champion, and some to go back to."""
+STALE_DAYS = 3
 GRACE = timedelta(hours=1)
 """A younger file may be of a training that has not stored its rows yet."""
 
@@ -96,6 +98,25 @@ def serving(task: str) -> tuple[UUID, str]:
     if row is None:
         raise NoChampion(task)
     return row[0], row[1]
+
+
+def outdated(*, at: datetime) -> list[str]:
+    """Name the champions that are too old, or know other features than this code.
+
+    The night trains; who has not been fitted anew for three nights is told of.
+    """
+    found = []
+    for task in (PROPENSITY, RANKING):
+        try:
+            model = champion(task)
+        except NoChampion:
+            continue
+        days = (at - model.created_at).days
+        if days >= STALE_DAYS:
+            found.append(f"{task}: trained {days} days ago")
+        if task == PROPENSITY and model.features_version != FEATURES_VERSION:
+            found.append(f"{task}: knows features {model.features_version}")
+    return found
 
 
 def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:

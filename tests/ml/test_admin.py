@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ml import registry
-from ml.models import TrainingRun
+from ml.models import TrainedModel, TrainingRun
 from tests.ml.conftest import Sent
 from tests.ml.test_registry import stored
 
@@ -155,3 +155,20 @@ def test_going_back_behind_the_first_is_refused_in_words(
     assert "no model to go back to" in answer.content.decode()
     assert registry.champion("propensity") == only
     assert sent == []
+
+
+def test_an_old_model_is_named_in_the_admin_and_in_readyz(
+    olga: Client, models_dir: Path
+) -> None:
+    run = TrainingRun.objects.create(requested_by="olga")
+    stored("ranking", timezone.now(), run)
+    url = reverse("admin:ml_trainedmodel_changelist")
+    assert "Out of date" not in olga.get(url).content.decode()
+    assert olga.get("/readyz").json()["notes"] == {"models": "ok"}
+
+    old = timezone.now() - timedelta(days=4)
+    TrainedModel.objects.update(created_at=old)
+
+    assert "ranking: trained 4 days ago" in olga.get(url).content.decode()
+    told = olga.get("/readyz").json()["notes"]["models"]
+    assert told == "ranking: trained 4 days ago"
