@@ -22,11 +22,13 @@ from django.db import transaction
 from analytics import events, lookup, store
 from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.meanings import FEATURES_VERSION
-from ml.models import PROPENSITY, RANKING, TrainedModel
+from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
 
 KEPT = 5
 """Promotions of a task whose files stay: the champion, and some to go back to."""
 STALE_DAYS = 3
+WITNESSED_WEEKS = 9
+"""A horizon of four weeks, and the time until the next training looks back."""
 GRACE = timedelta(hours=1)
 """A younger file may be of a training that has not stored its rows yet."""
 
@@ -116,7 +118,13 @@ def outdated(*, at: datetime) -> list[str]:
             found.append(f"{task}: trained {days} days ago")
         if task == PROPENSITY and model.features_version != FEATURES_VERSION:
             found.append(f"{task}: knows features {model.features_version}")
-    return found
+    done = TrainingRun.objects.filter(state=TrainingRun.State.SUCCEEDED)
+    last = done.order_by("-finished_at").values_list("report", flat=True).first() or {}
+    return found + [
+        f"{one['estimator']}, on what has happened: {one['warning']}"
+        for one in last.get("matured", [])
+        if one["champion"] and one["warning"]
+    ]
 
 
 def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
@@ -173,7 +181,7 @@ def prune(*, at: datetime) -> int:
     """Delete the files that no recent promotion names; return how many."""
     files = Path(settings.MODELS_DIR).glob("*.npz")
     old = [file for file in files if _changed(file) < at - GRACE]
-    kept = {_path(checksum) for checksum in _promoted_lately()}
+    kept = {_path(checksum) for checksum in (*_promoted_lately(), *_witnesses(at))}
     gone = [file for file in old if file not in kept]
     for file in gone:
         file.unlink(missing_ok=True)
@@ -189,6 +197,18 @@ def _promoted_lately() -> Iterator[str]:
     for task in promoted.order_by().values_list("task", flat=True).distinct():
         newest = promoted.filter(task=task).order_by("-promoted_at")
         yield from newest.values_list("checksum", flat=True)[:KEPT]
+
+
+def _witnesses(at: datetime) -> Iterator[str]:
+    """Keep each week's first training, to be judged when its labels have matured."""
+    young = TrainedModel.objects.filter(
+        task=PROPENSITY, created_at__gte=at - timedelta(weeks=WITNESSED_WEEKS)
+    )
+    first: dict[tuple[int, int], UUID] = {}
+    for model in young.order_by("created_at"):
+        year, week, _ = model.created_at.isocalendar()
+        if first.setdefault((year, week), model.run_id) == model.run_id:
+            yield model.checksum
 
 
 def _path(checksum: str) -> Path:

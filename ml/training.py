@@ -24,6 +24,7 @@ from ml import (
     exports,
     features,
     lines,
+    matured,
     propensity,
     provenance,
     quality,
@@ -34,6 +35,7 @@ from ml.artefacts import pack
 from ml.codes import day_of, recoded
 from ml.contest import Entrant
 from ml.features import Context
+from ml.matured import Matured
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
 
@@ -52,6 +54,7 @@ class World:
     parts: Splits
     categories: tuple[str, ...]
     context: Context
+    matured: list[Matured]
 
 
 def train(
@@ -94,6 +97,7 @@ def train(
         "rows": {cut.isoformat(): len(p.y) for cut, p in world.parts.rows.items()},
         "quality": [asdict(finding) for finding in findings],
         "summary": quality.summary(world.parts.newest().x, features.COLUMNS),
+        "matured": [asdict(one) for one in world.matured],
         "baselines": {name: _told(one) for name, one in baselines.items()},
         "candidates": {name: _told(one) for name, one in entrants.items()},
         **asdict(choice),
@@ -128,7 +132,13 @@ def _world(
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
-    world = World(plan=plan, parts=parts, categories=tuple(categories), context=context)
+    world = World(
+        plan=plan,
+        parts=parts,
+        categories=tuple(categories),
+        context=context,
+        matured=matured.judge(history, plan=plan),
+    )
     return world, findings
 
 

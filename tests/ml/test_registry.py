@@ -1,6 +1,7 @@
 import hashlib
+import os
 import pickle
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,11 @@ def test_a_file_that_holds_no_model_is_refused(models_dir: Path) -> None:
         registry.load(checksum)
 
 
-def stored(task: str, promoted_at: datetime | None, run: TrainingRun) -> str:
+def stored(
+    task: str, promoted_at: datetime | None, run: TrainingRun, *, salt: str = ""
+) -> str:
     """Save a model with its row; return its file's name."""
-    checksum = registry.save(f"{task} {promoted_at}".encode())
+    checksum = registry.save(f"{task} {promoted_at}{salt}".encode())
     TrainedModel.objects.create(
         task=task,
         estimator=checksum[:8],
@@ -87,9 +90,9 @@ def test_only_the_last_five_promoted_models_of_each_task_keep_their_files(
     now = timezone.now()
     run = TrainingRun.objects.create(requested_by="olga")
     days = [now - timedelta(days) for days in range(7)]
-    first = [stored("propensity", day, run) for day in days]
+    first = [stored("ranking", day, run) for day in days]
     second = [stored("response", day, run) for day in days[:2]]
-    stored("propensity", None, run)
+    stored("ranking", None, run)
     registry.save(b"a file without a row")
 
     later = now + timedelta(hours=2)
@@ -98,6 +101,30 @@ def test_only_the_last_five_promoted_models_of_each_task_keep_their_files(
 
     assert names(models_dir) == {*first[:5], *second}
     assert TrainedModel.objects.count() == 10
+
+
+def test_each_week_s_first_training_is_kept_to_be_judged_later(
+    db: None, models_dir: Path
+) -> None:
+    monday = datetime(2026, 6, 1, 3, tzinfo=UTC)
+    kept = set()
+    for days in range(10):
+        at = monday + timedelta(days=days)
+        run = TrainingRun.objects.create(requested_by=f"night {days}")
+        name = stored("propensity", None, run, salt=str(days))
+        TrainedModel.objects.filter(run=run).update(created_at=at)
+        kept |= {name} if days % 7 == 0 else set()
+
+    assert registry.prune(at=timezone.now() + timedelta(hours=2)) == 10
+    assert not names(models_dir)
+    for days in range(10):
+        registry.save(f"propensity None{days}".encode())
+    young = monday + timedelta(days=10)
+    for path in list(models_dir.iterdir()):
+        os.utime(path, (monday.timestamp(), monday.timestamp()))
+
+    assert registry.prune(at=young) == 8
+    assert names(models_dir) == kept
 
 
 def test_a_file_that_was_just_written_is_not_pruned(db: None, models_dir: Path) -> None:

@@ -1,0 +1,95 @@
+"""How models did on what has happened since: figures on labels that have matured.
+
+Nothing is stored at the time. The log says what was known at any moment, so what a
+model would have foretold at a cut-off after its training is computed when the horizon
+has passed, for the champion and its challengers alike: shadow scores by replay. Late
+events make it see a little more than it could have then.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from ml import evaluation, registry, splits
+from ml.codes import day_of, recoded
+from ml.lines import History
+from ml.models import PROPENSITY, TrainedModel
+from ml.propensity import Outdated, PropensityModel
+from ml.splits import Plan, Split
+
+ECE_BOUND = 0.03
+ERRORS = 3.0
+"""Worse than promised by more standard errors than this is told of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matured:
+    """One model at a cut-off after its training; `warning` is empty if all is well."""
+
+    estimator: str
+    trained_at: str
+    champion: bool
+    figures: dict[str, float]
+    warning: str
+
+
+def judge(history: History, *, plan: Plan) -> list[Matured]:
+    """Judge the models of the last training before the newest cut-off, if any."""
+    cut = plan.cuts[-1]
+    return list(_judged(history, _last_before(cut), cut=cut, horizon=plan.horizon))
+
+
+def _last_before(cut: datetime) -> list[TrainedModel]:
+    known = TrainedModel.objects.filter(task=PROPENSITY, created_at__lte=cut)
+    newest = known.order_by("-created_at").first()
+    return list(known.filter(run=newest.run).order_by("estimator")) if newest else []
+
+
+def _judged(
+    history: History, rows: list[TrainedModel], *, cut: datetime, horizon: float
+) -> Iterator[Matured]:
+    @cache
+    def built(categories: tuple[str, ...]) -> Split:
+        names = (history.categories, list(categories))
+        return splits.rows_at(
+            recoded(history.purchases, categories=names),
+            day=day_of(cut),
+            horizon=horizon,
+            customers=len(history.customers),
+            categories=len(categories),
+        )
+
+    for row in rows:
+        try:
+            model = PropensityModel.of(registry.load(row.checksum))
+        except (FileNotFoundError, Outdated):
+            continue
+        part = built(model.categories)
+        figures = evaluation.measure(
+            part.y,
+            model.predictor.probability(part.x),
+            group=part.entity,
+            category=part.category,
+        )
+        yield Matured(
+            estimator=row.estimator,
+            trained_at=row.created_at.isoformat(),
+            champion=row.promoted_at is not None,
+            figures=figures,
+            warning=warning(row.metrics.get("validation", {}), figures),
+        )
+
+
+def warning(promised: dict[str, float], figures: dict[str, float]) -> str:
+    """Say in words what is worse than the model's own validation promised."""
+    told = []
+    loss, ece = figures["log_loss"], figures["ece"]
+    if "log_loss" in promised:
+        mine, its = promised["log_loss_error"], figures["log_loss_error"]
+        most = promised["log_loss"] + ERRORS * (mine**2 + its**2) ** 0.5
+        if loss > most:
+            told.append(f"log-loss {loss:.4f}, promised {promised['log_loss']:.4f}")
+    if ece > ECE_BOUND:
+        told.append(f"calibration error {ece:.3f}, at most {ECE_BOUND}")
+    return "; ".join(told)
