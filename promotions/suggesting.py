@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -15,6 +16,7 @@ from promotions import recommendations
 from promotions.recommendations import Answer, Suggestion
 
 MOST = 50
+MOST_SKUS = 200
 
 
 class AskedSerializer(serializers.Serializer[None]):
@@ -22,7 +24,7 @@ class AskedSerializer(serializers.Serializer[None]):
 
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=10)
     cart = serializers.ListField(
-        child=serializers.CharField(max_length=200), max_length=1000, default=list
+        child=serializers.CharField(max_length=200), max_length=MOST_SKUS, default=list
     )
 
 
@@ -30,7 +32,7 @@ class TogetherSerializer(serializers.Serializer[None]):
     """The product, or all the products of a cart."""
 
     sku = serializers.ListField(
-        child=serializers.CharField(max_length=200), min_length=1, max_length=1000
+        child=serializers.CharField(max_length=200), min_length=1, max_length=MOST_SKUS
     )
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=10)
 
@@ -113,10 +115,12 @@ class SimilarView(APIView):
 def _asked(kind: type[serializers.Serializer[None]], request: Request) -> Any:
     """Check the query; a parameter that may repeat becomes a list."""
     lists = {"cart", "sku"}
-    query = {
-        name: values if name in lists else values[-1]
-        for name, values in request.query_params.lists()
-    }
+    try:
+        given = request.query_params.lists()
+    except TooManyFieldsSent as error:
+        told = {name: ["There are too many."] for name in sorted(lists)}
+        raise serializers.ValidationError(told, "max_length") from error
+    query = {name: values if name in lists else values[-1] for name, values in given}
     serializer = kind(data=query)
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data

@@ -35,6 +35,9 @@ DOORS = [
     ("DELETE", "/api/v1/customers/{customer}"),
     ("PUT", "/api/v1/products"),
     ("GET", "/api/v1/customers/{customer}/offers"),
+    ("GET", "/api/v1/customers/{customer}/recommendations"),
+    ("GET", "/api/v1/products/together"),
+    ("GET", "/api/v1/products/similar"),
     ("POST", "/api/v1/qualifications"),
     ("POST", "/api/v1/redemptions"),
 ]
