@@ -23,6 +23,7 @@ from analytics.models import ApiKey, WrongKey
 SCOPES = {
     "events": "report what customers do",
     "offers": "read customers' offers",
+    "recommendations": "read what to show to a customer, a product's page, a cart",
     "carts": "price carts and redeem",
     "catalog": "send products and prices",
     "privacy": "export and erase customers",

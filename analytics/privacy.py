@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Q
 
 from analytics import events, identity, store
@@ -86,6 +86,10 @@ def export(who: str | UUID) -> dict[str, Any] | None:
     }
 
 
+NIL = UUID(int=0)
+"""No customer's key: a table may hold a row for everybody under it."""
+
+
 def tables() -> list[type[models.Model]]:
     """Return the tables that hold rows of single customers, but for the log."""
     return [t for t in apps.get_models() if _has_customer(t) and t is not StoredEvent]
@@ -95,7 +99,7 @@ def sweep() -> int:
     """Forget rows that a task under way wrote for somebody erased meanwhile."""
     alive, swept = Customer.objects.values("key"), 0
     for table in tables():
-        rows = table._default_manager.exclude(customer=None)
+        rows = table._default_manager.exclude(customer=None).exclude(customer=NIL)
         gone = set(rows.exclude(customer__in=alive).values_list("customer", flat=True))
         _forget_rows(table, list(gone))
         swept += len(gone)
@@ -116,6 +120,10 @@ def _lock_rows(keys: list[UUID]) -> None:
     The checkpoints first, so that no fold is under way that has read these events.
     """
     list(Checkpoint.objects.select_for_update().order_by("projection"))
+    # Who replaces a table whole locks it first: wait for them before taking any row.
+    names = [connection.ops.quote_name(table._meta.db_table) for table in tables()]
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {', '.join(names)} IN ROW EXCLUSIVE MODE")
     for table in tables():
         rows = table._default_manager.filter(customer__in=keys)
         list(rows.select_for_update().order_by("pk").values_list("pk"))

@@ -7,6 +7,7 @@ back step by step: live, last night's list, the shop's best sellers, nothing; `s
 says which it was.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,10 +34,15 @@ BROKEN = (
     registry.NoChampion,
     registry.Tampered,
     propensity.Outdated,
-    FileNotFoundError,
+    OSError,
     ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
 )
-"""What a model may lack; every answer then falls back instead of failing."""
+"""What a model's file may lack, or a row of another model say; every answer then falls
+back instead of failing, and the log of the process says why."""
+log = logging.getLogger(__name__)
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -84,14 +90,14 @@ class Recommendations:
 
 def chances(person: UUID, *, at: datetime) -> Chances | None:
     """Return one customer's chances on what the log holds now; None without a model."""
+    mine = history(identity.keys(person), at=at)
     try:
         known = _propensity(registry.serving(PROPENSITY)[1])
-    except BROKEN:
+        past = recoded(mine.purchases, categories=(mine.categories, known.categories))
+        expected = known.expected(known.built(past, day=day_of(at), customers=1))
+    except BROKEN as error:
+        _say(error)
         return None
-    mine = history(identity.keys(person), at=at)
-    past = recoded(mine.purchases, categories=(mine.categories, known.categories))
-    rows = known.built(past, day=day_of(at), customers=1)
-    expected = known.expected(rows)
     return Chances(
         categories=known.categories,
         probability=expected.probability[0],
@@ -108,21 +114,22 @@ def recommendations(
     excluded: Collection[str] = (),
 ) -> Recommendations:
     """Rank products for a customer, or a stranger (None), with what is in the cart."""
+    keys = identity.keys(person) if person else []
+    mine, looked = history(keys, at=at), _session(keys, at=at)
     try:
         model, checksum = registry.serving(RANKING)
         shop = _ranked(checksum)
-    except BROKEN:
+        found = shop.recommended(
+            shop.coded(mine),
+            now=day_of(at),
+            stored=_night(person, model),
+            most=most,
+            session=shop.codes([*looked, *cart]),
+            excluded=_mask(shop, {*excluded, *cart}),
+        )
+    except BROKEN as error:
+        _say(error)
         return _stored(person, most=most, excluded={*excluded, *cart})
-    keys = identity.keys(person) if person else []
-    session = shop.codes([*_session(keys, at=at), *cart])
-    found = shop.recommended(
-        shop.coded(history(keys, at=at)),
-        now=day_of(at),
-        stored=_night(person, model),
-        most=most,
-        session=session,
-        excluded=_mask(shop, {*excluded, *cart}),
-    )
     return Recommendations(found=found, source="live")
 
 
@@ -132,7 +139,8 @@ def together(
     """Return what is bought together with these products; nothing without a model."""
     try:
         shop = _ranked(registry.serving(RANKING)[1])
-    except BROKEN:
+    except BROKEN as error:
+        _say(error)
         return []
     return shop.similar(skus, most=most, excluded=_mask(shop, excluded))
 
@@ -143,7 +151,8 @@ def alike(
     """Return other products of the category; nothing without a model."""
     try:
         shop = _ranked(registry.serving(RANKING)[1])
-    except BROKEN:
+    except BROKEN as error:
+        _say(error)
         return []
     return shop.alike(sku, category, most=most, excluded=_mask(shop, excluded))
 
@@ -226,6 +235,11 @@ def _stored(
             found = [Recommended(sku=sku, score=0.0, parts={}) for sku in skus[:most]]
             return Recommendations(found=found, source=source)
     return Recommendations(found=[], source="none")
+
+
+def _say(error: Exception) -> None:
+    if not isinstance(error, registry.NoChampion):
+        log.error("A model cannot answer: %s: %s", type(error).__name__, error)
 
 
 def _mask(shop: RankedShop, skus: Collection[str]) -> NDArray[np.bool_]:

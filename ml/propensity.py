@@ -50,6 +50,8 @@ class PropensityModel:
 
         :raises Outdated: it knows other features than this code builds.
         """
+        if artefact.kind != KIND:
+            raise Outdated(f"A {artefact.kind} model foretells no purchases.")
         known = artefact.header["features_version"]
         if known != features.FEATURES_VERSION:
             raise Outdated(

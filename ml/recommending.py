@@ -84,9 +84,10 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
         fit_seconds=process_time() - started,
         run=run,
     )
-    row.save()
-    if judged.won:
-        registry.promote(row, at=at, reason=judged.reason)
+    with transaction.atomic():
+        row.save()
+        if judged.won:
+            registry.promote(row, at=at, reason=judged.reason)
     return row
 
 

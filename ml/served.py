@@ -65,7 +65,9 @@ class RankedShop:
 
     @classmethod
     def of(cls, artefact: Artefact) -> Self:
-        """Read a model file; ValueError if it was fitted to other features."""
+        """Read a model file; ValueError if it is another's, or of other features."""
+        if artefact.kind != KIND:
+            raise ValueError(f"A {artefact.kind} model ranks nothing.")
         own = {n: a for n, a in artefact.arrays.items() if not n.startswith("together")}
         return cls(
             model=RankingModel.restored(artefact.header, own),
@@ -157,7 +159,7 @@ class RankedShop:
     ) -> list[str]:
         """Return the category's other products: bought by the same orders, then most.
 
-        Content stands in for behaviour, so a product nobody bought yet is answered too.
+        Content stands in for behaviour: one may ask about a product nobody bought yet.
         """
         if category not in self.categories:
             return []

@@ -90,6 +90,8 @@ def recommend(run: str) -> None:
         except recommending.TooFewOrders as reason:
             _remark(run, f"Nothing is recommended yet: {reason}")
             return
+        except IntegrityError:
+            pass  # delivered twice: the other one has stored this run's ranker
     try:
         recommending.shortlist(at=timezone.now())
     except registry.NoChampion:

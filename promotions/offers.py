@@ -20,14 +20,18 @@ from promotions import carts, discounts, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
-    "SELECT coalesce(c.person, c.key), c.consent, s.body, s.expires_at, "
-    "EXISTS (SELECT FROM analytics_storedevent e WHERE e.customer = c.key "
+    "SELECT coalesce(c.person, c.key), c.consent, "
+    "CASE WHEN c.person IS NULL THEN s.body END, s.expires_at, "
+    "EXISTS (SELECT FROM analytics_storedevent e WHERE e.customer IN ("
+    "SELECT k.key FROM analytics_customer k "
+    "WHERE k.key = s.customer OR k.person = s.customer) "
     "AND e.position > s.position AND e.type = 'order_completed') "
     "FROM analytics_customer c "
     "LEFT JOIN promotions_sheet s ON s.customer = coalesce(c.person, c.key)"
 )
-"""The last column: has the customer ordered since the sheet's offers were ranked? The
+"""The last column: has the person ordered since the sheet's offers were ranked? The
 index (customer, position) answers; orders alone change what is expected of a customer.
+A sheet names the person's first id, so who asks by another one has it rendered anew.
 """
 
 

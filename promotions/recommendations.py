@@ -4,12 +4,10 @@ Ranking is ml.live's; the shop's rules are applied here: nothing that is out of 
 must not be promoted. Nothing is recorded. A reason says only what the ranker weighed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-
-from django.db.models import Q
 
 from analytics import identity
 from catalog.models import Product
@@ -54,6 +52,8 @@ ONLY_OWN = frozenset(REASONS) - {
 SPARE = 20
 """More products are ranked than asked for, in place of those that may not be shown. To
 bar those beforehand meant to read thousands of skus at each request: 12 ms."""
+Ranked = Callable[[int, Collection[str]], Sequence[Recommended]]
+"""(how many, without which) -> products, best first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,33 +78,35 @@ def for_customer(
 ) -> Answer:
     """Rank products for a customer; a stranger gets what the shop sells best."""
     person = _person(external_id)
-    found = live.recommendations(person, at=at, most=most + SPARE, cart=cart)
-    shown = _described(found.found)
-    if len(shown) < min(most, len(found.found)):
-        barred = excluded()
+    source = "none"
+
+    def ranked(most: int, barred: Collection[str]) -> Sequence[Recommended]:
+        nonlocal source
         found = live.recommendations(
             person, at=at, most=most, cart=cart, excluded=barred
         )
-        shown = _described(found.found)
-    return Answer(suggestions=shown[:most], source=found.source)
+        source = found.source
+        return found.found
+
+    return Answer(suggestions=_shown(ranked, most=most), source=source)
 
 
 def together(skus: Sequence[str], *, most: int) -> Answer:
     """Return what is bought together with a product, or completes a cart."""
-    return _plain(live.together(skus, most=most + SPARE), most=most)
+    return _plain(
+        lambda number, barred: live.together(skus, most=number, excluded=barred),
+        most=most,
+    )
 
 
 def similar(sku: str, *, most: int) -> Answer:
     """Return what could stand in for a product; nothing for an unknown one."""
     category = Product.objects.filter(sku=sku).values_list("category", flat=True)
     kind = category.first() or ""
-    return _plain(live.alike(sku, kind, most=most + SPARE), most=most)
-
-
-def excluded() -> list[str]:
-    """Name what must not be shown: out of stock, or never to be promoted."""
-    barred = Product.objects.filter(Q(promotable=False) | Q(stock=0))
-    return list(barred.values_list("sku", flat=True))
+    return _plain(
+        lambda number, barred: live.alike(sku, kind, most=number, excluded=barred),
+        most=most,
+    )
 
 
 def reasons(one: Recommended, *, most: int = 2) -> list[str]:
@@ -124,10 +126,26 @@ def _person(external_id: str) -> UUID | None:
     return person if person and identity.willing(person) else None
 
 
-def _plain(skus: Sequence[str], *, most: int) -> Answer:
-    found = [Recommended(sku=sku, score=0.0, parts={}) for sku in skus]
-    shown = _described(found)[:most]
+def _plain(ask: Callable[[int, Collection[str]], list[str]], *, most: int) -> Answer:
+    def ranked(number: int, barred: Collection[str]) -> Sequence[Recommended]:
+        found = ask(number, barred)
+        return [Recommended(sku=sku, score=0.0, parts={}) for sku in found]
+
+    shown = _shown(ranked, most=most)
     return Answer(suggestions=shown, source="live" if shown else "none")
+
+
+def _shown(ranked: Ranked, *, most: int) -> list[Suggestion]:
+    """Ask again, for more and without what may not be shown, until there are enough."""
+    barred: set[str] = set()
+    asked = most + SPARE
+    while True:
+        found = ranked(asked, barred)
+        shown = _described(found)
+        if len(shown) >= most or len(found) < asked:
+            return shown[:most]
+        barred |= {one.sku for one in found} - {one.product.sku for one in shown}
+        asked *= 4
 
 
 def _described(found: Sequence[Recommended]) -> list[Suggestion]:

@@ -24,7 +24,9 @@ class AskedSerializer(serializers.Serializer[None]):
 
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=10)
     cart = serializers.ListField(
-        child=serializers.CharField(max_length=200), max_length=MOST_SKUS, default=list
+        child=serializers.CharField(max_length=200, allow_blank=True),
+        max_length=MOST_SKUS,
+        default=list,
     )
 
 
@@ -59,7 +61,7 @@ class SuggestionsSerializer(serializers.Serializer[None]):
 class RecommendationsView(APIView):
     """Products for a customer."""
 
-    scope = "offers"
+    scope = "recommendations"
 
     @extend_schema(
         operation_id="get_recommendations",
@@ -81,7 +83,7 @@ class RecommendationsView(APIView):
 class TogetherView(APIView):
     """Products that are bought together with others."""
 
-    scope = "offers"
+    scope = "recommendations"
 
     @extend_schema(
         operation_id="get_together",
@@ -98,7 +100,7 @@ class TogetherView(APIView):
 class SimilarView(APIView):
     """Products that could stand in for one."""
 
-    scope = "offers"
+    scope = "recommendations"
 
     @extend_schema(
         operation_id="get_similar",

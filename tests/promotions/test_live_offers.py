@@ -104,3 +104,24 @@ def test_live_chances_are_those_of_the_night(ranked: Customer) -> None:
     assert np.allclose([one.spend for one in batch], found.spend)
     assert set(found.categories) == set(matrix.categories)
     assert matrix.probability[row].shape == found.probability.shape
+
+
+def test_an_order_under_another_of_the_person_s_ids_counts_too(
+    ranked: Customer,
+) -> None:
+    first, second = shown(ranked)
+    other = Customer.objects.create(external_id="old-account", person=ranked.key)
+
+    buys(other.key, first, orders=8)
+
+    assert shown(ranked) == [second, first]
+
+
+def test_who_asks_by_a_linked_id_is_not_told_the_other(ranked: Customer) -> None:
+    Customer.objects.create(external_id="old-account", person=ranked.key)
+
+    body = offers.sheet("old-account", currency="USD", at=timezone.now())
+
+    assert json.loads(body)["customer"] == "old-account"
+    assert ranked.name not in body
+    assert len(json.loads(body)["offers"]) == 2

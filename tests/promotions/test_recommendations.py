@@ -7,12 +7,13 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import access
+from analytics import access, privacy
 from analytics.models import Customer, StoredEvent
 from catalog.models import Product
-from ml import recommending
+from ml import recommending, registry
+from ml.artefacts import Artefact, pack
 from ml.baskets import FEATURES
-from ml.models import TrainingRun
+from ml.models import EVERYBODY, RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import Recommended
 from promotions import recommendations
 from tests.ml.test_recommending import habitual
@@ -37,7 +38,7 @@ def shop(db: None, models_dir: None) -> list[UUID]:
 
 @pytest.fixture
 def api(db: None) -> APIClient:
-    key = access.create_key("shop", ["events", "offers"])
+    key = access.create_key("shop", ["events", "recommendations"])
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
     return client
@@ -57,6 +58,10 @@ def test_recommendations(shop: list[UUID], api: APIClient) -> None:
     _who_took_consent_back_is_a_stranger(api)
     _what_goes_with_a_product_and_what_stands_in_for_it(api)
     _a_bad_query_names_the_parameter(api)
+    _a_key_for_browsers_may_not_ask()
+    _the_hourly_sweep_leaves_the_best_sellers()
+    _products_that_left_the_catalogue_make_room_for_others(api)
+    _another_task_s_file_is_no_error(api)
 
 
 def _a_customer_s_are_his_own(api: APIClient) -> None:
@@ -155,6 +160,47 @@ def _what_goes_with_a_product_and_what_stands_in_for_it(api: APIClient) -> None:
     )
     assert len(skus(api.get("/api/v1/products/similar", {"sku": "new"}))) == 10
     assert skus(api.get("/api/v1/products/similar", {"sku": "unheard"})) == []
+
+
+def _a_key_for_browsers_may_not_ask() -> None:
+    key = access.create_key("web", ["events", "offers"], publishable=True)
+    browser = APIClient()
+    browser.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+
+    answer = browser.get(URL.format("cu-1"))
+
+    assert answer.status_code == 403
+    with pytest.raises(access.UnknownScope, match="events, offers"):
+        access.create_key("web", ["recommendations"], publishable=True)
+
+
+def _the_hourly_sweep_leaves_the_best_sellers() -> None:
+    before = Shortlist.objects.count()
+
+    privacy.sweep()
+
+    assert Shortlist.objects.filter(customer=EVERYBODY).exists()
+    assert Shortlist.objects.count() == before
+
+
+def _products_that_left_the_catalogue_make_room_for_others(api: APIClient) -> None:
+    gone = skus(api.get(URL.format("cu-3"), {"limit": "30"}))
+    Product.objects.filter(sku__in=gone).delete()
+
+    left = skus(api.get(URL.format("cu-3")))
+
+    assert len(left) == 10
+    assert not set(left) & set(gone)
+
+
+def _another_task_s_file_is_no_error(api: APIClient) -> None:
+    other = registry.save(pack(Artefact(kind="propensity", header={}, arrays={})))
+    TrainedModel.objects.filter(task=RANKING).update(checksum=other)
+
+    answer = api.get(URL.format("cu-1"))
+
+    assert answer.status_code == 200
+    assert answer.json()["source"] == "night"
 
 
 def _a_bad_query_names_the_parameter(api: APIClient) -> None:
