@@ -13,6 +13,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+EVERYBODY = uuid.UUID(int=0)
+"""No customer's key: a table of customers may hold a row for everybody under it."""
+
 
 class Customer(models.Model):
     """The only place that knows whose a random key is: a customer's or a visitor's.

@@ -20,6 +20,7 @@ from django.db.models import Q
 
 from analytics import events, identity, store
 from analytics.models import (
+    EVERYBODY,
     Archive,
     Checkpoint,
     Customer,
@@ -86,10 +87,6 @@ def export(who: str | UUID) -> dict[str, Any] | None:
     }
 
 
-NIL = UUID(int=0)
-"""No customer's key: a table may hold a row for everybody under it."""
-
-
 def tables() -> list[type[models.Model]]:
     """Return the tables that hold rows of single customers, but for the log."""
     return [t for t in apps.get_models() if _has_customer(t) and t is not StoredEvent]
@@ -99,7 +96,7 @@ def sweep() -> int:
     """Forget rows that a task under way wrote for somebody erased meanwhile."""
     alive, swept = Customer.objects.values("key"), 0
     for table in tables():
-        rows = table._default_manager.exclude(customer=None).exclude(customer=NIL)
+        rows = table._default_manager.exclude(customer=None).exclude(customer=EVERYBODY)
         gone = set(rows.exclude(customer__in=alive).values_list("customer", flat=True))
         _forget_rows(table, list(gone))
         swept += len(gone)

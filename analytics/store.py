@@ -308,8 +308,7 @@ def trail(
 ) -> list[tuple[int, str, int, str]]:
     """Return these customers' events of the types in [since, until), by time.
 
-    Columns: position, type, microseconds since 1970, data (JSON). No bots. For live
-    answers: 60 orders come in under a millisecond.
+    Columns: position, type, microseconds since 1970, data (JSON). No bots.
     """
     return lookup.rows(
         "SELECT position, type, (extract(epoch FROM occurred_at) * 1000000)::bigint,"

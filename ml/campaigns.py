@@ -9,8 +9,7 @@ import numpy as np
 
 from analytics import events, store
 from ml.codes import day_of
-from ml.lines import History
-from ml.purchases import Codes
+from ml.purchases import Codes, History
 from ml.redemption import Campaign
 
 TYPES = (

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from analytics import store
-from ml.purchases import Codes, Purchases
+from ml.purchases import Codes, History, Purchases
 
 LINES = pl.List(
     pl.Struct(
@@ -51,16 +50,6 @@ def read(*, until: datetime, customers: Sequence[UUID] | None = None) -> pl.Data
     """Read all order lines before `until` (of `customers`) in the shape HISTORY."""
     blocks = [_parsed(block) for block in store.export_orders(until, customers)]
     return pl.concat([HISTORY.to_frame(), *blocks])
-
-
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """The order lines as arrays, with what their codes stand for, each list sorted."""
-
-    purchases: Purchases
-    customers: list[str]
-    products: list[str]
-    categories: list[str]
 
 
 def arrays(frame: pl.DataFrame) -> History:

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics import identity, lookup, store
+from analytics.models import EVERYBODY
 from ml import propensity, registry
 from ml.codes import day_of, recoded
-from ml.models import EVERYBODY, PROPENSITY, RANKING, Shortlist
+from ml.models import PROPENSITY, RANKING, Shortlist
 from ml.propensity import PropensityModel
-from ml.purchases import Numbers, Purchases
+from ml.purchases import History, Numbers, Purchases
 from ml.ranking import Stored
 from ml.served import RankedShop, Recommended
 
@@ -60,15 +61,6 @@ class _Order(msgspec.Struct, gc=False):
 
 class _Looked(msgspec.Struct, gc=False):
     sku: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """One customer's lines, coded by their own sorted names."""
-
-    purchases: Purchases
-    products: list[str]
-    categories: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,22 +129,16 @@ def together(
     skus: Sequence[str], *, most: int, excluded: Collection[str] = ()
 ) -> list[str]:
     """Return what is bought together with these products; nothing without a model."""
-    try:
-        shop = _ranked(registry.serving(RANKING)[1])
-    except BROKEN as error:
-        _say(error)
-        return []
-    return shop.similar(skus, most=most, excluded=_mask(shop, excluded))
+    shop = _shop()
+    return shop.similar(skus, most=most, excluded=_mask(shop, excluded)) if shop else []
 
 
 def alike(
     sku: str, category: str, *, most: int, excluded: Collection[str] = ()
 ) -> list[str]:
     """Return other products of the category; nothing without a model."""
-    try:
-        shop = _ranked(registry.serving(RANKING)[1])
-    except BROKEN as error:
-        _say(error)
+    shop = _shop()
+    if shop is None:
         return []
     return shop.alike(sku, category, most=most, excluded=_mask(shop, excluded))
 
@@ -188,7 +174,12 @@ def history(keys: Sequence[UUID], *, at: datetime) -> History:
         shelf_discount=column("shelf_discount"),
         coupon_discount=column("coupon_discount"),
     )
-    return History(purchases=purchases, products=products, categories=named)
+    return History(
+        purchases=purchases,
+        customers=[str(keys[0])] if keys else [],
+        products=products,
+        categories=named,
+    )
 
 
 _order = msgspec.json.Decoder(_Order, strict=False)  # money is text in the log
@@ -242,17 +233,26 @@ def _say(error: Exception) -> None:
         log.error("A model cannot answer: %s: %s", type(error).__name__, error)
 
 
+def _shop() -> RankedShop | None:
+    try:
+        return _ranked(registry.serving(RANKING)[1])
+    except BROKEN as error:
+        _say(error)
+        return None
+
+
 def _mask(shop: RankedShop, skus: Collection[str]) -> NDArray[np.bool_]:
     mask = np.zeros(len(shop.model.skus), bool)
     mask[shop.codes(list(skus))] = True
     return mask
 
 
+# A checksum's file never changes, so a model is read once a process.
 @lru_cache(maxsize=2)
 def _propensity(checksum: str) -> PropensityModel:
-    return PropensityModel.of(registry.held(checksum))
+    return PropensityModel.of(registry.load(checksum))
 
 
 @lru_cache(maxsize=2)
 def _ranked(checksum: str) -> RankedShop:
-    return RankedShop.of(registry.held(checksum))
+    return RankedShop.of(registry.load(checksum))

@@ -13,9 +13,9 @@ from functools import cache
 
 from ml import evaluation, registry, splits
 from ml.codes import day_of, recoded
-from ml.lines import History
 from ml.models import PROPENSITY, TrainedModel
 from ml.propensity import Outdated, PropensityModel
+from ml.purchases import History
 from ml.splits import Plan, Split
 
 ECE_BOUND = 0.03

@@ -171,10 +171,6 @@ class Shortlist(models.Model):
         return f"{self.customer} {len(self.skus)}"
 
 
-EVERYBODY = uuid.UUID(int=0)
-"""The key of the shortlist for strangers."""
-
-
 class Elasticity(models.Model):
     """How a category's units answered its own price, in per cent for one per cent."""
 

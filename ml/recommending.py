@@ -9,7 +9,6 @@ fitted on the newest cut-offs, whose labels are closed.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import sqrt
 from time import process_time
 from typing import Any
 
@@ -18,16 +17,16 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from analytics import identity
-from analytics.models import Customer
+from analytics.models import EVERYBODY, Customer
 from catalog.models import Product
-from ml import lines, protocols, provenance, registry, shelves, together
+from ml import lines, protocols, provenance, ranked, registry, shelves, together
 from ml.artefacts import pack
 from ml.baskets import FEATURES
 from ml.codes import day_of, moment_of
 from ml.diversity import best
-from ml.models import EVERYBODY, RANKING, Shortlist, TrainedModel, TrainingRun
+from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.protocols import Trial
-from ml.purchases import Purchases
+from ml.purchases import History, Purchases
 from ml.ranked import Quality
 from ml.ranking import Ranker, RankingModel, Stored
 from ml.served import RankedShop
@@ -91,13 +90,13 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     return row
 
 
-def _moment(history: lines.History, at: datetime) -> float:
+def _moment(history: History, at: datetime) -> float:
     """Return `at`, or just after the last order: a quiet shop has best sellers too."""
     past = history.purchases
     return min(day_of(at), float(past.day.max()) + 1e-5) if len(past) else day_of(at)
 
 
-def _judged(history: lines.History) -> Judged:
+def _judged(history: History) -> Judged:
     past = history.purchases
     if not len(past) or past.day.max() - past.day.min() < 8 * protocols.HORIZON:
         raise TooFewOrders("Ranking needs 224 days of orders.")
@@ -109,39 +108,38 @@ def _judged(history: lines.History) -> Judged:
     )
     if min(len(trial.asked) for trial, _ in trials) < LEAST_ASKED:
         raise TooFewOrders(f"Ranking needs {LEAST_ASKED} customers who come back.")
-    cuts, gains = [], []
-    for trial, ranker in trials:
-        mine = trial.quality(trial.top(ranker.scores(trial.x)))
-        own = trial.quality(trial.top(_own(trial)))
-        gains.append(mine.recall - own.recall)
-        cuts.append({**_told(mine), "own": _told(own), "customers": len(trial.asked)})
-    return Judged(trials=trials, **_verdict(cuts, gains))
+    mine = [t.quality(t.top(ranker.scores(t.x))) for t, ranker in trials]
+    own = [t.quality(t.top(_own(t))) for t, _ in trials]
+    return Judged(trials=trials, **_verdict(mine, own))
 
 
-def _verdict(cuts: list[dict[str, Any]], gains: list[NDArray[Any]]) -> dict[str, Any]:
+def _verdict(mine: list[Quality], own: list[Quality]) -> dict[str, Any]:
     """Two standard errors on the paired mean, and no cut-off worse by two."""
-    means = [float(gain.mean()) for gain in gains]
-    errors = [float(gain.std()) / sqrt(len(gain)) for gain in gains]
-    mean = sum(means) / len(means)
-    error = sqrt(sum(one**2 for one in errors)) / len(errors)
-    worse = any(m < -2 * e for m, e in zip(means, errors, strict=True))
+    recalls = [one.recall for one in mine], [one.recall for one in own]
+    gain = ranked.gain(*recalls)
+    each = [ranked.gain([a], [b]) for a, b in zip(*recalls, strict=True)]
+    cuts = [
+        {**_told(a), "own": _told(b), "customers": len(a.recall)}
+        for a, b in zip(mine, own, strict=True)
+    ]
     figures = {
         name: float(np.mean([cut[name] for cut in cuts]))
         for name in ("recall", "ndcg", "phr")
     }
-    own = float(np.mean([cut["own"]["recall"] for cut in cuts]))
+    usual = float(np.mean([one.recall.mean() for one in own]))
     return {
-        "metrics": {"validation": {**figures, "own_recall": own}, "cuts": cuts},
-        "won": mean > 2 * error and not worse,
-        "reason": f"Recall@10 {mean:+.4f} ± {error:.4f} against own favourites.",
+        "metrics": {"validation": {**figures, "own_recall": usual}, "cuts": cuts},
+        "won": gain.value > 2 * gain.error
+        and all(one.value > -2 * one.error for one in each),
+        "reason": f"Recall@10 {gain.value:+.4f} ± {gain.error:.4f} "
+        "against own favourites.",
     }
 
 
 def _own(trial: Trial) -> NDArray[Any]:
     """Rank by how often the customer bought the product; best sellers break ties."""
-    names = FEATURES
-    orders = trial.x[:, names.index("orders")].astype(np.float64)
-    return orders + 1e-6 * trial.x[:, names.index("popular")]
+    orders = trial.x[:, FEATURES.index("orders")].astype(np.float64)
+    return orders + 1e-6 * trial.x[:, FEATURES.index("popular")]
 
 
 def _told(quality: Quality) -> dict[str, float]:
@@ -152,7 +150,7 @@ def _told(quality: Quality) -> dict[str, float]:
     }
 
 
-def _fitted(history: lines.History, judged: Judged, day: float) -> RankingModel:
+def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
     ranker = protocols.fitted([trial for trial, _ in judged.trials])
     shelf = shelves.shelf(
         history.purchases,
@@ -164,7 +162,7 @@ def _fitted(history: lines.History, judged: Judged, day: float) -> RankingModel:
     return RankingModel(skus=skus, day=day, shelf=shelf, ranker=ranker)
 
 
-def _merchandise(history: lines.History) -> lines.History:
+def _merchandise(history: History) -> History:
     """Leave out what must not be promoted: fuel, stamps, tobacco come by themselves."""
     barred = set(Product.objects.filter(promotable=False).values_list("sku", flat=True))
     kept = np.array([sku not in barred for sku in history.products], bool)

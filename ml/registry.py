@@ -12,7 +12,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -67,12 +66,6 @@ def load(checksum: str) -> Artefact:
         return unpack(model)
     except NotAnArtefact as error:
         raise Tampered(f"{_path(checksum)} holds no model") from error
-
-
-@lru_cache(maxsize=4)
-def held(checksum: str) -> Artefact:
-    """Load once a process: a checksum's file never changes."""
-    return load(checksum)
 
 
 def champion(task: str) -> TrainedModel:

@@ -2,12 +2,11 @@
 
 The table is replaced whole in one transaction, so readers see one model's scores or
 another's, never a mixture; running it twice changes nothing. One live customer is
-scored by the same functions, with the categories as the model's training saw them.
+scored by ml.live, with the same ml.propensity.
 """
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -25,15 +24,6 @@ from ml.purchases import Purchases
 
 CHUNK = 5000
 """Customers scored at a time: 100 categories then take 80 MB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expected:
-    """A customer's expectation in one category; see models.Score."""
-
-    category: str
-    probability: float
-    spend: float
 
 
 def score(*, at: datetime) -> int:
@@ -77,26 +67,6 @@ def _world(
     names = (history.customers, [str(key) for key in keys])
     past = recoded(history.purchases, customers=names, categories=categories)
     return context, past
-
-
-def score_customer(key: UUID, *, at: datetime) -> list[Expected]:
-    """Score one customer on what the log holds of them before `at`; writes nothing.
-
-    :raises registry.NoChampion: no model has been promoted.
-    :raises propensity.Outdated: the champion knows other features.
-    """
-    known = PropensityModel.of(registry.load(registry.champion(PROPENSITY).checksum))
-    history = lines.arrays(lines.read(until=at, customers=identity.keys(key)))
-    past = recoded(
-        history.purchases,
-        customers=(history.customers, [str(key)]),
-        categories=(history.categories, known.categories),
-    )
-    rows = _scored(known, past, day_of(at), [key], known.context)
-    return [
-        Expected(category=category, probability=probability, spend=spend)
-        for _, category, probability, spend in rows.iter_rows()
-    ]
 
 
 def _scored(

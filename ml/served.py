@@ -8,7 +8,7 @@ them is lifted in everybody's ranking, and is all there is to go by for a strang
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +18,13 @@ from ml.artefacts import Artefact
 from ml.baskets import FEATURES
 from ml.companions import Companions
 from ml.neighbours import decayed
-from ml.purchases import Codes, Numbers, Purchases, pairs
+from ml.purchases import Codes, History, Numbers, Purchases, pairs
 from ml.ranking import RankingModel, Stored
 
 KIND = "ranking"
 PRICE = 0.02
 """Of diversity: on The Complete Journey it costs 0.0005 of recall at ten (0.1477) and
 brings 7.8 distinct categories instead of 7.5."""
-
-
-class History(Protocol):
-    """Order lines with what their codes stand for, as ml.lines.arrays gives them."""
-
-    @property
-    def purchases(self) -> Purchases: ...
-    @property
-    def products(self) -> Sequence[str]: ...
-    @property
-    def categories(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

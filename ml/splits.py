@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from ml import features
 from ml.codes import day_of, moment_of, recoded
-from ml.lines import History
-from ml.purchases import Codes, Purchases
+from ml.purchases import Codes, History, Purchases
 
 CATEGORIES = 100
 TRAINING_CUTS = 4

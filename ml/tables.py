@@ -21,8 +21,7 @@ from analytics.models import Customer
 from catalog.models import Product
 from ml import basket_trials, campaigns, lines, protocols, shelves, splits, trials
 from ml.codes import day_of, moment_of
-from ml.lines import History
-from ml.purchases import Purchases
+from ml.purchases import History, Purchases
 from ml.splits import TooLittleHistory
 from ml.trials import Mask, Table
 

@@ -31,6 +31,12 @@ from ml.models import RANKING, TrainedModel, TrainingRun
 
 State = TrainingRun.State
 STALE = timedelta(minutes=10)
+RETRIED: dict[str, Any] = {
+    "ignore_result": True,
+    "autoretry_for": (OperationalError,),
+    "max_retries": 3,
+    "retry_backoff": 10,
+}
 
 
 @shared_task(bind=True, ignore_result=True, max_retries=30)
@@ -75,13 +81,7 @@ class Followed(Task):  # type: ignore[type-arg]
         _note(kwargs.get("run"), f"{self.name}: {type(exc).__name__}: {exc}")
 
 
-@shared_task(
-    base=Followed,
-    ignore_result=True,
-    autoretry_for=(OperationalError,),
-    max_retries=3,
-    retry_backoff=10,
-)
+@shared_task(base=Followed, **RETRIED)
 def recommend(run: str) -> None:
     """Train the ranker of products once for the run, then write all shortlists."""
     if not TrainedModel.objects.filter(run_id=UUID(run), task=RANKING).exists():
@@ -98,24 +98,13 @@ def recommend(run: str) -> None:
         _remark(run, "Nothing is recommended: the ranker did not beat own favourites.")
 
 
-@shared_task(
-    ignore_result=True,
-    autoretry_for=(OperationalError,),
-    max_retries=3,
-    retry_backoff=10,
-)
+@shared_task(base=Task, **RETRIED)
 def shortlist() -> None:
     """Write all shortlists with the ranker in charge."""
     recommending.shortlist(at=timezone.now())
 
 
-@shared_task(
-    base=Followed,
-    ignore_result=True,
-    autoretry_for=(OperationalError,),
-    max_retries=3,
-    retry_backoff=10,
-)
+@shared_task(base=Followed, **RETRIED)
 def score(run: str | None = None) -> None:
     """Score everybody with the champion, then have the offers formed again."""
     try:
@@ -126,13 +115,7 @@ def score(run: str | None = None) -> None:
     current_app.send_task("promotions.tasks.refresh_offers")
 
 
-@shared_task(
-    base=Followed,
-    ignore_result=True,
-    autoretry_for=(OperationalError,),
-    max_retries=3,
-    retry_backoff=10,
-)
+@shared_task(base=Followed, **RETRIED)
 def measure_demand(run: str | None = None) -> None:
     """Measure every category's elasticity, and past campaigns' response, again."""
     demand.refresh(at=timezone.now())
@@ -140,13 +123,7 @@ def measure_demand(run: str | None = None) -> None:
         _note(run, "No response is known: the log holds no past campaign to learn by.")
 
 
-@shared_task(
-    base=Followed,
-    ignore_result=True,
-    autoretry_for=(OperationalError,),
-    max_retries=3,
-    retry_backoff=10,
-)
+@shared_task(base=Followed, **RETRIED)
 def profile(run: str | None = None) -> None:
     """Profile every customer again; twice on the same log changes nothing."""
     profiling.refresh(at=timezone.now())

@@ -51,7 +51,7 @@ ONLY_OWN = frozenset(REASONS) - {
 
 SPARE = 20
 """More products are ranked than asked for, in place of those that may not be shown. To
-bar those beforehand meant to read thousands of skus at each request: 12 ms."""
+bar those beforehand meant to read thousands of skus at each request."""
 Ranked = Callable[[int, Collection[str]], Sequence[Recommended]]
 """(how many, without which) -> products, best first."""
 

@@ -10,10 +10,10 @@ import pytest
 from django.utils import timezone
 
 from analytics import events, store
-from analytics.models import Customer, StoredEvent
+from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog import feeds
 from ml import lines, live, recommending, registry
-from ml.models import EVERYBODY, RANKING, Shortlist, TrainedModel, TrainingRun
+from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import RankedShop
 from tests.ml.conftest import key
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from analytics.models import Customer, StoredEvent
-from ml import features, propensity, registry, scores, scoring, training
+from ml import features, live, propensity, registry, scores, scoring, training
 from ml.models import Score, TrainingRun
 from tests.ml.conftest import CATEGORIES, Shop
 
@@ -66,9 +66,10 @@ def _a_live_customer_is_scored_like_the_batch(matrix: scores.ScoreMatrix) -> Non
     last = StoredEvent.objects.filter(type="order_completed").latest("occurred_at")
     at = last.occurred_at + timedelta(seconds=1)
 
-    live = scoring.score_customer(matrix.customers[3], at=at)
+    found = live.chances(matrix.customers[3], at=at)
 
-    by_category = {one.category: one.probability for one in live}
+    assert found is not None
+    by_category = dict(zip(found.categories, found.probability, strict=True))
     batch = dict(zip(matrix.categories, matrix.probability[3], strict=True))
     assert by_category == pytest.approx(batch, abs=0.05)
 

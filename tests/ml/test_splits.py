@@ -7,7 +7,7 @@ import pytest
 from analytics import store
 from ml import lines, splits
 from ml.codes import day_of
-from ml.lines import History
+from ml.purchases import History
 from tests.ml.conftest import CATEGORIES, START, Shop, key, order
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)

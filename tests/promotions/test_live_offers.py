@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from analytics import store
 from analytics.models import Customer
+from ml import lines, registry, scores, scoring, training
 from ml import live as now
-from ml import registry, scores, scoring, training
+from ml.codes import day_of, recoded
 from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
+from ml.propensity import PropensityModel
 from promotions import offers, targeting
 from promotions.models import Offer, Sheet
 from tests.conftest import Give, Make
@@ -99,9 +101,13 @@ def test_live_chances_are_those_of_the_night(ranked: Customer) -> None:
     found = now.chances(ranked.key, at=last)
 
     assert found is not None
-    batch = scoring.score_customer(ranked.key, at=last)
-    assert np.allclose([one.probability for one in batch], found.probability, atol=1e-9)
-    assert np.allclose([one.spend for one in batch], found.spend)
+    model = PropensityModel.of(registry.load(registry.champion("propensity").checksum))
+    history = lines.arrays(lines.read(until=last, customers=[ranked.key]))
+    names = (history.categories, model.categories)
+    past = recoded(history.purchases, categories=names)
+    batch = model.expected(model.built(past, day=day_of(last), customers=1))
+    assert np.allclose(batch.probability[0], found.probability, atol=1e-9)
+    assert np.allclose(batch.spend[0], found.spend)
     assert set(found.categories) == set(matrix.categories)
     assert matrix.probability[row].shape == found.probability.shape
 

@@ -8,12 +8,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from analytics import access, privacy
-from analytics.models import Customer, StoredEvent
+from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog.models import Product
 from ml import recommending, registry
 from ml.artefacts import Artefact, pack
 from ml.baskets import FEATURES
-from ml.models import EVERYBODY, RANKING, Shortlist, TrainedModel, TrainingRun
+from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import Recommended
 from promotions import recommendations
 from tests.ml.test_recommending import habitual
