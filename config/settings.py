@@ -211,6 +211,7 @@ UNFOLD = {
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("neurology", _("Models"), "ml_trainedmodel"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
+                ("groups", _("Segments"), "ml_customerprofile"),
             ),
             _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
             _group(
