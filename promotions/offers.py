@@ -52,10 +52,10 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
         return str(body)
     usable = carts.usable(key, currency=currency, at=at)
     shown = [offer for offer in usable if not offer.strategy.exhausted]
-    return render(external_id, _expected_now(shown, key, at=at), at=at)
+    return render(external_id, expect_now(shown, key, at=at), at=at)
 
 
-def _expected_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
+def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
     """Expect of each offer what the customer's newest orders say; nothing is stored.
 
     Without a model, or a response, what was expected by night stands.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from analytics import store
+from analytics import identity, store
 from analytics.models import Customer
 from ml import lines, registry, scores, scoring, training
 from ml import live as now
@@ -45,8 +45,12 @@ def ranked(shop: Shop, models_dir: Path, live: Make, give: Give) -> Customer:
     customer = Customer.objects.get(key=key)
     for category in ("tea", "wine"):
         give(live(scope=[category], budget=Decimal(1000)), customer)
-    targeting._render_all(timezone.now())
+    render()
     return customer
+
+
+def render() -> None:
+    targeting._render_all(identity.persons(), store.high_water(), timezone.now())
 
 
 def shown(customer: Customer) -> list[Any]:
@@ -81,6 +85,39 @@ def test_without_news_the_rendered_sheet_is_read(ranked: Customer) -> None:
     Sheet.objects.update(body='{"offers":[{"scope":["as rendered"]}]}')
 
     assert shown(ranked) == ["as rendered"]
+
+
+def test_a_refresh_ranks_by_orders_that_the_scores_do_not_know(
+    ranked: Customer,
+) -> None:
+    first, second = shown(ranked)
+    buys(ranked.key, first, orders=8)
+
+    render()
+
+    sheet = Sheet.objects.get(customer=ranked.key)
+    assert [one["scope"][0] for one in json.loads(sheet.body)["offers"]] == [
+        second,
+        first,
+    ]
+    assert sheet.position == store.high_water() > scores.position()
+    Sheet.objects.update(body='{"offers":[{"scope":["as rendered"]}]}')
+    assert shown(ranked) == ["as rendered"]
+    buys(ranked.key, second, orders=1)
+    assert shown(ranked) != ["as rendered"]
+
+
+def test_whom_a_refresh_did_not_get_to_is_ranked_when_he_asks(
+    ranked: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = shown(ranked)
+    buys(ranked.key, first, orders=8)
+    monkeypatch.setattr(targeting, "MOST_NEWS", 0)
+
+    render()
+
+    assert Sheet.objects.get(customer=ranked.key).position == scores.position()
+    assert shown(ranked) == [second, first]
 
 
 def test_without_a_model_last_night_s_order_stands(ranked: Customer) -> None:
