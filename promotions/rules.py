@@ -1,0 +1,368 @@
+"""What an operator may promise: a strategy's terms and its rule, typed. Pure.
+
+Schema 1. Rules are data, stored as JSON and decoded here only: unknown fields, wrong
+types and what makes no sense are refused before anything is saved, and a live
+strategy's rule never changes (a trigger in the database sees to that too): a change is
+a new version. Money is in the strategy's currency, on the shop's tax basis.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from catalog import pricing
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Names = Annotated[tuple[Name, ...], Meta(max_length=1000)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Some = Annotated[int, Meta(ge=1, le=10_000)]
+HIGHEST = Decimal(10) ** 9
+
+
+class Typed(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False
+):
+    """What all rules are made of."""
+
+
+class Percentage(Typed, frozen=True, kw_only=True, tag_field="kind", tag="percentage"):
+    """`rate` (0.10 = 10 %) off the lines in scope.
+
+    `each` "line" rounds line by line; "order" rounds once and splits the sum.
+    """
+
+    rate: Decimal
+    each: Literal["line", "order"] = "line"
+
+
+class Amount(Typed, frozen=True, kw_only=True, tag_field="kind", tag="amount"):
+    """`amount` off: each unit, each line, or all that is in scope together."""
+
+    amount: Decimal
+    each: Literal["unit", "line", "order"] = "order"
+
+
+class FixedPrice(Typed, frozen=True, kw_only=True, tag_field="kind", tag="fixed_price"):
+    """A unit in scope costs `price`; what is cheaper already stays as it is."""
+
+    price: Decimal
+
+
+class Tier(Typed, frozen=True, kw_only=True):
+    """From `spend` money or `quantity` units on: `amount` or `rate` off."""
+
+    spend: Decimal = Decimal(0)
+    quantity: Count = 0
+    amount: Decimal = Decimal(0)
+    rate: Decimal = Decimal(0)
+
+
+class Threshold(Typed, frozen=True, kw_only=True, tag_field="kind", tag="threshold"):
+    """Spend `spend` in scope, get `amount` off; the highest tier reached counts."""
+
+    spend: Decimal
+    amount: Decimal
+    higher: Annotated[tuple[Tier, ...], Meta(max_length=100)] = ()
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """All tiers, the lowest first."""
+        return (Tier(spend=self.spend, amount=self.amount), *self.higher)
+
+
+class Multibuy(Typed, frozen=True, kw_only=True, tag_field="kind", tag="multibuy"):
+    """Of `take` units in scope, the `reduced` cheapest are `rate` off (1 = free).
+
+    3 for 2: take 3. The second at half price: take 2, rate 0.5. The dearest units make
+    the first group. `same_sku`: a group is of one product. `times`: so many groups.
+    """
+
+    take: Annotated[int, Meta(ge=2, le=1000)]
+    reduced: Annotated[int, Meta(ge=1, le=1000)] = 1
+    rate: Decimal = Decimal(1)
+    same_sku: bool = False
+    times: Some | None = None
+
+
+class Slot(Typed, frozen=True, kw_only=True):
+    """`quantity` units of one of these products or categories."""
+
+    quantity: Some = 1
+    skus: Names = ()
+    categories: Names = ()
+
+
+class Bundle(Typed, frozen=True, kw_only=True, tag_field="kind", tag="bundle"):
+    """One set, every slot filled with the dearest units that fit, costs `price`."""
+
+    slots: Annotated[tuple[Slot, ...], Meta(min_length=1, max_length=20)]
+    price: Decimal
+    times: Some | None = None
+
+
+class Gift(Typed, frozen=True, kw_only=True, tag_field="kind", tag="gift"):
+    """Spend `spend` in scope, get one `sku` free; `value` is its shelf price."""
+
+    spend: Decimal
+    sku: Name
+    name: str
+    value: Decimal
+
+
+class Shipping(Typed, frozen=True, kw_only=True, tag_field="kind", tag="shipping"):
+    """`rate` off what shipping costs (1 = free), or shipping for `price`."""
+
+    rate: Decimal = Decimal(1)
+    price: Decimal | None = None
+
+
+Terms = (
+    Percentage | Amount | FixedPrice | Threshold | Multibuy | Bundle | Gift | Shipping
+)
+"""A variant of a strategy's menu: typed and immutable; stored with its `kind`."""
+Basis = Literal["initial", "discounted"]
+"""Shelf amounts, or what is left of them after strategies of an earlier priority."""
+
+
+class Conditions(Typed, frozen=True, kw_only=True):
+    """What must hold for the terms to apply; all that is named must.
+
+    `segments`: the customer is in one of them. `skus`, `categories`, `brands`: a line
+    of the cart is one of each that is named. `least_amount` and `least_quantity` are of
+    the lines in scope, or of the whole basket (`of`). `weekdays` are ISO (Monday 1),
+    `hours` half-open, both in the campaign's zone; (22, 2) runs past midnight.
+    """
+
+    segments: Names = ()
+    first_order: bool = False
+    skus: Names = ()
+    categories: Names = ()
+    brands: Names = ()
+    channels: Names = ()
+    least_amount: Decimal = Decimal(0)
+    least_quantity: Count = 0
+    of: Literal["scope", "basket"] = "basket"
+    basis: Basis = "initial"
+    weekdays: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=7)], ...], Meta(max_length=7)
+    ] = ()
+    hours: (
+        tuple[Annotated[int, Meta(ge=0, le=23)], Annotated[int, Meta(ge=0, le=24)]]
+        | None
+    ) = None
+
+
+class Limit(Typed, frozen=True, kw_only=True):
+    """At most so many uses, or so much money, per holder and period.
+
+    Periods begin at midnight in the campaign's zone; weeks on Monday.
+    """
+
+    most: Decimal
+    of: Literal["uses", "money"] = "uses"
+    per: Literal["strategy", "customer", "code"] = "strategy"
+    period: Literal["ever", "day", "week", "month"] = "ever"
+
+
+Limits = Annotated[tuple[Limit, ...], Meta(max_length=20)]
+
+
+class Rule(Typed, frozen=True, kw_only=True):
+    """All of a strategy but its menu and its categories.
+
+    A line is in scope if the strategy names no category, sku or brand, or one of the
+    line's, unless its sku is excluded.
+
+    Combination: strategies apply in the order of `priority` (low first), then id.
+    `exclusive`: alone on the order. Of a `group`, all may apply ("stack"), or one: the
+    first by priority, the best or the worst for the customer. Two strategies discount
+    the same line only if both say `shares_lines`. `basis`: on what rates are taken.
+
+    `gives_back`: what a rollback returns to budgets and limits.
+    """
+
+    schema: Literal[1] = 1
+    skus: Names = ()
+    brands: Names = ()
+    excluded_skus: Names = ()
+    conditions: Conditions = Conditions()
+    priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
+    exclusive: bool = False
+    group: Annotated[str, Meta(max_length=100)] = ""
+    mode: Literal["stack", "first", "best", "worst"] = "stack"
+    shares_lines: bool = False
+    basis: Basis = "initial"
+    most_per_line: Decimal | None = None
+    most_per_order: Decimal | None = None
+    limits: Limits = ()
+    gives_back: Literal["all", "money", "nothing"] = "all"
+
+
+def decoded_menu(menu: object) -> dict[str, Terms]:
+    """Read a menu as stored or sent: label -> terms.
+
+    :raises msgspec.ValidationError: it is not one; the message names the place.
+    """
+    return msgspec.convert(menu, dict[Name, Terms], strict=False)
+
+
+def decoded_rule(rule: object) -> Rule:
+    """Read a rule as stored or sent; `{}` is the rule that asks nothing.
+
+    :raises msgspec.ValidationError: it is not one; the message names the place.
+    """
+    return msgspec.convert(rule, Rule, strict=False)
+
+
+def decoded_limits(limits: object) -> tuple[Limit, ...]:
+    """Read a campaign's limits.
+
+    :raises msgspec.ValidationError: they are none; the message names the place.
+    """
+    return msgspec.convert(limits, Limits, strict=False)
+
+
+def fault(terms: Terms, currency: str = "") -> str | None:
+    """Say why terms make no sense, if so; with a currency, whether its coins do."""
+    if wrong := _amounts_fault(terms, currency):
+        return wrong
+    match terms:
+        case Percentage(rate=rate):
+            return _rate_fault(rate)
+        case Amount(amount=amount):
+            return None if amount > 0 else "amount must be above 0"
+        case Threshold():
+            return _tiers_fault(terms.tiers)
+        case Multibuy(take=take, reduced=reduced, rate=rate):
+            if reduced >= take:
+                return "fewer units must be reduced than taken"
+            return _rate_fault(rate)
+        case Bundle(slots=slots):
+            return _slots_fault(slots)
+        case Gift(spend=spend, value=reward):
+            return None if 0 < reward <= spend else "a reward must be within the spend"
+        case Shipping(rate=rate, price=None):
+            return _rate_fault(rate)
+        case Shipping(rate=rate):
+            return "give a rate or a price, not both" if rate != 1 else None
+        case FixedPrice():
+            return None
+
+
+def rule_fault(rule: Rule, *, personal: bool = False, currency: str = "") -> str | None:
+    """Say why a rule makes no sense, if so."""
+    if wrong := _amounts_fault(rule, currency):
+        return wrong
+    if rule.mode != "stack" and not rule.group:
+        return f"mode {rule.mode!r} needs a group"
+    if rule.conditions.hours and rule.conditions.hours[0] == rule.conditions.hours[1]:
+        return "hours must not be empty"
+    if len(set(rule.conditions.weekdays)) < len(rule.conditions.weekdays):
+        return "a weekday is named twice"
+    return limits_fault(rule.limits)
+
+
+def limits_fault(limits: tuple[Limit, ...]) -> str | None:
+    """Say why limits make no sense, if so."""
+    for limit in limits:
+        if not limit.most.is_finite() or limit.most < 0:
+            return "a limit's `most` must be 0 or more"
+        if limit.of == "uses" and limit.most != int(limit.most):
+            return "a limit of uses must be a whole number"
+    kinds = [(limit.of, limit.per, limit.period) for limit in limits]
+    if len(set(kinds)) < len(kinds):
+        return "two limits are of the same kind"
+    return None
+
+
+def words(terms: Terms, currency: str) -> str:
+    """Say the terms in plain words."""
+    match terms:
+        case Percentage(rate=rate):
+            return f"{_percent(rate)} off"
+        case Amount(amount=amount, each=each):
+            of = {"unit": " each", "line": " each product", "order": ""}[each]
+            return f"{amount} {currency} off{of}"
+        case FixedPrice(price=price):
+            return f"now {price} {currency}"
+        case Threshold():
+            return ", or ".join(_tier_words(tier, currency) for tier in terms.tiers)
+        case Multibuy():
+            return _multibuy_words(terms)
+        case Bundle(slots=slots, price=price):
+            return f"{sum(slot.quantity for slot in slots)} for {price} {currency}"
+        case Gift(spend=spend, name=name):
+            return f"spend {spend} {currency}, get “{name}” free"
+        case Shipping(rate=rate, price=None):
+            return "free shipping" if rate == 1 else f"{_percent(rate)} off shipping"
+        case Shipping(price=price):
+            return f"shipping for {price} {currency}"
+
+
+def _rate_fault(rate: Decimal) -> str | None:
+    return None if 0 < rate <= 1 else "rate must be above 0 and at most 1"
+
+
+def _tiers_fault(tiers: tuple[Tier, ...]) -> str | None:
+    for tier in tiers:
+        if (tier.amount > 0) == (tier.rate > 0) or tier.rate > 1:
+            return "a tier gives an amount, or a rate of at most 1"
+        if tier.amount > tier.spend and not tier.quantity:
+            return "a reward must be within the spend"
+        if not tier.spend and not tier.quantity:
+            return "a tier begins at some spend or quantity"
+    pairs = zip(tiers, tiers[1:], strict=False)
+    if any(b.spend < a.spend or b.quantity < a.quantity or b == a for a, b in pairs):
+        return "tiers must rise"
+    return None
+
+
+def _slots_fault(slots: tuple[Slot, ...]) -> str | None:
+    named = [name for slot in slots for name in (*slot.skus, *slot.categories)]
+    if any(not slot.skus and not slot.categories for slot in slots):
+        return "a slot names products or categories"
+    return "slots must not name the same twice" if len(set(named)) < len(named) else None
+
+
+def _amounts_fault(rule: msgspec.Struct, currency: str) -> str | None:
+    """Refuse NaN, infinities, what is negative or huge, and what no coins make."""
+    for name, amount in _amounts(rule):
+        if not amount.is_finite() or not 0 <= amount < HIGHEST:
+            return f"{name} must be at least 0 and below 10⁹"
+        exact = name != "rate" and currency
+        if exact and (wrong := pricing.decimals_fault(amount, currency)):
+            return f"{name}: {wrong}"
+    return None
+
+
+def _amounts(value: Any) -> Iterator[tuple[str, Decimal]]:
+    for name in getattr(value, "__struct_fields__", ()):
+        inner = getattr(value, name)
+        if isinstance(inner, Decimal):
+            yield name, inner
+        for part in inner if isinstance(inner, tuple) else (inner,):
+            if isinstance(part, msgspec.Struct) and not isinstance(part, Limit):
+                yield from _amounts(part)
+
+
+def _percent(rate: Decimal) -> str:
+    return f"{(rate * 100).normalize():f} %"
+
+
+def _tier_words(tier: Tier, currency: str) -> str:
+    least = f"spend {tier.spend} {currency}" if tier.spend else f"buy {tier.quantity}"
+    if tier.spend and tier.quantity:
+        least += f" on {tier.quantity} or more"
+    off = _percent(tier.rate) if tier.rate else f"{tier.amount} {currency}"
+    return f"{least}, get {off} off"
+
+
+def _multibuy_words(terms: Multibuy) -> str:
+    kind = " of the same" if terms.same_sku else ""
+    if terms.rate == 1:
+        return f"{terms.take} for {terms.take - terms.reduced}{kind}"
+    cheapest = "the cheapest" if terms.reduced == 1 else f"the {terms.reduced} cheapest"
+    return f"take {terms.take}{kind}, {cheapest} {_percent(terms.rate)} off"
