@@ -1,186 +1,399 @@
-"""What a variant is worth on a basket: percentage, threshold, gift. Pure.
+"""What terms are worth on a basket. Pure; all money is whole minor units (cents).
 
 One evaluator prices a basket everywhere: API, admin preview, backtest, batch. The
-parts always add up to the whole: an order's discount is split over its lines by the
-largest remainder, in minor units.
+parts always add up to the whole: an amount is split over lines by the largest
+remainder. No line goes below its floor; what was promised as an amount is given whole
+or not at all, a rate is cut at the floor.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
 
-import msgspec
+from promotions.rules import (
+    Amount,
+    Bundle,
+    FixedPrice,
+    Gift,
+    Multibuy,
+    Percentage,
+    Rule,
+    Shipping,
+    Slot,
+    Terms,
+    Threshold,
+    Tier,
+)
 
-
-class Percentage(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="percentage"
-):
-    """`rate` (0.10 = 10 %) off every line in scope."""
-
-    rate: Decimal
-
-
-class Threshold(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="threshold"
-):
-    """Spend `spend` in scope, get `amount` off."""
-
-    spend: Decimal
-    amount: Decimal
-
-
-class Gift(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="gift"):
-    """Spend `spend` in scope, get one `sku` free; `value` is its shelf price."""
-
-    spend: Decimal
-    sku: str
-    name: str
-    value: Decimal
+Rounding = Literal["down", "half_up", "half_even"]
+"""How a rate's fraction of a cent is rounded. Down never gives more than was said."""
 
 
-Terms = Percentage | Threshold | Gift
-"""A variant's rule: typed and immutable; stored as JSON with its `kind`."""
-
-
-def fault(terms: Terms) -> str | None:
-    """Say why a rule makes no sense, if so."""
-    match terms:
-        case Percentage(rate=rate):
-            return None if 0 < rate <= 1 else "rate must be above 0 and at most 1"
-        case Threshold(spend=spend, amount=reward) | Gift(spend=spend, value=reward):
-            return None if 0 < reward <= spend else "a reward must be within the spend"
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """A cart's line at shelf prices; `floor` is the least a unit may be sold for."""
+    """A cart's line at shelf prices: `price` a unit, `cost` the shop's for a unit."""
 
     sku: str
     category: str
     quantity: int
-    price: Decimal
-    floor: Decimal
+    price: int
+    brand: str = ""
 
     @property
-    def amount(self) -> Decimal:
+    def amount(self) -> int:
         return self.price * self.quantity
 
-    @property
-    def room(self) -> Decimal:
-        """How much discount the line can take before its floor."""
-        return max(Decimal(0), self.price - self.floor) * self.quantity
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coins:
+    """A currency's minor unit, as 0.01, and how the shop rounds."""
+
+    unit: Decimal
+    rounding: Rounding = "down"
+
+    def of(self, amount: Decimal) -> int:
+        """Return a whole number of coins: amounts of rules are whole already."""
+        return int(amount / self.unit)
+
+    def share(self, amount: int, rate: Decimal, parts: int = 1) -> int:
+        """Return `rate` of `amount` / `parts`, rounded."""
+        top, bottom = rate.as_integer_ratio()
+        return rounded(amount * top, bottom * parts, self.rounding)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
+class Left:
+    """What earlier strategies have left of a basket for the next one to work on.
+
+    `amount` is, line by line, that on which rates are taken; `room` what may still be
+    taken from the line; `shipping` its cost; `spare` what gifts may still be worth.
+    """
+
+    lines: Sequence[Line]
+    amount: Sequence[int]
+    room: Sequence[int]
+    shipping: int = 0
+    spare: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class More:
+    """What is missing: money, or units, and what it would bring."""
+
+    spend: int = 0
+    quantity: int = 0
+    tier: Tier | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Applied:
-    """What terms do to a basket: the discount of each line by its index, and gifts."""
+    """What terms do to a basket: each line's discount by its index, shipping, a gift."""
 
-    lines: Mapping[int, Decimal]
+    lines: Mapping[int, int] = field(default_factory=dict)
+    shipping: int = 0
     gift: str | None = None
-    gift_value: Decimal = Decimal(0)
+    gift_value: int = 0
+    next: More | None = None
 
     @property
-    def discount(self) -> Decimal:
-        """Money off the lines; a gift's value is not part of it."""
-        return sum(self.lines.values(), Decimal(0))
+    def discount(self) -> int:
+        """Money off the lines; shipping and a gift's value are not part of it."""
+        return sum(self.lines.values())
+
+    @property
+    def worth(self) -> int:
+        """All that the customer gets, and that budgets pay."""
+        return sum(self.lines.values()) + self.shipping + self.gift_value
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Missed:
-    """Terms that do not apply, why, and how much more spending would change it."""
+    """Terms that do not apply, why, and what is missing if anything is."""
 
     reason: str
-    more: Decimal = Decimal(0)
+    more: More | None = None
+
+
+FLOOR = Missed(reason="margin_floor")
+NOTHING = Missed(reason="nothing_in_scope")
 
 
 def apply(
-    terms: Terms, lines: Sequence[Line], *, scope: Sequence[str], unit: Decimal
+    terms: Terms, left: Left, inside: Sequence[int], coins: Coins, rule: Rule
 ) -> Applied | Missed:
-    """Return what `terms` give on the lines whose category is in scope.
+    """Return what `terms` give on the lines `inside` their scope."""
+    outcome = _given(terms, left, inside, coins)
+    if isinstance(outcome, Missed):
+        return outcome
+    outcome = _capped(outcome, rule, coins)
+    return outcome if outcome.worth > 0 else FLOOR
 
-    An empty scope is the whole basket. `unit` is the currency's minor unit.
-    """
-    inside = [i for i, line in enumerate(lines) if not scope or line.category in scope]
-    spent = sum((lines[i].amount for i in inside), Decimal(0))
+
+def _given(
+    terms: Terms, left: Left, inside: Sequence[int], coins: Coins
+) -> Applied | Missed:
+    if isinstance(terms, Shipping):
+        return _shipping(terms, left, coins)
+    spent = sum(left.amount[i] for i in inside)
     if spent == 0:
-        return Missed(reason="nothing_in_scope", more=_least(terms))
+        return NOTHING
     match terms:
+        case Percentage(rate=rate, each="line"):
+            return _cut({i: coins.share(left.amount[i], rate) for i in inside}, left)
         case Percentage(rate=rate):
-            wanted = {i: _down(lines[i].amount * rate, unit) for i in inside}
-            return _floored(wanted, lines, unit)
-        case Threshold(spend=spend, amount=amount):
-            if spent < spend:
-                return Missed(reason="below_threshold", more=spend - spent)
-            shares = {i: lines[i].amount for i in inside}
-            wanted = split(min(amount, spent), shares, unit)
-            cut = _floored(wanted, lines, unit)
-            return _spread(cut, min(amount, spent), lines, unit)
-        case Gift(spend=spend, sku=sku, value=value):
-            if spent < spend:
-                return Missed(reason="below_threshold", more=spend - spent)
-            if value > sum((line.room for line in lines), Decimal(0)):
-                return Missed(reason="margin_floor")
-            return Applied(lines={}, gift=sku, gift_value=value)
+            shares = {i: left.amount[i] for i in inside}
+            return _cut(split(coins.share(spent, rate), shares), left)
+        case Amount():
+            return _amount(terms, left, inside, coins)
+        case FixedPrice(price=price):
+            return _fixed_price(coins.of(price), left, inside)
+        case Threshold():
+            return _threshold(terms, left, inside, coins)
+        case Multibuy():
+            return _multibuy(terms, left, inside, coins)
+        case Bundle():
+            return _bundle(terms, left, inside, coins)
+        case Gift():
+            return _gift(terms, left, spent, coins)
 
 
-def split(
-    amount: Decimal, shares: Mapping[int, Decimal], unit: Decimal
-) -> dict[int, Decimal]:
+def split(amount: int, shares: Mapping[int, int]) -> dict[int, int]:
     """Divide an amount in proportion to the shares; the parts add up to it exactly.
 
-    Largest remainder (Hamilton): everybody gets the share rounded down, then the units
-    left over go to the largest remainders.
+    Largest remainder (Hamilton): everybody gets the share rounded down, then the coins
+    left over go to the largest remainders. Shares that are all 0 get nothing.
     """
-    whole = sum(shares.values(), Decimal(0))
-    exact = {i: amount * share / whole for i, share in shares.items()}
-    parts = {i: _down(part, unit) for i, part in exact.items()}
-    left = int((amount - sum(parts.values(), Decimal(0))) / unit)
-    order = sorted(shares, key=lambda i: (parts[i] - exact[i], i))
-    for i in order[:left]:
-        parts[i] += unit
+    whole = sum(shares.values())
+    if whole == 0:
+        return dict.fromkeys(shares, 0)
+    parts = {i: amount * share // whole for i, share in shares.items()}
+    left = amount - sum(parts.values())
+    if left:
+        rest = {i: -(amount * share % whole) for i, share in shares.items()}
+        for i in sorted(shares, key=lambda i: (rest[i], i))[:left]:
+            parts[i] += 1
     return parts
 
 
-def words(terms: Terms, currency: str) -> str:
-    """Say the terms in plain words."""
-    match terms:
-        case Percentage(rate=rate):
-            return f"{(rate * 100).normalize():f} % off"
-        case Threshold(spend=spend, amount=amount):
-            return f"spend {spend} {currency}, get {amount} {currency} off"
-        case Gift(spend=spend, name=name):
-            return f"spend {spend} {currency}, get “{name}” free"
+def rounded(top: int, bottom: int, rounding: Rounding) -> int:
+    """Return top / bottom, both at least 0, as a whole number."""
+    whole, rest = divmod(top, bottom)
+    if rounding == "down" or 2 * rest < bottom:
+        return whole
+    if 2 * rest == bottom and rounding == "half_even":
+        return whole + whole % 2
+    return whole + 1
 
 
-def _least(terms: Terms) -> Decimal:
-    return Decimal(0) if isinstance(terms, Percentage) else terms.spend
-
-
-def _floored(
-    wanted: Mapping[int, Decimal], lines: Sequence[Line], unit: Decimal
+def _amount(
+    terms: Amount, left: Left, inside: Sequence[int], coins: Coins
 ) -> Applied | Missed:
-    """Cut every line's discount at the line's margin floor."""
-    given = {i: min(part, _down(lines[i].room, unit)) for i, part in wanted.items()}
+    amount = coins.of(terms.amount)
+    if terms.each == "order":
+        return _whole(amount, {i: left.amount[i] for i in inside}, left)
+    wanted = {}
+    for i in inside:
+        times = left.lines[i].quantity if terms.each == "unit" else 1
+        wanted[i] = min(amount * times, left.amount[i])
+    return _cut(wanted, left)
+
+
+def _fixed_price(price: int, left: Left, inside: Sequence[int]) -> Applied | Missed:
+    wanted = {i: left.amount[i] - price * left.lines[i].quantity for i in inside}
+    dearer = {i: off for i, off in wanted.items() if off > 0}
+    return _cut(dearer, left) if dearer else Missed(reason="cheaper_already")
+
+
+def _threshold(
+    terms: Threshold, left: Left, inside: Sequence[int], coins: Coins
+) -> Applied | Missed:
+    shares = {i: left.amount[i] for i in inside}
+    spent, units = sum(shares.values()), sum(left.lines[i].quantity for i in inside)
+    more: More | None = None
+    outcome: Applied | Missed = FLOOR
+    for tier in reversed(terms.tiers):
+        lacking = More(
+            spend=max(0, coins.of(tier.spend) - spent),
+            quantity=max(0, tier.quantity - units),
+            tier=tier,
+        )
+        if lacking.spend or lacking.quantity:
+            more, outcome = lacking, Missed(reason="below_threshold", more=lacking)
+        else:
+            outcome = _tier(tier, shares, left, coins)
+        if isinstance(outcome, Applied):
+            return replace(outcome, next=more)
+    return outcome
+
+
+def _tier(
+    tier: Tier, shares: Mapping[int, int], left: Left, coins: Coins
+) -> Applied | Missed:
+    if tier.rate:
+        amount = coins.share(sum(shares.values()), tier.rate)
+        return _cut(split(amount, shares), left)
+    return _whole(coins.of(tier.amount), shares, left)
+
+
+def _multibuy(
+    terms: Multibuy, left: Left, inside: Sequence[int], coins: Coins
+) -> Applied | Missed:
+    pools: dict[str, list[int]] = {}
+    for i in inside:
+        pools.setdefault(left.lines[i].sku if terms.same_sku else "", []).append(i)
+    times = terms.times or 10**9
+    wanted: dict[int, int] = {}
+    for pool in sorted(pools.values(), key=lambda pool: -_unit(left, pool[0])):
+        units = sum(left.lines[i].quantity for i in pool)
+        groups = min(units // terms.take, times)
+        times -= groups
+        for i, reduced in _reduced(terms, pool, left, groups):
+            quantity = left.lines[i].quantity
+            wanted[i] = coins.share(left.amount[i] * reduced, terms.rate, quantity)
+    if not wanted:
+        units = max(sum(left.lines[i].quantity for i in pool) for pool in pools.values())
+        more = More(quantity=terms.take - units)
+        return Missed(reason="too_few_units", more=more)
+    return _cut(wanted, left)
+
+
+def _reduced(
+    terms: Multibuy, pool: Sequence[int], left: Left, groups: int
+) -> Iterable[tuple[int, int]]:
+    """Yield how many units of each line are reduced, the dearest units first."""
+    last, at = groups * terms.take, 0
+    for i in sorted(pool, key=lambda i: (-_unit(left, i), i)):
+        until = min(at + left.lines[i].quantity, last)
+        reduced = _cheapest(terms, until) - _cheapest(terms, at)
+        if reduced > 0:
+            yield i, reduced
+        at = until
+
+
+def _cheapest(terms: Multibuy, units: int) -> int:
+    """Count the reduced ones among the first units, in groups of `take`."""
+    groups, rest = divmod(units, terms.take)
+    return groups * terms.reduced + max(0, rest - (terms.take - terms.reduced))
+
+
+def _bundle(
+    terms: Bundle, left: Left, inside: Sequence[int], coins: Coins
+) -> Applied | Missed:
+    """Sell as many sets as save something; each further set saves less."""
+    pools = _slots(terms.slots, left, inside)
+    counts = [sum(left.lines[i].quantity for i in pool) for pool in pools]
+    sets = min(
+        count // slot.quantity for count, slot in zip(counts, terms.slots, strict=True)
+    )
+    if sets == 0:
+        lacking = (
+            max(0, slot.quantity - count)
+            for count, slot in zip(counts, terms.slots, strict=True)
+        )
+        return Missed(reason="bundle_incomplete", more=More(quantity=sum(lacking)))
+    price = coins.of(terms.price)
+    low, high = 0, min(sets, terms.times or sets)
+    while low < high:
+        middle = (low + high + 1) // 2
+        saves = _picked(terms, pools, left, middle)
+        before = _picked(terms, pools, left, middle - 1)
+        if sum(saves.values()) - sum(before.values()) > price:
+            low = middle
+        else:
+            high = middle - 1
+    for number in range(low, 0, -1):
+        picked = _picked(terms, pools, left, number)
+        off = sum(picked.values()) - number * price
+        outcome = _whole(off, picked, left)
+        if isinstance(outcome, Applied):
+            return outcome
+    return FLOOR if low else Missed(reason="cheaper_already")
+
+
+def _slots(
+    slots: Sequence[Slot], left: Left, inside: Sequence[int]
+) -> list[list[int]]:
+    """Return each slot's lines: a line fills the first that names its sku, or kind."""
+    pools: list[list[int]] = [[] for _ in slots]
+    for i in inside:
+        line = left.lines[i]
+        by_sku = [n for n, slot in enumerate(slots) if line.sku in slot.skus]
+        by_kind = [n for n, slot in enumerate(slots) if line.category in slot.categories]
+        for n in (by_sku or by_kind)[:1]:
+            pools[n].append(i)
+    return pools
+
+
+def _picked(
+    terms: Bundle, pools: Sequence[Sequence[int]], left: Left, sets: int
+) -> dict[int, int]:
+    """Return what the units of so many sets cost, by line: the dearest that fit."""
+    picked: dict[int, int] = {}
+    for slot, pool in zip(terms.slots, pools, strict=True):
+        wanted = slot.quantity * sets
+        for i in sorted(pool, key=lambda i: (-_unit(left, i), i)):
+            units = min(wanted, left.lines[i].quantity)
+            wanted -= units
+            if units:
+                picked[i] = left.amount[i] * units // left.lines[i].quantity
+    return picked
+
+
+def _gift(terms: Gift, left: Left, spent: int, coins: Coins) -> Applied | Missed:
+    spend, value = coins.of(terms.spend), coins.of(terms.value)
+    if spent < spend:
+        return Missed(reason="below_threshold", more=More(spend=spend - spent))
+    if value > left.spare:
+        return FLOOR
+    return Applied(gift=terms.sku, gift_value=value)
+
+
+def _shipping(terms: Shipping, left: Left, coins: Coins) -> Applied | Missed:
+    if left.shipping == 0:
+        return Missed(reason="nothing_to_ship")
+    if terms.price is not None:
+        off = left.shipping - coins.of(terms.price)
+        return Applied(shipping=off) if off > 0 else Missed(reason="cheaper_already")
+    return Applied(shipping=min(left.shipping, coins.share(left.shipping, terms.rate)))
+
+
+def _cut(wanted: Mapping[int, int], left: Left) -> Applied | Missed:
+    """Cut every line's discount at what the line can still give."""
+    room = left.room
+    given = {i: min(part, room[i]) for i, part in wanted.items()}
     given = {i: part for i, part in given.items() if part > 0}
-    return Applied(lines=given) if given else Missed(reason="margin_floor")
+    return Applied(lines=given) if given else FLOOR
 
 
-def _spread(
-    cut: Applied | Missed, promised: Decimal, lines: Sequence[Line], unit: Decimal
-) -> Applied | Missed:
-    """Give what one line's floor cut off to lines that still have room.
-
-    A customer who was promised an amount gets it whole, or not at all.
-    """
-    if isinstance(cut, Missed):
-        return cut
-    rest = promised - cut.discount
-    rooms = {i: _down(lines[i].room, unit) - part for i, part in cut.lines.items()}
-    if rest > sum(rooms.values(), Decimal(0)):
-        return Missed(reason="margin_floor")
-    more = split(rest, rooms, unit) if rest else {}
-    return Applied(lines={i: p + more.get(i, 0) for i, p in cut.lines.items()})
+def _whole(amount: int, shares: Mapping[int, int], left: Left) -> Applied | Missed:
+    """Give an amount whole, or not at all; what one line cannot take, others do."""
+    amount = min(amount, sum(shares.values()))
+    room = {i: min(left.room[i], share) for i, share in shares.items()}
+    if amount == 0 or amount > sum(room.values()):
+        return FLOOR
+    parts = split(amount, shares)
+    given = {i: min(part, room[i]) for i, part in parts.items()}
+    rest = amount - sum(given.values())
+    for i, part in split(rest, {i: room[i] - given[i] for i in given}).items():
+        given[i] += part
+    return Applied(lines={i: part for i, part in given.items() if part > 0})
 
 
-def _down(amount: Decimal, unit: Decimal) -> Decimal:
-    return amount.quantize(unit, ROUND_DOWN)
+def _capped(outcome: Applied, rule: Rule, coins: Coins) -> Applied:
+    """Keep to what a line, and an order, may get of the strategy at most."""
+    if rule.most_per_line is not None:
+        most = coins.of(rule.most_per_line)
+        cut = {i: min(part, most) for i, part in outcome.lines.items()}
+        outcome = replace(outcome, lines={i: p for i, p in cut.items() if p})
+    if rule.most_per_order is not None and outcome.discount:
+        most = coins.of(rule.most_per_order)
+        if outcome.discount > most:
+            parts = split(most, outcome.lines)
+            outcome = replace(outcome, lines={i: p for i, p in parts.items() if p})
+    return outcome
+
+
+def _unit(left: Left, i: int) -> Fraction:
+    return Fraction(left.amount[i], left.lines[i].quantity)

@@ -1,17 +1,20 @@
-"""Campaigns, strategies, offers, redemptions.
+"""Campaigns, strategies, offers, codes, reservations, redemptions.
 
-A strategy's `state`, `spent` and `redemptions` are inline rows: they change under a row
-lock in the transaction that appends the event, and a test folds the log against them.
-`Offer` and `Sheet` are replaceable: targeting computes them again.
+A strategy's `state`, `reserved`, `spent` and `redemptions`, a campaign's money, the
+counters of limits and a code's `uses` are inline rows: they change under a row lock in
+the transaction that appends the event, and a test folds the log against them. `Offer`
+and `Sheet` are replaceable: targeting computes them again.
 """
 
 import uuid
-from collections.abc import Mapping
+import zoneinfo
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q, Value
@@ -19,7 +22,44 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from promotions import discounts
+from promotions import rules
+
+Decoded = TypeVar("Decoded")
+
+
+def check_menu(menu: object) -> None:
+    """Refuse a menu that is not {label: terms}: an invalid rule cannot be saved."""
+    terms = _decoded(rules.decoded_menu, menu)
+    if len({type(rule) for rule in terms.values()}) != 1:
+        raise ValidationError("A menu's variants are all of one kind.")
+    for label, rule in terms.items():
+        if reason := rules.fault(rule):
+            raise ValidationError(f"{label}: {reason}")
+
+
+def check_rule(rule: object) -> None:
+    """Refuse a rule that is of another shape, or makes no sense."""
+    if reason := rules.rule_fault(_decoded(rules.decoded_rule, rule)):
+        raise ValidationError(reason)
+
+
+def check_limits(limits: object) -> None:
+    """Refuse limits that are of another shape, or make no sense."""
+    if reason := rules.limits_fault(_decoded(rules.decoded_limits, limits)):
+        raise ValidationError(reason)
+
+
+def check_zone(name: str) -> None:
+    """Refuse a time zone that nobody has heard of."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"There is no time zone “{name}”.")
+
+
+def _decoded(decode: Callable[[object], Decoded], given: object) -> Decoded:
+    try:
+        return decode(given)
+    except msgspec.ValidationError as error:
+        raise ValidationError(str(error)) from error
 
 
 class Campaign(models.Model):
@@ -29,9 +69,17 @@ class Campaign(models.Model):
     name = models.CharField(max_length=200)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
+    zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[check_zone],
+        help_text="Hours, weekdays and the days of limits are this time zone's.",
+    )
     budget = models.DecimalField(max_digits=14, decimal_places=4)
+    reserved = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     spent = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     currency = models.CharField(max_length=3)
+    limits = models.JSONField(default=list, blank=True, validators=[check_limits])
 
     class Meta:
         constraints = [
@@ -39,24 +87,15 @@ class Campaign(models.Model):
                 condition=Q(ends_at__gt=F("starts_at")), name="campaign_period"
             ),
             models.CheckConstraint(
-                condition=Q(spent__gte=0, spent__lte=F("budget")),
+                condition=Q(
+                    spent__gte=0, reserved__gte=0, budget__gte=F("spent") + F("reserved")
+                ),
                 name="campaign_within_budget",
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
-
-
-def check_menu(menu: object) -> None:
-    """Refuse a menu that is not {label: terms}: an invalid rule cannot be saved."""
-    try:
-        terms = msgspec.convert(menu, dict[str, discounts.Terms], strict=False)
-    except msgspec.ValidationError as error:
-        raise ValidationError(str(error)) from error
-    for label, rule in terms.items():
-        if reason := discounts.fault(rule):
-            raise ValidationError(f"{label}: {reason}")
 
 
 class Strategy(models.Model):
@@ -70,8 +109,18 @@ class Strategy(models.Model):
 
     class Kind(models.TextChoices):
         PERCENTAGE = "percentage", _("percentage")
+        AMOUNT = "amount", _("amount")
+        FIXED_PRICE = "fixed_price", _("fixed price")
         THRESHOLD = "threshold", _("threshold")
+        MULTIBUY = "multibuy", _("multibuy")
+        BUNDLE = "bundle", _("bundle")
         GIFT = "gift", _("gift")
+        SHIPPING = "shipping", _("shipping")
+
+    class Trigger(models.TextChoices):
+        OFFER = "offer", _("a personal offer")
+        AUTOMATIC = "automatic", _("automatic")
+        CODE = "code", _("a code")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="strategies")
@@ -82,9 +131,26 @@ class Strategy(models.Model):
         models.TextField(), blank=True, help_text="Categories; empty: the whole basket."
     )
     menu = models.JSONField(validators=[check_menu])
+    trigger = models.CharField(
+        max_length=20,
+        choices=Trigger,
+        default=Trigger.OFFER,
+        help_text="What makes it apply to a cart.",
+    )
+    rule = models.JSONField(default=dict, blank=True, validators=[check_rule])
+    touches = ArrayField(
+        models.TextField(),
+        editable=False,
+        help_text="What a cart must hold for it to matter, for the index.",
+    )
+    version = models.IntegerField(default=1, editable=False)
+    replaces = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="replaced_by"
+    )
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=20, choices=State, default=State.PROPOSED)
     budget = models.DecimalField(max_digits=14, decimal_places=4)
+    reserved = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     spent = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     redemptions = models.IntegerField(default=0)
     holdout = models.FloatField()
@@ -106,9 +172,24 @@ class Strategy(models.Model):
 
     class Meta:
         verbose_name_plural = "strategies"
+        indexes = [
+            # Which of 100,000 strategies touch this cart? See promotions.carts.
+            GinIndex(
+                fields=["touches"],
+                name="strategy_touches",
+                condition=Q(state="live", trigger="automatic"),
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(spent__gte=0, spent__lte=F("budget")),
+                # An offer's variants are tried by lot; a shelf label has one.
+                condition=Q(trigger="offer") | Q(holdout=0),
+                name="strategy_holdout_of_offers",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    spent__gte=0, reserved__gte=0, budget__gte=F("spent") + F("reserved")
+                ),
                 name="strategy_within_budget",
             ),
             models.CheckConstraint(
@@ -123,20 +204,32 @@ class Strategy(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new strategy's place in the index follows from its rule."""
+        if self._state.adding:
+            self.touches = rules.touches(
+                rules.decoded_rule(self.rule), self.terms.values(), tuple(self.scope)
+            )
+        super().save(*args, **kwargs)
+
     @property
     def stream(self) -> str:
         """The decision stream in the log."""
         return f"strategy:{self.pk}"
 
     @property
-    def terms(self) -> dict[str, discounts.Terms]:
+    def terms(self) -> dict[str, rules.Terms]:
         """The menu, typed: label -> terms."""
-        return msgspec.convert(self.menu, dict[str, discounts.Terms], strict=False)
+        return rules.decoded_menu(self.menu)
 
     @property
     def left(self) -> Decimal:
-        """What may still be spent."""
-        return min(self.budget - self.spent, self.campaign.budget - self.campaign.spent)
+        """What may still be reserved or spent."""
+        mine, shared = self, self.campaign
+        return min(
+            mine.budget - mine.spent - mine.reserved,
+            shared.budget - shared.spent - shared.reserved,
+        )
 
     @property
     def exhausted(self) -> bool:
@@ -191,21 +284,196 @@ class Sheet(models.Model):
         return str(self.customer)
 
 
+class CodeBatch(models.Model):
+    """Codes of a strategy that are generated or imported together, in the background."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="batches")
+    number = models.IntegerField()
+    made = models.IntegerField(default=0)
+    prefix = models.CharField(max_length=20, default="", blank=True)
+    length = models.IntegerField(help_text="Random characters after the prefix.")
+    most_uses = models.IntegerField(
+        null=True, blank=True, default=1, help_text="Of each code; empty: no limit."
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=20, choices=State, default=State.WAITING)
+    error = models.TextField(default="", blank=True)
+    requested_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "code batches"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(made__gte=0, made__lte=F("number")), name="batch_made"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.made} of {self.number}"
+
+
+class Code(models.Model):
+    """A string that a customer enters; found by the SHA-256 of its plain form.
+
+    A code with a `customer` is for that person only. Erasure leaves such a code, used
+    up, so that nobody else can enter it.
+    """
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    text = models.CharField(max_length=64)
+    strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="codes")
+    batch = models.ForeignKey(CodeBatch, models.CASCADE, null=True, blank=True)
+    customer = models.UUIDField(null=True, blank=True)
+    uses = models.IntegerField(default=0, help_text="Redeemed or reserved.")
+    most_uses = models.IntegerField(null=True, blank=True)
+    active = models.BooleanField(default=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    ERASED: ClassVar[Mapping[str, Any]] = {"customer": None, "active": False}
+    """What analytics.privacy leaves."""
+
+    class Meta:
+        indexes = [models.Index(fields=["strategy", "digest"], name="code_strategy")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(uses__gte=0)
+                & (Q(most_uses=None) | Q(uses__lte=F("most_uses"))),
+                name="code_uses",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Counter(models.Model):
+    """What a limit has counted: uses and money of a holder in a period.
+
+    `subject` is a strategy or a campaign; the holder a customer, a code, or neither.
+    `begins` is the period's first day in the campaign's zone; for "ever" 0001-01-01.
+    """
+
+    subject = models.UUIDField()
+    customer = models.UUIDField(null=True)
+    code = models.UUIDField(null=True)
+    period = models.CharField(max_length=10)
+    begins = models.DateField()
+    uses = models.IntegerField(default=0)
+    money = models.DecimalField(max_digits=14, decimal_places=4, default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject", "customer", "code", "period", "begins"],
+                name="counter_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(uses__gte=0, money__gte=0), name="counter_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.uses} uses, {self.money}, {self.period} of {self.begins}"
+
+
+class Reservation(models.Model):
+    """A hold on budgets, limits and codes for one cart, until it is used or expires."""
+
+    class State(models.TextChoices):
+        HELD = "held", _("held")
+        REDEEMED = "redeemed", _("redeemed")
+        RELEASED = "released", _("released")
+        EXPIRED = "expired", _("expired")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    customer = models.UUIDField(null=True)
+    currency = models.CharField(max_length=3)
+    cart = models.JSONField(help_text="As it was sent, without the customer.")
+    priced = models.JSONField(help_text="As it was answered.")
+    state = models.CharField(max_length=20, choices=State, default=State.HELD)
+    reserved_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    ERASED: ClassVar[Mapping[str, Any]] = {"customer": None, "cart": {}, "priced": {}}
+    """What analytics.privacy leaves: the money is held until it expires."""
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["expires_at"],
+                name="reservation_held",
+                condition=Q(state="held"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Hold(models.Model):
+    """What a reservation holds of one strategy."""
+
+    reservation = models.ForeignKey(
+        Reservation, models.CASCADE, related_name="holds"
+    )
+    strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="holds")
+    offer = models.UUIDField(null=True)
+    code = models.UUIDField(null=True)
+    variant = models.TextField()
+    discount = models.DecimalField(max_digits=14, decimal_places=4)
+    gift_value = models.DecimalField(max_digits=14, decimal_places=4, default=0)
+    adjustments = models.JSONField()
+    counted = models.JSONField(
+        default=list, help_text="The counters that were raised: [id, …]."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reservation", "strategy"], name="hold_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.strategy_id}: {self.discount}"
+
+
 class Redemption(models.Model):
-    """One recorded use of an offer by an order."""
+    """One recorded use of a strategy by an order: of an offer, a code, or neither."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     strategy = models.ForeignKey(
         Strategy, models.PROTECT, related_name="redeemed_orders"
     )
-    offer = models.UUIDField()
+    offer = models.UUIDField(null=True)
+    code = models.UUIDField(null=True)
     customer = models.UUIDField(null=True)
     order_id = models.TextField()
     variant = models.TextField()
     discount = models.DecimalField(max_digits=14, decimal_places=4)
     gift_value = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     adjustments = models.JSONField()
+    counted = models.JSONField(
+        default=list, help_text="The counters that were raised: [id, …]."
+    )
     redeemed_at = models.DateTimeField()
+    returned = models.DecimalField(
+        max_digits=14,
+        decimal_places=4,
+        default=0,
+        help_text="Of the discount, taken back by rollbacks.",
+    )
+    rolled_back_at = models.DateTimeField(null=True, help_text="When whole.")
 
     ERASED: ClassVar[Mapping[str, Any]] = {
         "customer": None,
@@ -216,16 +484,47 @@ class Redemption(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["order_id", "strategy"], name="redemption_once_per_order"
+                fields=["order_id", "strategy"],
+                name="redemption_once_per_order",
+                condition=Q(rolled_back_at=None),
             ),
-            models.UniqueConstraint(fields=["offer"], name="redemption_once_per_offer"),
+            models.UniqueConstraint(
+                fields=["offer"],
+                name="redemption_once_per_offer",
+                condition=Q(rolled_back_at=None),
+            ),
             models.CheckConstraint(
                 condition=Q(discount__gt=0), name="redemption_has_effect"
+            ),
+            models.CheckConstraint(
+                condition=Q(returned__gte=0, returned__lte=F("discount")),
+                name="redemption_returned",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.discount}"
+
+
+class Rollback(models.Model):
+    """The reversal of a redemption, whole or by line."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    redemption = models.ForeignKey(
+        Redemption, models.CASCADE, related_name="rollbacks"
+    )
+    amount = models.DecimalField(max_digits=14, decimal_places=4)
+    lines = models.JSONField(help_text="[{line, quantity, amount}]; empty: whole.")
+    reason = models.TextField(default="", blank=True)
+    rolled_back_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gte=0), name="rollback_amount"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.redemption_id}: {self.amount}"
 
 
 class Receipt(models.Model):
@@ -240,3 +539,63 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Endpoint(models.Model):
+    """Where a shop wants to be told of what happens: a webhook."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    url = models.URLField(max_length=500)
+    secret = models.CharField(
+        max_length=80, editable=False, help_text="whsec_…; signs every delivery."
+    )
+    types = ArrayField(
+        models.TextField(), blank=True, default=list, help_text="Empty: all."
+    )
+    active = models.BooleanField(default=True)
+    position = models.BigIntegerField(
+        default=0, editable=False, help_text="The log's position it was told up to."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Delivery(models.Model):
+    """One message to one endpoint; those of a strategy go out in order."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        DELIVERED = "delivered", _("delivered")
+        GIVEN_UP = "given up", _("given up")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="deliveries")
+    position = models.BigIntegerField(help_text="Of the event in the log.")
+    strategy = models.UUIDField()
+    type = models.TextField()
+    state = models.CharField(max_length=20, choices=State, default=State.WAITING)
+    attempts = models.IntegerField(default=0)
+    next_at = models.DateTimeField(default=timezone.now)
+    status = models.IntegerField(null=True, help_text="The last answer's.")
+    error = models.TextField(default="", blank=True)
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [
+            models.Index(
+                fields=["endpoint", "strategy", "position"],
+                name="delivery_waiting",
+                condition=Q(state="waiting"),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "position"], name="delivery_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} to {self.endpoint_id}"

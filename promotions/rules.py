@@ -6,7 +6,7 @@ strategy's rule never changes (a trigger in the database sees to that too): a ch
 a new version. Money is in the strategy's currency, on the shop's tax basis.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -225,6 +225,28 @@ def decoded_limits(limits: object) -> tuple[Limit, ...]:
     return msgspec.convert(limits, Limits, strict=False)
 
 
+EVERYTHING = "*"
+
+
+def touches(
+    rule: Rule, menu: Iterable[Terms], categories: tuple[str, ...]
+) -> list[str]:
+    """Return the keys of which a cart must have one for the strategy to matter.
+
+    `c:` and a category, `s:` and a sku, `b:` and a brand; "*" matters to every cart.
+    """
+    named = [
+        *(f"c:{name}" for name in categories),
+        *(f"s:{name}" for name in rule.skus),
+        *(f"b:{name}" for name in rule.brands),
+    ]
+    for terms in menu:
+        if isinstance(terms, Bundle):
+            named += [f"s:{sku}" for slot in terms.slots for sku in slot.skus]
+            named += [f"c:{name}" for slot in terms.slots for name in slot.categories]
+    return sorted(set(named)) or [EVERYTHING]
+
+
 def fault(terms: Terms, currency: str = "") -> str | None:
     """Say why terms make no sense, if so; with a currency, whether its coins do."""
     if wrong := _amounts_fault(terms, currency):
@@ -252,7 +274,7 @@ def fault(terms: Terms, currency: str = "") -> str | None:
             return None
 
 
-def rule_fault(rule: Rule, *, personal: bool = False, currency: str = "") -> str | None:
+def rule_fault(rule: Rule, currency: str = "") -> str | None:
     """Say why a rule makes no sense, if so."""
     if wrong := _amounts_fault(rule, currency):
         return wrong

@@ -1,41 +1,560 @@
-"""The best legal combination of offers on one basket. Pure and exact.
+"""The best legal combination of strategies on one basket. Pure, and exact.
 
-Two offers never discount the same line, so no stack can pass a line's margin floor.
-Every subset of the candidates is tried; `MOST` of them keeps that below 1,024 subsets.
+A candidate is what applies by itself, and can be paid. Legal: they apply in the order of their priority; an exclusive one stands alone;
+of a group that is not "stack" at most one applies; a line is discounted by several only
+if all of them share lines, and never below the highest floor of those that discount it;
+gifts are paid out of what the discounts leave above the shop's own floor; shipping is
+reduced once.
+
+Exact: branch and bound over the candidates of each part of the basket that does not
+interact with the rest. What a strategy gives alone bounds what it gives beside others:
+with less left on every line it can only give less. A search stops after `MOST_NODES`
+and says so.
 """
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from itertools import combinations
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-from promotions.discounts import Applied
+from promotions import conditions, discounts
+from promotions.discounts import Applied, Coins, Left, Line, Missed
+from promotions.rules import Basis, Rule, Terms
 
-Key = TypeVar("Key")
-MOST = 10
+Objective = Literal["customer", "margin"]
+"""Least paid by the customer; or, of the combinations to which no other candidate could
+be added, the one that costs the shop least."""
+MOST_NODES = 5_000
+ANOTHER = Missed(reason="another_offer_is_better")
+NOT_FIRST = Missed(reason="another_of_its_group_goes_first")
+SPENT = Missed(reason="budget_spent")
 
 
-def best(candidates: Mapping[Key, Applied], room: Decimal) -> list[Key]:
-    """Return the candidates that together save the customer most.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A strategy that may apply: `inside` are its lines, `room` what each can give.
 
-    `room` is what the whole basket can give before its floors: gifts are paid out of
-    what the discounts leave of it. More than `MOST` candidates: the dearest count.
+    `budget` is the most that it may cost. `order` is its place: priority, then id.
     """
-    keys = sorted(candidates, key=lambda key: -_worth(candidates[key]))[:MOST]
-    legal = (
-        subset
-        for size in range(len(keys), 0, -1)
-        for subset in combinations(keys, size)
-        if _legal([candidates[key] for key in subset], room)
+
+    key: str
+    order: tuple[int, str]
+    terms: Terms
+    rule: Rule
+    inside: Sequence[int]
+    room: Sequence[int]
+    budget: int
+    campaign: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Basket:
+    """What candidates apply to.
+
+    `spare` is what it can give above the shop's own floor, `purses` what each campaign
+    can still pay.
+    """
+
+    lines: Sequence[Line]
+    coins: Coins
+    spare: int
+    shipping: int = 0
+    purses: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """The chosen combination, why the others are not in it, and whether it is proved.
+
+    `applied` is in the order in which they apply.
+    """
+
+    applied: Mapping[str, Applied]
+    missed: Mapping[str, Missed]
+    exact: bool = True
+
+    @property
+    def worth(self) -> int:
+        return sum(one.worth for one in self.applied.values())
+
+
+class Illegal(Exception):
+    """These candidates cannot all apply together; `missed` says why one cannot."""
+
+    def __init__(self, missed: Mapping[str, Missed]) -> None:
+        super().__init__(", ".join(f"{k}: {m.reason}" for k, m in missed.items()))
+        self.missed = missed
+
+
+def best(
+    candidates: Sequence[Candidate],
+    basket: Basket,
+    *,
+    required: frozenset[str] = frozenset(),
+    objective: Objective = "customer",
+    most_nodes: int = MOST_NODES,
+) -> Stack:
+    """Return the best legal combination that holds all the `required` candidates.
+
+    :raises Illegal: the required ones cannot all apply together.
+    """
+    alone, missed = _alone(candidates, basket)
+    _resolve_groups(alone, missed)
+    if lost := {key: missed[key] for key in required if key in missed}:
+        raise Illegal(lost)
+    search = _Search(basket, alone, required, objective, most_nodes)
+    chosen = search.chosen()
+    applied = together([alone[key][0] for key in chosen], basket) or {}
+    beaten = dict.fromkeys(alone.keys() - applied.keys(), ANOTHER)
+    return Stack(applied=applied, missed=missed | beaten, exact=search.exact)
+
+
+def together(
+    chosen: Iterable[Candidate], basket: Basket
+) -> dict[str, Applied] | None:
+    """Apply candidates in their order; None if they are not legal together."""
+    state = _State(basket)
+    for candidate in sorted(chosen, key=lambda one: one.order):
+        if not isinstance(state.turn(candidate), Applied):
+            return None
+    return state.applied if state.legal() else None
+
+
+One = tuple[Candidate, Applied]
+"""A candidate and what it gives by itself."""
+Alone = dict[str, One]
+
+
+def _alone(
+    candidates: Iterable[Candidate], basket: Basket
+) -> tuple[Alone, dict[str, Missed]]:
+    alone: Alone = {}
+    missed: dict[str, Missed] = {}
+    fresh = _State(basket)
+    for candidate in candidates:
+        outcome = fresh.outcome(candidate)
+        if isinstance(outcome, Applied):
+            alone[candidate.key] = candidate, outcome
+        else:
+            missed[candidate.key] = outcome
+    return alone, missed
+
+
+def _resolve_groups(alone: Alone, missed: dict[str, Missed]) -> None:
+    """Leave of a "first" or "worst" group the one that goes."""
+    groups: dict[str, list[tuple[Candidate, Applied]]] = {}
+    for candidate, outcome in alone.values():
+        if candidate.rule.mode in ("first", "worst"):
+            groups.setdefault(candidate.rule.group, []).append((candidate, outcome))
+    for members in groups.values():
+        members.sort(key=lambda one: one[0].order)
+        if members[0][0].rule.mode == "worst":
+            members.sort(key=lambda one: one[1].worth)
+        for candidate, _ in members[1:]:
+            del alone[candidate.key]
+            missed[candidate.key] = NOT_FIRST
+
+
+class _State:
+    """A basket while strategies take their turns."""
+
+    def __init__(self, basket: Basket) -> None:
+        self.basket = basket
+        self.amounts: Sequence[int] = [line.amount for line in basket.lines]
+        self.off = [0] * len(basket.lines)
+        self.cap: dict[int, int] = {}
+        self.shared: dict[int, bool] = {}
+        self.shipping = 0
+        self.gifts = 0
+        self.groups: set[str] = set()
+        self.purses = dict(basket.purses)
+        self.applied: dict[str, Applied] = {}
+
+    def turn(self, candidate: Candidate) -> Applied | Missed:
+        """Let a candidate take its turn."""
+        outcome = self.outcome(candidate)
+        if isinstance(outcome, Applied):
+            self._take(candidate, outcome)
+        return outcome
+
+    def outcome(self, candidate: Candidate) -> Applied | Missed:
+        """Return what a turn would give; what is not legal is missed."""
+        rule, basket = candidate.rule, self.basket
+        left = self._left(candidate, rule.conditions.basis)
+        lacking = conditions.lacking(rule, left, candidate.inside, basket.coins)
+        if lacking:
+            return lacking
+        left = self._left(candidate, rule.basis)
+        terms, inside, coins = candidate.terms, candidate.inside, basket.coins
+        outcome = discounts.apply(terms, left, inside, coins, rule)
+        if isinstance(outcome, Missed):
+            return outcome
+        purse = self.purses.get(candidate.campaign, outcome.worth)
+        if outcome.worth > min(candidate.budget, purse):
+            return SPENT
+        return ANOTHER if self._clashes(candidate, outcome) else outcome
+
+    def legal(self) -> bool:
+        """Say whether gifts are still paid for after the last turn."""
+        return not self.gifts or sum(self.off) + self.gifts <= self.basket.spare
+
+    def _left(self, candidate: Candidate, basis: Basis) -> Left:
+        basket, off = self.basket, self.off
+        amount, room = self.amounts, candidate.room
+        if self.applied:
+            if basis == "discounted":
+                amount = [whole - taken for whole, taken in zip(amount, off, strict=True)]
+            shares = candidate.rule.shares_lines
+            room = [
+                # A line that may not be shared clashes: it is not passed over.
+                max(0, min(own, self.cap.get(i, own)) - off[i])
+                if shares and self.shared.get(i)
+                else own
+                for i, own in enumerate(room)
+            ]
+        return Left(
+            lines=basket.lines,
+            amount=amount,
+            room=room,
+            shipping=basket.shipping - self.shipping,
+            spare=basket.spare - sum(off) - self.gifts,
+        )
+
+    def _clashes(self, candidate: Candidate, outcome: Applied) -> bool:
+        rule = candidate.rule
+        return (
+            bool(self.applied and (rule.exclusive or "" in self.groups))
+            or (rule.mode != "stack" and rule.group in self.groups)
+            or bool(outcome.shipping and self.shipping)
+            or any(
+                not (rule.shares_lines and self.shared[i])
+                for i in outcome.lines
+                if i in self.shared
+            )
+        )
+
+    def _take(self, candidate: Candidate, outcome: Applied) -> None:
+        for i, part in outcome.lines.items():
+            self.off[i] += part
+            room = candidate.room[i]
+            self.cap[i] = min(room, self.cap.get(i, room))
+            self.shared[i] = candidate.rule.shares_lines
+        self.shipping += outcome.shipping
+        self.gifts += outcome.gift_value
+        if candidate.rule.exclusive:
+            self.groups.add("")
+        elif candidate.rule.mode != "stack":
+            self.groups.add(candidate.rule.group)
+        if candidate.campaign in self.purses:
+            self.purses[candidate.campaign] -= outcome.worth
+        self.applied[candidate.key] = outcome
+
+
+class _Search:
+    """Branch and bound, part by part of the basket."""
+
+    def __init__(
+        self,
+        basket: Basket,
+        alone: Alone,
+        required: frozenset[str],
+        objective: Objective,
+        most_nodes: int,
+    ) -> None:
+        self.basket, self.alone = basket, alone
+        self.required, self.cheap = required, objective == "margin"
+        self.nodes = most_nodes
+
+    @property
+    def exact(self) -> bool:
+        return self.nodes > 0
+
+    def chosen(self) -> list[str]:
+        """Return the best combination's keys."""
+        single = [one for one in self.alone.values() if one[0].rule.exclusive]
+        others = [one for one in self.alone.values() if not one[0].rule.exclusive]
+        forced = [one for one in single if one[0].key in self.required]
+        if forced:
+            if len(self.required) > 1:
+                raise Illegal(dict.fromkeys(self.required, ANOTHER))
+            return [forced[0][0].key]
+        found = [key for part in self._parts(others) for key in self._best(part)]
+        if self.required or not single:
+            return found
+        return self._against(single, found)
+
+    def _against(self, single: Sequence[One], found: list[str]) -> list[str]:
+        """Compare the best exclusive one with the combination of the others."""
+        worth = sum(self.alone[key][1].worth for key in found)
+        if self._entangled([self.alone[key] for key in found]):
+            stack = together([self.alone[key][0] for key in found], self.basket)
+            worth = sum(one.worth for one in (stack or {}).values())
+        ranked = sorted(single, key=lambda one: (one[1].worth, one[0].order))
+        pick = ranked[0] if self.cheap else ranked[-1]
+        better = pick[1].worth < worth if self.cheap else pick[1].worth > worth
+        return [pick[0].key] if better or not found else found
+
+    def _parts(self, ones: Sequence[One]) -> list[list[One]]:
+        """Divide candidates into parts that do not interact (union-find)."""
+        owner: dict[object, int] = {}
+        parent = list(range(len(ones)))
+
+        def root(place: int) -> int:
+            while parent[place] != place:
+                parent[place] = parent[parent[place]]
+                place = parent[place]
+            return place
+
+        scarce = self._scarce(ones)
+        for place, one in enumerate(ones):
+            for claim in self._claims(one, scarce):
+                parent[root(place)] = root(owner.setdefault(claim, place))
+        parts: dict[int, list[One]] = {}
+        for place, one in enumerate(ones):
+            parts.setdefault(root(place), []).append(one)
+        return list(parts.values())
+
+    def _claims(self, one: One, scarce: frozenset[str]) -> Iterable[object]:
+        candidate, outcome = one
+        rule = candidate.rule
+        if _plain(rule):
+            yield from outcome.lines
+        else:
+            whole = rule.conditions.of == "basket" and _asks(rule)
+            yield from range(len(self.basket.lines)) if whole else candidate.inside
+        if outcome.shipping:
+            yield "shipping"
+        if rule.mode == "best":
+            yield "group", rule.group
+        if candidate.campaign in scarce:
+            yield "campaign", candidate.campaign
+        if "" in scarce:
+            yield "gifts"
+
+    def _scarce(self, ones: Sequence[One]) -> frozenset[str]:
+        """Name the campaigns that cannot pay all, and "" if gifts crowd each other."""
+        costs: dict[str, int] = {}
+        for candidate, outcome in ones:
+            costs[candidate.campaign] = costs.get(candidate.campaign, 0) + outcome.worth
+        purses = self.basket.purses
+        scarce = {name for name, cost in costs.items() if cost > purses.get(name, cost)}
+        gifts = sum(outcome.gift_value for _, outcome in ones)
+        if gifts and gifts + sum(o.discount for _, o in ones) > self.basket.spare:
+            scarce.add("")
+        return frozenset(scarce)
+
+    def _entangled(self, part: Sequence[One]) -> bool:
+        return not all(_plain(candidate.rule) for candidate, _ in part)
+
+    def _best(self, part: Sequence[One]) -> list[str]:
+        if len(part) == 1:
+            return [part[0][0].key]
+        sign = 1 if self.cheap else -1
+        ranked = sorted(
+            part,
+            key=lambda one: (
+                one[0].key not in self.required,
+                sign * one[1].worth,
+                one[0].order,
+            ),
+        )
+        kind = _Entangled if self._entangled(part) else _Plain
+        walk = kind(ranked, self.basket, self.required, self.cheap, self.nodes)
+        found = walk.best()
+        self.nodes = walk.nodes
+        if found is None:
+            wanted = self.required & {candidate.key for candidate, _ in part}
+            raise Illegal(dict.fromkeys(wanted, ANOTHER))
+        return found
+
+
+class _Walk:
+    """A depth-first search over candidates, the most promising first."""
+
+    def __init__(
+        self,
+        ones: Sequence[One],
+        basket: Basket,
+        required: frozenset[str],
+        cheap: bool,
+        nodes: int,
+    ) -> None:
+        self.ones, self.basket, self.cheap, self.nodes = ones, basket, cheap, nodes
+        self.required = required
+        self.found: tuple[int, ...] | None = None
+        self.value = 0
+
+    def keys(self) -> list[str] | None:
+        """Return the best combination's keys; None if there is none."""
+        if self.found is None:
+            return None
+        return [self.ones[place][0].key for place in self.found]
+
+    def better(self, value: int) -> bool:
+        """Say whether a value beats the best one so far."""
+        if self.found is None:
+            return True
+        return value < self.value if self.cheap else value > self.value
+
+    def must(self, place: int) -> bool:
+        return self.ones[place][0].key in self.required
+
+
+class _Plain(_Walk):
+    """Candidates that only exclude each other: what they give adds up.
+
+    A bit for each line, shipping and group says what a candidate takes.
+    """
+
+    def best(self) -> list[str] | None:
+        if not self.cheap:
+            self.ones = self._undominated()
+        self.bits: dict[object, int] = {}
+        self.takes = [self._takes(one) for one in self.ones]
+        self.masks = [sum(1 << bit for bit in takes) for takes in self.takes]
+        self.bounds = self._bounds()
+        waiting: list[tuple[int, tuple[int, ...], int, int]] = [(0, (), 0, 0)]
+        while waiting and (self.nodes > 0 or self.found is None):
+            place, chosen, used, value = waiting.pop()
+            self.nodes -= 1
+            if self._hopeless(place, used, value):
+                continue
+            if place == len(self.ones):
+                if not self.cheap or self._maximal(chosen, used):
+                    self.found, self.value = chosen, value
+                continue
+            if not self.must(place):
+                waiting.append((place + 1, chosen, used, value))
+            if not self.masks[place] & used and self._paid((*chosen, place)):
+                worth = self.ones[place][1].worth
+                mask = used | self.masks[place]
+                waiting.append((place + 1, (*chosen, place), mask, value + worth))
+        return self.keys()
+
+    def _undominated(self) -> list[One]:
+        """Keep the best of those that take exactly the same, where nothing is scarce."""
+        kept: dict[object, One] = {}
+        for one in self.ones:
+            candidate, outcome = one
+            same: object = frozenset(outcome.lines), bool(outcome.shipping)
+            campaign = candidate.campaign in self.basket.purses
+            if self.required or campaign or outcome.gift or candidate.rule.group:
+                same = candidate.key
+            kept.setdefault(same, one)
+        return list(kept.values())
+
+    def _takes(self, one: One) -> dict[int, int]:
+        """Return what a candidate gives, bit by bit; a group gives nothing."""
+        candidate, outcome = one
+        parts: dict[object, int] = dict(outcome.lines)
+        if outcome.shipping:
+            parts["shipping"] = outcome.shipping
+        if outcome.gift:
+            parts["gift", candidate.key] = outcome.gift_value
+        if candidate.rule.mode == "best":
+            parts["group", candidate.rule.group] = 0
+        return {
+            self.bits.setdefault(name, len(self.bits)): part
+            for name, part in parts.items()
+        }
+
+    def _bounds(self) -> list[dict[int, int]]:
+        """Return what each bit can still bring from each place on."""
+        bounds: list[dict[int, int]] = [{}]
+        for takes in reversed(self.takes):
+            most = dict(bounds[-1])
+            for bit, part in takes.items():
+                most[bit] = max(part, most.get(bit, 0))
+            bounds.append(most)
+        return bounds[::-1]
+
+    def _hopeless(self, place: int, used: int, value: int) -> bool:
+        if self.cheap:
+            return not self.better(value)
+        free = self.bounds[place].items()
+        return not self.better(value + sum(p for bit, p in free if not used >> bit & 1))
+
+    def _paid(self, chosen: Sequence[int]) -> bool:
+        """Say whether campaigns and the basket can pay for all of these."""
+        if not self.basket.purses and len(chosen) == 1:
+            return True
+        ones = [self.ones[place] for place in chosen]
+        gifts = sum(outcome.gift_value for _, outcome in ones)
+        if gifts and gifts + sum(o.discount for _, o in ones) > self.basket.spare:
+            return False
+        costs: dict[str, int] = {}
+        for candidate, outcome in ones:
+            costs[candidate.campaign] = costs.get(candidate.campaign, 0) + outcome.worth
+        purses = self.basket.purses
+        return all(cost <= purses.get(name, cost) for name, cost in costs.items())
+
+    def _maximal(self, chosen: Sequence[int], used: int) -> bool:
+        return not any(
+            not mask & used and self._paid((*chosen, place))
+            for place, mask in enumerate(self.masks)
+            if place not in chosen
+        )
+
+
+class _Entangled(_Walk):
+    """Candidates of which one changes what another gives: each set is tried whole."""
+
+    def best(self) -> list[str] | None:
+        places = range(len(self.ones))
+        self._greedy(places)
+        waiting: list[tuple[int, tuple[int, ...]]] = [(0, ())]
+        while waiting and self.nodes > 0:
+            place, chosen = waiting.pop()
+            self.nodes -= 1
+            if self._hopeless(place, chosen):
+                continue
+            if place == len(self.ones):
+                self._try(chosen)
+                continue
+            if not self.must(place):
+                waiting.append((place + 1, chosen))
+            waiting.append((place + 1, (*chosen, place)))
+        return self.keys()
+
+    def _greedy(self, places: Iterable[int]) -> None:
+        """Find a first combination, so that there is one if the search must stop."""
+        chosen = tuple(place for place in places if self.must(place))
+        for place in places:
+            wider = (*chosen, place)
+            if place not in chosen and self._worth(wider) is not None:
+                chosen = wider
+        self._try(chosen)
+
+    def _try(self, chosen: tuple[int, ...]) -> None:
+        value = self._worth(chosen)
+        if value is None or not self.better(value):
+            return
+        if self.cheap and not self._maximal(chosen):
+            return
+        self.found, self.value = chosen, value
+
+    def _hopeless(self, place: int, chosen: Sequence[int]) -> bool:
+        if self.cheap:
+            return False
+        possible = (*chosen, *range(place, len(self.ones)))
+        return not self.better(sum(self.ones[one][1].worth for one in possible))
+
+    def _worth(self, chosen: Sequence[int]) -> int | None:
+        stack = together([self.ones[place][0] for place in chosen], self.basket)
+        return None if stack is None else sum(one.worth for one in stack.values())
+
+    def _maximal(self, chosen: Sequence[int]) -> bool:
+        rest = set(range(len(self.ones))) - set(chosen)
+        return all(self._worth((*chosen, place)) is None for place in rest)
+
+
+def _plain(rule: Rule) -> bool:
+    """Say whether what it gives depends only on lines that nobody else discounts."""
+    return (
+        not rule.shares_lines
+        and rule.basis == "initial"
+        and (rule.conditions.basis == "initial" or not _asks(rule))
     )
-    best_first = sorted(legal, key=lambda s: -sum(_worth(candidates[k]) for k in s))
-    return list(best_first[0]) if best_first else []
 
 
-def _worth(applied: Applied) -> Decimal:
-    return applied.discount + applied.gift_value
-
-
-def _legal(stack: Sequence[Applied], room: Decimal) -> bool:
-    lines = [line for applied in stack for line in applied.lines]
-    return len(lines) == len(set(lines)) and sum(map(_worth, stack)) <= room
+def _asks(rule: Rule) -> bool:
+    return bool(rule.conditions.least_amount or rule.conditions.least_quantity)
