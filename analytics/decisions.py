@@ -1,6 +1,7 @@
 """What Proffer and its operators decide: one frozen struct for each."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -56,6 +57,8 @@ class StrategyProposed(Event, frozen=True, kw_only=True):
     by: Text
     scope: tuple[str, ...]
     menu: dict[str, dict[str, Any]]
+    trigger: Text = "offer"
+    rule: dict[str, Any] = {}
     budget: Decimal
     currency: Currency
     holdout: Rate
@@ -116,7 +119,60 @@ class OfferRedeemed(Event, frozen=True, kw_only=True):
     redemption: UUID
     variant: Text
     offer: UUID | None
+    code: UUID | None = None
+    reservation: UUID | None = None
     order_id: Text
     discount: Decimal
     gift_value: Decimal = Decimal(0)
     currency: Currency
+
+
+class OfferReserved(Event, frozen=True, kw_only=True):
+    """A cart holds `amount` of a strategy's budget until then, whoever asks next."""
+
+    strategy: UUID
+    reservation: UUID
+    variant: Text
+    offer: UUID | None
+    code: UUID | None = None
+    amount: Decimal
+    currency: Currency
+    until: datetime
+
+
+class ReservationReleased(Event, frozen=True, kw_only=True):
+    """The shop gave back what a reservation held of a strategy's budget."""
+
+    strategy: UUID
+    reservation: UUID
+    amount: Decimal
+
+
+class ReservationExpired(ReservationReleased, frozen=True, kw_only=True):
+    """A reservation's time was over; what it held of a budget is free again."""
+
+
+class RedemptionRolledBack(Event, frozen=True, kw_only=True):
+    """A redemption was taken back: whole, or `amount` of it.
+
+    `given_back` went back to the budgets, by the rule's policy.
+    """
+
+    personal: ClassVar[Mapping[str, Any]] = {"order_id": ERASED}
+    strategy: UUID
+    redemption: UUID
+    rollback: UUID
+    order_id: Text
+    amount: Decimal
+    given_back: Decimal
+    whole: bool
+    currency: Currency
+
+
+class BudgetReached(Event, frozen=True, kw_only=True):
+    """A strategy has spent this share of its budget."""
+
+    strategy: UUID
+    share: Rate
+    spent: Decimal
+    budget: Decimal

@@ -60,12 +60,17 @@ from analytics.behaviour import (
     WishlistProductAddedToCart,
 )
 from analytics.decisions import (
+    BudgetReached,
     ModelPromoted,
     ModelRolledBack,
     OfferAssigned,
     OfferRedeemed,
+    OfferReserved,
     OffersComputed,
     PriceChanged,
+    RedemptionRolledBack,
+    ReservationExpired,
+    ReservationReleased,
     StockChanged,
     StrategyApproved,
     StrategyDecided,
@@ -76,6 +81,7 @@ from analytics.decisions import (
 from analytics.shapes import Event
 
 __all__ = [
+    "BudgetReached",
     "CampaignAnnounced",
     "CampaignReceived",
     "CartShared",
@@ -103,6 +109,7 @@ __all__ = [
     "ModelRolledBack",
     "OfferAssigned",
     "OfferRedeemed",
+    "OfferReserved",
     "OfferShown",
     "OffersComputed",
     "OrderCancelled",
@@ -126,6 +133,9 @@ __all__ = [
     "ProductsSearched",
     "PromotionClicked",
     "PromotionViewed",
+    "RedemptionRolledBack",
+    "ReservationExpired",
+    "ReservationReleased",
     "ScreenViewed",
     "StockChanged",
     "StrategyApproved",
@@ -187,6 +197,7 @@ BEHAVIOUR: tuple[type[Event], ...] = (
     WishlistProductAddedToCart,
 )
 VOCABULARY: Mapping[str, type[Event]] = {
+    "budget_reached": BudgetReached,
     "campaign_announced": CampaignAnnounced,
     "campaign_received": CampaignReceived,
     "cart_shared": CartShared,
@@ -212,6 +223,7 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "model_rolled_back": ModelRolledBack,
     "offer_assigned": OfferAssigned,
     "offer_redeemed": OfferRedeemed,
+    "offer_reserved": OfferReserved,
     "offer_shown": OfferShown,
     "offers_computed": OffersComputed,
     "order_cancelled": OrderCancelled,
@@ -234,6 +246,9 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "products_searched": ProductsSearched,
     "promotion_clicked": PromotionClicked,
     "promotion_viewed": PromotionViewed,
+    "redemption_rolled_back": RedemptionRolledBack,
+    "reservation_expired": ReservationExpired,
+    "reservation_released": ReservationReleased,
     "screen_viewed": ScreenViewed,
     "stock_changed": StockChanged,
     "strategy_approved": StrategyApproved,

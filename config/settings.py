@@ -260,4 +260,14 @@ OFFER_DAYS = 14
 OFFERS_PER_CUSTOMER = 3
 LEAST_MARGIN = Decimal("0.02")
 """No stack of offers sells a line below this margin; a strategy may ask for more."""
+DISCOUNT_ROUNDING = env.str("DISCOUNT_ROUNDING", default="down")
+"""How a rate's fraction of a cent is rounded: down, half_up or half_even."""
+COMBINATION_OBJECTIVE = env.str("COMBINATION_OBJECTIVE", default="customer")
+"""Which legal combination wins: "customer", who pays least, or "margin", of those to
+which nothing could be added the one that costs the shop least."""
+PRICES_INCLUDE_TAX = env.bool("PRICES_INCLUDE_TAX", default=True)
+"""The tax basis of every amount, in carts and in rules; a cart may declare its own,
+and is refused if it is the other."""
+BUDGET_MARKS = (0.8, 1.0)
+"""Shares of a strategy's budget whose spending is told."""
 ARCHIVE_DIR = services.VAR / "archive"

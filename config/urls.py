@@ -9,7 +9,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
-from promotions.api import OffersView, QualificationsView, RedemptionsView
+from promotions.api import OffersView
+from promotions.checkout import (
+    QualificationsView,
+    RedemptionsView,
+    ReservationsView,
+    ReservationView,
+    RollbackView,
+)
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 
 docs = SpectacularRedocView.as_view(url_name="schema", template_name="api/docs.html")
@@ -27,7 +34,18 @@ api = [
     path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
+    path("reservations", ReservationsView.as_view(), name="reservations"),
+    path(
+        "reservations/<uuid:reservation>",
+        ReservationView.as_view(),
+        name="reservation",
+    ),
     path("redemptions", RedemptionsView.as_view(), name="redemptions"),
+    path(
+        "redemptions/<uuid:redemption>/rollback",
+        RollbackView.as_view(),
+        name="rollback",
+    ),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", docs, name="docs"),
 ]

@@ -18,7 +18,7 @@ from analytics.admin import ReadOnly
 from analytics.models import Customer
 from catalog import pricing
 from catalog.admin import money
-from promotions import approval, discounts
+from promotions import approval, rules
 from promotions.models import Campaign, Offer, Redemption, Strategy
 
 DECISIONS: dict[str, Callable[..., None]] = {
@@ -132,8 +132,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "spent": pricing.rounded(strategy.spent, strategy.currency),
         "budget": pricing.rounded(strategy.budget, strategy.currency),
         "variants": [
-            discounts.words(terms, strategy.currency)
-            for terms in strategy.terms.values()
+            rules.words(terms, strategy.currency) for terms in strategy.terms.values()
         ],
         "history": [
             (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)

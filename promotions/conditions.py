@@ -7,7 +7,7 @@ is checked where the strategy's turn comes, since it may count what others have 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from promotions.discounts import Coins, Left, Line, Missed, More
@@ -60,7 +60,7 @@ def lacking(
     return Missed(reason="below_threshold", more=more)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Scope:
     """What a strategy is about; nothing named is the whole basket."""
 
@@ -85,6 +85,12 @@ class Scope:
             brands=frozenset(rule.brands),
             excluded=excluded,
         )
+
+    @cached_property
+    def named(self) -> Sequence[tuple[str, str]]:
+        """What is named: ("c", category), ("s", sku), ("b", brand)."""
+        kinds = (("c", self.categories), ("s", self.skus), ("b", self.brands))
+        return [(kind, name) for kind, names in kinds for name in names]
 
     def inside(self, lines: Sequence[Line]) -> list[int]:
         """Return the indexes of the lines in scope."""

@@ -6,7 +6,7 @@ remainder. No line goes below its floor; what was promised as an amount is given
 or not at all, a rate is cut at the floor.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -89,7 +89,7 @@ class More:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Applied:
-    """What terms do to a basket: each line's discount by its index, shipping, a gift."""
+    """What terms do to a basket: lines' discounts by index, shipping, a gift."""
 
     lines: Mapping[int, int] = field(default_factory=dict)
     shipping: int = 0
@@ -136,27 +136,9 @@ def _given(
 ) -> Applied | Missed:
     if isinstance(terms, Shipping):
         return _shipping(terms, left, coins)
-    spent = sum(left.amount[i] for i in inside)
-    if spent == 0:
+    if not any(left.amount[i] for i in inside):
         return NOTHING
-    match terms:
-        case Percentage(rate=rate, each="line"):
-            return _cut({i: coins.share(left.amount[i], rate) for i in inside}, left)
-        case Percentage(rate=rate):
-            shares = {i: left.amount[i] for i in inside}
-            return _cut(split(coins.share(spent, rate), shares), left)
-        case Amount():
-            return _amount(terms, left, inside, coins)
-        case FixedPrice(price=price):
-            return _fixed_price(coins.of(price), left, inside)
-        case Threshold():
-            return _threshold(terms, left, inside, coins)
-        case Multibuy():
-            return _multibuy(terms, left, inside, coins)
-        case Bundle():
-            return _bundle(terms, left, inside, coins)
-        case Gift():
-            return _gift(terms, left, spent, coins)
+    return GIVE[type(terms)](terms, left, inside, coins)
 
 
 def split(amount: int, shares: Mapping[int, int]) -> dict[int, int]:
@@ -187,6 +169,15 @@ def rounded(top: int, bottom: int, rounding: Rounding) -> int:
     return whole + 1
 
 
+def _percentage(
+    terms: Percentage, left: Left, inside: Sequence[int], coins: Coins
+) -> Applied | Missed:
+    rate, amounts = terms.rate, {i: left.amount[i] for i in inside}
+    if terms.each == "line":
+        return _cut({i: coins.share(part, rate) for i, part in amounts.items()}, left)
+    return _cut(split(coins.share(sum(amounts.values()), rate), amounts), left)
+
+
 def _amount(
     terms: Amount, left: Left, inside: Sequence[int], coins: Coins
 ) -> Applied | Missed:
@@ -200,7 +191,10 @@ def _amount(
     return _cut(wanted, left)
 
 
-def _fixed_price(price: int, left: Left, inside: Sequence[int]) -> Applied | Missed:
+def _fixed_price(
+    terms: FixedPrice, left: Left, inside: Sequence[int], coins: Coins
+) -> Applied | Missed:
+    price = coins.of(terms.price)
     wanted = {i: left.amount[i] - price * left.lines[i].quantity for i in inside}
     dearer = {i: off for i, off in wanted.items() if off > 0}
     return _cut(dearer, left) if dearer else Missed(reason="cheaper_already")
@@ -253,7 +247,9 @@ def _multibuy(
             quantity = left.lines[i].quantity
             wanted[i] = coins.share(left.amount[i] * reduced, terms.rate, quantity)
     if not wanted:
-        units = max(sum(left.lines[i].quantity for i in pool) for pool in pools.values())
+        units = max(
+            sum(left.lines[i].quantity for i in pool) for pool in pools.values()
+        )
         more = More(quantity=terms.take - units)
         return Missed(reason="too_few_units", more=more)
     return _cut(wanted, left)
@@ -312,15 +308,15 @@ def _bundle(
     return FLOOR if low else Missed(reason="cheaper_already")
 
 
-def _slots(
-    slots: Sequence[Slot], left: Left, inside: Sequence[int]
-) -> list[list[int]]:
+def _slots(slots: Sequence[Slot], left: Left, inside: Sequence[int]) -> list[list[int]]:
     """Return each slot's lines: a line fills the first that names its sku, or kind."""
     pools: list[list[int]] = [[] for _ in slots]
     for i in inside:
         line = left.lines[i]
         by_sku = [n for n, slot in enumerate(slots) if line.sku in slot.skus]
-        by_kind = [n for n, slot in enumerate(slots) if line.category in slot.categories]
+        by_kind = [
+            n for n, slot in enumerate(slots) if line.category in slot.categories
+        ]
         for n in (by_sku or by_kind)[:1]:
             pools[n].append(i)
     return pools
@@ -341,7 +337,10 @@ def _picked(
     return picked
 
 
-def _gift(terms: Gift, left: Left, spent: int, coins: Coins) -> Applied | Missed:
+def _gift(
+    terms: Gift, left: Left, inside: Sequence[int], coins: Coins
+) -> Applied | Missed:
+    spent = sum(left.amount[i] for i in inside)
     spend, value = coins.of(terms.spend), coins.of(terms.value)
     if spent < spend:
         return Missed(reason="below_threshold", more=More(spend=spend - spent))
@@ -397,3 +396,15 @@ def _capped(outcome: Applied, rule: Rule, coins: Coins) -> Applied:
 
 def _unit(left: Left, i: int) -> Fraction:
     return Fraction(left.amount[i], left.lines[i].quantity)
+
+
+GIVE: Mapping[type[Terms], Callable[..., Applied | Missed]] = {
+    Percentage: _percentage,
+    Amount: _amount,
+    FixedPrice: _fixed_price,
+    Threshold: _threshold,
+    Multibuy: _multibuy,
+    Bundle: _bundle,
+    Gift: _gift,
+}
+"""How each kind is given on lines in scope; shipping is on none."""

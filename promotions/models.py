@@ -25,6 +25,8 @@ from django.utils.translation import gettext_lazy as _
 from promotions import rules
 
 Decoded = TypeVar("Decoded")
+PERSONAL = frozenset({"percentage", "threshold", "gift"})
+"""Kinds whose worth is forecast for each customer, and so may be personal offers."""
 
 
 def check_menu(menu: object) -> None:
@@ -88,7 +90,9 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    spent__gte=0, reserved__gte=0, budget__gte=F("spent") + F("reserved")
+                    spent__gte=0,
+                    reserved__gte=0,
+                    budget__gte=F("spent") + F("reserved"),
                 ),
                 name="campaign_within_budget",
             ),
@@ -140,6 +144,7 @@ class Strategy(models.Model):
     rule = models.JSONField(default=dict, blank=True, validators=[check_rule])
     touches = ArrayField(
         models.TextField(),
+        default=list,
         editable=False,
         help_text="What a cart must hold for it to matter, for the index.",
     )
@@ -188,7 +193,9 @@ class Strategy(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    spent__gte=0, reserved__gte=0, budget__gte=F("spent") + F("reserved")
+                    spent__gte=0,
+                    reserved__gte=0,
+                    budget__gte=F("spent") + F("reserved"),
                 ),
                 name="strategy_within_budget",
             ),
@@ -211,6 +218,19 @@ class Strategy(models.Model):
                 rules.decoded_rule(self.rule), self.terms.values(), tuple(self.scope)
             )
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuse what the fields only say together."""
+        if {one.__struct_config__.tag for one in self.terms.values()} != {self.kind}:
+            raise ValidationError({"menu": "The menu is of another kind."})
+        for label, one in self.terms.items():
+            if wrong := rules.fault(one, self.currency):
+                raise ValidationError({"menu": f"{label}: {wrong}"})
+        rule = rules.decoded_rule(self.rule)
+        if wrong := rules.rule_fault(rule, self.currency):
+            raise ValidationError({"rule": wrong})
+        if self.trigger == self.Trigger.OFFER and self.kind not in PERSONAL:
+            raise ValidationError({"trigger": "This kind cannot be a personal offer."})
 
     @property
     def stream(self) -> str:
@@ -252,6 +272,7 @@ class Offer(models.Model):
     computed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(null=True, help_text="By a reservation.")
 
     class Meta:
         constraints = [
@@ -285,7 +306,7 @@ class Sheet(models.Model):
 
 
 class CodeBatch(models.Model):
-    """Codes of a strategy that are generated or imported together, in the background."""
+    """Codes of a strategy that are generated or imported in the background."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -398,13 +419,12 @@ class Reservation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     customer = models.UUIDField(null=True)
     currency = models.CharField(max_length=3)
-    cart = models.JSONField(help_text="As it was sent, without the customer.")
     priced = models.JSONField(help_text="As it was answered.")
     state = models.CharField(max_length=20, choices=State, default=State.HELD)
     reserved_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
-    ERASED: ClassVar[Mapping[str, Any]] = {"customer": None, "cart": {}, "priced": {}}
+    ERASED: ClassVar[Mapping[str, Any]] = {"customer": None, "priced": {}}
     """What analytics.privacy leaves: the money is held until it expires."""
 
     class Meta:
@@ -423,9 +443,7 @@ class Reservation(models.Model):
 class Hold(models.Model):
     """What a reservation holds of one strategy."""
 
-    reservation = models.ForeignKey(
-        Reservation, models.CASCADE, related_name="holds"
-    )
+    reservation = models.ForeignKey(Reservation, models.CASCADE, related_name="holds")
     strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="holds")
     offer = models.UUIDField(null=True)
     code = models.UUIDField(null=True)
@@ -510,9 +528,7 @@ class Rollback(models.Model):
     """The reversal of a redemption, whole or by line."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    redemption = models.ForeignKey(
-        Redemption, models.CASCADE, related_name="rollbacks"
-    )
+    redemption = models.ForeignKey(Redemption, models.CASCADE, related_name="rollbacks")
     amount = models.DecimalField(max_digits=14, decimal_places=4)
     lines = models.JSONField(help_text="[{line, quantity, amount}]; empty: whole.")
     reason = models.TextField(default="", blank=True)

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from analytics import lookup
 from ml import live, scores
-from promotions import carts, discounts, value
+from promotions import carts, rules, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
@@ -100,7 +100,7 @@ def _rendered(offer: Offer) -> dict[str, object]:
         "id": str(offer.id),
         "strategy": str(strategy.id),
         "kind": strategy.kind,
-        "title": discounts.words(strategy.terms[offer.variant], strategy.currency),
+        "title": rules.words(strategy.terms[offer.variant], strategy.currency),
         "terms": terms,
         "scope": strategy.scope,
         "currency": strategy.currency,

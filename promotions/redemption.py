@@ -1,240 +1,380 @@
 """Redeem once, within budget, under any concurrency.
 
-Order of locks, the same everywhere: receipt, campaigns by id, strategies by id, offers
-by id, sheets by customer. The log is appended last. A retried call gets its first
-answer again. Should a deadlock come all the same, `once` begins again.
+A cart is priced first, without a lock, since rules do not change; then all that it uses
+is taken at once (promotions.ledger). What a customer was told of, an offer or a code,
+must still be there, or the order is refused; an automatic strategy that has just run
+out is left out, and the cart priced again.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
-from django.db import OperationalError, transaction
-from django.db.models import F
+from django.conf import settings
+from django.db import transaction
 
-from analytics import events, identity, store
-from promotions import carts
-from promotions.carts import Effect, Item, Priced
-from promotions.models import Campaign, Offer, Receipt, Redemption, Strategy
-from promotions.offers import forget, refresh_soon
+from analytics import events, store
+from promotions import carts, codes, counters, holds, ledger, offers, stacking
+from promotions.carts import Cart, Effect, Entry, Priced, Shopper
+from promotions.discounts import Coins
+from promotions.ledger import RanOut, Use
+from promotions.models import Campaign, Offer, Redemption, Strategy
+
+MOST_TRIES = 20
 
 
 class UnknownOffer(Exception):
     """An offer is not this customer's, or cannot be used now."""
 
 
+class CodeRefused(Exception):
+    """A code cannot be used."""
+
+
 class OffersDoNotApply(Exception):
-    """The cart no longer qualifies for an offer that the order wants to use."""
-
-
-class BudgetSpent(Exception):
-    """The strategy's or campaign's budget cannot pay for this any more."""
+    """The cart no longer qualifies for an offer or code that the order wants to use."""
 
 
 class OrderRedeemed(Exception):
-    """The order has already redeemed one of these offers."""
+    """The order has already redeemed one of these strategies."""
 
 
-class KeyReused(Exception):
-    """The Idempotency-Key came before with another body."""
+class TotalDiffers(Exception):
+    """The shop shows another total than the cart comes to."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a shop asks to redeem."""
+    """What a shop asks to redeem: named offers (None: all that apply), and a cart.
 
-    customer: str
-    order_id: str
-    items: Sequence[Item]
-    offers: Sequence[UUID]
-    currency: str
-
-
-Body = dict[str, Any]
-ATTEMPTS = 4
-LOST_A_RACE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
-
-
-def once(
-    *, caller: UUID, key: str, request: bytes, do: Callable[[], Body]
-) -> tuple[Body, bool]:
-    """Run `do` once for the key; return its answer and whether this is a repeat.
-
-    Two calls at the same time: the second waits for the first on the receipt's row.
-    A call that PostgreSQL ends to free another from a deadlock left nothing behind, so
-    it is made again, `ATTEMPTS` times in all.
-
-    :raises KeyReused: the key came before with another request body.
+    With a `reservation`, what it holds is redeemed instead (promotions.reservations).
+    With `total`, the order is refused unless it is what the shop shows.
     """
-    digest = hashlib.sha256(request).hexdigest()
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return _once(caller, key, digest, do)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LOST_A_RACE):
-                raise
-    return _once(caller, key, digest, do)
+
+    order_id: str
+    cart: Cart
+    offers: Sequence[UUID] | None = None
+    total: Decimal | None = None
+    reservation: UUID | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """What makes two orders the same."""
+        return json.dumps(asdict(self), default=str, sort_keys=True).encode()
 
 
-def _once(
-    caller: UUID, key: str, digest: str, do: Callable[[], Body]
-) -> tuple[Body, bool]:
-    with transaction.atomic():
-        Receipt.objects.bulk_create(
-            [Receipt(caller=caller, key=key, digest=digest)], ignore_conflicts=True
-        )
-        receipt = Receipt.objects.select_for_update().get(caller=caller, key=key)
-        if receipt.digest != digest:
-            raise KeyReused("This Idempotency-Key came before with another body.")
-        if receipt.body is not None:
-            return receipt.body, True
-        # `do` appends, and one more write follows. It may: nobody can wait on this row
-        # while holding what we need, since every call takes its receipt first.
-        body = do()
-        Receipt.objects.filter(caller=caller, key=key).update(body=body)
-        return body, False
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """A cart whose uses are taken: each effect with its use and counters."""
+
+    priced: Priced
+    shopper: Shopper
+    uses: Sequence[Use]
+    counted: Sequence[Sequence[int]]
 
 
 def redeem(order: Order, *, at: datetime) -> tuple[Priced, list[Redemption]]:
-    """Record the use of the order's offers, all or none; return them with the cart.
+    """Record what the order uses, all or none; return it with the cart.
 
     :raises UnknownOffer: an offer is not there, not theirs, used, expired or not live.
+    :raises CodeRefused: a code cannot be used.
     :raises OffersDoNotApply: the cart does not qualify for all of them together.
-    :raises BudgetSpent: a budget cannot pay.
+    :raises RanOut: a budget, a limit or a code is used up.
     :raises OrderRedeemed: the order redeemed one of the strategies before.
+    :raises TotalDiffers: the cart comes to another total than the shop shows.
     """
     with transaction.atomic():
-        customer = _customer(order.customer)
-        offers = _locked(customer, order, at)
-        cart = carts.priced(order.items, offers, currency=order.currency)
-        _check_all_apply(cart)
-        campaigns = {offer.strategy.campaign_id for offer in offers}
-        shown = _shown(campaigns)
-        made = [_record(effect, cart, order, customer, at) for effect in cart.effects]
-        _forget_sheets(customer, spent=shown - _shown(campaigns))
-        store.append([_event(r, order) for r in made], at=at, customer=customer)
-    return cart, made
+        settled = settle(order.cart, order.offers, at=at, order=order)
+        made = [
+            _record(effect, use, counted, settled, order.order_id, at)
+            for effect, use, counted in zip(
+                settled.priced.effects, settled.uses, settled.counted, strict=True
+            )
+        ]
+        conclude(made, settled.shopper, order.cart.currency, at)
+    return settled.priced, made
 
 
-def _customer(external_id: str) -> UUID:
-    key = identity.find(external_id)
-    if key is None:
-        raise UnknownOffer("This customer has no offers.")
-    return key
+def settle(
+    cart: Cart,
+    wanted: Sequence[UUID] | None,
+    *,
+    at: datetime,
+    order: Order | None = None,
+    until: datetime | None = None,
+) -> Settled:
+    """Price a cart and take what it uses: spent, or with `until` reserved.
+
+    Inside a transaction. Raises as `redeem`.
+    """
+    without: set[UUID] = set()
+    while True:
+        try:
+            with transaction.atomic():
+                return _settle(cart, wanted, without, at, order, until)
+        except RanOut as gone:
+            # What overdue reservations hold is free: once it is given back, try again.
+            if holds.expire(at=at, strategy=gone.strategy):
+                continue
+            named = _is_named(gone.strategy, cart, wanted, at)
+            if named or len(without) >= MOST_TRIES:
+                raise
+            without.add(gone.strategy)
 
 
-def _locked(customer: UUID, order: Order, at: datetime) -> list[Offer]:
-    """Lock campaigns, strategies and offers, then read what may be used."""
-    wanted = set(order.offers)
-    strategies = Strategy.objects.filter(offers__id__in=wanted).distinct()
-    ids = sorted(strategies.values_list("id", "campaign_id"))
-    list(_for_update(Campaign, {campaign for _, campaign in ids}))
-    list(_for_update(Strategy, {strategy for strategy, _ in ids}))
-    list(_for_update(Offer, wanted))
-    if Redemption.objects.filter(
-        order_id=order.order_id, strategy__in=[strategy for strategy, _ in ids]
-    ).exists():
-        raise OrderRedeemed("This order has already redeemed one of these offers.")
-    usable = carts.usable(customer, currency=order.currency, at=at)
-    offers = [offer for offer in usable if offer.id in wanted]
-    if missing := wanted - {offer.id for offer in offers}:
+def conclude(
+    made: Sequence[Redemption],
+    shopper: Shopper,
+    currency: str,
+    at: datetime,
+    *,
+    reservation: UUID | None = None,
+) -> None:
+    """Tell of redemptions: storefronts' sheets, then the log, which comes last."""
+    if not made:
+        return
+    rows = _siblings(made)
+    facts = [_event(one, currency, reservation) for one in made]
+    reached = [event for row in rows for event in _reached(row, made)]
+    _forget_sheets(shopper, [row for row in rows if _just_spent(row, made)])
+    store.append(facts, at=at, customer=shopper.person)
+    if reached:
+        store.append(reached, at=at)
+
+
+def adjustments(effect: Effect, priced: Priced) -> list[dict[str, object]]:
+    """Return the money rows of an effect: by line, of shipping, and a gift's value."""
+    applied, unit = effect.applied, priced.coins.unit
+    rows: list[dict[str, object]] = [
+        {
+            "line": i,
+            "sku": priced.lines[i].sku,
+            "quantity": priced.lines[i].quantity,
+            "amount": str(part * unit),
+            "of": "line",
+        }
+        for i, part in sorted(applied.lines.items())
+    ]
+    for of, sku, part in (
+        ("shipping", "", applied.shipping),
+        ("gift", applied.gift or "", applied.gift_value),
+    ):
+        if part:
+            amount = str(part * unit)
+            rows.append(
+                {"line": None, "sku": sku, "quantity": 1, "amount": amount, "of": of}
+            )
+    return rows
+
+
+def _settle(
+    cart: Cart,
+    wanted: Sequence[UUID] | None,
+    without: set[UUID],
+    at: datetime,
+    order: Order | None,
+    until: datetime | None,
+) -> Settled:
+    shopper = carts.who(cart.customer)
+    priced = _priced(cart, wanted, shopper, without, at)
+    if order and order.total is not None:
+        _check_total(priced, order.total, cart.currency)
+    uses = [_use(effect, shopper, priced.coins, at) for effect in priced.effects]
+    if order:
+        _check_order(order.order_id, uses)
+    counted = ledger.take(uses, at=at, until=until)
+    return Settled(priced=priced, shopper=shopper, uses=uses, counted=counted)
+
+
+def _priced(
+    cart: Cart,
+    wanted: Sequence[UUID] | None,
+    shopper: Shopper,
+    without: set[UUID],
+    at: datetime,
+) -> Priced:
+    entered = codes.enter(cart.codes, keys=shopper.keys, at=at)
+    if refused := [one for one in entered if one.refused]:
+        listed = ", ".join(f"{one.text}: {one.refused}" for one in refused)
+        raise CodeRefused(f"Not usable: {listed}.")
+    shelf = carts.shelved(cart)
+    entries = carts.may_apply(cart, shelf, shopper, entered, at=at)
+    if wanted is not None:
+        entries = _only(entries, wanted)
+    entries = [one for one in entries if one.strategy.id not in without]
+    required = [one for one in entries if one.code or (wanted and one.offer)]
+    if len([one for one in required if one.code]) < len(entered):
+        raise OffersDoNotApply(
+            "A code's promotion is not live, or in another currency."
+        )
+    try:
+        return carts.priced(
+            cart, shelf, shopper, entries, at=at, entered=entered, required=required
+        )
+    except stacking.Illegal as error:
+        raise _refusal(error, required) from error
+
+
+def _only(entries: Sequence[Entry], wanted: Sequence[UUID]) -> list[Entry]:
+    """Of personal offers keep the wanted ones, each of which must be there."""
+    if missing := set(wanted) - {entry.offer for entry in entries}:
         raise UnknownOffer(f"Not usable now: {', '.join(sorted(map(str, missing)))}.")
-    return offers
+    return [one for one in entries if one.offer is None or one.offer in wanted]
 
 
-def _for_update(table: type[Any], ids: set[UUID]) -> Any:
-    rows = table.objects.filter(id__in=ids).order_by("id")
-    return rows.select_for_update().values_list("id", flat=True)
+def _refusal(error: stacking.Illegal, required: Sequence[Entry]) -> Exception:
+    names = {one.key: one.code.text if one.code else one.offer for one in required}
+    for key, missed in error.missed.items():
+        if missed.reason == "budget_spent":
+            return ledger.BudgetSpent("The promotion's budget is spent.", UUID(key))
+        if missed.reason == "limit_reached":
+            return ledger.LimitReached("The promotion's limit is reached.", UUID(key))
+    listed = ", ".join(f"{names[key]}: {m.reason}" for key, m in error.missed.items())
+    return OffersDoNotApply(f"The cart does not qualify: {listed}.")
 
 
-def _check_all_apply(cart: Priced) -> None:
-    reasons: Mapping[str, str] = {
-        str(n.offer.id): n.missed.reason for n in cart.not_applied
-    }
-    if "budget_spent" in reasons.values():
-        raise BudgetSpent("The promotion's budget is spent.")
-    if reasons:
-        listed = ", ".join(f"{offer}: {reason}" for offer, reason in reasons.items())
-        raise OffersDoNotApply(f"The cart does not qualify: {listed}.")
+def _check_total(priced: Priced, total: Decimal, currency: str) -> None:
+    ours = priced.total * priced.coins.unit
+    if ours != total:
+        raise TotalDiffers(f"The order comes to {ours} {currency}, not {total}.")
+
+
+def _use(effect: Effect, shopper: Shopper, coins: Coins, at: datetime) -> Use:
+    entry = effect.entry
+    holder = carts.holder(entry, shopper)
+    return Use(
+        strategy=entry.strategy.id,
+        campaign=entry.strategy.campaign,
+        cost=effect.applied.worth * coins.unit,
+        offer=entry.offer,
+        code=entry.code.id if entry.code else None,
+        needs=counters.needs(entry.strategy, holder, at) or (),
+        holder=holder,
+    )
+
+
+def _check_order(order_id: str, uses: Sequence[Use]) -> None:
+    """Also a constraint; two calls for one order wait for each other on its receipt."""
+    redeemed = Redemption.objects.filter(
+        order_id=order_id,
+        strategy__in=[use.strategy for use in uses],
+        rolled_back_at=None,
+    )
+    if redeemed.exists():
+        raise OrderRedeemed("This order has already redeemed one of these promotions.")
+
+
+def _is_named(
+    strategy: UUID, cart: Cart, wanted: Sequence[UUID] | None, at: datetime
+) -> bool:
+    """Say whether the order names what has run out: then it is refused."""
+    if wanted and Offer.objects.filter(id__in=wanted, strategy=strategy).exists():
+        return True
+    entered = codes.enter(cart.codes, keys=carts.who(cart.customer).keys, at=at)
+    return any(one.code is None or one.code.strategy_id == strategy for one in entered)
 
 
 def _record(
-    effect: Effect, cart: Priced, order: Order, customer: UUID, at: datetime
+    effect: Effect,
+    use: Use,
+    counted: Sequence[int],
+    settled: Settled,
+    order_id: str,
+    at: datetime,
 ) -> Redemption:
-    offer, applied = effect.offer, effect.applied
-    cost = applied.discount + applied.gift_value
-    Offer.objects.filter(id=offer.id).update(redeemed_at=at)
-    Strategy.objects.filter(id=offer.strategy_id).update(
-        spent=F("spent") + cost, redemptions=F("redemptions") + 1
-    )
-    campaigns = Campaign.objects.filter(id=offer.strategy.campaign_id)
-    _spend(campaigns, cost)
     return Redemption.objects.create(
         id=uuid4(),
-        strategy=offer.strategy,
-        offer=offer.id,
-        customer=customer,
-        order_id=order.order_id,
-        variant=offer.variant,
-        discount=cost,
-        gift_value=applied.gift_value,
-        adjustments=adjustments(effect, cart),
+        strategy=Strategy(id=use.strategy, campaign_id=use.campaign),
+        offer=use.offer,
+        code=use.code,
+        customer=settled.shopper.person,
+        order_id=order_id,
+        variant=effect.entry.variant,
+        discount=use.cost,
+        gift_value=effect.applied.gift_value * settled.priced.coins.unit,
+        adjustments=adjustments(effect, settled.priced),
+        counted=list(counted),
         redeemed_at=at,
     )
 
 
-def _spend(campaigns: Any, cost: Decimal) -> None:
-    """Two strategies of one campaign on one order: together within its budget."""
-    paid = campaigns.filter(spent__lte=F("budget") - cost).update(
-        spent=F("spent") + cost
-    )
-    if not paid:
-        raise BudgetSpent("The campaign's budget is spent.")
-
-
-def adjustments(effect: Effect, cart: Priced) -> list[dict[str, object]]:
-    """Return the money rows of an effect: one for each line, one for a gift."""
-    rows: list[dict[str, object]] = [
-        {"line": i, "sku": cart.lines[i].sku, "amount": str(amount)}
-        for i, amount in sorted(effect.applied.lines.items())
-    ]
-    if effect.applied.gift:
-        value = str(effect.applied.gift_value)
-        rows.append({"line": None, "sku": effect.applied.gift, "amount": value})
-    return rows
-
-
-def _event(redemption: Redemption, order: Order) -> events.OfferRedeemed:
+def _event(
+    redemption: Redemption, currency: str, reservation: UUID | None
+) -> events.OfferRedeemed:
     return events.OfferRedeemed(
         strategy=redemption.strategy_id,
         redemption=redemption.id,
         variant=redemption.variant,
         offer=redemption.offer,
+        code=redemption.code,
+        reservation=reservation,
         order_id=redemption.order_id,
         discount=redemption.discount,
         gift_value=redemption.gift_value,
-        currency=order.currency,
+        currency=currency,
     )
 
 
-def _shown(campaigns: set[UUID]) -> set[UUID]:
-    """Return the strategies that are shown: the campaign's lock keeps them so."""
+def _reached(
+    strategy: Strategy, made: Sequence[Redemption]
+) -> list[events.BudgetReached]:
+    """Return the marks of the budget that these redemptions have passed."""
+    cost = sum((r.discount for r in made if r.strategy_id == strategy.id), Decimal(0))
+    before = strategy.spent - cost
+    return [
+        events.BudgetReached(
+            strategy=strategy.id,
+            share=share,
+            spent=strategy.spent,
+            budget=strategy.budget,
+        )
+        for share in settings.BUDGET_MARKS
+        if before < strategy.budget * Decimal(str(share)) <= strategy.spent
+    ]
+
+
+def _siblings(made: Sequence[Redemption]) -> list[Strategy]:
+    """Return the live strategies of the campaigns that have just paid."""
+    campaigns = {one.strategy.campaign_id for one in made}
     live = Strategy.objects.filter(campaign__in=campaigns, state=Strategy.State.LIVE)
-    rows = live.select_related("campaign")
-    return {strategy.id for strategy in rows if not strategy.exhausted}
+    return list(live.select_related("campaign"))
 
 
-def _forget_sheets(customer: UUID, *, spent: set[UUID]) -> None:
-    """Forget the sheets that name the used offer, or one of a strategy just spent.
+def _just_spent(row: Strategy, made: Sequence[Redemption]) -> bool:
+    """Say whether these redemptions are what has exhausted a strategy.
+
+    Its campaign's lock is ours: before them, it was as now without their cost.
+    """
+    if not row.exhausted:
+        return False
+    mine = [one.discount for one in made if one.strategy_id == row.id]
+    campaign = [
+        one.discount for one in made if one.strategy.campaign_id == row.campaign_id
+    ]
+    before = Strategy(
+        campaign=Campaign(
+            budget=row.campaign.budget,
+            spent=row.campaign.spent - sum(campaign),
+            reserved=row.campaign.reserved,
+        ),
+        budget=row.budget,
+        spent=row.spent - sum(mine),
+        reserved=row.reserved,
+        redemptions=row.redemptions - len(mine),
+    )
+    return not before.exhausted
+
+
+def _forget_sheets(shopper: Shopper, spent: Sequence[Strategy]) -> None:
+    """Forget the sheets that name a used offer, or one of a strategy just spent.
 
     There may be many of these, once: a refresh soon makes GET one look-up again.
     """
+    mine = [shopper.person] if shopper.person else []
     holders = Offer.objects.filter(strategy__in=spent, redeemed_at=None)
-    forget([customer, *holders.values_list("customer", flat=True)])
+    offers.forget([*mine, *holders.values_list("customer", flat=True)])
     if spent:
-        refresh_soon()
+        offers.refresh_soon()

@@ -6,6 +6,7 @@ strategy's rule never changes (a trigger in the database sees to that too): a ch
 a new version. Money is in the strategy's currency, on the shop's tax basis.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -154,6 +155,11 @@ class Conditions(Typed, frozen=True, kw_only=True):
         | None
     ) = None
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is a least amount or quantity."""
+        return bool(self.least_amount or self.least_quantity)
+
 
 class Limit(Typed, frozen=True, kw_only=True):
     """At most so many uses, or so much money, per holder and period.
@@ -199,6 +205,14 @@ class Rule(Typed, frozen=True, kw_only=True):
     most_per_order: Decimal | None = None
     limits: Limits = ()
     gives_back: Literal["all", "money", "nothing"] = "all"
+
+    @property
+    def plain(self) -> bool:
+        """Whether what it gives depends only on lines that nobody else discounts."""
+        initial = self.basis == "initial" and not self.shares_lines
+        return initial and (
+            self.conditions.basis == "initial" or not self.conditions.asks
+        )
 
 
 def decoded_menu(menu: object) -> dict[str, Terms]:
@@ -252,26 +266,16 @@ def fault(terms: Terms, currency: str = "") -> str | None:
     if wrong := _amounts_fault(terms, currency):
         return wrong
     match terms:
-        case Percentage(rate=rate):
-            return _rate_fault(rate)
-        case Amount(amount=amount):
-            return None if amount > 0 else "amount must be above 0"
-        case Threshold():
-            return _tiers_fault(terms.tiers)
-        case Multibuy(take=take, reduced=reduced, rate=rate):
-            if reduced >= take:
-                return "fewer units must be reduced than taken"
-            return _rate_fault(rate)
-        case Bundle(slots=slots):
-            return _slots_fault(slots)
-        case Gift(spend=spend, value=reward):
-            return None if 0 < reward <= spend else "a reward must be within the spend"
-        case Shipping(rate=rate, price=None):
+        case Percentage(rate=rate) | Shipping(rate=rate, price=None):
             return _rate_fault(rate)
         case Shipping(rate=rate):
             return "give a rate or a price, not both" if rate != 1 else None
-        case FixedPrice():
-            return None
+        case Multibuy(take=take, reduced=reduced, rate=rate):
+            few = reduced < take
+            return _rate_fault(rate) if few else "fewer units are reduced than taken"
+        case Bundle(slots=slots):
+            return _slots_fault(slots)
+    return _reward_fault(terms)
 
 
 def rule_fault(rule: Rule, currency: str = "") -> str | None:
@@ -306,22 +310,40 @@ def words(terms: Terms, currency: str) -> str:
         case Percentage(rate=rate):
             return f"{_percent(rate)} off"
         case Amount(amount=amount, each=each):
-            of = {"unit": " each", "line": " each product", "order": ""}[each]
-            return f"{amount} {currency} off{of}"
+            return f"{amount} {currency} off{EACH[each]}"
         case FixedPrice(price=price):
             return f"now {price} {currency}"
-        case Threshold():
-            return ", or ".join(_tier_words(tier, currency) for tier in terms.tiers)
-        case Multibuy():
-            return _multibuy_words(terms)
-        case Bundle(slots=slots, price=price):
-            return f"{sum(slot.quantity for slot in slots)} for {price} {currency}"
-        case Gift(spend=spend, name=name):
-            return f"spend {spend} {currency}, get “{name}” free"
         case Shipping(rate=rate, price=None):
             return "free shipping" if rate == 1 else f"{_percent(rate)} off shipping"
         case Shipping(price=price):
             return f"shipping for {price} {currency}"
+    return _basket_words(terms, currency)
+
+
+EACH = {"unit": " each", "line": " each product", "order": ""}
+
+
+def reward(terms: Terms | Tier, currency: str) -> str:
+    """Say what one gets, without what for."""
+    match terms:
+        case Tier(rate=rate) if rate:
+            return f"{_percent(rate)} off"
+        case Tier(amount=amount) | Threshold(amount=amount):
+            return f"{amount} {currency} off"
+        case Gift(name=name):
+            return f"“{name}” free"
+    return words(terms, currency)
+
+
+def _reward_fault(terms: Terms) -> str | None:
+    match terms:
+        case Amount(amount=amount):
+            return None if amount > 0 else "amount must be above 0"
+        case Threshold():
+            return _tiers_fault(terms.tiers)
+        case Gift(spend=spend, value=value):
+            return None if 0 < value <= spend else "a reward must be within the spend"
+    return None
 
 
 def _rate_fault(rate: Decimal) -> str | None:
@@ -336,7 +358,7 @@ def _tiers_fault(tiers: tuple[Tier, ...]) -> str | None:
             return "a reward must be within the spend"
         if not tier.spend and not tier.quantity:
             return "a tier begins at some spend or quantity"
-    pairs = zip(tiers, tiers[1:], strict=False)
+    pairs = itertools.pairwise(tiers)
     if any(b.spend < a.spend or b.quantity < a.quantity or b == a for a, b in pairs):
         return "tiers must rise"
     return None
@@ -346,7 +368,9 @@ def _slots_fault(slots: tuple[Slot, ...]) -> str | None:
     named = [name for slot in slots for name in (*slot.skus, *slot.categories)]
     if any(not slot.skus and not slot.categories for slot in slots):
         return "a slot names products or categories"
-    return "slots must not name the same twice" if len(set(named)) < len(named) else None
+    return (
+        "slots must not name the same twice" if len(set(named)) < len(named) else None
+    )
 
 
 def _amounts_fault(rule: msgspec.Struct, currency: str) -> str | None:
@@ -368,6 +392,19 @@ def _amounts(value: Any) -> Iterator[tuple[str, Decimal]]:
         for part in inner if isinstance(inner, tuple) else (inner,):
             if isinstance(part, msgspec.Struct) and not isinstance(part, Limit):
                 yield from _amounts(part)
+
+
+def _basket_words(terms: Terms, currency: str) -> str:
+    match terms:
+        case Threshold():
+            return ", or ".join(_tier_words(tier, currency) for tier in terms.tiers)
+        case Multibuy():
+            return _multibuy_words(terms)
+        case Bundle(slots=slots, price=price):
+            return f"{sum(slot.quantity for slot in slots)} for {price} {currency}"
+        case Gift(spend=spend, name=name):
+            return f"spend {spend} {currency}, get “{name}” free"
+    raise TypeError(f"{type(terms).__name__} has no words")
 
 
 def _percent(rate: Decimal) -> str:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from catalog import pricing
 from catalog.models import Product
 from ml import scores
-from promotions import approval, limits, value
-from promotions.discounts import Gift, Percentage, Terms, Threshold, words
-from promotions.limits import Guard
+from promotions import approval, guards, value
+from promotions.guards import Guard
 from promotions.models import Campaign, Strategy
+from promotions.rules import Gift, Percentage, Terms, Threshold, words
 
 RATES = ("0.05", "0.10", "0.15")
 STEPS = (1.25, 1.6, 2.0)
@@ -197,12 +197,12 @@ def _strategy(draft: Draft, budget: Decimal, campaign: Campaign) -> Strategy:
         holdout=settings.HOLDOUT,
         least_margin=LEAST_MARGIN,
         forecast=_forecast(draft),
-        guards=limits.stored(checks),
+        guards=guards.stored(checks),
     )
 
 
 def _guards(draft: Draft, budget: Decimal) -> Sequence[Guard]:
-    return limits.guards(
+    return guards.guards(
         menu=draft.menu,
         least_margin=LEAST_MARGIN,
         margin=settings.ASSUMED_MARGIN,

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from promotions.discounts import Gift, Percentage, Terms, Threshold
+from promotions.rules import Gift, Percentage, Terms, Threshold
 
 Floats = NDArray[np.float64]
 
@@ -157,3 +157,4 @@ def _reward(terms: Terms, spend: Floats, margin: float) -> tuple[float, Floats, 
         case Gift(spend=least, value=value):
             reach = np.minimum(1.0, spend / float(least))
             return float(value / least), reach * float(value), 1 - margin
+    raise TypeError(f"{type(terms).__name__} is not forecast for single customers")

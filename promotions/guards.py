@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
-from promotions.discounts import Gift, Percentage, Terms, Threshold
+from promotions.rules import Gift, Percentage, Terms, Threshold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +67,4 @@ def depth(terms: Terms) -> Decimal:
             return amount / spend
         case Gift(spend=spend, value=value):
             return value / spend
+    raise TypeError(f"{type(terms).__name__} has no depth of its own")

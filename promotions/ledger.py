@@ -1,0 +1,183 @@
+"""The one way in which money, uses, offers and codes are taken and given back.
+
+Order of locks, the same everywhere: receipt, reservation, campaigns by id, strategies
+by id, offers by id, codes by id, counters, sheets by customer; the log is appended
+last. Each step is one conditional UPDATE: it takes the row's lock, checks and writes,
+so nothing can be spent between a check and its write. The constraints of the tables say
+the same once more.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from promotions import counters
+from promotions.counters import Holder, Need
+from promotions.models import Campaign, Code, Offer, Strategy
+
+
+class RanOut(Exception):
+    """A strategy cannot be used any more, for whatever reason; `strategy` is its id."""
+
+    def __init__(self, message: str, strategy: UUID) -> None:
+        super().__init__(message)
+        self.strategy = strategy
+
+
+class NotUsable(RanOut):
+    """An offer was just used or is held by another cart, or its strategy ended."""
+
+
+class BudgetSpent(RanOut):
+    """The strategy's or campaign's budget cannot pay for this any more."""
+
+
+class CodeSpent(RanOut):
+    """The code was just used up."""
+
+
+class LimitReached(RanOut):
+    """A limit does not allow one more use."""
+
+
+NOBODY = Holder()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """What one cart takes of one strategy; `cost` includes the gift's value."""
+
+    strategy: UUID
+    campaign: UUID
+    cost: Decimal
+    offer: UUID | None = None
+    code: UUID | None = None
+    needs: Sequence[Need] = ()
+    holder: Holder = NOBODY
+
+
+def take(
+    uses: Sequence[Use], *, at: datetime, until: datetime | None = None
+) -> list[list[int]]:
+    """Spend what a cart takes, or reserve it `until`; return each use's counters.
+
+    Inside a transaction, which a refusal must roll back.
+
+    :raises NotUsable: an offer or strategy is not there any more.
+    :raises BudgetSpent: a budget cannot pay.
+    :raises CodeSpent: a code is used up.
+    :raises LimitReached: a limit is passed.
+    """
+    money = "spent" if until is None else "reserved"
+    for use in _by(uses, lambda use: use.campaign):
+        rows = Campaign.objects.filter(id=use.campaign)
+        if not _affordable(rows, use.cost).update(**{money: F(money) + use.cost}):
+            raise BudgetSpent("The campaign's budget is spent.", use.strategy)
+    for use in _by(uses, lambda use: use.strategy):
+        _take_money(use, money)
+    for use in _by((use for use in uses if use.offer), lambda use: use.offer):
+        _take_offer(use, at, until)
+    for use in _by((use for use in uses if use.code), lambda use: use.code):
+        _take_code(use)
+    return [_count(use) for use in uses]
+
+
+def commit(uses: Sequence[Use], *, at: datetime) -> None:
+    """Spend what a reservation holds: nothing of it can be missing."""
+    for use in _by(uses, lambda use: use.campaign):
+        _move(Campaign.objects.filter(id=use.campaign), use.cost)
+    for use in _by(uses, lambda use: use.strategy):
+        rows = Strategy.objects.filter(id=use.strategy)
+        _move(rows, use.cost, redemptions=F("redemptions") + 1)
+    offers = Offer.objects.filter(id__in=[use.offer for use in uses if use.offer])
+    _in_order(offers)
+    offers.update(redeemed_at=at, held_until=None)
+
+
+def release(uses: Sequence[Use], counted: Sequence[Sequence[int]]) -> None:
+    """Give back all that a reservation holds."""
+    for use in _by(uses, lambda use: use.campaign):
+        held = Campaign.objects.filter(id=use.campaign)
+        held.update(reserved=F("reserved") - use.cost)
+    for use in _by(uses, lambda use: use.strategy):
+        mine = Strategy.objects.filter(id=use.strategy)
+        mine.update(reserved=F("reserved") - use.cost)
+    _give_uses_back(uses, held=True)
+    for use, ids in zip(uses, counted, strict=True):
+        counters.take_back(ids, uses=1, money=use.cost)
+
+
+def give_back(use: Use, counted: Sequence[int], *, whole: bool, uses: bool) -> None:
+    """Give a redemption's money back; its use too, if it is `whole` and policy says so.
+
+    `use.cost` is the part that is given back.
+    """
+    Campaign.objects.filter(id=use.campaign).update(spent=F("spent") - use.cost)
+    Strategy.objects.filter(id=use.strategy).update(
+        spent=F("spent") - use.cost, redemptions=F("redemptions") - int(whole)
+    )
+    if whole and uses:
+        _give_uses_back([use], held=False)
+    counters.take_back(counted, uses=int(whole and uses), money=use.cost)
+
+
+def _take_money(use: Use, money: str) -> None:
+    rows = Strategy.objects.filter(id=use.strategy)
+    more = {"redemptions": F("redemptions") + 1} if money == "spent" else {}
+    live = _affordable(rows.filter(state=Strategy.State.LIVE), use.cost)
+    if live.update(**{money: F(money) + use.cost}, **more):
+        return
+    if rows.filter(state=Strategy.State.LIVE).exists():
+        raise BudgetSpent("The promotion's budget is spent.", use.strategy)
+    raise NotUsable("The promotion has ended.", use.strategy)
+
+
+def _take_offer(use: Use, at: datetime, until: datetime | None) -> None:
+    free = Q(held_until=None) | Q(held_until__lte=at)
+    rows = Offer.objects.filter(free, pk=use.offer, redeemed_at=None)
+    changed = {"held_until": until} if until else {"redeemed_at": at}
+    if not rows.update(**changed):
+        raise NotUsable(f"Not usable now: {use.offer}.", use.strategy)
+
+
+def _take_code(use: Use) -> None:
+    unused = Q(most_uses=None) | Q(uses__lt=F("most_uses"))
+    rows = Code.objects.filter(unused, id__in=[use.code], active=True)
+    if not rows.update(uses=F("uses") + 1):
+        raise CodeSpent("The code is used up.", use.strategy)
+
+
+def _count(use: Use) -> list[int]:
+    try:
+        return counters.count(use.needs, use.holder, use.cost)
+    except counters.LimitReached as error:
+        raise LimitReached(str(error), use.strategy) from error
+
+
+def _affordable(rows: QuerySet[Any], cost: Decimal) -> QuerySet[Any]:
+    return rows.filter(budget__gte=F("spent") + F("reserved") + cost)
+
+
+def _move(rows: QuerySet[Any], cost: Decimal, **more: Any) -> None:
+    rows.update(reserved=F("reserved") - cost, spent=F("spent") + cost, **more)
+
+
+def _give_uses_back(uses: Sequence[Use], *, held: bool) -> None:
+    offers = Offer.objects.filter(id__in=[use.offer for use in uses if use.offer])
+    _in_order(offers)
+    offers.update(**({"held_until": None} if held else {"redeemed_at": None}))
+    for use in _by((use for use in uses if use.code), lambda use: use.code):
+        Code.objects.filter(id__in=[use.code]).update(uses=F("uses") - 1)
+
+
+def _by(uses: Iterable[Use], key: Callable[[Use], UUID | None]) -> list[Use]:
+    return sorted(uses, key=lambda use: str(key(use)))
+
+
+def _in_order(rows: QuerySet[Any]) -> None:
+    list(rows.order_by("id").select_for_update().values_list("id"))
