@@ -124,11 +124,8 @@ class Priced:
     @cached_property
     def off(self) -> Sequence[int]:
         """The discount of each line."""
-        off = [0] * len(self.lines)
-        for effect in self.effects:
-            for i, part in effect.applied.lines.items():
-                off[i] += part
-        return off
+        applied = {effect.entry.key: effect.applied for effect in self.effects}
+        return stacking.off(applied, len(self.lines))
 
     @property
     def shipping_discount(self) -> int:

@@ -78,8 +78,8 @@ class CartSerializer(Strict):
     def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
         currency = cart.get("currency", settings.CURRENCY)
         if cart.get("tax", tax_basis()) != tax_basis():
-            fault = f"This shop's amounts are declared with tax {tax_basis()}."
-            raise serializers.ValidationError({"tax": [fault]}, "tax_basis")
+            other = f"This shop's amounts are declared with tax {tax_basis()}."
+            raise serializers.ValidationError({"tax": [other]}, "tax_basis")
         for name in ("shipping", "total"):
             if wrong := pricing.decimals_fault(cart.get(name), currency):
                 raise serializers.ValidationError({name: [wrong]}, "decimals")

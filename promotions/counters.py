@@ -68,7 +68,8 @@ def begins(period: str, at: datetime, zone: str) -> date:
             return today - timedelta(days=today.weekday())
         case "month":
             return today.replace(day=1)
-    return EVER
+        case _:
+            return EVER
 
 
 def needs(strategy: Terse, holder: Holder, at: datetime) -> list[Need] | None:

@@ -67,4 +67,5 @@ def depth(terms: Terms) -> Decimal:
             return amount / spend
         case Gift(spend=spend, value=value):
             return value / spend
-    raise TypeError(f"{type(terms).__name__} has no depth of its own")
+        case _:
+            raise TypeError(f"{type(terms).__name__} has no depth of its own")

@@ -139,7 +139,7 @@ def _take_money(use: Use, money: str) -> None:
 
 def _take_offer(use: Use, at: datetime, until: datetime | None) -> None:
     free = Q(held_until=None) | Q(held_until__lte=at)
-    rows = Offer.objects.filter(free, pk=use.offer, redeemed_at=None)
+    rows = Offer.objects.filter(free, id__in=[use.offer], redeemed_at=None)
     changed = {"held_until": until} if until else {"redeemed_at": at}
     if not rows.update(**changed):
         raise NotUsable(f"Not usable now: {use.offer}.", use.strategy)

@@ -275,7 +275,8 @@ def fault(terms: Terms, currency: str = "") -> str | None:
             return _rate_fault(rate) if few else "fewer units are reduced than taken"
         case Bundle(slots=slots):
             return _slots_fault(slots)
-    return _reward_fault(terms)
+        case _:
+            return _reward_fault(terms)
 
 
 def rule_fault(rule: Rule, currency: str = "") -> str | None:
@@ -317,7 +318,8 @@ def words(terms: Terms, currency: str) -> str:
             return "free shipping" if rate == 1 else f"{_percent(rate)} off shipping"
         case Shipping(price=price):
             return f"shipping for {price} {currency}"
-    return _basket_words(terms, currency)
+        case _:
+            return _basket_words(terms, currency)
 
 
 EACH = {"unit": " each", "line": " each product", "order": ""}
@@ -326,13 +328,14 @@ EACH = {"unit": " each", "line": " each product", "order": ""}
 def reward(terms: Terms | Tier, currency: str) -> str:
     """Say what one gets, without what for."""
     match terms:
-        case Tier(rate=rate) if rate:
-            return f"{_percent(rate)} off"
-        case Tier(amount=amount) | Threshold(amount=amount):
+        case Tier(rate=rate, amount=amount):
+            return f"{_percent(rate)} off" if rate else f"{amount} {currency} off"
+        case Threshold(amount=amount):
             return f"{amount} {currency} off"
         case Gift(name=name):
             return f"“{name}” free"
-    return words(terms, currency)
+        case _:
+            return words(terms, currency)
 
 
 def _reward_fault(terms: Terms) -> str | None:
@@ -343,7 +346,8 @@ def _reward_fault(terms: Terms) -> str | None:
             return _tiers_fault(terms.tiers)
         case Gift(spend=spend, value=value):
             return None if 0 < value <= spend else "a reward must be within the spend"
-    return None
+        case _:
+            return None
 
 
 def _rate_fault(rate: Decimal) -> str | None:
@@ -394,7 +398,7 @@ def _amounts(value: Any) -> Iterator[tuple[str, Decimal]]:
                 yield from _amounts(part)
 
 
-def _basket_words(terms: Terms, currency: str) -> str:
+def _basket_words(terms: Threshold | Multibuy | Bundle | Gift, currency: str) -> str:
     match terms:
         case Threshold():
             return ", or ".join(_tier_words(tier, currency) for tier in terms.tiers)
@@ -404,7 +408,6 @@ def _basket_words(terms: Terms, currency: str) -> str:
             return f"{sum(slot.quantity for slot in slots)} for {price} {currency}"
         case Gift(spend=spend, name=name):
             return f"spend {spend} {currency}, get “{name}” free"
-    raise TypeError(f"{type(terms).__name__} has no words")
 
 
 def _percent(rate: Decimal) -> str:

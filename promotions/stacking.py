@@ -117,6 +117,15 @@ def together(chosen: Iterable[Candidate], basket: Basket) -> dict[str, Applied] 
     return state.applied if state.legal() else None
 
 
+def off(applied: Mapping[str, Applied], lines: int) -> list[int]:
+    """Return what all together take off each line."""
+    total = [0] * lines
+    for one in applied.values():
+        for i, part in one.lines.items():
+            total[i] += part
+    return total
+
+
 One = tuple[Candidate, Applied]
 """A candidate and what it gives by itself."""
 Alone = dict[str, One]
@@ -460,7 +469,7 @@ class _Plain(_Walk):
     def _takes(self, one: One) -> dict[int, int]:
         """Return what a candidate gives, bit by bit; a group gives nothing."""
         candidate, outcome = one
-        parts: dict[object, int] = dict(outcome.lines)
+        parts: dict[object, int] = dict(outcome.lines.items())
         if outcome.shipping:
             parts["shipping"] = outcome.shipping
         if outcome.gift:

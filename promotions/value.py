@@ -157,4 +157,5 @@ def _reward(terms: Terms, spend: Floats, margin: float) -> tuple[float, Floats, 
         case Gift(spend=least, value=value):
             reach = np.minimum(1.0, spend / float(least))
             return float(value / least), reach * float(value), 1 - margin
-    raise TypeError(f"{type(terms).__name__} is not forecast for single customers")
+        case _:
+            raise TypeError(f"{type(terms).__name__} is not forecast by customer")

@@ -1,70 +1,371 @@
-from decimal import Decimal
-from itertools import chain, combinations
+"""Which combination of strategies wins, proved against trying every one."""
 
-from hypothesis import given
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import combinations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promotions import stacking
-from promotions.discounts import Applied
+from promotions.conditions import Scope
+from promotions.discounts import Coins, Line
+from promotions.rules import (
+    Amount,
+    Bundle,
+    Conditions,
+    FixedPrice,
+    Gift,
+    Multibuy,
+    Percentage,
+    Rule,
+    Shipping,
+    Slot,
+    Terms,
+    Threshold,
+    Tier,
+)
+from promotions.stacking import Basket, Candidate, Illegal, Objective, best, together
+
+CENTS = Coins(unit=Decimal("0.01"))
+TEA = Line(sku="tea", category="TEA", quantity=1, price=1000)
+MILK = Line(sku="milk", category="MILK", quantity=1, price=1000)
 
 
-def off(**lines: str) -> Applied:
-    return Applied(
-        lines={int(key[1:]): Decimal(amount) for key, amount in lines.items()}
+def basket(*lines: Line, **more: Any) -> Basket:
+    spare = sum(line.amount for line in lines)
+    return Basket(lines=lines, coins=CENTS, **({"spare": spare} | more))
+
+
+def candidate(
+    key: str,
+    terms: Terms,
+    in_basket: Basket,
+    *categories: str,
+    floor: float = 0,
+    budget: int = 10**9,
+    campaign: str = "",
+    **rule: Any,
+) -> Candidate:
+    made = Rule(**rule)
+    return Candidate(
+        key=key,
+        order=(made.priority, key),
+        terms=terms,
+        rule=made,
+        inside=Scope.of(made, terms, categories).inside(in_basket.lines),
+        room=[
+            int(line.price * (1 - floor)) * line.quantity for line in in_basket.lines
+        ],
+        budget=budget,
+        campaign=campaign,
     )
 
 
-def test_offers_on_different_lines_stack() -> None:
-    chosen = stacking.best({"a": off(_0="1"), "b": off(_1="2")}, Decimal(100))
+def off(rate: str) -> Percentage:
+    return Percentage(rate=Decimal(rate))
 
-    assert set(chosen) == {"a", "b"}
+
+def won(candidates: Sequence[Candidate], on: Basket, **more: Any) -> dict[str, int]:
+    stack = best(candidates, on, **more)
+    assert stack.exact
+    return {key: applied.worth for key, applied in stack.applied.items()}
+
+
+BOTH = basket(TEA, MILK)
+
+
+def test_strategies_on_different_lines_stack() -> None:
+    a, b = (
+        candidate("a", off("0.1"), BOTH, "TEA"),
+        candidate("b", off("0.2"), BOTH, "MILK"),
+    )
+
+    assert won([a, b], BOTH) == {"a": 100, "b": 200}
 
 
 def test_of_two_on_one_line_the_better_wins() -> None:
-    assert stacking.best({"a": off(_0="1"), "b": off(_0="2")}, Decimal(100)) == ["b"]
+    a, b = (
+        candidate("a", off("0.1"), BOTH, "TEA"),
+        candidate("b", off("0.2"), BOTH, "TEA"),
+    )
+
+    stack = best([a, b], BOTH)
+
+    assert stack.applied.keys() == {"b"}
+    assert stack.missed["a"].reason == "another_offer_is_better"
 
 
-def test_two_small_offers_beat_one_large_where_they_save_more() -> None:
-    candidates = {"wide": off(_0="2", _1="2"), "a": off(_0="3"), "b": off(_1="3")}
+def test_two_small_ones_beat_a_large_one_where_they_save_more() -> None:
+    wide = candidate("wide", off("0.2"), BOTH)
+    a = candidate("a", off("0.15"), BOTH, "TEA")
+    b = candidate("b", off("0.3"), BOTH, "MILK")
 
-    assert set(stacking.best(candidates, Decimal(100))) == {"a", "b"}
+    assert won([wide, a, b], BOTH) == {"a": 150, "b": 300}
+
+
+def test_ten_and_twenty_per_cent_share_a_line_only_if_both_say_so() -> None:
+    """Spree's PR 1923: 10 % and 20 % were both applied."""
+    on = basket(TEA)
+    plain = [candidate("a", off("0.1"), on), candidate("b", off("0.2"), on)]
+    one = [plain[0], candidate("b", off("0.2"), on, shares_lines=True)]
+    both = [
+        candidate("a", off("0.1"), on, shares_lines=True),
+        candidate("b", off("0.2"), on, shares_lines=True, priority=1),
+    ]
+
+    assert won(plain, on) == won(one, on) == {"b": 200}
+    assert won(both, on) == {"a": 100, "b": 200}
+
+
+def test_a_rate_may_be_taken_of_what_is_left() -> None:
+    on = basket(TEA)
+    both = [
+        candidate("a", off("0.1"), on, shares_lines=True),
+        candidate(
+            "b", off("0.2"), on, shares_lines=True, priority=1, basis="discounted"
+        ),
+    ]
+
+    assert won(both, on) == {"a": 100, "b": 180}
+
+
+def test_seventy_and_forty_per_cent_do_not_make_it_free() -> None:
+    """Saleor's 17453: a voucher and a promotion gave the goods away."""
+    on = basket(TEA)
+    both = [
+        candidate("a", off("0.7"), on, shares_lines=True, floor=0.2),
+        candidate("b", off("0.4"), on, shares_lines=True, floor=0.1),
+    ]
+
+    assert sum(won(both, on).values()) == 800
+
+
+def test_an_exclusive_one_stands_alone_if_it_is_better() -> None:
+    a = candidate("a", off("0.1"), BOTH, "TEA")
+    b = candidate("b", off("0.1"), BOTH, "MILK")
+
+    small = candidate("small", off("0.15"), BOTH, "TEA", exclusive=True)
+    large = candidate("large", off("0.25"), BOTH, "TEA", exclusive=True)
+
+    assert won([a, b, small], BOTH).keys() == {"a", "b"}
+    assert won([a, b, large], BOTH) == {"large": 250}
+
+
+@pytest.mark.parametrize(
+    ("mode", "winner"), [("first", "a"), ("best", "b"), ("worst", "c")]
+)
+def test_one_of_a_group_applies(mode: str, winner: str) -> None:
+    lines = [
+        Line(sku=name, category=name, quantity=1, price=1000)
+        for name in ("x", "y", "z")
+    ]
+    on = basket(*lines)
+    three = [
+        candidate("a", off("0.2"), on, "x", group="g", mode=mode, priority=1),
+        candidate("b", off("0.3"), on, "y", group="g", mode=mode, priority=2),
+        candidate("c", off("0.1"), on, "z", group="g", mode=mode, priority=3),
+    ]
+
+    assert won(three, on).keys() == {winner}
 
 
 def test_gifts_are_paid_out_of_what_the_discounts_leave() -> None:
-    gift = Applied(lines={}, gift="mug", gift_value=Decimal(4))
+    gift = Gift(spend=Decimal(1), sku="mug", name="Mug", value=Decimal(4))
 
-    assert set(stacking.best({"a": off(_0="3"), "gift": gift}, Decimal(7))) == {
-        "a",
-        "gift",
-    }
-    assert stacking.best({"a": off(_0="3"), "gift": gift}, Decimal(6)) == ["gift"]
-
-
-def test_nothing_stacks_to_nothing() -> None:
-    assert stacking.best({}, Decimal(10)) == []
+    for spare, expected in ((700, {"a", "gift"}), (600, {"gift"})):
+        on = basket(TEA, spare=spare)
+        both = [candidate("a", off("0.3"), on), candidate("gift", gift, on)]
+        assert won(both, on).keys() == expected
 
 
-applied = st.builds(
-    lambda lines: Applied(lines=lines),
-    st.dictionaries(st.integers(0, 4), st.integers(1, 9).map(Decimal), min_size=1),
+def test_shipping_is_reduced_once() -> None:
+    on = basket(TEA, shipping=500)
+    both = [
+        candidate("free", Shipping(), on),
+        candidate("half", Shipping(rate=Decimal("0.5")), on),
+    ]
+
+    assert won(both, on) == {"free": 500}
+
+
+def test_a_campaign_pays_for_its_strategies_together() -> None:
+    on = basket(TEA, MILK, purses={"june": 250})
+    both = [
+        candidate("a", off("0.1"), on, "TEA", campaign="june"),
+        candidate("b", off("0.2"), on, "MILK", campaign="june"),
+    ]
+
+    assert won(both, on) == {"b": 200}
+
+
+def test_the_shop_may_choose_the_combination_that_costs_it_least() -> None:
+    both = [
+        candidate("a", off("0.1"), BOTH, "TEA"),
+        candidate("b", off("0.2"), BOTH, "TEA"),
+        candidate("c", off("0.3"), BOTH, "MILK"),
+    ]
+
+    assert won(both, BOTH, objective="margin") == {"a": 100, "c": 300}
+
+
+def test_what_is_required_is_in_the_combination_or_it_is_refused() -> None:
+    a = candidate("a", off("0.1"), BOTH, "TEA")
+    b = candidate("b", off("0.2"), BOTH, "TEA")
+    c = candidate("c", off("0.3"), BOTH, "MILK")
+
+    assert won([a, b, c], BOTH, required=frozenset("a")) == {"a": 100, "c": 300}
+    with pytest.raises(Illegal):
+        best([a, b, c], BOTH, required=frozenset("ab"))
+    with pytest.raises(Illegal, match="nothing_in_scope"):
+        best([candidate("d", off("0.1"), BOTH, "WINE")], BOTH, required=frozenset("d"))
+
+
+def test_a_search_that_had_to_stop_says_so_and_gives_what_it_found() -> None:
+    lines = [Line(sku=f"{n}", category=f"{n}", quantity=1, price=997) for n in range(9)]
+    on = basket(*lines)
+    many = [
+        candidate(
+            f"{n}",
+            off(f"0.{10 + n}"),
+            on,
+            *(f"{(n + k) % 9}" for k in range(n % 4 + 1)),
+        )
+        for n in range(40)
+    ]
+
+    stopped = best(many, on, most_nodes=3)
+    whole = best(many, on)
+
+    assert whole.exact
+    assert not stopped.exact
+    assert 0 < stopped.worth <= whole.worth
+
+
+def test_a_thousand_on_one_line_are_searched_to_the_end() -> None:
+    on = basket(TEA)
+    many = [candidate(f"{n:04}", off(f"0.{n + 1:04}"), on) for n in range(1000)]
+
+    assert won(many, on) == {"0999": 100}
+
+
+cents = st.integers(1, 700).map(lambda n: Decimal(n) / 100)
+rates = st.integers(1, 90).map(lambda n: Decimal(n) / 100)
+terms = st.one_of(
+    st.builds(Percentage, rate=rates, each=st.sampled_from(["line", "order"])),
+    st.builds(Amount, amount=cents, each=st.sampled_from(["unit", "line", "order"])),
+    st.builds(FixedPrice, price=cents),
+    st.builds(
+        Threshold,
+        spend=cents,
+        amount=cents,
+        higher=st.just((Tier(spend=Decimal(20), rate=Decimal("0.2")),)),
+    ),
+    st.builds(Multibuy, take=st.integers(2, 3), rate=rates, same_sku=st.booleans()),
+    st.builds(
+        Bundle,
+        slots=st.just((Slot(skus=("s0",)), Slot(categories=("A",)))),
+        price=cents,
+    ),
+    st.builds(Gift, spend=cents, sku=st.just("g"), name=st.just("g"), value=cents),
+    st.builds(Shipping, rate=rates),
+)
+group_and_mode = st.sampled_from(
+    [("", "stack"), ("g", "best"), ("h", "stack"), ("", "stack")]
+)
+lines = st.builds(
+    Line,
+    sku=st.sampled_from(["s0", "s1", "s2"]),
+    category=st.sampled_from(["A", "B", "C"]),
+    quantity=st.integers(1, 3),
+    price=st.integers(0, 700),
 )
 
 
-@given(
-    st.dictionaries(st.integers(), applied, max_size=6), st.integers(0, 60).map(Decimal)
-)
-def test_no_legal_combination_saves_more(
-    candidates: dict[int, Applied], room: Decimal
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
+    on = basket(
+        *draw(st.lists(lines, min_size=1, max_size=4)),
+        shipping=draw(st.sampled_from([0, 499])),
+        spare=draw(st.sampled_from([100, 10_000])),
+        purses=draw(st.sampled_from([{}, {"x": 300}])),
+    )
+    made = []
+    for n in range(draw(st.integers(1, 5))):
+        group, mode = draw(group_and_mode)
+        conditions = Conditions(
+            least_amount=draw(st.sampled_from([Decimal(0), Decimal(5)])),
+            basis=draw(st.sampled_from(["initial", "discounted"])),
+            of=draw(st.sampled_from(["scope", "basket"])),
+        )
+        made.append(
+            candidate(
+                f"{n}",
+                draw(terms),
+                on,
+                *draw(st.sampled_from([(), ("A",), ("B", "C")])),
+                floor=draw(st.sampled_from([0.3, 0.9])),
+                budget=draw(st.sampled_from([10**9, 200])),
+                campaign=draw(st.sampled_from(["x", "y"])),
+                conditions=conditions,
+                priority=draw(st.integers(0, 2)),
+                exclusive=draw(st.integers(0, 9)) == 0,
+                group=group,
+                mode=mode,
+                shares_lines=draw(st.booleans()),
+                basis=draw(st.sampled_from(["initial", "discounted"])),
+                most_per_order=draw(st.sampled_from([None, Decimal(1)])),
+            )
+        )
+    return on, made
+
+
+def best_of_all(
+    candidates: Sequence[Candidate],
+    on: Basket,
+    objective: Objective,
+    required: frozenset[str],
+) -> int | None:
+    """Try every combination of those that apply by themselves."""
+    alone = [one for one in candidates if together([one], on)]
+    legal: dict[frozenset[str], int] = {}
+    for size in range(len(alone) + 1):
+        for some in combinations(alone, size):
+            stack = together(some, on)
+            if stack is not None:
+                keys = frozenset(one.key for one in some)
+                legal[keys] = sum(one.worth for one in stack.values())
+    allowed = {keys: worth for keys, worth in legal.items() if required <= keys}
+    if objective == "margin":
+        allowed = {
+            keys: worth
+            for keys, worth in allowed.items()
+            if not any(keys < more and len(more) == len(keys) + 1 for more in legal)
+        }
+        return min(allowed.values(), default=None)
+    return max(allowed.values(), default=None)
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases(), st.sampled_from(["customer", "margin"]), st.booleans())
+def test_no_legal_combination_is_better(
+    case: tuple[Basket, list[Candidate]], objective: Objective, require: bool
 ) -> None:
-    def legal(keys: tuple[int, ...]) -> bool:
-        used = [line for key in keys for line in candidates[key].lines]
-        return len(used) == len(set(used)) and saved(keys) <= room
+    on, candidates = case
+    required = frozenset([candidates[0].key] if require else [])
+    expected = best_of_all(candidates, on, objective, required)
 
-    def saved(keys: tuple[int, ...]) -> Decimal:
-        return sum((candidates[key].discount for key in keys), Decimal(0))
+    try:
+        stack = best(candidates, on, objective=objective, required=required)
+    except Illegal:
+        assert expected is None
+        return
 
-    chosen = tuple(stacking.best(candidates, room))
-
-    every = chain.from_iterable(combinations(candidates, n) for n in range(7))
-    assert legal(chosen)
-    assert saved(chosen) == max(saved(keys) for keys in every if legal(keys))
+    assert (stack.worth, stack.exact) == (expected, True)
+    assert required <= stack.applied.keys()
+    off = stacking.off(stack.applied, len(on.lines))
+    assert all(
+        0 <= part <= line.amount for part, line in zip(off, on.lines, strict=True)
+    )
