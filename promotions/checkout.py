@@ -308,8 +308,7 @@ class ReservationsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Hold budgets, limits, offers and codes for a cart. Retries get the same."""
-        sent = _valid(ReservationSerializer, request)
-        return _once(request, sent, lambda: _reserved(sent))
+        return _once(request, ReservationSerializer, _reserved)
 
 
 class ReservationView(APIView):
@@ -340,8 +339,7 @@ class RedemptionsView(APIView):
 
         So does another call for the same order with the same content.
         """
-        sent = _valid(OrderSerializer, request)
-        return _once(request, sent, lambda: _redeemed_once(sent))
+        return _once(request, OrderSerializer, _redeemed_once)
 
 
 class RollbackView(APIView):
@@ -357,8 +355,9 @@ class RollbackView(APIView):
     )
     def post(self, request: Request, redemption: UUID) -> Response:
         """Take back a redemption, whole or by line. A retry gets the first answer."""
-        sent = _valid(RollbackSerializer, request)
-        return _once(request, sent, lambda: _rolled_back(redemption, sent))
+        return _once(
+            request, RollbackSerializer, lambda sent: _rolled_back(redemption, sent)
+        )
 
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -534,24 +533,28 @@ def _rolled_back(key: UUID, sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def _once(
-    request: Request, sent: dict[str, Any], do: Callable[[], dict[str, Any]]
+    request: Request,
+    kind: type[serializers.Serializer[None]],
+    do: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> Response:
     """Do it once for the request's key; a dry run is done, and undone."""
     key = request.headers.get("Idempotency-Key", "")
-    if sent.get("dry_run"):
-        return Response(_refusing(lambda: _undone(do)))
-    if not 1 <= len(key) <= 255:
+    dry = isinstance(request.data, Mapping) and request.data.get("dry_run")
+    if not dry and not 1 <= len(key) <= 255:
         raise Problem(
             400,
             "idempotency_key_missing",
             "Send an Idempotency-Key header of 1 to 255 characters.",
         )
+    sent = _valid(kind, request)
+    if sent.get("dry_run"):
+        return Response(_refusing(lambda: _undone(lambda: do(sent))))
     body, again = _refusing(
         lambda: receipts.once(
             caller=caller(request).pk,
             key=key,
             request=request.path.encode() + request._request.body,
-            do=do,
+            do=lambda: do(sent),
         )
     )
     return Response(body, status=200 if again else 201)

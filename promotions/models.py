@@ -221,12 +221,13 @@ class Strategy(models.Model):
 
     def clean(self) -> None:
         """Refuse what the fields only say together."""
-        if {one.__struct_config__.tag for one in self.terms.values()} != {self.kind}:
+        terms = _decoded(rules.decoded_menu, self.menu)
+        if {one.__struct_config__.tag for one in terms.values()} != {self.kind}:
             raise ValidationError({"menu": "The menu is of another kind."})
-        for label, one in self.terms.items():
+        for label, one in terms.items():
             if wrong := rules.fault(one, self.currency):
                 raise ValidationError({"menu": f"{label}: {wrong}"})
-        rule = rules.decoded_rule(self.rule)
+        rule = _decoded(rules.decoded_rule, self.rule)
         if wrong := rules.rule_fault(rule, self.currency):
             raise ValidationError({"rule": wrong})
         if self.trigger == self.Trigger.OFFER and self.kind not in PERSONAL:

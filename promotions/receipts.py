@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from promotions.models import Receipt
 
@@ -28,12 +28,12 @@ def once(
 
     Two calls at the same time: the second waits for the first on the receipt's row.
     A call that PostgreSQL ends to free another from a deadlock left nothing behind, so
-    it is made again, `ATTEMPTS` times in all.
+    it is made again, `ATTEMPTS` times in all; within another call, that one begins anew.
 
     :raises KeyReused: the key came before with another request body.
     """
     digest = hashlib.sha256(request).hexdigest()
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(0 if connection.in_atomic_block else ATTEMPTS - 1):
         try:
             return _once(caller, key, digest, do)
         except OperationalError as error:

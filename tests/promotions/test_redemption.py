@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from analytics.models import Customer, StoredEvent
 from catalog.models import Product
-from promotions import carts, offers, redemption
+from promotions import carts, offers, receipts
 from promotions.models import Offer, Receipt, Redemption, Sheet, Strategy
 from tests.conftest import Give, Make
 
@@ -52,7 +52,7 @@ def test_an_order_redeems_its_offer(
         "18.00",
     )
     assert body["effects"][0]["adjustments"] == [
-        {"line": 0, "sku": "tea", "amount": "2.00"}
+        {"line": 0, "sku": "tea", "quantity": 2, "amount": "2.00", "of": "line"}
     ]
     strategy.refresh_from_db()
     assert (strategy.spent, strategy.redemptions) == (Decimal("2.00"), 1)
@@ -417,7 +417,7 @@ def test_a_redemption_that_deadlocks_for_ever_gives_up(
         return {}
 
     with pytest.raises(OperationalError):
-        redemption.once(caller=uuid4(), key="k", request=b"", do=deadlock)
+        receipts.once(caller=uuid4(), key="k", request=b"", do=deadlock)
 
-    assert len(tried) == redemption.ATTEMPTS
+    assert len(tried) == receipts.ATTEMPTS
     assert not Receipt.objects.exists()

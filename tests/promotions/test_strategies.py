@@ -11,7 +11,7 @@ from catalog.models import Product
 from ml.models import CampaignResponse, Score, TrainedModel
 from ml.scores import Response
 from promotions import strategies
-from promotions.discounts import Gift, Percentage, Threshold
+from promotions.rules import Gift, Percentage, Threshold
 from promotions.models import Strategy
 from promotions.value import lifted, worth
 
