@@ -125,6 +125,12 @@ class Score(models.Model):
         decimal_places=2,
         help_text="Shelf value bought within the horizon, given that they buy.",
     )
+    raised = ArrayField(
+        models.TextField(),
+        default=list,
+        db_default=[],
+        help_text="Features that raised it most, of those that shoppers may be told.",
+    )
     model = models.ForeignKey(TrainedModel, models.PROTECT, related_name="+")
 
     class Meta:

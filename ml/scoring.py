@@ -8,10 +8,13 @@ scored by ml.live, with the same ml.propensity.
 import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import product
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 from django.db import connection, transaction
+from numpy.typing import NDArray
 
 from analytics import identity, store
 from analytics.models import Customer
@@ -21,6 +24,7 @@ from ml.context import Context
 from ml.models import PROPENSITY, Scoring
 from ml.propensity import PropensityModel
 from ml.purchases import Purchases
+from ml.wordings import SAID
 
 CHUNK = 5000
 """Customers scored at a time: 100 categories then take 80 MB."""
@@ -76,7 +80,7 @@ def _scored(
     customers: Sequence[UUID],
     context: Context,
 ) -> pl.DataFrame:
-    """Return customer, category, probability, spend for customers × categories."""
+    """Return ml_score's columns but the model, for customers × categories."""
     rows = known.built(past, day=day, customers=len(customers), context=context)
     expected = known.expected(rows, context=context)
     keys = pl.DataFrame({"customer": [str(key) for key in customers]})
@@ -84,7 +88,17 @@ def _scored(
     return grid.with_columns(
         probability=pl.Series(expected.probability.ravel()),
         spend=pl.Series(expected.spend.ravel()),
+        raised=pl.Series(_written(known.sayable(rows, expected.probability))),
     )
+
+
+def _written(facts: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Write rows of two numbers of SAID, -1 for none, as PostgreSQL's arrays."""
+    names = ["", *(fact.feature for fact in SAID)]
+    pairs = np.array(
+        [[f"{{{','.join(filter(None, pair))}}}" for pair in product(names, names)]]
+    ).reshape(len(names), len(names))
+    return np.asarray(pairs[facts[:, 0] + 1, facts[:, 1] + 1])
 
 
 def _replace(rows: pl.DataFrame, scoring: Scoring) -> None:
@@ -98,7 +112,7 @@ def _replace(rows: pl.DataFrame, scoring: Scoring) -> None:
         Scoring.objects.all().delete()
         scoring.save()
         copy_in = (
-            "COPY ml_score (customer, category, probability, spend, model_id)"
+            "COPY ml_score (customer, category, probability, spend, raised, model_id)"
             " FROM STDIN (FORMAT csv)"
         )
         with cursor.copy(copy_in) as copy:

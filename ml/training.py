@@ -19,12 +19,14 @@ from django.db import transaction
 
 from ml import (
     contest,
+    effects,
     estimators,
     evaluation,
     exports,
     features,
     lines,
     matured,
+    predictors,
     propensity,
     provenance,
     quality,
@@ -34,6 +36,7 @@ from ml import (
 from ml.artefacts import pack
 from ml.codes import day_of, recoded
 from ml.contest import Entrant
+from ml.effects import Effect
 from ml.features import Context
 from ml.matured import Matured
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
@@ -89,7 +92,7 @@ def train(
         )
     choice = contest.choose(entrants, baselines, champion=_reigning())
     report("Storing the models", steps - 1, steps)
-    packed = _packed(entrants, world)
+    packed = {n: _packed(one, world, seed=seed) for n, one in entrants.items()}
     _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
     return {
         "plan": _written(world.plan),
@@ -160,17 +163,27 @@ def _reigning() -> str | None:
     return champion.estimator if same else None
 
 
-def _packed(entrants: Mapping[str, Entrant], world: World) -> dict[str, bytes]:
-    return {
-        name: pack(
-            propensity.artefact(
-                predictor=exports.calibrated(one.estimator),
-                categories=world.categories,
-                context=world.context,
-            )
-        )
-        for name, one in entrants.items()
-    }
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A candidate's file and what it goes by."""
+
+    file: bytes
+    effects: list[Effect]
+
+
+def _packed(one: Entrant, world: World, *, seed: int) -> Packed:
+    laid = exports.calibrated(one.estimator)
+    newest = world.parts.rows[world.plan.cuts[-1]].sampled(effects.ROWS, seed=seed)
+    told = effects.explained(
+        predictors.read(laid), newest, categories=len(world.categories)
+    )
+    model = propensity.artefact(
+        predictor=laid,
+        categories=world.categories,
+        context=world.context,
+        average=told.average,
+    )
+    return Packed(file=pack(model), effects=told.effects)
 
 
 def _store(
@@ -179,7 +192,7 @@ def _store(
     at: datetime,
     world: World,
     entrants: Mapping[str, Entrant],
-    packed: Mapping[str, bytes],
+    packed: Mapping[str, Packed],
     choice: evaluation.Choice,
 ) -> None:
     """Write files first: one without a row is harmless, a row without one is not."""
@@ -187,15 +200,15 @@ def _store(
         name: TrainedModel(
             task=PROPENSITY,
             estimator=name,
-            checksum=registry.save(packed[name]),
+            checksum=registry.save(packed[name].file),
             created_at=at,
             cutoff=world.plan.cuts[-1],
             window_start=world.plan.cuts[0],
             code=provenance.code(),
             parameters=dict(one.settings),
             features_version=features.FEATURES_VERSION,
-            metrics=one.metrics,
-            size_bytes=len(packed[name]),
+            metrics={**one.metrics, "effects": packed[name].effects},
+            size_bytes=len(packed[name].file),
             fit_seconds=one.seconds,
             run=run,
         )
