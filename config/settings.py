@@ -182,11 +182,21 @@ SPECTACULAR_SETTINGS = {
 }
 
 
+PAGES = {"ml_trainedmodel_features"}
+"""Pages of the back office that list no table."""
+
+
 def _group(title: Text, *pages: tuple[str, Text, str]) -> Any:
-    """A group of the back office's sidebar: (icon, title, table)."""
+    """A group of the back office's sidebar: (icon, title, table or page)."""
     items = [
-        {"icon": icon, "title": name, "link": reverse_lazy(f"admin:{table}_changelist")}
-        for icon, name, table in pages
+        {
+            "icon": icon,
+            "title": name,
+            "link": reverse_lazy(
+                f"admin:{page}{'' if page in PAGES else '_changelist'}"
+            ),
+        }
+        for icon, name, page in pages
     ]
     return {"title": title, "separator": True, "items": items}
 
@@ -210,6 +220,7 @@ UNFOLD = {
                 _("What is likely"),
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("neurology", _("Models"), "ml_trainedmodel"),
+                ("dictionary", _("Features"), "ml_trainedmodel_features"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),

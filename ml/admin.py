@@ -10,10 +10,12 @@ from uuid import UUID
 
 from celery import current_app
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
@@ -22,7 +24,7 @@ from unfold.forms import BaseDialogForm
 
 from analytics.admin import ReadOnly
 from analytics.models import Customer
-from ml import customers, registry
+from ml import customers, figures, registry
 from ml.models import (
     PROPENSITY,
     RANKING,
@@ -104,12 +106,58 @@ class TrainedModelAdmin(ReadOnly):
         "validation_loss",
         "test_loss",
         "test_auc",
+        "recall",
         "size_bytes",
         "fit_seconds",
     ]
     list_filter = ["estimator", "task"]
     ordering = ["-created_at", "estimator"]
     actions = ["go_back"]
+    change_form_outer_before_template = "ml/model.html"
+    fieldsets = [
+        (None, {"fields": ["task", "estimator", "promoted_at", "created_at"]}),
+        (
+            _("How it came to be"),
+            {
+                "fields": [
+                    *("window_start", "cutoff", "parameters", "features_version"),
+                    *("fit_seconds", "size_bytes", "checksum", "code", "run"),
+                ]
+            },
+        ),
+    ]
+
+    def get_urls(self) -> list[URLPattern]:
+        # A path of its own: unfold's pattern for one model swallows the others.
+        catalogue = path(
+            "catalogue/features",
+            self.admin_site.admin_view(self.features),
+            name="ml_trainedmodel_features",
+        )
+        return [catalogue, *super().get_urls()]
+
+    def features(self, request: HttpRequest) -> HttpResponse:
+        """List every feature with its meaning and who goes by it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Features"),
+            "sections": figures.catalogue(),
+        }
+        return TemplateResponse(request, "ml/features.html", context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        rows = TrainedModel.objects.select_related("run")
+        model = rows.filter(pk=object_id).first()
+        context = (figures.page(model) if model else {}) | (extra_context or {})
+        return super().changeform_view(request, object_id, form_url, context)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -151,6 +199,14 @@ class TrainedModelAdmin(ReadOnly):
     @admin.display(description=_("Test AUC"))
     def test_auc(self, model: TrainedModel) -> str:
         return _figure(model, "test", "auc")
+
+    @admin.display(description=_("Recall at ten (own favourites)"))
+    def recall(self, model: TrainedModel) -> str:
+        """Say how much of the next basket a ranker found, and the baseline."""
+        mine, own = (
+            _figure(model, "validation", name) for name in ("recall", "own_recall")
+        )
+        return f"{mine} ({own})" if mine else ""
 
 
 @admin.register(Elasticity)

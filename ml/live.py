@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from uuid import UUID
 
 import msgspec
@@ -22,11 +22,14 @@ from analytics import identity, lookup, store
 from analytics.models import EVERYBODY
 from ml import propensity, registry
 from ml.codes import day_of, recoded
+from ml.features import columns_of
 from ml.models import PROPENSITY, RANKING, Shortlist
 from ml.propensity import PropensityModel
 from ml.purchases import History, Numbers, Purchases
 from ml.ranking import Stored
+from ml.reasons import Why
 from ml.served import RankedShop, Recommended
+from ml.wordings import SAID
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SESSION = timedelta(hours=1)
@@ -70,6 +73,25 @@ class Chances:
     categories: tuple[str, ...]
     probability: Numbers
     spend: Numbers
+    model: PropensityModel
+    rows: NDArray[np.float32]
+
+    @property
+    def known(self) -> bool:
+        """Whether the customer has ordered; else the chances are everybody's."""
+        return bool(columns_of(self.rows)["customer_orders_all"].any())
+
+    def raised(self, place: int) -> list[str]:
+        """Name the features that raised a category's chance and may be said."""
+        return [SAID[fact].feature for fact in self._said[place] if fact >= 0]
+
+    def why(self, places: Sequence[int]) -> list[Why]:
+        """Explain some categories' chances, for operators."""
+        return self.model.why(self.rows, places)
+
+    @cached_property
+    def _said(self) -> NDArray[np.int64]:
+        return self.model.sayable(self.rows, self.probability)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +108,8 @@ def chances(person: UUID, *, at: datetime) -> Chances | None:
     try:
         known = _propensity(registry.serving(PROPENSITY)[1])
         past = recoded(mine.purchases, categories=(mine.categories, known.categories))
-        expected = known.expected(known.built(past, day=day_of(at), customers=1))
+        rows = known.built(past, day=day_of(at), customers=1)
+        expected = known.expected(rows)
     except BROKEN as error:
         _say(error)
         return None
@@ -94,6 +117,8 @@ def chances(person: UUID, *, at: datetime) -> Chances | None:
         categories=known.categories,
         probability=expected.probability[0],
         spend=expected.spend[0],
+        model=known,
+        rows=rows,
     )
 
 

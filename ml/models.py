@@ -312,6 +312,14 @@ class CustomerProfile(models.Model):
     def __str__(self) -> str:
         return f"{self.customer} {self.segment}"
 
+    @property
+    def churn_percent(self) -> int | None:
+        return None if self.churn_risk is None else round(100 * self.churn_risk)
+
+    @property
+    def coupon_percent(self) -> int | None:
+        return None if self.coupon_share is None else round(100 * self.coupon_share)
+
 
 class ProfileBasis(models.Model):
     """What all profiles were made with: one row, replaced with them."""

@@ -9,6 +9,7 @@ say nearly the same, because a learner plays such features off against each othe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -29,6 +30,7 @@ ODDS = frozenset({"chance", "hazard", "affinity"})
 _SPOT = {name: spot for spot, name in enumerate(FEATURES)}
 _MISSING = np.array([one.missing for one in FEATURES.values()], np.float32)
 _TOPIC = {topic: spot for spot, topic in enumerate(TOPICS)}
+_WAYS = {"high": 1, "low": -1, "none": 0}
 _OF_TOPIC = np.zeros((len(FEATURES), len(TOPICS)))
 for _fact in FACTS:
     _OF_TOPIC[_SPOT[_fact.feature], _TOPIC[_fact.topic]] = 1
@@ -113,26 +115,58 @@ def found(
     *,
     sign: Sign,
     most: int,
-    facts: Sequence[Fact] = FACTS,
+    facts: tuple[Fact, ...] = FACTS,
 ) -> NDArray[np.int64]:
     """Return (rows, most): which `facts` to tell, strongest topic first, -1 for none.
 
     All are (rows, FEATURES): the values, the contributions less the average
     customer's, and the average customer's values.
     """
+    table = _Table.of(facts)
     topics = sign * (shares @ _OF_TOPIC)
     enough = topics > LEAST * np.abs(topics).sum(axis=1, keepdims=True)
+    mine = np.where(table.true(values, average), sign * shares[:, table.spot], 0.0)
     best = np.full(topics.shape, -1)
-    strongest = np.zeros(topics.shape)
-    for number, fact in enumerate(facts):
-        spot, topic = _SPOT[fact.feature], _TOPIC[fact.topic]
-        share = sign * shares[:, spot]
-        told = enough[:, topic] & (share > strongest[:, topic])
-        told &= _holds(fact, values, average[:, spot])
-        best[told, topic] = number
-        strongest[told, topic] = share[told]
+    for topic, places in enumerate(table.places):
+        if len(places):
+            strongest = places[mine[:, places].argmax(axis=1)]
+            told = np.take_along_axis(mine, strongest[:, None], axis=1)[:, 0] > 0
+            best[:, topic] = np.where(told & enough[:, topic], strongest, -1)
     order = np.argsort(np.where(best < 0, np.inf, -topics), axis=1, kind="stable")
     return np.take_along_axis(best, order[:, :most], axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """Facts as arrays, one column a fact; `way` is 1 for high, -1 for low, 0 none."""
+
+    spot: NDArray[np.int64]
+    need: NDArray[np.int64]
+    way: NDArray[np.int64]
+    bound: Numbers
+    places: Sequence[NDArray[np.int64]]
+
+    @classmethod
+    @cache
+    def of(cls, facts: tuple[Fact, ...]) -> "_Table":
+        topic = np.array([_TOPIC[fact.topic] for fact in facts])
+        way = np.array([_WAYS[fact.side] for fact in facts])
+        return cls(
+            spot=np.array([_SPOT[fact.feature] for fact in facts]),
+            need=np.array([_SPOT[fact.needs or fact.feature] for fact in facts]),
+            way=way,
+            bound=way * np.array([fact.bound for fact in facts]),
+            places=[np.flatnonzero(topic == one) for one in range(len(TOPICS))],
+        )
+
+    def true(self, values: Matrix, average: Matrix) -> NDArray[np.bool_]:
+        """Say which words are true of which row."""
+        missing = values == _MISSING
+        mine = values[:, self.spot]
+        far = self.way * (mine - average[:, self.spot]) > 0
+        far &= self.way * mine >= self.bound
+        far &= ~missing[:, self.spot] & ~missing[:, self.need]
+        return np.asarray(np.where(self.way == 0, missing[:, self.spot], far))
 
 
 def why(values: Matrix, shares: Matrix, average: Matrix, *, most: int) -> list[Why]:
@@ -162,22 +196,6 @@ def _once(facts: Sequence[Fact]) -> list[Fact]:
         if fact.side != "none"
         or absences[fact.side, FEATURES[fact.feature].level] is fact
     ]
-
-
-def _holds(fact: Fact, values: Matrix, average: Matrix) -> NDArray[np.bool_]:
-    """Say in which rows the words are true."""
-    spot = _SPOT[fact.feature]
-    mine, missing = values[:, spot], values[:, spot] == _MISSING[spot]
-    match fact.side:
-        case "none":
-            return np.asarray(missing)
-        case "high":
-            true = ~missing & (mine > average) & (mine >= fact.bound)
-        case "low":
-            true = ~missing & (mine < average) & (mine <= fact.bound)
-    for other in fact.needs:
-        true &= values[:, _SPOT[other]] != _MISSING[_SPOT[other]]
-    return np.asarray(true)
 
 
 def _reason(fact: Fact, values: Matrix, shares: Matrix, average: Matrix) -> Reason:

@@ -78,7 +78,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
         cutoff=moment_of(float(history.purchases.day.max())),
         code=provenance.code(),
         features_version=FEATURES_VERSION,
-        metrics=judged.metrics,
+        metrics={**judged.metrics, "effects": _effects(model.ranker)},
         size_bytes=len(packed),
         fit_seconds=process_time() - started,
         run=run,
@@ -88,6 +88,20 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
         if judged.won:
             registry.promote(row, at=at, reason=judged.reason)
     return row
+
+
+def _effects(ranker: Ranker) -> list[dict[str, Any]]:
+    """Lay the weights out, each for one standard deviation, strongest first."""
+    weights = zip(FEATURES, ranker.weight.tolist(), strict=True)
+    return [
+        {
+            "feature": name,
+            "strength": round(abs(weight), 5),
+            "direction": "raises" if weight > 0 else "lowers",
+        }
+        for name, weight in sorted(weights, key=lambda one: -abs(one[1]))
+        if weight
+    ]
 
 
 def _moment(history: History, at: datetime) -> float:

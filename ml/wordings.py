@@ -23,7 +23,7 @@ class Fact:
     High: above the average customer's and at least `bound`; low: below and at most
     `bound`; none: it has the number that stands for "not known". Facts of one topic say
     nearly the same, so one of them is told. `shopper` is said to the customer; `needs`
-    names features that must have a value too.
+    names a feature that must have a value too.
     """
 
     feature: str
@@ -32,7 +32,7 @@ class Fact:
     words: str
     bound: float
     shopper: str = ""
-    needs: tuple[str, ...] = ()
+    needs: str = ""
 
 
 OFTEN = "You often buy from {category}"
@@ -48,7 +48,7 @@ def _high(
     words: str,
     bound: float = -inf,
     shopper: str = "",
-    needs: tuple[str, ...] = (),
+    needs: str = "",
 ) -> Fact:
     return Fact(feature, topic, "high", words, bound, shopper, needs)
 
@@ -59,7 +59,7 @@ def _low(
     words: str,
     bound: float = inf,
     shopper: str = "",
-    needs: tuple[str, ...] = (),
+    needs: str = "",
 ) -> Fact:
     return Fact(feature, topic, "low", words, bound, shopper, needs)
 
@@ -112,10 +112,8 @@ FACTS: tuple[Fact, ...] = (
     _none("windows_3", "lately", "not bought in the last three months"),
     _high("cadence", "rhythm", "overdue by their own rhythm", 1, DUE),
     _low("cadence", "rhythm", "not due yet by their own rhythm", 0.5),
-    _high(
-        "hazard", "rhythm", "gaps like today's ended soon", 1000, DUE, ("gaps_held",)
-    ),
-    _low("hazard", "rhythm", "gaps like today's went on", 500, needs=("gaps_held",)),
+    _high("hazard", "rhythm", "gaps like today's ended soon", 1000, DUE, "gaps_held"),
+    _low("hazard", "rhythm", "gaps like today's went on", 500, needs="gaps_held"),
     _high("gaps_held", "rhythm", "has waited longer than now before", 1),
     _high("gaps_ending", "rhythm", "gaps like today's often ended within a month", 2),
     _low("gap_mean", "rhythm", "bought every four weeks or more often", 28),
@@ -178,7 +176,8 @@ SAID: tuple[Fact, ...] = tuple(fact for fact in FACTS if fact.shopper)
 _SAID = {fact.feature: fact for fact in SAID}
 
 
-def said(feature: str, category: str) -> str:
-    """Put a stored reason into words for the customer; KeyError if none may be said."""
+def said(feature: str, category: str) -> str | None:
+    """Put a stored reason into words for the customer; None if nothing may be said."""
+    fact = _SAID.get(feature)
     shelf = capwords(category) if category.isupper() else category
-    return _SAID[feature].shopper.format(category=shelf)
+    return fact.shopper.format(category=shelf) if fact else None

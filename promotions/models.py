@@ -6,7 +6,7 @@ lock in the transaction that appends the event, and a test folds the log against
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -159,6 +159,8 @@ class Offer(models.Model):
     computed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
+    why: Sequence[str] = ()
+    """What may be said to the customer, see offers.explain; not stored."""
 
     class Meta:
         constraints = [
