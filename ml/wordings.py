@@ -4,9 +4,9 @@ To a shopper only what speaks for the category is said, and only what is true of
 else's data.
 """
 
+import re
 from dataclasses import dataclass
 from math import inf
-from string import capwords
 from typing import Literal
 
 Side = Literal["high", "low", "none"]
@@ -38,7 +38,7 @@ class Fact:
 OFTEN = "You often buy from {category}"
 LATELY = "You bought from {category} in the last weeks"
 DUE = "It may be time for {category} again"
-FITS = "{category} goes with what you buy"
+FITS = "{category} fits what you usually buy"
 HERE = "You often shop with us"
 
 
@@ -69,7 +69,9 @@ def _none(feature: str, topic: str, words: str) -> Fact:
 
 
 FACTS: tuple[Fact, ...] = (
-    _high("orders_all", "habit", "bought more often than average", 4, OFTEN),
+    _high(
+        "orders_all", "habit", "bought more often than average", 6, OFTEN, "orders_182"
+    ),
     _low("orders_all", "habit", "bought less often than average"),
     _none("orders_all", "habit", "never bought"),
     _high("orders_182", "habit", "bought often in half a year", 4, OFTEN),
@@ -131,8 +133,8 @@ FACTS: tuple[Fact, ...] = (
     _low("customer_discount_share", "deals", "buys at lower discounts than average"),
     _high("customer_coupon_orders", "deals", "used coupons", 1),
     _none("customer_coupon_orders", "deals", "no coupons used in half a year"),
-    _high("affinity", "taste", "goes with what they buy", 100, FITS),
-    _low("affinity", "taste", "does not go with what they buy"),
+    _high("affinity", "taste", "what they buy as a whole points to it", 100, FITS),
+    _low("affinity", "taste", "what they buy as a whole does not point to it"),
     _high("customer_orders_7", "visits", "came several times last week", 2, HERE),
     _none("customer_orders_7", "visits", "did not come last week"),
     _high("customer_orders_28", "visits", "came often in four weeks", 4, HERE),
@@ -179,5 +181,12 @@ _SAID = {fact.feature: fact for fact in SAID}
 def said(feature: str, category: str) -> str | None:
     """Put a stored reason into words for the customer; None if nothing may be said."""
     fact = _SAID.get(feature)
-    shelf = capwords(category) if category.isupper() else category
+    shelf = _WORD.sub(_capital, category) if category.isupper() else category
     return fact.shopper.format(category=shelf) if fact else None
+
+
+_WORD = re.compile(r"[^\W\d_]+('[^\W\d_]+)?")
+
+
+def _capital(word: re.Match[str]) -> str:
+    return word[0].capitalize()

@@ -63,6 +63,8 @@ def test_shoppers_hear_one_thing_of_a_feature_and_of_a_topic() -> None:
 
 def test_a_shopper_is_told_in_words_fit_to_read() -> None:
     assert wordings.said("orders_182", "DAIRY") == "You often buy from Dairy"
+    dinners = wordings.said("cadence", "KID'S MEAT/MEAT DINNERS")
+    assert dinners == "It may be time for Kid's Meat/Meat Dinners again"
     assert wordings.said("cadence", "Bio-Käse") == "It may be time for Bio-Käse again"
     assert wordings.said("customer_spend", "DAIRY") is None
     assert wordings.said("gone", "DAIRY") is None
