@@ -182,21 +182,15 @@ SPECTACULAR_SETTINGS = {
 }
 
 
-PAGES = {"ml_trainedmodel_features"}
-"""Pages of the back office that list no table."""
-
-
 def _group(title: Text, *pages: tuple[str, Text, str]) -> Any:
     """A group of the back office's sidebar: (icon, title, table or page)."""
     items = [
         {
             "icon": icon,
             "title": name,
-            "link": reverse_lazy(
-                f"admin:{page}{'' if page in PAGES else '_changelist'}"
-            ),
+            "link": reverse_lazy(f"admin:{to}_changelist" if "_" in to else to),
         }
-        for icon, name, page in pages
+        for icon, name, to in pages
     ]
     return {"title": title, "separator": True, "items": items}
 
@@ -220,7 +214,7 @@ UNFOLD = {
                 _("What is likely"),
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("neurology", _("Models"), "ml_trainedmodel"),
-                ("dictionary", _("Features"), "ml_trainedmodel_features"),
+                ("dictionary", _("Features"), "features"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),

@@ -15,7 +15,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
@@ -37,6 +37,18 @@ from ml.models import (
 State = TrainingRun.State
 FOLLOWS = {PROPENSITY: "ml.tasks.score", RANKING: "ml.tasks.shortlist"}
 """What is to be done anew, by task, when another model takes charge."""
+
+
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """List every feature with its meaning, and which champion goes by it."""
+    if not request.user.has_perm("ml.view_trainedmodel"):
+        raise PermissionDenied
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Features"),
+        "sections": figures.catalogue(),
+    }
+    return TemplateResponse(request, "ml/features.html", context)
 
 
 @admin.register(TrainingRun)
@@ -126,26 +138,6 @@ class TrainedModelAdmin(ReadOnly):
             },
         ),
     ]
-
-    def get_urls(self) -> list[URLPattern]:
-        # A path of its own: unfold's pattern for one model swallows the others.
-        catalogue = path(
-            "catalogue/features",
-            self.admin_site.admin_view(self.features),
-            name="ml_trainedmodel_features",
-        )
-        return [catalogue, *super().get_urls()]
-
-    def features(self, request: HttpRequest) -> HttpResponse:
-        """List every feature with its meaning and who goes by it."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Features"),
-            "sections": figures.catalogue(),
-        }
-        return TemplateResponse(request, "ml/features.html", context)
 
     def changeform_view(
         self,
