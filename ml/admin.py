@@ -115,10 +115,8 @@ class TrainedModelAdmin(ReadOnly):
         "task",
         "estimator",
         "promoted_at",
-        "validation_loss",
-        "test_loss",
-        "test_auc",
-        "recall",
+        "validation",
+        "test",
         "size_bytes",
         "fit_seconds",
     ]
@@ -180,25 +178,13 @@ class TrainedModelAdmin(ReadOnly):
             else:
                 messages.success(request, _("%s is in charge again.") % model)
 
-    @admin.display(description=_("Validation log-loss"))
-    def validation_loss(self, model: TrainedModel) -> str:
-        return _figure(model, "validation", "log_loss")
+    @admin.display(description=_("Validation"))
+    def validation(self, model: TrainedModel) -> str:
+        return _figures(model.metrics.get("validation", {}))
 
-    @admin.display(description=_("Test log-loss"))
-    def test_loss(self, model: TrainedModel) -> str:
-        return _figure(model, "test", "log_loss")
-
-    @admin.display(description=_("Test AUC"))
-    def test_auc(self, model: TrainedModel) -> str:
-        return _figure(model, "test", "auc")
-
-    @admin.display(description=_("Recall at ten (own favourites)"))
-    def recall(self, model: TrainedModel) -> str:
-        """Say how much of the next basket a ranker found, and the baseline."""
-        mine, own = (
-            _figure(model, "validation", name) for name in ("recall", "own_recall")
-        )
-        return f"{mine} ({own})" if mine else ""
+    @admin.display(description=_("Test"))
+    def test(self, model: TrainedModel) -> str:
+        return _figures(model.metrics.get("test", {}))
 
 
 @admin.register(Elasticity)
@@ -275,6 +261,16 @@ class CustomerProfileAdmin(ReadOnly):
         return ", ".join(profile.favourites)
 
 
-def _figure(model: TrainedModel, split: str, name: str) -> str:
-    figures: dict[str, Any] = model.metrics.get(split, {})
-    return f"{figures[name]:.4f}" if name in figures else ""
+FIGURES = {
+    "log_loss": _("log-loss"),
+    "auc": "AUC",
+    "recall": _("recall at ten"),
+    "own_recall": _("own favourites"),
+}
+
+
+def _figures(known: dict[str, float]) -> str:
+    """Name what there is: a classifier and a ranker are judged by other figures."""
+    return ", ".join(
+        f"{name} {known[key]:.4f}" for key, name in FIGURES.items() if key in known
+    )

@@ -104,7 +104,7 @@ def test_a_ranker_has_figures_in_the_list_and_on_its_page(
     listed = admin_client.get(reverse("admin:ml_trainedmodel_changelist"))
     html = page(admin_client, ranker)
 
-    assert "0.1477 (0.1321)" in listed.content.decode()
+    assert "recall at ten 0.1477, own favourites 0.1321" in listed.content.decode()
     assert "1,200" in html
     assert product_meanings.PRODUCTS["share"].meaning in html
     assert "Brier" not in html
