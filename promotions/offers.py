@@ -61,8 +61,11 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
 def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
     """Expect of each offer what the customer's newest orders say; nothing is stored.
 
-    Without a model, or a response, what was expected by night stands.
+    Without a model, or a response, what was expected by night stands, but its reasons
+    may not: somebody who just bought is no longer due.
     """
+    for offer in mine:
+        offer.why = ()
     response = scores.response()
     chances = live.chances(person, at=at) if mine and response else None
     if chances is None or response is None:

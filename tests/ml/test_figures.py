@@ -147,7 +147,9 @@ def test_the_planted_cause_has_the_strongest_effect() -> None:
     x[:, 2:] = chance.normal(0, 1, x[:, 2:].shape)
     spots = [features.COLUMNS.index(name) for name in ("orders_91", "recency")]
     odds = 3 * x[:, spots[0]] - x[:, spots[1]]
-    y = (chance.random(3000) < predictors.expit(odds.astype(np.float64))).astype(np.int8)
+    y = (chance.random(3000) < predictors.expit(odds.astype(np.float64))).astype(
+        np.int8
+    )
     pipeline = estimators.CANDIDATES["logistic"].make(features.COLUMNS, 0).fit(x, y)
     predictor = predictors.read(exports.arrays(pipeline))
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from analytics import access, events, identity
+from analytics import access, events, identity, store
 from analytics.models import Customer
 from ml.models import CustomerProfile, Score, TrainedModel
 from promotions import offers, targeting
@@ -36,7 +36,7 @@ def offered(ana: Customer, trained: TrainedModel, live: Make, give: Give) -> Off
             model=trained,
         )
     offer = give(live(budget=Decimal(1000)), ana)
-    targeting._render_all(timezone.now())
+    targeting._render_all({}, store.high_water(), timezone.now())
     return offer
 
 
