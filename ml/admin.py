@@ -14,9 +14,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 from unfold.decorators import action, display
@@ -117,8 +120,8 @@ class TrainedModelAdmin(ReadOnly):
         "promoted_at",
         "validation",
         "test",
-        "size_bytes",
-        "fit_seconds",
+        "size",
+        "seconds",
     ]
     list_filter = ["estimator", "task"]
     ordering = ["-created_at", "estimator"]
@@ -185,6 +188,14 @@ class TrainedModelAdmin(ReadOnly):
     @admin.display(description=_("Test"))
     def test(self, model: TrainedModel) -> str:
         return _figures(model.metrics.get("test", {}))
+
+    @admin.display(description=_("Size"), ordering="size_bytes")
+    def size(self, model: TrainedModel) -> str:
+        return filesizeformat(model.size_bytes)
+
+    @admin.display(description=_("CPU seconds"), ordering="fit_seconds")
+    def seconds(self, model: TrainedModel) -> str:
+        return f"{model.fit_seconds:.1f}"
 
 
 @admin.register(Elasticity)
@@ -271,6 +282,6 @@ FIGURES = {
 
 def _figures(known: dict[str, float]) -> str:
     """Name what there is: a classifier and a ranker are judged by other figures."""
-    return ", ".join(
-        f"{name} {known[key]:.4f}" for key, name in FIGURES.items() if key in known
-    )
+    line = '<span style="white-space: nowrap">{} {}</span>'
+    figures = [(n, f"{known[key]:.4f}") for key, n in FIGURES.items() if key in known]
+    return format_html_join(mark_safe("<br>"), line, figures)
