@@ -113,10 +113,15 @@ def summary(x: Rows, columns: Sequence[str]) -> Summary:
     for spot, name in enumerate(columns):
         if name in CALENDAR:
             continue
-        inner = np.quantile(x[:, spot], np.arange(1, BINS) / BINS)
-        edges = np.unique(inner.astype(np.float64))
-        found[name] = {"edges": edges.tolist(), "shares": _shares(x[:, spot], edges)}
+        found[name] = tenths(x[:, spot])
     return found
+
+
+def tenths(values: Rows) -> dict[str, list[float]]:
+    """Keep the bins of one column, for `psi`."""
+    inner = np.quantile(values, np.arange(1, BINS) / BINS)
+    edges = np.unique(inner.astype(np.float64))
+    return {"edges": edges.tolist(), "shares": _shares(values, edges)}
 
 
 def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:

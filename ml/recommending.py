@@ -151,7 +151,7 @@ def _told(quality: Quality) -> dict[str, float]:
 
 
 def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
-    ranker = protocols.fitted([trial for trial, _ in judged.trials])
+    ranker = protocols.fitted([trial.lesson() for trial, _ in judged.trials])
     shelf = shelves.shelf(
         history.purchases,
         customers=len(history.customers),

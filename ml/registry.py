@@ -23,11 +23,14 @@ from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.meanings import FEATURES_VERSION
 from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
 
+UNFINISHED = "unfinished"
+"""The folder of what a training has made so far; see ml.unfinished."""
 KEPT = 5
 """Promotions of a task whose files stay: the champion, and some to go back to."""
 STALE_DAYS = 3
 WITNESSED_WEEKS = 9
 """A horizon of four weeks, and the time until the next training looks back."""
+TMP = "tmp"
 GRACE = timedelta(hours=1)
 """A younger file may be of a training that has not stored its rows yet."""
 
@@ -43,14 +46,18 @@ class NoChampion(Exception):
 def save(model: bytes) -> str:
     """Write the file whole or not at all; return its checksum."""
     checksum = hashlib.sha256(model).hexdigest()
-    path = _path(checksum)
+    write(_path(checksum), model)
+    return checksum
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; who is killed leaves `tmp…`, which prune ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(model)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TMP, delete=False) as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(path)
-    return checksum
 
 
 def load(checksum: str) -> Artefact:
@@ -171,9 +178,16 @@ def _append(
 
 
 def prune(*, at: datetime) -> int:
-    """Delete the files that no recent promotion names; return how many."""
-    files = Path(settings.MODELS_DIR).glob("*.npz")
+    """Delete the files that no recent promotion names; return how many.
+
+    Also what killed processes left: half-written files, and what unfinished trainings
+    kept, once a day has passed.
+    """
+    folder = Path(settings.MODELS_DIR)
+    files = [*folder.glob("*.npz"), *folder.glob(f"**/{TMP}*")]
     old = [file for file in files if _changed(file) < at - GRACE]
+    kept_back = (folder / UNFINISHED).glob("*.npz")
+    old += [file for file in kept_back if _changed(file) < at - timedelta(days=1)]
     kept = {_path(checksum) for checksum in (*_promoted_lately(), *_witnesses(at))}
     gone = [file for file in old if file not in kept]
     for file in gone:

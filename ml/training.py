@@ -21,21 +21,20 @@ from ml import (
     contest,
     estimators,
     evaluation,
-    exports,
     features,
     lines,
-    matured,
     propensity,
     provenance,
     quality,
     registry,
     splits,
+    unfinished,
 )
 from ml.artefacts import pack
 from ml.codes import day_of, recoded
 from ml.contest import Entrant
+from ml.estimators import Candidate
 from ml.features import Context
-from ml.matured import Matured
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
 
@@ -54,7 +53,7 @@ class World:
     parts: Splits
     categories: tuple[str, ...]
     context: Context
-    matured: list[Matured]
+    summary: quality.Summary
 
 
 def train(
@@ -80,24 +79,22 @@ def train(
         name: contest.measured(candidate, world.parts, seed=seed)
         for name, candidate in estimators.BASELINES.items()
     }
+    known = unfinished.data(world.parts, world.categories)
     entrants: dict[str, Entrant] = {}
     for done, (name, candidate) in enumerate(estimators.CANDIDATES.items(), start=3):
         report(f"Fitting {name}", done, steps)
-        budget = SEARCH_SECONDS / len(estimators.CANDIDATES)
-        entrants[name] = contest.entered(
-            candidate, world.parts, seed=seed, seconds=budget
-        )
+        entrants[name] = _entered(name, candidate, known=known, world=world, seed=seed)
     choice = contest.choose(entrants, baselines, champion=_reigning())
     report("Storing the models", steps - 1, steps)
     packed = _packed(entrants, world)
     _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
+    unfinished.forget(known)
     return {
         "plan": _written(world.plan),
         "categories": world.categories,
         "rows": {cut.isoformat(): len(p.y) for cut, p in world.parts.rows.items()},
         "quality": [asdict(finding) for finding in findings],
-        "summary": quality.summary(world.parts.newest().x, features.COLUMNS),
-        "matured": [asdict(one) for one in world.matured],
+        "summary": world.summary,
         "baselines": {name: _told(one) for name, one in baselines.items()},
         "candidates": {name: _told(one) for name, one in entrants.items()},
         **asdict(choice),
@@ -127,8 +124,9 @@ def _world(
     )
     report("Building features", 1, steps)
     parts = splits.split(history, plan=plan, categories=categories)
-    findings += quality.of_rows(parts.newest().x, parts.newest().y, features.COLUMNS)
-    findings += _drift(parts.newest())
+    newest = parts.newest()
+    findings += quality.of_rows(newest.x, newest.y, features.COLUMNS)
+    findings += _drift(newest)
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
@@ -137,9 +135,22 @@ def _world(
         parts=parts,
         categories=tuple(categories),
         context=context,
-        matured=matured.judge(history, plan=plan),
+        summary=quality.summary(newest.x, features.COLUMNS),
     )
     return world, findings
+
+
+def _entered(
+    name: str, candidate: Candidate, *, known: str, world: World, seed: int
+) -> Entrant:
+    """Fit a candidate, unless a training that was killed had done so on these rows."""
+    one = unfinished.name(known, name, seed=seed)
+    found = unfinished.find(one, world.parts)
+    if found is None:
+        seconds = SEARCH_SECONDS / len(estimators.CANDIDATES)
+        found = contest.entered(candidate, world.parts, seed=seed, seconds=seconds)
+        unfinished.keep(one, found)
+    return found
 
 
 def _drift(rows: Split) -> list[quality.Finding]:
@@ -164,7 +175,7 @@ def _packed(entrants: Mapping[str, Entrant], world: World) -> dict[str, bytes]:
     return {
         name: pack(
             propensity.artefact(
-                predictor=exports.calibrated(one.estimator),
+                predictor=one.arrays,
                 categories=world.categories,
                 context=world.context,
             )
