@@ -146,6 +146,13 @@ def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:
     ]
 
 
+def moved_chances(last: Mapping[str, Sequence[float]], chance: Numbers) -> Finding:
+    """Compare a model's chances with those at its training's newest cut-off."""
+    index = psi(last, chance)
+    reason = f"The chances have moved since the training (PSI {index:.2f})."
+    return _most("drift of chances", index, DRIFTED, reason, hard=False)
+
+
 def psi(last: Mapping[str, Sequence[float]], values: Rows) -> float:
     """Return the population stability index; empty bins count as 0.1 ‰."""
     edges = np.array(last["edges"])

@@ -124,9 +124,9 @@ def _world(
     )
     report("Building features", 1, steps)
     parts = splits.split(history, plan=plan, categories=categories)
-    newest = parts.newest()
-    findings += quality.of_rows(newest.x, newest.y, features.COLUMNS)
-    findings += _drift(newest)
+    rows = parts.newest()
+    findings += quality.of_rows(rows.x, rows.y, features.COLUMNS)
+    findings += _drift(rows)
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
@@ -135,7 +135,7 @@ def _world(
         parts=parts,
         categories=tuple(categories),
         context=context,
-        summary=quality.summary(newest.x, features.COLUMNS),
+        summary=quality.summary(rows.x, features.COLUMNS),
     )
     return world, findings
 

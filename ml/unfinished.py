@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import sklearn
 from django.conf import settings
 
@@ -34,8 +33,8 @@ def data(parts: Splits, categories: Sequence[str]) -> str:
     told = [plan, list(categories), features.FEATURES_VERSION, sklearn.__version__]
     digest = hashlib.sha256(json.dumps([*told, provenance.code()]).encode())
     for part in parts.rows.values():
-        digest.update(np.ascontiguousarray(part.x[:, 1:]))
-        digest.update(np.ascontiguousarray(part.y))
+        digest.update(part.x[:, 1:].tobytes())
+        digest.update(part.y.tobytes())
     return digest.hexdigest()
 
 
