@@ -76,7 +76,7 @@ class Spent:
 
 
 def run() -> None:
-    """Measure on the demo's data; loaded and gone around once, if they are not there."""
+    """Measure on the demo's data; loaded first, if they are not there."""
     if not StoredEvent.objects.exists():
         loop.around()
     shop = tables.read(Order(), until=timezone.now())

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from analytics import store
-from analytics.models import Customer
+from analytics.models import Customer, StoredEvent
 from ml import contest, estimators, registry, training, unfinished
 from ml.models import TrainedModel, TrainingRun
 from tests.ml.conftest import START, Shop, key, order
@@ -92,7 +92,8 @@ def test_what_was_finished_is_not_fitted_again_and_is_the_same(
     stopped(monkeypatch)
     assert len(files(models_dir)) == 1
     Customer.objects.create(key=key("new"), external_id="new")
-    store.append_new([order(key("new"), AT - timedelta(minutes=5), ["tea"])])
+    last = StoredEvent.objects.filter(type="order_completed").latest("occurred_at")
+    store.append_new([order(key("new"), last.occurred_at, ["tea"])])
     del entered[:]
     again = train()
 
