@@ -27,7 +27,7 @@ DRIFTED = 0.25
 MOST_DRIFTED = 0.5
 BINS = 10
 ROWS = 50_000
-CALENDAR = ("entity", "category", "week_sin", "week_cos")
+CALENDAR = ("entity", "category", "week_sin", "week_cos", "customer_tenure")
 """No features, or such as move by themselves."""
 
 Rows = NDArray[np.floating[Any]]

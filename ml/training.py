@@ -126,7 +126,7 @@ def _world(
     parts = splits.split(history, plan=plan, categories=categories)
     rows = parts.newest()
     findings += quality.of_rows(rows.x, rows.y, features.COLUMNS)
-    findings += _drift(rows)
+    findings += _drift(parts.rows[plan.cuts[-1]])
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
@@ -135,7 +135,7 @@ def _world(
         parts=parts,
         categories=tuple(categories),
         context=context,
-        summary=quality.summary(rows.x, features.COLUMNS),
+        summary=quality.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
     )
     return world, findings
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from ml import matured, quality, registry, splits
+from ml.context import MEASURES
 from ml.features import FEATURES
 from ml.models import TrainedModel
 from ml.purchases import History, Numbers
@@ -51,8 +52,12 @@ def _standing_in(model: TrainedModel) -> list[str]:
 
 
 def _features(model: TrainedModel, rows: NDArray[np.float32]) -> list[quality.Finding]:
-    known: Mapping[str, Any] = model.run.report.get("summary", {})
-    return quality.drift(dict(known), rows, list(FEATURES)) if len(rows) else []
+    """Leave out the categories' own measures: with as few values as categories, they
+    clump otherwise at each cut-off.
+    """
+    summary: Mapping[str, Any] = model.run.report.get("summary", {})
+    known = {name: one for name, one in summary.items() if name not in MEASURES}
+    return quality.drift(known, rows, list(FEATURES)) if len(rows) else []
 
 
 def _chances(model: TrainedModel, chance: Numbers) -> list[quality.Finding]:
