@@ -11,7 +11,7 @@ customer's last order is the truth, all before is history, the last but one trai
 ranker. Cold start: next basket, the customer's history cut to its last few orders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,18 +149,16 @@ def cut(past: Purchases, day: float, **how: Any) -> Trial:
 
 def next_basket(
     past: Purchases, *, day: float, cuts: int = CUTS, **how: Any
-) -> list[tuple[Trial, Ranker]]:
-    """Return each cut-off's trial, oldest first, with the ranker it was given."""
+) -> Iterator[tuple[Trial, Ranker]]:
+    """Yield each cut-off's trial, oldest first, with the ranker it was given."""
     lessons: list[Lesson] = []
-    told = []
     for back in range(cuts + LEARNT, 0, -1):
         some = np.arange(how["customers"]) % THIRDS == back % THIRDS
         only = some if back > cuts else None
         asked = cut(past, day - HORIZON * back, only=only, **how)
         if back <= cuts:
-            told.append((asked, fitted(lessons[-LEARNT:])))
+            yield asked, fitted(lessons[-LEARNT:])
         lessons.append(asked.lesson())
-    return told
 
 
 def last_basket(past: Purchases, **how: Any) -> tuple[Trial, Ranker]:

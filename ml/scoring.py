@@ -74,6 +74,7 @@ def score(*, at: datetime) -> int:
         history,
         np.concatenate([one.rows for one in scored]),
         np.concatenate([one.chance for one in scored]),
+        regulars=sum(len(one.chance) for one in scored) // len(known.categories),
     )
     scored_at = Scoring(at=moment, position=position, watch=seen)
     _replace(rows.with_columns(model=pl.lit(str(model.id))), scored_at)

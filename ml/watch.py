@@ -21,6 +21,8 @@ from ml.models import TrainedModel
 from ml.purchases import History, Numbers
 
 Watch = dict[str, Any]
+FEWEST = 200
+"""Regulars; of n, ten bins move by a PSI of about 18 / n through chance alone."""
 
 
 def of(
@@ -28,9 +30,12 @@ def of(
     history: History,
     rows: NDArray[np.float32],
     chance: Numbers,
+    *,
+    regulars: int,
 ) -> Watch:
     """Watch a model by some regulars' `rows` of FEATURES and its `chance` for each."""
-    findings = [*_features(model, rows), *_chances(model, chance)]
+    enough = regulars >= FEWEST
+    findings = [*_features(model, rows), *_chances(model, chance)] if enough else []
     judged = _matured(history)
     moved = [f"{model.task}: {one.reason}" for one in findings if not one.ok]
     broken = [
@@ -57,12 +62,12 @@ def _features(model: TrainedModel, rows: NDArray[np.float32]) -> list[quality.Fi
     """
     summary: Mapping[str, Any] = model.run.report.get("summary", {})
     known = {name: one for name, one in summary.items() if name not in MEASURES}
-    return quality.drift(known, rows, list(FEATURES)) if len(rows) else []
+    return quality.drift(known, rows, list(FEATURES))
 
 
 def _chances(model: TrainedModel, chance: Numbers) -> list[quality.Finding]:
     known = model.metrics.get("chances")
-    return [quality.moved_chances(known, chance)] if known and len(chance) else []
+    return [quality.moved_chances(known, chance)] if known else []
 
 
 def _matured(history: History) -> list[matured.Matured]:

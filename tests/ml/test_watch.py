@@ -25,7 +25,7 @@ def taught(
     """A shop where two learners have been trained, and everybody scored."""
     few = {name: estimators.CANDIDATES[name] for name in ("logistic", "tree")}
     monkeypatch.setattr(estimators, "CANDIDATES", few)
-    keys = shop(signal=True)
+    keys = shop(signal=True, customers=220)
     run = TrainingRun.objects.create(requested_by="olga")
     run.report = training.train(run=run, at=LAST, report=lambda *_: None)
     run.save()
@@ -45,7 +45,9 @@ def doubts() -> list[str]:
     return told
 
 
-def test_the_shop_that_was_learnt_from_raises_no_doubts(taught: list[Any]) -> None:
+def test_at_the_newest_cut_off_itself_nothing_has_moved(taught: list[Any]) -> None:
+    scoring.score(at=TrainedModel.objects.latest("created_at").cutoff)
+
     watch = Scoring.objects.get().watch
 
     assert doubts() == []
