@@ -9,7 +9,7 @@ class MlConfig(AppConfig):
 
     def ready(self) -> None:
         """Let operators be told of doubtful models."""
-        from analytics import alerts
-        from ml import registry
+        from analytics import alerts as all_alerts
+        from ml import alerts
 
-        alerts.OTHERS.append(registry.alerts)
+        all_alerts.OTHERS.append(alerts.current)

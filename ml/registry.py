@@ -19,10 +19,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from analytics import events, lookup, store
-from analytics.alerts import Alert
 from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.meanings import FEATURES_VERSION
 from ml.models import PROPENSITY, RANKING, Scoring, TrainedModel
@@ -163,19 +161,6 @@ def doubts(*, at: datetime) -> list[str]:
             found.append(f"{task}: knows features {model.features_version}")
     watched = Scoring.objects.values_list("watch", flat=True).first() or {}
     return [*found, *watched.get("doubts", [])]
-
-
-def alerts(at: datetime) -> list[Alert]:
-    """Tell of the doubts where operators look for what is wrong."""
-    return [
-        Alert(
-            code="model_doubtful",
-            about=doubt.partition(":")[0],
-            text=_("A model is doubtful: %(doubt)s") % {"doubt": doubt},
-            table="ml_trainedmodel",
-        )
-        for doubt in doubts(at=at)
-    ]
 
 
 def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
