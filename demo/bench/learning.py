@@ -93,8 +93,8 @@ def _figures(found: Mapping[str, Table]) -> Iterator[Row]:
         for figure, goal in goals:
             yield _goal(f"{protocol}: {figure}", ours, peer, figure, goal)
     best = _row(found["propensity"], model="logistic")
-    yield limit("its fit, CPU s", best["fit_seconds"], 30)
-    yield limit("225,000 pairs scored, CPU s", best["score_seconds"], 1)
+    yield limit("propensity: a fit, CPU s", best["fit_seconds"], 30)
+    yield limit("propensity: 225,000 pairs scored, CPU s", best["score_seconds"], 1)
     for orders, goal in BEGINNERS.items():
         ours, peer = (
             _row(found["cold-start"], model=name, orders=orders)
