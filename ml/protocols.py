@@ -32,11 +32,11 @@ CUTS = 3
 LEARNT = 4
 """Each ranker learns from this many cut-offs before its own."""
 LESSON = 125_000
-"""Rows of a cut-off that teach, about: five times as many gained R@10 nothing."""
+"""Rows of a cut-off that teach, about: three times as many gained R@10 nothing."""
 THIRDS = 3
 """Where it only teaches, a cut-off asks every third customer, others at each."""
 BLOCK = 500
-"""Customers whose features are built at a time: all at once took 1 GB."""
+"""Customers whose features are built at a time, so that memory does not grow."""
 
 
 @dataclass(frozen=True, kw_only=True)
