@@ -155,8 +155,8 @@ class TrainedModelAdmin(ReadOnly):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        for told in registry.outdated(at=timezone.now()):
-            messages.warning(request, _("Out of date: %s") % told)
+        for told in registry.doubts(at=timezone.now()):
+            messages.warning(request, _("Doubtful: %s") % told)
         return super().changelist_view(request, extra_context)
 
     def has_promote_permission(self, request: HttpRequest) -> bool:

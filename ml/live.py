@@ -3,15 +3,16 @@
 What a customer did a moment ago counts in the next answer, because nothing lies in
 between: the web process reads the customer's own events and evaluates the models' plain
 arrays. No learning library is imported. When something is missing, the answer falls
-back step by step: live, last night's list, the shop's best sellers, nothing; `source`
-says which it was.
+back step by step: live by the champion or who stands in (registry.chain), last night's
+list, the shop's best sellers, nothing; `source` says which it was.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -47,6 +48,7 @@ BROKEN = (
 """What a model's file may lack, or a row of another model say; every answer then falls
 back instead of failing, and the log of the process says why."""
 log = logging.getLogger(__name__)
+Read = TypeVar("Read")
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -106,7 +108,7 @@ def chances(person: UUID, *, at: datetime) -> Chances | None:
     """Return one customer's chances on what the log holds now; None without a model."""
     mine = history(identity.keys(person), at=at)
     try:
-        known = _propensity(registry.serving(PROPENSITY)[1])
+        _, known = _serving(PROPENSITY, _propensity)
         past = recoded(mine.purchases, categories=(mine.categories, known.categories))
         rows = known.built(past, day=day_of(at), customers=1)
         expected = known.expected(rows)
@@ -134,8 +136,7 @@ def recommendations(
     keys = identity.keys(person) if person else []
     mine, looked = history(keys, at=at), _session(keys, at=at)
     try:
-        model, checksum = registry.serving(RANKING)
-        shop = _ranked(checksum)
+        model, shop = _serving(RANKING, _ranked)
         found = shop.recommended(
             shop.coded(mine),
             now=day_of(at),
@@ -260,7 +261,7 @@ def _say(error: Exception) -> None:
 
 def _shop() -> RankedShop | None:
     try:
-        return _ranked(registry.serving(RANKING)[1])
+        return _serving(RANKING, _ranked)[1]
     except BROKEN as error:
         _say(error)
         return None
@@ -270,6 +271,16 @@ def _mask(shop: RankedShop, skus: Collection[str]) -> NDArray[np.bool_]:
     mask = np.zeros(len(shop.model.skus), bool)
     mask[shop.codes(list(skus))] = True
     return mask
+
+
+def _serving(task: str, read: Callable[[str], Read]) -> tuple[UUID, Read]:
+    """Return the champion, or who stands in, should its file be broken."""
+    model, checksum = registry.serving(task)
+    try:
+        return model, read(checksum)
+    except registry.UNREADABLE:
+        other, found = registry.first_of(task, read)
+        return other.pk, found
 
 
 # A checksum's file never changes, so a model is read once a process.

@@ -149,10 +149,14 @@ class Score(models.Model):
 
 
 class Scoring(models.Model):
-    """How far the log had come when the scores were made; one row."""
+    """How far the log had come when the scores were made; one row.
+
+    `watch` is what ml.watch found then.
+    """
 
     at = models.DateTimeField()
     position = models.BigIntegerField()
+    watch = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} at {self.position}"

@@ -26,7 +26,7 @@ PRIOR_WINDOWS = 2.0
 alone)."""
 
 
-class Outdated(Exception):
+class Outdated(ValueError):
     """The model was trained on another version of the features."""
 
 

@@ -22,23 +22,22 @@ from ml import (
     effects,
     estimators,
     evaluation,
-    exports,
     features,
     lines,
-    matured,
     predictors,
     propensity,
     provenance,
     quality,
     registry,
     splits,
+    unfinished,
 )
 from ml.artefacts import pack
 from ml.codes import day_of, recoded
 from ml.contest import Entrant
 from ml.effects import Effect
+from ml.estimators import Candidate
 from ml.features import Context
-from ml.matured import Matured
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
 
@@ -57,7 +56,7 @@ class World:
     parts: Splits
     categories: tuple[str, ...]
     context: Context
-    matured: list[Matured]
+    summary: quality.Summary
 
 
 def train(
@@ -83,24 +82,22 @@ def train(
         name: contest.measured(candidate, world.parts, seed=seed)
         for name, candidate in estimators.BASELINES.items()
     }
+    known = unfinished.data(world.parts, world.categories)
     entrants: dict[str, Entrant] = {}
     for done, (name, candidate) in enumerate(estimators.CANDIDATES.items(), start=3):
         report(f"Fitting {name}", done, steps)
-        budget = SEARCH_SECONDS / len(estimators.CANDIDATES)
-        entrants[name] = contest.entered(
-            candidate, world.parts, seed=seed, seconds=budget
-        )
+        entrants[name] = _entered(name, candidate, known=known, world=world, seed=seed)
     choice = contest.choose(entrants, baselines, champion=_reigning())
     report("Storing the models", steps - 1, steps)
     packed = {n: _packed(one, world, seed=seed) for n, one in entrants.items()}
     _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
+    unfinished.forget(known)
     return {
         "plan": _written(world.plan),
         "categories": world.categories,
         "rows": {cut.isoformat(): len(p.y) for cut, p in world.parts.rows.items()},
         "quality": [asdict(finding) for finding in findings],
-        "summary": quality.summary(world.parts.newest().x, features.COLUMNS),
-        "matured": [asdict(one) for one in world.matured],
+        "summary": world.summary,
         "baselines": {name: _told(one) for name, one in baselines.items()},
         "candidates": {name: _told(one) for name, one in entrants.items()},
         **asdict(choice),
@@ -130,8 +127,9 @@ def _world(
     )
     report("Building features", 1, steps)
     parts = splits.split(history, plan=plan, categories=categories)
-    findings += quality.of_rows(parts.newest().x, parts.newest().y, features.COLUMNS)
-    findings += _drift(parts.newest())
+    rows = parts.newest()
+    findings += quality.of_rows(rows.x, rows.y, features.COLUMNS)
+    findings += _drift(parts.rows[plan.cuts[-1]])
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
@@ -140,9 +138,22 @@ def _world(
         parts=parts,
         categories=tuple(categories),
         context=context,
-        matured=matured.judge(history, plan=plan),
+        summary=quality.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
     )
     return world, findings
+
+
+def _entered(
+    name: str, candidate: Candidate, *, known: str, world: World, seed: int
+) -> Entrant:
+    """Fit a candidate, unless a training that was killed had done so on these rows."""
+    one = unfinished.name(known, name, seed=seed)
+    found = unfinished.find(one, world.parts)
+    if found is None:
+        seconds = SEARCH_SECONDS / len(estimators.CANDIDATES)
+        found = contest.entered(candidate, world.parts, seed=seed, seconds=seconds)
+        unfinished.keep(one, found)
+    return found
 
 
 def _drift(rows: Split) -> list[quality.Finding]:
@@ -172,13 +183,12 @@ class Packed:
 
 
 def _packed(one: Entrant, world: World, *, seed: int) -> Packed:
-    laid = exports.calibrated(one.estimator)
     newest = world.parts.rows[world.plan.cuts[-1]].sampled(effects.ROWS, seed=seed)
     told = effects.explained(
-        predictors.read(laid), newest, categories=len(world.categories)
+        predictors.read(one.arrays), newest, categories=len(world.categories)
     )
     model = propensity.artefact(
-        predictor=laid,
+        predictor=one.arrays,
         categories=world.categories,
         context=world.context,
         average=told.average,

@@ -91,7 +91,9 @@ def test_every_code_of_a_refusal_is_described() -> None:
 
 
 def test_every_alert_is_described() -> None:
-    codes = re.findall(r'code="(\w+)"', text("analytics/alerts.py"))
+    codes = re.findall(
+        r'code="(\w+)"', text("analytics/alerts.py") + text("ml/alerts.py")
+    )
 
     said = section(text("docs/operations.md"), "Alerts")
     assert codes
