@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check bench bench-growth format clean
+.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,12 @@ bench-growth: .venv/.tests ## Measure what the log costs as it grows to 30 M eve
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench growth
 	@rm -rf var/bench
+
+bench-learning: .venv/.tests ## Measure what is learnt, and what a night of it costs (15 minutes)
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench learning
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

@@ -42,10 +42,15 @@ class Caller:
     is_authenticated = True
 
     def __init__(
-        self, key: UUID, name: str, scopes: Iterable[str], origins: Iterable[str] = ()
+        self,
+        key: UUID,
+        name: str,
+        scopes: Iterable[str],
+        origins: Iterable[str],
+        publishable: bool,  # noqa: FBT001 - a row of the table
     ) -> None:
         self.pk, self.name, self.scopes = key, name, frozenset(scopes)
-        self.origins = frozenset(origins)
+        self.origins, self.publishable = frozenset(origins), publishable
 
     def serves(self, origin: str | None) -> bool:
         """Whether the key works for a site; servers send no origin."""
@@ -134,7 +139,7 @@ def caller(request: Request) -> Caller:
 def find(key: str) -> Caller | None:
     """Return whose key it is, None for an unknown or revoked one."""
     row = lookup.row(
-        "SELECT id, name, scopes, origins FROM analytics_apikey "
+        "SELECT id, name, scopes, origins, publishable FROM analytics_apikey "
         "WHERE digest = %s AND revoked_at IS NULL",
         [_digest(key)],
     )

@@ -1,6 +1,6 @@
 """What an operator must know about what comes in, counted when asked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,9 +28,14 @@ class Alert:
     table: str
 
 
+OTHERS: list[Callable[[datetime], Iterable[Alert]]] = []
+"""What other apps know; they add theirs when they are loaded."""
+
+
 def current(at: datetime) -> list[Alert]:
     """Return all that is wrong at the moment, worst first."""
-    return [*_stopped(), *_late(at), *_rejected(at), *_wrong_keys(at)]
+    ours = [*_stopped(), *_late(at), *_rejected(at), *_wrong_keys(at)]
+    return ours + [alert for told in OTHERS for alert in told(at)]
 
 
 def _stopped() -> Iterator[Alert]:

@@ -22,6 +22,8 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
+    # KiB: after a heavy task a fresh process gives back what this one would hoard.
+    worker_max_memory_per_child=500_000,
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 3600},
     timezone="UTC",

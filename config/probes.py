@@ -21,8 +21,8 @@ PATHS: dict[str, Answer] = {
 
 
 def _models() -> str:
-    """Old models still answer, so they are told of and no fault."""
-    return "; ".join(registry.outdated(at=timezone.now())) or "ok"
+    """Doubtful models still answer, so they are told of and no fault."""
+    return "; ".join(registry.doubts(at=timezone.now())) or "ok"
 
 
 health.NOTES["models"] = _models

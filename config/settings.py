@@ -183,10 +183,14 @@ SPECTACULAR_SETTINGS = {
 
 
 def _group(title: Text, *pages: tuple[str, Text, str]) -> Any:
-    """A group of the back office's sidebar: (icon, title, table)."""
+    """A group of the back office's sidebar: (icon, title, table or page)."""
     items = [
-        {"icon": icon, "title": name, "link": reverse_lazy(f"admin:{table}_changelist")}
-        for icon, name, table in pages
+        {
+            "icon": icon,
+            "title": name,
+            "link": reverse_lazy(f"admin:{to}_changelist" if "_" in to else to),
+        }
+        for icon, name, to in pages
     ]
     return {"title": title, "separator": True, "items": items}
 
@@ -210,6 +214,7 @@ UNFOLD = {
                 _("What is likely"),
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("neurology", _("Models"), "ml_trainedmodel"),
+                ("dictionary", _("Features"), "features"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
+from ml.admin import catalogue
 from promotions.api import OffersView
 from promotions.checkout import (
     QualificationsView,
@@ -67,6 +68,7 @@ wire = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
+    path("admin/features", admin.site.admin_view(catalogue), name="features"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("", include(wire)),

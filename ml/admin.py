@@ -10,11 +10,16 @@ from uuid import UUID
 
 from celery import current_app
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 from unfold.decorators import action, display
@@ -22,7 +27,7 @@ from unfold.forms import BaseDialogForm
 
 from analytics.admin import ReadOnly
 from analytics.models import Customer
-from ml import customers, registry
+from ml import customers, figures, registry
 from ml.models import (
     PROPENSITY,
     RANKING,
@@ -35,6 +40,18 @@ from ml.models import (
 State = TrainingRun.State
 FOLLOWS = {PROPENSITY: "ml.tasks.score", RANKING: "ml.tasks.shortlist"}
 """What is to be done anew, by task, when another model takes charge."""
+
+
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """List every feature with its meaning, and which champion goes by it."""
+    if not request.user.has_perm("ml.view_trainedmodel"):
+        raise PermissionDenied
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Features"),
+        "sections": figures.catalogue(),
+    }
+    return TemplateResponse(request, "ml/features.html", context)
 
 
 @admin.register(TrainingRun)
@@ -101,21 +118,45 @@ class TrainedModelAdmin(ReadOnly):
         "task",
         "estimator",
         "promoted_at",
-        "validation_loss",
-        "test_loss",
-        "test_auc",
-        "size_bytes",
-        "fit_seconds",
+        "validation",
+        "test",
+        "size",
+        "seconds",
     ]
     list_filter = ["estimator", "task"]
     ordering = ["-created_at", "estimator"]
     actions = ["go_back"]
+    change_form_outer_before_template = "ml/model.html"
+    fieldsets = [
+        (None, {"fields": ["task", "estimator", "promoted_at", "created_at"]}),
+        (
+            _("How it came to be"),
+            {
+                "fields": [
+                    *("window_start", "cutoff", "parameters", "features_version"),
+                    *("fit_seconds", "size_bytes", "checksum", "code", "run"),
+                ]
+            },
+        ),
+    ]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        rows = TrainedModel.objects.select_related("run")
+        model = rows.filter(pk=object_id).first()
+        context = (figures.page(model) if model else {}) | (extra_context or {})
+        return super().changeform_view(request, object_id, form_url, context)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        for told in registry.outdated(at=timezone.now()):
-            messages.warning(request, _("Out of date: %s") % told)
+        for told in registry.doubts(at=timezone.now()):
+            messages.warning(request, _("Doubtful: %s") % told)
         return super().changelist_view(request, extra_context)
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
@@ -140,17 +181,21 @@ class TrainedModelAdmin(ReadOnly):
             else:
                 messages.success(request, _("%s is in charge again.") % model)
 
-    @admin.display(description=_("Validation log-loss"))
-    def validation_loss(self, model: TrainedModel) -> str:
-        return _figure(model, "validation", "log_loss")
+    @admin.display(description=_("Validation"))
+    def validation(self, model: TrainedModel) -> str:
+        return _figures(model.metrics.get("validation", {}))
 
-    @admin.display(description=_("Test log-loss"))
-    def test_loss(self, model: TrainedModel) -> str:
-        return _figure(model, "test", "log_loss")
+    @admin.display(description=_("Test"))
+    def test(self, model: TrainedModel) -> str:
+        return _figures(model.metrics.get("test", {}))
 
-    @admin.display(description=_("Test AUC"))
-    def test_auc(self, model: TrainedModel) -> str:
-        return _figure(model, "test", "auc")
+    @admin.display(description=_("Size"), ordering="size_bytes")
+    def size(self, model: TrainedModel) -> str:
+        return filesizeformat(model.size_bytes)
+
+    @admin.display(description=_("CPU seconds"), ordering="fit_seconds")
+    def seconds(self, model: TrainedModel) -> str:
+        return f"{model.fit_seconds:.1f}"
 
 
 @admin.register(Elasticity)
@@ -227,6 +272,16 @@ class CustomerProfileAdmin(ReadOnly):
         return ", ".join(profile.favourites)
 
 
-def _figure(model: TrainedModel, split: str, name: str) -> str:
-    figures: dict[str, Any] = model.metrics.get(split, {})
-    return f"{figures[name]:.4f}" if name in figures else ""
+FIGURES = {
+    "log_loss": _("log-loss"),
+    "auc": "AUC",
+    "recall": _("recall at ten"),
+    "own_recall": _("own favourites"),
+}
+
+
+def _figures(known: dict[str, float]) -> str:
+    """Name what there is: a classifier and a ranker are judged by other figures."""
+    line = '<span style="white-space: nowrap">{} {}</span>'
+    figures = [(n, f"{known[key]:.4f}") for key, n in FIGURES.items() if key in known]
+    return format_html_join(mark_safe("<br>"), line, figures)

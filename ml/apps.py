@@ -6,3 +6,10 @@ from django.apps import AppConfig
 class MlConfig(AppConfig):
     name = "ml"
     verbose_name = "What is likely"
+
+    def ready(self) -> None:
+        """Let operators be told of doubtful models."""
+        from analytics import alerts as all_alerts
+        from ml import alerts
+
+        all_alerts.OTHERS.append(alerts.current)

@@ -30,14 +30,13 @@ class Artefact:
     arrays: Mapping[str, NDArray[Any]]
 
 
-def pack(artefact: Artefact) -> bytes:
+def pack(artefact: Artefact, *, small: bool = True) -> bytes:
     """Serialise; equal artefacts make equal bytes, hence equal checksums."""
+    save = np.savez_compressed if small else np.savez
     header = json.dumps({"kind": artefact.kind, **artefact.header}, sort_keys=True)
     told = np.frombuffer(header.encode(), np.uint8)
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, allow_pickle=False, **{HEADER: told}, **dict(artefact.arrays)
-    )
+    save(buffer, allow_pickle=False, **{HEADER: told}, **dict(artefact.arrays))
     return buffer.getvalue()
 
 

@@ -86,11 +86,13 @@ def beginners(
     histories and the other with histories cut alike.
     """
     days = [day - protocols.HORIZON * back for back in range(1, TAUGHT + 2)]
-    whole = protocols.fitted([protocols.cut(past, at, **size) for at in days[1:]])
+    lessons = [protocols.cut(past, at, **size).lesson() for at in days[1:]]
+    whole = protocols.fitted(lessons)
     told = {}
     for few in BEGINNERS:
         asked, *taught = (protocols.cut(past, at, last=few, **size) for at in days)
-        told[few] = (asked, whole, protocols.fitted(taught))
+        short = protocols.fitted([one.lesson() for one in taught])
+        told[few] = (asked, whole, short)
     return told
 
 

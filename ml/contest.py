@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import estimators, evaluation, features
+from ml import estimators, evaluation, exports, features, quality
 from ml.estimators import Candidate
 from ml.splits import Split, Splits
 
-ROWS = 300_000
-"""Training rows at most: three times as many gained the logistic nothing."""
 SEARCH_ROWS = 60_000
 PAIRS = 225_000
 """What `score_seconds` is told for."""
@@ -44,11 +42,11 @@ class Foretold:
 class Entrant:
     """A candidate with its figures; `cuts` are the measured ones, oldest first.
 
-    `estimator` is what goes into service (None for a baseline); `seconds` is the CPU
-    time of one fit, `score_seconds` that of PAIRS rows.
+    `arrays` are what goes into service, laid out by ml.exports (none for a baseline);
+    `seconds` is the CPU time of one fit, `score_seconds` that of PAIRS rows.
     """
 
-    estimator: Any = None
+    arrays: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     seconds: float
     score_seconds: float
@@ -62,10 +60,9 @@ def entered(
     """Search the settings, measure on the rolling cuts, fit again on the newest."""
     setting = searched(candidate, parts, seed=seed, seconds=seconds)
     found = measured(candidate, parts, seed=seed, setting=setting)
-    newest = parts.newest().sampled(ROWS, seed=seed)
-    final = fitted(candidate, newest, setting=setting, seed=seed)
+    final = fitted(candidate, parts.newest(seed=seed), setting=setting, seed=seed)
     return Entrant(
-        estimator=linked(final, found.cuts),
+        arrays=exports.calibrated(linked(final, found.cuts)),
         settings=setting,
         seconds=found.seconds,
         score_seconds=found.score_seconds,
@@ -89,7 +86,7 @@ def measured(
     spent = scored = rows = 0.0
     for cut in parts.plan.rolling:
         started = process_time()
-        sample = parts.before(cut).sampled(ROWS, seed=seed)
+        sample = parts.before(cut, seed=seed)
         estimator = fitted(candidate, sample, setting=setting or {}, seed=seed)
         spent += process_time() - started
         part, started = parts.rows[cut], process_time()
@@ -122,7 +119,7 @@ def searched(
     is always tried.
     """
     first = parts.plan.rolling[0]
-    sample = parts.before(first).sampled(SEARCH_ROWS, seed=seed)
+    sample = parts.before(first, rows=SEARCH_ROWS, seed=seed)
     trial = parts.rows[first].sampled(SEARCH_ROWS, seed=seed)
     best, lowest, started = candidate.search[0], np.inf, process_time()
     for setting in candidate.search:
@@ -202,6 +199,7 @@ def _metrics(
             for moment, one in zip(moments, figures, strict=True)
         ],
         "calibration": evaluation.calibration(newest.part.y, newest.chance),
+        "chances": quality.tenths(newest.chance),
     }
 
 

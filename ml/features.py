@@ -114,9 +114,11 @@ def matrix(
 ) -> NDArray[np.float32]:
     """Put the entity and the category before the rows of `build`; see COLUMNS."""
     customers = len(rows) // categories
-    entity = np.repeat(np.arange(customers) + first_entity, categories)
-    category = np.tile(np.arange(categories), customers)
-    return np.column_stack([entity, category, rows]).astype(np.float32)
+    out = np.empty((len(rows), rows.shape[1] + 2), np.float32)
+    out[:, 0] = np.repeat(np.arange(customers) + first_entity, categories)
+    out[:, 1] = np.tile(np.arange(categories), customers)
+    out[:, 2:] = rows
+    return out
 
 
 def columns_of(rows: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:

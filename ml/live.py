@@ -3,15 +3,16 @@
 What a customer did a moment ago counts in the next answer, because nothing lies in
 between: the web process reads the customer's own events and evaluates the models' plain
 arrays. No learning library is imported. When something is missing, the answer falls
-back step by step: live, last night's list, the shop's best sellers, nothing; `source`
-says which it was.
+back step by step: live by the champion or who stands in (registry.chain), last night's
+list, the shop's best sellers, nothing; `source` says which it was.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -22,11 +23,14 @@ from analytics import identity, lookup, store
 from analytics.models import EVERYBODY
 from ml import propensity, registry
 from ml.codes import day_of, recoded
+from ml.features import columns_of
 from ml.models import PROPENSITY, RANKING, Shortlist
 from ml.propensity import PropensityModel
 from ml.purchases import History, Numbers, Purchases
 from ml.ranking import Stored
+from ml.reasons import Why
 from ml.served import RankedShop, Recommended
+from ml.wordings import SAID
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SESSION = timedelta(hours=1)
@@ -44,6 +48,7 @@ BROKEN = (
 """What a model's file may lack, or a row of another model say; every answer then falls
 back instead of failing, and the log of the process says why."""
 log = logging.getLogger(__name__)
+Read = TypeVar("Read")
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -70,6 +75,25 @@ class Chances:
     categories: tuple[str, ...]
     probability: Numbers
     spend: Numbers
+    model: PropensityModel
+    rows: NDArray[np.float32]
+
+    @property
+    def known(self) -> bool:
+        """Whether the customer has ordered; else the chances are everybody's."""
+        return bool(columns_of(self.rows)["customer_orders_all"].any())
+
+    def raised(self, place: int) -> list[str]:
+        """Name the features that raised a category's chance and may be said."""
+        return [SAID[fact].feature for fact in self._said[place] if fact >= 0]
+
+    def why(self, places: Sequence[int]) -> list[Why]:
+        """Explain some categories' chances, for operators."""
+        return self.model.why(self.rows, places)
+
+    @cached_property
+    def _said(self) -> NDArray[np.int64]:
+        return self.model.sayable(self.rows, self.probability)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +108,10 @@ def chances(person: UUID, *, at: datetime) -> Chances | None:
     """Return one customer's chances on what the log holds now; None without a model."""
     mine = history(identity.keys(person), at=at)
     try:
-        known = _propensity(registry.serving(PROPENSITY)[1])
+        _, known = _serving(PROPENSITY, _propensity)
         past = recoded(mine.purchases, categories=(mine.categories, known.categories))
-        expected = known.expected(known.built(past, day=day_of(at), customers=1))
+        rows = known.built(past, day=day_of(at), customers=1)
+        expected = known.expected(rows)
     except BROKEN as error:
         _say(error)
         return None
@@ -94,6 +119,8 @@ def chances(person: UUID, *, at: datetime) -> Chances | None:
         categories=known.categories,
         probability=expected.probability[0],
         spend=expected.spend[0],
+        model=known,
+        rows=rows,
     )
 
 
@@ -109,8 +136,7 @@ def recommendations(
     keys = identity.keys(person) if person else []
     mine, looked = history(keys, at=at), _session(keys, at=at)
     try:
-        model, checksum = registry.serving(RANKING)
-        shop = _ranked(checksum)
+        model, shop = _serving(RANKING, _ranked)
         found = shop.recommended(
             shop.coded(mine),
             now=day_of(at),
@@ -235,7 +261,7 @@ def _say(error: Exception) -> None:
 
 def _shop() -> RankedShop | None:
     try:
-        return _ranked(registry.serving(RANKING)[1])
+        return _serving(RANKING, _ranked)[1]
     except BROKEN as error:
         _say(error)
         return None
@@ -245,6 +271,16 @@ def _mask(shop: RankedShop, skus: Collection[str]) -> NDArray[np.bool_]:
     mask = np.zeros(len(shop.model.skus), bool)
     mask[shop.codes(list(skus))] = True
     return mask
+
+
+def _serving(task: str, read: Callable[[str], Read]) -> tuple[UUID, Read]:
+    """Return the champion, or who stands in, should its file be broken."""
+    model, checksum = registry.serving(task)
+    try:
+        return model, read(checksum)
+    except registry.UNREADABLE:
+        other, found = registry.first_of(task, read)
+        return other.pk, found
 
 
 # A checksum's file never changes, so a model is read once a process.

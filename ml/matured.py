@@ -14,7 +14,7 @@ from functools import cache
 from ml import evaluation, registry, splits
 from ml.codes import day_of, recoded
 from ml.models import PROPENSITY, TrainedModel
-from ml.propensity import Outdated, PropensityModel
+from ml.propensity import PropensityModel
 from ml.purchases import History
 from ml.splits import Plan, Split
 
@@ -63,7 +63,7 @@ def _judged(
     for row in rows:
         try:
             model = PropensityModel.of(registry.load(row.checksum))
-        except (FileNotFoundError, Outdated):
+        except registry.UNREADABLE:
             continue
         part = built(model.categories)
         figures = evaluation.measure(

@@ -125,6 +125,12 @@ class Score(models.Model):
         decimal_places=2,
         help_text="Shelf value bought within the horizon, given that they buy.",
     )
+    raised = ArrayField(
+        models.TextField(),
+        default=list,
+        db_default=[],
+        help_text="Features that raised it most, of those that shoppers may be told.",
+    )
     model = models.ForeignKey(TrainedModel, models.PROTECT, related_name="+")
 
     class Meta:
@@ -143,10 +149,14 @@ class Score(models.Model):
 
 
 class Scoring(models.Model):
-    """How far the log had come when the scores were made; one row."""
+    """How far the log had come when the scores were made; one row.
+
+    `watch` is what ml.watch found then.
+    """
 
     at = models.DateTimeField()
     position = models.BigIntegerField()
+    watch = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} at {self.position}"
@@ -305,6 +315,14 @@ class CustomerProfile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer} {self.segment}"
+
+    @property
+    def churn_percent(self) -> int | None:
+        return None if self.churn_risk is None else round(100 * self.churn_risk)
+
+    @property
+    def coupon_percent(self) -> int | None:
+        return None if self.coupon_share is None else round(100 * self.coupon_share)
 
 
 class ProfileBasis(models.Model):

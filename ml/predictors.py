@@ -144,6 +144,12 @@ class Trees:
 
     def contributions(self, x: Matrix) -> Numbers:
         """Follow each path and credit each step to its feature (Saabas 2014)."""
+        parts = [
+            self._credited(x[start : start + ROWS]) for start in range(0, len(x), ROWS)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(x.shape)
+
+    def _credited(self, x: Matrix) -> Numbers:
         seen = self._seen(x)
         told = np.zeros(seen.shape)
         node = np.broadcast_to(self.roots, (len(x), len(self.roots))).copy()

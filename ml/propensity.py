@@ -4,18 +4,20 @@ One evaluation for training's own figures, the night and one live customer in th
 process. Pure NumPy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import features, predictors
+from ml import features, predictors, reasons
 from ml.artefacts import Artefact
 from ml.context import Context
 from ml.predictors import Calibrated
 from ml.purchases import Numbers, Purchases
+from ml.reasons import Average, Why
+from ml.wordings import SAID
 
 KIND = "propensity"
 PRIOR_WINDOWS = 2.0
@@ -24,7 +26,7 @@ PRIOR_WINDOWS = 2.0
 alone)."""
 
 
-class Outdated(Exception):
+class Outdated(ValueError):
     """The model was trained on another version of the features."""
 
 
@@ -43,6 +45,7 @@ class PropensityModel:
     categories: tuple[str, ...]
     context: Context
     predictor: Calibrated
+    average: Average
 
     @classmethod
     def of(cls, artefact: Artefact) -> Self:
@@ -62,6 +65,7 @@ class PropensityModel:
             categories=tuple(artefact.header["categories"]),
             context=Context.of(artefact.arrays),
             predictor=predictors.read(artefact.arrays),
+            average=Average.of(artefact.arrays),
         )
 
     def built(
@@ -101,9 +105,63 @@ class PropensityModel:
             probability=probability.reshape(shape), spend=spend.reshape(shape)
         )
 
+    def why(
+        self, rows: NDArray[np.float32], places: Sequence[int], *, most: int = 3
+    ) -> list[Why]:
+        """Explain some rows of `built`; nothing about who never ordered."""
+        nothing = Why(raised=(), lowered=())
+        if not len(self.average.chance):
+            return [nothing] * len(places)
+        values, shares, average = self._compared(rows, np.asarray(places, np.int64))
+        told = reasons.why(values, shares, average, most=most)
+        known = features.columns_of(values)["customer_orders_all"] > 0
+        return [
+            one if is_known else nothing
+            for one, is_known in zip(told, known, strict=True)
+        ]
+
+    def sayable(
+        self, rows: NDArray[np.float32], chance: Numbers, *, most: int = 2
+    ) -> NDArray[np.int64]:
+        """Return (rows, most) numbers of wordings.SAID, -1 for none: see `likelier`."""
+        out = np.full((len(rows), most), -1)
+        places = self.likelier(rows, chance)
+        for start in range(0, len(places), predictors.ROWS):
+            some = places[start : start + predictors.ROWS]
+            out[some] = reasons.found(
+                *self._compared(rows, some), sign=1, most=most, facts=SAID
+            )
+        return out
+
+    def likelier(self, rows: NDArray[np.float32], chance: Numbers) -> NDArray[np.int64]:
+        """Find the rows of known customers above the average chance of the category."""
+        if not len(self.average.chance):
+            return np.zeros(0, np.int64)
+        known = features.columns_of(rows)["customer_orders_all"] > 0
+        usual = np.resize(self.average.chance, len(rows))
+        return np.flatnonzero(known & (chance.ravel() > usual))
+
+    def _compared(
+        self, rows: NDArray[np.float32], places: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], Numbers, Numbers]:
+        """Return values, contributions and the average's values of some rows."""
+        category = places % len(self.categories)
+        values = rows[places]
+        x = np.column_stack([np.zeros(len(places)), category, values])
+        told = self.predictor.contributions(x.astype(np.float32))[:, 2:]
+        return (
+            values,
+            told - self.average.shares[category],
+            self.average.values[category],
+        )
+
 
 def artefact(
-    *, predictor: Mapping[str, Any], categories: tuple[str, ...], context: Context
+    *,
+    predictor: Mapping[str, Any],
+    categories: tuple[str, ...],
+    context: Context,
+    average: Average,
 ) -> Artefact:
     """Lay a model out for its file; `predictor` comes from ml.exports."""
     return Artefact(
@@ -113,7 +171,7 @@ def artefact(
             "features": list(features.COLUMNS),
             "features_version": features.FEATURES_VERSION,
         },
-        arrays={**predictor, **context.arrays()},
+        arrays={**predictor, **context.arrays(), **average.arrays()},
     )
 
 

@@ -27,7 +27,7 @@ DRIFTED = 0.25
 MOST_DRIFTED = 0.5
 BINS = 10
 ROWS = 50_000
-CALENDAR = ("entity", "category", "week_sin", "week_cos")
+CALENDAR = ("entity", "category", "week_sin", "week_cos", "customer_tenure")
 """No features, or such as move by themselves."""
 
 Rows = NDArray[np.floating[Any]]
@@ -113,10 +113,15 @@ def summary(x: Rows, columns: Sequence[str]) -> Summary:
     for spot, name in enumerate(columns):
         if name in CALENDAR:
             continue
-        inner = np.quantile(x[:, spot], np.arange(1, BINS) / BINS)
-        edges = np.unique(inner.astype(np.float64))
-        found[name] = {"edges": edges.tolist(), "shares": _shares(x[:, spot], edges)}
+        found[name] = tenths(x[:, spot])
     return found
+
+
+def tenths(values: Rows) -> dict[str, list[float]]:
+    """Keep the bins of one column, for `psi`."""
+    inner = np.quantile(values, np.arange(1, BINS) / BINS)
+    edges = np.unique(inner.astype(np.float64))
+    return {"edges": edges.tolist(), "shares": _shares(values, edges)}
 
 
 def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:
@@ -139,6 +144,13 @@ def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:
         _most("drift", values[worst], DRIFTED, one, hard=False),
         _most("drift of many", moved, MOST_DRIFTED, many),
     ]
+
+
+def moved_chances(last: Mapping[str, Sequence[float]], chance: Numbers) -> Finding:
+    """Compare a model's chances with those at its training's newest cut-off."""
+    index = psi(last, chance)
+    reason = f"The chances have moved since the training (PSI {index:.2f})."
+    return _most("drift of chances", index, DRIFTED, reason, hard=False)
 
 
 def psi(last: Mapping[str, Sequence[float]], values: Rows) -> float:

@@ -22,7 +22,9 @@ def fit(x: NDArray[Any], y: NDArray[Any]) -> Ranker:
     mean, scale = x.mean(0, np.float64), x.std(0, dtype=np.float64)
     scale[scale < 1e-9] = 1.0
     low, high = mean - WIDE * scale, mean + WIDE * scale
-    rows = ((np.clip(x, low, high) - mean) / scale).astype(np.float32)
+    rows = np.clip(x, low.astype(np.float32), high.astype(np.float32))
+    rows -= mean.astype(np.float32)
+    rows /= scale.astype(np.float32)
     model = LogisticRegression(C=STRENGTH, max_iter=100).fit(rows, y)
     return Ranker(
         low=low,

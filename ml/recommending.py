@@ -25,7 +25,7 @@ from ml.baskets import FEATURES
 from ml.codes import day_of, moment_of
 from ml.diversity import best
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
-from ml.protocols import Trial
+from ml.protocols import Lesson, Trial
 from ml.purchases import History, Purchases
 from ml.ranked import Quality
 from ml.ranking import Ranker, RankingModel, Stored
@@ -44,9 +44,9 @@ class TooFewOrders(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The ranker's and the baseline's recall at ten, customer by customer."""
+    """How the ranker did, and the rows that the one in service learns from."""
 
-    trials: list[tuple[Trial, Ranker]]
+    lessons: list[Lesson]
     metrics: dict[str, Any]
     won: bool
     reason: str
@@ -78,7 +78,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
         cutoff=moment_of(float(history.purchases.day.max())),
         code=provenance.code(),
         features_version=FEATURES_VERSION,
-        metrics=judged.metrics,
+        metrics={**judged.metrics, "effects": _effects(model.ranker)},
         size_bytes=len(packed),
         fit_seconds=process_time() - started,
         run=run,
@@ -88,6 +88,20 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
         if judged.won:
             registry.promote(row, at=at, reason=judged.reason)
     return row
+
+
+def _effects(ranker: Ranker) -> list[dict[str, Any]]:
+    """Lay the weights out, each for one standard deviation, strongest first."""
+    weights = zip(FEATURES, ranker.weight.tolist(), strict=True)
+    return [
+        {
+            "feature": name,
+            "strength": round(abs(weight), 5),
+            "direction": "raises" if weight > 0 else "lowers",
+        }
+        for name, weight in sorted(weights, key=lambda one: -abs(one[1]))
+        if weight
+    ]
 
 
 def _moment(history: History, at: datetime) -> float:
@@ -106,11 +120,15 @@ def _judged(history: History) -> Judged:
         customers=len(history.customers),
         products=len(history.products),
     )
-    if min(len(trial.asked) for trial, _ in trials) < LEAST_ASKED:
-        raise TooFewOrders(f"Ranking needs {LEAST_ASKED} customers who come back.")
-    mine = [t.quality(t.top(ranker.scores(t.x))) for t, ranker in trials]
-    own = [t.quality(t.top(_own(t))) for t, _ in trials]
-    return Judged(trials=trials, **_verdict(mine, own))
+    mine, own, lessons = [], [], []
+    # One after the other, since each takes 200 MB.
+    for trial, ranker in trials:
+        if len(trial.asked) < LEAST_ASKED:
+            raise TooFewOrders(f"Ranking needs {LEAST_ASKED} customers who come back.")
+        mine.append(trial.quality(trial.top(ranker.scores(trial.x))))
+        own.append(trial.quality(trial.top(_own(trial))))
+        lessons.append(trial.lesson())
+    return Judged(lessons=lessons, **_verdict(mine, own))
 
 
 def _verdict(mine: list[Quality], own: list[Quality]) -> dict[str, Any]:
@@ -151,7 +169,7 @@ def _told(quality: Quality) -> dict[str, float]:
 
 
 def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
-    ranker = protocols.fitted([trial for trial, _ in judged.trials])
+    ranker = protocols.fitted(judged.lessons)
     shelf = shelves.shelf(
         history.purchases,
         customers=len(history.customers),

@@ -8,11 +8,13 @@ The web process loads from here too, so no learning library may be imported.
 """
 
 import hashlib
+import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -21,19 +23,30 @@ from django.db import transaction
 from analytics import events, lookup, store
 from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.meanings import FEATURES_VERSION
-from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
+from ml.models import PROPENSITY, RANKING, Scoring, TrainedModel
 
+UNFINISHED = "unfinished"
+"""The folder of what a training has made so far; see ml.unfinished."""
 KEPT = 5
 """Promotions of a task whose files stay: the champion, and some to go back to."""
 STALE_DAYS = 3
 WITNESSED_WEEKS = 9
 """A horizon of four weeks, and the time until the next training looks back."""
+TMP = "tmp"
 GRACE = timedelta(hours=1)
 """A younger file may be of a training that has not stored its rows yet."""
 
 
+log = logging.getLogger(__name__)
+Read = TypeVar("Read")
+
+
 class Tampered(Exception):
     """A model's file is not the one that was saved."""
+
+
+UNREADABLE = (Tampered, OSError, ValueError, KeyError)
+"""What making a model of a file may raise: it is gone, broken, or for other code."""
 
 
 class NoChampion(Exception):
@@ -43,14 +56,18 @@ class NoChampion(Exception):
 def save(model: bytes) -> str:
     """Write the file whole or not at all; return its checksum."""
     checksum = hashlib.sha256(model).hexdigest()
-    path = _path(checksum)
+    write(_path(checksum), model)
+    return checksum
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; killed half-way it leaves `tmp…` to prune."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(model)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TMP, delete=False) as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(path)
-    return checksum
 
 
 def load(checksum: str) -> Artefact:
@@ -95,8 +112,39 @@ def serving(task: str) -> tuple[UUID, str]:
     return row[0], row[1]
 
 
-def outdated(*, at: datetime) -> list[str]:
-    """Name the champions that are too old, or know other features than this code.
+def chain(task: str) -> Iterator[TrainedModel]:
+    """Yield the champion, then who stands in, should its file be broken.
+
+    Champions before it first, newest first, then the others of the newest training,
+    lowest log-loss first. A file may be gone: `load` says so.
+
+    :raises NoChampion: there is none yet.
+    """
+    first = champion(task)
+    yield first
+    known = TrainedModel.objects.filter(task=task).exclude(pk=first.pk)
+    yield from known.filter(promoted_at__isnull=False).order_by("-promoted_at")[:KEPT]
+    others = known.filter(run=first.run, promoted_at__isnull=True)
+    yield from others.order_by("metrics__validation__log_loss")
+
+
+def first_of(task: str, read: Callable[[str], Read]) -> tuple[TrainedModel, Read]:
+    """Return the first model of the chain that `read` can make out of its checksum.
+
+    :raises NoChampion: there is none yet.
+    """
+    broken: Exception | None = None
+    for model in chain(task):
+        try:
+            return model, read(model.checksum)
+        except UNREADABLE as error:
+            broken = broken or error
+            log.error("%s cannot be used: %s: %s", model, type(error).__name__, error)
+    raise broken or NoChampion(task)
+
+
+def doubts(*, at: datetime) -> list[str]:
+    """Name what is doubtful about the champions: age, features, drift, promises.
 
     The night trains; who has not been fitted anew for three nights is told of.
     """
@@ -111,13 +159,8 @@ def outdated(*, at: datetime) -> list[str]:
             found.append(f"{task}: trained {days} days ago")
         if task == PROPENSITY and model.features_version != FEATURES_VERSION:
             found.append(f"{task}: knows features {model.features_version}")
-    done = TrainingRun.objects.filter(state=TrainingRun.State.SUCCEEDED)
-    last = done.order_by("-finished_at").values_list("report", flat=True).first() or {}
-    return found + [
-        f"{one['estimator']}, on what has happened: {one['warning']}"
-        for one in last.get("matured", [])
-        if one["champion"] and one["warning"]
-    ]
+    watched = Scoring.objects.values_list("watch", flat=True).first() or {}
+    return [*found, *watched.get("doubts", [])]
 
 
 def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
@@ -171,9 +214,16 @@ def _append(
 
 
 def prune(*, at: datetime) -> int:
-    """Delete the files that no recent promotion names; return how many."""
-    files = Path(settings.MODELS_DIR).glob("*.npz")
+    """Delete the files that no recent promotion names; return how many.
+
+    Also what killed processes left: half-written files, and what unfinished trainings
+    kept, once a day has passed.
+    """
+    folder = Path(settings.MODELS_DIR)
+    files = [*folder.glob("*.npz"), *folder.glob(f"**/{TMP}*")]
     old = [file for file in files if _changed(file) < at - GRACE]
+    kept_back = (folder / UNFINISHED).glob("*.npz")
+    old += [file for file in kept_back if _changed(file) < at - timedelta(days=1)]
     kept = {_path(checksum) for checksum in (*_promoted_lately(), *_witnesses(at))}
     gone = [file for file in old if file not in kept]
     for file in gone:

@@ -3,6 +3,7 @@
 The web process imports this module, so it must never load the learning libraries.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
 
+from analytics import lookup
 from ml import models
 
 
@@ -87,6 +89,26 @@ def matrix() -> ScoreMatrix:
         spend=np.array(spend),
         model=UUID(model[0]),
     )
+
+
+def raised(
+    customers: Collection[UUID], categories: Collection[str]
+) -> dict[UUID, dict[str, Sequence[str]]]:
+    """Name what raised chances above the average, by customer and category.
+
+    The likeliest category first; who has nothing of the kind is left out. The features'
+    words are those of ml.wordings.said.
+    """
+    rows = lookup.rows(
+        "SELECT customer, category, raised FROM ml_score WHERE customer = ANY(%s)"
+        " AND category = ANY(%s) AND raised <> '{}' ORDER BY probability DESC",
+        [list(customers), list(categories)],
+        prepare=False,
+    )
+    told: dict[UUID, dict[str, Sequence[str]]] = {}
+    for customer, category, features in rows:
+        told.setdefault(customer, {})[category] = features
+    return told
 
 
 def position() -> int:

@@ -209,7 +209,7 @@ def _redemption(shop: Shop) -> list[Sheet]:
 def _next_basket(shop: Shop) -> list[Sheet]:
     back = range(1, protocols.CUTS + protocols.LEARNT + 1)
     _insist(shop, "Next basket", [shop.day - protocols.HORIZON * one for one in back])
-    judged = protocols.next_basket(shop.goods, day=shop.day, **shop.size)
+    judged = list(protocols.next_basket(shop.goods, day=shop.day, **shop.size))
     told = {
         name: basket_trials.next_basket(judged, day=shop.day, apart=mask)
         for name, mask in shop.who.items()

@@ -2,7 +2,8 @@
 
 A training holds a row, `TrainingRun`, and moves it by conditional updates, so a message
 delivered twice trains once. A worker that is killed leaves its run "running" without a
-heartbeat; the next training, or the night, marks it failed. The heartbeat moves between
+heartbeat; its message, delivered again, takes it up where it stopped, and any other
+training, or the night, marks it failed. The heartbeat moves between
 steps, so no step may take longer than STALE. What follows a training writes into its
 row what went wrong, where operators and `make run` look.
 """
@@ -27,7 +28,7 @@ from ml import (
     splits,
     training,
 )
-from ml.models import RANKING, TrainedModel, TrainingRun
+from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
 
 State = TrainingRun.State
 STALE = timedelta(minutes=10)
@@ -43,9 +44,14 @@ RETRIED: dict[str, Any] = {
 def retrain(self: "Task[..., None]", *, run: str) -> None:
     """Train once for the run, then have demand measured and everybody scored.
 
-    While another training runs, this one comes back every minute for half an hour.
+    While another training runs, this one comes back every minute for half an hour. A
+    message that comes again because its worker was killed waits until the run has no
+    pulse any more, then goes on with what was finished (ml.unfinished).
     """
+    _wake(run, at=timezone.now())
     fail_stale(at=timezone.now())
+    if TrainingRun.objects.filter(pk=run, state=State.RUNNING).exists():
+        raise self.retry(countdown=60)
     try:
         claimed = _claimed(run)
     except IntegrityError as error:
@@ -60,16 +66,24 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
         )
     except (splits.TooLittleHistory, quality.BadData) as reason:
         _finish(run, state=State.FAILED, error=str(reason))
+        _go_on()
         return
     except Exception as error:
         _finish(run, state=State.FAILED, error=f"{type(error).__name__}: {error}")
+        _go_on()
         raise
     _finish(run, state=State.SUCCEEDED, report=report)
-    current_app.send_task("ml.tasks.measure_demand", kwargs={"run": run})
-    current_app.send_task("ml.tasks.score", kwargs={"run": run})
-    current_app.send_task("ml.tasks.profile", kwargs={"run": run})
-    current_app.send_task("ml.tasks.recommend", kwargs={"run": run})
+    # The longest first: what is short then runs beside it.
+    for name in ("recommend", "score", "profile", "measure_demand"):
+        current_app.send_task(f"ml.tasks.{name}", kwargs={"run": run})
     registry.prune(at=timezone.now())
+
+
+def _go_on() -> None:
+    """Score and profile all the same, with the champion of before, if there is one."""
+    if TrainedModel.objects.filter(task=PROPENSITY, promoted_at__isnull=False).exists():
+        current_app.send_task("ml.tasks.score")
+    current_app.send_task("ml.tasks.profile")
 
 
 class Followed(Task):  # type: ignore[type-arg]
@@ -136,7 +150,6 @@ def nightly() -> None:
     run = TrainingRun.objects.filter(state=State.QUEUED).first()
     run = run or TrainingRun.objects.create(requested_by="the nightly schedule")
     current_app.send_task("ml.tasks.retrain", kwargs={"run": str(run.pk)})
-    current_app.send_task("ml.tasks.profile")  # needs no training to go well
 
 
 def fail_stale(*, at: datetime) -> int:
@@ -145,6 +158,12 @@ def fail_stale(*, at: datetime) -> int:
     return running.filter(heartbeat_at__lt=at - STALE).update(
         state=State.FAILED, finished_at=at, error="The worker stopped half-way."
     )
+
+
+def _wake(run: str, *, at: datetime) -> None:
+    """Queue a run again whose worker has died."""
+    dead = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
+    dead.filter(heartbeat_at__lt=at - STALE).update(state=State.QUEUED)
 
 
 def _claimed(run: str) -> bool:

@@ -19,23 +19,25 @@ from django.db import transaction
 
 from ml import (
     contest,
+    effects,
     estimators,
     evaluation,
-    exports,
     features,
     lines,
-    matured,
+    predictors,
     propensity,
     provenance,
     quality,
     registry,
     splits,
+    unfinished,
 )
 from ml.artefacts import pack
 from ml.codes import day_of, recoded
 from ml.contest import Entrant
+from ml.effects import Effect
+from ml.estimators import Candidate
 from ml.features import Context
-from ml.matured import Matured
 from ml.models import PROPENSITY, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
 
@@ -54,7 +56,7 @@ class World:
     parts: Splits
     categories: tuple[str, ...]
     context: Context
-    matured: list[Matured]
+    summary: quality.Summary
 
 
 def train(
@@ -80,24 +82,22 @@ def train(
         name: contest.measured(candidate, world.parts, seed=seed)
         for name, candidate in estimators.BASELINES.items()
     }
+    known = unfinished.data(world.parts, world.categories)
     entrants: dict[str, Entrant] = {}
     for done, (name, candidate) in enumerate(estimators.CANDIDATES.items(), start=3):
         report(f"Fitting {name}", done, steps)
-        budget = SEARCH_SECONDS / len(estimators.CANDIDATES)
-        entrants[name] = contest.entered(
-            candidate, world.parts, seed=seed, seconds=budget
-        )
+        entrants[name] = _entered(name, candidate, known=known, world=world, seed=seed)
     choice = contest.choose(entrants, baselines, champion=_reigning())
     report("Storing the models", steps - 1, steps)
-    packed = _packed(entrants, world)
+    packed = {n: _packed(one, world, seed=seed) for n, one in entrants.items()}
     _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
+    unfinished.forget(known)
     return {
         "plan": _written(world.plan),
         "categories": world.categories,
         "rows": {cut.isoformat(): len(p.y) for cut, p in world.parts.rows.items()},
         "quality": [asdict(finding) for finding in findings],
-        "summary": quality.summary(world.parts.newest().x, features.COLUMNS),
-        "matured": [asdict(one) for one in world.matured],
+        "summary": world.summary,
         "baselines": {name: _told(one) for name, one in baselines.items()},
         "candidates": {name: _told(one) for name, one in entrants.items()},
         **asdict(choice),
@@ -127,8 +127,9 @@ def _world(
     )
     report("Building features", 1, steps)
     parts = splits.split(history, plan=plan, categories=categories)
-    findings += quality.of_rows(parts.newest().x, parts.newest().y, features.COLUMNS)
-    findings += _drift(parts.newest())
+    rows = parts.newest()
+    findings += quality.of_rows(rows.x, rows.y, features.COLUMNS)
+    findings += _drift(parts.rows[plan.cuts[-1]])
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
@@ -137,9 +138,22 @@ def _world(
         parts=parts,
         categories=tuple(categories),
         context=context,
-        matured=matured.judge(history, plan=plan),
+        summary=quality.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
     )
     return world, findings
+
+
+def _entered(
+    name: str, candidate: Candidate, *, known: str, world: World, seed: int
+) -> Entrant:
+    """Fit a candidate, unless a training that was killed had done so on these rows."""
+    one = unfinished.name(known, name, seed=seed)
+    found = unfinished.find(one, world.parts)
+    if found is None:
+        seconds = SEARCH_SECONDS / len(estimators.CANDIDATES)
+        found = contest.entered(candidate, world.parts, seed=seed, seconds=seconds)
+        unfinished.keep(one, found)
+    return found
 
 
 def _drift(rows: Split) -> list[quality.Finding]:
@@ -160,17 +174,26 @@ def _reigning() -> str | None:
     return champion.estimator if same else None
 
 
-def _packed(entrants: Mapping[str, Entrant], world: World) -> dict[str, bytes]:
-    return {
-        name: pack(
-            propensity.artefact(
-                predictor=exports.calibrated(one.estimator),
-                categories=world.categories,
-                context=world.context,
-            )
-        )
-        for name, one in entrants.items()
-    }
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A candidate's file and what it goes by."""
+
+    file: bytes
+    effects: list[Effect]
+
+
+def _packed(one: Entrant, world: World, *, seed: int) -> Packed:
+    newest = world.parts.rows[world.plan.cuts[-1]].sampled(effects.ROWS, seed=seed)
+    told = effects.explained(
+        predictors.read(one.arrays), newest, categories=len(world.categories)
+    )
+    model = propensity.artefact(
+        predictor=one.arrays,
+        categories=world.categories,
+        context=world.context,
+        average=told.average,
+    )
+    return Packed(file=pack(model), effects=told.effects)
 
 
 def _store(
@@ -179,7 +202,7 @@ def _store(
     at: datetime,
     world: World,
     entrants: Mapping[str, Entrant],
-    packed: Mapping[str, bytes],
+    packed: Mapping[str, Packed],
     choice: evaluation.Choice,
 ) -> None:
     """Write files first: one without a row is harmless, a row without one is not."""
@@ -187,15 +210,15 @@ def _store(
         name: TrainedModel(
             task=PROPENSITY,
             estimator=name,
-            checksum=registry.save(packed[name]),
+            checksum=registry.save(packed[name].file),
             created_at=at,
             cutoff=world.plan.cuts[-1],
             window_start=world.plan.cuts[0],
             code=provenance.code(),
             parameters=dict(one.settings),
             features_version=features.FEATURES_VERSION,
-            metrics=one.metrics,
-            size_bytes=len(packed[name]),
+            metrics={**one.metrics, "effects": packed[name].effects},
+            size_bytes=len(packed[name].file),
             fit_seconds=one.seconds,
             run=run,
         )

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from ml import contest, estimators, evaluation, redemption
 from ml.contest import Entrant
-from ml.exports import arrays
 from ml.purchases import Purchases
 from ml.redemption import Campaign
 from ml.splits import Split, Splits
@@ -95,10 +94,7 @@ def _of(part: Split, apart: Mask | None) -> Mask:
 
 
 def _bytes(entrant: Entrant) -> int:
-    if entrant.estimator is None:
-        return 0
-    laid = arrays(entrant.estimator.estimator)
-    return sum(np.asarray(one).nbytes for one in laid.values())
+    return sum(np.asarray(one).nbytes for one in entrant.arrays.values())
 
 
 def coupons(

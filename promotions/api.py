@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from analytics.access import caller
 from promotions import offers
 
 
@@ -42,4 +43,6 @@ class OffersView(APIView):
     def get(self, request: Request, customer: str) -> HttpResponse:
         """Read the offers; nothing is recorded. An unknown customer has none."""
         body = offers.sheet(customer, currency=settings.CURRENCY, at=timezone.now())
+        if caller(request).publishable:
+            body = offers.without_habits(body)
         return HttpResponse(body, content_type="application/json")

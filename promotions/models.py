@@ -8,7 +8,7 @@ and `Sheet` are replaceable: targeting computes them again.
 
 import uuid
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
 
@@ -274,6 +274,8 @@ class Offer(models.Model):
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True, help_text="By a reservation.")
+    why: Sequence[str] = ()
+    """What may be said to the customer, see offers.explain; not stored."""
 
     class Meta:
         constraints = [

@@ -6,7 +6,7 @@ from the offers' rows. GET has no side effects: deciders call `forget`.
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import lookup
-from ml import live, scores
+from ml import live, scores, wordings
 from promotions import carts, rules, value
 from promotions.models import Offer, Sheet
 
@@ -33,6 +33,9 @@ index (customer, position) answers, 0.09 ms more than without (an IN with OR: 0.
 orders alone change what is expected of a customer.
 A sheet names the person's first id, so who asks by another one has it rendered anew.
 """
+
+MOST_REASONS = 2
+"""Besides the strategy's title."""
 
 
 def sheet(external_id: str, *, currency: str, at: datetime) -> str:
@@ -58,8 +61,11 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
 def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
     """Expect of each offer what the customer's newest orders say; nothing is stored.
 
-    Without a model, or a response, what was expected by night stands.
+    Without a model, or a response, what was expected by night stands, but its reasons
+    may not: somebody who just bought is no longer due.
     """
+    for offer in mine:
+        offer.why = ()
     response = scores.response()
     chances = live.chances(person, at=at) if mine and response else None
     if chances is None or response is None:
@@ -79,7 +85,45 @@ def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
                 margin=float(settings.ASSUMED_MARGIN),
             )
             offer.expected = float(worth.margin[0])
+            likeliest = sorted(inside, key=lambda i: -chances.probability[i])
+            offer.why = _said(
+                (chances.categories[i], chances.raised(i)) for i in likeliest
+            )
     return mine
+
+
+def explain(some: Collection[Offer]) -> None:
+    """Give many customers' offers the reasons that the scores know: one look-up."""
+    told = scores.raised(
+        {offer.customer for offer in some},
+        {category for offer in some for category in offer.strategy.scope},
+    )
+    for offer in some:
+        mine = told.get(offer.customer, {})
+        offer.why = _said(
+            pair for pair in mine.items() if pair[0] in offer.strategy.scope
+        )
+
+
+def _said(raised: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """Put features into words by category; the first two different ones."""
+    words = (
+        wordings.said(feature, category)
+        for category, features in raised
+        for feature in features
+    )
+    return list(dict.fromkeys(filter(None, words)))[:MOST_REASONS]
+
+
+def without_habits(body: str) -> str:
+    """Leave the reasons out that tell what a customer buys.
+
+    Browsers' keys can be read by anybody, and so could then anybody's habits.
+    """
+    answer = json.loads(body)
+    for offer in answer["offers"]:
+        del offer["reasons"][1:]
+    return json.dumps(answer, separators=(",", ":"))
 
 
 def render(external_id: str, offers: Iterable[Offer], *, at: datetime | None) -> str:
@@ -105,7 +149,7 @@ def _rendered(offer: Offer) -> dict[str, object]:
         "scope": strategy.scope,
         "currency": strategy.currency,
         "expires_at": offer.expires_at.isoformat(),
-        "reasons": [strategy.title],
+        "reasons": [strategy.title, *offer.why],
     }
 
 

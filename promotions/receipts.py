@@ -28,7 +28,7 @@ def once(
 
     Two calls at the same time: the second waits for the first on the receipt's row.
     A call that PostgreSQL ends to free another from a deadlock left nothing behind, so
-    it is made again, `ATTEMPTS` times in all; within another call, that one begins anew.
+    it is made again, `ATTEMPTS` times in all; a call within another leaves that to it.
 
     :raises KeyReused: the key came before with another request body.
     """

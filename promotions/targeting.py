@@ -299,6 +299,7 @@ def _render_all(
 ) -> dict[UUID, list[Offer]]:
     """Write every customer's sheet anew, as of the log's position `known`."""
     usable = [o for o in carts.usable(currency=None, at=at) if not o.strategy.exhausted]
+    offers.explain(usable)
     by_customer: dict[UUID, list[Offer]] = {}
     for offer in usable:
         by_customer.setdefault(offer.customer, []).append(offer)

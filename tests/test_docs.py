@@ -13,7 +13,7 @@ from django.urls import URLPattern
 from analytics import ecommerce, events
 from analytics.access import SCOPES
 from config import services, urls
-from ml import meanings, redemption
+from ml import meanings, product_meanings, redemption
 from ml.meanings import Feature
 
 ROOT = services.ROOT
@@ -91,7 +91,9 @@ def test_every_code_of_a_refusal_is_described() -> None:
 
 
 def test_every_alert_is_described() -> None:
-    codes = re.findall(r'code="(\w+)"', text("analytics/alerts.py"))
+    codes = re.findall(
+        r'code="(\w+)"', text("analytics/alerts.py") + text("ml/alerts.py")
+    )
 
     said = section(text("docs/operations.md"), "Alerts")
     assert codes
@@ -111,7 +113,11 @@ def listed(features: Mapping[str, Feature]) -> str:
 
 @pytest.mark.parametrize(
     ("heading", "features"),
-    [("Propensity", meanings.FEATURES), ("Redemption", redemption.FEATURES)],
+    [
+        ("Propensity", meanings.FEATURES),
+        ("Ranking", product_meanings.PRODUCTS),
+        ("Redemption", redemption.FEATURES),
+    ],
 )
 def test_the_page_of_features_is_what_the_code_says(
     heading: str, features: Mapping[str, Feature]

@@ -34,7 +34,7 @@ at timestamp)
 def run() -> None:
     """Measure everything on a fresh database."""
     copy_rows, copy_csv = best(2, _copy_rows), best(2, _copy_csv)
-    seconds, peak, wall = _loop()
+    seconds, peak, wall = around()
     load = seconds["history"] + seconds["projections"]
     rows = [
         against(
@@ -82,7 +82,7 @@ def _bare_copy(write: Callable[[Any, pl.DataFrame], object], how: str = "") -> f
     return seconds
 
 
-def _loop() -> tuple[dict[str, float], int, float]:
+def around() -> tuple[dict[str, float], int, float]:
     """Run `manage.py up --once`; return its steps, peak memory and all seconds."""
     report = VAR / "report.json"
     started = time.perf_counter()

@@ -17,8 +17,9 @@ from config.services import ROOT
 RESULTS = ROOT / "docs" / "benchmarks.md"
 TITLE = """# Benchmarks
 
-Made by `make bench` and `make bench-growth`; do not edit. Ratios count, not rates: each
-peer was measured in the same run. A ratio is ours over the peer's, or over the limit.
+Made by `make bench`, `make bench-growth` and `make bench-learning`; do not edit. Ratios
+count, not rates: each peer was measured in the same run. A ratio is ours over the
+peer's, or over the limit.
 """
 
 

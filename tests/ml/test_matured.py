@@ -1,11 +1,12 @@
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.utils import timezone
 
 from analytics import store
-from ml import matured, registry, training
-from ml.models import TrainedModel, TrainingRun
+from ml import matured, registry, scoring, training
+from ml.models import Scoring, TrainedModel, TrainingRun
 from tests.ml.conftest import CATEGORIES, START, Shop, order
 
 
@@ -19,14 +20,22 @@ def trained(at: datetime) -> TrainingRun:
     return run
 
 
+def watched(at: datetime) -> dict[str, Any]:
+    """Score, and return what was noticed."""
+    scoring.score(at=at)
+    found: dict[str, Any] = Scoring.objects.get().watch
+    return found
+
+
 def test_every_model_is_judged_on_what_happened_after_its_training(
     shop: Shop, models_dir: Path
 ) -> None:
     shop(signal=True, customers=150)
     early = START + timedelta(weeks=35)
-    assert trained(early).report["matured"] == []
+    trained(early)
+    assert watched(early)["matured"] == []
 
-    told = trained(START + timedelta(weeks=41)).report["matured"]
+    told = watched(START + timedelta(weeks=41))["matured"]
 
     assert {one["estimator"] for one in told} == set(
         TrainedModel.objects.values_list("estimator", flat=True)
@@ -44,11 +53,11 @@ def test_a_change_of_taste_is_told_of(shop: Shop, models_dir: Path) -> None:
     taken = [now - timedelta(days=n) for n in (3, 9)]
     store.append_new([order(key, at, CATEGORIES) for key in keys for at in taken])
 
-    told = trained(now).report["matured"]
+    told = watched(now)["matured"]
 
     champion = next(one for one in told if one["champion"])
     assert "promised" in champion["warning"]
-    warned = registry.outdated(at=timezone.now())
+    warned = registry.doubts(at=timezone.now())
     assert any("on what has happened" in one for one in warned)
 
 

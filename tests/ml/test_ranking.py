@@ -63,7 +63,9 @@ def _recall(past: Purchases, *, most: int) -> float:
 def model(rhythmic: Purchases) -> ranking.RankingModel:
     size = {"customers": CUSTOMERS, "products": PRODUCTS}
     days = (DAYS - 56.0, DAYS - 28.0)
-    learnt = protocols.fitted([protocols.cut(rhythmic, day, **size) for day in days])
+    learnt = protocols.fitted(
+        [protocols.cut(rhythmic, day, **size).lesson() for day in days]
+    )
     shop = shelves.shelf(rhythmic, day=DAYS, **size)
     skus = [f"p{code}" for code in shop.products]
     return ranking.RankingModel(skus=skus, day=DAYS, shelf=shop, ranker=learnt)

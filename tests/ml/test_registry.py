@@ -189,3 +189,31 @@ def test_there_is_no_going_back_behind_the_first(db: None, models_dir: Path) -> 
 def test_without_a_promotion_there_is_no_champion(db: None) -> None:
     with pytest.raises(registry.NoChampion):
         registry.champion("propensity")
+
+
+def test_champions_before_stand_in_for_a_broken_one_then_the_challengers(
+    db: None, models_dir: Path
+) -> None:
+    now = timezone.now()
+    run = TrainingRun.objects.create(requested_by="olga")
+    other = TrainingRun.objects.create(requested_by="the night before")
+    chain = [
+        stored("ranking", now, run),
+        stored("ranking", now - timedelta(1), other),
+        stored("ranking", now - timedelta(2), other),
+        stored("ranking", None, run),
+    ]
+    never = stored("ranking", None, other, salt="not of the newest run")
+
+    def read(checksum: str) -> str:
+        name = f"{checksum}.npz"
+        if not (models_dir / name).exists():
+            raise FileNotFoundError(name)
+        return name
+
+    for name in chain:
+        assert registry.first_of("ranking", read)[1] == name
+        (models_dir / name).unlink()
+    assert (models_dir / never).exists()
+    with pytest.raises(FileNotFoundError, match=chain[0]):
+        registry.first_of("ranking", read)

@@ -8,6 +8,8 @@ from django.utils import timezone
 from analytics.models import Customer, StoredEvent
 from ml import features, live, propensity, registry, scores, scoring, training
 from ml.models import Score, TrainingRun
+from ml.propensity import PropensityModel
+from ml.wordings import SAID
 from tests.ml.conftest import CATEGORIES, Shop
 
 
@@ -35,6 +37,8 @@ def test_scores(scored: int) -> None:
     assert (matrix.spend > 0).all()
     _favourites_stand_out(matrix)
     _the_unknown_get_the_category_s_rate(matrix)
+    _what_raised_a_chance_is_kept(matrix)
+    _the_champion_says_what_it_goes_by()
     _scoring_twice_changes_nothing(matrix)
     _a_live_customer_is_scored_like_the_batch(matrix)
 
@@ -52,6 +56,34 @@ def _the_unknown_get_the_category_s_rate(matrix: scores.ScoreMatrix) -> None:
 
     everybody = matrix.probability.mean(axis=0)
     assert np.abs(matrix.probability[cold] - everybody).max() < 0.15
+
+
+def _what_raised_a_chance_is_kept(matrix: scores.ScoreMatrix) -> None:
+    told = scores.raised(matrix.customers, matrix.categories)
+    champion = registry.champion("propensity")
+    model = PropensityModel.of(registry.load(champion.checksum))
+    known = {fact.feature for fact in SAID}
+    cold = Customer.objects.get(external_id="cold").pk
+
+    assert told
+    assert cold not in told
+    usual = dict(zip(model.categories, model.average.chance, strict=True))
+    for customer, by_category in told.items():
+        for category, features_ in by_category.items():
+            score = Score.objects.get(customer=customer, category=category)
+            assert 1 <= len(features_) <= 2
+            assert set(features_) <= known
+            assert score.probability > usual[category]
+
+
+def _the_champion_says_what_it_goes_by() -> None:
+    effects = registry.champion("propensity").metrics["effects"]
+    strengths = [one["strength"] for one in effects]
+
+    assert strengths == sorted(strengths, reverse=True)
+    assert strengths[-1] > 0
+    assert {one["feature"] for one in effects} <= {"category", *features.FEATURES}
+    assert {one["direction"] for one in effects} <= {"raises", "lowers", "both"}
 
 
 def _scoring_twice_changes_nothing(matrix: scores.ScoreMatrix) -> None:
@@ -72,6 +104,9 @@ def _a_live_customer_is_scored_like_the_batch(matrix: scores.ScoreMatrix) -> Non
     by_category = dict(zip(found.categories, found.probability, strict=True))
     batch = dict(zip(matrix.categories, matrix.probability[3], strict=True))
     assert by_category == pytest.approx(batch, abs=0.05)
+    night = scores.raised([matrix.customers[3]], matrix.categories)
+    live_ = {c: found.raised(i) for i, c in enumerate(found.categories)}
+    assert {c: told for c, told in live_.items() if told} == night[matrix.customers[3]]
 
 
 def test_a_champion_of_other_features_is_refused(

@@ -42,10 +42,10 @@ def test_a_run_trains_once_however_often_it_is_delivered(
     assert run.finished_at > run.started_at
     assert TrainedModel.objects.count() == models > 0
     assert [name for name, _ in sent] == [
-        "ml.tasks.measure_demand",
+        "ml.tasks.recommend",
         "ml.tasks.score",
         "ml.tasks.profile",
-        "ml.tasks.recommend",
+        "ml.tasks.measure_demand",
     ]
 
     tasks.score()
@@ -61,7 +61,7 @@ def test_a_run_on_an_empty_log_fails_with_the_reason(db: None, sent: Sent) -> No
 
     run.refresh_from_db()
     assert (run.state, run.error) == (State.FAILED, "The log holds no orders.")
-    assert sent == []
+    assert sent == [("ml.tasks.profile", {})]
 
 
 def test_a_killed_worker_s_run_is_marked_failed(db: None, sent: Sent) -> None:
@@ -76,7 +76,6 @@ def test_a_killed_worker_s_run_is_marked_failed(db: None, sent: Sent) -> None:
     waiting = TrainingRun.objects.get(state=State.QUEUED)
     assert sent == [
         ("ml.tasks.retrain", {"run": str(waiting.pk)}),
-        ("ml.tasks.profile", {}),
     ]
 
 
@@ -102,7 +101,6 @@ def test_the_night_asks_again_for_a_run_that_waits(db: None, sent: Sent) -> None
     assert TrainingRun.objects.count() == 1
     assert sent == [
         ("ml.tasks.retrain", {"run": str(waiting.pk)}),
-        ("ml.tasks.profile", {}),
     ]
 
 
@@ -150,3 +148,47 @@ def test_without_a_champion_the_offers_are_not_formed_again(
     tasks.score()
 
     assert sent == []
+
+
+def test_a_failed_training_leaves_the_night_s_scores_to_the_champion_before(
+    db: None, sent: Sent
+) -> None:
+    run = TrainingRun.objects.create(requested_by="olga")
+    TrainedModel.objects.create(
+        estimator="logistic",
+        checksum="0" * 64,
+        cutoff=timezone.now(),
+        features_version=1,
+        metrics={},
+        size_bytes=1,
+        fit_seconds=1,
+        promoted_at=timezone.now(),
+        run=run,
+    )
+
+    tasks.retrain(run=str(run.pk))
+
+    run.refresh_from_db()
+    assert run.state == State.FAILED
+    assert sent == [("ml.tasks.score", {}), ("ml.tasks.profile", {})]
+
+
+def test_a_message_that_comes_again_waits_while_its_run_has_a_pulse(
+    db: None, sent: Sent
+) -> None:
+    mine = running(heartbeat_at=timezone.now() - timedelta(minutes=9))
+
+    with pytest.raises(Retry):
+        tasks.retrain(run=str(mine.pk))
+
+    mine.refresh_from_db()
+    assert mine.state == State.RUNNING
+
+
+def test_a_message_that_comes_again_takes_up_its_dead_run(db: None, sent: Sent) -> None:
+    mine = running(heartbeat_at=timezone.now() - timedelta(minutes=11))
+
+    tasks.retrain(run=str(mine.pk))
+
+    mine.refresh_from_db()
+    assert mine.error == "The log holds no orders."

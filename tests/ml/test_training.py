@@ -36,7 +36,7 @@ def test_a_planted_signal_is_found_and_the_winner_promoted(
     assert set(report["candidates"]) == set(estimators.CANDIDATES)
     assert TrainedModel.objects.count() == len(estimators.CANDIDATES)
     assert TrainedModel.objects.filter(promoted_at__isnull=False).count() == 1
-    assert len(list(models_dir.iterdir())) == len(estimators.CANDIDATES)
+    assert len(list(models_dir.rglob("*.npz"))) == len(estimators.CANDIDATES)
 
     figures = champion.metrics["test"]
     assert figures["auc_within"] > 0.8

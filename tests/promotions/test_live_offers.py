@@ -9,6 +9,8 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from analytics import identity, store
@@ -18,6 +20,7 @@ from ml import live as now
 from ml.codes import day_of, recoded
 from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
 from ml.propensity import PropensityModel
+from ml.wordings import said
 from promotions import offers, targeting
 from promotions.models import Offer, Sheet
 from tests.conftest import Give, Make
@@ -168,3 +171,39 @@ def test_who_asks_by_a_linked_id_is_not_told_the_other(ranked: Customer) -> None
     assert json.loads(body)["customer"] == "old-account"
     assert ranked.name not in body
     assert len(json.loads(body)["offers"]) == 2
+
+
+def reasons(customer: Customer) -> dict[str, list[str]]:
+    body = offers.sheet(customer.name, currency="USD", at=timezone.now())
+    told = json.loads(body)["offers"]
+    return {one["scope"][0]: one["reasons"][1:] for one in told}
+
+
+def test_the_reasons_follow_the_newest_orders(
+    ranked: Customer, admin_client: Client
+) -> None:
+    category = shown(ranked)[0]
+    buys(ranked.key, category, orders=8)
+
+    chances = now.chances(ranked.key, at=timezone.now())
+
+    assert chances is not None
+    place = chances.categories.index(category)
+    expected = [said(feature, category) for feature in chances.raised(place)]
+    assert reasons(ranked)[category] == expected
+    assert 1 <= len(expected) <= 2
+    assert not any("may be time" in str(words) for words in expected)
+    _the_page_tells_operators_why(ranked, category, admin_client)
+
+
+def _the_page_tells_operators_why(
+    customer: Customer, category: str, client: Client
+) -> None:
+    url = reverse("admin:analytics_customer_change", args=[customer.key])
+
+    html = client.get(url).content.decode()
+
+    assert "Likely to buy" in html
+    assert f"<span>{category}</span>" in html
+    assert "Raised it:" in html
+    assert "(average " in html

@@ -11,8 +11,8 @@ from catalog.models import Product
 from ml.models import CampaignResponse, Score, TrainedModel
 from ml.scores import Response
 from promotions import strategies
-from promotions.rules import Gift, Percentage, Threshold
 from promotions.models import Strategy
+from promotions.rules import Gift, Percentage, Threshold
 from promotions.value import lifted, worth
 
 RESPONSE = Response(lift=0.4, low=0.1, high=0.7, depth=0.3, use=0.3)

@@ -1,0 +1,78 @@
+"""What the night's scoring tells of the model that scored: is the world still its own?
+
+Features and chances of the regulars, whom models learn from, are compared with those of
+the training by the stability index (ml.quality); models that are a horizon old are
+judged on what has happened since (ml.matured). All of it is told and none of it stops
+anything: see registry.doubts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from ml import matured, quality, registry, splits
+from ml.context import MEASURES
+from ml.features import FEATURES
+from ml.models import TrainedModel
+from ml.purchases import History, Numbers
+
+Watch = dict[str, Any]
+FEWEST = 200
+"""Regulars; of n, ten bins move by a PSI of about 18 / n through chance alone."""
+
+
+def of(
+    model: TrainedModel,
+    history: History,
+    rows: NDArray[np.float32],
+    chance: Numbers,
+    *,
+    regulars: int,
+) -> Watch:
+    """Watch a model by some regulars' `rows` of FEATURES and its `chance` for each."""
+    enough = regulars >= FEWEST
+    findings = [*_features(model, rows), *_chances(model, chance)] if enough else []
+    judged = _matured(history)
+    moved = [f"{model.task}: {one.reason}" for one in findings if not one.ok]
+    broken = [
+        f"{one.estimator}, on what has happened: {one.warning}"
+        for one in judged
+        if one.champion and one.warning
+    ]
+    return {
+        "findings": [asdict(one) for one in findings],
+        "matured": [asdict(one) for one in judged],
+        "doubts": [*_standing_in(model), *moved, *broken],
+    }
+
+
+def _standing_in(model: TrainedModel) -> list[str]:
+    if registry.champion(model.task) == model:
+        return []
+    return [f"{model.task}: {model.estimator} stands in for a champion that is broken"]
+
+
+def _features(model: TrainedModel, rows: NDArray[np.float32]) -> list[quality.Finding]:
+    """Leave out the categories' own measures: with as few values as categories, they
+    clump otherwise at each cut-off.
+    """
+    summary: Mapping[str, Any] = model.run.report.get("summary", {})
+    known = {name: one for name, one in summary.items() if name not in MEASURES}
+    return quality.drift(known, rows, list(FEATURES))
+
+
+def _chances(model: TrainedModel, chance: Numbers) -> list[quality.Finding]:
+    known = model.metrics.get("chances")
+    return [quality.moved_chances(known, chance)] if known else []
+
+
+def _matured(history: History) -> list[matured.Matured]:
+    try:
+        plan = splits.plan(history.purchases, horizon_days=settings.HORIZON_DAYS)
+    except splits.TooLittleHistory:
+        return []
+    return matured.judge(history, plan=plan)
