@@ -25,10 +25,12 @@ MOST_KEPT = 200_000
 
 @dataclass(frozen=True, kw_only=True)
 class Terse:
-    """A strategy as carts need it."""
+    """A strategy as carts need it; `key` and `purse` are the ids' texts, made once."""
 
     id: UUID
+    key: str
     campaign: UUID
+    purse: str
     title: str
     currency: str
     zone: str
@@ -117,7 +119,9 @@ def decoded(strategy: Strategy) -> Terse:
     rule = rules.decoded_rule(strategy.rule)
     return Terse(
         id=strategy.id,
+        key=str(strategy.id),
         campaign=strategy.campaign_id,
+        purse=str(strategy.campaign_id),
         title=strategy.title,
         currency=strategy.currency,
         zone=strategy.campaign.zone,

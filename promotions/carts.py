@@ -77,7 +77,7 @@ class Entry:
     @property
     def key(self) -> str:
         """A strategy applies once to a cart, however it came in."""
-        return str(self.strategy.id)
+        return self.strategy.key
 
     @property
     def named(self) -> bool:
@@ -402,8 +402,10 @@ def _sorted_out(
             missed[entry.key] = money
         elif isinstance(terms, Gift) and terms.sku in gone:
             missed[entry.key] = Missed(reason="gift_out_of_stock")
-        elif no := conditions.refused(
-            strategy.rule.conditions, asker, shelf.lines, strategy.zone
+        elif strategy.rule.conditions.picky and (
+            no := conditions.refused(
+                strategy.rule.conditions, asker, shelf.lines, strategy.zone
+            )
         ):
             missed[entry.key] = no
         else:
@@ -416,7 +418,7 @@ def _sorted_out(
                     inside=inside.of(strategy.scopes[entry.variant]),
                     room=shelf.room(strategy.least_margin, coins),
                     budget=coins.of(min(money, entry.left)),
-                    campaign=str(strategy.campaign),
+                    campaign=strategy.purse,
                 )
             )
     return missed, candidates
@@ -485,16 +487,20 @@ def _gifts_gone(entries: Iterable[Entry]) -> set[str]:
 
 def _purses(entries: Iterable[Entry], coins: Coins) -> dict[str, int]:
     """Return what campaigns can still pay."""
-    return {str(e.strategy.campaign): coins.of(e.purse) for e in entries}
+    return {e.strategy.purse: coins.of(e.purse) for e in entries}
 
 
 def _told(
     entries: Mapping[str, Entry], missed: Mapping[str, Missed]
 ) -> list[NotApplied]:
     """Return what the customer was told of, and the nearest of the rest."""
-    rows = [NotApplied(entry=entries[key], missed=one) for key, one in missed.items()]
+    rows = [
+        NotApplied(entry=entries[key], missed=one)
+        for key, one in missed.items()
+        if one.more or entries[key].named
+    ]
     named = [row for row in rows if row.entry.named]
-    near = [row for row in rows if not row.entry.named and row.missed.more]
+    near = [row for row in rows if not row.entry.named]
     return named + sorted(near, key=_distance)[:MOST_HINTS]
 
 

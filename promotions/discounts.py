@@ -125,7 +125,7 @@ def apply(
 ) -> Applied | Missed:
     """Return what `terms` give on the lines `inside` their scope."""
     outcome = _given(terms, left, inside, coins)
-    if isinstance(outcome, Missed):
+    if isinstance(outcome, Missed) or not rule.caps:
         return outcome
     outcome = _capped(outcome, rule, coins)
     return outcome if outcome.worth > 0 else FLOOR
@@ -355,7 +355,8 @@ def _shipping(terms: Shipping, left: Left, coins: Coins) -> Applied | Missed:
     if terms.price is not None:
         off = left.shipping - coins.of(terms.price)
         return Applied(shipping=off) if off > 0 else Missed(reason="cheaper_already")
-    return Applied(shipping=min(left.shipping, coins.share(left.shipping, terms.rate)))
+    off = min(left.shipping, coins.share(left.shipping, terms.rate))
+    return Applied(shipping=off) if off else FLOOR
 
 
 def _cut(wanted: Mapping[int, int], left: Left) -> Applied | Missed:

@@ -156,6 +156,20 @@ class Conditions(Typed, frozen=True, kw_only=True):
     ) = None
 
     @property
+    def picky(self) -> bool:
+        """Whether anything is asked of who, where, when or what else."""
+        return bool(
+            self.segments
+            or self.first_order
+            or self.skus
+            or self.categories
+            or self.brands
+            or self.channels
+            or self.weekdays
+            or self.hours
+        )
+
+    @property
     def asks(self) -> bool:
         """Whether there is a least amount or quantity."""
         return bool(self.least_amount or self.least_quantity)
@@ -205,6 +219,11 @@ class Rule(Typed, frozen=True, kw_only=True):
     most_per_order: Decimal | None = None
     limits: Limits = ()
     gives_back: Literal["all", "money", "nothing"] = "all"
+
+    @property
+    def caps(self) -> bool:
+        """Whether a line or an order gets at most so much."""
+        return self.most_per_line is not None or self.most_per_order is not None
 
     @property
     def plain(self) -> bool:

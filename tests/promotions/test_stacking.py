@@ -236,7 +236,7 @@ def test_a_search_that_had_to_stop_says_so_and_gives_what_it_found() -> None:
         for n in range(40)
     ]
 
-    stopped = best(many, on, most_nodes=3)
+    stopped = best(many, on, most_work=30)
     whole = best(many, on)
 
     assert whole.exact
