@@ -1,5 +1,7 @@
 """What a product may cost: margin, floor. Pure; all amounts are Decimals."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
 
 WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -45,3 +47,19 @@ def floor(
     """
     lowest = unit_cost(price, cost, assumed_margin) / (1 - least_margin)
     return min(price, lowest.quantize(minor_unit(currency), ROUND_UP))
+
+
+def reference_price(
+    changes: Sequence[tuple[datetime, Decimal]],
+    *,
+    at: datetime,
+    window: timedelta = timedelta(days=30),
+) -> Decimal | None:
+    """Return the lowest price in force within the window before `at`; None if none was.
+
+    `changes` are (from when, price), the oldest first. A reduction must be announced
+    against this price: Directive 98/6/EC, article 6a; for percentages too, C-330/23.
+    """
+    opening = [price for since, price in changes if since <= at - window][-1:]
+    during = [price for since, price in changes if at - window < since < at]
+    return min([*opening, *during], default=None)

@@ -118,7 +118,7 @@ def proposed(db: None) -> Make:
             "title": f"{kind} on tea",
             "reason": "Because the scores say so.",
             "scope": ["TEA"],
-            "menu": MENUS[kind],
+            "menu": MENUS.get(kind),
             "currency": "USD",
             "budget": budget,
             "holdout": 0.05,

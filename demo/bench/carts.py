@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -68,7 +69,7 @@ def _growing() -> list[Row]:
         categories = number // TOUCH
         with _shop(products=max(categories, 50), strategies=number, about="c") as shop:
             lines = min(50, categories)
-            times = _times(lambda shop=shop, lines=lines: shop(lines), 200)
+            times = _times(partial(shop, lines), 200)
             touching = lines * TOUCH
         p50, p99 = np.percentile(times, [50, 99])
         name = f"{lines} lines, {number:,} strategies of which {touching} touch it"
@@ -206,8 +207,8 @@ def _oscar(*, offers: int, lines: int, times: int, categories: int) -> Any:
     """Run demo.bench.oscar_peer in its own venv and database."""
     venv = VAR / "oscar"
     if not (venv / "bin" / "oscar-is-here").exists():
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)  # noqa: S603
-        pip = [venv / "bin" / "pip", "install", "--quiet", *OSCAR]
+        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)  # noqa: S603
+        pip = [str(venv / "bin" / "pip"), "install", "--quiet", *OSCAR]
         subprocess.run(pip, check=True)  # noqa: S603
         (venv / "bin" / "oscar-is-here").touch()
     _database("DROP DATABASE IF EXISTS bench_oscar", "CREATE DATABASE bench_oscar")

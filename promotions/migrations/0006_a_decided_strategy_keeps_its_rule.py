@@ -16,10 +16,24 @@ WHEN (OLD.state <> 'proposed' AND (
   NEW.currency, NEW.least_margin, NEW.holdout, NEW.explore, NEW.version
 ))
 EXECUTE FUNCTION promotions_keep_rule();
+CREATE FUNCTION promotions_keep_zone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM promotions_strategy
+             WHERE campaign_id = OLD.id AND state <> 'proposed') THEN
+    RAISE EXCEPTION 'a campaign with a decided strategy keeps its zone and limits';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER keep_zone BEFORE UPDATE ON promotions_campaign FOR EACH ROW
+WHEN ((OLD.zone, OLD.limits, OLD.currency)
+      IS DISTINCT FROM (NEW.zone, NEW.limits, NEW.currency))
+EXECUTE FUNCTION promotions_keep_zone();
 """
 BACKWARD = """
 DROP TRIGGER keep_rule ON promotions_strategy;
 DROP FUNCTION promotions_keep_rule;
+DROP TRIGGER keep_zone ON promotions_campaign;
+DROP FUNCTION promotions_keep_zone;
 """
 
 
