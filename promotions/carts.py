@@ -20,7 +20,7 @@ from analytics import identity, lookup
 from catalog import pricing
 from catalog.models import Product
 from ml import customers
-from promotions import book, codes, conditions, counters, stacking
+from promotions import book, codes, conditions, counters, stacking, turns
 from promotions.book import Found, Terse
 from promotions.codes import Entered
 from promotions.conditions import Asker
@@ -28,7 +28,7 @@ from promotions.counters import Holder
 from promotions.discounts import Applied, Coins, Line, Missed
 from promotions.models import Code, Offer, Strategy
 from promotions.rules import Gift
-from promotions.stacking import Basket, Candidate
+from promotions.turns import Basket, Candidate
 
 MOST_HINTS = 20
 """Of automatic strategies that miss, the nearest are told; offers and codes all are."""
@@ -125,7 +125,7 @@ class Priced:
     def off(self) -> Sequence[int]:
         """The discount of each line."""
         applied = {effect.entry.key: effect.applied for effect in self.effects}
-        return stacking.off(applied, len(self.lines))
+        return turns.off(applied, len(self.lines))
 
     @property
     def shipping_discount(self) -> int:

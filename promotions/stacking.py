@@ -1,10 +1,6 @@
 """The best legal combination of strategies on one basket. Pure, and exact.
 
-A candidate is what applies by itself, and can be paid. Legal: candidates apply in the
-order of their priority; an exclusive one stands alone; of a group that is not "stack"
-at most one applies; a line is discounted by several only if all of them share lines,
-and never below the highest floor of those that discount it; gifts are paid out of what
-the discounts leave above the shop's own floor; shipping is reduced once.
+What is legal, and what a combination gives: promotions.turns.
 
 Exact: branch and bound over the candidates of each part of the basket that does not
 interact with the rest. What a strategy gives alone bounds what it gives beside others:
@@ -13,53 +9,18 @@ and says so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from promotions import conditions, discounts
-from promotions.discounts import Applied, Coins, Left, Line, Missed
-from promotions.rules import Basis, Rule, Terms
+from promotions.discounts import Applied, Missed
+from promotions.turns import ANOTHER, Basket, Candidate, State, together
 
 Objective = Literal["customer", "margin"]
 """Least paid by the customer; or, of the combinations to which no other candidate could
 be added, the one that costs the shop least."""
 MOST_WORK = 500_000
 """Lines looked at: a quarter of a second at the worst, whatever the cart."""
-ANOTHER = Missed(reason="another_offer_is_better")
 NOT_FIRST = Missed(reason="another_of_its_group_goes_first")
-SPENT = Missed(reason="budget_spent")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """A strategy that may apply: `inside` are its lines, `room` what each can give.
-
-    `budget` is the most that it may cost. `order` is its place: priority, then id.
-    """
-
-    key: str
-    order: tuple[int, str]
-    terms: Terms
-    rule: Rule
-    inside: Sequence[int]
-    room: Sequence[int]
-    budget: int
-    campaign: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Basket:
-    """What candidates apply to.
-
-    `spare` is what it can give above the shop's own floor, `purses` what each campaign
-    can still pay.
-    """
-
-    lines: Sequence[Line]
-    coins: Coins
-    spare: int
-    shipping: int = 0
-    purses: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,24 +70,6 @@ def best(
     return Stack(applied=applied, missed=missed | beaten, exact=search.exact)
 
 
-def together(chosen: Iterable[Candidate], basket: Basket) -> dict[str, Applied] | None:
-    """Apply candidates in their order; None if they are not legal together."""
-    state = _State(basket)
-    for candidate in sorted(chosen, key=lambda one: one.order):
-        if not isinstance(state.turn(candidate), Applied):
-            return None
-    return state.applied if state.legal() else None
-
-
-def off(applied: Mapping[str, Applied], lines: int) -> list[int]:
-    """Return what all together take off each line."""
-    total = [0] * lines
-    for one in applied.values():
-        for i, part in one.lines.items():
-            total[i] += part
-    return total
-
-
 One = tuple[Candidate, Applied]
 """A candidate and what it gives by itself."""
 Alone = dict[str, One]
@@ -137,7 +80,7 @@ def _alone(
 ) -> tuple[Alone, dict[str, Missed]]:
     alone: Alone = {}
     missed: dict[str, Missed] = {}
-    fresh = _State(basket)
+    fresh = State(basket)
     for candidate in candidates:
         outcome = fresh.outcome(candidate)
         if isinstance(outcome, Applied):
@@ -160,109 +103,6 @@ def _resolve_groups(alone: Alone, missed: dict[str, Missed]) -> None:
         for candidate, _ in members[1:]:
             del alone[candidate.key]
             missed[candidate.key] = NOT_FIRST
-
-
-class _State:
-    """A basket while strategies take their turns."""
-
-    def __init__(self, basket: Basket) -> None:
-        self.basket = basket
-        self.amounts: Sequence[int] = [line.amount for line in basket.lines]
-        self.off = [0] * len(basket.lines)
-        self.cap: dict[int, int] = {}
-        self.shared: dict[int, bool] = {}
-        self.taken = self.shipping = self.gifts = 0
-        # Many candidates ask for the same: 1,000 of them take a third less time.
-        self.whole: dict[int, Left] = {}
-        self.groups: set[str] = set()
-        self.purses = dict(basket.purses)
-        self.applied: dict[str, Applied] = {}
-
-    def turn(self, candidate: Candidate) -> Applied | Missed:
-        """Let a candidate take its turn."""
-        outcome = self.outcome(candidate)
-        if isinstance(outcome, Applied):
-            self._take(candidate, outcome)
-        return outcome
-
-    def outcome(self, candidate: Candidate) -> Applied | Missed:
-        """Return what a turn would give; what is not legal is missed."""
-        rule, inside, coins = candidate.rule, candidate.inside, self.basket.coins
-        if rule.conditions.asks:
-            left = self._left(candidate, rule.conditions.basis)
-            if lacking := conditions.lacking(rule, left, inside, coins):
-                return lacking
-        left = self._left(candidate, rule.basis)
-        outcome = discounts.apply(candidate.terms, left, inside, coins, rule)
-        if isinstance(outcome, Missed):
-            return outcome
-        purse = self.purses.get(candidate.campaign, outcome.worth)
-        if outcome.worth > min(candidate.budget, purse):
-            return SPENT
-        return ANOTHER if self._clashes(candidate, outcome) else outcome
-
-    def legal(self) -> bool:
-        """Say whether gifts are still paid for after the last turn."""
-        return not self.gifts or self.taken + self.gifts <= self.basket.spare
-
-    def _left(self, candidate: Candidate, basis: Basis) -> Left:
-        basket, off = self.basket, self.off
-        amount, room = self.amounts, candidate.room
-        if not self.applied and id(room) in self.whole:
-            return self.whole[id(room)]
-        if self.applied:
-            if basis == "discounted":
-                amount = [
-                    whole - taken for whole, taken in zip(amount, off, strict=True)
-                ]
-            shares = candidate.rule.shares_lines
-            room = [
-                # A line that may not be shared clashes: it is not passed over.
-                max(0, min(own, self.cap.get(i, own)) - off[i])
-                if shares and self.shared.get(i)
-                else own
-                for i, own in enumerate(room)
-            ]
-        left = Left(
-            lines=basket.lines,
-            amount=amount,
-            room=room,
-            shipping=basket.shipping - self.shipping,
-            spare=basket.spare - self.taken - self.gifts,
-        )
-        if not self.applied:
-            self.whole[id(room)] = left
-        return left
-
-    def _clashes(self, candidate: Candidate, outcome: Applied) -> bool:
-        rule = candidate.rule
-        return (
-            bool(self.applied and (rule.exclusive or "" in self.groups))
-            or (rule.mode != "stack" and rule.group in self.groups)
-            or bool(outcome.shipping and self.shipping)
-            or any(
-                not (rule.shares_lines and self.shared[i])
-                for i in outcome.lines
-                if i in self.shared
-            )
-        )
-
-    def _take(self, candidate: Candidate, outcome: Applied) -> None:
-        for i, part in outcome.lines.items():
-            self.off[i] += part
-            self.taken += part
-            room = candidate.room[i]
-            self.cap[i] = min(room, self.cap.get(i, room))
-            self.shared[i] = candidate.rule.shares_lines
-        self.shipping += outcome.shipping
-        self.gifts += outcome.gift_value
-        if candidate.rule.exclusive:
-            self.groups.add("")
-        elif candidate.rule.mode != "stack":
-            self.groups.add(candidate.rule.group)
-        if candidate.campaign in self.purses:
-            self.purses[candidate.campaign] -= outcome.worth
-        self.applied[candidate.key] = outcome
 
 
 class _Search:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promotions import stacking
 from promotions.conditions import Scope
 from promotions.discounts import Coins, Line
 from promotions.rules import (
@@ -27,7 +26,8 @@ from promotions.rules import (
     Threshold,
     Tier,
 )
-from promotions.stacking import Basket, Candidate, Illegal, Objective, best, together
+from promotions.stacking import Illegal, Objective, best
+from promotions.turns import Basket, Candidate, off, together
 
 CENTS = Coins(unit=Decimal("0.01"))
 TEA = Line(sku="tea", category="TEA", quantity=1, price=1000)
@@ -64,7 +64,7 @@ def candidate(
     )
 
 
-def off(rate: str) -> Percentage:
+def cut(rate: str) -> Percentage:
     return Percentage(rate=Decimal(rate))
 
 
@@ -79,8 +79,8 @@ BOTH = basket(TEA, MILK)
 
 def test_strategies_on_different_lines_stack() -> None:
     a, b = (
-        candidate("a", off("0.1"), BOTH, "TEA"),
-        candidate("b", off("0.2"), BOTH, "MILK"),
+        candidate("a", cut("0.1"), BOTH, "TEA"),
+        candidate("b", cut("0.2"), BOTH, "MILK"),
     )
 
     assert won([a, b], BOTH) == {"a": 100, "b": 200}
@@ -88,8 +88,8 @@ def test_strategies_on_different_lines_stack() -> None:
 
 def test_of_two_on_one_line_the_better_wins() -> None:
     a, b = (
-        candidate("a", off("0.1"), BOTH, "TEA"),
-        candidate("b", off("0.2"), BOTH, "TEA"),
+        candidate("a", cut("0.1"), BOTH, "TEA"),
+        candidate("b", cut("0.2"), BOTH, "TEA"),
     )
 
     stack = best([a, b], BOTH)
@@ -99,9 +99,9 @@ def test_of_two_on_one_line_the_better_wins() -> None:
 
 
 def test_two_small_ones_beat_a_large_one_where_they_save_more() -> None:
-    wide = candidate("wide", off("0.2"), BOTH)
-    a = candidate("a", off("0.15"), BOTH, "TEA")
-    b = candidate("b", off("0.3"), BOTH, "MILK")
+    wide = candidate("wide", cut("0.2"), BOTH)
+    a = candidate("a", cut("0.15"), BOTH, "TEA")
+    b = candidate("b", cut("0.3"), BOTH, "MILK")
 
     assert won([wide, a, b], BOTH) == {"a": 150, "b": 300}
 
@@ -109,11 +109,11 @@ def test_two_small_ones_beat_a_large_one_where_they_save_more() -> None:
 def test_ten_and_twenty_per_cent_share_a_line_only_if_both_say_so() -> None:
     """Spree's PR 1923: 10 % and 20 % were both applied."""
     on = basket(TEA)
-    plain = [candidate("a", off("0.1"), on), candidate("b", off("0.2"), on)]
-    one = [plain[0], candidate("b", off("0.2"), on, shares_lines=True)]
+    plain = [candidate("a", cut("0.1"), on), candidate("b", cut("0.2"), on)]
+    one = [plain[0], candidate("b", cut("0.2"), on, shares_lines=True)]
     both = [
-        candidate("a", off("0.1"), on, shares_lines=True),
-        candidate("b", off("0.2"), on, shares_lines=True, priority=1),
+        candidate("a", cut("0.1"), on, shares_lines=True),
+        candidate("b", cut("0.2"), on, shares_lines=True, priority=1),
     ]
 
     assert won(plain, on) == won(one, on) == {"b": 200}
@@ -123,9 +123,9 @@ def test_ten_and_twenty_per_cent_share_a_line_only_if_both_say_so() -> None:
 def test_a_rate_may_be_taken_of_what_is_left() -> None:
     on = basket(TEA)
     both = [
-        candidate("a", off("0.1"), on, shares_lines=True),
+        candidate("a", cut("0.1"), on, shares_lines=True),
         candidate(
-            "b", off("0.2"), on, shares_lines=True, priority=1, basis="discounted"
+            "b", cut("0.2"), on, shares_lines=True, priority=1, basis="discounted"
         ),
     ]
 
@@ -136,19 +136,19 @@ def test_seventy_and_forty_per_cent_do_not_make_it_free() -> None:
     """Saleor's 17453: a voucher and a promotion gave the goods away."""
     on = basket(TEA)
     both = [
-        candidate("a", off("0.7"), on, shares_lines=True, floor=0.2),
-        candidate("b", off("0.4"), on, shares_lines=True, floor=0.1),
+        candidate("a", cut("0.7"), on, shares_lines=True, floor=0.2),
+        candidate("b", cut("0.4"), on, shares_lines=True, floor=0.1),
     ]
 
     assert sum(won(both, on).values()) == 800
 
 
 def test_an_exclusive_one_stands_alone_if_it_is_better() -> None:
-    a = candidate("a", off("0.1"), BOTH, "TEA")
-    b = candidate("b", off("0.1"), BOTH, "MILK")
+    a = candidate("a", cut("0.1"), BOTH, "TEA")
+    b = candidate("b", cut("0.1"), BOTH, "MILK")
 
-    small = candidate("small", off("0.15"), BOTH, "TEA", exclusive=True)
-    large = candidate("large", off("0.25"), BOTH, "TEA", exclusive=True)
+    small = candidate("small", cut("0.15"), BOTH, "TEA", exclusive=True)
+    large = candidate("large", cut("0.25"), BOTH, "TEA", exclusive=True)
 
     assert won([a, b, small], BOTH).keys() == {"a", "b"}
     assert won([a, b, large], BOTH) == {"large": 250}
@@ -164,9 +164,9 @@ def test_one_of_a_group_applies(mode: str, winner: str) -> None:
     ]
     on = basket(*lines)
     three = [
-        candidate("a", off("0.2"), on, "x", group="g", mode=mode, priority=1),
-        candidate("b", off("0.3"), on, "y", group="g", mode=mode, priority=2),
-        candidate("c", off("0.1"), on, "z", group="g", mode=mode, priority=3),
+        candidate("a", cut("0.2"), on, "x", group="g", mode=mode, priority=1),
+        candidate("b", cut("0.3"), on, "y", group="g", mode=mode, priority=2),
+        candidate("c", cut("0.1"), on, "z", group="g", mode=mode, priority=3),
     ]
 
     assert won(three, on).keys() == {winner}
@@ -177,7 +177,7 @@ def test_gifts_are_paid_out_of_what_the_discounts_leave() -> None:
 
     for spare, expected in ((700, {"a", "gift"}), (600, {"gift"})):
         on = basket(TEA, spare=spare)
-        both = [candidate("a", off("0.3"), on), candidate("gift", gift, on)]
+        both = [candidate("a", cut("0.3"), on), candidate("gift", gift, on)]
         assert won(both, on).keys() == expected
 
 
@@ -194,8 +194,8 @@ def test_shipping_is_reduced_once() -> None:
 def test_a_campaign_pays_for_its_strategies_together() -> None:
     on = basket(TEA, MILK, purses={"june": 250})
     both = [
-        candidate("a", off("0.1"), on, "TEA", campaign="june"),
-        candidate("b", off("0.2"), on, "MILK", campaign="june"),
+        candidate("a", cut("0.1"), on, "TEA", campaign="june"),
+        candidate("b", cut("0.2"), on, "MILK", campaign="june"),
     ]
 
     assert won(both, on) == {"b": 200}
@@ -203,24 +203,24 @@ def test_a_campaign_pays_for_its_strategies_together() -> None:
 
 def test_the_shop_may_choose_the_combination_that_costs_it_least() -> None:
     both = [
-        candidate("a", off("0.1"), BOTH, "TEA"),
-        candidate("b", off("0.2"), BOTH, "TEA"),
-        candidate("c", off("0.3"), BOTH, "MILK"),
+        candidate("a", cut("0.1"), BOTH, "TEA"),
+        candidate("b", cut("0.2"), BOTH, "TEA"),
+        candidate("c", cut("0.3"), BOTH, "MILK"),
     ]
 
     assert won(both, BOTH, objective="margin") == {"a": 100, "c": 300}
 
 
 def test_what_is_required_is_in_the_combination_or_it_is_refused() -> None:
-    a = candidate("a", off("0.1"), BOTH, "TEA")
-    b = candidate("b", off("0.2"), BOTH, "TEA")
-    c = candidate("c", off("0.3"), BOTH, "MILK")
+    a = candidate("a", cut("0.1"), BOTH, "TEA")
+    b = candidate("b", cut("0.2"), BOTH, "TEA")
+    c = candidate("c", cut("0.3"), BOTH, "MILK")
 
     assert won([a, b, c], BOTH, required=frozenset("a")) == {"a": 100, "c": 300}
     with pytest.raises(Illegal):
         best([a, b, c], BOTH, required=frozenset("ab"))
     with pytest.raises(Illegal, match="nothing_in_scope"):
-        best([candidate("d", off("0.1"), BOTH, "WINE")], BOTH, required=frozenset("d"))
+        best([candidate("d", cut("0.1"), BOTH, "WINE")], BOTH, required=frozenset("d"))
 
 
 def test_a_search_that_had_to_stop_says_so_and_gives_what_it_found() -> None:
@@ -229,7 +229,7 @@ def test_a_search_that_had_to_stop_says_so_and_gives_what_it_found() -> None:
     many = [
         candidate(
             f"{n}",
-            off(f"0.{10 + n}"),
+            cut(f"0.{10 + n}"),
             on,
             *(f"{(n + k) % 9}" for k in range(n % 4 + 1)),
         )
@@ -246,7 +246,7 @@ def test_a_search_that_had_to_stop_says_so_and_gives_what_it_found() -> None:
 
 def test_a_thousand_on_one_line_are_searched_to_the_end() -> None:
     on = basket(TEA)
-    many = [candidate(f"{n:04}", off(f"0.{n + 1:04}"), on) for n in range(1000)]
+    many = [candidate(f"{n:04}", cut(f"0.{n + 1:04}"), on) for n in range(1000)]
 
     assert won(many, on) == {"0999": 100}
 
@@ -365,7 +365,7 @@ def test_no_legal_combination_is_better(
 
     assert (stack.worth, stack.exact) == (expected, True)
     assert required <= stack.applied.keys()
-    off = stacking.off(stack.applied, len(on.lines))
+    taken = off(stack.applied, len(on.lines))
     assert all(
-        0 <= part <= line.amount for part, line in zip(off, on.lines, strict=True)
+        0 <= part <= line.amount for part, line in zip(taken, on.lines, strict=True)
     )
