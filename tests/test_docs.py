@@ -251,3 +251,11 @@ def test_the_image_holds_every_app_and_lacks_nothing_it_imports() -> None:
                 case _:
                     continue
             assert not modules & packages, path
+
+
+def test_every_test_that_the_page_of_pains_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", text("docs/promotion-pains.md")))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+    assert named
+    assert {name for name in named if f"def {name}(" not in tests} == set()
