@@ -143,7 +143,7 @@ def _built(
 
 def cut(past: Purchases, day: float, **how: Any) -> Trial:
     """Ask at `day` for the first order of the 28 days after it."""
-    late = past.where((past.day >= day) & (past.day < day + HORIZON))
+    late = past.where(past.bought(day, day + HORIZON))
     return trial(past.before(day), late, **how)
 
 

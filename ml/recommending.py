@@ -62,7 +62,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     judged = _judged(history)
     model = _fitted(history, judged, _moment(history, at))
     coded = shelves.recoded(
-        history.purchases, model.shelf.products, len(history.products)
+        history.purchases.before(model.day), model.shelf.products, len(history.products)
     )
     shop = RankedShop(
         model=model,
@@ -105,9 +105,9 @@ def _effects(ranker: Ranker) -> list[dict[str, Any]]:
 
 
 def _moment(history: History, at: datetime) -> float:
-    """Return `at`, or just after the last order: a quiet shop has best sellers too."""
+    """Return `at`, or just after the last event: a quiet shop has best sellers too."""
     past = history.purchases
-    return min(day_of(at), float(past.day.max()) + 1e-5) if len(past) else day_of(at)
+    return min(day_of(at), past.newest + 1e-5) if len(past) else day_of(at)
 
 
 def _judged(history: History) -> Judged:
@@ -171,7 +171,7 @@ def _told(quality: Quality) -> dict[str, float]:
 def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
     ranker = protocols.fitted(judged.lessons)
     shelf = shelves.shelf(
-        history.purchases,
+        history.purchases.before(day),
         customers=len(history.customers),
         products=len(history.products),
         day=day,
@@ -217,14 +217,14 @@ def _rows(shop: RankedShop, at: datetime) -> Iterator[tuple[Any, Stored, list[st
     nothing = Stored(product=np.zeros(0, np.int32), near=np.zeros(0))
     yield EVERYBODY, nothing, [shop.model.skus[code] for code in top]
     history = _merchandise(lines.arrays(lines.read(until=at)))
-    past = shop.coded(history)
+    now = _moment(history, at)
+    past = shop.coded(history).before(now)
     people = Customer.objects.filter(identity.personal(), person=None)
     keys = {str(key): key for key in people.values_list("key", flat=True)}
     order = np.argsort(past.customer, kind="stable")
     bounds = np.searchsorted(
         past.customer[order], np.arange(len(history.customers) + 1)
     )
-    now = _moment(history, at)
     for code, name in enumerate(history.customers):
         if name not in keys:
             continue

@@ -222,10 +222,11 @@ def _next_basket(shop: Shop) -> list[Sheet]:
 
 
 def _last_basket(shop: Shop) -> list[Sheet]:
-    counts = np.bincount(shop.goods.product, minlength=shop.size["products"])
-    usual = shop.goods.where(counts[shop.goods.product] >= shelves.RARE)
+    goods = shop.goods.before(np.inf)  # what never went back
+    counts = np.bincount(goods.product, minlength=shop.size["products"])
+    usual = goods.where(counts[goods.product] >= shelves.RARE)
     _enough("Last basket", "with five orders", _regular(usual, orders=5))
-    trial, ranker = protocols.last_basket(shop.goods, **shop.size)
+    trial, ranker = protocols.last_basket(goods, **shop.size)
     made = partial(basket_trials.last_basket, trial, ranker)
     return _sheets(shop, "last-basket", "Last basket", made)
 
@@ -257,9 +258,7 @@ def _insist(shop: Shop, name: str, cuts: Collection[float]) -> None:
     """Ask for regulars who came again, and a vocabulary, at each cut-off."""
     for day in cuts:
         before = shop.goods.before(day)
-        late = shop.goods.where(
-            (shop.goods.day >= day) & (shop.goods.day < day + protocols.HORIZON)
-        )
+        late = shop.goods.where(shop.goods.bought(day, day + protocols.HORIZON))
         asked = np.intersect1d(_regular(before, orders=protocols.FEWEST), late.customer)
         when = moment_of(day).date()
         _enough(name, f"with three orders before {when} and one after", asked)

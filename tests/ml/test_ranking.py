@@ -49,6 +49,7 @@ def _shop(*, rhythm: bool) -> Purchases:
         paid=2 * ones,
         shelf_discount=0 * ones,
         coupon_discount=0 * ones,
+        until=ones + np.inf,
     )
 
 
