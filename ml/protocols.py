@@ -11,7 +11,7 @@ customer's last order is the truth, all before is history, the last but one trai
 ranker. Cold start: next basket, the customer's history cut to its last few orders.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,12 +151,30 @@ def next_basket(
     past: Purchases, *, day: float, cuts: int = CUTS, **how: Any
 ) -> Iterator[tuple[Trial, Ranker]]:
     """Yield each cut-off's trial, oldest first, with the ranker it was given."""
-    lessons: list[Lesson] = []
+    return judged(rolling(past, day=day, cuts=cuts, **how))
+
+
+def rolling(
+    past: Purchases, *, day: float, cuts: int = CUTS, **how: Any
+) -> Iterator[Trial]:
+    """Yield all cut-offs' trials, oldest first: LEARNT of a third, which only teach."""
     for back in range(cuts + LEARNT, 0, -1):
         some = np.arange(how["customers"]) % THIRDS == back % THIRDS
         only = some if back > cuts else None
-        asked = cut(past, day - HORIZON * back, only=only, **how)
-        if back <= cuts:
+        yield cut(past, day - HORIZON * back, only=only, **how)
+
+
+def days(day: float, cuts: int) -> list[float]:
+    """Return the cut-offs before `day`, oldest first."""
+    return [day - HORIZON * back for back in range(cuts, 0, -1)]
+
+
+def judged(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Ranker]]:
+    """Give each of `rolling`'s trials after the first LEARNT a ranker fitted to those
+    before it."""
+    lessons: list[Lesson] = []
+    for asked in trials:
+        if len(lessons) >= LEARNT:
             yield asked, fitted(lessons[-LEARNT:])
         lessons.append(asked.lesson())
 

@@ -19,7 +19,17 @@ from django.db.models import Q
 
 from analytics.models import Customer
 from catalog.models import Product
-from ml import basket_trials, campaigns, lines, protocols, shelves, splits, trials
+from ml import (
+    basket_trials,
+    campaigns,
+    challengers,
+    enough,
+    lines,
+    protocols,
+    shelves,
+    splits,
+    trials,
+)
 from ml.codes import day_of, moment_of
 from ml.purchases import History, Purchases
 from ml.splits import TooLittleHistory
@@ -43,7 +53,7 @@ class Order:
 
     `customers` limits the log to so many, drawn by `seed`; `departments` and
     `categories` are left out, and so are products that are not promotable unless
-    `all_products`.
+    `all_products`. `challengers` are of challengers.MODELS.
     """
 
     customers: int | None = None
@@ -51,6 +61,7 @@ class Order:
     categories: frozenset[str] = frozenset()
     all_products: bool = False
     untouched: bool = False
+    challengers: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -208,10 +219,21 @@ def _redemption(shop: Shop) -> list[Sheet]:
 
 def _next_basket(shop: Shop) -> list[Sheet]:
     back = range(1, protocols.CUTS + protocols.LEARNT + 1)
-    _insist(shop, "Next basket", [shop.day - protocols.HORIZON * one for one in back])
-    judged = list(protocols.next_basket(shop.goods, day=shop.day, **shop.size))
+    enough.insist(
+        shop.goods, "Next basket", [shop.day - protocols.HORIZON * one for one in back]
+    )
+    asked = list(protocols.rolling(shop.goods, day=shop.day, **shop.size))
+    judged = list(protocols.judged(asked))
+    others = challengers.compared(
+        shop.order.challengers,
+        shop.goods,
+        asked,
+        day=shop.day,
+        seed=shop.order.seed,
+        **shop.size,
+    )
     told = {
-        name: basket_trials.next_basket(judged, day=shop.day, apart=mask)
+        name: basket_trials.next_basket(judged, day=shop.day, apart=mask, others=others)
         for name, mask in shop.who.items()
     }
     return [
@@ -225,7 +247,9 @@ def _last_basket(shop: Shop) -> list[Sheet]:
     goods = shop.goods.before(np.inf)  # what never went back
     counts = np.bincount(goods.product, minlength=shop.size["products"])
     usual = goods.where(counts[goods.product] >= shelves.RARE)
-    _enough("Last basket", "with five orders", _regular(usual, orders=5))
+    enough.customers(
+        "Last basket", "with five orders", enough.regulars(usual, orders=5)
+    )
     trial, ranker = protocols.last_basket(goods, **shop.size)
     made = partial(basket_trials.last_basket, trial, ranker)
     return _sheets(shop, "last-basket", "Last basket", made)
@@ -233,7 +257,9 @@ def _last_basket(shop: Shop) -> list[Sheet]:
 
 def _cold_start(shop: Shop) -> list[Sheet]:
     back = range(1, basket_trials.TAUGHT + 2)
-    _insist(shop, "Cold start", [shop.day - protocols.HORIZON * one for one in back])
+    enough.insist(
+        shop.goods, "Cold start", [shop.day - protocols.HORIZON * one for one in back]
+    )
     told = basket_trials.beginners(shop.goods, day=shop.day, **shop.size)
     made = partial(basket_trials.cold_start, told)
     return _sheets(shop, "cold-start", "Cold start", made)
@@ -252,32 +278,6 @@ def _note(protocol: str, note: str, *, missing: bool = False) -> Sheet:
     title = protocol.replace("-", " ").capitalize()
     told = {"protocol": protocol, "title": title, "who": EVERYBODY}
     return Sheet(**told, rows=[], note=note, missing=missing)
-
-
-def _insist(shop: Shop, name: str, cuts: Collection[float]) -> None:
-    """Ask for regulars who came again, and a vocabulary, at each cut-off."""
-    for day in cuts:
-        before = shop.goods.before(day)
-        late = shop.goods.where(shop.goods.bought(day, day + protocols.HORIZON))
-        asked = np.intersect1d(_regular(before, orders=protocols.FEWEST), late.customer)
-        when = moment_of(day).date()
-        _enough(name, f"with three orders before {when} and one after", asked)
-        if not len(before) or np.bincount(before.product).max() < shelves.RARE:
-            raise TooLittleHistory(
-                f"{name} needs products in {shelves.RARE} orders before {when}."
-            )
-
-
-def _regular(past: Purchases, *, orders: int) -> Any:
-    _, at = np.unique(past.order, return_index=True)
-    return np.flatnonzero(np.bincount(past.customer[at]) >= orders)
-
-
-def _enough(name: str, who: str, asked: Any) -> None:
-    if len(asked) < splits.LEAST_CUSTOMERS:
-        raise TooLittleHistory(
-            f"{name} needs {splits.LEAST_CUSTOMERS} customers {who}, not {len(asked)}."
-        )
 
 
 PROTOCOLS: Mapping[str, Callable[[Shop], list[Sheet]]] = {
