@@ -33,6 +33,7 @@ from ml.reasons import Why
 from ml.returns import Back, Line, Order
 from ml.served import RankedShop, Recommended
 from ml.wordings import SAID
+from ml.served import Listing, RankedShop, Recommended
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SESSION = timedelta(hours=1)
@@ -149,14 +150,12 @@ def together(
     return shop.similar(skus, most=most, excluded=_mask(shop, excluded)) if shop else []
 
 
-def alike(
-    sku: str, category: str, *, most: int, excluded: Collection[str] = ()
-) -> list[str]:
+def alike(one: Listing, *, most: int, excluded: Collection[str] = ()) -> list[str]:
     """Return other products of the category; nothing without a model."""
     shop = _shop()
     if shop is None:
         return []
-    return shop.alike(sku, category, most=most, excluded=_mask(shop, excluded))
+    return shop.alike(one, most=most, excluded=_mask(shop, excluded))
 
 
 def history(keys: Sequence[UUID], *, at: datetime) -> History:

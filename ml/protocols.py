@@ -105,7 +105,7 @@ def trial(
     """
     day = float(past.day.max()) + 1e-6
     shop = shelves.shelf(past, customers=customers, products=products, day=day)
-    now, first = _first_orders(future, customers, day)
+    now, first = first_orders(future, customers, day)
     orders = _orders(past, customers)
     ask = (orders >= fewest) & (first >= 0)
     asked = np.flatnonzero(ask & only if only is not None else ask)
@@ -228,7 +228,7 @@ def _orders(past: Purchases, customers: int) -> NDArray[np.int64]:
     return np.bincount(past.customer[at], minlength=customers)
 
 
-def _first_orders(
+def first_orders(
     future: Purchases, customers: int, day: float
 ) -> tuple[Numbers, NDArray[np.int64]]:
     """Return the moment and the order of each customer's first lines; `day`, -1: none.

@@ -23,6 +23,7 @@ from ml import lines, protocols, provenance, ranked, registry, shelves, together
 from ml.artefacts import pack
 from ml.baskets import FEATURES
 from ml.codes import day_of, moment_of
+from ml.content import Content
 from ml.diversity import best
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.protocols import Lesson, Trial
@@ -68,6 +69,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
         model=model,
         categories=tuple(history.categories),
         together=together.fit(coded, products=len(model.skus)),
+        content=_content(model.skus),
     )
     packed = pack(shop.artefact())
     row = TrainedModel(
@@ -180,6 +182,13 @@ def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
     return RankingModel(skus=skus, day=day, shelf=shelf, ranker=ranker)
 
 
+def _content(skus: list[str]) -> Content:
+    told = Product.objects.filter(sku__in=skus).values_list("sku", "name", "size")
+    listed = {sku: (name, size) for sku, name, size in told}
+    known = [listed.get(sku, ("", "")) for sku in skus]
+    return Content.of([name for name, _ in known], [size for _, size in known])
+
+
 def _merchandise(history: History) -> History:
     """Leave out what must not be promoted: fuel, stamps, tobacco come by themselves."""
     barred = set(Product.objects.filter(promotable=False).values_list("sku", flat=True))
@@ -213,7 +222,7 @@ def shortlist(*, at: datetime) -> int:
 
 
 def _rows(shop: RankedShop, at: datetime) -> Iterator[tuple[Any, Stored, list[str]]]:
-    top = best(shop.model.shelf.popular, MOST)
+    top = best(shop.model.shelf.liked, MOST)
     nothing = Stored(product=np.zeros(0, np.int32), near=np.zeros(0))
     yield EVERYBODY, nothing, [shop.model.skus[code] for code in top]
     history = _merchandise(lines.arrays(lines.read(until=at)))

@@ -28,6 +28,7 @@ from ml import (
     protocols,
     shelves,
     splits,
+    stranger_trials,
     trials,
 )
 from ml.codes import day_of, moment_of
@@ -224,14 +225,8 @@ def _next_basket(shop: Shop) -> list[Sheet]:
     )
     asked = list(protocols.rolling(shop.goods, day=shop.day, **shop.size))
     judged = list(protocols.judged(asked))
-    others = challengers.compared(
-        shop.order.challengers,
-        shop.goods,
-        asked,
-        day=shop.day,
-        seed=shop.order.seed,
-        **shop.size,
-    )
+    how: dict[str, Any] = {"day": shop.day, "seed": shop.order.seed, **shop.size}
+    others = challengers.compared(shop.order.challengers, shop.goods, asked, **how)
     told = {
         name: basket_trials.next_basket(judged, day=shop.day, apart=mask, others=others)
         for name, mask in shop.who.items()
@@ -265,6 +260,17 @@ def _cold_start(shop: Shop) -> list[Sheet]:
     return _sheets(shop, "cold-start", "Cold start", made)
 
 
+def _strangers(shop: Shop) -> list[Sheet]:
+    cuts = protocols.days(shop.day, protocols.CUTS)
+    enough.insist(shop.goods, "Strangers", cuts)
+    how: dict[str, Any] = {"day": shop.day, "seed": shop.order.seed, **shop.size}
+    rows = stranger_trials.tabled(stranger_trials.judged(shop.goods, **how))
+    if not rows:
+        raise TooLittleHistory("Strangers need first orders of four ranked products.")
+    title = "Strangers: recall by products given"
+    return [Sheet(protocol="strangers", title=title, who=EVERYBODY, rows=rows)]
+
+
 def _sheets(
     shop: Shop, protocol: str, title: str, made: Callable[[Mask | None], Table]
 ) -> list[Sheet]:
@@ -286,4 +292,5 @@ PROTOCOLS: Mapping[str, Callable[[Shop], list[Sheet]]] = {
     "next-basket": _next_basket,
     "last-basket": _last_basket,
     "cold-start": _cold_start,
+    "strangers": _strangers,
 }

@@ -50,6 +50,10 @@ cold-start   The cut-off 28 days back, asked as in next-basket, but the customer
              history is cut to its last 1, 3, 5 and 10 orders. "ranker" learnt from
              whole histories at the two cut-offs before, "of beginners" from ones
              cut alike.
+strangers    Three cut-offs. A fifth of the customers, drawn by --seed, are strangers of
+             whom nothing is counted. Asked: the first order of the 28 days after, of
+             four ranked products or more. Given: none, one, two or three of its
+             products, drawn at random, as a session would; truth: the rest.
 
 Of lists of ten: R@10 is hits / |truth|. N@10 is NDCG with gain 1 / log2(place + 1) and
 the ideal over min(10, |truth|); N@10_all has the ideal over all of the truth (Li et
