@@ -45,16 +45,16 @@ def judged(
     strange = chance.permutation(customers) % STRANGERS == 0
     told: Judged = {}
     for cut in protocols.days(day, protocols.CUTS):
-        shop = _shop(past.before(cut), cut, strange, products)
+        known = shop(past.before(cut), cut, strange, products)
         late = past.where(past.bought(cut, cut + protocols.HORIZON))
         late = late.where(strange[late.customer])
-        baskets = list(_baskets(late, shop.shelf, customers, products, cut))
+        baskets = list(_baskets(late, known.shelf, customers, products, cut))
         for few in GIVEN:
             found: dict[str, list[float]] = {}
             for basket, wanted in baskets:
                 given = chance.permutation(basket)[:few]
                 rest = np.setdiff1d(basket, given)
-                for name, score in _scores(shop, given).items():
+                for name, score in _scores(known, given).items():
                     score[given] = -np.inf
                     hits = np.isin(best(score, 10), rest).sum()
                     found.setdefault(name, []).append(hits / (wanted - few))
@@ -81,9 +81,10 @@ def tabled(told: Judged) -> Table:
     return rows
 
 
-def _shop(
+def shop(
     past: Purchases, day: float, strange: NDArray[np.bool_], products: int
 ) -> Shop:
+    """Count the shop without the strangers, as of `day`."""
     known = past.where(~strange[past.customer])
     shelf = shelves.shelf(known, customers=len(strange), products=products, day=day)
     coded = shelves.recoded(known, shelf.products, products)
