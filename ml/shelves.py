@@ -19,7 +19,7 @@ RARE = 10
 RECENT = 56.0
 VOTED = 112.0
 """Days that `liked` looks back: recall at ten for strangers 0.0491, with the shares of
-56 days' orders 0.0468 (paired +0.0023 ± 0.0007; decision 19)."""
+56 days' orders 0.0468 (paired +0.0023 ± 0.0007; decision 20)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
