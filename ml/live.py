@@ -31,9 +31,8 @@ from ml.purchases import History, Numbers, Purchases
 from ml.ranking import Stored
 from ml.reasons import Why
 from ml.returns import Back, Line, Order
-from ml.served import RankedShop, Recommended
-from ml.wordings import SAID
 from ml.served import Listing, RankedShop, Recommended
+from ml.wordings import SAID
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SESSION = timedelta(hours=1)

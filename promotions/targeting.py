@@ -327,7 +327,7 @@ def _render_all(
 
 
 def _ordered(persons: Mapping[UUID, UUID], since: int, until: int) -> list[UUID]:
-    """Return the people who ordered, or sent back, after the scores' position, the latest first."""
+    """Return who ordered, or sent back, after the scores' position, latest first."""
     orders = store.read(after=since, until=until, types=ORDERS)
     found = [order.customer for order in orders if order.customer]
     return list(dict.fromkeys(persons.get(key, key) for key in reversed(found)))
