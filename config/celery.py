@@ -66,6 +66,20 @@ app.conf.update(
             "task": "promotions.tasks.propose",
             "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
         },
+        "codes are made": {
+            "task": "promotions.tasks.make_codes",
+            "schedule": 60.0,
+            "options": {"expires": 60.0},
+        },
+        "webhooks go out": {
+            "task": "promotions.tasks.send_webhooks",
+            "schedule": 2.0,
+            "options": {"expires": 2.0},
+        },
+        "deliveries are forgotten": {
+            "task": "promotions.tasks.forget_deliveries",
+            "schedule": crontab(hour="4", minute="55"),
+        },
         "receipts are forgotten": {
             "task": "promotions.tasks.forget_receipts",
             "schedule": crontab(hour="4", minute="50"),
