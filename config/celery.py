@@ -68,8 +68,8 @@ app.conf.update(
         },
         "codes are made": {
             "task": "promotions.tasks.make_codes",
-            "schedule": 60.0,
-            "options": {"expires": 60.0},
+            "schedule": 5.0,
+            "options": {"expires": 5.0},
         },
         "webhooks go out": {
             "task": "promotions.tasks.send_webhooks",

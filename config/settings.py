@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config import services
 

@@ -50,5 +50,8 @@ def _webhooks(at: datetime) -> Iterator[Alert]:
         else:
             continue
         yield Alert(
-            code=code, about=str(row.id), text=text % row.url, table="promotions_endpoint"
+            code=code,
+            about=str(row.id),
+            text=text % row.url,
+            table="promotions_endpoint",
         )

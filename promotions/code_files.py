@@ -86,7 +86,9 @@ def take(
     return report
 
 
-def export(*, strategy: UUID | None = None, batch: UUID | None = None) -> Iterator[bytes]:
+def export(
+    *, strategy: UUID | None = None, batch: UUID | None = None
+) -> Iterator[bytes]:
     """Yield the codes of a strategy, or of one of its batches, as CSV."""
     column, value = ("batch_id", batch) if batch else ("strategy_id", strategy)
     copy_out = sql.SQL(
@@ -155,7 +157,9 @@ def _given(
         raise BadCell("", str(cells))
     if len(cells) != len(columns):
         raise BadCell("", f"Expected {len(columns)} cells, found {len(cells)}.")
-    row = {name: _untamed(cell.strip()) for name, cell in zip(columns, cells, strict=True)}
+    row = {
+        name: _untamed(cell.strip()) for name, cell in zip(columns, cells, strict=True)
+    }
     return Given(
         text=row["code"],
         customer=_customer(row),

@@ -6,12 +6,14 @@ before it is posted: a worker that dies half-way sends again after the claim, un
 same id. So every message arrives at least once, and receivers tell by `webhook-id`.
 """
 
+import binascii
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -20,6 +22,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from analytics import store
+from analytics.events import Unreadable
 from promotions import posting, signatures, webhooks
 from promotions.models import Delivery, Endpoint
 from promotions.posting import Answer
@@ -71,8 +74,9 @@ def _send(until: datetime) -> int:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while timezone.now() < until:
             for delivery in _claimed(flying):
-                flying[pool.submit(*_post(delivery))] = delivery
-                posts += 1
+                if call := _prepared(delivery):
+                    flying[pool.submit(call)] = delivery
+                    posts += 1
             if not flying:
                 break
             _land(flying, timeout=1.0)
@@ -111,25 +115,31 @@ def _claim(delivery: Delivery) -> bool:
     return bool(mine.update(next_at=now + CLAIM, attempts=F("attempts") + 1))
 
 
-def _post(delivery: Delivery) -> tuple[object, ...]:
+def _prepared(delivery: Delivery) -> Callable[[], Answer] | None:
     """Return the call that posts; it touches no database, since a thread makes it."""
-    now = timezone.now()
-    place = delivery.position
-    stored = next(store.read(after=place - 1, until=place, types=webhooks.TYPES))
-    message = webhooks.message(delivery, stored)
-    signed = signatures.headers(
-        webhooks.signing(delivery.endpoint, at=now),
-        id_=message.id,
-        seconds=int(now.timestamp()),
-        body=message.body,
-    )
+    now, place = timezone.now(), delivery.position
+    found = store.read(after=place - 1, until=place, types=webhooks.TYPES)
+    try:
+        message = webhooks.message(delivery, next(found))
+        signed = signatures.headers(
+            webhooks.signing(delivery.endpoint, at=now),
+            id_=message.id,
+            seconds=int(now.timestamp()),
+            body=message.body,
+        )
+    except (StopIteration, Unreadable, binascii.Error) as error:
+        # It would fail for ever, and hold up what follows.
+        rows = Delivery.objects.filter(id=delivery.id)
+        rows.update(state=State.GIVEN_UP, next_at=now, error=repr(error)[:500])
+        return None
     headers = {"content-type": "application/json", "user-agent": "Proffer", **signed}
-    private = settings.WEBHOOKS_TO_PRIVATE
-    return _call, delivery.endpoint.url, message.body, headers, private
-
-
-def _call(url: str, body: bytes, headers: dict[str, str], private: bool) -> Answer:  # noqa: FBT001
-    return posting.post(url, body, headers, private=private)
+    return partial(
+        posting.post,
+        delivery.endpoint.url,
+        message.body,
+        headers,
+        private=settings.WEBHOOKS_TO_PRIVATE,
+    )
 
 
 def _land(flying: Flying, *, timeout: float | None) -> None:

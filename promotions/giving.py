@@ -74,9 +74,7 @@ def give(
         return _give(strategy, given, dry_run=dry_run)
 
 
-def _give(
-    strategy: Strategy, given: Sequence[Given], *, dry_run: bool
-) -> list[Became]:
+def _give(strategy: Strategy, given: Sequence[Given], *, dry_run: bool) -> list[Became]:
     keys = _keys({one.customer for one in given if one.customer}, dry_run=dry_run)
     digests = [spelling.digest(one.text) for one in given]
     there = {

@@ -56,9 +56,7 @@ def fault(url: str, *, private: bool) -> str | None:
     return None
 
 
-def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, private: bool
-) -> Answer:
+def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) -> Answer:
     """Post, and wait for the status; nothing is raised."""
     try:
         if wrong := fault(url, private=private):

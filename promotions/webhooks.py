@@ -180,7 +180,9 @@ def replay(
         if since <= stored.occurred_at < until
     ]
     if not only_given_up:
-        missing = [one for stored in found for one in _deliveries(stored, [endpoint], 0)]
+        missing = [
+            one for stored in found for one in _deliveries(stored, [endpoint], 0)
+        ]
         Delivery.objects.bulk_create(missing, batch_size=5000, ignore_conflicts=True)
     rows = Delivery.objects.filter(
         endpoint=endpoint, position__in=[stored.position for stored in found]
