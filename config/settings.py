@@ -219,6 +219,17 @@ UNFOLD = {
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
             ),
             _group(
+                _("Codes"),
+                ("qr_code_2", _("Code batches"), "promotions_codebatch"),
+                ("confirmation_number", _("Codes"), "promotions_code"),
+                ("policy", _("Code guessing"), "promotions_guesser"),
+            ),
+            _group(
+                _("Webhooks"),
+                ("webhook", _("Endpoints"), "promotions_endpoint"),
+                ("outgoing_mail", _("Deliveries"), "promotions_delivery"),
+            ),
+            _group(
                 _("What is likely"),
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("neurology", _("Models"), "ml_trainedmodel"),

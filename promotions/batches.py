@@ -52,7 +52,22 @@ def request(
     by: str,
     at: datetime,
 ) -> CodeBatch:
-    """Ask for a batch; without `length`, it is the least that cannot be guessed.
+    """Ask for a batch, which a worker makes. Raises as `check`."""
+    length = check(number, prefix, length)
+    return CodeBatch.objects.create(
+        strategy=strategy,
+        number=number,
+        prefix=prefix,
+        length=length,
+        most_uses=most_uses,
+        expires_at=expires_at,
+        requested_by=by,
+        created_at=at,
+    )
+
+
+def check(number: int, prefix: str, length: int | None) -> int:
+    """Return how many random characters a batch's codes get: `length`, or the least.
 
     :raises TooMany: more codes than a batch may have.
     :raises BadPrefix: the prefix is too long, or of other characters.
@@ -68,16 +83,7 @@ def request(
             f"{number:,} codes need at least {least} random characters, so that no"
             f" more than one guess in {spelling.ODDS:,} hits one."
         )
-    return CodeBatch.objects.create(
-        strategy=strategy,
-        number=number,
-        prefix=prefix,
-        length=length or least,
-        most_uses=most_uses,
-        expires_at=expires_at,
-        requested_by=by,
-        created_at=at,
-    )
+    return length or least
 
 
 def run() -> None:

@@ -35,7 +35,7 @@ CSV = "text/csv; charset=utf-8"
 
 
 class GivenSerializer(Strict):
-    """A code: of a customer, or everybody's; `most_uses` null: as often as one likes."""
+    """A code: of a customer, or everybody's; `most_uses` null: no limit."""
 
     code = serializers.CharField(max_length=LONGEST)
     customer = serializers.CharField(max_length=200, allow_null=True, default=None)
@@ -203,7 +203,7 @@ class StrategyFileView(APIView):
         responses=ImportedSerializer,
     )
     def post(self, request: Request, strategy: UUID) -> Response:
-        """Import codes from a file of up to 4 MiB. Good rows are taken; again is fine."""
+        """Import codes from a file of up to 4 MiB: its good rows. Again is fine."""
         row, faults = _taking(strategy), []  # type: Strategy, list[code_files.Fault]
         dry_run = request.query_params.get("dry_run", "").lower() in ("true", "1")
         lines = io.StringIO(_body(request).decode("utf-8-sig", "replace"), newline="")

@@ -140,5 +140,5 @@ def _again(before: Code, code: Code) -> Became:
     return Became(
         status="refused",
         field="code",
-        reason="There is such a code already, of another strategy or with other limits.",
+        reason="This code is there already, of another strategy or with other limits.",
     )

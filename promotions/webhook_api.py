@@ -101,7 +101,7 @@ class EndpointView(APIView):
         responses=EndpointSerializer,
     )
     def patch(self, request: Request, endpoint: UUID) -> Response:
-        """Switch it off, or on again: it is then told of all that happened meanwhile."""
+        """Switch it off, or on again: then it is told of all that happened."""
         row = _found(endpoint)
         webhooks.switch(row.pk, on=valid(SwitchSerializer, request)["active"])
         return Response(_told(_found(endpoint)))
