@@ -47,7 +47,7 @@ class Making(Acting):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-class BatchForm(forms.ModelForm[CodeBatch]):
+class BatchForm(forms.ModelForm):
     length = forms.IntegerField(
         required=False,
         min_value=1,
@@ -165,7 +165,7 @@ class CodeBatchAdmin(Making):
         obj.pk = made.pk
 
 
-class CodeForm(forms.ModelForm[Code]):
+class CodeForm(forms.ModelForm):
     text = forms.CharField(
         max_length=spelling.LONGEST,
         label=_("Code"),

@@ -172,11 +172,12 @@ class CodesView(APIView):
         ]
         with transaction.atomic():
             became = giving.give(row, given)
-            if faults := {
+            faults: Any = {
                 i: {one.field: [serializers.ErrorDetail(one.reason, "code_refused")]}
                 for i, one in enumerate(became)
                 if one.status == "refused"
-            }:
+            }
+            if faults:
                 raise serializers.ValidationError({"codes": faults})
         wanted = [digest(one.text) for one in given]
         made = {bytes(c.digest): c for c in Code.objects.filter(digest__in=wanted)}

@@ -120,7 +120,7 @@ def _tame(expression: str) -> sql.Composed:
     """Put an apostrophe before what spreadsheets would compute."""
     return sql.SQL(
         "CASE WHEN left({0}, 1) = ANY({1}) THEN '''' || {0} ELSE {0} END"
-    ).format(sql.SQL(expression), sql.Literal(list(FORMULAS)))  # type: ignore[arg-type]
+    ).format(sql.SQL(expression), sql.Literal(list(FORMULAS)))
 
 
 def _columns(table: Iterator[list[str]]) -> list[str]:

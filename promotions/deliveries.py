@@ -59,7 +59,7 @@ def run(*, until: datetime) -> int:
 
 def wait_after(attempts: int, chance: float) -> float:
     """Return the seconds before the next attempt; `chance` in [0, 1) spreads them."""
-    usual = min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT)
+    usual = min(FIRST_WAIT * 2.0 ** (attempts - 1), LONGEST_WAIT)
     return usual * (0.8 + 0.4 * chance)
 
 

@@ -18,7 +18,7 @@ from promotions.models import Delivery, Endpoint
 COLOURS = {"waiting": "warning", "delivered": "success", "given up": "danger"}
 
 
-class EndpointForm(forms.ModelForm[Endpoint]):
+class EndpointForm(forms.ModelForm):
     types = forms.MultipleChoiceField(
         choices=[(name, name) for name in webhooks.TYPES],
         required=False,
