@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from analytics.admin import Acting
 from promotions import webhooks
@@ -19,6 +20,9 @@ COLOURS = {"waiting": "warning", "delivered": "success", "given up": "danger"}
 
 
 class EndpointForm(forms.ModelForm):
+    url = forms.URLField(
+        max_length=500, assume_scheme="https", widget=UnfoldAdminTextInputWidget
+    )
     types = forms.MultipleChoiceField(
         choices=[(name, name) for name in webhooks.TYPES],
         required=False,
