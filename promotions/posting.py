@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Timer
+from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
 
 PATIENCE = 5.0
@@ -107,7 +107,8 @@ def _exchange(
 ) -> Answer:
     link = _link(parts, addresses[0])
     # A receiver that sends a byte at a time keeps each silence short: cut it off.
-    timer = Timer(DEADLINE, _cut, [link])
+    over = Event()
+    timer = Timer(DEADLINE, _cut, [link, over])
     timer.daemon = True
     timer.start()
     try:
@@ -115,6 +116,8 @@ def _exchange(
         link.request("POST", path, body, dict(headers))
         answer = link.getresponse()
         answer.read(MOST_READ)
+        if over.is_set():
+            raise TimeoutError(f"no whole answer in {DEADLINE:g} s")
         return Answer(status=answer.status, retry_after=_seconds(answer))
     finally:
         timer.cancel()
@@ -135,7 +138,8 @@ def _link(parts: SplitResult, address: str) -> http.client.HTTPConnection:
     return link
 
 
-def _cut(link: http.client.HTTPConnection) -> None:
+def _cut(link: http.client.HTTPConnection, over: Event) -> None:
+    over.set()
     if link.sock is not None:
         try:
             link.sock.shutdown(socket.SHUT_RDWR)

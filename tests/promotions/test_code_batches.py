@@ -14,7 +14,6 @@ from config import services
 from promotions import batches, spelling, tasks
 from promotions.models import Code, CodeBatch, Strategy
 from tests.conftest import Make
-from tests.promotions.test_codes import by_code  # noqa: F401 - a fixture
 
 
 def ask(api: APIClient, strategy: Strategy, key: str = "", **sent: Any) -> Any:
@@ -28,7 +27,7 @@ def ask(api: APIClient, strategy: Strategy, key: str = "", **sent: Any) -> Any:
 
 def test_a_batch_is_made_in_the_background_and_says_how_far_it_is(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     answer = ask(api, by_code, number=25_000, prefix="TEA-")
     assert answer.status_code == 201
@@ -52,7 +51,7 @@ def test_a_batch_is_made_in_the_background_and_says_how_far_it_is(
 
 def test_a_retried_call_asks_for_one_batch(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     first = ask(api, by_code, key="k", number=5)
     again = ask(api, by_code, key="k", number=5)
@@ -74,7 +73,7 @@ def test_a_retried_call_asks_for_one_batch(
 )
 def test_what_could_be_guessed_is_refused_with_what_is_needed(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
     sent: dict[str, Any],
     field: str,
     said: str,
@@ -90,7 +89,7 @@ def test_what_could_be_guessed_is_refused_with_what_is_needed(
 
 def test_earlier_codes_of_a_prefix_are_targets_too(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     ask(api, by_code, number=85_000, prefix="X")
 
@@ -99,7 +98,7 @@ def test_earlier_codes_of_a_prefix_are_targets_too(
 
 
 def test_a_taken_text_is_drawn_anew(
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
     monkeypatch: pytest.MonkeyPatch,
     api: APIClient,
 ) -> None:
@@ -116,7 +115,7 @@ def test_a_taken_text_is_drawn_anew(
 
 
 def test_a_prefix_without_free_codes_fails_and_says_so(
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
     monkeypatch: pytest.MonkeyPatch,
     api: APIClient,
 ) -> None:

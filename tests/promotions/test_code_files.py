@@ -12,7 +12,6 @@ from promotions import code_files, giving
 from promotions.code_files import Fault
 from promotions.giving import Given
 from promotions.models import Code, Strategy
-from tests.promotions.test_codes import by_code  # noqa: F401 - a fixture
 
 FILE = """code,customer,most_uses,expires_at
 WELCOME,,unlimited,
@@ -36,7 +35,7 @@ def take(strategy: Strategy, text: str, **how: Any) -> tuple[Any, list[Fault]]:
 
 
 def test_good_rows_are_taken_and_bad_ones_told_by_row_and_column(
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     report, faults = take(by_code, FILE)
 
@@ -54,7 +53,7 @@ def test_good_rows_are_taken_and_bad_ones_told_by_row_and_column(
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     dry = take(by_code, FILE, dry_run=True)
     assert not Code.objects.exists()
@@ -63,7 +62,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(
     assert dry == take(by_code, FILE)
 
 
-def test_a_second_import_makes_nothing_twice(by_code: Strategy) -> None:  # noqa: F811
+def test_a_second_import_makes_nothing_twice(by_code: Strategy) -> None:
     take(by_code, FILE)
 
     report, _ = take(by_code, FILE)
@@ -75,7 +74,7 @@ def test_a_second_import_makes_nothing_twice(by_code: Strategy) -> None:  # noqa
     "text", ["", "code,colour\nA,b\n", "customer\nana\n", "code,code\n"]
 )
 def test_a_file_without_the_columns_is_refused(
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
     text: str,
 ) -> None:
     with pytest.raises(code_files.BadHeader):
@@ -83,7 +82,7 @@ def test_a_file_without_the_columns_is_refused(
 
 
 def test_what_is_exported_can_be_imported_and_no_cell_is_a_formula(
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     texts = ["=1+1+1", "@SUM1", "-TEA-9", "PLAIN", 'QUO"TE,1']
     giving.give(by_code, [Given(text=one, most_uses=None) for one in texts])
@@ -103,7 +102,7 @@ def test_what_is_exported_can_be_imported_and_no_cell_is_a_formula(
 
 def test_codes_go_in_and_out_through_the_api(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     page = f"/api/v1/strategies/{by_code.id}/codes.csv"
 
@@ -120,7 +119,7 @@ def test_codes_go_in_and_out_through_the_api(
 
 
 def test_the_commands_import_and_export(
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

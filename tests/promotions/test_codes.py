@@ -19,11 +19,6 @@ pytestmark = pytest.mark.usefixtures("shelf")
 TEAS = [{"sku": "tea", "quantity": 2}]
 
 
-@pytest.fixture
-def by_code(live: Make) -> Strategy:
-    return live(trigger="code", holdout=0)
-
-
 def qualify(api: APIClient, *texts: str, **more: Any) -> Any:
     body = {"lines": TEAS, "codes": list(texts), **more}
     return api.post("/api/v1/qualifications", body, format="json")

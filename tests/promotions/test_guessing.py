@@ -12,7 +12,7 @@ from analytics import access, alerts
 from analytics.models import Customer, StoredEvent
 from promotions import guessing
 from promotions.models import Guesser, Redemption, Strategy
-from tests.promotions.test_codes import by_code, make, qualify, redeem, refusals  # noqa: F401
+from tests.promotions.test_codes import make, qualify, redeem, refusals
 from tests.serving import free_port
 
 pytestmark = pytest.mark.usefixtures("shelf")
@@ -26,7 +26,7 @@ def guess(api: APIClient, count: int, **who: Any) -> Any:
 
 def test_after_ten_wrong_codes_even_a_right_one_has_to_wait_and_the_cart_is_priced(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
     django_assert_num_queries: Any,
 ) -> None:
     make(by_code, "RIGHT1", most_uses=None)
@@ -42,7 +42,7 @@ def test_after_ten_wrong_codes_even_a_right_one_has_to_wait_and_the_cart_is_pric
 
 def test_an_order_with_a_code_is_told_to_wait_and_one_without_goes_through(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     make(by_code, "RIGHT1")
     guess(api, 10, visitor="hash-1")
@@ -57,7 +57,7 @@ def test_an_order_with_a_code_is_told_to_wait_and_one_without_goes_through(
 
 def test_refused_orders_count_as_well(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     for i in range(10):
         assert redeem(api, f"WRONG-{i}", visitor="hash-1").status_code == 422
@@ -86,7 +86,7 @@ def test_others_enter_codes_as_ever(
 
 def test_the_same_wrong_code_in_a_cart_priced_again_and_again_counts_once(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     make(by_code, "RIGHT1", most_uses=None)
     for typed in ("SUMER10", "sumer10", "SUMER-10") * 10:
@@ -154,7 +154,7 @@ def test_when_the_pause_is_over_codes_count_again(
 
 def test_without_valkey_carts_and_orders_go_on_without_delay(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     make(by_code, "RIGHT1", most_uses=None)
     from django.conf import settings
@@ -175,7 +175,7 @@ def test_without_valkey_carts_and_orders_go_on_without_delay(
 
 def test_a_visitor_may_change_between_two_calls_for_an_order(
     api: APIClient,
-    by_code: Strategy,  # noqa: F811
+    by_code: Strategy,
 ) -> None:
     make(by_code, "RIGHT1")
 

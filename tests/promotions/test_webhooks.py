@@ -164,8 +164,8 @@ def test_an_independent_library_finds_every_signature_right(
 
     with pytest.raises(WebhookVerificationError):
         Webhook(told.secret).verify(got["body"] + b" ", got["headers"])
+    other = signatures.secret(bytes(32))
     with pytest.raises(WebhookVerificationError):
-        other = signatures.secret(bytes(32))
         Webhook(other).verify(got["body"], got["headers"])
 
 
@@ -252,18 +252,12 @@ def test_what_was_given_up_or_delivered_can_be_sent_again(
     Delivery.objects.filter(
         position=Delivery.objects.earliest("position").position
     ).update(state="given up")
-    out = StringIO()
+    out, said = StringIO(), [str(told.id), "--since", begun.isoformat()]
 
-    call_command(
-        "replay_webhooks",
-        str(told.id),
-        since=begun.isoformat(),
-        given_up=True,
-        stdout=out,
-    )
+    call_command("replay_webhooks", *said, "--given-up", stdout=out)
     tasks.send_webhooks()
     assert [one["data"]["share"] for one in receiver.got] == [0.8, 1.0, 0.8]
-    call_command("replay_webhooks", str(told.id), since=begun.isoformat(), stdout=out)
+    call_command("replay_webhooks", *said, stdout=out)
     tasks.send_webhooks()
 
     assert "1 messages" in out.getvalue()
@@ -458,10 +452,10 @@ def test_the_connection_goes_to_the_judged_address_whatever_the_name_means_next(
     asked: list[str] = []
 
     def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
-        asked.append(host)
-        first = len(asked) == 1
-        place = ("127.0.0.1" if first else "203.0.113.9", receiver.server_port)
-        return [(2, 1, 6, "", place)]
+        if host == "shop.example":
+            asked.append(host)
+            host = "127.0.0.1" if len(asked) == 1 else "203.0.113.9"
+        return [(2, 1, 6, "", (host, receiver.server_port))]
 
     monkeypatch.setattr(posting.socket, "getaddrinfo", resolve)
     url = f"http://shop.example:{receiver.server_port}/"
@@ -469,7 +463,7 @@ def test_the_connection_goes_to_the_judged_address_whatever_the_name_means_next(
     answer = posting.post(url, b'{"a": 1}', {}, private=True)
 
     assert answer.status == 204
-    assert asked[0] == "shop.example"
+    assert asked == ["shop.example"]
     assert receiver.got[0]["headers"]["host"].startswith("shop.example")
 
 
@@ -550,7 +544,7 @@ while True:
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_killed_at_random_lose_nothing_and_keep_the_order(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver,
 ) -> None:
     webhooks.register(receiver.url, [], at=timezone.now())
     receiver.answers = lambda one: time.sleep(0.02) or 200  # type: ignore[func-returns-value]
@@ -566,20 +560,19 @@ def test_workers_killed_at_random_lose_nothing_and_keep_the_order(
     }
     deadline = time.monotonic() + 120
     kills = 0
-    while Delivery.objects.filter(state="delivered").count() < 150:
-        assert time.monotonic() < deadline
+    delivered = Delivery.objects.filter(state="delivered")
+    while delivered.count() < 150:
         before = len(receiver.got)
         worker = subprocess.Popen([sys.executable, "-c", WORKER], env=env)
-        while len(receiver.got) < min(before + 40, 150) and worker.poll() is None:
+        while len(receiver.got) < before + 40 and delivered.count() < 150:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         worker.send_signal(signal.SIGKILL)
         worker.wait(20)
         kills += 1
-        time.sleep(0.2)
-        if kills < 3 or time.monotonic() > deadline - 60:
-            due = Delivery.objects.filter(state="waiting")
-            due.update(next_at=timezone.now() - timedelta(seconds=1))
+        # What the dead had claimed is free after a minute: it passes at once here.
+        claimed = Delivery.objects.filter(state="waiting", attempts__gt=0)
+        claimed.update(next_at=timezone.now() - timedelta(seconds=1))
 
     assert kills >= 3
     for strategy in strategies:
