@@ -248,7 +248,7 @@ class CodeAdmin(Making):
         change: bool,  # noqa: FBT001
     ) -> None:
         giving.give(obj.strategy, [given(form.cleaned_data)])
-        obj.pk = spelling.digest(obj.text)
+        obj.pk = Code.objects.get(digest=spelling.digest(obj.text)).pk
 
     @admin.action(description=_("Stop the selected codes for ever"))
     def deactivate(self, request: HttpRequest, rows: QuerySet[Code]) -> None:

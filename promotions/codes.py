@@ -13,13 +13,13 @@ from promotions.models import Code, Strategy
 from promotions.spelling import digest
 
 ASKED = (
+    "digest",
     "customer",
     "uses",
     "most_uses",
     "active",
     "expires_at",
     "text",
-    "id",
     "strategy__state",
     "strategy__currency",
     "strategy__campaign__starts_at",

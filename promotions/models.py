@@ -351,10 +351,12 @@ class Code(models.Model):
     up, so that nobody else can enter it.
     """
 
-    digest = models.BinaryField(primary_key=True, max_length=32)
-    id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    digest = models.BinaryField(unique=True, max_length=32)
     text = models.CharField(max_length=64)
-    strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="codes")
+    strategy = models.ForeignKey(
+        Strategy, models.CASCADE, related_name="codes", db_index=False
+    )
     batch = models.ForeignKey(CodeBatch, models.CASCADE, null=True, blank=True)
     customer = models.UUIDField(null=True, blank=True)
     uses = models.IntegerField(default=0, help_text="Redeemed or reserved.")

@@ -23,8 +23,10 @@ _UNFAIR = bytes(range(_FAIR, 256))
 
 def plain(text: str) -> str:
     """Return a code as it is hashed: people type them in many ways."""
-    usual = unicodedata.normalize("NFKC", text)
-    return "".join(usual.split()).replace("-", "").upper()
+    usual = unicodedata.normalize("NFKC", text).upper()
+    # Upper case may want normalising again: found by hypothesis.
+    usual = unicodedata.normalize("NFKC", usual)
+    return "".join(usual.split()).replace("-", "")
 
 
 def digest(text: str) -> bytes:
