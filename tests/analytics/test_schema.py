@@ -40,6 +40,20 @@ DOORS = [
     ("GET", "/api/v1/products/similar"),
     ("POST", "/api/v1/qualifications"),
     ("POST", "/api/v1/redemptions"),
+    ("GET", "/api/v1/strategies/{strategy}/codes"),
+    ("POST", "/api/v1/strategies/{strategy}/codes"),
+    ("GET", "/api/v1/strategies/{strategy}/codes.csv"),
+    ("POST", "/api/v1/strategies/{strategy}/codes.csv"),
+    ("POST", "/api/v1/strategies/{strategy}/code-batches"),
+    ("GET", "/api/v1/code-batches/{batch}"),
+    ("GET", "/api/v1/code-batches/{batch}/codes.csv"),
+    ("POST", "/api/v1/codes/{code}/deactivation"),
+    ("GET", "/api/v1/webhook-endpoints"),
+    ("POST", "/api/v1/webhook-endpoints"),
+    ("GET", "/api/v1/webhook-endpoints/{endpoint}"),
+    ("PATCH", "/api/v1/webhook-endpoints/{endpoint}"),
+    ("DELETE", "/api/v1/webhook-endpoints/{endpoint}"),
+    ("POST", "/api/v1/webhook-endpoints/{endpoint}/secret"),
 ]
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from config import services
-from promotions import batches, spelling, tasks
+from promotions import spelling, tasks
 from promotions.models import Code, CodeBatch, Strategy
 from tests.conftest import Make
 
@@ -105,7 +105,7 @@ def test_a_taken_text_is_drawn_anew(
     noise = iter([bytes(2000), bytes(2000), os.urandom(2000), os.urandom(2000)])
     ask(api, by_code, number=1)
     ask(api, by_code, number=1)
-    monkeypatch.setattr(batches.secrets, "token_bytes", lambda size: next(noise))
+    monkeypatch.setattr("secrets.token_bytes", lambda size: next(noise))
 
     tasks.make_codes()
 
@@ -120,7 +120,7 @@ def test_a_prefix_without_free_codes_fails_and_says_so(
     api: APIClient,
 ) -> None:
     ask(api, by_code, number=2)
-    monkeypatch.setattr(batches.secrets, "token_bytes", bytes)
+    monkeypatch.setattr("secrets.token_bytes", bytes)
 
     tasks.make_codes()
 

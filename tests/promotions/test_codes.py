@@ -220,9 +220,10 @@ def test_a_strategy_s_codes_are_read_page_by_page_each_once(
     giving.give(by_code, [Given(text=f"CODE{i}") for i in range(25)])
     page = f"/api/v1/strategies/{by_code.id}/codes"
 
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
-        body = api.get(page, {"limit": 10, "cursor": cursor}).json()
+        body = api.get(page, {"limit": "10", "cursor": cursor}).json()
         seen += [one["code"] for one in body["codes"]]
         cursor = body["next"]
 

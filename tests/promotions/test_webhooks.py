@@ -457,7 +457,7 @@ def test_the_connection_goes_to_the_judged_address_whatever_the_name_means_next(
             host = "127.0.0.1" if len(asked) == 1 else "203.0.113.9"
         return [(2, 1, 6, "", (host, receiver.server_port))]
 
-    monkeypatch.setattr(posting.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
     url = f"http://shop.example:{receiver.server_port}/"
 
     answer = posting.post(url, b'{"a": 1}', {}, private=True)
