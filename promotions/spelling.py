@@ -23,10 +23,15 @@ _UNFAIR = bytes(range(_FAIR, 256))
 
 def plain(text: str) -> str:
     """Return a code as it is hashed: people type them in many ways."""
-    usual = unicodedata.normalize("NFKC", text).upper()
-    # Upper case may want normalising again: found by hypothesis.
-    usual = unicodedata.normalize("NFKC", usual)
-    return "".join(usual.split()).replace("-", "")
+    # Some texts want a second turn: an accent joins a letter once a hyphen is gone.
+    while (usual := _usual(text)) != text:
+        text = usual
+    return text
+
+
+def _usual(text: str) -> str:
+    bare = "".join(unicodedata.normalize("NFKC", text).split())
+    return unicodedata.normalize("NFKC", bare.replace("-", "").upper())
 
 
 def digest(text: str) -> bytes:
