@@ -22,7 +22,12 @@ from analytics.admin import Acting, ReadOnly
 from promotions import batches, code_files, codes, giving, spelling
 from promotions.models import Code, CodeBatch, Guesser, Strategy
 
-STATES = {"waiting": "warning", "running": "info", "done": "success"}
+STATES = {
+    "waiting": "warning",
+    "running": "info",
+    "done": "success",
+    "failed": "danger",
+}
 
 
 def by_code() -> QuerySet[Strategy]:

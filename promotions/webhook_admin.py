@@ -106,10 +106,8 @@ class DeliveryAdmin(Acting):
         "pill",
         "endpoint",
         "attempts",
-        "status",
-        "error",
+        "answer",
         "next_at",
-        "delivered_at",
     ]
     list_filter = ["state", "endpoint", "type"]
     ordering = ["-position"]
@@ -122,6 +120,10 @@ class DeliveryAdmin(Acting):
     )
     def pill(self, delivery: Delivery) -> tuple[str, str]:
         return delivery.state, delivery.get_state_display()
+
+    @admin.display(description=_("Last answer"))
+    def answer(self, delivery: Delivery) -> str:
+        return delivery.error[:60] or str(delivery.status or "")
 
     @admin.action(description=_("Send the selected messages again"))
     def send_again(self, request: HttpRequest, rows: QuerySet[Delivery]) -> None:
