@@ -24,100 +24,21 @@ from analytics.bodies import TooLarge
 from analytics.models import Customer
 from analytics.problems import Problem
 from promotions import batches, code_files, codes, giving, receipts
-from promotions.calls import KEY, Strict, once, valid
+from promotions.calls import KEY, once, valid
+from promotions.code_bodies import (
+    BatchRequestSerializer,
+    BatchSerializer,
+    CodeSerializer,
+    CodesSerializer,
+    GivenCodesSerializer,
+    ImportedSerializer,
+)
 from promotions.models import Code, CodeBatch, Strategy
-from promotions.spelling import LONGEST, LONGEST_PREFIX, digest
+from promotions.spelling import digest
 
-MOST_GIVEN = 1000
 MOST_TOLD = 100
 USUAL_PAGE, LARGEST_PAGE = 100, 1000
 CSV = "text/csv; charset=utf-8"
-
-
-class GivenSerializer(Strict):
-    """A code: of a customer, or everybody's; `most_uses` null: no limit."""
-
-    code = serializers.CharField(max_length=LONGEST)
-    customer = serializers.CharField(max_length=200, allow_null=True, default=None)
-    most_uses = serializers.IntegerField(
-        min_value=1, max_value=giving.MOST_USES, allow_null=True, default=1
-    )
-    expires_at = serializers.DateTimeField(allow_null=True, default=None)
-
-
-class GivenCodesSerializer(Strict):
-    """Up to 1,000 codes that somebody chose."""
-
-    codes = serializers.ListField(
-        child=GivenSerializer(), min_length=1, max_length=MOST_GIVEN
-    )
-
-
-class CodeSerializer(serializers.Serializer[None]):
-    """A code as it stands; `uses` are those redeemed or reserved."""
-
-    id = serializers.UUIDField()
-    code = serializers.CharField()
-    batch = serializers.UUIDField(allow_null=True)
-    customer = serializers.CharField(allow_null=True)
-    uses = serializers.IntegerField()
-    most_uses = serializers.IntegerField(allow_null=True)
-    active = serializers.BooleanField()
-    expires_at = serializers.DateTimeField(allow_null=True)
-
-
-class CodesSerializer(serializers.Serializer[None]):
-    """A page of codes; `next` is the cursor of the next one."""
-
-    codes = CodeSerializer(many=True)
-    next = serializers.CharField(allow_null=True)
-
-
-class BatchRequestSerializer(Strict):
-    """So many codes; without `length`, the least that cannot be guessed."""
-
-    number = serializers.IntegerField(min_value=1)
-    prefix = serializers.CharField(
-        max_length=LONGEST_PREFIX, allow_blank=True, default=""
-    )
-    length = serializers.IntegerField(
-        min_value=1, max_value=LONGEST - LONGEST_PREFIX, required=False
-    )
-    most_uses = serializers.IntegerField(
-        min_value=1, max_value=giving.MOST_USES, allow_null=True, default=1
-    )
-    expires_at = serializers.DateTimeField(allow_null=True, default=None)
-
-
-class BatchSerializer(serializers.Serializer[None]):
-    """How far a batch is: `made` of `number`."""
-
-    id = serializers.UUIDField()
-    strategy = serializers.UUIDField()
-    number = serializers.IntegerField()
-    made = serializers.IntegerField()
-    state = serializers.ChoiceField(CodeBatch.State.values)
-    error = serializers.CharField(allow_blank=True)
-    prefix = serializers.CharField(allow_blank=True)
-    length = serializers.IntegerField()
-
-
-class FaultSerializer(serializers.Serializer[None]):
-    """A row that was refused; the header is row 1."""
-
-    row = serializers.IntegerField()
-    column = serializers.CharField(allow_blank=True)
-    reason = serializers.CharField()
-
-
-class ImportedSerializer(serializers.Serializer[None]):
-    """What became of the rows; the first 100 faults."""
-
-    rows = serializers.IntegerField()
-    made = serializers.IntegerField()
-    known = serializers.IntegerField()
-    refused = serializers.IntegerField()
-    faults = FaultSerializer(many=True)
 
 
 class CsvParser(BaseParser):

@@ -64,11 +64,11 @@ def asker(
 def pause(who: Asker, *, at: datetime) -> int:
     """Return for how many seconds no code of theirs is looked up."""
     try:
-        untils = cache.get_many([_key(name, "until") for name in who.names])
+        ends = cache.get_many([_key(name, "until") for name in who.names])
     except UNREACHABLE as error:
         log.warning("wrong codes are not counted: %s", type(error).__name__)
         return 0
-    return max(0, ceil(max(untils.values(), default=0) - at.timestamp()))
+    return max(0, ceil(max(ends.values(), default=0) - at.timestamp()))
 
 
 def note(who: Asker, wrong: Sequence[str], *, at: datetime) -> None:
