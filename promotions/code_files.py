@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, reset_queries
 from django.utils.dateparse import parse_datetime
 from psycopg import sql
 
@@ -83,6 +83,7 @@ def take(
                 report.refused += 1
                 refused(Fault(row=number, column=bad.column, reason=str(bad)))
         _give(strategy, good, report, refused, dry_run=dry_run)
+        reset_queries()  # with DEBUG, Django keeps every statement's text
     return report
 
 
