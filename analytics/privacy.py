@@ -29,6 +29,7 @@ from analytics.models import (
     StoredEvent,
     Suppressed,
 )
+from analytics.races import anew
 from analytics.sent import ids
 
 
@@ -40,6 +41,10 @@ def erase(who: str | UUID, *, by: str, at: datetime) -> Erasure:
     One transaction. What comes later for these ids is refused and not kept, also if
     nobody was known by this id. Archived events follow by a task (analytics.tasks).
     """
+    return anew(lambda: _erase(who, by, at))
+
+
+def _erase(who: str | UUID, by: str, at: datetime) -> Erasure:
     with transaction.atomic():
         _lock_rows(_keys(who))
         store.hold_alone()

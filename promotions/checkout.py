@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from analytics.access import caller
 from analytics.problems import Problem
+from analytics.races import anew
 from catalog import pricing
 from promotions import (
     carts,
@@ -141,11 +142,22 @@ class OrderSerializer(UsesSerializer):
 
     def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
         if "reservation" in cart:
+            _check_alone(self.initial_data)
             return cart
         if "lines" not in cart:
             fault = "Send the cart's lines, or a reservation."
             raise serializers.ValidationError({"lines": [fault]}, "required")
         return super().validate(cart)
+
+
+WITH_RESERVATION = {"order_id", "reservation", "total", "dry_run"}
+
+
+def _check_alone(sent: Mapping[str, Any]) -> None:
+    """A reservation is redeemed as it is held: a cart beside it would be ignored."""
+    fault = "A reservation holds the cart: send the one or the other."
+    if other := sorted(sent.keys() - WITH_RESERVATION):
+        raise serializers.ValidationError({n: [fault] for n in other}, "reserved")
 
 
 class PartSerializer(Strict):
@@ -528,7 +540,7 @@ def _redeemed(order: redemption.Order) -> dict[str, Any]:
     at = timezone.now()
     if order.reservation:
         body, made = reservations.redeem(
-            order.reservation, order_id=order.order_id, at=at
+            order.reservation, order_id=order.order_id, at=at, total=order.total
         )
     else:
         priced, made = redemption.redeem(order, at=at)
@@ -570,7 +582,8 @@ def _once(
 
     try:
         if sent.get("dry_run"):
-            return Response(_refusing(lambda: _undone(done)))
+            return Response(_refusing(lambda: anew(lambda: _undone(done))))
+        holds.expire(at=timezone.now())
         return _refusing(lambda: once(request, done))
     except Problem as problem:
         refused = problem.__cause__
@@ -590,9 +603,11 @@ def _asker(request: Request, sent: dict[str, Any]) -> guessing.Asker | None:
 
 def _undone(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     with transaction.atomic():
+        holds.expire(at=timezone.now())
         body = do()
         transaction.set_rollback(True)
-    return body | {name: None for name in ("reservation",) if name in body}
+    unmade: dict[str, Any] = {"reservation": None, "redemptions": []}
+    return body | {name: unmade[name] for name in unmade.keys() & body.keys()}
 
 
 def _refusing(do: Callable[[], Done]) -> Done:

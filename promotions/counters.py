@@ -95,11 +95,16 @@ def needs(strategy: Terse, holder: Holder, at: datetime) -> list[Need] | None:
     return found
 
 
-READ = (
+_COUNTED = (
     "SELECT subject, customer, code, period, begins, uses, money"
     " FROM promotions_counter WHERE subject = ANY(%s) AND begins = ANY(%s)"
-    " AND (customer IS NULL OR customer = ANY(%s))"
 )
+READ = (
+    f"{_COUNTED} AND customer IS NULL AND code IS NULL"
+    f" UNION ALL {_COUNTED} AND customer = ANY(%s) AND code IS NULL"
+    f" UNION ALL {_COUNTED} AND customer IS NULL AND code = ANY(%s)"
+)
+"""Three parts, each by the unique index: a strategy may have a million holders."""
 
 
 def used(wanted: Iterable[Need], keys: Sequence[UUID]) -> Used:
@@ -110,8 +115,10 @@ def used(wanted: Iterable[Need], keys: Sequence[UUID]) -> Used:
     subjects = list({place.subject for place in places})
     days = list({place.begins for place in places})
     totals: dict[Place, tuple[int, Decimal]] = {}
+    of = [subjects, days]
+    named = list({place.code for place in places if place.code})
     for subject, customer, code, period, day, uses, money in lookup.rows(
-        READ, [subjects, days, list(keys)]
+        READ, [*of, *of, list(keys), *of, named]
     ):
         person = keys[0] if customer is not None else None
         place = Place(

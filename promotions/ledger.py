@@ -1,8 +1,9 @@
 """The one way in which money, uses, offers and codes are taken and given back.
 
-Order of locks, the same everywhere: receipt, reservation, campaigns by id, strategies
-by id, offers by id, codes by id, counters, sheets by customer; the log is appended
-last. Each step is one conditional UPDATE: it takes the row's lock, checks and writes,
+Order of locks, the same everywhere: receipts (the key's, the order's), reservations by
+id, campaigns by id, strategies by id, redemptions, offers by id, codes by id, counters,
+sheets by customer; the log is appended last. All below a campaign's lock is that
+campaign's, so two orders meet there first and nowhere else. Each step is one conditional UPDATE: it takes the row's lock, checks and writes,
 so nothing can be spent between a check and its write. The constraints of the tables say
 the same once more.
 """
@@ -81,7 +82,7 @@ def take(
     for use in _by(uses, lambda use: use.strategy):
         _take_money(use, money)
     for use in _by((use for use in uses if use.offer), lambda use: use.offer):
-        _take_offer(use, at, until)
+        _take_offer(use, {"held_until": until} if until else {"redeemed_at": at})
     for use in _by((use for use in uses if use.code), lambda use: use.code):
         _take_code(use)
     return [_count(use) for use in uses]
@@ -137,10 +138,9 @@ def _take_money(use: Use, money: str) -> None:
     raise NotUsable("The promotion has ended.", use.strategy)
 
 
-def _take_offer(use: Use, at: datetime, until: datetime | None) -> None:
-    free = Q(held_until=None) | Q(held_until__lte=at)
-    rows = Offer.objects.filter(free, id__in=[use.offer], redeemed_at=None)
-    changed = {"held_until": until} if until else {"redeemed_at": at}
+def _take_offer(use: Use, changed: dict[str, datetime]) -> None:
+    """An overdue hold is no free offer: whoever holds it would give ours back."""
+    rows = Offer.objects.filter(id__in=[use.offer], redeemed_at=None, held_until=None)
     if not rows.update(**changed):
         raise NotUsable(f"Not usable now: {use.offer}.", use.strategy)
 

@@ -414,6 +414,13 @@ class Counter(models.Model):
     money = models.DecimalField(max_digits=14, decimal_places=4, default=0)
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["customer"],
+                name="counter_customer",
+                condition=Q(customer__isnull=False),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["subject", "customer", "code", "period", "begins"],
@@ -446,8 +453,12 @@ class Reservation(models.Model):
     reserved_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
-    ERASED: ClassVar[Mapping[str, Any]] = {"customer": None, "priced": {}}
-    """What analytics.privacy leaves: the money is held until it expires."""
+    ERASED: ClassVar[Mapping[str, Any]] = {
+        "customer": None,
+        "priced": {},
+        "expires_at": F("reserved_at"),
+    }
+    """What analytics.privacy leaves: it is overdue, and so gives the money back."""
 
     class Meta:
         indexes = [
@@ -522,6 +533,14 @@ class Redemption(models.Model):
     """What analytics.privacy leaves: the money was spent, whoever spent it."""
 
     class Meta:
+        indexes = [
+            models.Index(fields=["customer"], name="redemption_customer"),
+            models.Index(
+                fields=["rolled_back_at"],
+                name="redemption_rolled_back",
+                condition=Q(rolled_back_at__isnull=False),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["order_id", "strategy"],
@@ -552,9 +571,13 @@ class Rollback(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     redemption = models.ForeignKey(Redemption, models.CASCADE, related_name="rollbacks")
     amount = models.DecimalField(max_digits=14, decimal_places=4)
+    customer = models.UUIDField(null=True)
     lines = models.JSONField(help_text="[{line, quantity, amount}]; empty: whole.")
     reason = models.TextField(default="", blank=True)
     rolled_back_at = models.DateTimeField()
+
+    ERASED: ClassVar[Mapping[str, Any]] = {"customer": None, "reason": ""}
+    """What analytics.privacy leaves: a reason is the shop's own words on somebody."""
 
     class Meta:
         constraints = [
@@ -570,7 +593,7 @@ class Receipt(models.Model):
 
     pk = models.CompositePrimaryKey("caller", "key")
     caller = models.UUIDField()
-    key = models.CharField(max_length=255)
+    key = models.CharField(max_length=255, help_text="SHA-256 of what was sent.")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the request body.")
     body = models.JSONField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

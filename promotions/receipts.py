@@ -1,18 +1,18 @@
 """The answer to an Idempotency-Key, given again when the call is retried."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import OperationalError, connection, transaction
+from django.db import transaction
 
+from analytics import lookup
+from analytics.races import anew
 from promotions.models import Receipt
 
 Body = dict[str, Any]
-ATTEMPTS = 4
-LOST_A_RACE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 SHOP = UUID(int=0)
 """Holds the receipts of orders: an order is the shop's, whichever key it comes by."""
 
@@ -27,40 +27,50 @@ def once(
     """Run `do` once for the key; return its answer and whether this is a repeat.
 
     Two calls at the same time: the second waits for the first on the receipt's row.
-    A call that PostgreSQL ends to free another from a deadlock left nothing behind, so
-    it is made again, `ATTEMPTS` times in all; a call within another leaves that to it.
 
     :raises KeyReused: the key came before with another request body.
     """
     digest = hashlib.sha256(request).hexdigest()
-    for _ in range(0 if connection.in_atomic_block else ATTEMPTS - 1):
-        try:
-            return _once(caller, key, digest, do)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LOST_A_RACE):
-                raise
-    return _once(caller, key, digest, do)
+    return anew(lambda: _once(caller, _hashed(key), digest, do))
+
+
+def lock(*, caller: UUID, key: str) -> None:
+    """Wait for whoever is at it; inside a transaction."""
+    rows = Receipt.objects.filter(caller=caller, key=_hashed(key))
+    list(rows.select_for_update().values_list("key"))
 
 
 def forget(*, caller: UUID, key: str) -> None:
-    """Let the key be used anew."""
-    Receipt.objects.filter(caller=caller, key=key).delete()
+    """Let the key be used anew. The row stays: somebody may wait for it."""
+    Receipt.objects.filter(caller=caller, key=_hashed(key)).update(body=None)
+
+
+LOCK = (
+    "INSERT INTO promotions_receipt (caller, key, digest, created_at)"
+    " VALUES (%s, %s, %s, now())"
+    " ON CONFLICT (caller, key) DO UPDATE SET key = excluded.key"
+    " RETURNING digest, body::text"
+)
+"""Makes the row or waits for it and locks it: nobody can delete it in between."""
 
 
 def _once(
     caller: UUID, key: str, digest: str, do: Callable[[], Body]
 ) -> tuple[Body, bool]:
     with transaction.atomic():
-        Receipt.objects.bulk_create(
-            [Receipt(caller=caller, key=key, digest=digest)], ignore_conflicts=True
-        )
-        receipt = Receipt.objects.select_for_update().get(caller=caller, key=key)
-        if receipt.digest != digest:
-            raise KeyReused("This Idempotency-Key came before with another body.")
-        if receipt.body is not None:
-            return receipt.body, True
+        [(known, answered)] = lookup.rows(LOCK, [caller, key, digest])
+        if answered is not None:
+            if known != digest:
+                raise KeyReused("This Idempotency-Key came before with another body.")
+            return json.loads(answered), True
         # `do` appends, and one more write follows. It may: nobody can wait on this row
         # while holding what we need, since every call takes its receipt first.
         body = do()
-        Receipt.objects.filter(caller=caller, key=key).update(body=body)
+        rows = Receipt.objects.filter(caller=caller, key=key)
+        rows.update(body=body, digest=digest)
         return body, False
+
+
+def _hashed(key: str) -> str:
+    """An order's id may tell of its customer: it is not kept as it is."""
+    return hashlib.sha256(key.encode()).hexdigest()

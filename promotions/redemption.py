@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import events, store
-from promotions import carts, counters, holds, ledger, offers, stacking
+from analytics.models import Customer
+from promotions import carts, counters, ledger, offers, stacking
 from promotions.carts import Cart, Effect, Entry, Priced, Shopper
 from promotions.codes import Entered
 from promotions.discounts import Coins
@@ -69,7 +70,7 @@ class Order:
     @property
     def digest(self) -> bytes:
         """What makes two orders the same."""
-        return json.dumps(asdict(self), default=str, sort_keys=True).encode()
+        return json.dumps(asdict(self), default=_plain, sort_keys=True).encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +123,6 @@ def settle(
             with transaction.atomic():
                 return _settle(cart, wanted, without, at, order, until)
         except RanOut as gone:
-            # What overdue reservations hold is free: once it is given back, try again.
-            if holds.expire(at=at, strategy=gone.strategy):
-                continue
             named = _is_named(gone.strategy, cart, wanted, at)
             if named or len(without) >= MOST_TRIES:
                 raise
@@ -146,9 +144,25 @@ def conclude(
     facts = [_event(one, currency, reservation) for one in made]
     reached = [event for row in rows for event in _reached(row, made)]
     _forget_sheets(shopper, [row for row in rows if _just_spent(row, made)])
+    keep(shopper.person)
     store.append(facts, at=at, customer=shopper.person)
     if reached:
         store.append(reached, at=at)
+
+
+def keep(person: UUID | None) -> None:
+    """Hold the log before its last writes, and see that nobody was erased meanwhile.
+
+    :raises UnknownOffer: the customer was.
+    """
+    store.hold()
+    if person and not Customer.objects.filter(key=person).exists():
+        raise UnknownOffer("The customer was erased.")
+
+
+def _plain(value: object) -> str:
+    """10 and 10.00 are the same amount."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def adjustments(effect: Effect, priced: Priced) -> list[dict[str, object]]:
@@ -186,8 +200,8 @@ def _settle(
 ) -> Settled:
     shopper = carts.who(cart.customer)
     priced = _priced(cart, wanted, shopper, without, at)
-    if order and order.total is not None:
-        _check_total(priced, order.total, cart.currency)
+    if order:
+        check_total(priced.total * priced.coins.unit, order.total, cart.currency)
     uses = [_use(effect, shopper, priced.coins, at) for effect in priced.effects]
     if order:
         _check_order(order.order_id, uses)
@@ -241,9 +255,12 @@ def _refusal(error: stacking.Illegal, required: Sequence[Entry]) -> Exception:
     return OffersDoNotApply(f"The cart does not qualify: {listed}.")
 
 
-def _check_total(priced: Priced, total: Decimal, currency: str) -> None:
-    ours = priced.total * priced.coins.unit
-    if ours != total:
+def check_total(ours: Decimal, total: Decimal | None, currency: str) -> None:
+    """Compare with what the shop shows, if it says so.
+
+    :raises TotalDiffers: it is another.
+    """
+    if total is not None and ours != total:
         raise TotalDiffers(f"The order comes to {ours} {currency}, not {total}.")
 
 

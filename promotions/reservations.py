@@ -7,6 +7,7 @@ a changed cart is reserved anew.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -48,6 +49,7 @@ def reserve(
         )
         made = Hold.objects.bulk_create(_holds(reservation, settled))
         forget([settled.shopper.person] if settled.shopper.person else [])
+        redemption.keep(settled.shopper.person)
         reserved = [_event(hold, cart.currency, until) for hold in made]
         if reserved:
             store.append(reserved, at=at, customer=settled.shopper.person)
@@ -55,15 +57,17 @@ def reserve(
 
 
 def redeem(
-    reservation: UUID, *, order_id: str, at: datetime
+    reservation: UUID, *, order_id: str, at: datetime, total: Decimal | None = None
 ) -> tuple[dict[str, Any], list[Redemption]]:
     """Redeem all that a reservation holds for an order; return what was told then.
 
     :raises ReservationGone: it is unknown, used, released or overdue.
     :raises OrderRedeemed: the order redeemed one of the strategies before.
+    :raises TotalDiffers: the cart came to another `total`.
     """
     with transaction.atomic():
         found = holds.held(reservation, at=at)
+        redemption.check_total(Decimal(found.priced["total"]), total, found.currency)
         rows = list(found.holds.select_related("strategy").order_by("strategy"))
         ledger.commit([holds.uses(hold) for hold in rows], at=at)
         if Redemption.objects.filter(

@@ -70,6 +70,7 @@ def roll_back(
                 {"line": p.line, "quantity": p.quantity, "amount": str(amounts[p.line])}
                 for p in parts
             ],
+            customer=row.customer,
             reason=reason,
             rolled_back_at=at,
         )
@@ -77,8 +78,7 @@ def roll_back(
         row.returned += amount
         row.rolled_back_at = at if whole else None
         row.save(update_fields=["returned", "rolled_back_at"])
-        if whole:
-            receipts.forget(caller=receipts.SHOP, key=row.order_id)
+        _let_redeem_again(row)
         if row.customer:
             forget([row.customer])
         rolled = _event(row, made, given, whole=whole)
@@ -86,11 +86,19 @@ def roll_back(
     return row, made
 
 
+def _let_redeem_again(row: Redemption) -> None:
+    """An order of which nothing is left may be sent anew."""
+    kept = Redemption.objects.filter(order_id=row.order_id, rolled_back_at=None)
+    if not kept.exists():
+        receipts.forget(caller=receipts.SHOP, key=row.order_id)
+
+
 def _locked(redemption: UUID) -> Redemption:
-    """Lock campaign, strategy and redemption, in the ledger's order."""
+    """Lock the order's receipt, campaign, strategy, redemption: the ledger's order."""
     found = Redemption.objects.filter(id=redemption).select_related("strategy").first()
     if found is None:
         raise UnknownRedemption("There is no such redemption.")
+    receipts.lock(caller=receipts.SHOP, key=found.order_id)
     campaign = found.strategy.campaign_id
     list(Campaign.objects.select_for_update().filter(id=campaign).values("id"))
     list(Strategy.objects.select_for_update().filter(id=found.strategy_id).values("id"))
