@@ -80,6 +80,16 @@ app.conf.update(
             "task": "promotions.tasks.forget_deliveries",
             "schedule": crontab(hour="4", minute="55"),
         },
+        "overdue reservations expire": {
+            "task": "promotions.tasks.expire_reservations",
+            "schedule": 60.0,
+            "options": {"expires": 60.0},
+        },
+        "fraud is looked for": {
+            "task": "promotions.tasks.look_for_fraud",
+            "schedule": crontab(minute="*/15"),
+            "options": {"expires": 900.0},
+        },
         "receipts are forgotten": {
             "task": "promotions.tasks.forget_receipts",
             "schedule": crontab(hour="4", minute="50"),

@@ -8,8 +8,8 @@ class PromotionsConfig(AppConfig):
     verbose_name = "What we offer"
 
     def ready(self) -> None:
-        """Let operators be told of guessed codes and webhooks that fail."""
+        """Let operators be told of guesses, failing webhooks and signs of fraud."""
         from analytics import alerts as all_alerts
-        from promotions import alerts
+        from promotions import alerts, fraud
 
-        all_alerts.OTHERS.append(alerts.current)
+        all_alerts.OTHERS += [alerts.current, fraud.current]

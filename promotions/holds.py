@@ -1,8 +1,8 @@
 """What reservations hold: given back when released or overdue, spent when redeemed.
 
 An overdue reservation is expired by beat within a minute, and before that by whoever
-comes to reserve or redeem anything. The promise outlives the strategy: what was reserved in time can
-be redeemed although the strategy has ended since.
+comes to reserve or redeem anything. The promise outlives the strategy: what was
+reserved in time can be redeemed although the strategy has ended since.
 """
 
 from collections.abc import Sequence

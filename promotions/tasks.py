@@ -5,8 +5,17 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from promotions import batches, deliveries, measurement, strategies, targeting, webhooks
-from promotions.models import Guesser, Receipt
+from promotions import (
+    batches,
+    deliveries,
+    fraud,
+    holds,
+    measurement,
+    strategies,
+    targeting,
+    webhooks,
+)
+from promotions.models import Guesser, Receipt, Reservation
 
 KEEP_RECEIPTS = timedelta(days=30)
 """No client retries for so long; an order redeems a strategy once anyway."""
@@ -45,8 +54,23 @@ def refresh_offers() -> None:
 
 @shared_task(ignore_result=True)
 def forget_receipts() -> None:
-    """Delete old answers to retries: keys and carts may tell of a customer."""
-    Receipt.objects.filter(created_at__lt=timezone.now() - KEEP_RECEIPTS).delete()
+    """Delete old answers and carts, which may tell of a customer."""
+    old = timezone.now() - KEEP_RECEIPTS
+    Receipt.objects.filter(created_at__lt=old).delete()
+    done = Reservation.objects.exclude(state=Reservation.State.HELD)
+    done.filter(expires_at__lt=old).delete()
+
+
+@shared_task(ignore_result=True)
+def expire_reservations() -> None:
+    """Give back what overdue reservations hold; safe twice at once."""
+    holds.expire(at=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def look_for_fraud() -> None:
+    """Count the signs of fraud; alerts show them until the next look."""
+    fraud.look(at=timezone.now())
 
 
 @shared_task(ignore_result=True)

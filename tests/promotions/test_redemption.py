@@ -396,11 +396,10 @@ def test_a_redemption_that_deadlocks_is_made_again(
             connection.close()
 
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        with connection.cursor() as cursor:  # that it is not us who are ended
-            cursor.execute("SET LOCAL deadlock_timeout = '20s'")
         Offer.objects.select_for_update().get(id=offer.id)
         answer = pool.submit(attempt)
         wait_until_somebody_waits()
+        # It has waited longer than we: it finds the deadlock, and is the one ended.
         Strategy.objects.select_for_update().get(id=offer.strategy_id)
 
     assert answer.result() == 201

@@ -1,0 +1,426 @@
+"""What a reservation holds is nobody else's until it is used, released or overdue."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from analytics import privacy
+from analytics.models import Customer, StoredEvent
+from promotions import approval, codes, holds, tasks
+from promotions.models import (
+    Campaign,
+    Code,
+    Counter,
+    Hold,
+    Offer,
+    Receipt,
+    Redemption,
+    Reservation,
+    Strategy,
+)
+from tests.conftest import Give, Make
+
+pytestmark = pytest.mark.usefixtures("shelf")
+TWO_TEAS = [{"sku": "tea", "quantity": 2}]
+AUTOMATIC = {"trigger": "automatic", "holdout": 0}
+BY_CODE = {"trigger": "code", "holdout": 0}
+
+
+def post(api: APIClient, path: str, key: str = "", **body: Any) -> Any:
+    return api.post(
+        f"/api/v1/{path}",
+        body,
+        format="json",
+        headers={"Idempotency-Key": key or str(uuid4())},
+    )
+
+
+def reserve(api: APIClient, key: str = "", **changes: Any) -> Any:
+    return post(api, "reservations", key, **({"lines": TWO_TEAS} | changes))
+
+
+def redeem(api: APIClient, key: str = "", **changes: Any) -> Any:
+    body = {"order_id": f"order-{uuid4()}"}
+    if "reservation" not in changes:
+        body["lines"] = TWO_TEAS  # type: ignore[assignment]
+    return post(api, "redemptions", key, **(body | changes))
+
+
+def release(api: APIClient, reservation: str) -> int:
+    return int(api.delete(f"/api/v1/reservations/{reservation}").status_code)
+
+
+def code(strategy: Strategy, text: str = "SPRING", **fields: Any) -> Code:
+    return Code.objects.create(
+        digest=codes.digest(text), text=text, strategy=strategy, **fields
+    )
+
+
+def money(strategy: Strategy) -> tuple[Decimal, Decimal, int]:
+    """Return what is reserved, spent and counted, which is its campaign's too."""
+    strategy.refresh_from_db()
+    campaign = Campaign.objects.get(id=strategy.campaign_id)
+    assert (campaign.reserved, campaign.spent) == (strategy.reserved, strategy.spent)
+    return strategy.reserved, strategy.spent, strategy.redemptions
+
+
+def let_pass(reservation: str, seconds: int = 3600) -> None:
+    """Move a reservation into the past, as if so much time had gone by."""
+    row = Reservation.objects.get(id=reservation)
+    earlier = timedelta(seconds=seconds)
+    row.reserved_at, row.expires_at = (
+        row.reserved_at - earlier,
+        row.expires_at - earlier,
+    )
+    row.save()
+    Offer.objects.filter(held_until__isnull=False).update(held_until=row.expires_at)
+
+
+def told(type_: str) -> int:
+    return StoredEvent.objects.filter(type=type_).count()
+
+
+def test_a_reservation_holds_the_budget(api: APIClient, live: Make) -> None:
+    strategy = live(budget=Decimal("3.00"), **AUTOMATIC)
+
+    held = reserve(api)
+    late = redeem(api)
+
+    assert held.status_code == 201
+    assert held.json()["discount"] == "2.00"
+    assert held.json()["expires_at"]
+    assert late.json()["discount"] == "0.00"
+    assert money(strategy) == (Decimal(2), Decimal(0), 0)
+    assert told("offer_reserved") == 1
+    assert not Redemption.objects.exists()
+
+
+def test_a_reservation_holds_the_offer(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = str(give(live(), ana).id)
+
+    assert reserve(api, customer="ana", offers=[offer]).status_code == 201
+
+    for call in (reserve, redeem):
+        answer = call(api, customer="ana", offers=[offer])
+        assert (answer.status_code, answer.json()["code"]) == (422, "offer_not_usable")
+    assert redeem(api, customer="ana").json()["discount"] == "0.00"
+
+
+def test_a_reservation_holds_the_code(api: APIClient, live: Make) -> None:
+    code(live(**BY_CODE), most_uses=1)
+
+    assert reserve(api, codes=["spring"]).json()["discount"] == "2.00"
+
+    for call in (reserve, redeem):
+        answer = call(api, codes=["SPR-ING"])
+        assert (answer.status_code, answer.json()["code"]) == (422, "code_refused")
+    assert Code.objects.get().uses == 1
+
+
+def test_a_reservation_holds_the_limit(api: APIClient, live: Make) -> None:
+    code(live(rule={"limits": [{"most": "1"}]}, **BY_CODE))
+
+    assert reserve(api, codes=["spring"]).json()["discount"] == "2.00"
+
+    for call in (reserve, redeem):
+        answer = call(api, codes=["spring"])
+        assert (answer.status_code, answer.json()["code"]) == (409, "limit_reached")
+    assert Counter.objects.get().uses == 1
+
+
+def test_what_is_reserved_is_redeemed_though_everything_has_ended(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live(budget=Decimal("2.00"))
+    offer = give(strategy, ana)
+    held = reserve(api, customer="ana").json()
+    approval.end(strategy.id, by="olga", comment="Enough.", at=timezone.now())
+    past = timezone.now() - timedelta(days=5)
+    Campaign.objects.update(starts_at=past - timedelta(days=9), ends_at=past)
+
+    answer = redeem(api, reservation=held["reservation"], order_id="o-1")
+
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["discount"], body["total"]) == (held["discount"], held["total"])
+    assert money(strategy) == (Decimal(0), Decimal(2), 1)
+    row = Redemption.objects.get()
+    assert body["redemptions"] == [str(row.id)]
+    assert (row.offer, row.customer, row.order_id) == (offer.id, ana.key, "o-1")
+    assert Reservation.objects.get().state == "redeemed"
+    event = StoredEvent.objects.get(type="offer_redeemed")
+    assert event.data["reservation"] == held["reservation"]
+
+
+def test_a_reservation_is_redeemed_once(api: APIClient, live: Make) -> None:
+    strategy = live(**AUTOMATIC)
+    held = reserve(api).json()["reservation"]
+
+    first = redeem(api, "key-1", reservation=held, order_id="o-1")
+    again = redeem(api, "key-1", reservation=held, order_id="o-1")
+    other_key = redeem(api, "key-2", reservation=held, order_id="o-1")
+    other_order = redeem(api, reservation=held, order_id="o-2")
+
+    assert [first.status_code, again.status_code, other_key.status_code] == [
+        201,
+        200,
+        201,
+    ]
+    assert first.json() == again.json() == other_key.json()
+    assert (other_order.status_code, other_order.json()["code"]) == (
+        409,
+        "reservation_gone",
+    )
+    assert money(strategy) == (Decimal(0), Decimal(2), 1)
+
+
+def test_a_reservation_is_made_once_for_a_key(api: APIClient, live: Make) -> None:
+    strategy = live(**AUTOMATIC)
+
+    first, again = reserve(api, "key-1"), reserve(api, "key-1")
+    other = reserve(api, "key-1", lines=[{"sku": "tea", "quantity": 1}])
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert money(strategy) == (Decimal(2), Decimal(0), 0)
+
+
+def test_a_release_gives_everything_back_and_again_is_no_error(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    limits = [{"most": "1", "per": "customer"}, {"most": "5", "of": "money"}]
+    strategy = live(rule={"limits": limits}, budget=Decimal(2))
+    offer = give(strategy, ana)
+    held = reserve(api, customer="ana").json()["reservation"]
+    assert {c.uses for c in Counter.objects.all()} == {1}
+
+    statuses = [release(api, held), release(api, held)]
+
+    assert statuses == [204, 204]
+    assert money(strategy) == (Decimal(0), Decimal(0), 0)
+    assert {(c.uses, c.money) for c in Counter.objects.all()} == {(0, Decimal(0))}
+    assert told("reservation_released") == 1
+    assert redeem(api, reservation=held).json()["code"] == "reservation_gone"
+    assert redeem(api, customer="ana", offers=[str(offer.id)]).status_code == 201
+
+
+def test_what_is_redeemed_or_unknown_cannot_be_released(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(**AUTOMATIC)
+    held = reserve(api).json()["reservation"]
+    redeem(api, reservation=held)
+
+    assert release(api, held) == 409
+    assert release(api, str(uuid4())) == 409
+    assert money(strategy) == (Decimal(0), Decimal(2), 1)
+
+
+def test_an_overdue_reservation_is_refused_and_given_back_by_beat(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(**AUTOMATIC)
+    held = reserve(api, seconds=60).json()["reservation"]
+    soon = reserve(api, seconds=7200).json()["reservation"]
+    let_pass(held)
+
+    tasks.expire_reservations()
+    tasks.expire_reservations()
+
+    assert redeem(api, reservation=held).json()["code"] == "reservation_gone"
+    assert money(strategy) == (Decimal(2), Decimal(0), 0)
+    assert told("reservation_expired") == 1
+    assert release(api, held) == 204
+    assert told("reservation_released") == 0
+    assert redeem(api, reservation=soon).status_code == 201
+
+
+def test_a_reservation_just_overdue_is_refused_before_beat_comes(
+    api: APIClient, live: Make
+) -> None:
+    live(**AUTOMATIC)
+    held = reserve(api, seconds=60).json()["reservation"]
+    let_pass(held)
+
+    answer = redeem(api, reservation=held)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "reservation_gone")
+    assert not Redemption.objects.exists()
+
+
+def test_who_needs_an_overdue_budget_gets_it_before_beat_comes(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(budget=Decimal("2.00"), **AUTOMATIC)
+    held = reserve(api).json()["reservation"]
+    assert redeem(api).json()["discount"] == "0.00"
+    let_pass(held)
+
+    answer = redeem(api)
+
+    assert answer.json()["discount"] == "2.00"
+    assert money(strategy) == (Decimal(0), Decimal(2), 1)
+    assert told("reservation_expired") == 1
+
+
+def test_an_overdue_hold_does_not_free_the_offer_of_the_next_one(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live()
+    offer = str(give(strategy, ana).id)
+    first = reserve(api, customer="ana", offers=[offer]).json()["reservation"]
+    let_pass(first)
+    second = reserve(api, customer="ana", offers=[offer]).json()["reservation"]
+
+    tasks.expire_reservations()
+
+    third = reserve(api, customer="ana", offers=[offer])
+    assert third.json()["code"] == "offer_not_usable"
+    assert redeem(api, customer="ana", offers=[offer]).status_code == 422
+    assert redeem(api, reservation=second).status_code == 201
+    assert money(strategy) == (Decimal(0), Decimal(2), 1)
+
+
+def test_more_overdue_reservations_than_a_batch_are_all_given_back(
+    api: APIClient, live: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "BATCH", 2)
+    strategy = live(**AUTOMATIC)
+    made = [reserve(api).json()["reservation"] for _ in range(5)]
+    for one in made:
+        let_pass(one)
+    assert money(strategy) == (Decimal(10), Decimal(0), 0)
+
+    tasks.expire_reservations()
+
+    assert money(strategy) == (Decimal(0), Decimal(0), 0)
+    assert {r.state for r in Reservation.objects.all()} == {"expired"}
+
+
+def test_the_total_is_checked_against_what_is_reserved(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(**AUTOMATIC)
+    held = reserve(api, shipping="4.90").json()["reservation"]
+
+    wrong = redeem(api, reservation=held, total="18.00")
+    right = redeem(api, reservation=held, total="22.9")
+
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "total_differs")
+    assert right.status_code == 201
+    assert money(strategy) == (Decimal(0), Decimal(2), 1)
+
+
+@pytest.mark.parametrize(
+    "other", [{"lines": TWO_TEAS}, {"codes": ["A"]}, {"customer": "ana"}]
+)
+def test_a_cart_beside_a_reservation_is_refused_not_ignored(
+    api: APIClient, live: Make, other: dict[str, Any]
+) -> None:
+    live(**AUTOMATIC)
+    held = reserve(api).json()["reservation"]
+
+    answer = redeem(api, reservation=held, **other)
+
+    assert answer.status_code == 400
+    assert {e["code"] for e in answer.json()["errors"]} == {"reserved"}
+    assert not Redemption.objects.exists()
+
+
+def test_a_cart_to_which_nothing_applies_can_be_reserved_and_redeemed(
+    api: APIClient,
+) -> None:
+    held = reserve(api, lines=[{"sku": "nobody-knows", "quantity": 1}])
+
+    answer = redeem(api, reservation=held.json()["reservation"])
+
+    assert (held.status_code, answer.status_code) == (201, 201)
+    assert answer.json()["redemptions"] == []
+    assert not StoredEvent.objects.filter(type__startswith="offer_re").exists()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 604_801, "soon"])
+def test_a_reservation_lasts_a_second_to_a_week(api: APIClient, seconds: Any) -> None:
+    assert reserve(api, seconds=seconds).status_code == 400
+    assert not Reservation.objects.exists()
+
+
+def test_a_dry_run_answers_the_same_and_records_nothing(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(budget=Decimal("2.00"), **AUTOMATIC)
+    let_pass(reserve(api).json()["reservation"])
+    before = StoredEvent.objects.count()
+
+    held = api.post(
+        "/api/v1/reservations", {"lines": TWO_TEAS, "dry_run": True}, format="json"
+    )
+    sold = redeem(api, dry_run=True, order_id="o-1")
+
+    assert (held.status_code, sold.status_code) == (200, 200)
+    assert held.json()["discount"] == sold.json()["discount"] == "2.00"
+    assert (held.json()["reservation"], sold.json()["redemptions"]) == (None, [])
+    assert StoredEvent.objects.count() == before
+    assert money(strategy) == (Decimal(2), Decimal(0), 0)
+    assert Reservation.objects.count() == 1
+    assert not Redemption.objects.exists()
+    assert Receipt.objects.count() == 1
+    assert redeem(api, order_id="o-1").status_code == 201
+
+
+def test_two_orders_never_redeem_one_strategy_for_one_order_id(
+    api: APIClient, live: Make
+) -> None:
+    live(**AUTOMATIC)
+    held = reserve(api).json()["reservation"]
+    redeem(api, order_id="o-1")
+
+    answer = redeem(api, order_id="o-1", reservation=held)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "order_redeemed")
+    assert Reservation.objects.get().state == "held"
+
+
+def test_an_erased_customers_reservation_tells_nothing_and_frees_its_money(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    limits = [{"most": "1", "per": "customer"}]
+    strategy = live(rule={"limits": limits})
+    give(strategy, ana)
+    held = reserve(api, customer="ana").json()["reservation"]
+    assert privacy.export("ana")["held"]["promotions.reservation"]  # type: ignore[index]
+
+    privacy.erase("ana", by="shop", at=timezone.now())
+    tasks.expire_reservations()
+
+    row = Reservation.objects.get(id=held)
+    assert (row.customer, row.priced, row.state) == (None, {}, "expired")
+    assert not Counter.objects.filter(customer=ana.key).exists()
+    assert money(strategy) == (Decimal(0), Decimal(0), 0)
+    assert redeem(api, reservation=held).json()["code"] == "reservation_gone"
+
+
+def test_old_answers_and_carts_are_forgotten_but_not_what_is_held(
+    api: APIClient, live: Make
+) -> None:
+    live(**AUTOMATIC)
+    used, kept = (reserve(api).json()["reservation"] for _ in range(2))
+    redeem(api, reservation=used)
+    long_ago = timezone.now() - timedelta(days=31)
+    Reservation.objects.update(reserved_at=long_ago, expires_at=long_ago)
+    Receipt.objects.update(created_at=long_ago)
+
+    tasks.forget_receipts()
+
+    assert [row.id for row in Reservation.objects.all()] == [UUID(kept)]
+    assert Hold.objects.count() == 1
+    assert not Receipt.objects.exists()
+    assert Redemption.objects.exists()
