@@ -422,3 +422,126 @@ def test_a_redemption_that_deadlocks_for_ever_gives_up(
 
     assert len(tried) == races.ATTEMPTS
     assert not Receipt.objects.exists()
+
+
+def test_another_key_for_the_same_order_gets_the_same_answer(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live()
+    offer = give(strategy, ana)
+    first = redeem(api, offer, order_id="o-1", total="18.00")
+
+    again = redeem(api, offer, order_id="o-1", total="18.0")
+
+    assert again.json() == first.json()
+    strategy.refresh_from_db()
+    assert (strategy.redemptions, Redemption.objects.count()) == (1, 1)
+
+
+def test_another_content_for_the_same_order_is_refused(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live(), ana)
+    redeem(api, offer, order_id="o-1")
+
+    answer = redeem(api, offer, order_id="o-1", lines=[{"sku": "tea", "quantity": 3}])
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "order_redeemed")
+    assert Redemption.objects.count() == 1
+
+
+def test_an_order_to_which_nothing_applies_is_no_error_and_records_nothing(
+    api: APIClient,
+) -> None:
+    def send() -> Any:
+        return api.post(
+            "/api/v1/redemptions",
+            {"order_id": "o-1", "lines": TWO_TEAS},
+            format="json",
+            headers={"Idempotency-Key": "key-1"},
+        )
+
+    first, again = send(), send()
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["redemptions"] == []
+    assert first.json()["total"] == "20.00"
+    assert not Redemption.objects.exists()
+    assert not StoredEvent.objects.filter(type="offer_redeemed").exists()
+
+
+def test_a_guest_redeems_automatic_strategies(api: APIClient, live: Make) -> None:
+    strategy = live(trigger="automatic", holdout=0)
+
+    answer = api.post(
+        "/api/v1/redemptions",
+        {"order_id": "o-1", "lines": TWO_TEAS},
+        format="json",
+        headers={"Idempotency-Key": "key-1"},
+    )
+
+    assert answer.json()["discount"] == "2.00"
+    row = Redemption.objects.get()
+    assert (row.customer, row.offer, row.strategy_id) == (None, None, strategy.id)
+    assert StoredEvent.objects.get(type="offer_redeemed").customer is None
+
+
+def test_an_order_of_another_total_than_the_shop_shows_is_refused(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    strategy = live()
+
+    answer = redeem(api, give(strategy, ana), total="18.01")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "total_differs")
+    assert "18.00" in answer.json()["detail"]
+    strategy.refresh_from_db()
+    assert (strategy.spent, strategy.redemptions) == (0, 0)
+    assert not Receipt.objects.exists()
+
+
+def test_an_automatic_strategy_that_ran_out_is_left_out_of_a_named_order(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    named = live()
+    spent = live(scope=["MILK"], budget=Decimal("0.50"), trigger="automatic", holdout=0)
+    lines = [*TWO_TEAS, {"sku": "milk", "quantity": 5}]
+
+    body = redeem(api, give(named, ana), lines=lines).json()
+
+    assert [effect["strategy"] for effect in body["effects"]] == [str(named.id)]
+    spent.refresh_from_db()
+    assert (spent.spent, spent.redemptions) == (0, 0)
+
+
+def test_receipts_hold_no_order_id(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    redeem(api, give(live(), ana), "ana-key-9000", order_id="ana-9000")
+
+    kept = str(list(Receipt.objects.values()))
+    assert len(kept) > 100
+    assert "9000" not in kept
+
+
+def test_who_is_erased_while_an_order_is_under_way_leaves_no_trail(
+    api: APIClient, live: Make, ana: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(trigger="automatic", holdout=0)
+    real = carts.priced
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        Customer.objects.filter(key=ana.key).delete()
+        return real(*given, **named)
+
+    monkeypatch.setattr(carts, "priced", slowly)
+    answer = api.post(
+        "/api/v1/redemptions",
+        {"order_id": "o-1", "customer": "ana", "lines": TWO_TEAS},
+        format="json",
+        headers={"Idempotency-Key": "key-1"},
+    )
+
+    assert answer.status_code == 422
+    assert not Redemption.objects.exists()
+    assert not StoredEvent.objects.filter(customer=ana.key).exists()
