@@ -214,7 +214,7 @@ class Shop:
 
 @pytest.mark.usefixtures("shelf")
 @settings(
-    max_examples=30,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

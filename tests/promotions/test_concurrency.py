@@ -1,0 +1,374 @@
+"""Many at once, over real connections: money is spent once and to the limit."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from decimal import Decimal
+from http.client import HTTPConnection, HTTPException
+from threading import Event, Thread
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from analytics import access
+from analytics.models import Customer, StoredEvent
+from config import processes, services
+from promotions import tasks
+from promotions.models import Campaign, Redemption, Reservation, Strategy
+from tests import serving
+from tests.conftest import Give, Make
+from tests.promotions.test_replay import check
+from tests.promotions.test_reservations import (
+    AUTOMATIC,
+    BY_CODE,
+    code,
+    let_pass,
+    redeem,
+    release,
+    reserve,
+)
+from tests.promotions.test_rollbacks import roll_back
+
+pytestmark = [
+    pytest.mark.usefixtures("transactional_db", "shelf"),
+    pytest.mark.django_db(transaction=True),
+]
+CONNECTIONS = 32
+SEED = int(os.environ.get("SEED") or time.time_ns() % 1_000_000_000)
+
+
+def at_once(some: list[Callable[[], Any]], connections: int = CONNECTIONS) -> list[Any]:
+    """Call all, each thread with a connection of its own; raise what one raised."""
+
+    def call(one: Callable[[], Any]) -> Any:
+        try:
+            return one()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(connections) as pool:
+        return list(pool.map(call, some))
+
+
+def deadlocks() -> int:
+    return (services.LOGS / "postgres.log").read_text().count("deadlock detected")
+
+
+def test_a_budget_for_twenty_is_spent_twenty_times_by_32_connections(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(budget=Decimal("41.99"), **BY_CODE)
+    code(strategy)
+    before = deadlocks()
+
+    answers = at_once([lambda: redeem(api, codes=["spring"])] * 160)
+
+    assert Counter(a.status_code for a in answers) == {201: 20, 409: 140}
+    assert {a.json()["code"] for a in answers if a.status_code == 409} == {
+        "budget_spent"
+    }
+    strategy.refresh_from_db()
+    assert (strategy.spent, strategy.redemptions) == (Decimal(40), 20)
+    assert Redemption.objects.count() == 20
+    assert deadlocks() == before
+    check()
+
+
+@pytest.mark.parametrize("per", ["strategy", "customer", "code"])
+def test_a_limit_of_five_is_used_five_times_by_32_connections(
+    api: APIClient, live: Make, ana: Customer, per: str
+) -> None:
+    strategy = live(rule={"limits": [{"most": "5", "per": per}]}, **BY_CODE)
+    code(strategy)
+    cart = {"codes": ["spring"], "customer": "ana"}
+
+    answers = at_once([lambda: redeem(api, **cart)] * 64)
+
+    assert Counter(a.status_code for a in answers) == {201: 5, 409: 59}
+    check()
+
+
+def test_a_single_code_is_used_once_by_32_connections(
+    api: APIClient, live: Make
+) -> None:
+    code(live(**BY_CODE), most_uses=1)
+
+    answers = at_once(
+        [lambda: redeem(api, codes=["spring"]), lambda: reserve(api, codes=["spring"])]
+        * 20
+    )
+
+    assert Counter(a.status_code for a in answers) == {201: 1, 422: 39}
+    check()
+
+
+def test_automatic_orders_go_through_whether_or_not_the_budget_lasts(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(budget=Decimal("20"), **AUTOMATIC)
+
+    answers = at_once([lambda: redeem(api)] * 64)
+
+    assert {a.status_code for a in answers} == {201}
+    given = Counter(a.json()["discount"] for a in answers)
+    assert given == {"2.00": 10, "0.00": 54}
+    strategy.refresh_from_db()
+    assert strategy.spent == Decimal(20)
+    check()
+
+
+def test_one_order_by_32_connections_and_keys_is_redeemed_once(
+    api: APIClient, live: Make
+) -> None:
+    live(**AUTOMATIC)
+
+    answers = at_once([lambda: redeem(api, order_id="o-1")] * 64)
+
+    assert {a.status_code for a in answers} == {201}
+    assert len({json.dumps(a.json(), sort_keys=True) for a in answers}) == 1
+    assert Redemption.objects.count() == 1
+
+
+def test_one_reservation_by_32_connections_is_redeemed_or_released_once(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(**AUTOMATIC)
+    held = reserve(api).json()["reservation"]
+
+    def sell() -> bool:
+        return bool(redeem(api, reservation=held).status_code == 201)
+
+    def let_go() -> bool:
+        return release(api, held) == 204
+
+    done = at_once([sell, let_go] * 32)
+
+    sold, released = sum(done[::2]), sum(done[1::2])
+    assert sold + min(released, 1) == 1
+    strategy.refresh_from_db()
+    assert (strategy.reserved, strategy.spent) == (Decimal(0), Decimal(2 * sold))
+    check()
+
+
+def test_one_redemption_by_32_connections_is_rolled_back_once(
+    api: APIClient, live: Make
+) -> None:
+    strategy = live(**AUTOMATIC)
+    [sold] = redeem(api).json()["redemptions"]
+
+    answers = at_once([lambda: roll_back(api, sold)] * 64)
+
+    assert Counter(a.status_code for a in answers) == {201: 1, 409: 63}
+    strategy.refresh_from_db()
+    assert (strategy.spent, strategy.redemptions) == (Decimal(0), 0)
+    check()
+
+
+class Shopper:
+    """Makes calls by lot; counts the statuses of their answers."""
+
+    def __init__(self, api: APIClient, names: list[str], seed: str) -> None:
+        self.api, self.names = api, names
+        self.random = random.Random(f"{SEED} {seed}")
+
+    def shop(self) -> Counter[int]:
+        seen: Counter[int] = Counter()
+        for _ in range(12):
+            steps = (self.redeem, self.redeem, self.reserve, self.undo, self.expire)
+            seen[self.random.choice(steps)()] += 1
+        return seen
+
+    def cart(self) -> dict[str, Any]:
+        skus = self.random.sample(("milk", "mug", "tea"), 3)
+        return {
+            "customer": self.random.choice(self.names),
+            "codes": self.random.choice(([], ["spring"])),
+            "lines": [{"sku": sku, "quantity": 5} for sku in skus],
+        }
+
+    def redeem(self) -> int:
+        return int(redeem(self.api, **self.cart()).status_code)
+
+    def reserve(self) -> int:
+        answer = reserve(self.api, **self.cart())
+        if answer.status_code != 201:
+            return int(answer.status_code)
+        held = answer.json()["reservation"]
+        what = self.random.choice(("use it", "let it go", "let it pass", "keep it"))
+        if what == "use it":
+            return int(redeem(self.api, reservation=held).status_code)
+        if what == "let it go":
+            release(self.api, held)
+        if what == "let it pass":
+            let_pass(held)
+        return 201
+
+    def undo(self) -> int:
+        rows = Redemption.objects.filter(rolled_back_at=None).order_by("?")
+        some = rows.values_list("id", flat=True).first() or uuid4()
+        part = [{"line": self.random.randrange(3), "quantity": 1}]
+        lines = self.random.choice(([], part))
+        return int(roll_back(self.api, str(some), lines=lines).status_code)
+
+    def expire(self) -> int:
+        tasks.expire_reservations()
+        return 200
+
+
+def test_all_kinds_of_calls_at_once_on_the_same_rows_lose_nothing(
+    api: APIClient, live: Make, give: Give
+) -> None:
+    """Carts of two campaigns, one code, limits; two of a campaign share its limit."""
+    by_code = live(
+        scope=["MILK"],
+        budget=Decimal(30),
+        rule={"limits": [{"most": "12", "per": "customer"}]},
+        **BY_CODE,
+    )
+    code(by_code)
+    automatic = live(rule={"limits": [{"most": "25"}]}, budget=Decimal(60), **AUTOMATIC)
+    live(scope=["MUGS"], campaign=automatic.campaign, budget=Decimal(60), **AUTOMATIC)
+    Campaign.objects.update(limits=[{"most": "50"}])
+    names = [f"c{n}" for n in range(4)]
+    Customer.objects.bulk_create(Customer(external_id=name) for name in names)
+    before = deadlocks()
+
+    seen: Counter[int] = Counter()
+    for one in at_once(
+        [lambda s=s: Shopper(api, names, str(s)).shop() for s in range(16)], 16
+    ):  # type: ignore[misc]
+        seen += one
+
+    assert seen.keys() <= {200, 201, 404, 409, 422}, (SEED, seen)
+    assert seen[201] > 20
+    for row in Reservation.objects.filter(state="held"):
+        let_pass(str(row.id))
+    tasks.expire_reservations()
+    check()
+    assert {s.reserved for s in Strategy.objects.all()} == {Decimal(0)}
+    assert deadlocks() == before, SEED
+
+
+# Server processes die.
+
+
+class Server:
+    """4 processes of 8 threads: 32 connections to the database. Tended when it dies."""
+
+    def __init__(self) -> None:
+        self.port = serving.free_port()
+        self.command = processes.commands("127.0.0.1", self.port)["web"]
+        self.command[self.command.index("--workers") + 1] = "4"
+        self.command[self.command.index("--blocking-threads") + 1] = "8"
+        database = services.urls(os.environ).database.rpartition("/")[0]
+        name = connection.settings_dict["NAME"]
+        self.environment = os.environ | {"DATABASE_URL": f"{database}/{name}"}
+        self.start()
+        serving.wait_for(f"http://127.0.0.1:{self.port}/healthz")
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self.command,
+            env=self.environment,
+            start_new_session=True,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def kill_one(self, choices: random.Random) -> None:
+        """Kill -9 one of its processes; begin anew where none is left to tend it."""
+        with suppress(psutil.Error, IndexError):
+            choices.choice(psutil.Process(self.process.pid).children()).kill()
+        time.sleep(0.2)
+        if self.process.poll() is not None:  # it sees a loop of crashes, and gives up
+            self.end()
+            self.start()
+
+    def end(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def call(port: int, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    """Send until there is an answer, as clients must; 503 is none."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        link = HTTPConnection("127.0.0.1", port, timeout=20)
+        with suppress(OSError, HTTPException):
+            link.request("POST", "/api/v1/redemptions", body, headers)
+            answer = link.getresponse()
+            told = answer.status, answer.read()
+            if answer.status != 503:
+                return told
+        link.close()
+        time.sleep(0.1)
+    raise TimeoutError(body)
+
+
+def kill_at_random(server: Server, enough: Event) -> int:
+    """Kill one server process after another until it is enough; return how many."""
+    choices, killed = random.Random(SEED), 0
+    while not enough.wait(choices.uniform(0.2, 1.0)):
+        server.kill_one(choices)
+        killed += 1
+        serving.wait_for(f"http://127.0.0.1:{server.port}/healthz")
+    return killed
+
+
+@pytest.mark.slow
+def test_the_budget_is_spent_exactly_while_server_processes_are_killed(
+    live: Make,
+) -> None:
+    strategy = live(budget=Decimal(200), **BY_CODE)
+    code(strategy)
+    key = access.create_key("shop", ["carts"])
+    enough, killed, server = Event(), [], Server()
+
+    def attempt(number: int) -> tuple[int, str, list[str]]:
+        body = {
+            "order_id": f"o-{number}",
+            "codes": ["spring"],
+            "lines": [{"sku": "tea", "quantity": 2}],
+        }
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": f"key-{number}",
+        }
+        status, answer = call(server.port, json.dumps(body).encode(), headers)
+        told = json.loads(answer)
+        return status, told.get("code", ""), told.get("redemptions", [])
+
+    killer = Thread(target=lambda: killed.append(kill_at_random(server, enough)))
+    killer.start()
+    try:
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            answers = list(pool.map(attempt, range(1000)))
+    finally:
+        enough.set()
+        killer.join()
+        server.end()
+
+    won = [ids for status, _, ids in answers if status in (200, 201)]
+    assert killed[0] >= 3, killed
+    assert {code for status, code, _ in answers if status not in (200, 201)} == {
+        "budget_spent"
+    }
+    assert len(won) == 100, SEED
+    rows = {str(r.id) for r in Redemption.objects.all()}
+    assert {one for [one] in won} == rows
+    strategy.refresh_from_db()
+    assert (strategy.spent, strategy.redemptions) == (Decimal(200), 100)
+    assert StoredEvent.objects.filter(type="offer_redeemed").count() == 100
+    check()
