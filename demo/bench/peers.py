@@ -4,10 +4,11 @@ With ROOT_URLCONF=demo.bench.peers: a bare DRF view that answers ready bytes, an
 usual way to take a batch of events: nested serializers, then `bulk_create`.
 """
 
+import json
 import os
 from pathlib import Path
 
-from django.db import models
+from django.db import connection, models
 from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
@@ -135,7 +136,25 @@ def _customers(names: set[str]) -> dict[str, UsualCustomer]:
     return {c.external_id: c for c in table.filter(external_id__in=names)}
 
 
+class RowView(APIView):
+    """Reads one row, or writes one; for anybody."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def post(self, request: Request, what: str) -> Response:
+        statement = {
+            "read": "SELECT id FROM bench_bare_row WHERE id = 1",
+            "write": "INSERT INTO bench_bare_row (body) VALUES (%s) RETURNING id",
+        }[what]
+        with connection.cursor() as cursor:
+            body = [json.dumps(request.data)] if what == "write" else None
+            cursor.execute(statement, body)
+            return Response({"id": cursor.fetchone()[0]})
+
+
 urlpatterns = [
+    path("bare/<str:what>", RowView.as_view()),
     path("api/v1/customers/<str:customer>/offers", BareView.as_view()),
     path("v1/batch", UsualView.as_view()),
 ]

@@ -496,7 +496,7 @@ def test_an_order_of_another_total_than_the_shop_shows_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (409, "total_differs")
     assert "18.00" in answer.json()["detail"]
     strategy.refresh_from_db()
-    assert (strategy.spent, strategy.redemptions) == (0, 0)
+    assert (strategy.spent, strategy.redemptions) == (Decimal(0), 0)
     assert not Receipt.objects.exists()
 
 
@@ -511,7 +511,7 @@ def test_an_automatic_strategy_that_ran_out_is_left_out_of_a_named_order(
 
     assert [effect["strategy"] for effect in body["effects"]] == [str(named.id)]
     spent.refresh_from_db()
-    assert (spent.spent, spent.redemptions) == (0, 0)
+    assert (spent.spent, spent.redemptions) == (Decimal(0), 0)
 
 
 def test_receipts_hold_no_order_id(

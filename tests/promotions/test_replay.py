@@ -175,6 +175,8 @@ class Shop:
                 cart |= {"customer": name, "offers": [str(offer.id)]}
             case "code":
                 cart |= {"codes": [f"CODE-{self.strategy.id}"]}
+            case _:
+                pass
         return cart
 
     def redeem(self) -> None:

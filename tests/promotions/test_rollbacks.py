@@ -85,7 +85,7 @@ def test_an_order_that_is_rolled_back_in_part_is_not_redeemed_again(
     api: APIClient, live: Make
 ) -> None:
     strategies = [live(scope=[s], **AUTOMATIC) for s in ("TEA", "MILK")]
-    cart = {
+    cart: dict[str, Any] = {
         "lines": [{"sku": "tea", "quantity": 1}, {"sku": "milk", "quantity": 5}],
         "order_id": "o-1",
     }

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analytics.models import StoredEvent
 
-SECTIONS = ("loop", "ingestion", "growth", "retrieval", "learning", "carts")
+SECTIONS = ("loop", "ingestion", "growth", "retrieval", "learning", "carts", "redemption")
 
 
 class Command(BaseCommand):
