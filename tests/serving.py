@@ -10,7 +10,6 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import build_opener
 
@@ -49,7 +48,7 @@ def wait_for(page: str) -> None:
     """Return when the page answers."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        with suppress(URLError), build_opener().open(page, timeout=1):
+        with suppress(OSError), build_opener().open(page, timeout=1):
             return
         time.sleep(0.1)
     raise TimeoutError(f"nothing answers at {page}")
