@@ -1,5 +1,7 @@
-"""Hold a cart's promotions for a while: what is reserved can be redeemed, whatever
-happens to budgets, limits and strategies in the meantime.
+"""Hold a cart's promotions for a while.
+
+What is reserved can be redeemed, whatever happens to budgets, limits and strategies in
+the meantime.
 
 A reservation keeps the cart as it was priced. Redeeming it takes exactly what it holds;
 a changed cart is reserved anew.
