@@ -25,9 +25,10 @@ from analytics import access
 from analytics.models import Customer, StoredEvent
 from config import processes, services
 from promotions import tasks
-from promotions.models import Campaign, Redemption, Reservation, Strategy
+from promotions.models import Redemption, Reservation, Strategy
 from tests import serving
 from tests.conftest import Give, Make
+from tests.promotions.test_limits import campaign
 from tests.promotions.test_replay import check
 from tests.promotions.test_reservations import (
     AUTOMATIC,
@@ -237,9 +238,10 @@ def test_all_kinds_of_calls_at_once_on_the_same_rows_lose_nothing(
         **BY_CODE,
     )
     code(by_code)
-    automatic = live(rule={"limits": [{"most": "25"}]}, budget=Decimal(60), **AUTOMATIC)
-    live(scope=["MUGS"], campaign=automatic.campaign, budget=Decimal(60), **AUTOMATIC)
-    Campaign.objects.update(limits=[{"most": "50"}])
+    june = campaign(limits=[{"most": "50"}])
+    rule = {"limits": [{"most": "25"}]}
+    live(rule=rule, campaign=june, budget=Decimal(60), **AUTOMATIC)
+    live(scope=["MUGS"], campaign=june, budget=Decimal(60), **AUTOMATIC)
     names = [f"c{n}" for n in range(4)]
     Customer.objects.bulk_create(Customer(external_id=name) for name in names)
     before = deadlocks()

@@ -1,6 +1,6 @@
 """Limits hold: by strategy, campaign, customer and code, for a period or for ever."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,6 +32,19 @@ ONE_TEA = [{"sku": "tea", "quantity": 1}]
 
 def limited(*limits: dict[str, str], **more: Any) -> dict[str, Any]:
     return {"rule": {"limits": list(limits)} | more}
+
+
+def campaign(**fields: Any) -> Campaign:
+    """Its limits and zone are fixed from its first decided strategy on."""
+    at = timezone.now()
+    return Campaign.objects.create(
+        name="June",
+        starts_at=at - timedelta(days=1),
+        ends_at=at + timedelta(days=28),
+        budget=Decimal(500),
+        currency="USD",
+        **fields,
+    )
 
 
 def discounts(api: APIClient, *carts: dict[str, Any]) -> list[str]:
@@ -167,28 +180,25 @@ def test_two_codes_of_one_strategy_are_refused_and_one_of_each_is_not(
 
 
 def test_a_campaigns_limit_counts_all_its_strategies(
-    api: APIClient, live: Make, proposed: Make
+    api: APIClient, live: Make
 ) -> None:
-    limits = [{"most": "2", "per": "strategy"}]
-    first = live(scope=["TEA"], **AUTOMATIC)
-    Campaign.objects.update(limits=limits)
-    first.campaign.refresh_from_db()
-    live(scope=["MILK"], campaign=first.campaign, **AUTOMATIC)
+    june = campaign(limits=[{"most": "2", "per": "strategy"}])
+    live(scope=["TEA"], campaign=june, **AUTOMATIC)
+    live(scope=["MILK"], campaign=june, **AUTOMATIC)
     milk = [{"sku": "milk", "quantity": 5}]
 
     got = discounts(api, {"lines": ONE_TEA}, {"lines": milk}, {"lines": milk})
 
     assert got == ["1.00", "1.00", "0.00"]
-    assert {c.subject for c in Counter.objects.all()} == {first.campaign_id}
+    assert {c.subject for c in Counter.objects.all()} == {june.id}
 
 
 def test_two_strategies_of_a_campaign_share_its_last_use(
     api: APIClient, live: Make
 ) -> None:
-    first = live(scope=["TEA"], **AUTOMATIC)
-    Campaign.objects.update(limits=[{"most": "1"}])
-    first.campaign.refresh_from_db()
-    live(scope=["MILK"], campaign=first.campaign, **AUTOMATIC)
+    june = campaign(limits=[{"most": "1"}])
+    live(scope=["TEA"], campaign=june, **AUTOMATIC)
+    live(scope=["MILK"], campaign=june, **AUTOMATIC)
     both = [*ONE_TEA, {"sku": "milk", "quantity": 5}]
 
     answer = redeem(api, lines=both)
@@ -267,8 +277,7 @@ def test_a_limit_is_of_the_campaigns_day_not_of_utc(api: APIClient, live: Make) 
     daily = limited({"most": "9", "period": "day"})
     zones = {"TEA": "Pacific/Kiritimati", "MILK": "Pacific/Niue"}  # 25 hours apart
     for scope, zone in zones.items():
-        strategy = live(scope=[scope], **AUTOMATIC, **daily)
-        Campaign.objects.filter(id=strategy.campaign_id).update(zone=zone)
+        live(scope=[scope], campaign=campaign(zone=zone), **AUTOMATIC, **daily)
 
     answer = redeem(api, lines=[*ONE_TEA, {"sku": "milk", "quantity": 5}])
 
