@@ -8,7 +8,15 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analytics.models import StoredEvent
 
-SECTIONS = ("loop", "ingestion", "growth", "retrieval", "learning", "carts", "redemption")
+SECTIONS = (
+    "loop",
+    "ingestion",
+    "growth",
+    "retrieval",
+    "learning",
+    "carts",
+    "redemption",
+)
 
 
 class Command(BaseCommand):
