@@ -33,7 +33,7 @@ from config import processes
 from config.services import ROOT
 from demo.bench.served import Call, hammer, web
 from demo.bench.table import Row, against, show
-from promotions import approval, codes
+from promotions import approval, spelling
 from promotions.models import Campaign, Code, Redemption, Strategy
 
 ATTEMPTS = int(os.environ.get("BENCH_ATTEMPTS", "10000"))
@@ -132,7 +132,7 @@ def _strategy(budget: Decimal, text: str) -> Strategy:
     )
     approval.propose(strategy, by="bench", at=at)
     approval.approve(strategy.id, by="bench", comment="Bench.", at=at)
-    Code.objects.create(digest=codes.digest(text), text=text, strategy=strategy)
+    Code.objects.create(digest=spelling.digest(text), text=text, strategy=strategy)
     return strategy
 
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from analytics import privacy
 from analytics.models import Customer, StoredEvent
-from promotions import approval, codes, holds, tasks
+from promotions import approval, holds, spelling, tasks
 from promotions.models import (
     Campaign,
     Code,
@@ -57,7 +57,7 @@ def release(api: APIClient, reservation: str) -> int:
 
 def code(strategy: Strategy, text: str = "SPRING", **fields: Any) -> Code:
     return Code.objects.create(
-        digest=codes.digest(text), text=text, strategy=strategy, **fields
+        digest=spelling.digest(text), text=text, strategy=strategy, **fields
     )
 
 
