@@ -55,7 +55,7 @@ class Terse:
         return next(iter(self.menu))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Found:
     """A strategy that is live at the moment, and what it and its campaign can pay."""
 

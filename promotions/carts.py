@@ -66,7 +66,7 @@ class Shopper:
     keys: Sequence[UUID] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Entry:
     """A strategy that may apply to the cart, and by what: an offer, a code, itself."""
 
@@ -88,7 +88,7 @@ class Entry:
         return self.offer is not None or self.code is not None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Effect:
     """What one strategy does to the cart."""
 
@@ -96,7 +96,7 @@ class Effect:
     applied: Applied
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class NotApplied:
     """A strategy that does nothing for the cart, why, and what is missing."""
 

