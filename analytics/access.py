@@ -26,6 +26,7 @@ SCOPES = {
     "recommendations": "read what to show to a customer, a product's page, a cart",
     "carts": "price carts and redeem",
     "catalog": "send products and prices",
+    "strategies": "open campaigns, propose strategies, read what became of them",
     "privacy": "export and erase customers",
 }
 PUBLIC = frozenset(("events", "offers"))

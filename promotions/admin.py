@@ -26,12 +26,6 @@ DECISIONS: dict[str, Callable[..., None]] = {
     "reject": approval.reject,
     "end": approval.end,
 }
-REFUSALS = (
-    approval.NotProposed,
-    approval.NotLive,
-    approval.GuardFailed,
-    approval.CommentMissing,
-)
 COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
 
 
@@ -107,7 +101,7 @@ class StrategyAdmin(ReadOnly):
                 comment=request.POST.get("comment", ""),
                 at=timezone.now(),
             )
-        except REFUSALS as refusal:
+        except approval.REFUSALS as refusal:
             messages.error(request, str(refusal))
         else:
             messages.success(request, _("Your decision is in the log."))

@@ -5,7 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from promotions import measurement, strategies, targeting
+from promotions import backtest, measurement, strategies, targeting
 from promotions.models import Receipt
 
 KEEP_RECEIPTS = timedelta(days=30)
@@ -34,3 +34,10 @@ def measure() -> None:
 def propose() -> None:
     """Propose strategies from the newest scores."""
     strategies.propose(at=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def review() -> None:
+    """Try the proposals that wait for it on past baskets; safe to run twice."""
+    for strategy in backtest.waiting(at=timezone.now()):
+        backtest.review(strategy, at=timezone.now())

@@ -40,6 +40,7 @@ MENUS = {
 
 Make = Callable[..., Strategy]
 Give = Callable[..., Offer]
+Body = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +132,32 @@ def proposed(db: None) -> Make:
         return strategy
 
     return propose
+
+
+@pytest.fixture
+def draft(shelf: None) -> Body:
+    """Return a function that makes a strategy's body for the API."""
+
+    def body(**changed: Any) -> dict[str, Any]:
+        at = timezone.now()
+        return {
+            "title": "Tea week",
+            "reason": "There is too much tea.",
+            "kind": "percentage",
+            "trigger": "automatic",
+            "menu": {"10%": {"rate": "0.10"}},
+            "scope": ["TEA"],
+            "budget": "100",
+            "campaign": {
+                "name": "June",
+                "starts_at": (at - timedelta(days=1)).isoformat(),
+                "ends_at": (at + timedelta(days=28)).isoformat(),
+                "zone": "Europe/Berlin",
+                "budget": "500",
+            },
+        } | changed
+
+    return body
 
 
 @pytest.fixture

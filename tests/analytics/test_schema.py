@@ -40,6 +40,15 @@ DOORS = [
     ("GET", "/api/v1/products/similar"),
     ("POST", "/api/v1/qualifications"),
     ("POST", "/api/v1/redemptions"),
+    ("POST", "/api/v1/reservations"),
+    ("DELETE", "/api/v1/reservations/{reservation}"),
+    ("POST", "/api/v1/redemptions/{redemption}/rollback"),
+    ("POST", "/api/v1/campaigns"),
+    ("GET", "/api/v1/strategies"),
+    ("POST", "/api/v1/strategies"),
+    ("GET", "/api/v1/strategies/{strategy}"),
+    ("POST", "/api/v1/strategies/{strategy}/versions"),
+    ("GET", "/api/v1/promotions"),
 ]
 
 
