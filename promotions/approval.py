@@ -177,7 +177,9 @@ def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
 def _check(strategy: Strategy, at: datetime) -> None:
     with connection.cursor() as cursor:  # two of a group must not pass each other
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [APPROVAL_LOCK])
-    failed = [f"{g['name']} ({g['detail']})" for g in strategy.guards if not g["passed"]]
+    failed = [
+        f"{g['name']} ({g['detail']})" for g in strategy.guards if not g["passed"]
+    ]
     failed += [
         f"{guard.name} ({guard.detail})"
         for guard in standing(strategy, at=at)

@@ -88,9 +88,7 @@ def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
     return outcome
 
 
-def run(
-    strategy: Strategy, *, at: datetime, seconds: float = MOST_SECONDS
-) -> Outcome:
+def run(strategy: Strategy, *, at: datetime, seconds: float = MOST_SECONDS) -> Outcome:
     """Price a sample of past orders with the strategy; nothing is stored."""
     until = time.monotonic() + seconds
     campaign = strategy.campaign
@@ -130,15 +128,23 @@ def _basket(
         return None
     entries = [_without_first(entry) for entry in mine]
     shelf = carts.shelved(cart)
-    shopper = Shopper(person=order.customer, keys=[order.customer] if order.customer else [])
+    shopper = Shopper(
+        person=order.customer, keys=[order.customer] if order.customer else []
+    )
     at = order.occurred_at
     alone = [carts.priced(cart, shelf, shopper, [one], at=at) for one in entries]
-    best, entry = max(zip(alone, entries, strict=True), key=lambda pair: _given(pair[0]))
+    best, entry = max(
+        zip(alone, entries, strict=True), key=lambda pair: _given(pair[0])
+    )
     free = carts.priced(cart, _unfloored(shelf, entry), shopper, [entry], at=at)
     floored = _given(free) > _given(best)
     if not _given(best):
-        return None if not floored else Basket(
-            given=Decimal(0), share=Decimal(0), kept=Decimal(1), floored=True
+        return (
+            None
+            if not floored
+            else Basket(
+                given=Decimal(0), share=Decimal(0), kept=Decimal(1), floored=True
+            )
         )
     others = [
         one

@@ -189,7 +189,10 @@ def _nested(kind: type[Any], given: object, at: str) -> Any:
         return _read(kind, given)
     except Faulty as error:
         raise Faulty(
-            [Fault(field=f"{at}.{one.field}", reason=one.reason) for one in error.faults]
+            [
+                Fault(field=f"{at}.{one.field}", reason=one.reason)
+                for one in error.faults
+            ]
         ) from error
 
 
@@ -246,7 +249,16 @@ def _sense(draft: Draft, currency: str) -> Iterator[Fault]:
 
 def _placed(at: str, wrong: str, of: msgspec.Struct) -> Fault:
     place = rules.place(wrong, of)
-    return Fault(field=f"{at}.{place}" if place else at, reason=wrong)
+    return Fault(field=f"{at}.{place}" if place else at, reason=_said(wrong, place))
+
+
+def _said(wrong: str, place: str) -> str:
+    """Say a fault as a sentence, without the place that is told beside it."""
+    rest = wrong.removeprefix(place)
+    if place and not rest.startswith(": "):
+        return f"It{rest}."
+    rest = rest.removeprefix(": ")
+    return f"{rest[:1].upper()}{rest[1:].rstrip('.')}."
 
 
 def _campaign_faults(draft: CampaignDraft, at: str) -> Iterator[Fault]:
@@ -260,7 +272,7 @@ def _campaign_faults(draft: CampaignDraft, at: str) -> Iterator[Fault]:
     yield from _amount(f"{at}budget", draft.budget)
     if wrong := rules.limits_fault(draft.limits):
         place = rules.place(wrong, draft) or "limits"
-        yield Fault(field=f"{at}{place}", reason=wrong)
+        yield Fault(field=f"{at}{place}", reason=_said(wrong, place))
 
 
 def _amount(at: str, amount: Decimal) -> Iterator[Fault]:

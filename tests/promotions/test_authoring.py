@@ -302,9 +302,7 @@ def test_the_command_goes_the_same_road(api: APIClient, draft: Body) -> None:
         call_command("approve_strategy", str(uuid4()), by="olga", comment="Go.")
 
 
-def test_promotions_are_what_applies_by_itself_now(
-    api: APIClient, draft: Body
-) -> None:
+def test_promotions_are_what_applies_by_itself_now(api: APIClient, draft: Body) -> None:
     shown = go_live(made(api, draft(rule={"conditions": {"hours": [9, 12]}})))
     go_live(made(api, draft(trigger="code")))
     go_live(made(api, draft(rule={"conditions": {"segments": ["loyal"]}})))
