@@ -154,17 +154,17 @@ class StrategyAdmin(ReadOnly):
                 said = _("Proposed. A worker tries it on past orders now.")
                 messages.success(request, said)
                 return redirect("admin:promotions_strategy_change", made.id)
-        name = Strategy.Kind(kind).label
-        title = _("Next version of “%s”") % before.title if before else name
+        usual = Strategy.Kind(kind).label.capitalize()
+        title = _("Next version of “%s”") % before.title if before else usual
         return self._shown(request, "desk.html", title, page=page, before=before)
 
     def _shown(
-        self, request: HttpRequest, page: str, title: Any, **more: Any
+        self, request: HttpRequest, name: str, title: Any, **more: Any
     ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         context = {**self.admin_site.each_context(request), "title": title, **more}
-        template = f"admin/promotions/strategy/{page}"
+        template = f"admin/promotions/strategy/{name}"
         return TemplateResponse(request, template, context)
 
     def decide(self, request: HttpRequest, decision: str, key: UUID) -> HttpResponse:
@@ -230,7 +230,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
 
 def _tried(strategy: Strategy) -> dict[str, Any] | None:
     """Return what came of past baskets, for the page."""
-    tried = strategy.forecast.get("tried")
+    tried: dict[str, Any] = strategy.forecast.get("tried", {})
     if not tried:
         return None
     share = 100 * tried["touched"] / max(1, tried["baskets"])
@@ -296,7 +296,7 @@ class CampaignAdmin(ReadOnly):
     ]
 
     @admin.display(description=_("Period"))
-    def period(self, campaign: Campaign) -> str:
+    def period(self, campaign: Campaign) -> Any:
         zone = ZoneInfo(campaign.zone)
         since, until = (
             at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
@@ -309,7 +309,7 @@ class CampaignAdmin(ReadOnly):
         }
 
     @admin.display(description=_("Limits"))
-    def said(self, campaign: Campaign) -> str:
+    def said(self, campaign: Campaign) -> Any:
         limits = rules.decoded_limits(campaign.limits)
         return " ".join(phrases.limits(limits, campaign.currency)) or _("None.")
 

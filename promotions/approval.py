@@ -132,7 +132,7 @@ def _of_its_group(strategy: Strategy) -> list[tuple[str, str]]:
     if not group:
         return []
     others = Strategy.objects.filter(state=State.LIVE, rule__group=group)
-    others = others.exclude(id=strategy.replaces_id)
+    others = others.exclude(id=strategy.replaces_id or strategy.id)
     return [(one.title, one.rule.get("mode", "stack")) for one in others]
 
 
@@ -164,7 +164,7 @@ def _decide(
 def _locked(key: UUID) -> Strategy:
     """Lock a strategy and the one it replaces, by id, as redemptions do."""
     old = Strategy.objects.values_list("replaces", flat=True).get(id=key)
-    rows = Strategy.objects.filter(id__in=[key, *([old] if old else [])])
+    rows = Strategy.objects.filter(id__in=[one for one in (key, old) if one])
     locked = {row.id: row for row in rows.order_by("id").select_for_update()}
     return locked[key]
 

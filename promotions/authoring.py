@@ -254,7 +254,9 @@ def paged(
 
 def describe(result: dict[str, Any], **_: object) -> dict[str, Any]:
     """Put the drafts' schema into the OpenAPI schema, as the code reads them."""
-    _, parts = msgspec.json.schema_components([Draft, CampaignDraft], ref_template=REF)
+    _roots, parts = msgspec.json.schema_components(
+        [Draft, CampaignDraft], ref_template=REF
+    )
     result["components"]["schemas"] |= parts
     return result
 

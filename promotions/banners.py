@@ -73,8 +73,9 @@ class PromotionsView(APIView):
         body = json.dumps({"promotions": list(map(told, some)), "next": further})
         etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
         answer = HttpResponse(body, content_type="application/json")
-        answer = get_conditional_response(request._request, etag=etag, response=answer)
         answer["ETag"] = etag
+        kept = get_conditional_response(request._request, etag=etag, response=answer)
+        answer = kept or answer
         answer["Cache-Control"] = f"public, max-age={FRESH}"
         return answer
 

@@ -140,9 +140,9 @@ class Desk:
 
     def propose(self, *, by: str, before: UUID | None) -> Strategy | None:
         """Propose what was posted; None if something is wrong, which the forms say."""
-        every = [*self.forms.values(), self.terms, self.limits]
+        every: list[Any] = [*self.forms.values(), self.terms, self.limits]
         every += [self.parts] if self.parts is not None else []
-        if not all([one.is_valid() for one in every]):
+        if not min([one.is_valid() for one in every]):  # each must say its own
             return None
         at = timezone.now()
         try:
@@ -182,7 +182,7 @@ class Desk:
         :raises Faulty: something is wrong; variants are called by their number then.
         """
         draft = drafts.read(self.body())
-        campaign = Campaign.objects.get(id=draft.campaign)
+        campaign = Campaign.objects.get(id=str(draft.campaign))
         if faults := drafts.currency_faults(draft, campaign.currency):
             raise Faulty(faults)
         menu: dict[str, rules.Terms] = {}
@@ -324,7 +324,7 @@ def campaign_page(form: Part, limits: Rows) -> Page:
 
 
 def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
-    """Open a campaign from its page; None if something is wrong, which the forms say."""
+    """Open a campaign; None if something is wrong, which the forms say."""
     if not form.is_valid() or not limits.is_valid():
         return None
     body = form.part() | {"limits": [row.part() for row in limits.filled]}

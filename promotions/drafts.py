@@ -1,7 +1,7 @@
 """What shops and operators send to propose a strategy: typed, every fault named. Pure.
 
 The API's bodies and the back office's forms become the same drafts here, so what one
-refuses the other refuses too, with the same path: `menu.10%.rate`, `rule.limits[0].most`.
+refuses the other refuses too, at the same path, such as `rule.limits[0].most`.
 """
 
 import re

@@ -8,6 +8,7 @@ import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -119,6 +120,12 @@ class Part(forms.Form):
     """A piece of a draft: its fields have the names of the draft's."""
 
     use_required_attribute = False
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """What an operator has filled in: a field that was emptied says nothing."""
+        changed: list[str] = super().changed_data
+        return [name for name in changed if self[name].data not in (None, "", [])]
 
     def part(self) -> dict[str, Any]:
         """Return what was filled in, as the draft takes it."""
@@ -356,7 +363,7 @@ class StrategyForm(Part):
         return told
 
 
-class Rows(forms.BaseFormSet[Part]):
+class Rows(forms.BaseFormSet):  # type: ignore[type-arg]  # not generic at run time
     """Rows of a form; one that is emptied is none, wherever it came from."""
 
     def initial_form_count(self) -> int:
@@ -369,14 +376,15 @@ class Rows(forms.BaseFormSet[Part]):
 
 def rows(form: type[Part], data: Any, name: str, start: Any, spare: int) -> Rows:
     """Return rows of a form: what to start with, and some empty ones."""
-    make = forms.formset_factory(
+    make: Any = forms.formset_factory(
         form,
         formset=Rows,
         extra=len(start) + spare,
         max_num=100,
         validate_max=True,
     )
-    return make(data, prefix=name, initial=None if data is not None else start)
+    made: Rows = make(data, prefix=name, initial=None if data is not None else start)
+    return made
 
 
 class CampaignForm(Part):

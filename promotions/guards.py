@@ -13,7 +13,6 @@ from promotions.rules import (
     Multibuy,
     Percentage,
     Rule,
-    Shipping,
     Terms,
     Threshold,
     Tier,
@@ -183,19 +182,22 @@ def depth(
             return rate
         case Amount(amount=amount, each=each):
             return _share(amount, max(least, price) if each == "order" else price)
-        case FixedPrice(price=fixed):
-            return ALL - _share(fixed, price) if price else Decimal(0)
         case Threshold(tiers=tiers):
             return max(_tier_depth(tier, price) for tier in tiers)
         case Multibuy(take=take, reduced=reduced, rate=rate):
             return reduced * rate / take
-        case Bundle(slots=slots, price=fixed):
-            usual = price * sum(slot.quantity for slot in slots)
-            return ALL - _share(fixed, usual) if usual else Decimal(0)
         case Gift(spend=spend, value=value):
             return _share(value, spend)
-        case Shipping():
+        case FixedPrice(price=fixed):
+            return _below(fixed, price)
+        case Bundle(slots=slots, price=fixed):
+            return _below(fixed, price * sum(slot.quantity for slot in slots))
+        case _:
             return Decimal(0)
+
+
+def _below(fixed: Decimal, usual: Decimal) -> Decimal:
+    return ALL - _share(fixed, usual) if usual else Decimal(0)
 
 
 def _tier_depth(tier: Tier, price: Decimal) -> Decimal:

@@ -6,9 +6,12 @@ from decimal import Decimal
 
 from promotions.rules import Bundle, Conditions, Limit, Rule, Terms, words
 
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+DAYS = (
+    *("Monday", "Tuesday", "Wednesday", "Thursday"),
+    *("Friday", "Saturday", "Sunday"),
+)
 TRIGGERS = {
-    "offer": "It is a personal offer: the customers whom it is expected to move get it.",
+    "offer": "It is a personal offer, for the customers whom it is expected to move.",
     "automatic": "It applies by itself to every cart that qualifies, guests' too.",
     "code": "It applies only to carts where one of its codes is entered.",
 }
