@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -236,10 +237,18 @@ def _tried(strategy: Strategy) -> dict[str, Any] | None:
     share = 100 * tried["touched"] / max(1, tried["baskets"])
     return tried | {
         "reached": f"{share:.1f}",
+        "lasts": _lasts(strategy, Decimal(tried["cost"])),
         "worst": f"{100 * float(tried['worst']):.1f}",
         "kept": f"{100 * float(tried['kept']):.1f}",
         "seen": datetime.fromisoformat(tried["at"]),
     }
+
+
+def _lasts(strategy: Strategy, cost: Decimal) -> str | None:
+    """Return for how much of the campaign the budget lasts, if not for all."""
+    if strategy.trigger == "offer" or cost <= strategy.budget:
+        return None
+    return f"{strategy.budget / cost:.0%}"
 
 
 def _checks(strategy: Strategy) -> list[dict[str, Any]]:
@@ -283,17 +292,8 @@ class CampaignAdmin(ReadOnly):
         *(money("budget"), money("spent"), "currency"),
     ]
     ordering = ["-starts_at"]
-    readonly_fields = ["period", "said"]
-    fields = [
-        "name",
-        "period",
-        "zone",
-        "budget",
-        "reserved",
-        "spent",
-        "currency",
-        "said",
-    ]
+    readonly_fields = ["period", "funds", "said"]
+    fields = ["name", "period", "funds", "said"]
 
     @admin.display(description=_("Period"))
     def period(self, campaign: Campaign) -> Any:
@@ -307,6 +307,15 @@ class CampaignAdmin(ReadOnly):
             "until": until,
             "zone": campaign.zone,
         }
+
+    @admin.display(description=_("Budget"))
+    def funds(self, campaign: Campaign) -> Any:
+        told = {
+            name: pricing.rounded(getattr(campaign, name), campaign.currency)
+            for name in ("budget", "spent", "reserved")
+        }
+        said = _("%(budget)s %(currency)s: %(spent)s spent, %(reserved)s reserved")
+        return said % {**told, "currency": campaign.currency}
 
     @admin.display(description=_("Limits"))
     def said(self, campaign: Campaign) -> Any:

@@ -29,6 +29,9 @@ MOST_SECONDS = 20.0
 MOST_UNITS = 1000
 """A line of more units than this is goods by weight: it counts as one unit."""
 GUARD = "past baskets"
+NOMINAL = Decimal(1)
+"""The log tells no shipping costs: with one unit of money it is seen who gets it off,
+and the sum is left out of all costs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +61,10 @@ class Outcome:
 class Basket:
     """One past basket's outcome; shares are of its goods' value."""
 
-    given: Decimal
-    share: Decimal
-    kept: Decimal
+    applied: bool = True
+    given: Decimal = Decimal(0)
+    share: Decimal = Decimal(0)
+    kept: Decimal = Decimal(1)
     floored: bool
 
 
@@ -139,13 +143,7 @@ def _basket(
     free = carts.priced(cart, _unfloored(shelf, entry), shopper, [entry], at=at)
     floored = _given(free) > _given(best)
     if not _given(best):
-        return (
-            None
-            if not floored
-            else Basket(
-                given=Decimal(0), share=Decimal(0), kept=Decimal(1), floored=True
-            )
-        )
+        return Basket(applied=False, floored=True) if floored else None
     others = [
         one
         for one in carts.may_apply(cart, shelf, shopper, (), at=clock)
@@ -153,8 +151,8 @@ def _basket(
     ]
     both = carts.priced(cart, shelf, shopper, [*others, entry], at=at)
     return Basket(
-        given=_given(best) * best.coins.unit,
-        share=Decimal(_given(both)) / max(1, both.subtotal + both.shipping),
+        given=_goods(best) * best.coins.unit,
+        share=Decimal(_goods(both)) / max(1, both.subtotal),
         kept=_kept(both, shelf),
         floored=floored,
     )
@@ -164,7 +162,7 @@ def _cart(event: events.Event, currency: str) -> Cart | None:
     if not isinstance(event, events.OrderCompleted) or event.currency != currency:
         return None
     items = [_item(line, currency) for line in event.lines if line.quantity]
-    return Cart(items=items, currency=currency) if items else None
+    return Cart(items=items, currency=currency, shipping=NOMINAL) if items else None
 
 
 def _item(line: events.OrderLine, currency: str) -> Item:
@@ -203,6 +201,11 @@ def _given(priced: Priced) -> int:
     return sum(effect.applied.worth for effect in priced.effects)
 
 
+def _goods(priced: Priced) -> int:
+    """Return what a cart is given off its goods, and in gifts."""
+    return _given(priced) - priced.shipping_discount
+
+
 def _kept(priced: Priced, shelf: Shelf) -> Decimal:
     """Return the margin left on the goods that had some, as a share of what is paid.
 
@@ -230,7 +233,7 @@ def _summed(
     stopped: bool,
     at: datetime,
 ) -> Outcome:
-    touched = [basket for basket in found if basket.given]
+    touched = [basket for basket in found if basket.applied]
     total = sum((basket.given for basket in touched), Decimal(0))
     campaign = strategy.campaign
     ahead = campaign.ends_at - max(at, campaign.starts_at)

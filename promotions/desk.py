@@ -48,6 +48,11 @@ class Section:
     rows: Any = None
     says: Any = ""
 
+    @property
+    def optional(self) -> bool:
+        """Whether its rows may all be empty."""
+        return self.rows is not None and self.name != "terms"
+
 
 class Desk:
     """The forms of one page; `data` is what was posted, `start` what to begin with."""

@@ -154,7 +154,11 @@ def test_what_is_typed_in_percent_and_in_rows_is_a_typed_rule(
         ("percentage", {"strategy-budget": "1.005"}, "id_strategy-budget_error"),
         ("fixed_price", {"terms-0-price": "1.005"}, "id_terms-0-price_error"),
         ("threshold", {"higher-0-spend": "10"}, "id_higher-0-spend_error"),
-        ("bundle", {"slots-1-quantity": "2", "slots-1-categories": ""}, "id_slots-1-skus_error"),
+        (
+            "bundle",
+            {"slots-1-quantity": "2", "slots-1-categories": ""},
+            "id_slots-1-skus_error",
+        ),
         ("multibuy", {"terms-0-reduced": "5"}, "id_terms-0-reduced_error"),
         ("shipping", {"conditions-since": "9"}, "id_conditions-since_error"),
         ("shipping", {"combination-mode": "best"}, "id_combination-group_error"),
