@@ -257,8 +257,31 @@ def describe(result: dict[str, Any], **_: object) -> dict[str, Any]:
     _roots, parts = msgspec.json.schema_components(
         [Draft, CampaignDraft], ref_template=REF
     )
-    result["components"]["schemas"] |= parts
+    result["components"]["schemas"] |= {n: _older(part) for n, part in parts.items()}
     return result
+
+
+def _older(schema: Any) -> Any:
+    """Say in the words of OpenAPI 3.0 what msgspec says in those of 3.1."""
+    if isinstance(schema, list):
+        return [_older(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {n: _older(v) for n, v in schema.items() if n != "propertyNames"}
+    if pair := told.pop("prefixItems", None):
+        told["items"] = {"type": "integer", "minimum": 0, "maximum": 24}
+        told |= {"minItems": len(pair), "maxItems": len(pair)}
+    if "const" in told:
+        told["enum"] = [told.pop("const")]
+    if "exclusiveMaximum" in told:
+        told |= {"maximum": told["exclusiveMaximum"], "exclusiveMaximum": True}
+    if "$ref" in told and len(told) > 1:
+        told["allOf"] = [{"$ref": told.pop("$ref")}]
+    options = told.get("anyOf", [])
+    if {"type": "null"} in options:
+        rest = [one for one in options if one != {"type": "null"}]
+        told = {**told, "nullable": True, "anyOf": rest}
+    return told
 
 
 def _money(row: Strategy | Campaign, currency: str) -> dict[str, str]:

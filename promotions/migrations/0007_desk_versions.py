@@ -34,23 +34,8 @@ WHEN (OLD.state <> NEW.state AND NOT (
   OLD.state = 'proposed' AND NEW.state IN ('live', 'rejected')
   OR OLD.state = 'live' AND NEW.state = 'ended'
 )) EXECUTE FUNCTION promotions_keep_state();
-CREATE FUNCTION promotions_keep_campaign() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF EXISTS (SELECT FROM promotions_strategy
-             WHERE campaign_id = OLD.id AND state <> 'proposed') THEN
-    RAISE EXCEPTION 'strategies were decided in this campaign: make a new one'
-      USING ERRCODE = 'check_violation';
-  END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER keep_campaign BEFORE UPDATE ON promotions_campaign FOR EACH ROW
-WHEN ((OLD.zone, OLD.limits, OLD.currency)
-  IS DISTINCT FROM (NEW.zone, NEW.limits, NEW.currency))
-EXECUTE FUNCTION promotions_keep_campaign();
 """
 BACKWARD = """
-DROP TRIGGER keep_campaign ON promotions_campaign;
-DROP FUNCTION promotions_keep_campaign;
 DROP TRIGGER keep_state ON promotions_strategy;
 DROP FUNCTION promotions_keep_state;
 DROP TRIGGER keep_decided ON promotions_strategy;
