@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import events, store
-from catalog import pricing
-from promotions import book, carts, guards
+from catalog import history, pricing
+from promotions import book, carts, guards, scopes
 from promotions.book import Terse
 from promotions.carts import Cart, Entry, Item, Priced, Shelf, Shopper
-from promotions.guards import Tried
+from promotions.guards import Guard, Tried
 from promotions.models import Strategy
 
 LAST = timedelta(days=28)
@@ -28,7 +28,9 @@ MOST_ORDERS = 400
 MOST_SECONDS = 20.0
 MOST_UNITS = 1000
 """A line of more units than this is goods by weight: it counts as one unit."""
-GUARD = "past baskets"
+REDUCTIONS = frozenset({"percentage"})
+"""Kinds that announce a reduction by a rate. What a set price or a basket gives depends
+on what it is compared with."""
 NOMINAL = Decimal(1)
 """The log tells no shipping costs: with one unit of money it is seen who gets it off,
 and the sum is left out of all costs."""
@@ -70,7 +72,7 @@ class Basket:
 
 def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
     """Try a proposal and store what came of it; None if it was decided meanwhile."""
-    outcome = run(strategy, at=at)
+    outcome, lawful = run(strategy, at=at), _lawful(strategy, at=at)
     with transaction.atomic():
         rows = Strategy.objects.select_for_update()
         row = rows.filter(id=strategy.id, state=Strategy.State.PROPOSED).first()
@@ -82,11 +84,10 @@ def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
             worst=outcome.worst,
             kept=outcome.kept,
         )
-        kept = [guard for guard in row.guards if guard["name"] != GUARD]
-        row.guards = [
-            *kept,
-            *guards.stored([guards.tried(found, settings.LEAST_MARGIN)]),
-        ]
+        ours = [guards.tried(found, settings.LEAST_MARGIN), *lawful]
+        names = {guard.name for guard in ours}
+        kept = [guard for guard in row.guards if guard["name"] not in names]
+        row.guards = [*kept, *guards.stored(ours)]
         row.forecast = row.forecast | {"tried": msgspec.to_builtins(asdict(outcome))}
         row.save(update_fields=["guards", "forecast"])
     return outcome
@@ -108,6 +109,18 @@ def run(strategy: Strategy, *, at: datetime, seconds: float = MOST_SECONDS) -> O
         if basket := _basket(order, strategy, mine, clock):
             found.append(basket)
     return _summed(found, tried, count, strategy, stopped=tried < len(orders), at=at)
+
+
+def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:
+    """Compare what a reduction of prices would leave with the last 30 days' lowest."""
+    if strategy.kind not in REDUCTIONS:
+        return []
+    shelf = scopes.products(strategy)
+    now = dict(shelf.values_list("sku", "price"))
+    before = history.reference_prices(now, currency=strategy.currency, at=at)
+    prices = [(sku, now[sku], lowest) for sku, lowest in sorted(before.items())]
+    deep = max(map(guards.depth, strategy.terms.values()))
+    return [guards.reference(deep, prices)]
 
 
 def _entries(strategy: Strategy) -> list[Entry]:

@@ -159,6 +159,22 @@ def tried(found: Tried, least_margin: Decimal) -> Guard:
     )
 
 
+def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> Guard:
+    """Whether a reduction goes below each product's lowest price of 30 days.
+
+    `prices` are (sku, price now, reference price); `deep` is the share taken off. One
+    that does not is no reduction: Directive 98/6/EC, article 6a.
+    """
+    sham = [sku for sku, now, lowest in prices if now > lowest <= now * (ALL - deep)]
+    named = f": {', '.join(sham[:3])}" if sham else ""
+    return Guard(
+        name="reference price",
+        passed=not sham,
+        detail=f"{len(sham):,} of {len(prices):,} products would still cost as much as "
+        f"their lowest price of the last 30 days, or more{named}",
+    )
+
+
 def passed(checks: Iterable[Guard]) -> bool:
     """Return whether every guard holds."""
     return all(check.passed for check in checks)

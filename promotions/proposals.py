@@ -5,27 +5,20 @@ past baskets, and then for an operator (promotions.approval).
 """
 
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import DecimalField, F, Max, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Max
 
-from catalog.models import Product
-from promotions import approval, book, campaigns, drafts, guards, phrases, rules
+from promotions import approval, book, campaigns, drafts, guards, phrases, scopes
 from promotions.drafts import CampaignDraft, Draft, Fault, Faulty
-from promotions.guards import Guard, Usual
+from promotions.guards import Guard
 from promotions.models import Campaign, Strategy
 from promotions.offers import soon
-from promotions.rules import EVERYTHING
 
 State = Strategy.State
-MONEY = DecimalField(max_digits=20, decimal_places=4)
-ASSUMED = F("price") * (1 - settings.ASSUMED_MARGIN)
-COST = Sum(Coalesce("cost", ASSUMED, output_field=MONEY), output_field=MONEY)
 
 
 class NotReplaceable(Exception):
@@ -140,7 +133,7 @@ def _next_version(before: Strategy) -> int:
 
 def checks(strategy: Strategy, *, at: datetime) -> list[Guard]:
     """Return the guards of a strategy made by hand; the worker adds the last."""
-    usual = in_scope(strategy)
+    usual = scopes.usual(strategy)
     rule = book.decoded(strategy).rule
     return [
         guards.scope(usual),
@@ -148,26 +141,6 @@ def checks(strategy: Strategy, *, at: datetime) -> list[Guard]:
         *approval.standing(strategy, at=at),
         guards.untried(),
     ]
-
-
-def in_scope(strategy: Strategy) -> Usual:
-    """Return what the shop sells of a strategy's scope, on the average."""
-    terse = book.decoded(strategy)
-    touches = set(rules.touches(terse.rule, terse.menu.values(), terse.categories))
-    named: dict[str, list[str]] = {"c": [], "s": [], "b": []}
-    for kind, _, name in (key.partition(":") for key in touches - {EVERYTHING}):
-        named[kind].append(name)
-    about = Q(category__in=named["c"]) | Q(sku__in=named["s"]) | Q(brand__in=named["b"])
-    shelf = Product.objects.filter(
-        promotable=True, price__gt=0, currency=strategy.currency
-    ).exclude(sku__in=terse.rule.excluded_skus)
-    rows = shelf if EVERYTHING in touches else shelf.filter(about)
-    count = rows.count()
-    if not count:
-        return Usual(products=0, price=Decimal(0), margin=settings.ASSUMED_MARGIN)
-    sums = rows.aggregate(worth=Sum("price", output_field=MONEY), costs=COST)
-    worth, costs = sums["worth"], sums["costs"]
-    return Usual(products=count, price=worth / count, margin=(worth - costs) / worth)
 
 
 def said(strategy: Strategy) -> phrases.Said:
