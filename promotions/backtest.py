@@ -116,7 +116,7 @@ def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:
     if strategy.kind not in REDUCTIONS:
         return []
     shelf = scopes.products(strategy)
-    now = dict(shelf.values_list("sku", "price"))
+    now = {sku: price for sku, price in shelf.values_list("sku", "price") if price}
     before = history.reference_prices(now, currency=strategy.currency, at=at)
     prices = [(sku, now[sku], lowest) for sku, lowest in sorted(before.items())]
     deep = max(map(guards.depth, strategy.terms.values()))

@@ -86,7 +86,7 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
         ({"rule": {"conditions": {"hours": [9, 25]}}}, "rule.conditions.hours[1]"),
         ({"rule": {"conditions": {"hours": [9, 9]}}}, "rule.conditions.hours"),
         ({"rule": {"conditions": {"weekdays": [8]}}}, "rule.conditions.weekdays[0]"),
-        ({"rule": {"conditions": {"wether": "nice"}}}, "rule.conditions.wether"),
+        ({"rule": {"conditions": {"moon": "full"}}}, "rule.conditions.moon"),
         (
             {"rule": {"conditions": {"least_amount": "1.005"}}},
             "rule.conditions.least_amount",
