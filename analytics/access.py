@@ -25,6 +25,8 @@ SCOPES = {
     "offers": "read customers' offers",
     "recommendations": "read what to show to a customer, a product's page, a cart",
     "carts": "price carts and redeem",
+    "codes": "make, list, export and stop codes",
+    "webhooks": "say where to tell what happens",
     "catalog": "send products and prices",
     "strategies": "open campaigns, propose strategies, read what became of them",
     "privacy": "export and erase customers",

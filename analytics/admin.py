@@ -48,6 +48,12 @@ class Acting(ReadOnly):
         name = f"{opts.app_label}.change_{opts.model_name}"
         return obj is None and bool(request.user.has_perm(name))
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Django offers actions, and takes them, from all who may view."""
+        return (
+            super().get_actions(request) if self.has_change_permission(request) else {}
+        )
+
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Put what needs attention on the first page."""

@@ -5,7 +5,7 @@ links and words as they stand (analytics.persons), so an undone link leaves no t
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -123,6 +123,12 @@ def _allowed(
     named = {id_ for kind, id_ in erased if kind == "customer"}
     seen = {id_ for kind, id_ in erased if kind == "visitor"} | (named & given_up)
     return customers - named, visitors - seen
+
+
+def customers(keys: Sequence[UUID]) -> bool:
+    """Say whether somebody of these keys is a customer, not just a visitor."""
+    known = Customer.objects.filter(key__in=keys, external_id__isnull=False)
+    return bool(keys) and known.exists()
 
 
 def erased(names: Iterable[str]) -> set[str]:

@@ -71,6 +71,20 @@ app.conf.update(
             "schedule": crontab(minute="2-59/5"),
             "options": {"expires": 300.0},
         },
+        "codes are made": {
+            "task": "promotions.tasks.make_codes",
+            "schedule": 5.0,
+            "options": {"expires": 5.0},
+        },
+        "webhooks go out": {
+            "task": "promotions.tasks.send_webhooks",
+            "schedule": 2.0,
+            "options": {"expires": 2.0},
+        },
+        "deliveries are forgotten": {
+            "task": "promotions.tasks.forget_deliveries",
+            "schedule": crontab(hour="4", minute="55"),
+        },
         "receipts are forgotten": {
             "task": "promotions.tasks.forget_receipts",
             "schedule": crontab(hour="4", minute="50"),

@@ -16,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config import services
 
@@ -113,6 +115,12 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": urls.cache,
+        # Nothing waits for the cache: a cart is priced without it.
+        "OPTIONS": {
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 0.5,
+            "retry": Retry(NoBackoff(), 0),
+        },
     }
 }
 CELERY_BROKER_URL = urls.broker
@@ -212,6 +220,17 @@ UNFOLD = {
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
             ),
             _group(
+                _("Codes"),
+                ("qr_code_2", _("Code batches"), "promotions_codebatch"),
+                ("confirmation_number", _("Codes"), "promotions_code"),
+                ("policy", _("Code guessing"), "promotions_guesser"),
+            ),
+            _group(
+                _("Webhooks"),
+                ("webhook", _("Endpoints"), "promotions_endpoint"),
+                ("outgoing_mail", _("Deliveries"), "promotions_delivery"),
+            ),
+            _group(
                 _("What is likely"),
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("neurology", _("Models"), "ml_trainedmodel"),
@@ -276,4 +295,8 @@ PRICES_INCLUDE_TAX = env.bool("PRICES_INCLUDE_TAX", default=True)
 and is refused if it is the other."""
 BUDGET_MARKS = (0.8, 1.0)
 """Shares of a strategy's budget whose spending is told."""
+MOST_CODES = 5_000_000
+"""Of one batch."""
+WEBHOOKS_TO_PRIVATE = env.bool("WEBHOOKS_TO_PRIVATE", default=False)
+"""Whether webhooks may go to private addresses and without TLS: on a laptop only."""
 ARCHIVE_DIR = services.VAR / "archive"

@@ -25,7 +25,16 @@ from promotions.checkout import (
     ReservationView,
     RollbackView,
 )
+from promotions.code_api import (
+    BatchesView,
+    BatchFileView,
+    BatchView,
+    CodesView,
+    DeactivationView,
+    StrategyFileView,
+)
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
+from promotions.webhook_api import EndpointsView, EndpointView, SecretView
 
 docs = SpectacularRedocView.as_view(url_name="schema", template_name="api/docs.html")
 api = [
@@ -61,6 +70,35 @@ api = [
         "strategies/<uuid:strategy>/versions", VersionsView.as_view(), name="versions"
     ),
     path("promotions", PromotionsView.as_view(), name="promotions"),
+    path("strategies/<uuid:strategy>/codes", CodesView.as_view(), name="codes"),
+    path(
+        "strategies/<uuid:strategy>/codes.csv",
+        StrategyFileView.as_view(),
+        name="codes_file",
+    ),
+    path(
+        "strategies/<uuid:strategy>/code-batches",
+        BatchesView.as_view(),
+        name="code_batches",
+    ),
+    path("code-batches/<uuid:batch>", BatchView.as_view(), name="code_batch"),
+    path(
+        "code-batches/<uuid:batch>/codes.csv",
+        BatchFileView.as_view(),
+        name="code_batch_file",
+    ),
+    path(
+        "codes/<uuid:code>/deactivation",
+        DeactivationView.as_view(),
+        name="code_deactivation",
+    ),
+    path("webhook-endpoints", EndpointsView.as_view(), name="endpoints"),
+    path("webhook-endpoints/<uuid:endpoint>", EndpointView.as_view(), name="endpoint"),
+    path(
+        "webhook-endpoints/<uuid:endpoint>/secret",
+        SecretView.as_view(),
+        name="endpoint_secret",
+    ),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", docs, name="docs"),
 ]

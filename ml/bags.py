@@ -102,9 +102,9 @@ def examples(
     """
     parts, sizes, bought = [], [], []
     for day in days:
-        before = past.day < day
+        before = past.known(day)
         filled = bags(past.where(before), item[before], day=day, customers=customers)
-        after = ~before & (past.day < day + horizon) & (item >= 0)
+        after = past.bought(day, day + horizon) & (item >= 0)
         after &= filled.item[past.customer, 0] >= 0
         key = np.unique(past.customer[after].astype(np.int64) << 32 | item[after])
         count = np.bincount(key >> 32, minlength=customers)

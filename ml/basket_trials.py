@@ -8,12 +8,13 @@ rankers learn from all. Pure.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import baskets, protocols, ranked
+from ml import baskets, protocols, ranked, served
 from ml.codes import moment_of
 from ml.protocols import Trial
 from ml.purchases import Numbers, Purchases
@@ -26,6 +27,8 @@ TAUGHT = 2
 """Cut-offs that teach the cold-start table's rankers."""
 BASELINES = ("popular", "personal frequency", "blend")
 OURS = "ranker"
+DIVERSE = "ranker, diverse"
+"""Ours as it is served: with ml.diversity's step, at served.PRICE."""
 
 Mask = NDArray[np.bool_]
 Table = list[dict[str, Any]]
@@ -46,27 +49,39 @@ def scores(trial: Trial, ranker: Ranker) -> Mapping[str, Numbers]:
 
 
 def next_basket(
-    judged: Judged, *, day: float, apart: Mask | None = None
+    judged: Judged,
+    *,
+    day: float,
+    apart: Mask | None = None,
+    others: Sequence[Mapping[str, Numbers]] = (),
 ) -> tuple[Table, Table]:
-    """Return the figures and the ranker's paired gains over each baseline.
+    """Return the figures, and paired gains: ours over baselines, others over ours.
 
-    `judged` is what protocols.next_basket returned for `day`.
+    `judged` is what protocols.next_basket returned for `day`; `others` has, for each of
+    its cut-offs, more rankers' scores of the candidates by name.
     """
-    told = [_rankers(trial, ranker, apart) for trial, ranker in judged]
-    back = range(len(judged), 0, -1)
-    cuts = [moment_of(day - protocols.HORIZON * one).date().isoformat() for one in back]
+    others = others or [{} for _ in judged]
+    told = [
+        _rankers(trial, ranker, apart, more)
+        for (trial, ranker), more in zip(judged, others, strict=True)
+    ]
+    cuts = [
+        moment_of(one).date().isoformat() for one in protocols.days(day, len(judged))
+    ]
     rows: Table = []
-    for name in (*BASELINES, OURS):
+    for name in told[0]:
         figures = [one[name][0] for one in told]
         mean = {
             key: float(np.mean([row[key] for row in figures])) for key in figures[0]
         }
         both = zip([*cuts, "mean"], [*figures, mean], strict=True)
         rows += [{"model": name, "cut": cut, **row} for cut, row in both]
-    ours = [one[OURS][1] for one in told]
+    found = {name: [one[name][1] for one in told] for name in told[0]}
+    versus = [(OURS, name) for name in BASELINES]
+    versus += [(name, OURS) for name in found if name not in (*BASELINES, OURS)]
     gains = [
-        {"gain": f"{OURS} − {name}", **_gain(ours, [one[name][1] for one in told])}
-        for name in BASELINES
+        {"gain": f"{one} − {other}", **_gain(found[one], found[other])}
+        for one, other in versus
     ]
     return rows, gains
 
@@ -111,11 +126,17 @@ def cold_start(
 
 
 def _rankers(
-    trial: Trial, ranker: Ranker, apart: Mask | None
+    trial: Trial,
+    ranker: Ranker,
+    apart: Mask | None,
+    others: Mapping[str, Numbers] = MappingProxyType({}),
 ) -> dict[str, tuple[dict[str, float], ranked.Quality]]:
     kept = _kept(trial, apart)
     by = scores(trial, ranker)
-    return {name: _judged(trial, score, kept) for name, score in by.items()}
+    diverse = {DIVERSE: _judged(trial, by[OURS], kept, price=served.PRICE)}
+    told = {name: _judged(trial, score, kept) for name, score in by.items()}
+    more = {name: _judged(trial, score, kept) for name, score in others.items()}
+    return told | diverse | more
 
 
 def _kept(trial: Trial, apart: Mask | None) -> Mask:
@@ -125,9 +146,9 @@ def _kept(trial: Trial, apart: Mask | None) -> Mask:
 
 
 def _judged(
-    trial: Trial, score: Numbers, kept: Mask
+    trial: Trial, score: Numbers, kept: Mask, *, price: float = 0.0
 ) -> tuple[dict[str, float], ranked.Quality]:
-    top = trial.top(score, most=LIST)
+    top = trial.top(score, most=LIST, price=price)
     hit, top = trial.hits(top)[kept], top[kept]
     wanted, asked = trial.wanted[kept], trial.asked[kept]
     quality = ranked.quality(hit, wanted)

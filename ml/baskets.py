@@ -51,7 +51,8 @@ class Rows:
 
 def shifted(past: Purchases, now: Numbers) -> Purchases:
     """Set the clocks so that each customer's `now` is 0."""
-    return replace(past, day=past.day - now[past.customer])
+    moved = now[past.customer]
+    return replace(past, day=past.day - moved, until=past.until - moved)
 
 
 def features(

@@ -137,14 +137,14 @@ def _learnt(
 def _lesson(
     past: Purchases, item: Codes, cut: float, customers: int, categories: int
 ) -> tuple[Numbers, Numbers]:
-    earlier = past.day < cut
+    earlier = past.known(cut)
     before, shape = past.where(earlier), (customers, categories)
     own = decayed(before, item[earlier], day=cut, shape=shape)
     visits = decayed(
         before, np.zeros(len(before), np.int32), day=cut, shape=(customers, 1)
     )
     own |= {f"customer_{name}": values for name, values in visits.items()}
-    inside = (past.day >= cut) & (past.day < cut + WINDOW) & (item >= 0)
+    inside = past.bought(cut, cut + WINDOW) & (item >= 0)
     y = np.zeros(shape)
     y[past.customer[inside], item[inside]] = 1
     active = np.zeros(customers, bool)

@@ -42,7 +42,7 @@ Z95 = 1.96
 
 def refresh(*, at: datetime) -> int:
     """Measure all categories on the year before `at`; replace the table's rows."""
-    measured = estimate(panel(lines.read(until=at)))
+    measured = estimate(panel(lines.standing(lines.read(until=at))))
     rows = shrunk(measured).iter_rows(named=True)
     with transaction.atomic():
         Elasticity.objects.all().delete()

@@ -101,7 +101,7 @@ def labels(
     categories: int,
 ) -> NDArray[np.int8]:
     """Say for each row of `build` whether it was bought in [day, day + horizon)."""
-    inside = (past.day >= day) & (past.day < day + horizon)
+    inside = past.bought(day, day + horizon)
     inside &= (past.customer >= 0) & (past.customer < customers)
     inside &= (past.category >= 0) & (past.category < categories)
     happened = np.zeros((customers, categories), np.int8)

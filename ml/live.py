@@ -8,7 +8,7 @@ list, the shop's best sellers, nothing; `source` says which it was.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -17,11 +17,12 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from analytics import identity, lookup, store
 from analytics.models import EVERYBODY
-from ml import propensity, registry
+from ml import propensity, registry, returns
 from ml.codes import day_of, recoded
 from ml.features import columns_of
 from ml.models import PROPENSITY, RANKING, Shortlist
@@ -29,11 +30,13 @@ from ml.propensity import PropensityModel
 from ml.purchases import History, Numbers, Purchases
 from ml.ranking import Stored
 from ml.reasons import Why
-from ml.served import RankedShop, Recommended
+from ml.returns import Back, Line, Order
+from ml.served import Listing, RankedShop, Recommended
 from ml.wordings import SAID
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SESSION = timedelta(hours=1)
+ORDERS = ("order_completed", "order_cancelled", "order_refunded")
 LOOKED = ("product_viewed", "product_clicked", "product_added")
 BROKEN = (
     registry.NoChampion,
@@ -49,19 +52,6 @@ BROKEN = (
 back instead of failing, and the log of the process says why."""
 log = logging.getLogger(__name__)
 Read = TypeVar("Read")
-
-
-class _Line(msgspec.Struct, gc=False):
-    sku: str
-    category: str = ""
-    quantity: float = 1.0
-    paid: float = 0.0
-    shelf_discount: float = 0.0
-    coupon_discount: float = 0.0
-
-
-class _Order(msgspec.Struct, gc=False):
-    lines: list[_Line]
 
 
 class _Looked(msgspec.Struct, gc=False):
@@ -159,28 +149,17 @@ def together(
     return shop.similar(skus, most=most, excluded=_mask(shop, excluded)) if shop else []
 
 
-def alike(
-    sku: str, category: str, *, most: int, excluded: Collection[str] = ()
-) -> list[str]:
+def alike(one: Listing, *, most: int, excluded: Collection[str] = ()) -> list[str]:
     """Return other products of the category; nothing without a model."""
     shop = _shop()
     if shop is None:
         return []
-    return shop.alike(sku, category, most=most, excluded=_mask(shop, excluded))
+    return shop.alike(one, most=most, excluded=_mask(shop, excluded))
 
 
 def history(keys: Sequence[UUID], *, at: datetime) -> History:
-    """Read a customer's order lines before `at`."""
-    rows = (
-        store.trail(keys, types=["order_completed"], since=EVER, until=at)
-        if keys
-        else []
-    )
-    lines = [
-        (position, moment, line)
-        for position, _, moment, data in rows
-        for line in _order.decode(data).lines
-    ]
+    """Read a customer's order lines before `at`, without what has gone back."""
+    lines = list(_lines(keys, at=at))
     products, product = _coded([line.sku for _, _, line in lines])
     named, category = _coded([line.category for _, _, line in lines])
     if named[:1] == [""]:
@@ -199,6 +178,7 @@ def history(keys: Sequence[UUID], *, at: datetime) -> History:
         paid=column("paid"),
         shelf_discount=column("shelf_discount"),
         coupon_discount=column("coupon_discount"),
+        until=np.full(len(lines), np.inf),
     )
     return History(
         purchases=purchases,
@@ -208,7 +188,24 @@ def history(keys: Sequence[UUID], *, at: datetime) -> History:
     )
 
 
-_order = msgspec.json.Decoder(_Order, strict=False)  # money is text in the log
+def _lines(keys: Sequence[UUID], *, at: datetime) -> Iterator[tuple[int, int, Line]]:
+    """Yield position, microseconds and line of what stands at `at`, oldest first."""
+    rows = store.trail(keys, types=ORDERS, since=EVER, until=at) if keys else []
+    back: dict[str, list[Back]] = {}
+    for _, kind, moment, data in rows:
+        if kind != "order_completed":
+            told = _returned.decode(data)
+            back.setdefault(told.order_id, []).append(replace(told, at=moment))
+    for position, kind, moment, data in rows:
+        if kind == "order_completed":
+            order = _order.decode(data)
+            for line, until in returns.parts(order.lines, back.get(order.order_id, ())):
+                if until is None:
+                    yield position, moment, line
+
+
+_order = msgspec.json.Decoder(Order, strict=False)  # money is text in the log
+_returned = msgspec.json.Decoder(Back, strict=False)
 _looked = msgspec.json.Decoder(_Looked)
 
 

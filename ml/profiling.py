@@ -41,10 +41,10 @@ def refresh(*, at: datetime) -> int:
     """Profile all known customers as of `at`; return how many."""
     frame = lines.read(until=at)
     history = lines.arrays(frame)
-    last = frame["at"].max()
-    as_of = min(at, last + timedelta(seconds=1)) if isinstance(last, datetime) else at
+    last = lines.last(frame)
+    as_of = min(at, last + timedelta(seconds=1)) if last else at
     day = as_of.timestamp() / 86_400
-    counted = profiles.count(history.purchases, day=day)
+    counted = profiles.count(history.purchases.before(day), day=day)
     rhythm, worth = _learnt(counted, day)
     future = expect(counted, rhythm, worth, day=day)
     before = ProfileBasis.objects.first()

@@ -11,7 +11,7 @@ customer's last order is the truth, all before is history, the last but one trai
 ranker. Cold start: next basket, the customer's history cut to its last few orders.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,7 @@ def trial(
     """
     day = float(past.day.max()) + 1e-6
     shop = shelves.shelf(past, customers=customers, products=products, day=day)
-    now, first = _first_orders(future, customers, day)
+    now, first = first_orders(future, customers, day)
     orders = _orders(past, customers)
     ask = (orders >= fewest) & (first >= 0)
     asked = np.flatnonzero(ask & only if only is not None else ask)
@@ -143,7 +143,7 @@ def _built(
 
 def cut(past: Purchases, day: float, **how: Any) -> Trial:
     """Ask at `day` for the first order of the 28 days after it."""
-    late = past.where((past.day >= day) & (past.day < day + HORIZON))
+    late = past.where(past.bought(day, day + HORIZON))
     return trial(past.before(day), late, **how)
 
 
@@ -151,12 +151,30 @@ def next_basket(
     past: Purchases, *, day: float, cuts: int = CUTS, **how: Any
 ) -> Iterator[tuple[Trial, Ranker]]:
     """Yield each cut-off's trial, oldest first, with the ranker it was given."""
-    lessons: list[Lesson] = []
+    return judged(rolling(past, day=day, cuts=cuts, **how))
+
+
+def rolling(
+    past: Purchases, *, day: float, cuts: int = CUTS, **how: Any
+) -> Iterator[Trial]:
+    """Yield all cut-offs' trials, oldest first: LEARNT of a third, which only teach."""
     for back in range(cuts + LEARNT, 0, -1):
         some = np.arange(how["customers"]) % THIRDS == back % THIRDS
         only = some if back > cuts else None
-        asked = cut(past, day - HORIZON * back, only=only, **how)
-        if back <= cuts:
+        yield cut(past, day - HORIZON * back, only=only, **how)
+
+
+def days(day: float, cuts: int) -> list[float]:
+    """Return the cut-offs before `day`, oldest first."""
+    return [day - HORIZON * back for back in range(cuts, 0, -1)]
+
+
+def judged(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Ranker]]:
+    """Give each of `rolling`'s trials after the first LEARNT a ranker fitted to those
+    before it."""
+    lessons: list[Lesson] = []
+    for asked in trials:
+        if len(lessons) >= LEARNT:
             yield asked, fitted(lessons[-LEARNT:])
         lessons.append(asked.lesson())
 
@@ -210,7 +228,7 @@ def _orders(past: Purchases, customers: int) -> NDArray[np.int64]:
     return np.bincount(past.customer[at], minlength=customers)
 
 
-def _first_orders(
+def first_orders(
     future: Purchases, customers: int, day: float
 ) -> tuple[Numbers, NDArray[np.int64]]:
     """Return the moment and the order of each customer's first lines; `day`, -1: none.

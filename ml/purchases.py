@@ -17,7 +17,10 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Purchases:
-    """One row of each array is one order line; times are days since 1970 UTC."""
+    """One row of each array is one order line; times are days since 1970 UTC.
+
+    `until` is the day when the line, or this part of it, went back; inf: it stands.
+    """
 
     customer: Codes
     order: NDArray[np.int64]
@@ -28,6 +31,7 @@ class Purchases:
     paid: Numbers
     shelf_discount: Numbers
     coupon_discount: Numbers
+    until: Numbers
 
     def __len__(self) -> int:
         return len(self.day)
@@ -49,9 +53,23 @@ class Purchases:
         """Give the same lines other customer codes."""
         return replace(self, customer=customer.astype(np.int32))
 
+    @property
+    def newest(self) -> float:
+        """The moment of the last order or return."""
+        back = self.until[np.isfinite(self.until)]
+        return float(max(self.day.max(), back.max(initial=-np.inf)))
+
+    def known(self, day: float) -> NDArray[np.bool_]:
+        """Mark what had happened before the moment, and had not gone back by then."""
+        return (self.day < day) & (self.until >= day)
+
+    def bought(self, start: float, end: float) -> NDArray[np.bool_]:
+        """Mark what was bought in [start, end) and not given back by the end."""
+        return self.known(end) & (self.day >= start)
+
     def before(self, day: float) -> Self:
-        """Keep what happened before the moment."""
-        return self.where(self.day < day)
+        """Keep what was known before the moment."""
+        return self.where(self.known(day))
 
 
 @dataclass(frozen=True, kw_only=True)

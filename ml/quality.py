@@ -63,7 +63,7 @@ def insist(findings: Iterable[Finding]) -> None:
 
 def of_lines(past: Purchases, *, since: float, until: float) -> list[Finding]:
     """Check the order lines between two days, on which training builds."""
-    inside = past.where((past.day >= since) & (past.day < until))
+    inside = past.where(past.bought(since, until))
     if not len(inside):
         reason = "There are no orders in the days to learn from."
         return [_least("volume", 0, LEAST_VOLUME, reason)]

@@ -23,6 +23,7 @@ from ml import lines, protocols, provenance, ranked, registry, shelves, together
 from ml.artefacts import pack
 from ml.baskets import FEATURES
 from ml.codes import day_of, moment_of
+from ml.content import Content
 from ml.diversity import best
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.protocols import Lesson, Trial
@@ -62,12 +63,13 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     judged = _judged(history)
     model = _fitted(history, judged, _moment(history, at))
     coded = shelves.recoded(
-        history.purchases, model.shelf.products, len(history.products)
+        history.purchases.before(model.day), model.shelf.products, len(history.products)
     )
     shop = RankedShop(
         model=model,
         categories=tuple(history.categories),
         together=together.fit(coded, products=len(model.skus)),
+        content=_content(model.skus),
     )
     packed = pack(shop.artefact())
     row = TrainedModel(
@@ -105,9 +107,9 @@ def _effects(ranker: Ranker) -> list[dict[str, Any]]:
 
 
 def _moment(history: History, at: datetime) -> float:
-    """Return `at`, or just after the last order: a quiet shop has best sellers too."""
+    """Return `at`, or just after the last event: a quiet shop has best sellers too."""
     past = history.purchases
-    return min(day_of(at), float(past.day.max()) + 1e-5) if len(past) else day_of(at)
+    return min(day_of(at), past.newest + 1e-5) if len(past) else day_of(at)
 
 
 def _judged(history: History) -> Judged:
@@ -171,13 +173,20 @@ def _told(quality: Quality) -> dict[str, float]:
 def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
     ranker = protocols.fitted(judged.lessons)
     shelf = shelves.shelf(
-        history.purchases,
+        history.purchases.before(day),
         customers=len(history.customers),
         products=len(history.products),
         day=day,
     )
     skus = [history.products[code] for code in shelf.products]
     return RankingModel(skus=skus, day=day, shelf=shelf, ranker=ranker)
+
+
+def _content(skus: list[str]) -> Content:
+    told = Product.objects.filter(sku__in=skus).values_list("sku", "name", "size")
+    listed = {sku: (name, size) for sku, name, size in told}
+    known = [listed.get(sku, ("", "")) for sku in skus]
+    return Content.of([name for name, _ in known], [size for _, size in known])
 
 
 def _merchandise(history: History) -> History:
@@ -213,18 +222,18 @@ def shortlist(*, at: datetime) -> int:
 
 
 def _rows(shop: RankedShop, at: datetime) -> Iterator[tuple[Any, Stored, list[str]]]:
-    top = best(shop.model.shelf.popular, MOST)
+    top = best(shop.model.shelf.liked, MOST)
     nothing = Stored(product=np.zeros(0, np.int32), near=np.zeros(0))
     yield EVERYBODY, nothing, [shop.model.skus[code] for code in top]
     history = _merchandise(lines.arrays(lines.read(until=at)))
-    past = shop.coded(history)
+    now = _moment(history, at)
+    past = shop.coded(history).before(now)
     people = Customer.objects.filter(identity.personal(), person=None)
     keys = {str(key): key for key in people.values_list("key", flat=True)}
     order = np.argsort(past.customer, kind="stable")
     bounds = np.searchsorted(
         past.customer[order], np.arange(len(history.customers) + 1)
     )
-    now = _moment(history, at)
     for code, name in enumerate(history.customers):
         if name not in keys:
             continue

@@ -170,9 +170,11 @@ def _frame(history: pl.DataFrame, campaign: Campaign) -> pl.DataFrame:
 
 
 def _orders(
-    lines: pl.DataFrame, start: datetime, end: datetime, name: str
+    history: pl.DataFrame, start: datetime, end: datetime, name: str
 ) -> pl.DataFrame:
-    inside = lines.filter((pl.col("at") >= start) & (pl.col("at") < end))
+    inside = lines.standing(history, until=end).filter(
+        pl.col("at").is_between(start, end, closed="left")
+    )
     return inside.group_by("customer").agg(pl.n_unique("order").alias(name))
 
 
@@ -203,7 +205,7 @@ def _adjusted(
 
 
 def _depth(history: pl.DataFrame) -> float:
-    used = history.filter(pl.col("coupon_discount") > 0)
+    used = lines.standing(history).filter(pl.col("coupon_discount") > 0)
     shelf = used.select(
         (pl.col("paid") + pl.col("shelf_discount") + pl.col("coupon_discount")).sum()
     ).item()

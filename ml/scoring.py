@@ -57,8 +57,8 @@ def score(*, at: datetime) -> int:
     model, known = registry.first_of(PROPENSITY, _read)
     position = store.high_water()
     frame = lines.read(until=at)
-    last = frame["at"].max()
-    moment = min(at, last + timedelta(seconds=1)) if isinstance(last, datetime) else at
+    last = lines.last(frame)
+    moment = min(at, last + timedelta(seconds=1)) if last else at
     people = Customer.objects.filter(identity.personal(), person=None)
     keys = list(people.order_by("key").values_list("key", flat=True))
     if not keys:

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from ml import neighbours
 from ml.neighbours import Neighbours
-from ml.purchases import Codes, Numbers, Purchases, pairs
+from ml.purchases import Codes, Numbers, Pairs, Purchases, pairs
 
 RARE = 10
 """A product in fewer orders than this is out of the vocabulary: too few to rank by."""
 RECENT = 56.0
+VOTED = 112.0
+"""Days that `liked` looks back: recall at ten for strangers 0.0491, with the shares of
+56 days' orders 0.0468 (paired +0.0023 ± 0.0007; decision 20)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,12 +27,15 @@ class Shelf:
     """What the shop's customers buy, by vocabulary product, as of a moment.
 
     `category` is -1 where unknown; `popular` is the share of the last 56 days' orders
-    that hold the product; `kept` is how often a buyer's next visits repeat it.
+    that hold the product, `liked` that share in each customer's own orders of the last
+    112 days, averaged over customers; `kept` is how often a buyer's next visits repeat
+    it.
     """
 
     products: Codes
     category: Codes
     popular: Numbers
+    liked: Numbers
     kept: Numbers
     neighbours: Neighbours
 
@@ -56,9 +62,23 @@ def shelf(past: Purchases, *, customers: int, products: int, day: float) -> Shel
         products=known,
         category=category[known],
         popular=recent / max(orders, 1),
+        liked=_liked(past, bought, customers=customers, products=len(known), day=day),
         kept=(again + 20 * mean) / (chances + 20),
         neighbours=neighbours.build(bought, customers=customers, items=len(known)),
     )
+
+
+def _liked(
+    past: Purchases, bought: Pairs, *, customers: int, products: int, day: float
+) -> Numbers:
+    """Let every customer have one vote: whoever orders often counts no more."""
+    lately = past.where(past.day > day - VOTED)
+    _, at = np.unique(lately.order, return_index=True)
+    orders = np.bincount(lately.customer[at], minlength=customers).clip(1)
+    voters = max(len(np.unique(lately.customer)), 1)
+    share = bought.orders(VOTED) / orders[bought.customer]
+    found = np.bincount(bought.item, share, products)
+    return np.asarray(found / voters, np.float64)
 
 
 def recoded(past: Purchases, known: Codes, products: int) -> Purchases:

@@ -19,7 +19,18 @@ from django.db.models import Q
 
 from analytics.models import Customer
 from catalog.models import Product
-from ml import basket_trials, campaigns, lines, protocols, shelves, splits, trials
+from ml import (
+    basket_trials,
+    campaigns,
+    challengers,
+    enough,
+    lines,
+    protocols,
+    shelves,
+    splits,
+    stranger_trials,
+    trials,
+)
 from ml.codes import day_of, moment_of
 from ml.purchases import History, Purchases
 from ml.splits import TooLittleHistory
@@ -43,7 +54,7 @@ class Order:
 
     `customers` limits the log to so many, drawn by `seed`; `departments` and
     `categories` are left out, and so are products that are not promotable unless
-    `all_products`.
+    `all_products`. `challengers` are of challengers.MODELS.
     """
 
     customers: int | None = None
@@ -51,6 +62,7 @@ class Order:
     categories: frozenset[str] = frozenset()
     all_products: bool = False
     untouched: bool = False
+    challengers: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -208,10 +220,15 @@ def _redemption(shop: Shop) -> list[Sheet]:
 
 def _next_basket(shop: Shop) -> list[Sheet]:
     back = range(1, protocols.CUTS + protocols.LEARNT + 1)
-    _insist(shop, "Next basket", [shop.day - protocols.HORIZON * one for one in back])
-    judged = list(protocols.next_basket(shop.goods, day=shop.day, **shop.size))
+    enough.insist(
+        shop.goods, "Next basket", [shop.day - protocols.HORIZON * one for one in back]
+    )
+    asked = list(protocols.rolling(shop.goods, day=shop.day, **shop.size))
+    judged = list(protocols.judged(asked))
+    how: dict[str, Any] = {"day": shop.day, "seed": shop.order.seed, **shop.size}
+    others = challengers.compared(shop.order.challengers, shop.goods, asked, **how)
     told = {
-        name: basket_trials.next_basket(judged, day=shop.day, apart=mask)
+        name: basket_trials.next_basket(judged, day=shop.day, apart=mask, others=others)
         for name, mask in shop.who.items()
     }
     return [
@@ -222,20 +239,36 @@ def _next_basket(shop: Shop) -> list[Sheet]:
 
 
 def _last_basket(shop: Shop) -> list[Sheet]:
-    counts = np.bincount(shop.goods.product, minlength=shop.size["products"])
-    usual = shop.goods.where(counts[shop.goods.product] >= shelves.RARE)
-    _enough("Last basket", "with five orders", _regular(usual, orders=5))
-    trial, ranker = protocols.last_basket(shop.goods, **shop.size)
+    goods = shop.goods.before(np.inf)  # what never went back
+    counts = np.bincount(goods.product, minlength=shop.size["products"])
+    usual = goods.where(counts[goods.product] >= shelves.RARE)
+    enough.customers(
+        "Last basket", "with five orders", enough.regulars(usual, orders=5)
+    )
+    trial, ranker = protocols.last_basket(goods, **shop.size)
     made = partial(basket_trials.last_basket, trial, ranker)
     return _sheets(shop, "last-basket", "Last basket", made)
 
 
 def _cold_start(shop: Shop) -> list[Sheet]:
     back = range(1, basket_trials.TAUGHT + 2)
-    _insist(shop, "Cold start", [shop.day - protocols.HORIZON * one for one in back])
+    enough.insist(
+        shop.goods, "Cold start", [shop.day - protocols.HORIZON * one for one in back]
+    )
     told = basket_trials.beginners(shop.goods, day=shop.day, **shop.size)
     made = partial(basket_trials.cold_start, told)
     return _sheets(shop, "cold-start", "Cold start", made)
+
+
+def _strangers(shop: Shop) -> list[Sheet]:
+    cuts = protocols.days(shop.day, protocols.CUTS)
+    enough.insist(shop.goods, "Strangers", cuts)
+    how: dict[str, Any] = {"day": shop.day, "seed": shop.order.seed, **shop.size}
+    rows = stranger_trials.tabled(stranger_trials.judged(shop.goods, **how))
+    if not rows:
+        raise TooLittleHistory("Strangers need first orders of four ranked products.")
+    title = "Strangers: recall by products given"
+    return [Sheet(protocol="strangers", title=title, who=EVERYBODY, rows=rows)]
 
 
 def _sheets(
@@ -253,38 +286,11 @@ def _note(protocol: str, note: str, *, missing: bool = False) -> Sheet:
     return Sheet(**told, rows=[], note=note, missing=missing)
 
 
-def _insist(shop: Shop, name: str, cuts: Collection[float]) -> None:
-    """Ask for regulars who came again, and a vocabulary, at each cut-off."""
-    for day in cuts:
-        before = shop.goods.before(day)
-        late = shop.goods.where(
-            (shop.goods.day >= day) & (shop.goods.day < day + protocols.HORIZON)
-        )
-        asked = np.intersect1d(_regular(before, orders=protocols.FEWEST), late.customer)
-        when = moment_of(day).date()
-        _enough(name, f"with three orders before {when} and one after", asked)
-        if not len(before) or np.bincount(before.product).max() < shelves.RARE:
-            raise TooLittleHistory(
-                f"{name} needs products in {shelves.RARE} orders before {when}."
-            )
-
-
-def _regular(past: Purchases, *, orders: int) -> Any:
-    _, at = np.unique(past.order, return_index=True)
-    return np.flatnonzero(np.bincount(past.customer[at]) >= orders)
-
-
-def _enough(name: str, who: str, asked: Any) -> None:
-    if len(asked) < splits.LEAST_CUSTOMERS:
-        raise TooLittleHistory(
-            f"{name} needs {splits.LEAST_CUSTOMERS} customers {who}, not {len(asked)}."
-        )
-
-
 PROTOCOLS: Mapping[str, Callable[[Shop], list[Sheet]]] = {
     "propensity": _propensity,
     "redemption": _redemption,
     "next-basket": _next_basket,
     "last-basket": _last_basket,
     "cold-start": _cold_start,
+    "strangers": _strangers,
 }

@@ -16,8 +16,8 @@ BLOCK = 1000
 
 def fit(past: Purchases, *, products: int, most: int = MOST) -> Companions:
     """Keep each product's best partners; `past` is coded by a vocabulary."""
-    held = _orders(past, products)
-    orders = np.asarray(held.sum(0)).ravel()
+    held = orders(past, products)
+    count = np.asarray(held.sum(0)).ravel()
     partner = np.full((products, most), -1, np.int32)
     cosine = np.zeros((products, most), np.float32)
     lift = np.zeros((products, most), np.float32)
@@ -26,12 +26,12 @@ def fit(past: Purchases, *, products: int, most: int = MOST) -> Companions:
         for row in range(block.shape[0]):
             mine = slice(block.indptr[row], block.indptr[row + 1])
             other, both = block.indices[mine], block.data[mine]
-            alike = _cosine(both, orders[start + row], orders[other])
+            alike = _cosine(both, count[start + row], count[other])
             alike[other == start + row] = -np.inf
             top = best(alike, most)
             spot = start + row, slice(len(top))
             partner[spot], cosine[spot] = other[top], alike[top]
-            expected = orders[start + row] * orders[other[top]]
+            expected = count[start + row] * count[other[top]]
             lift[spot] = both[top] * held.shape[0] / expected
     return Companions(partner=partner, cosine=cosine, lift=lift)
 
@@ -40,11 +40,11 @@ def _cosine(both: Numbers, one: float, other: Numbers) -> Numbers:
     return np.asarray(both / np.sqrt(one * other) * (both / (both + SHRUNK)))
 
 
-def _orders(past: Purchases, products: int) -> Any:
+def orders(past: Purchases, products: int) -> Any:
     """Lay orders × products out, 1 where an order holds the product."""
     kept = past.where(past.product >= 0)
-    orders, row = np.unique(kept.order, return_inverse=True)
-    shape = (len(orders), products)
+    known, row = np.unique(kept.order, return_inverse=True)
+    shape = (len(known), products)
     held = csr_matrix((np.ones(len(kept)), (row, kept.product)), shape)
     held.data[:] = 1.0
     return held

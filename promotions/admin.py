@@ -24,8 +24,21 @@ from analytics.admin import ReadOnly
 from analytics.models import Customer
 from catalog import pricing
 from catalog.admin import money
-from promotions import approval, desk, forms, guards, phrases, proposals, rules
+from promotions import (
+    approval,
+    code_admin,
+    desk,
+    forms,
+    guards,
+    phrases,
+    proposals,
+    rules,
+    webhook_admin,
+)
 from promotions.models import Campaign, Offer, Redemption, Strategy
+
+__all__ = ["code_admin", "webhook_admin"]
+"""Loaded with this module, which is the one that Django looks for."""
 
 DECISIONS: dict[str, Callable[..., None]] = {
     "approve": approval.approve,

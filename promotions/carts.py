@@ -7,7 +7,7 @@ whole coins from here to the doors.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -32,6 +32,9 @@ from promotions.turns import Basket, Candidate
 
 MOST_HINTS = 20
 """Of automatic strategies that miss, the nearest are told; offers and codes all are."""
+
+REFUSED = "refused"
+"""Of a code, to who is no customer: whatever is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +185,7 @@ def qualify(cart: Cart, *, at: datetime, proposed: Collection[UUID] = ()) -> Pri
     do, were they live.
     """
     shopper = who(cart.customer)
-    entered = codes.enter(cart.codes, keys=shopper.keys, at=at)
+    entered = enter(cart, shopper, at=at, proposed=proposed)
     shelf = shelved(cart)
     entries = may_apply(cart, shelf, shopper, entered, at=at, proposed=proposed)
     return priced(cart, shelf, shopper, entries, entered=entered, at=at)
@@ -195,6 +198,25 @@ def who(customer: str | None) -> Shopper:
         return Shopper()
     keys = identity.keys(key)
     return Shopper(person=key, keys=[key, *(one for one in keys if one != key)])
+
+
+def enter(
+    cart: Cart, shopper: Shopper, *, at: datetime, proposed: Collection[UUID] = ()
+) -> list[Entered]:
+    """Look the cart's codes up; only a customer is told why one is refused.
+
+    What a guest or visitor were told would help who guesses.
+    """
+    found = codes.enter(
+        cart.codes,
+        keys=shopper.keys,
+        currency=cart.currency,
+        at=at,
+        proposed=proposed,
+    )
+    if not any(one.refused for one in found) or identity.customers(shopper.keys):
+        return found
+    return [replace(one, refused=one.refused and REFUSED) for one in found]
 
 
 def usable(

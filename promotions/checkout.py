@@ -1,16 +1,18 @@
 """The checkout's doors: qualify a cart, reserve, redeem, roll back."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,6 +22,7 @@ from analytics.problems import Problem
 from catalog import pricing
 from promotions import (
     carts,
+    guessing,
     holds,
     ledger,
     receipts,
@@ -28,22 +31,13 @@ from promotions import (
     rollbacks,
     rules,
 )
+from promotions.calls import KEY, Strict, check_key, once, valid
 from promotions.carts import Cart, Effect, Entry, Item, NotApplied, Priced
 from promotions.discounts import More
 
+Done = TypeVar("Done")
 MOST_LINES = 1000
 MOST_CODES = 20
-
-
-class Strict(serializers.Serializer[None]):
-    """A body whose fields are all known: a misspelt one must not pass in silence."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        names = data.keys() if isinstance(data, Mapping) else set()
-        if unknown := sorted(names - self.fields.keys()):
-            errors = {name: ["There is no such field."] for name in unknown}
-            raise serializers.ValidationError(errors, "unknown")
-        return super().to_internal_value(data)
 
 
 class ItemSerializer(Strict):
@@ -64,6 +58,12 @@ class CartSerializer(Strict):
     """
 
     customer = serializers.CharField(max_length=200, allow_null=True, required=False)
+    visitor = serializers.CharField(
+        max_length=200,
+        allow_null=True,
+        required=False,
+        help_text="A hash of an address or a session, against guessed codes; not kept.",
+    )
     currency = serializers.RegexField("^[A-Z]{3}$", required=False)
     channel = serializers.CharField(max_length=200, allow_blank=True, default="")
     shipping = serializers.DecimalField(
@@ -273,9 +273,6 @@ class RolledBackSerializer(serializers.Serializer[None]):
     whole = serializers.BooleanField()
 
 
-KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
-
-
 class QualificationsView(APIView):
     """What would apply to a cart."""
 
@@ -288,11 +285,21 @@ class QualificationsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Price a cart with all that applies; nothing is recorded."""
-        sent = _valid(QualificationSerializer, request)
-        priced = carts.qualify(
-            _cart(sent), at=sent.get("as_of", timezone.now()), proposed=sent["proposed"]
-        )
-        return Response(answer(priced, _currency(sent)))
+        sent = valid(QualificationSerializer, request)
+        at = sent.get("as_of", timezone.now())
+        asker = _asker(request, sent)
+        wait = guessing.pause(asker, at=timezone.now()) if asker else 0
+        cart = replace(_cart(sent), codes=()) if wait else _cart(sent)
+        priced = carts.qualify(cart, at=at, proposed=sent["proposed"])
+        body = answer(priced, cart.currency)
+        if wait:
+            # The cart is priced all the same: a shop must be able to show it.
+            later = [{"code": text, "refused": "try_later"} for text in sent["codes"]]
+            return Response(body | {"codes": later}, headers={"Retry-After": str(wait)})
+        if asker:
+            wrong = [one.text for one in priced.entered if one.refused]
+            guessing.note(asker, wrong, at=timezone.now())
+        return Response(body)
 
 
 class ReservationsView(APIView):
@@ -358,6 +365,18 @@ class RollbackView(APIView):
         return _once(
             request, RollbackSerializer, lambda sent: _rolled_back(redemption, sent)
         )
+
+
+class CodesPaused(APIException):
+    """Too many wrong codes were entered: none is looked up for a while."""
+
+    status_code = 429
+    default_code = "codes_paused"
+    default_detail = "Too many wrong codes: try again later, or order without a code."
+
+    def __init__(self, wait: int) -> None:
+        super().__init__()
+        self.wait = wait
 
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -538,26 +557,35 @@ def _once(
     do: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> Response:
     """Do it once for the request's key; a dry run is done, and undone."""
-    key = request.headers.get("Idempotency-Key", "")
     dry = isinstance(request.data, Mapping) and request.data.get("dry_run")
-    if not dry and not 1 <= len(key) <= 255:
-        raise Problem(
-            400,
-            "idempotency_key_missing",
-            "Send an Idempotency-Key header of 1 to 255 characters.",
-        )
-    sent = _valid(kind, request)
-    if sent.get("dry_run"):
-        return Response(_refusing(lambda: _undone(lambda: do(sent))))
-    body, again = _refusing(
-        lambda: receipts.once(
-            caller=caller(request).pk,
-            key=key,
-            request=request.path.encode() + request._request.body,
-            do=lambda: do(sent),
-        )
-    )
-    return Response(body, status=200 if again else 201)
+    if not dry:
+        check_key(request)
+    sent = valid(kind, request)
+    asker = _asker(request, sent)
+
+    def done() -> dict[str, Any]:
+        if asker and (wait := guessing.pause(asker, at=timezone.now())):
+            raise CodesPaused(wait)
+        return do(sent)
+
+    try:
+        if sent.get("dry_run"):
+            return Response(_refusing(lambda: _undone(done)))
+        return _refusing(lambda: once(request, done))
+    except Problem as problem:
+        refused = problem.__cause__
+        if asker and isinstance(refused, redemption.CodeRefused):
+            guessing.note(asker, refused.texts, at=timezone.now())
+        raise
+
+
+def _asker(request: Request, sent: dict[str, Any]) -> guessing.Asker | None:
+    """Return who enters codes, if any are entered."""
+    if not sent.get("codes"):
+        return None
+    shop = caller(request)
+    who = {name: sent.get(name) for name in ("customer", "visitor")}
+    return guessing.asker(shop.pk, shop.name, **who)
 
 
 def _undone(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -567,18 +595,12 @@ def _undone(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return body | {name: None for name in ("reservation",) if name in body}
 
 
-def _refusing(do: Callable[[], Any]) -> Any:
+def _refusing(do: Callable[[], Done]) -> Done:
     try:
         return do()
     except tuple(REFUSALS) as error:
         status, code = REFUSALS[type(error)]
         raise Problem(status, code, str(error)) from error
-
-
-def _valid(kind: type[serializers.Serializer[None]], request: Request) -> Any:
-    serializer = kind(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
 
 
 def _currency(sent: dict[str, Any]) -> str:

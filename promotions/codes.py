@@ -1,18 +1,30 @@
 """Codes that customers enter: what a text stands for, and why it is refused.
 
-A code is found by the SHA-256 of its plain form (upper case, without spaces and
-hyphens), so how long a look-up takes says nothing of how near a guess was.
+A code is found by the SHA-256 of its plain form, in one statement that reads as much
+for a text that is no code: how long it takes says nothing of how near a guess was.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from promotions.models import Code
+from promotions.models import Code, Strategy
+from promotions.spelling import digest
 
-LONGEST = 64
+ASKED = (
+    "digest",
+    "customer",
+    "uses",
+    "most_uses",
+    "active",
+    "expires_at",
+    "text",
+    "strategy__state",
+    "strategy__currency",
+    "strategy__campaign__starts_at",
+    "strategy__campaign__ends_at",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,29 +36,35 @@ class Entered:
     refused: str | None = None
 
 
-def plain(text: str) -> str:
-    """Return a code as it is hashed: people type them in many ways."""
-    return "".join(text.split()).replace("-", "").upper()
+class UnknownCode(Exception):
+    """There is no code of this id."""
 
 
-def digest(text: str) -> bytes:
-    """Return the SHA-256 of a code's plain form."""
-    return hashlib.sha256(plain(text).encode()).digest()
-
-
-def enter(texts: Sequence[str], *, keys: Sequence[UUID], at: datetime) -> list[Entered]:
+def enter(
+    texts: Sequence[str],
+    *,
+    keys: Sequence[UUID],
+    currency: str,
+    at: datetime,
+    proposed: Collection[UUID] = (),
+) -> list[Entered]:
     """Look codes up for a person of these keys; a strategy takes the first of its own.
 
-    Each text is answered once, in order; what means the same counts once.
+    Each text is answered once, in order; what means the same counts once. `proposed`
+    strategies are taken as live.
     """
+    if not texts:
+        return []
     digests = {digest(text): text for text in reversed(texts)}
-    rows = Code.objects.filter(digest__in=list(digests))
-    found = {bytes(row.digest): row for row in rows}
+    rows = Code.objects.filter(digest__in=list(digests)).only(*ASKED)
+    found = {
+        bytes(row.digest): row for row in rows.select_related("strategy__campaign")
+    }
     taken: dict[UUID, Code] = {}
     answers = []
     for key, text in reversed(digests.items()):
         code = found.get(key)
-        reason = _refusal(code, keys, at)
+        reason = _refusal(code, keys, currency, at, proposed)
         if code and not reason and taken.setdefault(code.strategy_id, code) is not code:
             reason = "another_code_of_the_same_promotion"
         answers.append(
@@ -55,7 +73,30 @@ def enter(texts: Sequence[str], *, keys: Sequence[UUID], at: datetime) -> list[E
     return answers
 
 
-def _refusal(code: Code | None, keys: Sequence[UUID], at: datetime) -> str | None:
+def by_strategy(entered: Sequence[Entered]) -> Mapping[UUID, Code]:
+    """Return the usable codes by their strategies."""
+    return {one.code.strategy_id: one.code for one in entered if one.code}
+
+
+def deactivate(code: UUID) -> Code:
+    """Refuse a code from now on, for ever: who needs it back is given another.
+
+    :raises UnknownCode: there is none of this id.
+    """
+    Code.objects.filter(id=code).update(active=False)
+    found = Code.objects.filter(id=code).first()
+    if found is None:
+        raise UnknownCode("There is no such code.")
+    return found
+
+
+def _refusal(
+    code: Code | None,
+    keys: Sequence[UUID],
+    currency: str,
+    at: datetime,
+    proposed: Collection[UUID],
+) -> str | None:
     if code is None or not code.active:
         return "unknown_code"
     if code.customer is not None and code.customer not in keys:
@@ -64,9 +105,16 @@ def _refusal(code: Code | None, keys: Sequence[UUID], at: datetime) -> str | Non
         return "expired"
     if code.most_uses is not None and code.uses >= code.most_uses:
         return "used_up"
-    return None
+    return _not_running(code.strategy, currency, at, proposed)
 
 
-def by_strategy(entered: Sequence[Entered]) -> Mapping[UUID, Code]:
-    """Return the usable codes by their strategies."""
-    return {one.code.strategy_id: one.code for one in entered if one.code}
+def _not_running(
+    strategy: Strategy, currency: str, at: datetime, proposed: Collection[UUID]
+) -> str | None:
+    live = strategy.state == Strategy.State.LIVE or strategy.pk in proposed
+    campaign = strategy.campaign
+    if not live or at >= campaign.ends_at:
+        return "promotion_ended" if strategy.state != "proposed" else "not_yet"
+    if at < campaign.starts_at:
+        return "not_yet"
+    return None if strategy.currency == currency else "other_currency"

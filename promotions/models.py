@@ -362,10 +362,12 @@ class Code(models.Model):
     up, so that nobody else can enter it.
     """
 
-    digest = models.BinaryField(primary_key=True, max_length=32)
-    id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    digest = models.BinaryField(unique=True, max_length=32)
     text = models.CharField(max_length=64)
-    strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="codes")
+    strategy = models.ForeignKey(
+        Strategy, models.CASCADE, related_name="codes", db_index=False
+    )
     batch = models.ForeignKey(CodeBatch, models.CASCADE, null=True, blank=True)
     customer = models.UUIDField(null=True, blank=True)
     uses = models.IntegerField(default=0, help_text="Redeemed or reserved.")
@@ -388,6 +390,23 @@ class Code(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Guesser(models.Model):
+    """Somebody who entered so many wrong codes that no code of theirs is looked up.
+
+    `digest` is a keyed hash: it does not say who it is. `key` is the API key's name.
+    """
+
+    digest = models.CharField(primary_key=True, max_length=32)
+    kind = models.CharField(max_length=20)
+    key = models.TextField()
+    pauses = models.IntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest[:8]}"
 
 
 class Counter(models.Model):
@@ -575,14 +594,19 @@ class Endpoint(models.Model):
     """Where a shop wants to be told of what happens: a webhook."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    url = models.URLField(max_length=500)
+    url = models.URLField(max_length=500, unique=True)
     secret = models.CharField(
         max_length=80, editable=False, help_text="whsec_…; signs every delivery."
+    )
+    old_secret = models.CharField(max_length=80, default="", editable=False)
+    old_until = models.DateTimeField(
+        null=True, editable=False, help_text="So long the secret before signs too."
     )
     types = ArrayField(
         models.TextField(), blank=True, default=list, help_text="Empty: all."
     )
     active = models.BooleanField(default=True)
+    failing_since = models.DateTimeField(null=True, editable=False)
     position = models.BigIntegerField(
         default=0, editable=False, help_text="The log's position it was told up to."
     )

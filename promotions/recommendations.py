@@ -12,7 +12,7 @@ from uuid import UUID
 from analytics import identity
 from catalog.models import Product
 from ml import live
-from ml.served import Recommended
+from ml.served import Listing, Recommended
 
 REASONS: Mapping[str, str] = {
     "orders": "bought often",
@@ -101,10 +101,11 @@ def together(skus: Sequence[str], *, most: int) -> Answer:
 
 def similar(sku: str, *, most: int) -> Answer:
     """Return what could stand in for a product; nothing for an unknown one."""
-    category = Product.objects.filter(sku=sku).values_list("category", flat=True)
-    kind = category.first() or ""
+    known = Product.objects.filter(sku=sku).values_list("category", "name", "size")
+    category, name, package = known.first() or ("", "", "")
+    one = Listing(sku=sku, category=category, name=name, package=package)
     return _plain(
-        lambda number, barred: live.alike(sku, kind, most=number, excluded=barred),
+        lambda number, barred: live.alike(one, most=number, excluded=barred),
         most=most,
     )
 

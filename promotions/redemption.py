@@ -17,8 +17,9 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import events, store
-from promotions import carts, codes, counters, holds, ledger, offers, stacking
+from promotions import carts, counters, holds, ledger, offers, stacking
 from promotions.carts import Cart, Effect, Entry, Priced, Shopper
+from promotions.codes import Entered
 from promotions.discounts import Coins
 from promotions.ledger import RanOut, Use
 from promotions.models import Campaign, Offer, Redemption, Strategy
@@ -31,7 +32,12 @@ class UnknownOffer(Exception):
 
 
 class CodeRefused(Exception):
-    """A code cannot be used."""
+    """Codes cannot be used; `texts` are these."""
+
+    def __init__(self, refused: Sequence[Entered]) -> None:
+        listed = ", ".join(f"{one.text}: {one.refused}" for one in refused)
+        super().__init__(f"Not usable: {listed}.")
+        self.texts = [one.text for one in refused]
 
 
 class OffersDoNotApply(Exception):
@@ -196,10 +202,9 @@ def _priced(
     without: set[UUID],
     at: datetime,
 ) -> Priced:
-    entered = codes.enter(cart.codes, keys=shopper.keys, at=at)
+    entered = carts.enter(cart, shopper, at=at)
     if refused := [one for one in entered if one.refused]:
-        listed = ", ".join(f"{one.text}: {one.refused}" for one in refused)
-        raise CodeRefused(f"Not usable: {listed}.")
+        raise CodeRefused(refused)
     shelf = carts.shelved(cart)
     entries = carts.may_apply(cart, shelf, shopper, entered, at=at)
     if wanted is not None:
@@ -273,7 +278,7 @@ def _is_named(
     """Say whether the order names what has run out: then it is refused."""
     if wanted and Offer.objects.filter(id__in=wanted, strategy=strategy).exists():
         return True
-    entered = codes.enter(cart.codes, keys=carts.who(cart.customer).keys, at=at)
+    entered = carts.enter(cart, carts.who(cart.customer), at=at)
     return any(one.code is None or one.code.strategy_id == strategy for one in entered)
 
 

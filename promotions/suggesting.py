@@ -39,6 +39,13 @@ class TogetherSerializer(serializers.Serializer[None]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=10)
 
 
+class SimilarSerializer(serializers.Serializer[None]):
+    """The product that others could stand in for."""
+
+    sku = serializers.CharField(max_length=200)
+    limit = serializers.IntegerField(min_value=1, max_value=MOST, default=10)
+
+
 class SuggestionSerializer(serializers.Serializer[None]):
     """A product to show; `price` is the catalogue's, null if it has none."""
 
@@ -104,25 +111,26 @@ class SimilarView(APIView):
 
     @extend_schema(
         operation_id="get_similar",
-        parameters=[TogetherSerializer],
+        parameters=[SimilarSerializer],
         responses=SuggestionsSerializer,
     )
     def get(self, request: Request) -> Response:
-        """List others of the product's category; only the first `sku` counts."""
-        asked = _asked(TogetherSerializer, request)
-        answer = recommendations.similar(asked["sku"][0], most=asked["limit"])
+        """List others of the product's category; a product never sold has some too."""
+        asked = _asked(SimilarSerializer, request)
+        answer = recommendations.similar(asked["sku"], most=asked["limit"])
         return Response(_answered(answer))
 
 
 def _asked(kind: type[serializers.Serializer[None]], request: Request) -> Any:
     """Check the query; a parameter that may repeat becomes a list."""
-    lists = {"cart", "sku"}
+    fields = kind().fields.items()
+    lists = {n for n, f in fields if isinstance(f, serializers.ListField)}
     try:
         given = request.query_params.lists()
     except TooManyFieldsSent as error:
-        told = {name: ["There are too many."] for name in sorted(lists)}
+        told = {name: ["There are too many."] for name in sorted(lists or {"sku"})}
         raise serializers.ValidationError(told, "max_length") from error
-    query = {name: values if name in lists else values[-1] for name, values in given}
+    query = {name: values if name in lists else values[0] for name, values in given}
     serializer = kind(data=query)
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from analytics import events, experiments, identity, store
 from analytics.models import Customer
 from ml import scores
+from ml.live import ORDERS
 from promotions import carts, offers, value
 from promotions.allocation import allocate
 from promotions.models import Offer, Sheet, Strategy
@@ -328,8 +329,8 @@ def _render_all(
 
 
 def _ordered(persons: Mapping[UUID, UUID], since: int, until: int) -> list[UUID]:
-    """Return the people who ordered after the scores' position, the latest first."""
-    orders = store.read(after=since, until=until, types=["order_completed"])
+    """Return who ordered, or sent back, after the scores' position, latest first."""
+    orders = store.read(after=since, until=until, types=ORDERS)
     found = [order.customer for order in orders if order.customer]
     return list(dict.fromkeys(persons.get(key, key) for key in reversed(found)))
 

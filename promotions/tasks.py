@@ -5,11 +5,44 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from promotions import backtest, measurement, strategies, targeting
-from promotions.models import Receipt
+from promotions import (
+    backtest,
+    batches,
+    deliveries,
+    measurement,
+    strategies,
+    targeting,
+    webhooks,
+)
+from promotions.models import Guesser, Receipt
 
 KEEP_RECEIPTS = timedelta(days=30)
 """No client retries for so long; an order redeems a strategy once anyway."""
+
+SENDING = timedelta(seconds=20)
+
+
+@shared_task(ignore_result=True)
+def make_codes() -> None:
+    """Make the codes of batches that wait, or that a killed worker left half-way."""
+    batches.run()
+
+
+@shared_task(ignore_result=True)
+def send_webhooks() -> None:
+    """Tell shops of what has happened, for some seconds; the next call goes on."""
+    until = timezone.now() + SENDING
+    while webhooks.catch_up() and timezone.now() < until:
+        pass
+    deliveries.run(until=until)
+
+
+@shared_task(ignore_result=True)
+def forget_deliveries() -> None:
+    """Delete old deliveries, and whom nobody suspects any more."""
+    now = timezone.now()
+    deliveries.forget(before=now - deliveries.KEEP)
+    Guesser.objects.filter(last_at__lt=now - deliveries.KEEP).delete()
 
 
 @shared_task(ignore_result=True)

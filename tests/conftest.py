@@ -177,6 +177,12 @@ def live(proposed: Make) -> Make:
 
 
 @pytest.fixture
+def by_code(live: Make) -> Strategy:
+    """Return a live strategy that takes 10 % off tea by a code."""
+    return live(trigger="code", holdout=0)
+
+
+@pytest.fixture
 def give(db: None) -> Give:
     """Return a function that offers a strategy's first variant to a customer."""
 

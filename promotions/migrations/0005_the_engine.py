@@ -20,8 +20,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Code',
             fields=[
-                ('digest', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('digest', models.BinaryField(max_length=32, unique=True)),
                 ('text', models.CharField(max_length=64)),
                 ('customer', models.UUIDField(blank=True, null=True)),
                 ('uses', models.IntegerField(default=0, help_text='Redeemed or reserved.')),
@@ -254,7 +254,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='code',
             name='strategy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='codes', to='promotions.strategy'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='codes', to='promotions.strategy'),
         ),
         migrations.AddField(
             model_name='codebatch',

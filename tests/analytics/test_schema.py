@@ -49,6 +49,20 @@ DOORS = [
     ("GET", "/api/v1/strategies/{strategy}"),
     ("POST", "/api/v1/strategies/{strategy}/versions"),
     ("GET", "/api/v1/promotions"),
+    ("GET", "/api/v1/strategies/{strategy}/codes"),
+    ("POST", "/api/v1/strategies/{strategy}/codes"),
+    ("GET", "/api/v1/strategies/{strategy}/codes.csv"),
+    ("POST", "/api/v1/strategies/{strategy}/codes.csv"),
+    ("POST", "/api/v1/strategies/{strategy}/code-batches"),
+    ("GET", "/api/v1/code-batches/{batch}"),
+    ("GET", "/api/v1/code-batches/{batch}/codes.csv"),
+    ("POST", "/api/v1/codes/{code}/deactivation"),
+    ("GET", "/api/v1/webhook-endpoints"),
+    ("POST", "/api/v1/webhook-endpoints"),
+    ("GET", "/api/v1/webhook-endpoints/{endpoint}"),
+    ("PATCH", "/api/v1/webhook-endpoints/{endpoint}"),
+    ("DELETE", "/api/v1/webhook-endpoints/{endpoint}"),
+    ("POST", "/api/v1/webhook-endpoints/{endpoint}/secret"),
 ]
 
 

@@ -37,4 +37,5 @@ def purchases(*, signal: bool, seed: int = 3) -> Purchases:
         paid=ones,
         shelf_discount=none,
         coupon_discount=none,
+        until=none + np.inf,
     )

@@ -46,6 +46,22 @@ def figure(table: list[dict[str, Any]], model: str, name: str, **other: object) 
     return row[name]
 
 
+def test_challengers_stand_alone_and_beside_the_ranker(shop: Shop) -> None:
+    shop(signal=True, customers=60)
+
+    told = ran("--only", "next-basket", "--with", "als,nmf")
+
+    models = {row["model"] for row in rows(told, "Next basket")}
+    gains = {row["gain"]: row for row in rows(told, "Next basket: paired gains")}
+    for name in ("als", "nmf"):
+        assert {name, f"ranker + {name}"} <= models
+        assert f"ranker + {name} − ranker" in gains
+    assert "ranker, diverse − ranker" in gains
+    assert not any("bpr" in name for name in models)
+    with pytest.raises(CommandError, match="no such model: svd; there are als, bpr"):
+        ran("--with", "svd")
+
+
 def test_the_basket_tables_find_planted_tastes(shop: Shop) -> None:
     shop(signal=True, customers=100)
 

@@ -20,6 +20,7 @@ def bought(lines: list[Line]) -> Purchases:
         paid=np.array(paid, np.float64),
         shelf_discount=np.array(shelf, np.float64),
         coupon_discount=np.array(coupon, np.float64),
+        until=np.full(len(lines), np.inf),
     )
 
 

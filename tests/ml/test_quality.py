@@ -24,6 +24,7 @@ def bought(rows: int = 6000) -> Purchases:
         paid=chance.gamma(2, 2, rows),
         shelf_discount=np.zeros(rows),
         coupon_discount=np.zeros(rows),
+        until=np.full(rows, np.inf),
     )
 
 

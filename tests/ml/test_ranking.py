@@ -6,7 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml import baskets, companions, protocols, ranked, ranking, shelves, together
+from ml import (
+    baskets,
+    companions,
+    protocols,
+    ranked,
+    ranking,
+    shelves,
+    stranger_trials,
+    together,
+)
 from ml.diversity import diverse
 from ml.purchases import Purchases, pairs
 
@@ -49,7 +58,54 @@ def _shop(*, rhythm: bool) -> Purchases:
         paid=2 * ones,
         shelf_discount=0 * ones,
         coupon_discount=0 * ones,
+        until=ones + np.inf,
     )
+
+
+def test_a_basket_s_first_products_foretell_the_rest_to_strangers(
+    rhythmic: Purchases, noise: Purchases
+) -> None:
+    size = {"customers": CUSTOMERS, "products": PRODUCTS, "seed": 0}
+
+    told = stranger_trials.judged(noise, day=DAYS, **size)
+    found = stranger_trials.tabled(told)
+
+    assert {row["given"] for row in found} == {0, 1, 2, 3}
+    # Nobody's noise is foretold: ten of forty, less what was given.
+    assert all(row["R@10"] < 0.4 for row in found)
+    ours = [row for row in found if row["model"] == stranger_trials.OURS]
+    assert all(row["liked + cosine gains"] == 0 for row in ours)
+    assert stranger_trials.judged(rhythmic, day=DAYS, **size)[0, "liked"]
+
+
+def test_a_stranger_s_own_orders_count_for_nothing(rhythmic: Purchases) -> None:
+    strange = np.random.default_rng(0).permutation(CUSTOMERS) % 5 == 0
+    day = DAYS - 28.0
+    mine = rhythmic.where(~strange[rhythmic.customer])
+    whole = shelves.shelf(
+        mine.before(day), customers=CUSTOMERS, products=PRODUCTS, day=day
+    )
+    shop = stranger_trials.shop(rhythmic.before(day), day, strange, PRODUCTS)
+
+    assert np.array_equal(shop.shelf.liked, whole.liked)
+
+
+def test_every_customer_has_one_vote() -> None:
+    line = _shop(rhythm=True).where(np.arange(40))
+    often = line.customer.copy()
+    often[:30], often[30:] = 0, 1
+    past = replace(
+        line,
+        customer=often,
+        order=np.arange(40),
+        day=np.full(40, 10.0),
+        product=(often == 1).astype(np.int32),
+    )
+
+    shelf = shelves.shelf(past, customers=2, products=2, day=11.0)
+
+    assert np.allclose(shelf.liked, [0.5, 0.5])
+    assert np.allclose(shelf.popular, [0.75, 0.25])
 
 
 def _recall(past: Purchases, *, most: int) -> float:

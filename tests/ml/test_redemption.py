@@ -27,6 +27,7 @@ def bought(seed: int = 0) -> Purchases:
         paid=np.full(rows, 2.0),
         shelf_discount=np.zeros(rows),
         coupon_discount=coupon,
+        until=np.full(rows, np.inf),
     )
 
 
@@ -70,6 +71,7 @@ def test_a_customer_s_row_is_counted_by_hand() -> None:
         paid=line.paid,
         shelf_discount=line.shelf_discount,
         coupon_discount=np.array([0.5, 0.0]),
+        until=line.until,
     )
     told = campaigns(signal=True)
     me = told[0].received[:1] * 0 + 4

@@ -159,7 +159,11 @@ def _what_goes_with_a_product_and_what_stands_in_for_it(api: APIClient) -> None:
         sku="new", name="New", category="c3", currency="EUR", price=1
     )
     assert len(skus(api.get("/api/v1/products/similar", {"sku": "new"}))) == 10
+    Product.objects.filter(sku="new").update(name="P8")
+    assert skus(api.get("/api/v1/products/similar", {"sku": "new"}))[0] == "8"
     assert skus(api.get("/api/v1/products/similar", {"sku": "unheard"})) == []
+    repeated = api.get("/api/v1/products/similar", {"sku": ["3", "4"], "limit": "5"})
+    assert skus(repeated) == skus(similar)
 
 
 def _a_key_for_browsers_may_not_ask() -> None:

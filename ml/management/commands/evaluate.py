@@ -5,6 +5,7 @@ Exit status: 0 every table that was asked for is there, 1 one lacks history.
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from ml import tables
+from ml import challengers, tables
 from ml.tables import Sheet
 
 HELP = """\
@@ -38,7 +39,10 @@ next-basket  Three cut-offs, 84, 56 and 28 days back. Asked: customers with thre
              first of those orders. Products in ten orders before the cut-off are
              ranked, repeats allowed; others stay in the truth's size. The ranker
              learnt from the four cut-offs before. Gains are paired by customer, with
-             the standard error of the mean of the cut-offs' means.
+             the standard error of the mean of the cut-offs' means. "ranker, diverse"
+             is the ranker as it is served. --with als,bpr,nmf,towers fits factor models
+             and two towers at each cut-off: each alone, and as two more features of
+             the ranker. Off by default, since they take CPU minutes.
 last-basket  Asked: customers with five orders (outliers by lines a day left out);
              products with ten lines. Truth: each one's last order, whenever it was;
              history: all before. The ranker learnt on the last order but one.
@@ -46,6 +50,10 @@ cold-start   The cut-off 28 days back, asked as in next-basket, but the customer
              history is cut to its last 1, 3, 5 and 10 orders. "ranker" learnt from
              whole histories at the two cut-offs before, "of beginners" from ones
              cut alike.
+strangers    Three cut-offs. A fifth of the customers, drawn by --seed, are strangers of
+             whom nothing is counted. Asked: the first order of the 28 days after, of
+             four ranked products or more. Given: none, one, two or three of its
+             products, drawn at random, as a session would; truth: the rest.
 
 Of lists of ten: R@10 is hits / |truth|. N@10 is NDCG with gain 1 / log2(place + 1) and
 the ideal over min(10, |truth|); N@10_all has the ideal over all of the truth (Li et
@@ -79,6 +87,14 @@ class Command(BaseCommand):
         add = parser.add_argument
         names = ",".join(tables.PROTOCOLS)
         add("--only", default=names, metavar="NAME,NAME", help=f"default: {names}")
+        rivals = ",".join(challengers.MODELS)
+        add(
+            "--with",
+            dest="challengers",
+            default="",
+            metavar="NAME,NAME",
+            help=f"also these in next-basket, of {rivals}; slow: CPU minutes each",
+        )
         add("--exclude-category", action="append", default=[], metavar="CATEGORY")
         add("--exclude-department", action="append", default=[], metavar="DEPARTMENT")
         add("--all-products", action="store_true", help="the not promotable ones too")
@@ -93,7 +109,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, only: str, **options: Any) -> None:
-        wanted = _names(only)
+        wanted = _names(only, tables.PROTOCOLS, "table")
         try:
             shop = tables.read(_order(options), until=timezone.now())
         except tables.NotThere as error:
@@ -135,19 +151,22 @@ class Command(BaseCommand):
             self._say(form, _markdown(sheet))
 
 
-def _names(only: str) -> list[str]:
-    names = [name.strip() for name in only.split(",")]
-    unknown = [name for name in names if name not in tables.PROTOCOLS]
-    if unknown:
-        known = ", ".join(tables.PROTOCOLS)
-        raise CommandError(f"no such table: {', '.join(unknown)}; there are {known}")
+def _names(told: str, known: Collection[str], what: str) -> list[str]:
+    names = [name.strip() for name in told.split(",")]
+    if unknown := [name for name in names if name not in known]:
+        there = ", ".join(known)
+        raise CommandError(f"no such {what}: {', '.join(unknown)}; there are {there}")
     return names
 
 
 def _order(options: dict[str, Any]) -> tables.Order:
     if options["customers"] is not None and options["customers"] < 1:
         raise CommandError("--customers is 1 or more")
+    rivals = options["challengers"]
     return tables.Order(
+        challengers=tuple(
+            _names(rivals, challengers.MODELS, "model") if rivals else ()
+        ),
         customers=options["customers"],
         departments=frozenset(options["exclude_department"]),
         categories=frozenset(options["exclude_category"]),

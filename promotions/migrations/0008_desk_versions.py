@@ -43,7 +43,7 @@ DROP TRIGGER keep_decided ON promotions_strategy;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("promotions", "0006_a_decided_strategy_keeps_its_rule")]
+    dependencies = [("promotions", "0007_codes_webhooks")]
     operations = [
         migrations.AlterField(
             "strategy",

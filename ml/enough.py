@@ -1,0 +1,37 @@
+"""Whether a log's orders can carry a basket protocol. Pure."""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from ml import protocols, shelves, splits
+from ml.codes import moment_of
+from ml.purchases import Purchases
+from ml.splits import TooLittleHistory
+
+
+def insist(goods: Purchases, name: str, cuts: Collection[float]) -> None:
+    """Ask for regulars who came again, and a vocabulary, at each cut-off."""
+    for day in cuts:
+        before = goods.before(day)
+        late = goods.where(goods.bought(day, day + protocols.HORIZON))
+        asked = np.intersect1d(regulars(before, orders=protocols.FEWEST), late.customer)
+        when = moment_of(day).date()
+        customers(name, f"with three orders before {when} and one after", asked)
+        if not len(before) or np.bincount(before.product).max() < shelves.RARE:
+            raise TooLittleHistory(
+                f"{name} needs products in {shelves.RARE} orders before {when}."
+            )
+
+
+def regulars(past: Purchases, *, orders: int) -> Any:
+    _, at = np.unique(past.order, return_index=True)
+    return np.flatnonzero(np.bincount(past.customer[at]) >= orders)
+
+
+def customers(name: str, who: str, asked: Any) -> None:
+    if len(asked) < splits.LEAST_CUSTOMERS:
+        raise TooLittleHistory(
+            f"{name} needs {splits.LEAST_CUSTOMERS} customers {who}, not {len(asked)}."
+        )
