@@ -28,6 +28,7 @@ SCOPES = {
     "codes": "make, list, export and stop codes",
     "webhooks": "say where to tell what happens",
     "catalog": "send products and prices",
+    "strategies": "open campaigns, propose strategies, read what became of them",
     "privacy": "export and erase customers",
 }
 PUBLIC = frozenset(("events", "offers"))

@@ -49,8 +49,24 @@ class ModelRolledBack(Event, frozen=True, kw_only=True):
     comment: Annotated[str, msgspec.Meta(max_length=2000)] = ""
 
 
+class CampaignOpened(Event, frozen=True, kw_only=True):
+    """A campaign was made; its period is half-open, its zone and limits stay."""
+
+    name: Text
+    by: Text
+    starts_at: datetime
+    ends_at: datetime
+    zone: Text
+    budget: Decimal
+    currency: Currency
+    limits: list[dict[str, Any]] = []
+
+
 class StrategyProposed(Event, frozen=True, kw_only=True):
-    """The platform or an operator proposed a strategy, with its forecast."""
+    """The platform, a shop or an operator proposed a strategy: the whole of it.
+
+    A `version` above 1 names the strategy that it `replaces`: the chain is in the log.
+    """
 
     kind: Text
     title: Text
@@ -59,6 +75,12 @@ class StrategyProposed(Event, frozen=True, kw_only=True):
     menu: dict[str, dict[str, Any]]
     trigger: Text = "offer"
     rule: dict[str, Any] = {}
+    campaign: UUID | None = None
+    version: Annotated[int, msgspec.Meta(ge=1)] = 1
+    replaces: UUID | None = None
+    reason: str = ""
+    least_margin: Decimal = Decimal(0)
+    explore: Rate = 0.2
     budget: Decimal
     currency: Currency
     holdout: Rate
@@ -81,7 +103,12 @@ class StrategyRejected(StrategyDecided, frozen=True, kw_only=True):
 
 
 class StrategyEnded(StrategyDecided, frozen=True, kw_only=True):
-    """A live strategy stopped forming offers and taking redemptions."""
+    """A live strategy stopped forming offers and taking redemptions.
+
+    Where a new version went live in its place, that one's id.
+    """
+
+    replaced_by: UUID | None = None
 
 
 class OfferAssigned(Event, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ from analytics.behaviour import (
 )
 from analytics.decisions import (
     BudgetReached,
+    CampaignOpened,
     ModelPromoted,
     ModelRolledBack,
     OfferAssigned,
@@ -83,6 +84,7 @@ from analytics.shapes import Event
 __all__ = [
     "BudgetReached",
     "CampaignAnnounced",
+    "CampaignOpened",
     "CampaignReceived",
     "CartShared",
     "CartViewed",
@@ -199,6 +201,7 @@ BEHAVIOUR: tuple[type[Event], ...] = (
 VOCABULARY: Mapping[str, type[Event]] = {
     "budget_reached": BudgetReached,
     "campaign_announced": CampaignAnnounced,
+    "campaign_opened": CampaignOpened,
     "campaign_received": CampaignReceived,
     "cart_shared": CartShared,
     "cart_viewed": CartViewed,

@@ -66,6 +66,11 @@ app.conf.update(
             "task": "promotions.tasks.propose",
             "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
         },
+        "proposals are tried on past baskets": {
+            "task": "promotions.tasks.review",
+            "schedule": crontab(minute="2-59/5"),
+            "options": {"expires": 300.0},
+        },
         "codes are made": {
             "task": "promotions.tasks.make_codes",
             "schedule": 5.0,

@@ -11,6 +11,13 @@ from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from ml.admin import catalogue
 from promotions.api import OffersView
+from promotions.authoring import (
+    CampaignsView,
+    StrategiesView,
+    StrategyView,
+    VersionsView,
+)
+from promotions.banners import PromotionsView
 from promotions.checkout import (
     QualificationsView,
     RedemptionsView,
@@ -56,6 +63,13 @@ api = [
         RollbackView.as_view(),
         name="rollback",
     ),
+    path("campaigns", CampaignsView.as_view(), name="campaigns"),
+    path("strategies", StrategiesView.as_view(), name="strategies"),
+    path("strategies/<uuid:strategy>", StrategyView.as_view(), name="strategy"),
+    path(
+        "strategies/<uuid:strategy>/versions", VersionsView.as_view(), name="versions"
+    ),
+    path("promotions", PromotionsView.as_view(), name="promotions"),
     path("strategies/<uuid:strategy>/codes", CodesView.as_view(), name="codes"),
     path(
         "strategies/<uuid:strategy>/codes.csv",

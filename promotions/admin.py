@@ -1,12 +1,18 @@
 """Strategies in the back office: read the promise, approve or reject with a comment."""
 
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
+from django.conf import settings
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,7 +24,17 @@ from analytics.admin import ReadOnly
 from analytics.models import Customer
 from catalog import pricing
 from catalog.admin import money
-from promotions import approval, code_admin, rules, webhook_admin
+from promotions import (
+    approval,
+    code_admin,
+    desk,
+    forms,
+    guards,
+    phrases,
+    proposals,
+    rules,
+    webhook_admin,
+)
 from promotions.models import Campaign, Offer, Redemption, Strategy
 
 __all__ = ["code_admin", "webhook_admin"]
@@ -29,12 +45,6 @@ DECISIONS: dict[str, Callable[..., None]] = {
     "reject": approval.reject,
     "end": approval.end,
 }
-REFUSALS = (
-    approval.NotProposed,
-    approval.NotLive,
-    approval.GuardFailed,
-    approval.CommentMissing,
-)
 COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
 
 
@@ -46,18 +56,20 @@ class StrategyAdmin(ReadOnly):
         "title",
         "pill",
         "kind",
+        "trigger",
+        "version",
         "reach",
         "promise",
         money("budget"),
         "used",
     ]
-    list_filter = ["state", "kind"]
+    list_filter = ["state", "kind", "trigger"]
     list_filter_submit = False
     search_fields = ["title"]
     ordering = ["-decided_at", "kind"]  # PostgreSQL: what is undecided comes first
     list_select_related = ["campaign"]
     change_form_before_template = "admin/promotions/strategy/decision.html"
-    fieldsets = [(_("Terms"), {"fields": ["campaign", "scope", "least_margin"]})]
+    fields = ["campaign", "proposed_at"]  # the template shows the rest, in words
 
     @display(  # type: ignore[untyped-decorator]
         description=_("State"), label=COLOURS, ordering="state"
@@ -67,11 +79,13 @@ class StrategyAdmin(ReadOnly):
 
     @admin.display(description=_("Reach"))
     def reach(self, strategy: Strategy) -> str:
-        return f"{strategy.forecast['reach']:,}"
+        reach = strategy.forecast.get("reach")
+        return "" if reach is None else f"{reach:,}"
 
     @admin.display(description=_("Promised margin"))
     def promise(self, strategy: Strategy) -> str:
-        return f"{strategy.forecast['margin']:+,.0f} {strategy.currency}"
+        margin = strategy.forecast.get("margin")
+        return "" if margin is None else f"{margin:+,.0f} {strategy.currency}"
 
     @admin.display(description=_("Budget used"))
     def used(self, strategy: Strategy) -> str:
@@ -92,7 +106,80 @@ class StrategyAdmin(ReadOnly):
             self.admin_site.admin_view(self.decide),
             name="promotions_strategy_decide",
         )
-        return [decide, *super().get_urls()]
+        version = path(
+            "version/<uuid:key>",
+            self.admin_site.admin_view(self.version),
+            name="promotions_strategy_version",
+        )
+        names = path(
+            "names/<str:of>",
+            self.admin_site.admin_view(self.names),
+            name="promotions_strategy_names",
+        )
+        return [decide, version, names, *super().get_urls()]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("promotions.add_strategy"))
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Choose a kind, then fill in its form."""
+        kind = request.GET.get("kind", "")
+        if kind not in desk.KINDS:
+            kinds = Strategy.Kind.choices
+            rows = [(value, label, desk.KINDS[value]) for value, label in kinds]
+            return self._shown(request, "kinds.html", _("New strategy"), kinds=rows)
+        return self._written(request, kind, None)
+
+    def version(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Write a strategy's next version, beginning with what it is."""
+        before = get_object_or_404(Strategy, id=key)
+        return self._written(request, before.kind, before)
+
+    def names(self, request: HttpRequest, of: str) -> HttpResponse:
+        """Find categories, brands or products for the form: never all of them."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        wanted = request.GET.get("q", "").replace("\0", "").strip()
+        return JsonResponse({"names": desk.names(of, wanted) if wanted else []})
+
+    def _written(
+        self, request: HttpRequest, kind: str, before: Strategy | None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        page = desk.Desk(
+            kind,
+            request.POST if request.method == "POST" else None,
+            desk.start(before) if before else None,
+        )
+        if request.method == "POST":
+            who, old = request.user.get_username(), before.id if before else None
+            try:
+                made = page.propose(by=who, before=old)
+            except proposals.NotReplaceable as refusal:
+                messages.error(request, str(refusal))
+                return redirect("admin:promotions_strategy_change", old)
+            if made:
+                said = _("Proposed. A worker tries it on past orders now.")
+                messages.success(request, said)
+                return redirect("admin:promotions_strategy_change", made.id)
+        usual = Strategy.Kind(kind).label.capitalize()
+        title = _("Next version of “%s”") % before.title if before else usual
+        return self._shown(request, "desk.html", title, page=page, before=before)
+
+    def _shown(
+        self, request: HttpRequest, name: str, title: Any, **more: Any
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "title": title, **more}
+        template = f"admin/promotions/strategy/{name}"
+        return TemplateResponse(request, template, context)
 
     def decide(self, request: HttpRequest, decision: str, key: UUID) -> HttpResponse:
         """Approve, reject or end; a refusal becomes a message, and nothing changes."""
@@ -110,7 +197,7 @@ class StrategyAdmin(ReadOnly):
                 comment=request.POST.get("comment", ""),
                 at=timezone.now(),
             )
-        except REFUSALS as refusal:
+        except approval.REFUSALS as refusal:
             messages.error(request, str(refusal))
         else:
             messages.success(request, _("Your decision is in the log."))
@@ -130,13 +217,22 @@ class StrategyAdmin(ReadOnly):
 
 def _page(strategy: Strategy) -> dict[str, Any]:
     """Return what the decision page shows."""
+    said = proposals.said(strategy)
+    before = strategy.replaces
+    dropped, added = (
+        phrases.changes(proposals.said(before), said) if before else ([], [])
+    )
     return {
         "strategy": strategy,
         "spent": pricing.rounded(strategy.spent, strategy.currency),
         "budget": pricing.rounded(strategy.budget, strategy.currency),
-        "variants": [
-            rules.words(terms, strategy.currency) for terms in strategy.terms.values()
-        ],
+        "sentences": phrases.sentences(said),
+        "dropped": dropped,
+        "added": added,
+        "tried": _tried(strategy),
+        "checks": _checks(strategy),
+        "successors": strategy.successors.order_by("version"),
+        "versionable": strategy.state in ("live", "ended"),
         "history": [
             (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
             for step in approval.history(strategy)
@@ -144,6 +240,38 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "examples": _examples(strategy),
         "decisions": _decisions(strategy),
     }
+
+
+def _tried(strategy: Strategy) -> dict[str, Any] | None:
+    """Return what came of past baskets, for the page."""
+    tried: dict[str, Any] = strategy.forecast.get("tried", {})
+    if not tried:
+        return None
+    share = 100 * tried["touched"] / max(1, tried["baskets"])
+    return tried | {
+        "reached": f"{share:.1f}",
+        "lasts": _lasts(strategy, Decimal(tried["cost"])),
+        "worst": f"{100 * float(tried['worst']):.1f}",
+        "kept": f"{100 * float(tried['kept']):.1f}",
+        "seen": datetime.fromisoformat(tried["at"]),
+    }
+
+
+def _lasts(strategy: Strategy, cost: Decimal) -> str | None:
+    """Return for how much of the campaign the budget lasts, if not for all."""
+    if strategy.trigger == "offer" or cost <= strategy.budget:
+        return None
+    return f"{strategy.budget / cost:.0%}"
+
+
+def _checks(strategy: Strategy) -> list[dict[str, Any]]:
+    """Return the guards, those of this moment as they are now while it waits."""
+    stored: list[dict[str, Any]] = strategy.guards
+    if strategy.state != Strategy.State.PROPOSED:
+        return stored
+    now = guards.stored(approval.standing(strategy, at=timezone.now()))
+    names = {guard["name"] for guard in now}
+    return [guard for guard in stored if guard["name"] not in names] + now
 
 
 def _step(step: store.Stored) -> str:
@@ -170,8 +298,72 @@ def _examples(strategy: Strategy) -> list[tuple[str, str]]:
 
 @admin.register(Campaign)
 class CampaignAdmin(ReadOnly):
-    list_display = ["name", "starts_at", "ends_at", money("budget"), money("spent")]
+    """Opened, never edited: strategies were approved under its zone and limits."""
+
+    list_display = [
+        *("name", "starts_at", "ends_at", "zone"),
+        *(money("budget"), money("spent"), "currency"),
+    ]
     ordering = ["-starts_at"]
+    readonly_fields = ["period", "funds", "said"]
+    fields = ["name", "period", "funds", "said"]
+
+    @admin.display(description=_("Period"))
+    def period(self, campaign: Campaign) -> Any:
+        zone = ZoneInfo(campaign.zone)
+        since, until = (
+            at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+            for at in (campaign.starts_at, campaign.ends_at)
+        )
+        return _("from %(since)s up to, but not including, %(until)s (%(zone)s)") % {
+            "since": since,
+            "until": until,
+            "zone": campaign.zone,
+        }
+
+    @admin.display(description=_("Budget"))
+    def funds(self, campaign: Campaign) -> Any:
+        told = {
+            name: pricing.rounded(getattr(campaign, name), campaign.currency)
+            for name in ("budget", "spent", "reserved")
+        }
+        said = _("%(budget)s %(currency)s: %(spent)s spent, %(reserved)s reserved")
+        return said % {**told, "currency": campaign.currency}
+
+    @admin.display(description=_("Limits"))
+    def said(self, campaign: Campaign) -> Any:
+        limits = rules.decoded_limits(campaign.limits)
+        return " ".join(phrases.limits(limits, campaign.currency)) or _("None.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("promotions.add_campaign"))
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Open a campaign."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        data = request.POST if request.method == "POST" else None
+        form = forms.CampaignForm(
+            data, prefix="campaign", initial={"currency": settings.CURRENCY}
+        )
+        limits = forms.rows(forms.LimitForm, data, "limits", [], 1)
+        if data is not None:
+            made = desk.open_campaign(form, limits, by=request.user.get_username())
+            if made:
+                messages.success(request, _("The campaign is open."))
+                return redirect("admin:promotions_campaign_change", made.id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("New campaign"),
+            "page": desk.campaign_page(form, limits),
+            "zones": sorted(available_timezones()),
+        }
+        return TemplateResponse(request, "admin/promotions/strategy/desk.html", context)
 
 
 @admin.register(Offer)

@@ -1,20 +1,26 @@
 """The one road from proposed to live to ended.
 
 Each step locks the strategy, refuses a wrong state, and appends the decision to the
-strategy's stream last. Going live enqueues the offers; nothing else makes them.
+strategy's stream last. Going live enqueues the offers; nothing else makes them. A new
+version takes the old one's place in one transaction, with its codes and all that its
+limits have counted.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from analytics import events, store
-from promotions.models import Offer, Strategy
+from promotions import book, guards
+from promotions.guards import Guard
+from promotions.models import Code, CodeBatch, Counter, Offer, Strategy
 from promotions.offers import forget, refresh_soon
 
 State = Strategy.State
+APPROVAL_LOCK = 7_102_019
+"""An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 
 
 class NotProposed(Exception):
@@ -33,8 +39,14 @@ class CommentMissing(Exception):
     """A decision needs a comment, for whoever asks later."""
 
 
+REFUSALS = (NotProposed, NotLive, GuardFailed, CommentMissing)
+
+
 def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
-    """Save a new proposal and log it with its forecast."""
+    """Save a new proposal and log all of it.
+
+    :raises ValidationError: its fields make no sense.
+    """
     strategy.full_clean(exclude=["campaign"])
     with transaction.atomic():
         strategy.state, strategy.proposed_at = State.PROPOSED, at
@@ -45,6 +57,14 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
             by=by,
             scope=tuple(strategy.scope),
             menu=strategy.menu,
+            trigger=strategy.trigger,
+            rule=strategy.rule,
+            campaign=strategy.campaign_id,
+            version=strategy.version,
+            replaces=strategy.replaces_id,
+            reason=strategy.reason,
+            least_margin=strategy.least_margin,
+            explore=strategy.explore,
             budget=strategy.budget,
             currency=strategy.currency,
             holdout=strategy.holdout,
@@ -96,6 +116,26 @@ STEPS: Mapping[type[events.Event], tuple[State, State, type[Exception]]] = {
 """Decision -> the state it needs, the state it makes, and the refusal."""
 
 
+def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
+    """Return the guards that hold or not at this very moment."""
+    campaign = strategy.campaign
+    return [
+        guards.period(campaign.starts_at, campaign.ends_at, at),
+        guards.money(strategy.budget, strategy.left, strategy.currency),
+        guards.group(book.decoded(strategy).rule, _of_its_group(strategy)),
+    ]
+
+
+def _of_its_group(strategy: Strategy) -> list[tuple[str, str]]:
+    """Return the title and mode of live strategies of the same group."""
+    group = strategy.rule.get("group")
+    if not group:
+        return []
+    others = Strategy.objects.filter(state=State.LIVE, rule__group=group)
+    others = others.exclude(id=strategy.replaces_id or strategy.id)
+    return [(one.title, one.rule.get("mode", "stack")) for one in others]
+
+
 def _decide(
     key: UUID,
     event: events.StrategyDecided,
@@ -107,22 +147,67 @@ def _decide(
     if not event.comment.strip():
         raise CommentMissing("Say why, in a word or two.")
     with transaction.atomic():
-        strategy = Strategy.objects.select_for_update().get(id=key)
+        strategy = _locked(key)
         if strategy.state != needed:
             raise refusal(f"“{strategy.title}” is {strategy.get_state_display()}.")
+        if made == State.LIVE:
+            _check(strategy, at)
+            _replace(strategy, event.by, at)
         strategy.state, strategy.decided_at = made, at
         strategy.decided_by, strategy.comment = event.by, event.comment
         strategy.save(update_fields=["state", "decided_at", "decided_by", "comment"])
         if then:
             then(strategy)
-        version = store.version(strategy.stream)
-        store.append([event], at=at, stream=strategy.stream, after=version)
+        _log(strategy, event, at)
 
 
-def _go_live(strategy: Strategy) -> None:
-    failed = [guard["name"] for guard in strategy.guards if not guard["passed"]]
+def _locked(key: UUID) -> Strategy:
+    """Lock a strategy and the one it replaces, by id, as redemptions do."""
+    old = Strategy.objects.values_list("replaces", flat=True).get(id=key)
+    rows = Strategy.objects.filter(id__in=[one for one in (key, old) if one])
+    locked = {row.id: row for row in rows.order_by("id").select_for_update()}
+    return locked[key]
+
+
+def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
+    version = store.version(strategy.stream)
+    store.append([event], at=at, stream=strategy.stream, after=version)
+
+
+def _check(strategy: Strategy, at: datetime) -> None:
+    with connection.cursor() as cursor:  # two of a group must not pass each other
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [APPROVAL_LOCK])
+    failed = [
+        f"{g['name']} ({g['detail']})" for g in strategy.guards if not g["passed"]
+    ]
+    failed += [
+        f"{guard.name} ({guard.detail})"
+        for guard in standing(strategy, at=at)
+        if not guard.passed
+    ]
     if failed:
-        raise GuardFailed(f"These guards do not hold: {', '.join(failed)}.")
+        raise GuardFailed(f"These guards do not hold: {'; '.join(failed)}.")
+
+
+def _replace(strategy: Strategy, by: str, at: datetime) -> None:
+    """End the version before; its codes and what its limits have counted go on."""
+    old = strategy.replaces
+    if old is None:
+        return
+    if old.state == State.LIVE:
+        comment = f"Replaced by version {strategy.version}."
+        old.state, old.decided_at = State.ENDED, at
+        old.decided_by, old.comment = by, comment
+        old.save(update_fields=["state", "decided_at", "decided_by", "comment"])
+        _withdraw_offers(old)
+        ended = events.StrategyEnded(by=by, comment=comment, replaced_by=strategy.id)
+        _log(old, ended, at)
+    CodeBatch.objects.filter(strategy=old).update(strategy=strategy)
+    Code.objects.filter(strategy=old).update(strategy=strategy)
+    Counter.objects.filter(subject=old.id).update(subject=strategy.id)
+
+
+def _go_live(_: Strategy) -> None:
     # Only once this is committed: the worker must find it live.
     refresh_soon()
 

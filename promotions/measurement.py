@@ -74,7 +74,9 @@ def measure(*, until: datetime) -> dict[UUID, Measured]:
             if stored.occurred_at < until and stored.customer and not stored.bot:
                 who = persons.get(stored.customer, stored.customer)
                 _add(tallies, mine, stored, who)
-    return {key: _measured(key, tally) for key, tally in tallies.items()}
+    # What is redeemed without an offer has no arms to compare.
+    arms = {key: tally for key, tally in tallies.items() if tally.arms or tally.crossed}
+    return {key: _measured(key, tally) for key, tally in arms.items()}
 
 
 def refresh(*, until: datetime) -> dict[UUID, Measured]:

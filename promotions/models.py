@@ -22,11 +22,9 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from promotions import rules
+from promotions import drafts, rules
 
 Decoded = TypeVar("Decoded")
-PERSONAL = frozenset({"percentage", "threshold", "gift"})
-"""Kinds whose worth is forecast for each customer, and so may be personal offers."""
 
 
 def check_menu(menu: object) -> None:
@@ -101,6 +99,11 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def stream(self) -> str:
+        """The decision stream in the log."""
+        return f"campaign:{self.pk}"
+
 
 class Strategy(models.Model):
     """One approved way of forming offers inside a campaign."""
@@ -149,8 +152,8 @@ class Strategy(models.Model):
         help_text="What a cart must hold for it to matter, for the index.",
     )
     version = models.IntegerField(default=1, editable=False)
-    replaces = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="replaced_by"
+    replaces = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="successors"
     )
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=20, choices=State, default=State.PROPOSED)
@@ -165,7 +168,9 @@ class Strategy(models.Model):
     least_margin = models.DecimalField(
         max_digits=4, decimal_places=3, help_text="No line is sold below this margin."
     )
-    forecast = models.JSONField()
+    forecast = models.JSONField(
+        default=dict, blank=True, help_text="`tried`: see promotions.backtest."
+    )
     measured = models.JSONField(
         default=dict, blank=True, help_text="Counted from events every quarter hour."
     )
@@ -184,8 +189,14 @@ class Strategy(models.Model):
                 name="strategy_touches",
                 condition=Q(state="live", trigger="automatic"),
             ),
+            models.Index(fields=["-proposed_at", "id"], name="strategy_newest"),
         ]
         constraints = [
+            models.UniqueConstraint(
+                fields=["replaces"],
+                name="strategy_replaced_once",
+                condition=~Q(state="rejected"),
+            ),
             models.CheckConstraint(
                 # An offer's variants are tried by lot; a shelf label has one.
                 condition=Q(trigger="offer") | Q(holdout=0),
@@ -230,7 +241,7 @@ class Strategy(models.Model):
         rule = _decoded(rules.decoded_rule, self.rule)
         if wrong := rules.rule_fault(rule, self.currency):
             raise ValidationError({"rule": wrong})
-        if self.trigger == self.Trigger.OFFER and self.kind not in PERSONAL:
+        if self.trigger == self.Trigger.OFFER and self.kind not in drafts.PERSONAL:
             raise ValidationError({"trigger": "This kind cannot be a personal offer."})
 
     @property

@@ -165,20 +165,27 @@ def forget(customers: Collection[UUID]) -> None:
 
 
 def refresh_soon() -> None:
-    """Have the worker compute the offers again once this transaction is committed.
+    """Have the worker compute the offers again once this transaction is committed."""
+    soon("promotions.tasks.refresh_offers")
 
-    Robust: with the broker down what was decided stands, and beat's refresh follows.
+
+def soon(task: str) -> None:
+    """Have the worker do a task once this transaction is committed.
+
+    Robust: with the broker down what was decided stands, and beat's turn follows.
     """
-    transaction.on_commit(_send_refresh, robust=True)
+    transaction.on_commit(Sending(task), robust=True)
 
 
-def _send_refresh() -> None:
-    """Ask by name. A function, not a partial: Django logs its `__qualname__`.
+class Sending:
+    """A task to ask for by name. Not a partial: Django logs its `__qualname__`."""
 
-    Once: by default Celery looks for a broker that is down for six seconds.
-    """
-    once = {"max_retries": 0}
-    with current_app.connection_for_write(transport_options=once) as link:
-        current_app.send_task(
-            "promotions.tasks.refresh_offers", retry=False, connection=link
-        )
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.__qualname__ = f"sending {task}"
+
+    def __call__(self) -> None:
+        # Once: by default Celery looks for a broker that is down for six seconds.
+        once = {"max_retries": 0}
+        with current_app.connection_for_write(transport_options=once) as link:
+            current_app.send_task(self.task, retry=False, connection=link)

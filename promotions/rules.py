@@ -7,6 +7,7 @@ a new version. Money is in the strategy's currency, on the shop's tax basis.
 """
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -281,17 +282,20 @@ def touches(
 
 
 def fault(terms: Terms, currency: str = "") -> str | None:
-    """Say why terms make no sense, if so; with a currency, whether its coins do."""
+    """Say why terms make no sense, if so; with a currency, whether its coins do.
+
+    A fault of one field begins with that field's path (see `place`).
+    """
     if wrong := _amounts_fault(terms, currency):
         return wrong
     match terms:
         case Percentage(rate=rate) | Shipping(rate=rate, price=None):
             return _rate_fault(rate)
         case Shipping(rate=rate):
-            return "give a rate or a price, not both" if rate != 1 else None
+            return "price: give a rate or a price, not both" if rate != 1 else None
         case Multibuy(take=take, reduced=reduced, rate=rate):
             few = reduced < take
-            return _rate_fault(rate) if few else "fewer units are reduced than taken"
+            return _rate_fault(rate) if few else "reduced must be fewer than `take`"
         case Bundle(slots=slots):
             return _slots_fault(slots)
         case _:
@@ -303,25 +307,36 @@ def rule_fault(rule: Rule, currency: str = "") -> str | None:
     if wrong := _amounts_fault(rule, currency):
         return wrong
     if rule.mode != "stack" and not rule.group:
-        return f"mode {rule.mode!r} needs a group"
+        return f"group: mode {rule.mode!r} needs one"
     if rule.conditions.hours and rule.conditions.hours[0] == rule.conditions.hours[1]:
-        return "hours must not be empty"
+        return "conditions.hours must not be empty"
     if len(set(rule.conditions.weekdays)) < len(rule.conditions.weekdays):
-        return "a weekday is named twice"
+        return "conditions.weekdays must name each day once"
     return limits_fault(rule.limits)
 
 
 def limits_fault(limits: tuple[Limit, ...]) -> str | None:
     """Say why limits make no sense, if so."""
-    for limit in limits:
-        if not limit.most.is_finite() or limit.most < 0:
-            return "a limit's `most` must be 0 or more"
+    for number, limit in enumerate(limits):
+        at = f"limits[{number}].most"
+        if not limit.most.is_finite() or not 0 <= limit.most < HIGHEST:
+            return f"{at} must be at least 0 and below 10⁹"
         if limit.of == "uses" and limit.most != int(limit.most):
-            return "a limit of uses must be a whole number"
+            return f"{at} of uses must be a whole number"
     kinds = [(limit.of, limit.per, limit.period) for limit in limits]
     if len(set(kinds)) < len(kinds):
-        return "two limits are of the same kind"
+        return "limits: two are of the same kind"
     return None
+
+
+PLACE = re.compile(r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)*")
+
+
+def place(fault: str, of: msgspec.Struct) -> str:
+    """Return the path of the field that a fault is about; empty for none alone."""
+    found = PLACE.match(fault)
+    root = found[0].partition(".")[0].partition("[")[0] if found else ""
+    return found[0] if found and root in of.__struct_fields__ else ""
 
 
 def words(terms: Terms, currency: str) -> str:
@@ -364,7 +379,7 @@ def _reward_fault(terms: Terms) -> str | None:
         case Threshold():
             return _tiers_fault(terms.tiers)
         case Gift(spend=spend, value=value):
-            return None if 0 < value <= spend else "a reward must be within the spend"
+            return None if 0 < value <= spend else "value must be within the spend"
         case _:
             return None
 
@@ -374,23 +389,25 @@ def _rate_fault(rate: Decimal) -> str | None:
 
 
 def _tiers_fault(tiers: tuple[Tier, ...]) -> str | None:
-    for tier in tiers:
+    for number, tier in enumerate(tiers):
+        at = f"higher[{number - 1}]." if number else ""
         if (tier.amount > 0) == (tier.rate > 0) or tier.rate > 1:
-            return "a tier gives an amount, or a rate of at most 1"
+            return f"{at}amount: a tier gives an amount, or a rate of at most 1"
         if tier.amount > tier.spend and not tier.quantity:
-            return "a reward must be within the spend"
+            return f"{at}amount: a reward must be within the spend"
         if not tier.spend and not tier.quantity:
-            return "a tier begins at some spend or quantity"
-    pairs = itertools.pairwise(tiers)
-    if any(b.spend < a.spend or b.quantity < a.quantity or b == a for a, b in pairs):
-        return "tiers must rise"
+            return f"{at}spend: a tier begins at some spend or quantity"
+    for number, (a, b) in enumerate(itertools.pairwise(tiers)):
+        if b.spend < a.spend or b.quantity < a.quantity or b == a:
+            return f"higher[{number}].spend: tiers must rise"
     return None
 
 
 def _slots_fault(slots: tuple[Slot, ...]) -> str | None:
+    for number, slot in enumerate(slots):
+        if not slot.skus and not slot.categories:
+            return f"slots[{number}].skus: a slot names products or categories"
     named = [name for slot in slots for name in (*slot.skus, *slot.categories)]
-    if any(not slot.skus and not slot.categories for slot in slots):
-        return "a slot names products or categories"
     return (
         "slots must not name the same twice" if len(set(named)) < len(named) else None
     )
@@ -401,20 +418,23 @@ def _amounts_fault(rule: msgspec.Struct, currency: str) -> str | None:
     for name, amount in _amounts(rule):
         if not amount.is_finite() or not 0 <= amount < HIGHEST:
             return f"{name} must be at least 0 and below 10⁹"
-        exact = name != "rate" and currency
+        exact = currency and not name.endswith("rate")
         if exact and (wrong := pricing.decimals_fault(amount, currency)):
             return f"{name}: {wrong}"
     return None
 
 
-def _amounts(value: Any) -> Iterator[tuple[str, Decimal]]:
+def _amounts(value: Any, path: str = "") -> Iterator[tuple[str, Decimal]]:
     for name in getattr(value, "__struct_fields__", ()):
         inner = getattr(value, name)
         if isinstance(inner, Decimal):
-            yield name, inner
-        for part in inner if isinstance(inner, tuple) else (inner,):
-            if isinstance(part, msgspec.Struct) and not isinstance(part, Limit):
-                yield from _amounts(part)
+            yield path + name, inner
+        elif isinstance(inner, tuple):
+            for number, part in enumerate(inner):
+                if not isinstance(part, Limit):
+                    yield from _amounts(part, f"{path}{name}[{number}].")
+        else:
+            yield from _amounts(inner, f"{path}{name}.")
 
 
 def _basket_words(terms: Threshold | Multibuy | Bundle | Gift, currency: str) -> str:

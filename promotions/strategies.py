@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catalog import pricing
 from catalog.models import Product
 from ml import scores
-from promotions import approval, guards, value
+from promotions import approval, campaigns, guards, value
 from promotions.guards import Guard
 from promotions.models import Campaign, Strategy
 from promotions.rules import Gift, Percentage, Terms, Threshold, words
@@ -63,12 +63,14 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     if not chosen:
         return []
     budgets = [_budget(draft.cost) for draft in chosen]
-    campaign = Campaign.objects.create(
+    campaign = campaigns.open_(
         name=f"Proposals of {at:%Y-%m-%d %H:%M}",
         starts_at=at,
         ends_at=at + RUNS,
         budget=sum(budgets, Decimal(0)),
         currency=settings.CURRENCY,
+        by=by,
+        at=at,
     )
     made = [
         _strategy(draft, budget, campaign)

@@ -91,8 +91,10 @@ def _wait_for_other_refreshes() -> None:
 
 
 def _live(at: datetime) -> list[Strategy]:
+    """Return what makes offers: an automatic strategy, or a code's, is everybody's."""
     rows = Strategy.objects.filter(
         state=Strategy.State.LIVE,
+        trigger=Strategy.Trigger.OFFER,
         campaign__starts_at__lte=at,
         campaign__ends_at__gt=at,
     )

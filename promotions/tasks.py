@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from promotions import (
+    backtest,
     batches,
     deliveries,
     fraud,
@@ -83,3 +84,10 @@ def measure() -> None:
 def propose() -> None:
     """Propose strategies from the newest scores."""
     strategies.propose(at=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def review() -> None:
+    """Try the proposals that wait for it on past baskets; safe to run twice."""
+    for strategy in backtest.waiting(at=timezone.now()):
+        backtest.review(strategy, at=timezone.now())

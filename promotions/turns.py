@@ -6,7 +6,7 @@ at most one applies; a line is discounted by several only if all of them share l
 and never below the highest floor of those that discount it; gifts are paid out of what
 the discounts leave above the shop's own floor; shipping is reduced once.
 
-Candidates and what they give are not frozen: 500 of each an answer would take 2 ms more.
+Candidates and what they give are not frozen: that would cost 2 ms an answer of 500.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -34,7 +34,7 @@ TYPES = (
     "strategy_rejected",
     "strategy_ended",
 )
-HIDDEN = frozenset(("by", "comment"))
+HIDDEN = frozenset(("by", "comment", "reason"))
 """Operators' names and words stay inside; of shoppers, events have no more than orders'
 ids."""
 MOST_ENDPOINTS = 50

@@ -40,6 +40,7 @@ MENUS = {
 
 Make = Callable[..., Strategy]
 Give = Callable[..., Offer]
+Body = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -134,12 +135,41 @@ def proposed(db: None) -> Make:
 
 
 @pytest.fixture
+def draft(shelf: None) -> Body:
+    """Return a function that makes a strategy's body for the API."""
+
+    def body(**changed: Any) -> dict[str, Any]:
+        at = timezone.now()
+        return {
+            "title": "Tea week",
+            "reason": "There is too much tea.",
+            "kind": "percentage",
+            "trigger": "automatic",
+            "menu": {"10%": {"rate": "0.10"}},
+            "scope": ["TEA"],
+            "budget": "100",
+            "campaign": {
+                "name": "June",
+                "starts_at": (at - timedelta(days=1)).isoformat(),
+                "ends_at": (at + timedelta(days=28)).isoformat(),
+                "zone": "Europe/Berlin",
+                "budget": "500",
+            },
+        } | changed
+
+    return body
+
+
+@pytest.fixture
 def live(proposed: Make) -> Make:
     """Return a function that proposes a strategy and has olga approve it."""
 
     def make(kind: str = "percentage", **fields: object) -> Strategy:
         strategy = proposed(kind, **fields)
-        approval.approve(strategy.id, by="olga", comment="Good.", at=timezone.now())
+        # A campaign of the past was approved in its time.
+        in_time = strategy.campaign.ends_at - timedelta(seconds=1)
+        at = min(timezone.now(), in_time)
+        approval.approve(strategy.id, by="olga", comment="Good.", at=at)
         strategy.refresh_from_db()
         return strategy
 

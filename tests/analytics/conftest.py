@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Barrier
 from typing import Any, TypeVar
@@ -71,6 +71,15 @@ EVERY: dict[str, events.Event] = {
     "product_viewed": events.ProductViewed(sku="tea", category="TEA"),
     "stock_changed": events.StockChanged(sku="tea", stock=3, was=None),
     "strategy_approved": events.StrategyApproved(by="olga", comment="Good."),
+    "campaign_opened": events.CampaignOpened(
+        name="June",
+        by="olga",
+        starts_at=NOW,
+        ends_at=NOW + timedelta(days=28),
+        zone="Europe/Berlin",
+        budget=Decimal("100.00"),
+        currency="USD",
+    ),
     "strategy_ended": events.StrategyEnded(by="olga"),
     "strategy_proposed": events.StrategyProposed(
         kind="percentage",

@@ -94,9 +94,10 @@ def not_yet(code: Code) -> None:
 
 
 def other_currency(code: Code) -> None:
-    Strategy.objects.filter(id=code.strategy_id).update(state="proposed")
-    Strategy.objects.filter(id=code.strategy_id).update(currency="EUR")
-    Strategy.objects.filter(id=code.strategy_id).update(state="live")
+    strategy = Strategy.objects.get(id=code.strategy_id)
+    strategy.pk, strategy.currency = uuid4(), "EUR"
+    strategy.save(force_insert=True)
+    Code.objects.update(strategy=strategy)
 
 
 CHANGES = [

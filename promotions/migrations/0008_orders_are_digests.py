@@ -8,7 +8,7 @@ HASH = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("promotions", "0007_codes_webhooks")]
+    dependencies = [("promotions", "0007_codes_and_webhooks")]
     operations = [
         migrations.RunSQL(HASH, migrations.RunSQL.noop),
         migrations.AddField(

@@ -1,0 +1,54 @@
+"""Open campaigns; what strategies share cannot be changed once one was decided."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from django.db import transaction
+
+from analytics import events, store
+from promotions.models import Campaign
+from promotions.rules import Limit
+
+
+def open_(
+    *,
+    name: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    zone: str = "UTC",
+    budget: Decimal,
+    currency: str,
+    limits: Sequence[Limit] = (),
+    by: str,
+    at: datetime,
+) -> Campaign:
+    """Make a campaign and log it.
+
+    :raises ValidationError: its fields make no sense.
+    """
+    campaign = Campaign(
+        name=name,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        zone=zone,
+        budget=budget,
+        currency=currency,
+        limits=msgspec.to_builtins(list(limits)),
+    )
+    campaign.full_clean()
+    opened = events.CampaignOpened(
+        name=name,
+        by=by,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        zone=zone,
+        budget=budget,
+        currency=currency,
+        limits=campaign.limits,
+    )
+    with transaction.atomic():
+        campaign.save(force_insert=True)
+        store.append([opened], at=at, stream=campaign.stream, after=0)
+    return campaign

@@ -1,0 +1,280 @@
+"""What shops and operators send to propose a strategy: typed, every fault named. Pure.
+
+The API's bodies and the back office's forms become the same drafts here, so what one
+refuses the other refuses too, at the same path, such as `rule.limits[0].most`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from catalog import pricing
+from promotions import rules
+from promotions.rules import Limits, Name, Names, Rule, Terms, Typed
+
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+Words = Annotated[str, Meta(max_length=2000)]
+Share = Annotated[float, Meta(ge=0, lt=1)]
+Kind = Literal[
+    "percentage",
+    "amount",
+    "fixed_price",
+    "threshold",
+    "multibuy",
+    "bundle",
+    "gift",
+    "shipping",
+]
+Trigger = Literal["offer", "automatic", "code"]
+PERSONAL = frozenset({"percentage", "threshold", "gift"})
+"""Kinds whose worth is forecast for each customer, and so may be personal offers."""
+YEARS = range(2000, 2101)
+AT = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
+FIELD = re.compile(r"field `(.+)`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What is wrong, and where."""
+
+    field: str
+    reason: str
+
+
+class Faulty(Exception):
+    """A draft that is of another shape, or makes no sense; `faults` says where."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(f"{one.field}: {one.reason}" for one in faults))
+        self.faults = faults
+
+
+class CampaignDraft(Typed, frozen=True, kw_only=True):
+    """A campaign to open. The period is half-open: it ends before `ends_at`.
+
+    Days, hours and weeks of rules and limits are those of `zone`.
+    """
+
+    name: Name
+    starts_at: Moment
+    ends_at: Moment
+    zone: Name = "UTC"
+    budget: Decimal
+    currency: Currency | None = None
+    limits: Limits = ()
+
+
+class Draft(Typed, frozen=True, kw_only=True):
+    """A strategy to propose.
+
+    `menu` is label -> terms, all of one `kind`; an automatic strategy, or a code's,
+    gives the first. `campaign` is an open one's id, or one to open. `holdout` is the
+    share of customers who get no offer, for the measurement; of offers only.
+    """
+
+    title: Name
+    reason: Words = ""
+    kind: Kind
+    trigger: Trigger
+    menu: Annotated[dict[Name, Terms], Meta(min_length=1, max_length=20)]
+    rule: Rule = Rule()
+    scope: Names = ()
+    budget: Decimal
+    least_margin: Decimal = Decimal("0.05")
+    holdout: Share | None = None
+    explore: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    campaign: UUID | CampaignDraft
+
+
+def read(body: object) -> Draft:
+    """Read a draft.
+
+    :raises Faulty: it is none.
+    """
+    draft: Draft = _read(Draft, body)
+    if faults := list(_draft_faults(draft)):
+        raise Faulty(faults)
+    return draft
+
+
+def read_campaign(body: object) -> CampaignDraft:
+    """Read a campaign's draft.
+
+    :raises Faulty: it is none.
+    """
+    draft: CampaignDraft = _read(CampaignDraft, body)
+    if faults := list(_campaign_faults(draft, "")):
+        raise Faulty(faults)
+    return draft
+
+
+def currency_faults(draft: Draft, currency: str) -> list[Fault]:
+    """Say which amounts no coins of the currency make."""
+    faults = list(_sense(draft, currency))
+    if wrong := pricing.decimals_fault(draft.budget, currency):
+        faults.append(Fault(field="budget", reason=wrong))
+    return faults
+
+
+def written(draft: Draft) -> dict[str, Any]:
+    """Return a draft's rule and menu as the tables keep them."""
+    return {
+        "menu": msgspec.to_builtins(draft.menu),
+        "rule": msgspec.to_builtins(draft.rule),
+        "scope": list(draft.scope),
+    }
+
+
+def _read(kind: type[Any], body: object) -> Any:
+    if not isinstance(body, Mapping):
+        raise Faulty([Fault(field="", reason="Expected an object.")])
+    parts: dict[str, Any] = {}
+    faults = [
+        Fault(field=str(name), reason="There is no such field.")
+        for name in sorted(body.keys() - set(kind.__struct_fields__), key=str)
+    ]
+    for field in msgspec.structs.fields(kind):
+        given = body.get(field.name, UNSET)
+        try:
+            if (value := _part(field, given, body)) is not UNSET:
+                parts[field.name] = value
+        except Faulty as error:
+            faults += error.faults
+    if faults:
+        raise Faulty(faults)
+    return kind(**parts)
+
+
+def _part(field: Any, given: object, body: Mapping[str, Any]) -> Any:
+    """Read one field; unset if it has a default and is not there."""
+    if isinstance(given, UnsetType):
+        if field.required:
+            raise Faulty([Fault(field=field.name, reason="This field is required.")])
+        return UNSET
+    if found := next(_unwritable(given, field.name), None):
+        raise Faulty([found])
+    if field.name == "menu" and isinstance(given, Mapping) and given:
+        return _menu(given, body.get("kind"))
+    if field.name == "campaign" and isinstance(given, Mapping):
+        return _nested(CampaignDraft, given, "campaign")
+    return _converted(given, field.type, field.name)
+
+
+def _menu(given: Mapping[str, Any], kind: object) -> dict[str, Terms]:
+    """Read terms one by one, since a fault must name its label; `kind` is implied."""
+    menu: dict[str, Terms] = {}
+    faults = []
+    for label, terms in given.items():
+        at = f"menu.{label}"
+        tagged = {"kind": kind} | dict(terms) if isinstance(terms, Mapping) else terms
+        try:
+            menu[_converted(label, Name, at)] = _converted(tagged, Terms, at)
+        except Faulty as error:
+            faults += error.faults
+    if faults:
+        raise Faulty(faults)
+    return menu
+
+
+def _nested(kind: type[Any], given: object, at: str) -> Any:
+    try:
+        return _read(kind, given)
+    except Faulty as error:
+        raise Faulty(
+            [
+                Fault(field=f"{at}.{one.field}", reason=one.reason)
+                for one in error.faults
+            ]
+        ) from error
+
+
+def _converted(given: object, kind: Any, at: str) -> Any:
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        reason, path = AT.fullmatch(str(error)).groups()  # type: ignore[union-attr]
+        named = FIELD.search(reason)
+        place = f"{at}{path or ''}" + (f".{named[1]}" if named else "")
+        raise Faulty([Fault(field=place, reason=reason)]) from error
+
+
+def _unwritable(value: object, at: str) -> Iterator[Fault]:
+    """Find the text that no table can hold."""
+    if isinstance(value, str) and "\0" in value:
+        yield Fault(field=at, reason="Text must not hold the character NUL.")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _unwritable(name, at)
+            yield from _unwritable(inner, f"{at}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for number, inner in enumerate(value):
+            yield from _unwritable(inner, f"{at}[{number}]")
+
+
+def _draft_faults(draft: Draft) -> Iterator[Fault]:
+    for label, terms in draft.menu.items():
+        if terms.__struct_config__.tag != draft.kind:
+            reason = f"The strategy's kind is {draft.kind}."
+            yield Fault(field=f"menu.{label}.kind", reason=reason)
+    yield from _sense(draft, "")
+    yield from _amount("budget", draft.budget)
+    if not draft.least_margin.is_finite() or not 0 <= draft.least_margin < 1:
+        reason = "It must be at least 0 and below 1."
+        yield Fault(field="least_margin", reason=reason)
+    if draft.trigger == "offer" and draft.kind not in PERSONAL:
+        reason = "This kind cannot be a personal offer."
+        yield Fault(field="trigger", reason=reason)
+    if draft.trigger != "offer" and draft.holdout:
+        reason = "Only personal offers can be held back."
+        yield Fault(field="holdout", reason=reason)
+    if isinstance(draft.campaign, CampaignDraft):
+        yield from _campaign_faults(draft.campaign, "campaign.")
+
+
+def _sense(draft: Draft, currency: str) -> Iterator[Fault]:
+    for label, terms in draft.menu.items():
+        if wrong := rules.fault(terms, currency):
+            yield _placed(f"menu.{label}", wrong, terms)
+    if wrong := rules.rule_fault(draft.rule, currency):
+        yield _placed("rule", wrong, draft.rule)
+
+
+def _placed(at: str, wrong: str, of: msgspec.Struct) -> Fault:
+    place = rules.place(wrong, of)
+    return Fault(field=f"{at}.{place}" if place else at, reason=_said(wrong, place))
+
+
+def _said(wrong: str, place: str) -> str:
+    """Say a fault as a sentence, without the place that is told beside it."""
+    rest = wrong.removeprefix(place)
+    if place and not rest.startswith(": "):
+        return f"It{rest}."
+    rest = rest.removeprefix(": ")
+    return f"{rest[:1].upper()}{rest[1:].rstrip('.')}."
+
+
+def _campaign_faults(draft: CampaignDraft, at: str) -> Iterator[Fault]:
+    for name, moment in (("starts_at", draft.starts_at), ("ends_at", draft.ends_at)):
+        if moment.year not in YEARS:
+            reason = f"It must lie between {YEARS[0]} and {YEARS[-1]}."
+            yield Fault(field=f"{at}{name}", reason=reason)
+            return
+    if draft.ends_at <= draft.starts_at:
+        yield Fault(field=f"{at}ends_at", reason="It must lie after starts_at.")
+    yield from _amount(f"{at}budget", draft.budget)
+    if wrong := rules.limits_fault(draft.limits):
+        place = rules.place(wrong, draft) or "limits"
+        yield Fault(field=f"{at}{place}", reason=_said(wrong, place))
+
+
+def _amount(at: str, amount: Decimal) -> Iterator[Fault]:
+    if not amount.is_finite() or not 0 < amount < rules.HIGHEST:
+        yield Fault(field=at, reason="It must be above 0 and below 10⁹.")

@@ -1,0 +1,170 @@
+"""From a draft to a proposal, whoever wrote it: a shop's server, or an operator.
+
+Nothing here makes a strategy live: a proposal waits for the worker, which tries it on
+past baskets, and then for an operator (promotions.approval).
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max
+
+from promotions import approval, book, campaigns, drafts, guards, phrases, scopes
+from promotions.drafts import CampaignDraft, Draft, Fault, Faulty
+from promotions.guards import Guard
+from promotions.models import Campaign, Strategy
+from promotions.offers import soon
+
+State = Strategy.State
+
+
+class NotReplaceable(Exception):
+    """Only what was live can have a new version, and only one at a time."""
+
+
+def open_campaign(draft: CampaignDraft, *, by: str, at: datetime) -> Campaign:
+    """Open a campaign.
+
+    :raises Faulty: its fields make no sense.
+    """
+    try:
+        return campaigns.open_(
+            name=draft.name,
+            starts_at=draft.starts_at,
+            ends_at=draft.ends_at,
+            zone=draft.zone,
+            budget=draft.budget,
+            currency=draft.currency or settings.CURRENCY,
+            limits=draft.limits,
+            by=by,
+            at=at,
+        )
+    except ValidationError as error:
+        raise Faulty(_faults(error)) from error
+
+
+def propose(draft: Draft, *, by: str, at: datetime) -> Strategy:
+    """Propose a strategy.
+
+    :raises Faulty: it makes no sense, or its campaign is not there.
+    """
+    with transaction.atomic():
+        return _proposed(draft, None, by=by, at=at)
+
+
+def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strategy:
+    """Propose what is to take a strategy's place, once it is approved.
+
+    :raises Strategy.DoesNotExist: there is nothing to replace.
+    :raises NotReplaceable: it never was live, or another version waits or went live.
+    :raises Faulty: the draft makes no sense.
+    """
+    with transaction.atomic():
+        before = Strategy.objects.select_for_update().get(id=old)
+        if before.state not in (State.LIVE, State.ENDED):
+            said = before.get_state_display()
+            raise NotReplaceable(f"It is {said}, so it has no next version.")
+        if before.successors.exclude(state=State.REJECTED).exists():
+            raise NotReplaceable("Another version of it is proposed or approved.")
+        return _proposed(draft, before, by=by, at=at)
+
+
+def _proposed(
+    draft: Draft, before: Strategy | None, *, by: str, at: datetime
+) -> Strategy:
+    strategy = _strategy(draft, _campaign(draft, by=by, at=at))
+    if before:
+        strategy.replaces, strategy.version = before, _next_version(before)
+    strategy.guards = guards.stored(checks(strategy, at=at))
+    try:
+        approval.propose(strategy, by=by, at=at)
+    except ValidationError as error:
+        raise Faulty(_faults(error)) from error
+    soon("promotions.tasks.review")
+    return strategy
+
+
+def _campaign(draft: Draft, *, by: str, at: datetime) -> Campaign:
+    if isinstance(draft.campaign, CampaignDraft):
+        try:
+            return open_campaign(draft.campaign, by=by, at=at)
+        except Faulty as error:
+            raise Faulty(
+                [
+                    Fault(field=f"campaign.{one.field}", reason=one.reason)
+                    for one in error.faults
+                ]
+            ) from error
+    campaign = Campaign.objects.filter(id=draft.campaign).first()
+    if campaign is None:
+        raise Faulty([Fault(field="campaign", reason="There is no such campaign.")])
+    return campaign
+
+
+def _strategy(draft: Draft, campaign: Campaign) -> Strategy:
+    if faults := drafts.currency_faults(draft, campaign.currency):
+        raise Faulty(faults)
+    personal = draft.trigger == "offer"
+    usual = settings.HOLDOUT if draft.holdout is None else draft.holdout
+    return Strategy(
+        campaign=campaign,
+        kind=draft.kind,
+        title=draft.title,
+        reason=draft.reason or "Proposed by hand.",
+        trigger=draft.trigger,
+        currency=campaign.currency,
+        budget=draft.budget,
+        least_margin=draft.least_margin,
+        holdout=usual if personal else 0,
+        explore=draft.explore,
+        forecast={},
+        **drafts.written(draft),
+    )
+
+
+def _next_version(before: Strategy) -> int:
+    """Numbers go up also past versions that were rejected."""
+    tried = before.successors.aggregate(most=Max("version"))["most"]
+    return int(tried or before.version) + 1
+
+
+def checks(strategy: Strategy, *, at: datetime) -> list[Guard]:
+    """Return the guards of a strategy made by hand; the worker adds the last."""
+    usual = scopes.usual(strategy)
+    rule = book.decoded(strategy).rule
+    return [
+        guards.scope(usual),
+        guards.floor(strategy.terms.values(), rule, strategy.least_margin, usual),
+        *approval.standing(strategy, at=at),
+        guards.untried(),
+    ]
+
+
+def said(strategy: Strategy) -> phrases.Said:
+    """Return what a strategy is, for sentences."""
+    terse = book.decoded(strategy)
+    return phrases.Said(
+        title=strategy.title,
+        menu=terse.menu,
+        rule=terse.rule,
+        scope=strategy.scope,
+        trigger=strategy.trigger,
+        currency=strategy.currency,
+        zone=strategy.campaign.zone,
+        budget=strategy.budget,
+        least_margin=strategy.least_margin,
+        holdout=strategy.holdout,
+    )
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    """Turn Django's refusals into ours."""
+    by_field = getattr(error, "error_dict", None) or {"": [error]}
+    return [
+        Fault(field="" if name == "__all__" else name, reason=" ".join(one.messages))
+        for name, errors in by_field.items()
+        for one in errors
+    ]

@@ -1,0 +1,282 @@
+"""Operators make strategies, next versions and campaigns by hand, without JSON."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from promotions import approval, backtest, desk, rules
+from promotions.models import Campaign, Strategy
+from tests.conftest import Make
+
+pytestmark = pytest.mark.usefixtures("shelf")
+ADD = reverse("admin:promotions_strategy_add")
+ROWS = {
+    f"{name}-{what}": value
+    for name in ("terms", "higher", "slots", "limits")
+    for what, value in (("TOTAL_FORMS", "3"), ("INITIAL_FORMS", "0"))
+}
+CHOICES = {
+    "conditions-of": "basket",
+    "conditions-basis": "initial",
+    "combination-priority": "0",
+    "combination-basis": "initial",
+    "combination-mode": "stack",
+    "combination-gives_back": "all",
+}
+TERMS: dict[str, dict[str, str]] = {
+    "percentage": {"terms-0-rate": "10", "terms-0-each": "line"},
+    "amount": {
+        "terms-0-amount": "2",
+        "terms-0-each": "order",
+        "conditions-least_amount": "30",
+    },
+    "fixed_price": {"terms-0-price": "9"},
+    "threshold": {
+        "terms-0-spend": "20",
+        "terms-0-amount": "2",
+        "higher-0-spend": "50",
+        "higher-0-rate": "15",
+    },
+    "multibuy": {"terms-0-take": "5", "terms-0-reduced": "1", "terms-0-rate": "100"},
+    "bundle": {
+        "terms-0-price": "11",
+        "slots-0-quantity": "1",
+        "slots-0-skus": "tea",
+        "slots-1-quantity": "1",
+        "slots-1-categories": "MILK",
+    },
+    "gift": {
+        "terms-0-spend": "40",
+        "terms-0-sku": "mug",
+        "terms-0-name": "Mug",
+        "terms-0-value": "4",
+    },
+    "shipping": {"terms-0-rate": "100"},
+}
+
+
+@pytest.fixture
+def june(db: None) -> Campaign:
+    at = timezone.now()
+    return Campaign.objects.create(
+        name="June",
+        starts_at=at - timedelta(days=1),
+        ends_at=at + timedelta(days=28),
+        budget=Decimal(500),
+        currency="USD",
+    )
+
+
+@pytest.fixture
+def hand(client: Client, olga: User) -> Client:
+    client.force_login(olga)
+    return client
+
+
+def filled(kind: str, june: Campaign, **more: str) -> dict[str, str]:
+    about = {} if kind == "bundle" else {"scope-scope": "TEA\r\n TEA \r\n"}
+    return {
+        **ROWS,
+        **CHOICES,
+        **about,
+        "strategy-title": "Tea week",
+        "strategy-trigger": "automatic",
+        "strategy-campaign": str(june.id),
+        "strategy-budget": "100",
+        "strategy-least_margin": "5",
+        **TERMS[kind],
+        **more,
+    }
+
+
+def post(hand: Client, kind: str, fields: dict[str, str]) -> Any:
+    return hand.post(f"{ADD}?kind={kind}", fields, follow=True)
+
+
+@pytest.mark.parametrize("kind", desk.KINDS)
+def test_every_kind_is_made_without_json_and_can_be_approved(
+    hand: Client, june: Campaign, kind: str
+) -> None:
+    assert hand.get(f"{ADD}?kind={kind}").status_code == 200
+
+    shown = post(hand, kind, filled(kind, june))
+
+    strategy = Strategy.objects.get()
+    assert (strategy.kind, strategy.state) == (kind, "proposed")
+    assert "It applies by itself" in shown.content.decode()
+    backtest.review(strategy, at=timezone.now())
+    approval.approve(strategy.id, by="olga", comment="Good.", at=timezone.now())
+    for terms in strategy.terms.values():
+        assert rules.words(terms, "USD") in strategy.menu
+
+
+def test_what_is_typed_in_percent_and_in_rows_is_a_typed_rule(
+    hand: Client, june: Campaign
+) -> None:
+    fields = filled(
+        "threshold",
+        june,
+        **{
+            "limits-0-most": "1",
+            "limits-0-of": "uses",
+            "limits-0-per": "customer",
+            "limits-0-period": "week",
+            "conditions-weekdays": "5",
+            "conditions-since": "17",
+            "conditions-until": "2",
+            "combination-shares_lines": "on",
+        },
+    )
+
+    post(hand, "threshold", fields)
+
+    strategy = Strategy.objects.get()
+    (terms,) = strategy.terms.values()
+    assert isinstance(terms, rules.Threshold)
+    assert terms.higher == (rules.Tier(spend=Decimal(50), rate=Decimal("0.15")),)
+    rule = rules.decoded_rule(strategy.rule)
+    assert rule.limits == (rules.Limit(most=Decimal(1), per="customer", period="week"),)
+    assert (rule.conditions.hours, rule.conditions.weekdays) == ((17, 2), (5,))
+    assert (rule.shares_lines, strategy.scope) == (True, ["TEA"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "field"),
+    [
+        ("percentage", {"terms-0-rate": "150"}, "id_terms-0-rate_error"),
+        ("percentage", {"terms-0-rate": ""}, "id_terms-0-rate_error"),
+        ("percentage", {"strategy-budget": "1.005"}, "id_strategy-budget_error"),
+        ("fixed_price", {"terms-0-price": "1.005"}, "id_terms-0-price_error"),
+        ("threshold", {"higher-0-spend": "10"}, "id_higher-0-spend_error"),
+        (
+            "bundle",
+            {"slots-1-quantity": "2", "slots-1-categories": ""},
+            "id_slots-1-skus_error",
+        ),
+        ("multibuy", {"terms-0-reduced": "5"}, "id_terms-0-reduced_error"),
+        ("shipping", {"conditions-since": "9"}, "id_conditions-since_error"),
+        ("shipping", {"combination-mode": "best"}, "id_combination-group_error"),
+        (
+            "shipping",
+            {
+                "limits-0-most": "0.5",
+                "limits-0-of": "uses",
+                "limits-0-per": "code",
+                "limits-0-period": "ever",
+            },
+            "id_limits-0-most_error",
+        ),
+    ],
+)
+def test_an_error_stands_at_its_field_and_nothing_is_proposed(
+    hand: Client, june: Campaign, kind: str, change: dict[str, str], field: str
+) -> None:
+    shown = post(hand, kind, filled(kind, june, **change)).content.decode()
+
+    assert f'id="{field}"' in shown
+    assert not Strategy.objects.exists()
+
+
+def test_the_next_version_begins_with_what_is_and_shows_what_changes(
+    hand: Client, june: Campaign
+) -> None:
+    post(hand, "percentage", filled("percentage", june))
+    old = Strategy.objects.get()
+    backtest.review(old, at=timezone.now())
+    approval.approve(old.id, by="olga", comment="Good.", at=timezone.now())
+    url = reverse("admin:promotions_strategy_version", args=[old.id])
+
+    begun = hand.get(url).content.decode()
+    assert 'name="terms-0-rate" value="10"' in begun
+    fields = filled("percentage", june, **{"terms-0-rate": "5"})
+    shown = hand.post(url, fields, follow=True).content.decode()
+
+    assert "<del>It gives: 10 % off.</del>" in shown
+    assert "<ins>It gives: 5 % off.</ins>" in shown
+    new = Strategy.objects.get(replaces=old)
+    assert (new.version, new.state) == (2, "proposed")
+    assert (
+        "is proposed or approved"
+        in hand.post(url, fields, follow=True).content.decode()
+    )
+
+
+def test_a_search_finds_some_and_the_form_holds_no_product(
+    hand: Client, june: Campaign
+) -> None:
+    url = reverse("admin:promotions_strategy_names", args=["sku"])
+
+    assert hand.get(url, {"q": "Te"}).json() == {
+        "names": [{"value": "tea", "label": "Tea"}]
+    }
+    assert hand.get(url, {"q": ""}).json() == {"names": []}
+    assert "Milk" not in hand.get(f"{ADD}?kind=percentage").content.decode()
+
+
+def test_a_campaign_is_opened_in_its_own_zone(hand: Client) -> None:
+    add = reverse("admin:promotions_campaign_add")
+    fields = {
+        **ROWS,
+        "campaign-name": "June",
+        "campaign-zone": "Europe/Berlin",
+        "campaign-starts_at": "2026-06-01T00:00",
+        "campaign-ends_at": "2026-07-01T00:00",
+        "campaign-budget": "500",
+        "campaign-currency": "EUR",
+    }
+
+    shown = hand.post(add, fields, follow=True).content.decode()
+
+    campaign = Campaign.objects.get()
+    assert campaign.starts_at.isoformat() == "2026-05-31T22:00:00+00:00"
+    assert "up to, but not including, 2026-07-01 00:00 (Europe/Berlin)" in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"campaign-zone": "Mars/Base"}, "zone"),
+        ({"campaign-ends_at": "2026-05-01T00:00"}, "ends_at"),
+        ({"campaign-starts_at": "2026-03-29T02:30"}, "starts_at"),
+        ({"campaign-budget": "-1"}, "budget"),
+    ],
+)
+def test_a_campaigns_error_stands_at_its_field(
+    hand: Client, change: dict[str, str], field: str
+) -> None:
+    fields = {
+        **ROWS,
+        "campaign-name": "June",
+        "campaign-zone": "Europe/Berlin",
+        "campaign-starts_at": "2026-06-01T00:00",
+        "campaign-ends_at": "2026-07-01T00:00",
+        "campaign-budget": "500",
+        "campaign-currency": "EUR",
+    }
+
+    add = reverse("admin:promotions_campaign_add")
+    shown = hand.post(add, fields | change).content.decode()
+
+    assert f'id="id_campaign-{field}_error"' in shown
+    assert not Campaign.objects.exists()
+
+
+def test_who_may_only_view_makes_nothing(
+    client: Client, june: Campaign, live: Make
+) -> None:
+    viewer = User.objects.create_user("vera", password="x", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_strategy"))
+    client.force_login(viewer)
+    old = live()
+
+    version = reverse("admin:promotions_strategy_version", args=[old.id])
+    assert post(client, "percentage", filled("percentage", june)).status_code == 403
+    assert client.get(version).status_code == 403
+    assert client.get(reverse("admin:promotions_campaign_add")).status_code == 403
+    assert Strategy.objects.count() == 1
