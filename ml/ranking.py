@@ -105,11 +105,17 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranking:
-    """The chosen products, best first; `parts` is (products, FEATURES) log-odds."""
+    """The chosen products, best first.
+
+    The others are (products, FEATURES): `parts` log-odds, `values` of the features, and
+    whether those are `above` the average candidate's.
+    """
 
     product: Codes
     score: Numbers
     parts: Numbers
+    values: NDArray[np.float32]
+    above: NDArray[np.bool_]
 
 
 def rank(
@@ -141,7 +147,11 @@ def rank(
     kinds = model.shelf.category[rows.product]
     top = diversity.diverse(score, kinds, most=most, price=price)
     return Ranking(
-        product=rows.product[top], score=score[top], parts=model.ranker.parts(x[top])
+        product=rows.product[top],
+        score=score[top],
+        parts=model.ranker.parts(x[top]),
+        values=x[top],
+        above=x[top] > model.ranker.mean,
     )
 
 
