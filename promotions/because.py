@@ -76,6 +76,7 @@ def _low(words: str, holds: Callable[[Values], bool]) -> Said:
 
 
 FAVOURITE, OF_LATE = "among your favourites", "among your favourites of late"
+CHOSEN = "goes with what you look at or have in the cart"
 LIKE_YOU = "bought by customers like you"
 REASONS: Mapping[str, Said] = {
     "orders": _high("bought often", _bought(OFTEN)),
@@ -101,7 +102,7 @@ REASONS: Mapping[str, Said] = {
     "near_rank": _low(LIKE_YOU, _near),
     "popular": _high("popular in the shop", _always),
     "kept": _high("a product that people buy again", _always),
-    SESSION_PART: _high("goes with what you look at", _always),
+    SESSION_PART: _high(CHOSEN, _always),
 }
 """One that is not named here is never given as a reason: `blend`, for instance, is the
 own orders and the neighbours' together, and does not say which."""

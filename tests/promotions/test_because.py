@@ -63,7 +63,7 @@ def test_of_neighbours_only_what_they_bought() -> None:
 
     assert reasons(product(parts, **NEVER)) == [
         "bought by customers like you",
-        "goes with what you look at",
+        "goes with what you look at or have in the cart",
     ]
     alone = product(parts, near=log(1e-4), **NEVER)
-    assert reasons(alone) == ["goes with what you look at"]
+    assert reasons(alone) == ["goes with what you look at or have in the cart"]
