@@ -165,6 +165,7 @@ def _take(
         _send(good[start : start + BATCH], how, report, refused, at)
     if refused:
         faults.add(refusals.unwanted(lines, refused))
+        good = good.filter(~pl.col("order").is_in(list(refused)))
     content = [name for name in lines.columns if name != "row"]
     kept = lines.join(good.select("order"), on="order", how="semi")
     report.repeated_rows += len(kept) - kept.select(content).n_unique()

@@ -287,6 +287,17 @@ ORDERS = """
 """
 
 
+def order_currencies(until: datetime) -> dict[str, int]:
+    """Count the orders before `until` by their currency."""
+    rows = lookup.rows(
+        "SELECT data->>'currency', count(*) FROM analytics_storedevent"
+        " WHERE type = 'order_completed' AND occurred_at < %s GROUP BY 1",
+        [until],
+        prepare=False,
+    )
+    return {str(currency): count for currency, count in rows}
+
+
 def export_orders(
     until: datetime, customers: Sequence[UUID] | None = None
 ) -> Iterator[io.BytesIO]:

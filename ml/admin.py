@@ -18,7 +18,7 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
@@ -284,4 +284,7 @@ def _figures(known: dict[str, float]) -> str:
     """Name what there is: a classifier and a ranker are judged by other figures."""
     line = '<span style="white-space: nowrap">{} {}</span>'
     figures = [(n, f"{known[key]:.4f}") for key, n in FIGURES.items() if key in known]
-    return format_html_join(mark_safe("<br>"), line, figures)
+    # In one block: the phone's layout puts what is not in a row, and cuts it off.
+    return format_html(
+        "<div>{}</div>", format_html_join(mark_safe("<br>"), line, figures)
+    )

@@ -82,7 +82,9 @@ class TrainedModel(models.Model):
     window_start = models.DateTimeField(
         null=True, blank=True, help_text="The first cut-off that it learnt from."
     )
-    cutoff = models.DateTimeField(help_text="The last moment it learnt anything from.")
+    cutoff = models.DateTimeField(
+        help_text="The newest moment that it counted features at."
+    )
     code = models.TextField(
         default="", blank=True, help_text="SHA-256 of the code that trained it."
     )
@@ -167,14 +169,15 @@ class Shortlist(models.Model):
 
     `products` are codes of the model's vocabulary with the neighbours' scores `near`;
     `skus` is the night's own ranking, best first, which stands in when the live one
-    fails. The row of EVERYBODY holds the best sellers.
+    fails. The row of EVERYBODY holds the best sellers. Without a model, for no ranker
+    is in charge, `skus` are favourites and best sellers (ml.favourites).
     """
 
     customer = models.UUIDField(primary_key=True)
     products = ArrayField(models.IntegerField())
     near = ArrayField(models.FloatField())
     skus = ArrayField(models.TextField())
-    model = models.ForeignKey(TrainedModel, models.PROTECT, related_name="+")
+    model = models.ForeignKey(TrainedModel, models.PROTECT, null=True, related_name="+")
     computed_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -31,6 +31,8 @@ FEWEST = 3
 CUTS = 3
 LEARNT = 4
 """Each ranker learns from this many cut-offs before its own."""
+ROLLING = CUTS + LEARNT
+"""Cut-offs of `rolling`, those that only teach included."""
 LESSON = 125_000
 """Rows of a cut-off that teach, about: three times as many gained R@10 nothing."""
 THIRDS = 3

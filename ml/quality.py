@@ -20,6 +20,7 @@ LEAST_VOLUME = 0.2
 MOST_DUPLICATES = 0.02
 LARGEST_LINE = 0.05
 MOST_NEGATIVE = 0.01
+MOST_FOREIGN = 0.02
 TELLING_AUC = 0.98
 """One honest feature alone reaches 0.824 there."""
 DRIFTED = 0.25
@@ -74,6 +75,21 @@ def of_lines(past: Purchases, *, since: float, until: float) -> list[Finding]:
         _largest(inside),
         _negative(inside),
     ]
+
+
+def of_currencies(orders: Mapping[str, int]) -> Finding:
+    """Check that amounts can be added up; `orders` counts them by currency."""
+    main = max(orders, key=lambda name: orders[name], default="")
+    other = 1 - orders.get(main, 0) / max(sum(orders.values()), 1)
+    return Finding(
+        name="currency",
+        value=other,
+        bound=MOST_FOREIGN,
+        ok=not orders or other <= MOST_FOREIGN,
+        hard=False,
+        reason=f"{other:.1%} of the orders are not in {main}: what customers spend is"
+        " added up as if they were.",
+    )
 
 
 def of_labels(*, day: float, horizon: float, known_until: float) -> Finding:

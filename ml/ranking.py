@@ -6,7 +6,7 @@ ranker over `baskets.FEATURES`. The night stores each customer's neighbours' pro
 there is no row yet the neighbours are searched on the spot.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -105,11 +105,17 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranking:
-    """The chosen products, best first; `parts` is (products, FEATURES) log-odds."""
+    """The chosen products, best first.
+
+    The others are (products, FEATURES): `parts` log-odds, `values` of the features, and
+    whether those are `above` the average candidate's.
+    """
 
     product: Codes
     score: Numbers
     parts: Numbers
+    values: NDArray[np.float32]
+    above: NDArray[np.bool_]
 
 
 def rank(
@@ -141,7 +147,11 @@ def rank(
     kinds = model.shelf.category[rows.product]
     top = diversity.diverse(score, kinds, most=most, price=price)
     return Ranking(
-        product=rows.product[top], score=score[top], parts=model.ranker.parts(x[top])
+        product=rows.product[top],
+        score=score[top],
+        parts=model.ranker.parts(x[top]),
+        values=x[top],
+        above=x[top] > model.ranker.mean,
     )
 
 
@@ -153,15 +163,6 @@ def neighbours_of(
     top = diversity.best(np.where(near > 0, near, -np.inf), NEAR)
     kept = np.union1d(top, items).astype(np.int32)
     return Stored(product=kept, near=near[kept])
-
-
-def night(shop: Shelf, customers: NDArray[Any]) -> Iterator[tuple[int, Stored]]:
-    """Yield each customer's row for the night's table."""
-    near = shop.neighbours
-    for one in customers:
-        mine = slice(near.first[one], near.first[one + 1])
-        items, weights = near.item[mine], near.weight[mine]
-        yield int(one), neighbours_of(shop, items, weights, me=int(one))
 
 
 def candidates(shop: Shelf, bought: Pairs, stored: Mapping[int, Stored]) -> Rows:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from time import process_time
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.db import connection, transaction
@@ -19,7 +20,19 @@ from numpy.typing import NDArray
 from analytics import identity
 from analytics.models import EVERYBODY, Customer
 from catalog.models import Product
-from ml import lines, protocols, provenance, ranked, registry, shelves, together
+from ml import (
+    enough,
+    favourites,
+    lines,
+    protocols,
+    provenance,
+    ranked,
+    rankers,
+    registry,
+    shelves,
+    splits,
+    together,
+)
 from ml.artefacts import pack
 from ml.baskets import FEATURES
 from ml.codes import day_of, moment_of
@@ -34,9 +47,10 @@ from ml.served import RankedShop
 
 MOST = 30
 """Products in a night's list: enough for any placement after exclusions."""
-LEAST_ASKED = 30
-"""Customers that a cut-off must ask, or its figures say nothing."""
 FEATURES_VERSION = 1
+Row = tuple[UUID, Stored, list[str]]
+"""A shortlist: whose, the neighbours' products, the night's ranking."""
+NOTHING = Stored(product=np.zeros(0, np.int32), near=np.zeros(0))
 
 
 class TooFewOrders(Exception):
@@ -48,6 +62,7 @@ class Judged:
     """How the ranker did, and the rows that the one in service learns from."""
 
     lessons: list[Lesson]
+    since: float
     metrics: dict[str, Any]
     won: bool
     reason: str
@@ -78,6 +93,8 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
         checksum=registry.save(packed),
         created_at=at,
         cutoff=moment_of(float(history.purchases.day.max())),
+        window_start=moment_of(judged.since),
+        parameters={"C": rankers.STRENGTH},
         code=provenance.code(),
         features_version=FEATURES_VERSION,
         metrics={**judged.metrics, "effects": _effects(model.ranker)},
@@ -116,21 +133,25 @@ def _judged(history: History) -> Judged:
     past = history.purchases
     if not len(past) or past.day.max() - past.day.min() < 8 * protocols.HORIZON:
         raise TooFewOrders("Ranking needs 224 days of orders.")
+    day = float(past.day.max()) + 1e-6
+    try:
+        enough.insist(past, "Ranking", protocols.days(day, protocols.ROLLING))
+    except splits.TooLittleHistory as reason:
+        raise TooFewOrders(str(reason)) from reason
     trials = protocols.next_basket(
         past,
-        day=float(past.day.max()) + 1e-6,
+        day=day,
         customers=len(history.customers),
         products=len(history.products),
     )
     mine, own, lessons = [], [], []
     # One after the other, since each takes 200 MB.
     for trial, ranker in trials:
-        if len(trial.asked) < LEAST_ASKED:
-            raise TooFewOrders(f"Ranking needs {LEAST_ASKED} customers who come back.")
         mine.append(trial.quality(trial.top(ranker.scores(trial.x))))
         own.append(trial.quality(trial.top(_own(trial))))
         lessons.append(trial.lesson())
-    return Judged(lessons=lessons, **_verdict(mine, own))
+    since = protocols.days(day, protocols.CUTS)[0]
+    return Judged(lessons=lessons, since=since, **_verdict(mine, own))
 
 
 def _verdict(mine: list[Quality], own: list[Quality]) -> dict[str, Any]:
@@ -204,7 +225,16 @@ def shortlist(*, at: datetime) -> int:
     """
     row = registry.champion(RANKING)
     shop = RankedShop.of(registry.load(row.checksum))
-    rows = list(_rows(shop, at))
+    return _replace(list(_rows(shop, at)), model=row, at=at)
+
+
+def shortlist_favourites(*, at: datetime) -> int:
+    """Write the lists that stand in while no ranker is in charge; return the rows."""
+    history = _merchandise(lines.arrays(lines.read(until=at)))
+    return _replace(list(_favourites(history, at)), model=None, at=at)
+
+
+def _replace(rows: list[Row], *, model: TrainedModel | None, at: datetime) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE ml_shortlist IN SHARE ROW EXCLUSIVE MODE")
         Shortlist.objects.all().delete()
@@ -215,21 +245,30 @@ def shortlist(*, at: datetime) -> int:
         with cursor.copy(copy_in) as copy:
             for customer, stored, skus in rows:
                 near = [round(float(score), 5) for score in stored.near]
-                copy.write_row(
-                    (customer, stored.product.tolist(), near, skus, row.pk, at)
-                )
+                key = model.pk if model else None
+                copy.write_row((customer, stored.product.tolist(), near, skus, key, at))
     return len(rows)
 
 
-def _rows(shop: RankedShop, at: datetime) -> Iterator[tuple[Any, Stored, list[str]]]:
+def _favourites(history: History, at: datetime) -> Iterator[Row]:
+    day, past = _moment(history, at), history.purchases
+    top = favourites.sellers(past, products=len(history.products), day=day)
+    if not len(top):
+        return
+    yield EVERYBODY, NOTHING, [history.products[code] for code in top[:MOST]]
+    keys = _people()
+    for code, found in favourites.lists(past, top, day=day, most=MOST):
+        if (name := history.customers[code]) in keys:
+            yield keys[name], NOTHING, [history.products[one] for one in found]
+
+
+def _rows(shop: RankedShop, at: datetime) -> Iterator[Row]:
     top = best(shop.model.shelf.liked, MOST)
-    nothing = Stored(product=np.zeros(0, np.int32), near=np.zeros(0))
-    yield EVERYBODY, nothing, [shop.model.skus[code] for code in top]
+    yield EVERYBODY, NOTHING, [shop.model.skus[code] for code in top]
     history = _merchandise(lines.arrays(lines.read(until=at)))
     now = _moment(history, at)
     past = shop.coded(history).before(now)
-    people = Customer.objects.filter(identity.personal(), person=None)
-    keys = {str(key): key for key in people.values_list("key", flat=True)}
+    keys = _people()
     order = np.argsort(past.customer, kind="stable")
     bounds = np.searchsorted(
         past.customer[order], np.arange(len(history.customers) + 1)
@@ -240,6 +279,11 @@ def _rows(shop: RankedShop, at: datetime) -> Iterator[tuple[Any, Stored, list[st
         mine = past.where(order[bounds[code] : bounds[code + 1]])
         stored, skus = shop.shortlisted(_alone(mine), now=now, most=MOST)
         yield keys[name], stored, skus
+
+
+def _people() -> dict[str, UUID]:
+    people = Customer.objects.filter(identity.personal(), person=None)
+    return {str(key): key for key in people.values_list("key", flat=True)}
 
 
 def _alone(mine: Purchases) -> Purchases:

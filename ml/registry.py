@@ -144,7 +144,7 @@ def first_of(task: str, read: Callable[[str], Read]) -> tuple[TrainedModel, Read
 
 
 def doubts(*, at: datetime) -> list[str]:
-    """Name what is doubtful about the champions: age, features, drift, promises.
+    """Name what is doubtful about the champions: files, age, features, drift, promises.
 
     The night trains; who has not been fitted anew for three nights is told of.
     """
@@ -154,6 +154,8 @@ def doubts(*, at: datetime) -> list[str]:
             model = champion(task)
         except NoChampion:
             continue
+        if fault := _fault(model.checksum):
+            found.append(f"{task}: the file of {model.estimator} {fault}")
         days = (at - model.created_at).days
         if days >= STALE_DAYS:
             found.append(f"{task}: trained {days} days ago")
@@ -161,6 +163,16 @@ def doubts(*, at: datetime) -> list[str]:
             found.append(f"{task}: knows features {model.features_version}")
     watched = Scoring.objects.values_list("watch", flat=True).first() or {}
     return [*found, *watched.get("doubts", [])]
+
+
+def _fault(checksum: str) -> str:
+    """Say what is wrong with a model's file; "" if nothing is. Some MB take 10 ms."""
+    try:
+        content = _path(checksum).read_bytes()
+    except OSError as error:
+        return f"cannot be read ({type(error).__name__})"
+    whole = hashlib.sha256(content).hexdigest() == checksum
+    return "" if whole else "is not the one that was saved"
 
 
 def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:

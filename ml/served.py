@@ -6,8 +6,9 @@ them is lifted in everybody's ranking, and is all there is to go by for a strang
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import compress
 from typing import Any, Self
 
 import numpy as np
@@ -31,18 +32,24 @@ SESSION = 10.0
 """What a companion's cosine adds to the log-odds. With one, two, three products of the
 next basket given, recall of its rest at ten is 0.1428, 0.1429, 0.1440; with a weight of
 1 less by 0.0019 ± 0.0006, 0.0033 ± 0.0009, 0.0059 ± 0.0013 (decision 20)."""
+SESSION_PART = "session"
+"""Among a product's parts: what a session's or a cart's companions added."""
 POPULAR = 0.1
 """What the best seller has over others in a list by names, cosines of 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recommended:
-    """A product, its score, what each feature added; `own`: bought before."""
+    """A product, its score, and what each feature, or the session, added.
+
+    `values` are the features' own; `above` names those above the average candidate's.
+    """
 
     sku: str
     score: float
     parts: Mapping[str, float]
-    own: bool = False
+    values: Mapping[str, float] = field(default_factory=dict)
+    above: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +151,7 @@ class RankedShop:
         recent = np.zeros(0, np.int64) if session is None else session
         if not (past.product >= 0).any():
             return self._for_a_stranger(recent, barred, most)
+        lift = SESSION * self.together.scores(recent) if len(recent) else None
         found = ranking.rank(
             self.model,
             past,
@@ -152,14 +160,19 @@ class RankedShop:
             most=most,
             price=PRICE,
             excluded=barred,
-            lift=SESSION * self.together.scores(recent) if len(recent) else None,
+            lift=lift,
         )
+        lifted = np.zeros(len(found.product)) if lift is None else lift[found.product]
+        names = (*FEATURES, SESSION_PART)
+        parts = np.column_stack([found.parts, lifted]).tolist()
+        above = np.column_stack([found.above, lifted > 0])
         return [
             Recommended(
                 sku=self.model.skus[product],
                 score=float(found.score[i]),
-                parts=dict(zip(FEATURES, found.parts[i].tolist(), strict=True)),
-                own=bool((past.product == product).any()),
+                parts=dict(zip(names, parts[i], strict=True)),
+                values=dict(zip(FEATURES, found.values[i].tolist(), strict=True)),
+                above=frozenset(compress(names, above[i])),
             )
             for i, product in enumerate(found.product)
         ]
@@ -199,14 +212,20 @@ class RankedShop:
         self, session: NDArray[Any], excluded: NDArray[np.bool_], most: int
     ) -> list[Recommended]:
         popular = self.model.shelf.liked
-        score = popular + (self.together.scores(session) if len(session) else 0.0)
+        lift = np.zeros(len(popular))
+        if len(session):
+            lift = self.together.scores(session)
+        score = popular + lift
+        usual = float(popular.mean()) if len(popular) else 0.0
+        names = ("popular", SESSION_PART)
         score = np.where(excluded, 0.0, score)
         score[session] = 0
         return [
             Recommended(
                 sku=self.model.skus[code],
                 score=float(score[code]),
-                parts={"popular": float(popular[code])},
+                parts=dict(zip(names, (popular[code], lift[code]), strict=True)),
+                above=frozenset(compress(names, (popular[code] > usual, lift[code]))),
             )
             for code in _positive(score, most)
         ]

@@ -219,10 +219,8 @@ def _redemption(shop: Shop) -> list[Sheet]:
 
 
 def _next_basket(shop: Shop) -> list[Sheet]:
-    back = range(1, protocols.CUTS + protocols.LEARNT + 1)
-    enough.insist(
-        shop.goods, "Next basket", [shop.day - protocols.HORIZON * one for one in back]
-    )
+    cuts = protocols.days(shop.day, protocols.ROLLING)
+    enough.insist(shop.goods, "Next basket", cuts)
     asked = list(protocols.rolling(shop.goods, day=shop.day, **shop.size))
     judged = list(protocols.judged(asked))
     how: dict[str, Any] = {"day": shop.day, "seed": shop.order.seed, **shop.size}

@@ -66,6 +66,9 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
         )
     except (splits.TooLittleHistory, quality.BadData) as reason:
         _finish(run, state=State.FAILED, error=str(reason))
+        if isinstance(reason, splits.TooLittleHistory):
+            # Of a shop without categories, or a small one, products can be ranked.
+            current_app.send_task("ml.tasks.recommend", kwargs={"run": run})
         _go_on()
         return
     except Exception as error:
@@ -97,19 +100,27 @@ class Followed(Task):  # type: ignore[type-arg]
 
 @shared_task(base=Followed, **RETRIED)
 def recommend(run: str) -> None:
-    """Train the ranker of products once for the run, then write all shortlists."""
+    """Train the ranker of products once for the run, then write all shortlists.
+
+    While no ranker is in charge, they are favourites and best sellers.
+    """
+    lacking = ""
     if not TrainedModel.objects.filter(run_id=UUID(run), task=RANKING).exists():
         try:
             recommending.train(run=TrainingRun.objects.get(pk=run), at=timezone.now())
         except recommending.TooFewOrders as reason:
-            _remark(run, f"Nothing is recommended yet: {reason}")
-            return
+            lacking = str(reason)
         except IntegrityError:
             pass  # delivered twice: the other one has stored this run's ranker
     try:
         recommending.shortlist(at=timezone.now())
     except registry.NoChampion:
-        _remark(run, "Nothing is recommended: the ranker did not beat own favourites.")
+        recommending.shortlist_favourites(at=timezone.now())
+        why = lacking or "The ranker did not beat own favourites."
+        _remark(run, f"Favourites and best sellers are recommended. {why}")
+    else:
+        if lacking:
+            _remark(run, f"The ranker of before stays. {lacking}")
 
 
 @shared_task(base=Task, **RETRIED)

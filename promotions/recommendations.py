@@ -1,10 +1,10 @@
 """Products for a customer, for a product page, for a cart; read by storefronts.
 
 Ranking is ml.live's; the shop's rules are applied here: nothing that is out of stock or
-must not be promoted. Nothing is recorded. A reason says only what the ranker weighed.
+must not be promoted. Nothing is recorded. What may be said: promotions.because.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,41 +13,7 @@ from analytics import identity
 from catalog.models import Product
 from ml import live
 from ml.served import Listing, Recommended
-
-REASONS: Mapping[str, str] = {
-    "orders": "bought often",
-    "orders_28": "bought in the last weeks",
-    "orders_91": "bought in the last months",
-    "fresh_15": "bought lately",
-    "fresh_40": "bought lately",
-    "fresh_100": "bought regularly",
-    "share": "in many of your orders",
-    "share_fresh": "in many of your recent orders",
-    "share_fresh_30": "in many of your recent orders",
-    "share_since": "bought again and again",
-    "due": "it may be time to buy it again",
-    "due_off": "it may be time to buy it again",
-    "last_visit": "in your last order",
-    "last_three": "in your last orders",
-    "to_best": "among your favourites",
-    "to_best_30": "among your favourites of late",
-    "rank": "among your favourites",
-    "rank_30": "among your favourites of late",
-    "blend": "among your favourites",
-    "blend_rank": "among your favourites",
-    "near": "bought by customers like you",
-    "near_to_best": "bought by customers like you",
-    "near_rank": "bought by customers like you",
-    "popular": "popular in the shop",
-    "kept": "a product that people buy again",
-}
-"""What may be said of a feature; one that is not named here is never given as a reason.
-A reason is told only where the feature raised this product's score."""
-ONLY_OWN = frozenset(REASONS) - {
-    *("near", "near_to_best", "near_rank", "popular", "kept", "blend", "blend_rank")
-}
-"""These are true only of what the customer has bought before."""
-
+from promotions.because import reasons
 
 SPARE = 20
 """More products are ranked than asked for, in place of those that may not be shown. To
@@ -108,17 +74,6 @@ def similar(sku: str, *, most: int) -> Answer:
         lambda number, barred: live.alike(one, most=number, excluded=barred),
         most=most,
     )
-
-
-def reasons(one: Recommended, *, most: int = 2) -> list[str]:
-    """Return the words for what raised a score most, each once."""
-    raised = sorted(one.parts, key=lambda name: -one.parts[name])
-    words = [
-        REASONS[name]
-        for name in raised
-        if one.parts[name] > 0 and name in REASONS and (one.own or name not in ONLY_OWN)
-    ]
-    return list(dict.fromkeys(words))[:most]
 
 
 def _person(external_id: str) -> UUID | None:

@@ -32,8 +32,8 @@ from demo import journey
 from demo.journey import Journey
 from tests.folding import projected
 
-PLAIN = (
-    "customer,order,date,sku,category,quantity,paid,currency\n"
+COLUMNS = "customer,order,date,sku,category,quantity,paid,currency\n"
+PLAIN = COLUMNS + (
     "ana,1,2026-01-05 10:00:00,tea,TEA,1,10.00,EUR\n"
     "ben,2,2026-01-06 11:30:00,milk,MILK,2,4.00,EUR\n"
     'ana,1,2026-01-05 10:00:00,"mug, blue",,1,4.5,EUR\n'
@@ -570,3 +570,36 @@ def test_a_clock_change_is_a_fault_and_no_guess() -> None:
 
     assert faults.rows() == [(2, "at", "not a time", "2026-03-29 02:30")]
     assert lines["at"][1].isoformat() == "2026-10-25T00:30:00+00:00"
+
+
+def test_the_totals_are_of_what_is_taken(db: None, tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        COLUMNS + "c1,A,1800-01-01 10:00:00,tea,,1,5.00,EUR\n"
+        "c1,B,2026-01-05 10:00:00,tea,,1,2.00,EUR\n",
+    )
+
+    told, status = do(path)
+
+    assert status == 3
+    assert "1 lines, 2.00 EUR" in told
+    assert "from 2026-01-05 to 2026-01-05" in told
+
+
+def test_what_is_shown_of_a_long_value_is_its_start(db: None, tmp_path: Path) -> None:
+    path = file(tmp_path, COLUMNS + f"c1,A,2026-01-05 10:00:00,{'x' * 600},,1,5,EUR\n")
+
+    told, _ = do(path)
+
+    assert "x" * 60 in told
+    assert "x" * 100 not in told
+
+
+def test_a_currency_that_is_none_is_told_before_any_row(
+    db: None, tmp_path: Path
+) -> None:
+    path = file(tmp_path, PLAIN.replace(",currency", ",x"))
+
+    told, status = do(path, "--currency", "eur")
+
+    assert (told, status) == ("--currency is three capital letters: eur", 1)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from analytics import events, store
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog import feeds
-from ml import lines, live, recommending, registry
+from ml import lines, live, recommending, registry, tasks
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import RankedShop
 from tests.ml.conftest import key
@@ -168,14 +168,43 @@ def _without_a_file_the_night_s_list_stands_in(
     assert (nothing.source, list(nothing.found)) == ("none", [])
 
 
-def test_noise_promotes_no_ranker(db: None, models_dir: Path) -> None:
-    habitual(signal=False)
+def test_noise_promotes_no_ranker_and_favourites_stand_in(
+    db: None, models_dir: Path
+) -> None:
+    keys = habitual(signal=False)
+    run = TrainingRun.objects.create(requested_by="olga")
+    assert live.recommendations(None, at=END, most=5).source == "none"
 
-    trained()
+    tasks.recommend(run=str(run.pk))
 
     with pytest.raises(registry.NoChampion):
         registry.champion(RANKING)
-    assert live.recommendations(None, at=END, most=5).source == "none"
+    run.refresh_from_db()
+    assert "did not beat own favourites" in run.report["recommendations"]
+    stranger = live.recommendations(None, at=END, most=5)
+    known = live.recommendations(keys[0], at=END, most=5)
+    assert (stranger.source, known.source) == ("popular", "night")
+    assert len(stranger.found) == len(known.found) == 5
+
+
+def test_who_never_comes_back_leaves_best_sellers(db: None, models_dir: Path) -> None:
+    keys = [key(f"once {n}") for n in range(250)]
+    Customer.objects.bulk_create(
+        Customer(key=one, external_id=f"once-{n}") for n, one in enumerate(keys)
+    )
+    store.append_new(
+        [
+            bought(one, START + timedelta(days=n), [str(n % 3)])
+            for n, one in enumerate(keys)
+        ]
+    )
+    run = TrainingRun.objects.create(requested_by="olga")
+
+    tasks.recommend(run=str(run.pk))
+
+    run.refresh_from_db()
+    assert "with three orders" in run.report["recommendations"]
+    assert live.recommendations(keys[1], at=END, most=5).found[0].sku == "1"
 
 
 def test_too_short_a_history_is_told(db: None, models_dir: Path) -> None:

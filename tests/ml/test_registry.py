@@ -11,7 +11,8 @@ from django.utils import timezone
 from analytics import events, store
 from ml import registry
 from ml.artefacts import Artefact, pack
-from ml.models import TrainedModel, TrainingRun
+from ml.meanings import FEATURES_VERSION
+from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
 
 
 class Bomb:
@@ -156,6 +157,24 @@ def test_the_champion_is_the_model_promoted_last(db: None) -> None:
         )
 
     assert registry.champion("propensity").estimator == "new"
+
+
+def test_a_champion_s_broken_or_lost_file_is_told_of_at_once(
+    db: None, models_dir: Path
+) -> None:
+    run = TrainingRun.objects.create(requested_by="olga")
+    for task in (PROPENSITY, RANKING):
+        stored(task, timezone.now(), run)
+    TrainedModel.objects.update(features_version=FEATURES_VERSION)
+    assert registry.doubts(at=timezone.now()) == []
+
+    broken = models_dir / f"{registry.champion(RANKING).checksum}.npz"
+    broken.write_bytes(b"half of it")
+    (models_dir / f"{registry.champion(PROPENSITY).checksum}.npz").unlink()
+
+    lost, changed = registry.doubts(at=timezone.now())
+    assert lost.endswith("cannot be read (FileNotFoundError)")
+    assert changed.endswith("is not the one that was saved")
 
 
 def test_a_roll_back_puts_the_former_champion_in_charge_and_says_so(

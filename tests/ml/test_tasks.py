@@ -61,7 +61,10 @@ def test_a_run_on_an_empty_log_fails_with_the_reason(db: None, sent: Sent) -> No
 
     run.refresh_from_db()
     assert (run.state, run.error) == (State.FAILED, "The log holds no orders.")
-    assert sent == [("ml.tasks.profile", {})]
+    assert sent == [
+        ("ml.tasks.recommend", {"run": str(run.pk)}),
+        ("ml.tasks.profile", {}),
+    ]
 
 
 def test_a_killed_worker_s_run_is_marked_failed(db: None, sent: Sent) -> None:
@@ -170,7 +173,11 @@ def test_a_failed_training_leaves_the_night_s_scores_to_the_champion_before(
 
     run.refresh_from_db()
     assert run.state == State.FAILED
-    assert sent == [("ml.tasks.score", {}), ("ml.tasks.profile", {})]
+    assert sent == [
+        ("ml.tasks.recommend", {"run": str(run.pk)}),
+        ("ml.tasks.score", {}),
+        ("ml.tasks.profile", {}),
+    ]
 
 
 def test_a_message_that_comes_again_waits_while_its_run_has_a_pulse(

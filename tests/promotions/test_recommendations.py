@@ -14,8 +14,8 @@ from ml import recommending, registry
 from ml.artefacts import Artefact, pack
 from ml.baskets import FEATURES
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
-from ml.served import Recommended
-from promotions import recommendations
+from ml.served import SESSION_PART
+from promotions import because
 from tests.ml.test_recommending import habitual
 
 URL = "/api/v1/customers/{}/recommendations"
@@ -73,7 +73,7 @@ def _a_customer_s_are_his_own(api: APIClient) -> None:
     assert skus(one) != skus(two)
     told = [reason for row in one.json()["products"] for reason in row["reasons"]]
     assert told
-    assert set(told) <= set(recommendations.REASONS.values())
+    assert set(told) <= {said.words for said in because.REASONS.values()}
 
 
 def _a_stranger_is_no_error(api: APIClient) -> None:
@@ -216,15 +216,5 @@ def _a_bad_query_names_the_parameter(api: APIClient) -> None:
     assert answer.json()["errors"][0]["field"] == "sku"
 
 
-def test_a_reason_never_says_more_than_the_ranker_weighed() -> None:
-    parts = {"orders": 2.0, "near": 1.0, "gap": 3.0, "popular": -1.0}
-
-    own = recommendations.reasons(Recommended(sku="1", score=1, parts=parts, own=True))
-    new = recommendations.reasons(Recommended(sku="1", score=1, parts=parts, own=False))
-
-    assert own == ["bought often", "bought by customers like you"]
-    assert new == ["bought by customers like you"]
-
-
 def test_every_reason_is_of_a_feature_that_exists() -> None:
-    assert set(recommendations.REASONS) <= set(FEATURES)
+    assert set(because.REASONS) <= {*FEATURES, SESSION_PART}

@@ -4,6 +4,7 @@ Exit status: 0 all rows are in the log (or would be), 1 nothing could be done, 3
 rows were refused and stand in the file of errors.
 """
 
+import re
 from argparse import ArgumentParser
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from analytics import cells, columns, imports, sheets
+
+SHOWN = 80
+"""Characters of a refused value on the screen; the file of errors has all of it."""
 
 
 class Command(BaseCommand):
@@ -99,7 +103,9 @@ class Command(BaseCommand):
         if report.first and report.last:
             self.stdout.write(f"from {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}")
         for row, column, reason, value in report.first_faults:
-            self.stdout.write(f"  row {row}, {column}: {reason}: {value!r}")
+            told = repr(value)
+            shown = told if len(told) <= SHOWN else f"{told[:SHOWN]}…"
+            self.stdout.write(f"  row {row}, {column}: {reason}: {shown}")
 
 
 def _order(options: dict[str, Any]) -> imports.Order:
@@ -107,6 +113,10 @@ def _order(options: dict[str, Any]) -> imports.Order:
         ZoneInfo(options["timezone"])
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise CommandError(f"no such --timezone: {options['timezone']}") from error
+    if not re.fullmatch("([A-Z]{3})?", options["currency"]):
+        raise CommandError(
+            f"--currency is three capital letters: {options['currency']}"
+        )
     decimal = options["decimal"]
     return imports.Order(
         timezone=options["timezone"],
