@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from rich.console import Console
 
 from config import processes
@@ -38,6 +40,9 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, _interrupt)
         console = Console(width=None if os.isatty(1) else 140)
         address = f"http://{host}:{port}"
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError("The tables are not up to date: run manage.py migrate.")
         try:
             processes.check_port(host, port)
             done = loop.load(console)
