@@ -189,6 +189,12 @@ class Strategy(models.Model):
                 name="strategy_touches",
                 condition=Q(state="live", trigger="automatic"),
             ),
+            # The few whose offers a campaign's last money hides, at each redemption.
+            models.Index(
+                fields=["campaign"],
+                name="strategy_offers",
+                condition=Q(state="live", trigger="offer"),
+            ),
             models.Index(fields=["-proposed_at", "id"], name="strategy_newest"),
         ]
         constraints = [

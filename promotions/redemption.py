@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from analytics import events, store
 from analytics.models import Customer
@@ -359,10 +360,17 @@ def _reached(
 
 
 def _siblings(made: Sequence[Redemption]) -> list[Strategy]:
-    """Return the live strategies of the campaigns that have just paid."""
-    campaigns = {one.strategy.campaign_id for one in made}
-    live = Strategy.objects.filter(campaign__in=campaigns, state=Strategy.State.LIVE)
-    return list(live.select_related("campaign"))
+    """Return the strategies used, and those with offers whose campaign has just paid.
+
+    Only offers are shown ahead of a cart, and so may have to be hidden.
+    """
+    offered = Q(
+        campaign__in={one.strategy.campaign_id for one in made},
+        state=Strategy.State.LIVE,
+        trigger=Strategy.Trigger.OFFER,
+    )
+    rows = Strategy.objects.filter(offered | Q(id__in={r.strategy_id for r in made}))
+    return list(rows.select_related("campaign"))
 
 
 def _just_spent(row: Strategy, made: Sequence[Redemption]) -> bool:
