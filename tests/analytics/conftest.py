@@ -50,6 +50,35 @@ EVERY: dict[str, events.Event] = {
         discount=Decimal("1.2345"),
         currency="USD",
     ),
+    "offer_reserved": events.OfferReserved(
+        strategy=UUID(int=2),
+        reservation=UUID(int=6),
+        variant="10%",
+        offer=None,
+        code=UUID(int=7),
+        amount=Decimal("1.23"),
+        currency="USD",
+        until=datetime(2026, 6, 1, 12, tzinfo=UTC),
+    ),
+    "reservation_released": events.ReservationReleased(
+        strategy=UUID(int=2), reservation=UUID(int=6), amount=Decimal("1.23")
+    ),
+    "reservation_expired": events.ReservationExpired(
+        strategy=UUID(int=2), reservation=UUID(int=6), amount=Decimal("1.23")
+    ),
+    "redemption_rolled_back": events.RedemptionRolledBack(
+        strategy=UUID(int=2),
+        redemption=UUID(int=3),
+        rollback=UUID(int=8),
+        order_id="o-1",
+        amount=Decimal("1.23"),
+        given_back=Decimal(0),
+        whole=False,
+        currency="USD",
+    ),
+    "budget_reached": events.BudgetReached(
+        strategy=UUID(int=2), share=0.8, spent=Decimal(80), budget=Decimal(100)
+    ),
     "offer_shown": events.OfferShown(offer=UUID(int=4), placement="home"),
     "offers_computed": events.OffersComputed(
         customers=2, offers=3, strategies={"a": 3}, model=None
