@@ -76,8 +76,8 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
         _go_on()
         raise
     _finish(run, state=State.SUCCEEDED, report=report)
-    # The longest first: what is short then runs beside it.
-    for name in ("recommend", "score", "profile", "measure_demand"):
+    # Offers wait for the scores; then the longest, beside which the others run.
+    for name in ("score", "recommend", "profile", "measure_demand"):
         current_app.send_task(f"ml.tasks.{name}", kwargs={"run": run})
     registry.prune(at=timezone.now())
 

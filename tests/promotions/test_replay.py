@@ -220,7 +220,7 @@ class Shop:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(kind=KINDS, policy=POLICIES, steps=STEPS, budget=st.integers(0, 14))
+@given(kind=KINDS, policy=POLICIES, steps=STEPS, budget=st.integers(1, 14))
 def test_money_uses_offers_and_codes_are_what_the_log_says(
     live: Make,
     give: Give,
