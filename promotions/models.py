@@ -190,6 +190,12 @@ class Strategy(models.Model):
                 condition=Q(state="live", trigger="automatic"),
             ),
             models.Index(fields=["-proposed_at", "id"], name="strategy_newest"),
+            # Whose offers may vanish once a campaign has paid?
+            models.Index(
+                fields=["campaign"],
+                name="strategy_offers",
+                condition=Q(state="live", trigger="offer"),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -477,6 +483,11 @@ class Reservation(models.Model):
                 fields=["expires_at"],
                 name="reservation_held",
                 condition=Q(state="held"),
+            ),
+            models.Index(
+                fields=["customer"],
+                name="reservation_customer",
+                condition=Q(customer__isnull=False),
             ),
         ]
 
