@@ -404,7 +404,14 @@ def _tiers_fault(tiers: tuple[Tier, ...]) -> str | None:
     for number, (a, b) in enumerate(itertools.pairwise(tiers)):
         if b.spend < a.spend or b.quantity < a.quantity or b == a:
             return f"higher[{number}].spend: tiers must rise"
+        # Else more is given where less is left, and promotions.stacking is not exact.
+        if b.spend and _reward_at(b, b.spend) < _reward_at(a, b.spend):
+            return f"higher[{number}].amount: a higher tier must not give less"
     return None
+
+
+def _reward_at(tier: Tier, spend: Decimal) -> Decimal:
+    return tier.rate * spend or tier.amount
 
 
 def _slots_fault(slots: tuple[Slot, ...]) -> str | None:

@@ -101,6 +101,22 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
             {"rule": {"limits": [{"most": "1e-999999", "of": "money"}]}},
             "rule.limits[0].most",
         ),
+        (
+            {
+                "kind": "threshold",
+                "menu": {
+                    "tiers": {
+                        "spend": "10",
+                        "amount": "5",
+                        "higher": [
+                            {"spend": "50", "rate": "0.10"},
+                            {"spend": "60", "rate": "0.08"},
+                        ],
+                    }
+                },
+            },
+            "menu.tiers.higher[1].amount",
+        ),
         ({"budget": "0"}, "budget"),
         ({"budget": "NaN"}, "budget"),
         ({"budget": "1.005"}, "budget"),
