@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -29,7 +30,6 @@ from promotions import (
     code_admin,
     desk,
     forms,
-    guards,
     phrases,
     proposals,
     rules,
@@ -266,12 +266,10 @@ def _lasts(strategy: Strategy, cost: Decimal) -> str | None:
 
 def _checks(strategy: Strategy) -> list[dict[str, Any]]:
     """Return the guards, those of this moment as they are now while it waits."""
+    if strategy.state == Strategy.State.PROPOSED:
+        return approval.checks(strategy, at=timezone.now())
     stored: list[dict[str, Any]] = strategy.guards
-    if strategy.state != Strategy.State.PROPOSED:
-        return stored
-    now = guards.stored(approval.standing(strategy, at=timezone.now()))
-    names = {guard["name"] for guard in now}
-    return [guard for guard in stored if guard["name"] not in names] + now
+    return stored
 
 
 def _step(step: store.Stored) -> str:
@@ -378,10 +376,31 @@ class OfferAdmin(ReadOnly):
 
 @admin.register(Redemption)
 class RedemptionAdmin(ReadOnly):
-    list_display = ["order_id", "strategy", "variant", "given", "redeemed_at"]
+    list_display = [
+        *("order_id", "strategy", "variant", "given", "taken_back", "currency"),
+        "redeemed_at",
+    ]
     ordering = ["-redeemed_at"]
     list_select_related = ["strategy"]
+    search_fields = ["order_id"]
+    search_help_text = _("A whole order id")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Redemption], search_term: str
+    ) -> tuple[QuerySet[Redemption], bool]:
+        """Find an order by its id, as it is."""
+        if not search_term:
+            return queryset, False
+        return queryset.filter(order_id=search_term), False
 
     @admin.display(description=_("Discount"), ordering="discount")
     def given(self, redemption: Redemption) -> str:
         return str(pricing.rounded(redemption.discount, redemption.strategy.currency))
+
+    @admin.display(description=_("Taken back"), ordering="returned")
+    def taken_back(self, redemption: Redemption) -> str:
+        return str(pricing.rounded(redemption.returned, redemption.strategy.currency))
+
+    @admin.display(description=_("Currency"))
+    def currency(self, redemption: Redemption) -> str:
+        return redemption.strategy.currency

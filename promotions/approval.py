@@ -6,17 +6,21 @@ version takes the old one's place in one transaction, with its codes and all tha
 limits have counted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from analytics import events, store
+from catalog.models import Product
 from promotions import book, guards
 from promotions.guards import Guard
 from promotions.models import Code, CodeBatch, Counter, Offer, Strategy
 from promotions.offers import forget, refresh_soon
+from promotions.rules import Gift
 
 State = Strategy.State
 APPROVAL_LOCK = 7_102_019
@@ -119,11 +123,34 @@ STEPS: Mapping[type[events.Event], tuple[State, State, type[Exception]]] = {
 def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
     """Return the guards that hold or not at this very moment."""
     campaign = strategy.campaign
+    gifts = [one for one in strategy.terms.values() if isinstance(one, Gift)]
     return [
         guards.period(campaign.starts_at, campaign.ends_at, at),
         guards.money(strategy.budget, strategy.left, strategy.currency),
         guards.group(book.decoded(strategy).rule, _of_its_group(strategy)),
+        *([guards.gift(_priced(gifts, strategy), strategy.currency)] if gifts else []),
     ]
+
+
+def checks(strategy: Strategy, *, at: datetime) -> list[dict[str, Any]]:
+    """Return a proposal's guards as they are told: those of the moment as they are now.
+
+    What was stored of these when it was proposed may have mended itself since.
+    """
+    now = guards.stored(standing(strategy, at=at))
+    names = {guard["name"] for guard in now}
+    return [guard for guard in strategy.guards if guard["name"] not in names] + now
+
+
+def _priced(
+    gifts: Sequence[Gift], strategy: Strategy
+) -> list[tuple[str, Decimal, Decimal | None]]:
+    """Return gifts with their value and their price on the shelf, if on sale."""
+    sold = Product.objects.filter(promotable=True, currency=strategy.currency)
+    prices = dict(
+        sold.filter(sku__in=[one.sku for one in gifts]).values_list("sku", "price")
+    )
+    return [(one.sku, one.value, prices.get(one.sku)) for one in gifts]
 
 
 def _of_its_group(strategy: Strategy) -> list[tuple[str, str]]:
@@ -178,12 +205,9 @@ def _check(strategy: Strategy, at: datetime) -> None:
     with connection.cursor() as cursor:  # two of a group must not pass each other
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [APPROVAL_LOCK])
     failed = [
-        f"{g['name']} ({g['detail']})" for g in strategy.guards if not g["passed"]
-    ]
-    failed += [
-        f"{guard.name} ({guard.detail})"
-        for guard in standing(strategy, at=at)
-        if not guard.passed
+        f"{guard['name']} ({guard['detail']})"
+        for guard in checks(strategy, at=at)
+        if not guard["passed"]
     ]
     if failed:
         raise GuardFailed(f"These guards do not hold: {'; '.join(failed)}.")

@@ -392,16 +392,35 @@ NEW = (
     " AND orders > 0) AND NOT EXISTS (SELECT FROM analytics_storedevent"
     " WHERE customer = ANY(%s) AND type = 'order_completed') AND NOT EXISTS (SELECT"
     " FROM promotions_redemption WHERE customer = ANY(%s) AND rolled_back_at IS NULL)"
+    " AND NOT EXISTS (SELECT FROM promotions_reservation r"
+    " JOIN promotions_hold h ON h.reservation_id = r.id"
+    " JOIN promotions_strategy s ON s.id = h.strategy_id"
+    " WHERE r.customer = ANY(%s) AND r.state = 'held'"
+    """ AND s.rule @> '{"conditions": {"first_order": true}}')"""
 )
-"""Profiles lag a second and redemptions come before the order's event: all count."""
+"""Profiles lag a second and redemptions come before the order's event: all count. So
+does a reservation that holds what is for the first order."""
+FIRST_LOCK = 7_102_023
+"""With a person's hash, the advisory lock's key: orders that want to be the first."""
 
 
 def _is_new(shopper: Shopper) -> bool:
     """Say whether this is a known customer's first order."""
     if shopper.person is None:
         return False
-    row = lookup.row(NEW, [list(shopper.keys)] * 3)
+    row = lookup.row(NEW, [list(shopper.keys)] * 4)
     return bool(row and row[0])
+
+
+def still_new(shopper: Shopper) -> bool:
+    """Wait for the customer's other first orders; say whether this one still is it.
+
+    Inside a transaction: who comes next waits for its end.
+    """
+    if shopper.keys:
+        lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
+        lookup.rows(lock, [FIRST_LOCK, str(min(shopper.keys))])
+    return _is_new(shopper)
 
 
 def _sorted_out(

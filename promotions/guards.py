@@ -136,6 +136,25 @@ def group(rule: Rule, others: Sequence[tuple[str, str]]) -> Guard:
     )
 
 
+def gift(gifts: Sequence[tuple[str, Decimal, Decimal | None]], currency: str) -> Guard:
+    """Whether gifts are on sale, and budgets and floors count what they are worth.
+
+    `gifts` are (sku, declared value, shelf price); without a price it is not on sale.
+    """
+    wrong = [
+        f"{sku} is not on sale in {currency}"
+        if price is None
+        else f"{sku} costs {price:.2f} {currency}, more than its value of {value:.2f}"
+        for sku, value, price in gifts
+        if price is None or value < price
+    ]
+    return Guard(
+        name="gift",
+        passed=not wrong,
+        detail="; ".join(wrong[:3]) or "gifts are on sale at their value or below",
+    )
+
+
 def untried() -> Guard:
     """What stands there until a worker has tried the strategy."""
     return Guard(

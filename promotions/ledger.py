@@ -1,11 +1,12 @@
 """The one way in which money, uses, offers and codes are taken and given back.
 
 Order of locks, the same everywhere: receipts (the key's, the order's), reservations by
-id, campaigns by id, strategies by id, redemptions, offers by id, codes by id, counters,
-sheets by customer; the log is appended last. All below a campaign's lock is that
-campaign's, so two orders meet there first and nowhere else. Each step is one
-conditional UPDATE: it takes the row's lock, checks and writes, so nothing can be spent
-between a check and its write. The constraints of the tables say the same once more.
+id, a person whose first order it is to be, campaigns by id, strategies by id,
+redemptions, offers by id, codes by id, counters, sheets by customer; the log is
+appended last. All below a campaign's lock is that campaign's, so two orders meet there
+first and, but for a person's first orders, nowhere else. Each step is one conditional
+UPDATE: it takes the row's lock, checks and writes, so nothing can be spent between a
+check and its write. The constraints of the tables say the same once more.
 """
 
 from collections.abc import Callable, Iterable, Sequence

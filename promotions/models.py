@@ -189,13 +189,13 @@ class Strategy(models.Model):
                 name="strategy_touches",
                 condition=Q(state="live", trigger="automatic"),
             ),
-            # The few whose offers a campaign's last money hides, at each redemption.
+            models.Index(fields=["-proposed_at", "id"], name="strategy_newest"),
+            # Whose offers may vanish once a campaign has paid?
             models.Index(
                 fields=["campaign"],
                 name="strategy_offers",
                 condition=Q(state="live", trigger="offer"),
             ),
-            models.Index(fields=["-proposed_at", "id"], name="strategy_newest"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -483,6 +483,11 @@ class Reservation(models.Model):
                 fields=["expires_at"],
                 name="reservation_held",
                 condition=Q(state="held"),
+            ),
+            models.Index(
+                fields=["customer"],
+                name="reservation_customer",
+                condition=Q(customer__isnull=False),
             ),
         ]
 

@@ -201,6 +201,8 @@ def _settle(
 ) -> Settled:
     shopper = carts.who(cart.customer)
     priced = _priced(cart, wanted, shopper, without, at)
+    if _wants_to_be_first(priced) and not carts.still_new(shopper):
+        priced = _priced(cart, wanted, shopper, without, at)
     if order:
         check_total(priced.total * priced.coins.unit, order.total, cart.currency)
     uses = [_use(effect, shopper, priced.coins, at) for effect in priced.effects]
@@ -208,6 +210,11 @@ def _settle(
         _check_order(order.order_id, uses)
     counted = ledger.take(uses, at=at, until=until)
     return Settled(priced=priced, shopper=shopper, uses=uses, counted=counted)
+
+
+def _wants_to_be_first(priced: Priced) -> bool:
+    rules = [effect.entry.strategy.rule for effect in priced.effects]
+    return any(rule.conditions.first_order for rule in rules)
 
 
 def _priced(
@@ -225,17 +232,35 @@ def _priced(
     if wanted is not None:
         entries = _only(entries, wanted)
     entries = [one for one in entries if one.strategy.id not in without]
-    required = [one for one in entries if one.code or (wanted and one.offer)]
-    if len([one for one in required if one.code]) < len(entered):
+    required = [one for one in entries if wanted and one.offer]
+    if len([one for one in entries if one.code]) < len(entered):
         raise OffersDoNotApply(
             "A code's promotion is not live, or in another currency."
         )
     try:
-        return carts.priced(
+        priced = carts.priced(
             cart, shelf, shopper, entries, at=at, entered=entered, required=required
         )
+        _check_codes(priced)
     except stacking.Illegal as error:
-        raise _refusal(error, required) from error
+        raise _refusal(error, entries) from error
+    return priced
+
+
+def _check_codes(priced: Priced) -> None:
+    """A code that does nothing here refuses the order; one that is beaten stays unused.
+
+    So an order comes to what its qualification said.
+
+    :raises stacking.Illegal: these codes' promotions do not apply.
+    """
+    lost = {
+        row.entry.key: row.missed
+        for row in priced.not_applied
+        if row.entry.code and row.missed not in stacking.BEATEN
+    }
+    if lost:
+        raise stacking.Illegal(lost)
 
 
 def _only(entries: Sequence[Entry], wanted: Sequence[UUID]) -> list[Entry]:
@@ -245,8 +270,8 @@ def _only(entries: Sequence[Entry], wanted: Sequence[UUID]) -> list[Entry]:
     return [one for one in entries if one.offer is None or one.offer in wanted]
 
 
-def _refusal(error: stacking.Illegal, required: Sequence[Entry]) -> Exception:
-    names = {one.key: one.code.text if one.code else one.offer for one in required}
+def _refusal(error: stacking.Illegal, entries: Sequence[Entry]) -> Exception:
+    names = {one.key: one.code.text if one.code else one.offer for one in entries}
     for key, missed in error.missed.items():
         if missed.reason == "budget_spent":
             return ledger.BudgetSpent("The promotion's budget is spent.", UUID(key))
@@ -360,17 +385,24 @@ def _reached(
 
 
 def _siblings(made: Sequence[Redemption]) -> list[Strategy]:
-    """Return the strategies used, and those with offers whose campaign has just paid.
+    """Return the live strategies that have just paid, or whose campaigns have.
 
-    Only offers are shown ahead of a cart, and so may have to be hidden.
+    Of the others only those whose offers may have to vanish: a campaign may have
+    thousands, and its lock is held.
     """
-    offered = Q(
-        campaign__in={one.strategy.campaign_id for one in made},
-        state=Strategy.State.LIVE,
-        trigger=Strategy.Trigger.OFFER,
+    mine = {one.strategy_id for one in made}
+    campaigns = {one.strategy.campaign_id for one in made}
+    live = Strategy.objects.filter(campaign__in=campaigns, state=Strategy.State.LIVE)
+    rows = live.filter(
+        Q(id__in=mine) | Q(trigger=Strategy.Trigger.OFFER, redemptions__gt=0)
     )
-    rows = Strategy.objects.filter(offered | Q(id__in={r.strategy_id for r in made}))
-    return list(rows.select_related("campaign"))
+    return list(rows.select_related("campaign").only(*MONEY))
+
+
+MONEY = (
+    *("budget", "spent", "reserved", "redemptions"),
+    *("campaign__budget", "campaign__spent", "campaign__reserved"),
+)
 
 
 def _just_spent(row: Strategy, made: Sequence[Redemption]) -> bool:

@@ -22,6 +22,8 @@ Names = Annotated[tuple[Name, ...], Meta(max_length=1000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 Some = Annotated[int, Meta(ge=1, le=10_000)]
 HIGHEST = Decimal(10) ** 9
+FINEST = 6
+"""Decimals of a rate: 1e-999999 would take seconds to reckon with."""
 
 
 class Typed(
@@ -323,6 +325,8 @@ def limits_fault(limits: tuple[Limit, ...]) -> str | None:
             return f"{at} must be at least 0 and below 10⁹"
         if limit.of == "uses" and limit.most != int(limit.most):
             return f"{at} of uses must be a whole number"
+        if limit.most != round(limit.most, 4):
+            return f"{at}: money has no more than 4 decimals"
     kinds = [(limit.of, limit.per, limit.period) for limit in limits]
     if len(set(kinds)) < len(kinds):
         return "limits: two are of the same kind"
@@ -400,7 +404,14 @@ def _tiers_fault(tiers: tuple[Tier, ...]) -> str | None:
     for number, (a, b) in enumerate(itertools.pairwise(tiers)):
         if b.spend < a.spend or b.quantity < a.quantity or b == a:
             return f"higher[{number}].spend: tiers must rise"
+        # Else more is given where less is left, and promotions.stacking is not exact.
+        if b.spend and _reward_at(b, b.spend) < _reward_at(a, b.spend):
+            return f"higher[{number}].amount: a higher tier must not give less"
     return None
+
+
+def _reward_at(tier: Tier, spend: Decimal) -> Decimal:
+    return tier.rate * spend or tier.amount
 
 
 def _slots_fault(slots: tuple[Slot, ...]) -> str | None:
@@ -418,8 +429,10 @@ def _amounts_fault(rule: msgspec.Struct, currency: str) -> str | None:
     for name, amount in _amounts(rule):
         if not amount.is_finite() or not 0 <= amount < HIGHEST:
             return f"{name} must be at least 0 and below 10⁹"
-        exact = currency and not name.endswith("rate")
-        if exact and (wrong := pricing.decimals_fault(amount, currency)):
+        if name.endswith("rate"):
+            if amount != round(amount, FINEST):
+                return f"{name}: a rate has no more than {FINEST} decimals"
+        elif currency and (wrong := pricing.decimals_fault(amount, currency)):
             return f"{name}: {wrong}"
     return None
 

@@ -21,6 +21,8 @@ be added, the one that costs the shop least."""
 MOST_WORK = 500_000
 """Lines looked at: a quarter of a second at the worst, whatever the cart."""
 NOT_FIRST = Missed(reason="another_of_its_group_goes_first")
+BEATEN = (ANOTHER, NOT_FIRST)
+"""Of what would apply by itself: others are given instead."""
 
 
 @dataclass(frozen=True, kw_only=True)

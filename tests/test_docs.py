@@ -260,3 +260,15 @@ def test_every_test_that_the_page_of_pains_names_exists() -> None:
 
     assert named
     assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def test_every_reason_why_a_strategy_does_nothing_is_told() -> None:
+    found = set()
+    for name in ("carts", "conditions", "discounts", "stacking", "turns"):
+        text = (ROOT / f"promotions/{name}.py").read_text()
+        found |= set(re.findall(r'Missed\(\s*reason="(\w+)"', text))
+        found |= set(re.findall(r'return "(\w+)"', text))
+
+    told = (ROOT / "docs/api.md").read_text()
+    assert len(found) > 15
+    assert not {reason for reason in found if f"`{reason}`" not in told}

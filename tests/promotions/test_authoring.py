@@ -75,6 +75,8 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
     [
         ({"menu": {"10%": {"rate": "1.5"}}}, "menu.10%.rate"),
         ({"menu": {"10%": {"rate": "ten"}}}, "menu.10%.rate"),
+        ({"menu": {"10%": {"rate": "1e-999999"}}}, "menu.10%.rate"),
+        ({"menu": {"10%": {"rate": "0.0000001"}}}, "menu.10%.rate"),
         ({"menu": {"10%": {}}}, "menu.10%.rate"),
         ({"menu": {"10%": {"rate": "0.1", "prise": 1}}}, "menu.10%.prise"),
         ({"menu": {"10%": {"kind": "lottery"}}}, "menu.10%.kind"),
@@ -95,6 +97,26 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
         ({"rule": {"schema": 2}}, "rule.schema"),
         ({"rule": {"limits": [{"most": "0.5"}]}}, "rule.limits[0].most"),
         ({"rule": {"limits": [{"most": "1E+999999"}]}}, "rule.limits[0].most"),
+        (
+            {"rule": {"limits": [{"most": "1e-999999", "of": "money"}]}},
+            "rule.limits[0].most",
+        ),
+        (
+            {
+                "kind": "threshold",
+                "menu": {
+                    "tiers": {
+                        "spend": "10",
+                        "amount": "5",
+                        "higher": [
+                            {"spend": "50", "rate": "0.10"},
+                            {"spend": "60", "rate": "0.08"},
+                        ],
+                    }
+                },
+            },
+            "menu.tiers.higher[1].amount",
+        ),
         ({"budget": "0"}, "budget"),
         ({"budget": "NaN"}, "budget"),
         ({"budget": "1.005"}, "budget"),

@@ -58,6 +58,35 @@ def test_a_code_counts_however_it_is_typed(
     assert answer.json()["discount"] == "2.00"
 
 
+def test_a_code_that_is_beaten_stays_unused_and_the_order_costs_what_was_shown(
+    api: APIClient, by_code: Strategy, live: Make
+) -> None:
+    code = make(by_code, "SUMMER10")
+    menu = {"20%": {"kind": "percentage", "rate": "0.20"}}
+    live(menu=menu, trigger="automatic", holdout=0)
+
+    shown = qualify(api, "summer10").json()
+    sold = redeem(api, "summer10", total=shown["total"])
+
+    assert (shown["discount"], refusals(sold)) == ("4.00", [None])
+    assert (sold.status_code, sold.json()["total"]) == (201, shown["total"])
+    [beaten] = sold.json()["not_applied"]
+    assert beaten["reason"] == "another_offer_is_better"
+    code.refresh_from_db()
+    assert code.uses == 0
+
+
+def test_a_code_that_does_nothing_for_the_cart_refuses_the_order(
+    api: APIClient, by_code: Strategy
+) -> None:
+    make(by_code, "SUMMER10")
+
+    answer = redeem(api, "summer10", lines=[{"sku": "milk", "quantity": 1}])
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "offers_do_not_apply")
+    assert "nothing_in_scope" in answer.json()["detail"]
+
+
 def test_a_code_of_one_use_is_used_once(api: APIClient, by_code: Strategy) -> None:
     make(by_code, "ONCE-4711")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
 from typing import Any
@@ -111,6 +112,29 @@ def test_a_single_code_is_used_once_by_32_connections(
     )
 
     assert Counter(a.status_code for a in answers) == {201: 1, 422: 39}
+    check()
+
+
+def test_a_customer_has_one_first_order_by_32_connections(
+    api: APIClient, live: Make, ana: Customer
+) -> None:
+    """The orders are of two campaigns: no common lock of theirs can help."""
+    first = {"conditions": {"first_order": True}}
+    teas = live(rule=first, **AUTOMATIC)
+    milk = live(rule=first, scope=["MILK"], **AUTOMATIC)
+    assert teas.campaign_id != milk.campaign_id
+    carts = [[{"sku": "tea", "quantity": 2}], [{"sku": "milk", "quantity": 10}]]
+
+    calls: list[Callable[[], Any]] = [
+        partial(call, api, customer="ana", lines=cart)
+        for cart in carts
+        for call in (redeem, reserve)
+    ]
+
+    answers = at_once(calls * 8)
+
+    assert {a.status_code for a in answers} == {201}
+    assert Counter(a.json()["discount"] for a in answers) == {"2.00": 1, "0.00": 31}
     check()
 
 

@@ -190,12 +190,50 @@ def test_a_campaign_without_money_left_forbids_the_approval(draft: Body) -> None
         go_live(strategy)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"value": "0.01"}, "mug costs 4.00 USD, more than its value of 0.01"),
+        ({"sku": "yacht"}, "yacht is not on sale in USD"),
+    ],
+)
+def test_a_gift_that_is_not_sold_or_costs_more_than_its_value_is_not_approved(
+    draft: Body, changed: dict[str, str], said: str
+) -> None:
+    """Budgets and floors count the value: of 0.01, a yacht would pass any of them."""
+    mug = {"spend": "20", "sku": "mug", "name": "Mug", "value": "4.00"}
+
+    good = make(draft(kind="gift", menu={"a mug": mug}))
+    bad = make(draft(kind="gift", menu={"a gift": mug | changed}))
+
+    go_live(good)
+    with pytest.raises(approval.GuardFailed, match=said):
+        go_live(bad)
+
+
 def test_a_group_goes_by_one_mode(draft: Body) -> None:
     go_live(make(draft(rule={"group": "tea", "mode": "best"})))
     go_live(make(draft(rule={"group": "tea", "mode": "best"})))
 
     with pytest.raises(approval.GuardFailed, match="“Tea week” says best"):
         go_live(make(draft(rule={"group": "tea", "mode": "worst"})))
+
+
+def test_a_guard_of_the_moment_that_has_mended_itself_forbids_nothing(
+    draft: Body,
+) -> None:
+    """The page said that all guards hold, and approval went by what was stored."""
+    first = make(draft(rule={"group": "tea", "mode": "best"}))
+    go_live(first)
+    other = make(draft(rule={"group": "tea", "mode": "worst"}))
+    with pytest.raises(approval.GuardFailed):
+        go_live(other)
+
+    approval.end(first.id, by="olga", comment="Over.", at=timezone.now())
+    go_live(other)
+
+    other.refresh_from_db()
+    assert other.state == "live"
 
 
 def order(customer: Customer | None, *lines: tuple[str, str, int, str]) -> None:

@@ -113,6 +113,19 @@ def test_a_reservation_holds_the_offer(
     assert redeem(api, customer="ana").json()["discount"] == "0.00"
 
 
+def test_what_is_for_the_first_order_is_held_once(
+    api: APIClient, live: Make, ana: Customer
+) -> None:
+    live(rule={"conditions": {"first_order": True}}, **AUTOMATIC)
+
+    first, second = (reserve(api, customer="ana").json() for _ in range(2))
+    release(api, first["reservation"])
+    third = reserve(api, customer="ana").json()
+
+    held = [one["discount"] for one in (first, second, third)]
+    assert held == ["2.00", "0.00", "2.00"]
+
+
 def test_a_reservation_holds_the_code(api: APIClient, live: Make) -> None:
     code(live(**BY_CODE), most_uses=1)
 
