@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from promotions import conditions, discounts
 from promotions.discounts import Applied, Coins, Left, Line, Missed
-from promotions.rules import Basis, Rule, Terms
+from promotions.rules import Amount, Basis, FixedPrice, Percentage, Rule, Terms
 
 ANOTHER = Missed(reason="another_offer_is_better")
 SPENT = Missed(reason="budget_spent")
@@ -35,6 +35,21 @@ class Candidate:
     room: Sequence[int]
     budget: int
     campaign: str = ""
+
+    @property
+    def by_line(self) -> bool:
+        """Whether what it gives a line depends on nothing but that line, at most."""
+        if self.rule.plain:
+            return True
+        if self.rule.most_per_order is not None:
+            return False
+        match self.terms:
+            case Percentage(each=each) | Amount(each=each):
+                return each != "order"
+            case FixedPrice():
+                return True
+            case _:
+                return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
