@@ -20,7 +20,7 @@ from analytics import identity, lookup
 from catalog import pricing
 from catalog.models import Product
 from ml import customers
-from promotions import book, codes, conditions, counters, stacking, turns
+from promotions import book, codes, conditions, counters, gifts, stacking, turns
 from promotions.book import Found, Terse
 from promotions.codes import Entered
 from promotions.conditions import Asker
@@ -519,11 +519,8 @@ def holder(entry: Entry, shopper: Shopper) -> Holder:
 def _gifts_gone(entries: Iterable[Entry]) -> set[str]:
     """Return the gifts that the shop does not have, or must not give."""
     terms = [entry.strategy.menu[entry.variant] for entry in entries]
-    gifts = {one.sku for one in terms if isinstance(one, Gift)}
-    if not gifts:
-        return set()
-    there = Product.objects.filter(sku__in=gifts, promotable=True).exclude(stock=0)
-    return gifts - set(there.values_list("sku", flat=True))
+    skus = {one.sku for one in terms if isinstance(one, Gift)}
+    return gifts.gone(skus)
 
 
 def _purses(entries: Iterable[Entry], coins: Coins) -> dict[str, int]:

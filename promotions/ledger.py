@@ -2,11 +2,12 @@
 
 Order of locks, the same everywhere: receipts (the key's, the order's), reservations by
 id, a person whose first order it is to be, campaigns by id, strategies by id,
-redemptions, offers by id, codes by id, counters, sheets by customer; the log is
-appended last. All below a campaign's lock is that campaign's, so two orders meet there
-first and, but for a person's first orders, nowhere else. Each step is one conditional
-UPDATE: it takes the row's lock, checks and writes, so nothing can be spent between a
-check and its write. The constraints of the tables say the same once more.
+redemptions, gifts by sku, offers by id, codes by id, counters, sheets by customer; the
+log is appended last. All below a campaign's lock is that campaign's, so two orders meet
+there first and, but for a person's first orders and gifts, nowhere else. Each step is
+one conditional UPDATE: it takes the row's lock, checks and writes, so nothing can be
+spent between a check and its write. The constraints of the tables say the same once
+more.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
-from promotions import counters
+from promotions import counters, gifts
 from promotions.counters import Holder, Need
 from promotions.models import Campaign, Code, Offer, Strategy
 
@@ -59,6 +60,7 @@ class Use:
     cost: Decimal
     offer: UUID | None = None
     code: UUID | None = None
+    gift: str = ""
     needs: Sequence[Need] = ()
     holder: Holder = NOBODY
 
@@ -82,6 +84,7 @@ def take(
             raise BudgetSpent("The campaign's budget is spent.", use.strategy)
     for use in _by(uses, lambda use: use.strategy):
         _take_money(use, money)
+    _take_gifts([use for use in uses if use.gift])
     for use in _by((use for use in uses if use.offer), lambda use: use.offer):
         _take_offer(use, {"held_until": until} if until else {"redeemed_at": at})
     for use in _by((use for use in uses if use.code), lambda use: use.code):
@@ -137,6 +140,16 @@ def _take_money(use: Use, money: str) -> None:
     if rows.filter(state=Strategy.State.LIVE).exists():
         raise BudgetSpent("The promotion's budget is spent.", use.strategy)
     raise NotUsable("The promotion has ended.", use.strategy)
+
+
+def _take_gifts(uses: Sequence[Use]) -> None:
+    """Nobody else gives the last one away between this look and our commit."""
+    if uses:
+        gifts.hold({use.gift for use in uses})
+    missing = gifts.gone({use.gift for use in uses})
+    for use in uses:
+        if use.gift in missing:
+            raise NotUsable("The gift is out of stock.", use.strategy)
 
 
 def _take_offer(use: Use, changed: dict[str, datetime]) -> None:

@@ -504,6 +504,7 @@ class Hold(models.Model):
     code = models.UUIDField(null=True)
     variant = models.TextField()
     discount = models.DecimalField(max_digits=14, decimal_places=4)
+    gift = models.CharField(max_length=200, default="", blank=True)
     gift_value = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     adjustments = models.JSONField()
     counted = models.JSONField(
@@ -515,6 +516,9 @@ class Hold(models.Model):
             models.UniqueConstraint(
                 fields=["reservation", "strategy"], name="hold_once"
             ),
+        ]
+        indexes = [
+            models.Index(fields=["gift"], name="hold_gift", condition=~Q(gift="")),
         ]
 
     def __str__(self) -> str:
@@ -534,6 +538,7 @@ class Redemption(models.Model):
     order_id = models.TextField()
     variant = models.TextField()
     discount = models.DecimalField(max_digits=14, decimal_places=4)
+    gift = models.CharField(max_length=200, default="", blank=True)
     gift_value = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     adjustments = models.JSONField()
     counted = models.JSONField(
@@ -557,6 +562,11 @@ class Redemption(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["customer"], name="redemption_customer"),
+            models.Index(
+                fields=["gift", "redeemed_at"],
+                name="redemption_gift",
+                condition=~Q(gift=""),
+            ),
             models.Index(
                 fields=["rolled_back_at"],
                 name="redemption_rolled_back",

@@ -299,6 +299,7 @@ def _use(effect: Effect, shopper: Shopper, coins: Coins, at: datetime) -> Use:
         cost=effect.applied.worth * coins.unit,
         offer=entry.offer,
         code=entry.code.id if entry.code else None,
+        gift=effect.applied.gift or "",
         needs=counters.needs(entry.strategy, holder, at) or (),
         holder=holder,
     )
@@ -342,6 +343,7 @@ def _record(
         order_id=order_id,
         variant=effect.entry.variant,
         discount=use.cost,
+        gift=effect.applied.gift or "",
         gift_value=effect.applied.gift_value * settled.priced.coins.unit,
         adjustments=adjustments(effect, settled.priced),
         counted=list(counted),

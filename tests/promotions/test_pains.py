@@ -180,6 +180,31 @@ def test_a_gift_is_in_stock_and_leaves_with_eligibility(
     assert qualify(api, "tea", "tea")["effects"] == []
 
 
+def test_the_last_gift_is_given_once(api: APIClient, automatic: Automatic) -> None:
+    """What was given away since the feed came is not in stock any more."""
+    automatic("gift")
+    automatic("gift", scope=["MILK"])
+    Product.objects.filter(sku="mug").update(stock=1)
+    milk = [{"sku": "milk", "quantity": 10}]
+
+    first = redeem(api, "o-1", "tea", "tea")
+    assert [e["gift"] for e in first.json()["effects"]] == ["mug"]
+    assert qualify(api, "tea", "tea")["effects"] == []
+    assert redeem(api, "o-2", lines=milk).json()["effects"] == []
+
+    redemption = first.json()["redemptions"][0]
+    api.post(
+        f"/api/v1/redemptions/{redemption}/rollback",
+        {},
+        format="json",
+        headers={"Idempotency-Key": "back"},
+    )
+    assert [e["gift"] for e in qualify(api, "tea", "tea")["effects"]] == ["mug"]
+
+    Product.objects.filter(sku="mug").update(stock=5, updated_at=timezone.now())
+    assert [e["gift"] for e in qualify(api, "tea", "tea")["effects"]] == ["mug"]
+
+
 def test_a_rule_cannot_change_under_a_cart(automatic: Automatic) -> None:
     """Saleor PR 18592: a rule that went away broke the checkout."""
     from django.db import DatabaseError, transaction
