@@ -42,8 +42,8 @@ def test_a_run_trains_once_however_often_it_is_delivered(
     assert run.finished_at > run.started_at
     assert TrainedModel.objects.count() == models > 0
     assert [name for name, _ in sent] == [
-        "ml.tasks.recommend",
         "ml.tasks.score",
+        "ml.tasks.recommend",
         "ml.tasks.profile",
         "ml.tasks.measure_demand",
     ]
