@@ -50,7 +50,7 @@ bench: .venv/.tests ## Measure speed as ratios; writes docs/benchmarks.md
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench loop ingestion retrieval redemption
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench loop ingestion retrieval carts redemption
 
 bench-growth: .venv/.tests ## Measure what the log costs as it grows to 30 M events (25 GB)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
