@@ -152,8 +152,7 @@ def _shop(
     try:
         yield priced
     finally:
-        Strategy.objects.all()._raw_delete(using="default")
-        campaign.delete()
+        _database("TRUNCATE promotions_campaign, promotions_strategy CASCADE")
         Product.objects.all().delete()
 
 
