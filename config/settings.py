@@ -260,6 +260,16 @@ UNFOLD = {
     },
 }
 
+
+def _one_of(name: str, default: str, *others: str) -> Any:
+    """Read a setting that is one of a few words."""
+    value = env.str(name, default=default)
+    if value not in (default, *others):
+        listed = ", ".join((default, *others))
+        raise ImproperlyConfigured(f"{name} must be one of {listed}, not {value!r}.")
+    return value
+
+
 CURRENCY = env.str("CURRENCY", default="USD")
 SUPPRESSION_KEY = env.str("SUPPRESSION_KEY", default="") or SECRET_KEY
 """Hashes the ids of erased customers; never change it, or they can come back."""
@@ -285,9 +295,9 @@ OFFER_DAYS = 14
 OFFERS_PER_CUSTOMER = 3
 LEAST_MARGIN = Decimal("0.02")
 """No stack of offers sells a line below this margin; a strategy may ask for more."""
-DISCOUNT_ROUNDING = env.str("DISCOUNT_ROUNDING", default="down")
+DISCOUNT_ROUNDING = _one_of("DISCOUNT_ROUNDING", "down", "half_up", "half_even")
 """How a rate's fraction of a cent is rounded: down, half_up or half_even."""
-COMBINATION_OBJECTIVE = env.str("COMBINATION_OBJECTIVE", default="customer")
+COMBINATION_OBJECTIVE = _one_of("COMBINATION_OBJECTIVE", "customer", "margin")
 """Which legal combination wins: "customer", who pays least, or "margin", of those to
 which nothing could be added the one that costs the shop least."""
 PRICES_INCLUDE_TAX = env.bool("PRICES_INCLUDE_TAX", default=True)

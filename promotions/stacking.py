@@ -19,7 +19,7 @@ Objective = Literal["customer", "margin"]
 """Least paid by the customer; or, of the combinations to which no other candidate could
 be added, the one that costs the shop least."""
 MOST_WORK = 200_000
-"""Lines looked at: a quarter of a second at the worst, whatever the cart."""
+"""Lines looked at: 0.3 s where 20 share each of 50 lines (`bench carts`)."""
 NOT_FIRST = Missed(reason="another_of_its_group_goes_first")
 BEATEN = (ANOTHER, NOT_FIRST)
 """Of what would apply by itself: others are given instead."""

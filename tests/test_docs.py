@@ -173,7 +173,8 @@ def test_every_decision_is_in_the_index() -> None:
 
 def test_every_environment_variable_is_described() -> None:
     read = re.compile(
-        r'env\.\w+\(\s*"([A-Z_]+)"|environ(?:\.get\(|\[)"([A-Z_]+)"|"([A-Z_]+_URL)": _'
+        r'(?:env\.\w+|_one_of)\(\s*"([A-Z_]+)"'
+        r'|environ(?:\.get\(|\[)"([A-Z_]+)"|"([A-Z_]+_URL)": _'
     )
     names = {
         next(filter(None, match.groups()))
@@ -185,7 +186,13 @@ def test_every_environment_variable_is_described() -> None:
     said = set(
         re.findall(r"`([A-Z_]+)`", section(text("docs/operations.md"), "Settings"))
     )
-    assert {"DEBUG", "DATABASE_URL", "PROFFER_VAR", "PORT"} <= names
+    assert {
+        "DEBUG",
+        "DATABASE_URL",
+        "PROFFER_VAR",
+        "PORT",
+        "DISCOUNT_ROUNDING",
+    } <= names
     assert names - said - {"PATH", "DJANGO_SETTINGS_MODULE"} == set()
 
 

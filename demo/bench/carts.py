@@ -46,9 +46,9 @@ def _against_oscar() -> list[Row]:
     with _shop(products=100, strategies=1000, about="s") as shop:
         ours = _times(lambda: shop(10), 50)
         priced = shop(10)
-    same = Decimal(theirs["discount"]) == sum(priced.off) * priced.coins.unit
-    if not same:
-        print(f"Oscar's discount differs: {theirs['discount']}, {priced.off}")  # noqa: T201
+    off = sum(priced.off) * priced.coins.unit
+    if Decimal(theirs["discount"]) != off:
+        raise RuntimeError(f"another cart: Oscar gives {theirs['discount']}, we {off}")
     peer = float(np.median(theirs["seconds"])) * 1e3
     return [
         against(

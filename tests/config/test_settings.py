@@ -39,3 +39,16 @@ def test_a_proxy_is_believed_where_it_is_trusted() -> None:
 def test_browsers_are_told_to_insist_on_tls_only_where_it_is_asked_for() -> None:
     assert setting("SECURE_HSTS_SECONDS") == "0"
     assert setting("SECURE_HSTS_SECONDS", HSTS_SECONDS="3600") == "3600"
+
+
+@pytest.mark.parametrize("name", ["DISCOUNT_ROUNDING", "COMBINATION_OBJECTIVE"])
+def test_a_word_that_a_setting_does_not_know_stops_the_start(name: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        setting(name, **{name: "upwards"})
+
+    assert f"{name} must be one of" in refused.value.stderr
+
+
+def test_the_words_that_a_setting_knows_are_taken() -> None:
+    assert setting("DISCOUNT_ROUNDING", DISCOUNT_ROUNDING="half_even") == "half_even"
+    assert setting("COMBINATION_OBJECTIVE") == "customer"
