@@ -261,13 +261,11 @@ UNFOLD = {
 }
 
 
-def _one_of(name: str, default: str, *others: str) -> Any:
-    """Read a setting that is one of a few words."""
-    value = env.str(name, default=default)
-    if value not in (default, *others):
-        listed = ", ".join((default, *others))
+def _insist(name: str, value: str, *known: str) -> None:
+    """Refuse a word that a setting does not know."""
+    if value not in known:
+        listed = ", ".join(known)
         raise ImproperlyConfigured(f"{name} must be one of {listed}, not {value!r}.")
-    return value
 
 
 CURRENCY = env.str("CURRENCY", default="USD")
@@ -295,9 +293,11 @@ OFFER_DAYS = 14
 OFFERS_PER_CUSTOMER = 3
 LEAST_MARGIN = Decimal("0.02")
 """No stack of offers sells a line below this margin; a strategy may ask for more."""
-DISCOUNT_ROUNDING = _one_of("DISCOUNT_ROUNDING", "down", "half_up", "half_even")
+DISCOUNT_ROUNDING = env.str("DISCOUNT_ROUNDING", default="down")
+_insist("DISCOUNT_ROUNDING", DISCOUNT_ROUNDING, "down", "half_up", "half_even")
 """How a rate's fraction of a cent is rounded: down, half_up or half_even."""
-COMBINATION_OBJECTIVE = _one_of("COMBINATION_OBJECTIVE", "customer", "margin")
+COMBINATION_OBJECTIVE = env.str("COMBINATION_OBJECTIVE", default="customer")
+_insist("COMBINATION_OBJECTIVE", COMBINATION_OBJECTIVE, "customer", "margin")
 """Which legal combination wins: "customer", who pays least, or "margin", of those to
 which nothing could be added the one that costs the shop least."""
 PRICES_INCLUDE_TAX = env.bool("PRICES_INCLUDE_TAX", default=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -25,7 +26,7 @@ from promotions.book import Found, Terse
 from promotions.codes import Entered
 from promotions.conditions import Asker
 from promotions.counters import Holder
-from promotions.discounts import Applied, Coins, Line, Missed
+from promotions.discounts import Applied, Coins, Line, Missed, Rounding
 from promotions.models import Code, Offer, Strategy
 from promotions.rules import Gift
 from promotions.turns import Basket, Candidate
@@ -258,7 +259,8 @@ def shelved(cart: Cart) -> Shelf:
 
 def coined(currency: str) -> Coins:
     """Return a currency's coins, rounded as the shop rounds."""
-    return Coins(unit=pricing.minor_unit(currency), rounding=settings.DISCOUNT_ROUNDING)
+    rounding = cast(Rounding, settings.DISCOUNT_ROUNDING)
+    return Coins(unit=pricing.minor_unit(currency), rounding=rounding)
 
 
 def may_apply(
@@ -315,7 +317,7 @@ def priced(
         candidates,
         basket,
         required=must,
-        objective=settings.COMBINATION_OBJECTIVE,
+        objective=cast(stacking.Objective, settings.COMBINATION_OBJECTIVE),
     )
     by_key = {entry.key: entry for entry in entries}
     return Priced(

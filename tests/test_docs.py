@@ -173,7 +173,7 @@ def test_every_decision_is_in_the_index() -> None:
 
 def test_every_environment_variable_is_described() -> None:
     read = re.compile(
-        r'(?:env\.\w+|_one_of)\(\s*"([A-Z_]+)"'
+        r'env\.\w+\(\s*"([A-Z_]+)"'
         r'|environ(?:\.get\(|\[)"([A-Z_]+)"|"([A-Z_]+_URL)": _'
     )
     names = {
