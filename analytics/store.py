@@ -134,7 +134,8 @@ def append(
         for step, event in enumerate(happened, start=1)
     ]
     try:
-        with transaction.atomic():
+        # Only of a Conflict do callers go on: else a savepoint is not worth its trips.
+        with transaction.atomic(savepoint=stream is not None):
             _insert(rows)
     except IntegrityError as error:
         if "event_stream_version" in str(error):
@@ -437,7 +438,7 @@ def _insert(rows: Iterable[_Row], suffix: str = IN_ORDER) -> set[UUID]:
     if not listed:
         return set()
     text = events.encode(listed).decode()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         hold()
         written = lookup.rows(f"{INSERT} {FROM_JSON} {suffix} RETURNING id", [text])
     return {row[0] for row in written}

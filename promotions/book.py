@@ -107,11 +107,17 @@ def terse(ids: Collection[UUID]) -> Mapping[UUID, Terse]:
     """Return strategies decoded; a live one comes from this process's memory."""
     missing = [id_ for id_ in ids if id_ not in _kept]
     fresh = {}
-    for strategy in Strategy.objects.filter(id__in=missing).select_related("campaign"):
+    for strategy in _read(missing):
         fresh[strategy.id] = decoded(strategy)
         if strategy.state != Strategy.State.PROPOSED:
             _keep(fresh[strategy.id])
     return {id_: fresh.get(id_) or _kept[id_] for id_ in ids}
+
+
+def _read(ids: Collection[UUID]) -> Iterable[Strategy]:
+    """An empty query, too, takes Django 0.3 ms to write."""
+    rows = Strategy.objects.select_related("campaign")
+    return rows.filter(id__in=ids) if ids else []
 
 
 def decoded(strategy: Strategy) -> Terse:

@@ -18,16 +18,16 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from analytics import identity, lookup
-from catalog import pricing
+from catalog import pricing, shelves
 from catalog.models import Product
 from ml import customers
 from promotions import book, codes, conditions, counters, gifts, stacking, turns
 from promotions.book import Found, Terse
-from promotions.codes import Entered
+from promotions.codes import Entered, Known
 from promotions.conditions import Asker
 from promotions.counters import Holder
 from promotions.discounts import Applied, Coins, Line, Missed, Rounding
-from promotions.models import Code, Offer, Strategy
+from promotions.models import Offer, Strategy
 from promotions.rules import Gift
 from promotions.turns import Basket, Candidate
 
@@ -76,7 +76,7 @@ class Entry:
     left: Decimal
     purse: Decimal
     offer: UUID | None = None
-    code: Code | None = None
+    code: Known | None = None
 
     @property
     def key(self) -> str:
@@ -245,9 +245,7 @@ def usable(
 
 def shelved(cart: Cart) -> Shelf:
     """Look the cart's products up; what the catalogue does not know has no category."""
-    # A catalogue price in another currency is no price: the sku counts as unknown.
-    listed = Product.objects.filter(currency=cart.currency)
-    products = listed.in_bulk({item.sku for item in cart.items if "\0" not in item.sku})
+    products = shelves.products((item.sku for item in cart.items), cart.currency)
     coins = coined(cart.currency)
     prices = [_price(item, products.get(item.sku), cart) for item in cart.items]
     lines = [
@@ -352,7 +350,7 @@ def _line(item: Item, price: Decimal, product: Product | None, coins: Coins) -> 
     )
 
 
-def _entry(found: Found, code: Code | None) -> Entry:
+def _entry(found: Found, code: Known | None) -> Entry:
     return Entry(
         strategy=found.strategy,
         variant=found.strategy.variant,

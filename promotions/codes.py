@@ -4,27 +4,39 @@ A code is found by the SHA-256 of its plain form, in one statement that reads as
 for a text that is no code: how long it takes says nothing of how near a guess was.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
+from analytics import lookup
 from promotions.models import Code, Strategy
 from promotions.spelling import digest
 
-ASKED = (
-    "digest",
-    "customer",
-    "uses",
-    "most_uses",
-    "active",
-    "expires_at",
-    "text",
-    "strategy__state",
-    "strategy__currency",
-    "strategy__campaign__starts_at",
-    "strategy__campaign__ends_at",
+FIND = (
+    "SELECT c.digest, c.id, c.text, c.strategy_id, c.customer, c.uses, c.most_uses,"
+    " c.active, c.expires_at, s.state, s.currency, p.starts_at, p.ends_at"
+    " FROM promotions_code c JOIN promotions_strategy s ON s.id = c.strategy_id"
+    " JOIN promotions_campaign p ON p.id = s.campaign_id WHERE c.digest = ANY(%s)"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A code that exists, with what decides whether it may be used."""
+
+    id: UUID
+    text: str
+    strategy: UUID
+    customer: UUID | None
+    uses: int
+    most_uses: int | None
+    active: bool
+    expires_at: datetime | None
+    state: str
+    currency: str
+    starts_at: datetime
+    ends_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +44,7 @@ class Entered:
     """A text that a customer entered: its code if it may be used, or the refusal."""
 
     text: str
-    code: Code | None = None
+    code: Known | None = None
     refused: str | None = None
 
 
@@ -56,16 +68,13 @@ def enter(
     if not texts:
         return []
     digests = {digest(text): text for text in reversed(texts)}
-    rows = Code.objects.filter(digest__in=list(digests)).only(*ASKED)
-    found = {
-        bytes(row.digest): row for row in rows.select_related("strategy__campaign")
-    }
-    taken: dict[UUID, Code] = {}
+    found = _found(digests)
+    taken: dict[UUID, Known] = {}
     answers = []
     for key, text in reversed(digests.items()):
         code = found.get(key)
         reason = _refusal(code, keys, currency, at, proposed)
-        if code and not reason and taken.setdefault(code.strategy_id, code) is not code:
+        if code and not reason and taken.setdefault(code.strategy, code) is not code:
             reason = "another_code_of_the_same_promotion"
         answers.append(
             Entered(text=text, code=None if reason else code, refused=reason)
@@ -73,9 +82,9 @@ def enter(
     return answers
 
 
-def by_strategy(entered: Sequence[Entered]) -> Mapping[UUID, Code]:
+def by_strategy(entered: Sequence[Entered]) -> Mapping[UUID, Known]:
     """Return the usable codes by their strategies."""
-    return {one.code.strategy_id: one.code for one in entered if one.code}
+    return {one.code.strategy: one.code for one in entered if one.code}
 
 
 def deactivate(code: UUID) -> Code:
@@ -90,8 +99,16 @@ def deactivate(code: UUID) -> Code:
     return found
 
 
+def _found(digests: Iterable[bytes]) -> Mapping[bytes, Known]:
+    names = [field.name for field in fields(Known)]
+    return {
+        digest: Known(**dict(zip(names, values, strict=True)))
+        for digest, *values in lookup.rows(FIND, [list(digests)])
+    }
+
+
 def _refusal(
-    code: Code | None,
+    code: Known | None,
     keys: Sequence[UUID],
     currency: str,
     at: datetime,
@@ -105,16 +122,15 @@ def _refusal(
         return "expired"
     if code.most_uses is not None and code.uses >= code.most_uses:
         return "used_up"
-    return _not_running(code.strategy, currency, at, proposed)
+    return _not_running(code, currency, at, proposed)
 
 
 def _not_running(
-    strategy: Strategy, currency: str, at: datetime, proposed: Collection[UUID]
+    code: Known, currency: str, at: datetime, proposed: Collection[UUID]
 ) -> str | None:
-    live = strategy.state == Strategy.State.LIVE or strategy.pk in proposed
-    campaign = strategy.campaign
-    if not live or at >= campaign.ends_at:
-        return "promotion_ended" if strategy.state != "proposed" else "not_yet"
-    if at < campaign.starts_at:
+    live = code.state == Strategy.State.LIVE or code.strategy in proposed
+    if not live or at >= code.ends_at:
+        return "promotion_ended" if code.state != "proposed" else "not_yet"
+    if at < code.starts_at:
         return "not_yet"
-    return None if strategy.currency == currency else "other_currency"
+    return None if code.currency == currency else "other_currency"

@@ -17,8 +17,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
+from analytics import lookup
 from promotions import counters, gifts
 from promotions.counters import Holder, Need
 from promotions.models import Campaign, Code, Offer, Strategy
@@ -79,8 +80,7 @@ def take(
     """
     money = "spent" if until is None else "reserved"
     for use in _by(uses, lambda use: use.campaign):
-        rows = Campaign.objects.filter(id=use.campaign)
-        if not _affordable(rows, use.cost).update(**{money: F(money) + use.cost}):
+        if not lookup.row(PAY.format(money=money), [use.cost, use.campaign, use.cost]):
             raise BudgetSpent("The campaign's budget is spent.", use.strategy)
     for use in _by(uses, lambda use: use.strategy):
         _take_money(use, money)
@@ -131,13 +131,26 @@ def give_back(use: Use, counted: Sequence[int], *, whole: bool, uses: bool) -> N
     counters.take_back(counted, uses=int(whole and uses), money=use.cost)
 
 
+PAY = (
+    "UPDATE promotions_campaign SET {money} = {money} + %s"
+    " WHERE id = %s AND budget >= spent + reserved + %s RETURNING id"
+)
+PAY_LIVE = (
+    "UPDATE promotions_strategy SET {money} = {money} + %s,"
+    " redemptions = redemptions + %s WHERE id = %s AND state = 'live'"
+    " AND budget >= spent + reserved + %s RETURNING id"
+)
+"""Written out, since all orders of a campaign wait while one of them is in here: the
+ORM takes 0.3 ms to write such a statement, PostgreSQL 0.05 to run it."""
+
+
 def _take_money(use: Use, money: str) -> None:
-    rows = Strategy.objects.filter(id=use.strategy)
-    more = {"redemptions": F("redemptions") + 1} if money == "spent" else {}
-    live = _affordable(rows.filter(state=Strategy.State.LIVE), use.cost)
-    if live.update(**{money: F(money) + use.cost}, **more):
+    counted = int(money == "spent")
+    paid = [use.cost, counted, use.strategy, use.cost]
+    if lookup.row(PAY_LIVE.format(money=money), paid):
         return
-    if rows.filter(state=Strategy.State.LIVE).exists():
+    live = Strategy.objects.filter(id=use.strategy, state=Strategy.State.LIVE)
+    if live.exists():
         raise BudgetSpent("The promotion's budget is spent.", use.strategy)
     raise NotUsable("The promotion has ended.", use.strategy)
 
@@ -159,10 +172,14 @@ def _take_offer(use: Use, changed: dict[str, datetime]) -> None:
         raise NotUsable(f"Not usable now: {use.offer}.", use.strategy)
 
 
+ENTER = (
+    "UPDATE promotions_code SET uses = uses + 1 WHERE id = %s AND active"
+    " AND (most_uses IS NULL OR uses < most_uses) RETURNING id"
+)
+
+
 def _take_code(use: Use) -> None:
-    unused = Q(most_uses=None) | Q(uses__lt=F("most_uses"))
-    rows = Code.objects.filter(unused, id__in=[use.code], active=True)
-    if not rows.update(uses=F("uses") + 1):
+    if not lookup.row(ENTER, [use.code]):
         raise CodeSpent("The code is used up.", use.strategy)
 
 
@@ -171,10 +188,6 @@ def _count(use: Use) -> list[int]:
         return counters.count(use.needs, use.holder, use.cost)
     except counters.LimitReached as error:
         raise LimitReached(str(error), use.strategy) from error
-
-
-def _affordable(rows: QuerySet[Any], cost: Decimal) -> QuerySet[Any]:
-    return rows.filter(budget__gte=F("spent") + F("reserved") + cost)
 
 
 def _move(rows: QuerySet[Any], cost: Decimal, **more: Any) -> None:

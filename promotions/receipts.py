@@ -52,6 +52,10 @@ LOCK = (
     " RETURNING digest, body::text"
 )
 """Makes the row or waits for it and locks it: nobody can delete it in between."""
+ANSWER = (
+    "UPDATE promotions_receipt SET body = %s::jsonb, digest = %s"
+    " WHERE caller = %s AND key = %s RETURNING key"
+)
 
 
 def _once(
@@ -66,8 +70,7 @@ def _once(
         # `do` appends, and one more write follows. It may: nobody can wait on this row
         # while holding what we need, since every call takes its receipt first.
         body = do()
-        rows = Receipt.objects.filter(caller=caller, key=key)
-        rows.update(body=body, digest=digest)
+        lookup.rows(ANSWER, [json.dumps(body), digest, caller, key])
         return body, False
 
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
-from analytics import events, store
+from analytics import events, lookup, store
 from analytics.models import Customer
 from promotions import carts, counters, ledger, offers, stacking
 from promotions.carts import Cart, Effect, Entry, Priced, Shopper
@@ -96,12 +96,12 @@ def redeem(order: Order, *, at: datetime) -> tuple[Priced, list[Redemption]]:
     """
     with transaction.atomic():
         settled = settle(order.cart, order.offers, at=at, order=order)
-        made = [
+        made = Redemption.objects.bulk_create(
             _record(effect, use, counted, settled, order.order_id, at)
             for effect, use, counted in zip(
                 settled.priced.effects, settled.uses, settled.counted, strict=True
             )
-        ]
+        )
         conclude(made, settled.shopper, order.cart.currency, at)
     return settled.priced, made
 
@@ -305,14 +305,15 @@ def _use(effect: Effect, shopper: Shopper, coins: Coins, at: datetime) -> Use:
     )
 
 
+REDEEMED = (
+    "SELECT 1 FROM promotions_redemption WHERE order_id = %s AND strategy_id = ANY(%s)"
+    " AND rolled_back_at IS NULL LIMIT 1"
+)
+
+
 def _check_order(order_id: str, uses: Sequence[Use]) -> None:
     """Also a constraint; two calls for one order wait for each other on its receipt."""
-    redeemed = Redemption.objects.filter(
-        order_id=order_id,
-        strategy__in=[use.strategy for use in uses],
-        rolled_back_at=None,
-    )
-    if redeemed.exists():
+    if lookup.row(REDEEMED, [order_id, [use.strategy for use in uses]]):
         raise OrderRedeemed("This order has already redeemed one of these promotions.")
 
 
@@ -323,7 +324,7 @@ def _is_named(
     if wanted and Offer.objects.filter(id__in=wanted, strategy=strategy).exists():
         return True
     entered = carts.enter(cart, carts.who(cart.customer), at=at)
-    return any(one.code is None or one.code.strategy_id == strategy for one in entered)
+    return any(one.code is None or one.code.strategy == strategy for one in entered)
 
 
 def _record(
@@ -334,7 +335,7 @@ def _record(
     order_id: str,
     at: datetime,
 ) -> Redemption:
-    return Redemption.objects.create(
+    return Redemption(
         id=uuid4(),
         strategy=Strategy(id=use.strategy, campaign_id=use.campaign),
         offer=use.offer,
@@ -394,17 +395,36 @@ def _siblings(made: Sequence[Redemption]) -> list[Strategy]:
     """
     mine = {one.strategy_id for one in made}
     campaigns = {one.strategy.campaign_id for one in made}
-    live = Strategy.objects.filter(campaign__in=campaigns, state=Strategy.State.LIVE)
-    rows = live.filter(
-        Q(id__in=mine) | Q(trigger=Strategy.Trigger.OFFER, redemptions__gt=0)
-    )
-    return list(rows.select_related("campaign").only(*MONEY))
+    rows = lookup.rows(SIBLINGS, [list(campaigns), list(mine)])
+    return [_sibling(*row) for row in rows]
 
 
-MONEY = (
-    *("budget", "spent", "reserved", "redemptions"),
-    *("campaign__budget", "campaign__spent", "campaign__reserved"),
+SIBLINGS = (
+    "SELECT s.id, s.budget, s.spent, s.reserved, s.redemptions,"
+    " c.id, c.budget, c.spent, c.reserved FROM promotions_strategy s"
+    " JOIN promotions_campaign c ON c.id = s.campaign_id"
+    " WHERE s.campaign_id = ANY(%s) AND s.state = 'live'"
+    " AND (s.id = ANY(%s) OR s.trigger = 'offer' AND s.redemptions > 0)"
 )
+
+
+def _sibling(
+    id_: UUID,
+    budget: Decimal,
+    spent: Decimal,
+    reserved: Decimal,
+    redemptions: int,
+    *campaign: Any,
+) -> Strategy:
+    names = ("id", "budget", "spent", "reserved")
+    return Strategy(
+        id=id_,
+        campaign=Campaign(**dict(zip(names, campaign, strict=True))),
+        budget=budget,
+        spent=spent,
+        reserved=reserved,
+        redemptions=redemptions,
+    )
 
 
 def _just_spent(row: Strategy, made: Sequence[Redemption]) -> bool:

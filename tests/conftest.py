@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -39,6 +40,7 @@ MENUS = {
 }
 
 Make = Callable[..., Strategy]
+Counted = Callable[[], int]
 Give = Callable[..., Offer]
 Body = Callable[..., dict[str, Any]]
 
@@ -50,6 +52,25 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute(
             "ALTER TABLE analytics_storedevent DISABLE TRIGGER append_only_truncate"
         )
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """Return how many statements ran since the last call, past Django's cursor too."""
+    ran: list[object] = []
+    execute = psycopg.Cursor.execute
+
+    def counted(cursor: Any, query: Any, *args: Any, **more: Any) -> Any:
+        ran.append(query)
+        return execute(cursor, query, *args, **more)
+
+    def since() -> int:
+        count = len(ran)
+        ran.clear()
+        return count
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted)
+    return since
 
 
 @pytest.fixture
