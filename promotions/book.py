@@ -65,13 +65,17 @@ class Found:
 
 
 FIND = (
-    "SELECT s.id, s.budget - s.spent - s.reserved, c.budget - c.spent - c.reserved"
+    "SELECT s.id::text, s.budget - s.spent - s.reserved,"
+    " c.budget - c.spent - c.reserved"
     " FROM promotions_strategy s JOIN promotions_campaign c ON c.id = s.campaign_id"
     " WHERE s.currency = %s AND c.starts_at <= %s AND c.ends_at > %s"
 )
 AUTOMATIC = (
-    f"{FIND} AND s.touches && %s AND s.trigger = 'automatic' AND s.state = 'live'"
+    f"{FIND} AND s.touches && (SELECT %s::text[])"
+    " AND s.trigger = 'automatic' AND s.state = 'live'"
 )
+"""The SELECT hides the keys from the planner, who for a hundred of them would rather
+compare each with all 10,000 strategies: 10 ms where the index takes 0.5."""
 NAMED = f"{FIND} AND s.id = ANY(%s) AND s.state = ANY(%s)"
 
 
@@ -93,28 +97,31 @@ def named(
     return _found(lookup.rows(NAMED, [currency, at, at, list(ids), states]))
 
 
-def _found(rows: Sequence[tuple[UUID, Decimal, Decimal]]) -> list[Found]:
-    known = terse([id_ for id_, *_ in rows])
+def _found(rows: Sequence[tuple[str, Decimal, Decimal]]) -> list[Found]:
+    known = terse([key for key, *_ in rows])
     return [
-        Found(strategy=known[id_], left=left, purse=purse) for id_, left, purse in rows
+        Found(strategy=known[key], left=left, purse=purse) for key, left, purse in rows
     ]
 
 
-_kept: dict[UUID, Terse] = {}
+_kept: dict[str, Terse] = {}
 
 
-def terse(ids: Collection[UUID]) -> Mapping[UUID, Terse]:
-    """Return strategies decoded; a live one comes from this process's memory."""
+def terse(ids: Collection[str]) -> Mapping[str, Terse]:
+    """Return strategies decoded; a live one comes from this process's memory.
+
+    By the texts of their ids, which Python hashes once: UUIDs took a tenth of a cart.
+    """
     missing = [id_ for id_ in ids if id_ not in _kept]
     fresh = {}
     for strategy in _read(missing):
-        fresh[strategy.id] = decoded(strategy)
+        fresh[str(strategy.id)] = decoded(strategy)
         if strategy.state != Strategy.State.PROPOSED:
-            _keep(fresh[strategy.id])
+            _keep(fresh[str(strategy.id)])
     return {id_: fresh.get(id_) or _kept[id_] for id_ in ids}
 
 
-def _read(ids: Collection[UUID]) -> Iterable[Strategy]:
+def _read(ids: Collection[str]) -> Iterable[Strategy]:
     """An empty query, too, takes Django 0.3 ms to write."""
     rows = Strategy.objects.select_related("campaign")
     return rows.filter(id__in=ids) if ids else []
@@ -143,4 +150,4 @@ def decoded(strategy: Strategy) -> Terse:
 def _keep(one: Terse) -> None:
     if len(_kept) >= MOST_KEPT:
         _kept.clear()
-    _kept[one.id] = one
+    _kept[one.key] = one

@@ -154,13 +154,14 @@ class Shelf:
 
     def room(self, least_margin: Decimal, coins: Coins) -> list[int]:
         """Return how much discount each line can take before this margin's floor."""
-        if least_margin not in self.rooms:
-            self.rooms[least_margin] = [
+        room = self.rooms.get(least_margin)
+        if room is None:
+            room = self.rooms[least_margin] = [
                 (line.price - self._floor(line.sku, price, least_margin, coins))
                 * line.quantity
                 for line, price in zip(self.lines, self.prices, strict=True)
             ]
-        return self.rooms[least_margin]
+        return room
 
     def _floor(
         self, sku: str, price: Decimal, least_margin: Decimal, coins: Coins
@@ -274,13 +275,14 @@ def may_apply(
     found = book.automatic(shelf.lines, currency=cart.currency, at=at)
     by_code = codes.by_strategy(entered)
     found += book.named(by_code, currency=cart.currency, at=at)
+    of = {str(strategy): code for strategy, code in by_code.items()}
     found += book.named(proposed, currency=cart.currency, at=at, proposed=True)
     entries = {
-        one.strategy.id: _entry(one, code=by_code.get(one.strategy.id)) for one in found
+        one.strategy.key: _entry(one, code=of.get(one.strategy.key)) for one in found
     }
     if shopper.person:
         for offer in usable(shopper.person, currency=cart.currency, at=at):
-            entries.setdefault(offer.strategy_id, _offered(offer))
+            entries.setdefault(str(offer.strategy_id), _offered(offer))
     return list(entries.values())
 
 
@@ -363,7 +365,7 @@ def _entry(found: Found, code: Known | None) -> Entry:
 def _offered(offer: Offer) -> Entry:
     strategy, campaign = offer.strategy, offer.strategy.campaign
     return Entry(
-        strategy=book.terse([strategy.id])[strategy.id],
+        strategy=book.terse([str(strategy.id)])[str(strategy.id)],
         variant=offer.variant,
         left=strategy.budget - strategy.spent - strategy.reserved,
         purse=campaign.budget - campaign.spent - campaign.reserved,
@@ -525,7 +527,8 @@ def _gifts_gone(entries: Iterable[Entry]) -> set[str]:
 
 def _purses(entries: Iterable[Entry], coins: Coins) -> dict[str, int]:
     """Return what campaigns can still pay."""
-    return {e.strategy.purse: coins.of(e.purse) for e in entries}
+    purses = {entry.strategy.purse: entry.purse for entry in entries}
+    return {name: coins.of(purse) for name, purse in purses.items()}
 
 
 def _told(

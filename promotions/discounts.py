@@ -89,23 +89,25 @@ class More:
 
 @dataclass(kw_only=True, slots=True)
 class Applied:
-    """What terms do to a basket: lines' discounts by index, shipping, a gift."""
+    """What terms do to a basket: lines' discounts by index, shipping, a gift.
+
+    `worth` is all that the customer gets, and that budgets pay.
+    """
 
     lines: Mapping[int, int] = field(default_factory=dict)
     shipping: int = 0
     gift: str | None = None
     gift_value: int = 0
     next: More | None = None
+    worth: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worth = sum(self.lines.values()) + self.shipping + self.gift_value
 
     @property
     def discount(self) -> int:
         """Money off the lines; shipping and a gift's value are not part of it."""
         return sum(self.lines.values())
-
-    @property
-    def worth(self) -> int:
-        """All that the customer gets, and that budgets pay."""
-        return sum(self.lines.values()) + self.shipping + self.gift_value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -183,10 +183,12 @@ class Strategy(models.Model):
     class Meta:
         verbose_name_plural = "strategies"
         indexes = [
-            # Which of 100,000 strategies touch this cart? See promotions.carts.
+            # Which of 100,000 strategies touch this cart? See promotions.book. What is
+            # written goes in at once: reading a list of 10,000 pending takes 15 ms.
             GinIndex(
                 fields=["touches"],
                 name="strategy_touches",
+                fastupdate=False,
                 condition=Q(state="live", trigger="automatic"),
             ),
             models.Index(fields=["-proposed_at", "id"], name="strategy_newest"),

@@ -111,11 +111,13 @@ class State:
     def outcome(self, candidate: Candidate) -> Applied | Missed:
         """Return what a turn would give; what is not legal is missed."""
         rule, inside, coins = candidate.rule, candidate.inside, self.basket.coins
-        if rule.conditions.asks:
-            left = self._left(candidate, rule.conditions.basis)
-            if lacking := conditions.lacking(rule, left, inside, coins):
-                return lacking
         left = self._left(candidate, rule.basis)
+        if rule.conditions.asks:
+            asked = left
+            if self.applied and rule.conditions.basis != rule.basis:
+                asked = self._left(candidate, rule.conditions.basis)
+            if lacking := conditions.lacking(rule, asked, inside, coins):
+                return lacking
         outcome = discounts.apply(candidate.terms, left, inside, coins, rule)
         if isinstance(outcome, Missed):
             return outcome
@@ -132,8 +134,8 @@ class State:
     def _left(self, candidate: Candidate, basis: Basis) -> Left:
         basket, off = self.basket, self.off
         amount, room = self.amounts, candidate.room
-        if not self.applied and id(room) in self.whole:
-            return self.whole[id(room)]
+        if not self.applied and (known := self.whole.get(id(room))):
+            return known
         if self.applied:
             if basis == "discounted":
                 amount = [
