@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from analytics.shapes import ERASED, Count, Currency, Event, Rate, Text
+from analytics.shapes import ERASED, Count, Currency, Event, Label, Rate, Text
 
 
 class PriceChanged(Event, frozen=True, kw_only=True):
@@ -116,13 +116,19 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
 
     Written once for each customer and strategy, for the holdout too, so that what the
     strategy earned can be counted from the log alone. `probability` is that of this
-    very choice: of the arm, times that of the variant within the arm.
+    very choice, arm and variant, and `bucket` the place in [0, 1) that made it;
+    `counterfactual` is the variant that who gets none would have got. `offer` is the
+    offer's id, also where it is withheld.
     """
 
     strategy: UUID
     arm: Text
     variant: str | None
     probability: Rate
+    bucket: float | None = None
+    counterfactual: str | None = None
+    segment: Label = ""
+    offer: UUID | None = None
 
 
 class OffersComputed(Event, frozen=True, kw_only=True):

@@ -73,7 +73,10 @@ AFFINITY = ("orders", "units", "spend", "views", "carts", "wishes", "last_at")
 
 
 class Into(Protocol):
-    """Adds rows to a table: sums add up, `first_` and `last_` widen."""
+    """Adds rows to a table: sums add up, `first_` and `last_` widen.
+
+    The first `keys` columns name a row; 0, every row is a new one.
+    """
 
     def __call__(
         self,

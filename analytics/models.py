@@ -198,6 +198,87 @@ class Affinity(models.Model):
         return f"{self.customer} {self.category}"
 
 
+class Assignment(models.Model):
+    """Projection `outcomes`: a customer came into a strategy's audience, by lot.
+
+    `customer` is the key as it was then; a person's arm is that of their first one.
+    """
+
+    position = models.BigIntegerField(primary_key=True)
+    customer = models.UUIDField()
+    strategy = models.UUIDField()
+    at = models.DateTimeField()
+    arm = models.TextField(help_text="treatment, holdout, or held_out of everything.")
+    variant = models.TextField(null=True)
+    counterfactual = models.TextField(
+        null=True, help_text="What the other arm would have got."
+    )
+    bucket = models.FloatField(null=True, help_text="The hash's place in [0, 1).")
+    probability = models.FloatField()
+    segment = models.TextField(default="", db_default="")
+    offer = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["strategy", "customer"], name="assignment_strategy"),
+            models.Index(fields=["customer"], name="assignment_customer"),
+            models.Index(fields=["offer"], name="assignment_offer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer}: {self.arm} of {self.strategy}"
+
+
+class Exposure(models.Model):
+    """Projection `outcomes`: what the shop showed of an offer."""
+
+    offer = models.UUIDField(primary_key=True)
+    first_shown_at = models.DateTimeField()
+    shows = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.offer} shown {self.shows} times"
+
+
+class Outcome(models.Model):
+    """Projection `outcomes`: an event that some strategy may have brought about.
+
+    Of an order `paid`, and `shelf` as the same goods cost without any discount; of what
+    went `back` the amount (null: all of it) and the skus (none: all); of a redemption
+    its `discount`, `gift` included, negative when rolled back.
+    """
+
+    class Kind(models.TextChoices):
+        ORDER = "order"
+        BACK = "back"
+        REDEEMED = "redeemed"
+        REFUSED = "refused", "wants nothing personal any more"
+
+    position = models.BigIntegerField(primary_key=True)
+    customer = models.UUIDField()
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=10, choices=Kind)
+    number = models.BinaryField(help_text="SHA-256 of the order's id.")
+    currency = models.CharField(max_length=3)
+    paid = models.DecimalField(max_digits=20, decimal_places=4, null=True)
+    shelf = models.DecimalField(max_digits=20, decimal_places=4)
+    discount = models.DecimalField(max_digits=20, decimal_places=4)
+    gift = models.DecimalField(max_digits=20, decimal_places=4)
+    skus = ArrayField(models.TextField(), default=list)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["customer", "at"], name="outcome_customer"),
+            # Of what went back: there is little of it.
+            models.Index(
+                fields=["number"], name="outcome_back", condition=Q(kind="back")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.customer}"
+
+
 class Tally(models.Model):
     """Projection `days`: how many events of each type happened on each day (UTC)."""
 

@@ -17,7 +17,17 @@ from django.utils import timezone
 
 from analytics import store
 from analytics.folds import Customers, Days, Fold, Sources, widened
-from analytics.models import Affinity, Checkpoint, Hour, Profile, Tally
+from analytics.models import (
+    Affinity,
+    Assignment,
+    Checkpoint,
+    Exposure,
+    Hour,
+    Outcome,
+    Profile,
+    Tally,
+)
+from analytics.outcomes import Outcomes
 
 MANY = 50_000
 SPAN = 500_000
@@ -42,6 +52,12 @@ ALL: Mapping[str, Projection] = {
             tables=(Profile, Affinity),
             fold=Customers,
             types=Customers.types,
+        ),
+        Projection(
+            name="outcomes",
+            tables=(Assignment, Exposure, Outcome),
+            fold=Outcomes,
+            types=Outcomes.types,
         ),
         Projection(name="days", tables=(Tally,), fold=Days),
         Projection(name="sources", tables=(Hour,), fold=Sources),
@@ -170,9 +186,10 @@ def _merge(
 ) -> None:
     """Add the rows to the table, by COPY into a temporary one and one INSERT.
 
-    An empty table, as after the first load, takes the rows directly.
+    An empty table, as after the first load, takes the rows directly; so does one of
+    rows that never change (`keys` 0).
     """
-    if not table._default_manager.exists():
+    if not keys or not table._default_manager.exists():
         fill("", table, columns, rows, keys=keys)
         return
     name, listed = table._meta.db_table, ", ".join(columns)

@@ -311,6 +311,31 @@ class Offer(models.Model):
         return f"{self.variant} for {self.customer}"
 
 
+class ArmDay(models.Model):
+    """By how much an arm's sums grew on a day (UTC); see promotions.sums.
+
+    `slice` is "all", "shown" (from the first exposure on), a segment's or a week's.
+    """
+
+    subject = models.UUIDField(help_text="A strategy, a campaign, a month of all.")
+    slice = models.TextField()
+    arm = models.TextField()
+    variant = models.TextField()
+    day = models.DateField()
+    sums = ArrayField(models.FloatField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject", "slice", "arm", "variant", "day"],
+                name="arm_day_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.arm} {self.variant} on {self.day}"
+
+
 class Sheet(models.Model):
     """A customer's offers, rendered: GET offers is one look-up by key."""
 

@@ -1,0 +1,251 @@
+"""The sums that all of measurement stands on: one GROUP BY, a row for each arm and day.
+
+A unit is a person, with what they came to since their assignment. With z = (1, revenue,
+profit, ...) of a unit, an arm's sufficient sums are Σ z zᵀ (analytics.moments). A day's
+row holds by how much that sum grew on the day, so the rows up to any day add up to the
+sums as of it, and no unit is read again for a report.
+
+Subjects are strategies, campaigns, and the programme month by month. A strategy's arms
+are drawn by lot among its audience; a campaign's and the programme's are everybody of
+their audience against who is held out of everything. Only money in the subject's own
+currency counts. Who was in two arms, by two keys before they proved to be one person's,
+counts in none, and is counted as crossed.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from promotions.models import ArmDay
+
+NAMES = (
+    *("revenue", "profit", "discount", "orders", "returned", "refusals"),
+    *("before_revenue", "before_profit"),
+)
+"""What a unit comes to; the last two are of the eight weeks before the assignment.
+
+Profit is what was paid less the cost of the goods: a discount is off it already.
+"""
+COLUMNS = ("one", *NAMES)
+BEFORE = timedelta(weeks=8)
+WASHOUT = timedelta(weeks=4)
+"""How long after the end of a campaign its buyers are watched: for what they only
+bought sooner."""
+PROGRAMME = UUID("7f1d3c52-6a0e-4f5b-9d7c-0b5f7d0c6a11")
+CROSSED = "crossed"
+
+AUDIENCE = """
+assigned AS (
+    SELECT a.position, a.strategy, a.at, a.arm, a.variant, a.segment,
+        coalesce(c.person, a.customer) AS person,
+        CASE WHEN e.offer IS NOT NULL THEN greatest(e.first_shown_at, a.at) END
+            AS shown
+    FROM analytics_assignment a
+    LEFT JOIN analytics_customer c ON c.key = a.customer
+    LEFT JOIN analytics_exposure e ON e.offer = a.offer
+    WHERE a.at < %(until)s
+)"""
+STRATEGIES = """
+member AS (
+    SELECT a.strategy AS subject, s.currency, a.person, a.at, a.position,
+        p.ends_at + %(washout)s AS closes, a.shown, a.arm, a.variant, a.segment
+    FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
+    JOIN promotions_campaign p ON p.id = s.campaign_id
+    WHERE a.strategy = ANY(%(subjects)s)
+)"""
+CAMPAIGNS = """
+member AS (
+    SELECT p.id AS subject, p.currency, a.person, a.at, a.position,
+        p.ends_at + %(washout)s AS closes, a.shown,
+        CASE a.arm WHEN 'held_out' THEN 'held_out' ELSE 'treatment' END AS arm,
+        NULL::text AS variant, a.segment
+    FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
+    JOIN promotions_campaign p ON p.id = s.campaign_id
+    WHERE p.id = ANY(%(subjects)s)
+)"""
+MONTH = """
+member AS (
+    SELECT (%(subjects)s)[1] AS subject, %(currency)s AS currency, a.person, a.at,
+        a.position, %(closes)s::timestamptz AS closes, NULL::timestamptz AS shown,
+        CASE a.arm WHEN 'held_out' THEN 'held_out' ELSE 'treatment' END AS arm,
+        NULL::text AS variant, '' AS segment
+    FROM assigned a WHERE a.at < %(closes)s
+)"""
+UNITS = """
+unit AS (
+    SELECT subject, person, min(currency) AS currency, min(at) AS since,
+        least(max(closes), %(until)s) AS closes, min(shown) AS shown,
+        CASE WHEN count(DISTINCT arm) > 1 THEN 'crossed' ELSE min(arm) END AS arm,
+        coalesce((array_agg(variant ORDER BY position))[1], '') AS variant,
+        (array_agg(segment ORDER BY position))[1] AS segment
+    FROM member GROUP BY subject, person
+),
+watched AS (
+    SELECT *, false AS seen, greatest(since, %(opens)s) AS begins FROM unit
+    UNION ALL
+    SELECT subject, person, currency, shown, closes, shown, arm, variant, segment,
+        true, shown
+    FROM unit WHERE shown < closes AND arm <> 'crossed'
+)"""
+OUTCOMES = """
+happened AS (
+    SELECT o.*, coalesce(c.person, o.customer) AS person
+    FROM analytics_outcome o LEFT JOIN analytics_customer c ON c.key = o.customer
+    WHERE o.at < %(until)s
+        AND o.at >= (SELECT min(since) FROM unit) - %(before)s - interval '1 year'
+),
+named AS (
+    SELECT b.position, b.at, o.at AS origin, o.person, o.currency,
+        o.position AS of, o.paid AS whole,
+        coalesce(l.paid, o.paid) AS paid, coalesce(l.shelf, o.shelf) AS shelf,
+        b.paid AS amount, b.skus <> '{}' AS goods
+    FROM happened b
+    JOIN happened o ON o.number = b.number AND o.person = b.person
+        AND o.kind = 'order'
+    LEFT JOIN LATERAL (
+        SELECT sum((line->>'paid')::numeric) AS paid, sum((line->>'paid')::numeric
+            + coalesce((line->>'shelf_discount')::numeric, 0)
+            + coalesce((line->>'coupon_discount')::numeric, 0)) AS shelf
+        FROM analytics_storedevent e, jsonb_array_elements(e.data->'lines') line
+        WHERE e.position = o.position AND line->>'sku' = ANY(b.skus)
+    ) l ON b.skus <> '{}'
+    WHERE b.kind = 'back'
+),
+shared AS (
+    SELECT *, CASE WHEN amount IS NULL OR paid <= 0 THEN 1
+        ELSE least(greatest(amount, 0) / paid, 1) END AS share
+    FROM named
+),
+returned AS (
+    SELECT *, sum(share * paid) OVER past AS total,
+        CASE WHEN goods OR share = 1 THEN share * shelf ELSE 0 END AS goods_back
+    FROM shared WINDOW past AS (PARTITION BY of ORDER BY at, position)
+),
+outcome AS (
+    SELECT person, at, at AS origin, currency, paid AS revenue,
+        paid - shelf * %(cost)s AS profit,
+        0::numeric AS discount, 1 AS orders, 0::numeric AS returned, 0 AS refusals
+    FROM happened WHERE kind = 'order'
+    UNION ALL
+    SELECT person, at, origin, currency, -gone,
+        -gone + goods_back * %(cost)s * gone / nullif(share * paid, 0),
+        0, 0, gone, 0
+    FROM returned, LATERAL (
+        SELECT least(total, whole) - least(total - share * paid, whole) AS gone
+    ) really
+    WHERE gone > 0
+    UNION ALL
+    SELECT person, at, at, currency, 0, -gift * %(cost)s, discount, 0, 0, 0
+    FROM happened WHERE kind = 'redeemed'
+    UNION ALL
+    SELECT person, at, at, NULL, 0, 0, 0, 0, 0, 1 FROM happened WHERE kind = 'refused'
+)"""
+DAYS = """
+part AS (
+    SELECT w.subject, w.person, w.seen, (w.begins AT TIME ZONE 'UTC')::date AS day,
+        1 AS one, 0 AS revenue, 0 AS profit, 0 AS discount, 0 AS orders, 0 AS returned,
+        0 AS refusals, coalesce(sum(o.revenue), 0) AS before_revenue,
+        coalesce(sum(o.profit), 0) AS before_profit
+    FROM watched w LEFT JOIN outcome o ON o.person = w.person
+        AND o.at < w.since AND o.origin >= w.since - %(before)s
+        AND o.currency = w.currency
+    GROUP BY 1, 2, 3, 4
+    UNION ALL
+    SELECT w.subject, w.person, w.seen, (o.at AT TIME ZONE 'UTC')::date, 0,
+        sum(o.revenue), sum(o.profit), sum(o.discount), sum(o.orders),
+        sum(o.returned), sum(o.refusals), 0, 0
+    FROM watched w JOIN outcome o ON o.person = w.person
+        AND o.origin >= w.begins AND o.at >= w.begins AND o.at < w.closes
+        AND (o.currency = w.currency OR o.currency IS NULL)
+    GROUP BY 1, 2, 3, 4
+)"""
+
+
+def refresh_strategies(ids: Sequence[UUID], *, until: datetime) -> None:
+    """Sum strategies up anew, with all that is known before `until`."""
+    _refresh(STRATEGIES, ids, until=until)
+
+
+def refresh_campaigns(ids: Sequence[UUID], *, until: datetime) -> None:
+    """Sum campaigns up anew."""
+    _refresh(CAMPAIGNS, ids, until=until)
+
+
+def refresh_month(first: datetime, *, until: datetime) -> None:
+    """Sum the programme's month up anew that begins with `first`."""
+    closes = (first + timedelta(days=32)).replace(day=1)
+    _refresh(MONTH, [month(first)], until=until, opens=first, closes=closes)
+
+
+def month(first: datetime) -> UUID:
+    """Return the subject that is the programme in the month."""
+    return uuid5(PROGRAMME, f"{first:%Y-%m}")
+
+
+def _refresh(
+    members: str,
+    subjects: Sequence[UUID],
+    *,
+    until: datetime,
+    opens: datetime | None = None,
+    closes: datetime | None = None,
+) -> None:
+    values = {
+        "subjects": list(subjects),
+        "until": until,
+        "opens": opens,
+        "closes": closes,
+        "before": BEFORE,
+        "washout": WASHOUT,
+        "cost": 1 - settings.ASSUMED_MARGIN,
+        "currency": settings.CURRENCY,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        ArmDay.objects.filter(subject__in=subjects).delete()
+        cursor.execute(_statement(members), values)
+
+
+def _statement(members: str) -> str:
+    """Write the INSERT: days of units, their running totals, and what these add."""
+    units = "subject, person, seen"
+    daily = ", ".join(f"sum({name})::float8 AS {name}" for name in COLUMNS)
+    running = ", ".join(f"sum({name}) OVER past AS {name}_now" for name in COLUMNS)
+    grown = ", ".join(f"sum({_grown(a, b)})" for a, b in pairs())
+    return f"""
+        INSERT INTO promotions_armday (subject, slice, arm, variant, day, sums)
+        WITH {AUDIENCE}, {members}, {UNITS}, {OUTCOMES}, {DAYS},
+        daily AS (SELECT {units}, day, {daily} FROM part GROUP BY {units}, day),
+        running AS (
+            SELECT *, {running} FROM daily
+            WINDOW past AS (PARTITION BY {units} ORDER BY day)
+        )
+        SELECT r.subject, slice, w.arm, w.variant, r.day, ARRAY[{grown}]
+        FROM running r JOIN watched w USING ({units}) CROSS JOIN LATERAL (VALUES
+            (CASE WHEN seen THEN 'shown' ELSE 'all' END),
+            (CASE WHEN NOT seen AND segment <> '' THEN 'segment ' || segment END),
+            (CASE WHEN NOT seen THEN 'week ' || to_char(
+                date_trunc('week', w.since AT TIME ZONE 'UTC'), 'YYYY-MM-DD') END)
+        ) AS of (slice)
+        WHERE slice IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5
+    """  # noqa: S608
+
+
+def pairs() -> Iterable[tuple[str, str]]:
+    """Return the upper triangle of z zᵀ, row by row: the order of `ArmDay.sums`."""
+    for place, a in enumerate(COLUMNS):
+        for b in COLUMNS[place:]:
+            yield a, b
+
+
+def _grown(a: str, b: str) -> str:
+    return f"{a}_now * {b}_now - ({a}_now - {a}) * ({b}_now - {b})"
+
+
+def read(subject: UUID, **where: Any) -> list[ArmDay]:
+    """Return a subject's rows, by day."""
+    return list(ArmDay.objects.filter(subject=subject, **where).order_by("day"))
