@@ -287,6 +287,10 @@ ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 MODELS_DIR = services.VAR / "models"
 HORIZON_DAYS = 28
 """Propensity: P(buys in the category within so many days)."""
+HELD_OUT = 0.05
+"""The share of all customers who never get a personal offer: what the whole programme
+earns is measured against them. Changing it moves people in or out of what is measured.
+"""
 HOLDOUT = 0.05
 """The share of each audience that gets no offer, so that the effect can be measured."""
 OFFER_DAYS = 14

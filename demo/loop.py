@@ -53,7 +53,7 @@ class Loop:
     run: TrainingRun | None = None
     proposed: list[Strategy] = field(default_factory=list)
     shopped: list[shop.Visit] = field(default_factory=list)
-    measured: dict[UUID, measurement.Measured] = field(default_factory=dict)
+    measured: dict[UUID, measurement.Result] = field(default_factory=dict)
 
 
 def load(console: Console) -> Loop:

@@ -94,13 +94,13 @@ def _strategy(strategy: Strategy, loop: Loop) -> str:
         f"({forecast['low']:+,.0f} to {forecast['high']:+,.0f})",
     ]
     if measured:
-        margin = measured.margin
+        profit = measured.effects["profit"]
         interval = (
-            "" if margin.low is None else f" ({margin.low:+.2f} to {margin.high:+.2f})"
+            "" if profit.low is None else f" ({profit.low:+.2f} to {profit.high:+.2f})"
         )
         lines.append(
-            f"         measured so far: {margin.value:+.2f} each{interval}, "
-            f"{measured.treatment:,} treated, {measured.holdout:,} held back"
+            f"         measured so far: {profit.value:+.2f} profit each{interval}, "
+            f"{measured.treatment:,} treated, {measured.control:,} held back"
         )
     return "\n".join(lines)
 

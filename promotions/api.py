@@ -1,9 +1,11 @@
 """The storefront's door to a customer's offers."""
 
+import json
+
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -26,12 +28,24 @@ class OfferSerializer(serializers.Serializer[None]):
     reasons = serializers.ListField(child=serializers.CharField())
 
 
+class WithheldSerializer(serializers.Serializer[None]):
+    """An offer that a lot keeps from a customer: never show it.
+
+    Report it as `offer_shown` where you would have shown it: then both arms can be
+    compared from that moment on.
+    """
+
+    id = serializers.UUIDField()
+    strategy = serializers.UUIDField()
+
+
 class OffersSerializer(serializers.Serializer[None]):
     """A customer's offers, the most promising first."""
 
     customer = serializers.CharField()
     computed_at = serializers.DateTimeField(allow_null=True)
     offers = OfferSerializer(many=True)
+    withheld = WithheldSerializer(many=True, required=False)
 
 
 class OffersView(APIView):
@@ -39,10 +53,21 @@ class OffersView(APIView):
 
     scope = "offers"
 
-    @extend_schema(operation_id="get_offers", responses=OffersSerializer)
+    @extend_schema(
+        operation_id="get_offers",
+        responses=OffersSerializer,
+        parameters=[
+            OpenApiParameter(
+                "withheld", bool, description="Name what lots keep back; secret keys."
+            )
+        ],
+    )
     def get(self, request: Request, customer: str) -> HttpResponse:
         """Read the offers; nothing is recorded. An unknown customer has none."""
         body = offers.sheet(customer, currency=settings.CURRENCY, at=timezone.now())
         if caller(request).publishable:
             body = offers.without_habits(body)
+        elif request.query_params.get("withheld") == "true":
+            told = {"withheld": offers.withheld(customer, at=timezone.now())}
+            body = json.dumps(json.loads(body) | told)
         return HttpResponse(body, content_type="application/json")

@@ -1,172 +1,213 @@
-"""What each strategy earned: treatment against holdout, from events only.
+"""What strategies, campaigns and the whole programme earned: reports from daily sums.
 
 Intention to treat: everybody who was assigned counts, shown or not, redeemed or not,
 from the moment of the assignment. What redeemers bought proves nothing by itself.
+Where the eight weeks before tell something of a unit, they are used (CUPED).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
 from uuid import UUID
 
-from django.conf import settings
+import numpy as np
+from django.db.models import Min
 
-from analytics import events, identity, store
-from analytics.experiments import Difference, Sums, difference, mismatch
-from promotions.models import Strategy
+from analytics import experiments, projections, spend_returns
+from analytics.checks import mismatch
+from analytics.experiments import Effect
+from analytics.models import Assignment
+from analytics.moments import Moments
+from analytics.spend_returns import Return
+from promotions import sums
+from promotions.arms import HELD_OUT, HOLDOUT, TREATMENT
+from promotions.models import ArmDay, Campaign, Strategy
 
-ARMS = ("treatment", "holdout")
-Mine = dict[UUID, dict[UUID, datetime]]
-"""Customer -> strategy -> when assigned: what happened before does not count.
+METRICS: Mapping[str, str | None] = {
+    "revenue": "before_revenue",
+    "margin": "before_profit",
+    "profit": "before_profit",
+    "discount": None,
+    "orders": None,
+    "returned": None,
+    "refusals": None,
+}
+"""What is compared, and by what it is adjusted. Margin is before discounts, profit
+after them."""
+CROSSED = sums.CROSSED
+SETTLES = timedelta(days=1)
+"""For so long after its last day a subject is summed up again: orders come late."""
 
-Assignments are read first, and times compared, since an order may be reported late.
-"""
+Arms = Mapping[str, Moments]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A strategy's result; amounts are per assigned customer."""
+class Result:
+    """What one subject's arms came to; effects are per assigned customer.
 
-    strategy: UUID
+    `always` is the profit with an interval that holds at every look; `chance` that the
+    profit is above zero. `mismatch` is the p-value of the arms' sizes.
+    """
+
     treatment: int
-    holdout: int
-    revenue: Difference
-    margin: Difference
-    redemptions: int
-    discount: Decimal
+    control: int
+    crossed: int
     mismatch: float
+    effects: Mapping[str, Effect]
+    always: Effect
+    chance: float | None
+    returned: Return
 
     @property
-    def total(self) -> float:
-        """Incremental margin of all the treated together."""
-        return self.margin.value * self.treatment
+    def total(self) -> Effect:
+        """Incremental profit of all the treated together."""
+        return experiments.total(self.effects["profit"], self.treatment)
 
 
-@dataclass
-class Tally:
-    """One strategy's customers while the log is folded."""
+def refresh(*, until: datetime) -> dict[UUID, Result]:
+    """Sum up what is still open, and keep strategies' results where operators look.
 
-    arms: dict[UUID, str] = field(default_factory=dict)
-    revenue: dict[UUID, float] = field(default_factory=lambda: defaultdict(float))
-    margin: dict[UUID, float] = field(default_factory=lambda: defaultdict(float))
-    redemptions: int = 0
-    discount: Decimal = Decimal(0)
-    crossed: set[UUID] = field(default_factory=set)
-    """Who was in both arms, by two keys before they proved to be one person's."""
-
-    def assign(self, customer: UUID, arm: str) -> None:
-        if customer in self.crossed:
-            return
-        if self.arms.setdefault(customer, arm) != arm:
-            self.crossed.add(customer)
-            del self.arms[customer]
-
-
-def measure(*, until: datetime) -> dict[UUID, Measured]:
-    """Fold the log and compare the arms of every strategy that assigned anybody."""
-    tallies: dict[UUID, Tally] = defaultdict(Tally)
-    mine: Mine = defaultdict(dict)
-    persons, last = identity.persons(), store.high_water()
-    for types in (("offer_assigned",), ("offer_redeemed", "order_completed")):
-        for stored in store.read(after=_start(), until=last, types=types):
-            if stored.occurred_at < until and stored.customer and not stored.bot:
-                who = persons.get(stored.customer, stored.customer)
-                _add(tallies, mine, stored, who)
-    # What is redeemed without an offer has no arms to compare.
-    arms = {key: tally for key, tally in tallies.items() if tally.arms or tally.crossed}
-    return {key: _measured(key, tally) for key, tally in arms.items()}
-
-
-def refresh(*, until: datetime) -> dict[UUID, Measured]:
-    """Measure, and keep the results where operators see them."""
-    results = measure(until=until)
+    All sums of a subject are made anew each time: late orders find their day.
+    """
+    while projections.catch_up():
+        pass
+    strategies = _open(Strategy, "campaign__ends_at", "strategy", until)
+    sums.refresh_strategies([one.id for one in strategies], until=until)
+    campaigns = _open(Campaign, "ends_at", "strategy__campaign", until)
+    sums.refresh_campaigns([one.id for one in campaigns], until=until)
+    for first in _months(until):
+        sums.refresh_month(first, until=until)
+    results = {one.id: of_strategy(one) for one in strategies}
     for key, result in results.items():
-        Strategy.objects.filter(id=key).update(measured=_written(result, until))
+        Strategy.objects.filter(id=key).update(measured=written(result, until))
     return results
 
 
-def _written(result: Measured, until: datetime) -> dict[str, object]:
-    return {
-        "until": until.isoformat(),
-        "treatment": result.treatment,
-        "holdout": result.holdout,
-        "redemptions": result.redemptions,
-        "discount": str(result.discount),
-        "mismatch": result.mismatch,
-        "total": result.total,
-        "revenue": asdict(result.revenue),
-        "margin": asdict(result.margin),
+def of_strategy(
+    strategy: Strategy, *, slice_: str = "all", until: date | None = None
+) -> Result:
+    """Compare those who got the strategy's offers with its holdout."""
+    weights = {TREATMENT: 1 - strategy.holdout, HOLDOUT: strategy.holdout}
+    return compared(arms(strategy.id, slice_=slice_, until=until), HOLDOUT, weights)
+
+
+def of_all(subject: UUID, *, until: date | None = None) -> Result:
+    """Compare a campaign's, or a month's, audience with who is held out of all."""
+    return compared(arms(subject, until=until), HELD_OUT, None)
+
+
+def arms(subject: UUID, *, slice_: str = "all", until: date | None = None) -> Arms:
+    """Return the sums of each arm, of all its variants, up to the day (inclusive)."""
+    rows = ArmDay.objects.filter(subject=subject, slice=slice_)
+    return _arms(rows.filter(day__lte=until) if until else rows)
+
+
+def variants(strategy: UUID) -> Arms:
+    """Return the sums of the treated by the variant they were given."""
+    rows = ArmDay.objects.filter(subject=strategy, slice="all", arm=TREATMENT)
+    return _added(rows, lambda row: row.variant)
+
+
+def by_day(subject: UUID, control: str = HOLDOUT) -> list[tuple[date, Result]]:
+    """Return what was known at the end of each day."""
+    rows = ArmDay.objects.filter(subject=subject, slice="all").order_by("day")
+    known: dict[str, Moments] = {}
+    found = []
+    for day, some in groupby(rows, lambda row: row.day):
+        for arm, more in _arms(some).items():
+            known[arm] = known[arm] + more if arm in known else more
+        found.append((day, compared(known, control, None)))
+    return found
+
+
+def slices(subject: UUID, control: str = HOLDOUT) -> dict[str, Result]:
+    """Return the results of a subject's segments and weeks: exploratory."""
+    rows = ArmDay.objects.filter(subject=subject).exclude(slice="all")
+    parts = groupby(rows.order_by("slice"), lambda row: row.slice)
+    return {name: compared(_arms(some), control, None) for name, some in parts}
+
+
+def compared(found: Arms, control: str, weights: Mapping[str, float] | None) -> Result:
+    """Compare the treated with the control arm; without `weights` no sizes do."""
+    treated, others = (found.get(arm, NONE) for arm in (TREATMENT, control))
+    sizes = {TREATMENT: treated.n, control: others.n}
+    effects = {
+        metric: experiments.difference(treated, others, metric, covariate=before)
+        for metric, before in METRICS.items()
     }
-
-
-def _start() -> int:
-    """Nothing before the first proposal can belong to a strategy."""
-    first = store.first_position("strategy_proposed")
-    return first or 0
-
-
-def _add(
-    tallies: dict[UUID, Tally],
-    mine: Mine,
-    stored: store.Stored,
-    customer: UUID,
-) -> None:
-    match stored.event:
-        case events.OfferAssigned(strategy=strategy, arm=arm):
-            tallies[strategy].assign(customer, arm)
-            mine[customer].setdefault(strategy, stored.occurred_at)
-        case events.OfferRedeemed(strategy=strategy) as redeemed:
-            tallies[strategy].redemptions += 1
-            tallies[strategy].discount += redeemed.discount
-            # A gift is on no line of the order; whoever's arm it is pays its cost.
-            cost = float(redeemed.gift_value * (1 - settings.ASSUMED_MARGIN))
-            for each in _since(mine, customer, stored.occurred_at):
-                tallies[each].margin[customer] -= cost
-        case events.OrderCompleted() as order:
-            paid, margin = _earned(order)
-            for strategy in _since(mine, customer, stored.occurred_at):
-                tallies[strategy].revenue[customer] += paid
-                tallies[strategy].margin[customer] += margin
-        case _:
-            pass
-
-
-def _since(mine: Mine, customer: UUID, at: datetime) -> list[UUID]:
-    return [s for s, since in mine.get(customer, {}).items() if since <= at]
-
-
-def _earned(order: events.OrderCompleted) -> tuple[float, float]:
-    """Return what an order brought, and what of it is margin at the assumed cost."""
-    paid = sum((line.paid for line in order.lines), Decimal(0))
-    shelf = sum((sum(line.amounts, Decimal(0)) for line in order.lines), Decimal(0))
-    return float(paid), float(paid - shelf * (1 - settings.ASSUMED_MARGIN))
-
-
-def _measured(key: UUID, tally: Tally) -> Measured:
-    sizes = {arm: list(tally.arms.values()).count(arm) for arm in ARMS}
-    share = Strategy.objects.values_list("holdout", flat=True).get(id=key)
-    return Measured(
-        strategy=key,
-        treatment=sizes["treatment"],
-        holdout=sizes["holdout"],
-        revenue=_compared(tally.arms, tally.revenue),
-        margin=_compared(tally.arms, tally.margin),
-        redemptions=tally.redemptions,
-        discount=tally.discount,
-        mismatch=mismatch(sizes, {"treatment": 1 - share, "holdout": share}),
+    profit = effects["profit"]
+    return Result(
+        treatment=treated.n,
+        control=others.n,
+        crossed=found[CROSSED].n if CROSSED in found else 0,
+        mismatch=mismatch(sizes, weights) if weights else 1.0,
+        effects=effects,
+        always=experiments.sequential(profit, treated.n + others.n),
+        chance=experiments.bayes(profit).chance,
+        returned=spend_returns.fieller(
+            treated, others, "margin", "discount", covariate="before_profit"
+        ),
     )
 
 
-def _compared(arms: dict[UUID, str], outcome: dict[UUID, float]) -> Difference:
-    return difference(*(_sums(_of(arms, outcome, arm)) for arm in ARMS))
+def written(result: Result, until: datetime) -> dict[str, Any]:
+    """Write a result as JSON; it tells of customers only how many there were."""
+    return asdict(result) | {
+        "until": until.isoformat(),
+        "total": asdict(result.total),
+    }
 
 
-def _of(arms: dict[UUID, str], outcome: dict[UUID, float], arm: str) -> list[float]:
-    return [outcome.get(customer, 0.0) for customer, its in arms.items() if its == arm]
+def _arms(rows: Iterable[ArmDay]) -> dict[str, Moments]:
+    return _added(rows, lambda row: row.arm)
 
 
-def _sums(values: Iterable[float]) -> Sums:
-    listed = list(values)
-    return Sums(n=len(listed), total=sum(listed), squares=sum(v * v for v in listed))
+def _added(rows: Iterable[ArmDay], key: Any) -> dict[str, Moments]:
+    """Add rows up by key, in one array each: 20,000 rows take 30 ms."""
+    parts: dict[str, list[Sequence[float]]] = {}
+    for row in rows:
+        parts.setdefault(key(row), []).append(row.sums)
+    return {name: _moments(np.sum(some, axis=0)) for name, some in parts.items()}
+
+
+def _moments(upper: Any) -> Moments:
+    size = len(sums.COLUMNS)
+    gram = np.zeros((size, size))
+    gram[np.triu_indices(size)] = upper
+    gram = gram + np.triu(gram, 1).T
+    return Moments(sums.NAMES, gram).with_sum("margin", {"profit": 1, "discount": 1})
+
+
+NONE = Moments.none(sums.NAMES).with_sum("margin", {"profit": 1, "discount": 1})
+
+
+def _open(table: type[Any], ends_at: str, by: str, until: datetime) -> list[Any]:
+    """Return what has an audience that is watched still, or was never summed up."""
+    watched = {f"{ends_at}__gt": until - sums.WASHOUT - SETTLES}
+    known = Assignment.objects.values_list("strategy").distinct()
+    mine = Strategy.objects.filter(id__in=known)
+    ids = mine.values("campaign" if table is Campaign else "id")
+    summed = ArmDay.objects.values("subject")
+    rows = table.objects.filter(id__in=ids)
+    return list(rows.filter(**watched).union(rows.exclude(id__in=summed)))
+
+
+def _months(until: datetime) -> list[datetime]:
+    """Return the months to sum up: this, the last until it settles, missing ones."""
+    first = Assignment.objects.aggregate(at=Min("at"))["at"]
+    if first is None:
+        return []
+    begins = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    found = []
+    while begins <= until:
+        ends = (begins + timedelta(days=32)).replace(day=1)
+        subject = sums.month(begins)
+        if (
+            ends + SETTLES > until
+            or not ArmDay.objects.filter(subject=subject).exists()
+        ):
+            found.append(begins)
+        begins = ends
+    return found

@@ -14,7 +14,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
-from analytics import lookup
+from analytics import identity, lookup
 from ml import live, scores, wordings
 from promotions import carts, rules, value
 from promotions.models import Offer, Sheet
@@ -57,6 +57,28 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
     usable = carts.usable(key, currency=currency, at=at)
     shown = [offer for offer in usable if not offer.strategy.exhausted]
     return render(external_id, expect_now(shown, key, at=at), at=at)
+
+
+WITHHELD = (
+    "SELECT a.offer, a.strategy FROM analytics_assignment a"
+    " JOIN promotions_strategy s ON s.id = a.strategy"
+    " JOIN promotions_campaign p ON p.id = s.campaign_id"
+    " WHERE a.customer = ANY(%s) AND a.arm <> 'treatment' AND a.offer IS NOT NULL"
+    " AND s.state = 'live' AND p.starts_at <= %s AND p.ends_at > %s ORDER BY a.position"
+)
+
+
+def withheld(external_id: str, *, at: datetime) -> list[dict[str, str]]:
+    """Return what the customer's lots keep from them, for shops that measure it.
+
+    A shop that reports these ids as shown, where it would have shown the offer, lets
+    both arms be compared from the first exposure on (Johnson, Lewis & Nubbemeyer 2017,
+    ghost ads).
+    """
+    key = identity.find(external_id) if "\0" not in external_id else None
+    mine = identity.willing(key) if key else []
+    rows = lookup.rows(WITHHELD, [mine, at, at]) if mine else []
+    return [{"id": str(id_), "strategy": str(strategy)} for id_, strategy in rows]
 
 
 def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:

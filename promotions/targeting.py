@@ -20,11 +20,13 @@ from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
-from analytics import events, experiments, identity, store
+from analytics import events, identity, store
+from analytics.assignment import Experiment
 from analytics.models import Customer
 from ml import scores
 from ml.live import ORDERS
-from promotions import carts, offers, value
+from ml.models import CustomerProfile
+from promotions import arms, carts, offers, value
 from promotions.allocation import allocate
 from promotions.models import Offer, Sheet, Strategy
 
@@ -53,6 +55,7 @@ class Column:
     strategy: Strategy
     labels: tuple[str, ...]
     best: value.Best
+    arms: Experiment
 
 
 def refresh(*, at: datetime) -> Computed:
@@ -65,8 +68,8 @@ def refresh(*, at: datetime) -> Computed:
         persons = identity.persons()
         _rehome(persons)
         columns = _columns(live, matrix)
-        units = _units(persons, live)
-        made = list(_decided(columns, matrix, units, at)) if columns else []
+        known_as = _people(persons, live)
+        made = list(_decided(columns, matrix, known_as, at)) if columns else []
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
         rendered = _render_all(persons, known, at)
@@ -103,6 +106,23 @@ def _live(at: datetime) -> list[Strategy]:
 
 Units = dict[tuple[UUID, UUID], UUID]
 """(person, strategy) -> the key that was assigned first, and so draws the lots."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """What is known of people, by key, for their lots: see promotions.arms."""
+
+    units: Units
+    names: Mapping[UUID, str]
+    segments: Mapping[UUID, str]
+
+
+def _people(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> People:
+    profiles = CustomerProfile.objects.values_list("customer", "segment")
+    names = Customer.objects.values_list("key", _NAME)
+    return People(
+        units=_units(persons, live), names=dict(names), segments=dict(profiles)
+    )
 
 
 def _rehome(persons: Mapping[UUID, UUID]) -> None:
@@ -162,7 +182,12 @@ def _column(
         response=response,
         margin=float(settings.ASSUMED_MARGIN),
     )
-    return Column(strategy=strategy, labels=tuple(strategy.terms), best=best)
+    return Column(
+        strategy=strategy,
+        labels=tuple(strategy.terms),
+        best=best,
+        arms=arms.of(strategy),
+    )
 
 
 Decided = tuple[Offer | None, store.Fact]
@@ -172,7 +197,7 @@ _NAME = Coalesce("external_id", "anonymous_id")
 def _decided(
     columns: Sequence[Column],
     matrix: scores.ScoreMatrix,
-    units: Units,
+    people: People,
     at: datetime,
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
@@ -190,8 +215,7 @@ def _decided(
         for row in np.flatnonzero(chosen[:, place]):
             customer = matrix.customers[row]
             pair = customer, column.strategy.id
-            unit = units.get(pair, customer)
-            yield _decision(column, int(row), customer, unit, at, promises.get(pair))
+            yield _decision(column, int(row), customer, people, at, promises.get(pair))
 
 
 Promises = dict[tuple[UUID, UUID], datetime]
@@ -229,20 +253,29 @@ def _decision(
     column: Column,
     row: int,
     customer: UUID,
-    unit: UUID,
+    people: People,
     at: datetime,
     until: datetime | None,
 ) -> Decided:
-    """Decide on a customer by the lots of `unit`.
+    """Decide on a customer by the lot of the key that was assigned first.
 
     An offer of his that is good `until` then stays so.
     """
     strategy = column.strategy
+    unit = people.units.get((customer, strategy.id), customer)
     latest = strategy.campaign.ends_at
     best = column.labels[column.best.variant[row]]
-    arm, variant, probability = draw(strategy, unit, best)
+    drawn = arms.draw(column.arms, people.names.get(unit, str(unit)), best)
+    offer_id = uuid5(strategy.id, f"offer {unit}")
     assigned = events.OfferAssigned(
-        strategy=strategy.id, arm=arm, variant=variant, probability=probability
+        strategy=strategy.id,
+        arm=drawn.arm,
+        variant=drawn.variant,
+        probability=drawn.probability,
+        bucket=drawn.bucket,
+        counterfactual=drawn.counterfactual,
+        segment=people.segments.get(customer, ""),
+        offer=offer_id,
     )
     fact = store.Fact(
         event=assigned,
@@ -250,37 +283,19 @@ def _decision(
         customer=customer,
         id=_assigned(strategy.id, unit),
     )
-    if variant is None:
+    if drawn.variant is None:
         return None, fact
     offer = Offer(
-        id=uuid5(strategy.id, f"offer {unit}"),
+        id=offer_id,
         customer=customer,
         strategy=strategy,
-        variant=variant,
-        probability=probability,
+        variant=drawn.variant,
+        probability=drawn.probability,
         expected=float(column.best.margin[row]),
         computed_at=at,
         expires_at=until or min(at + timedelta(days=settings.OFFER_DAYS), latest),
     )
     return offer, fact
-
-
-def draw(strategy: Strategy, unit: UUID, best: str) -> tuple[str, str | None, float]:
-    """Return (arm, variant, probability of this very choice), all by hash.
-
-    A share `explore` of the treated gets a variant by lot, so that every level of the
-    menu is tried; the others get the best one.
-    """
-    who, seed = str(unit), str(strategy.id)
-    weights = {"holdout": strategy.holdout, "treatment": 1 - strategy.holdout}
-    arm = experiments.choose(who, seed=seed, weights=weights)
-    if arm == "holdout":
-        return arm, None, strategy.holdout
-    labels = list(strategy.terms)
-    odds = dict.fromkeys(labels, strategy.explore / len(labels))
-    odds[best] += 1 - strategy.explore
-    variant = experiments.choose(who, seed=f"{seed}/variant", weights=odds)
-    return arm, variant, weights[arm] * odds[variant]
 
 
 def _keep(made: Sequence[Offer]) -> None:

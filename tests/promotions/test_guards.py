@@ -459,4 +459,4 @@ def test_neither_an_automatic_strategy_nor_a_codes_makes_personal_offers(
 
     assert (computed.offers, computed.strategies) == (0, {})
     assert not Offer.objects.exists()
-    assert measurement.measure(until=timezone.now()) == {}
+    assert measurement.refresh(until=timezone.now()) == {}

@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from analytics import events, store
-from promotions.measurement import measure
+from promotions import measurement
+from promotions.models import Strategy
 from tests.conftest import Make
 
 
@@ -34,22 +35,24 @@ def tell(strategy: object, *, lift: float, seed: int, n: int = 600) -> None:
     store.append_new(facts)
 
 
-def later() -> object:
-    return timezone.now() + timedelta(minutes=1)
+def measured_of(strategy: Strategy) -> measurement.Result:
+    return measurement.refresh(until=timezone.now() + timedelta(minutes=1))[strategy.id]
 
 
 def test_a_planted_effect_is_found(live: Make) -> None:
     strategy = live(holdout=0.5)
     tell(strategy.id, lift=6.0, seed=4)
 
-    measured = measure(until=later())[strategy.id]  # type: ignore[arg-type]
+    measured = measured_of(strategy)
 
-    assert (measured.treatment, measured.holdout) == (300, 300)
-    assert measured.revenue.low is not None
-    assert measured.revenue.high is not None
-    assert 0 < measured.revenue.low < 6.0 < measured.revenue.high
+    assert (measured.treatment, measured.control) == (300, 300)
+    assert measured.effects["revenue"].low is not None
+    assert measured.effects["revenue"].high is not None
+    assert 0 < measured.effects["revenue"].low < 6.0 < measured.effects["revenue"].high
     # Margin is what was paid less the assumed 70 % of the shelf price.
-    assert measured.margin.value == pytest.approx(0.3 * measured.revenue.value)
+    assert measured.effects["margin"].value == pytest.approx(
+        0.3 * measured.effects["revenue"].value
+    )
     assert measured.mismatch > 0.9
 
 
@@ -57,7 +60,7 @@ def test_on_noise_the_interval_covers_zero(live: Make) -> None:
     strategy = live(holdout=0.5)
     tell(strategy.id, lift=0.0, seed=2)
 
-    revenue = measure(until=later())[strategy.id].revenue  # type: ignore[arg-type]
+    revenue = measured_of(strategy).effects["revenue"]
 
     assert revenue.low is not None
     assert revenue.high is not None
@@ -77,10 +80,10 @@ def test_orders_before_the_assignment_do_not_count(live: Make) -> None:
     store.append([assigned], at=at, customer=customer)
     store.append([order], at=at - timedelta(minutes=1), customer=customer)
 
-    measured = measure(until=later())[strategy.id]  # type: ignore[arg-type]
+    measured = measured_of(strategy)
 
-    assert measured.revenue.value == 0
-    assert measured.revenue.low is None
+    assert measured.effects["revenue"].value == 0
+    assert measured.effects["revenue"].low is None
 
 
 def test_an_order_that_is_reported_late_counts_where_it_belongs(live: Make) -> None:
@@ -96,13 +99,13 @@ def test_an_order_that_is_reported_late_counts_where_it_belongs(live: Make) -> N
     store.append([order], at=at, customer=customer)
     store.append([assigned], at=at - timedelta(hours=1), customer=customer)
 
-    measured = measure(until=later())[strategy.id]  # type: ignore[arg-type]
+    measured = measured_of(strategy)
 
-    assert measured.revenue.value == 99
+    assert measured.effects["revenue"].value == 99
 
 
 def test_a_split_that_does_not_fit_its_weights_is_noticed(live: Make) -> None:
     strategy = live(holdout=0.05)
     tell(strategy.id, lift=0.0, seed=3)
 
-    assert measure(until=later())[strategy.id].mismatch < 0.001  # type: ignore[arg-type]
+    assert measured_of(strategy).mismatch < 0.001

@@ -11,8 +11,7 @@ from analytics import events, identity, store
 from analytics.models import Customer, StoredEvent
 from ml import lines, scores
 from ml.models import CampaignResponse, Score, TrainedModel
-from promotions import targeting
-from promotions.measurement import measure
+from promotions import measurement, targeting
 from promotions.models import Offer, Redemption
 from tests.conftest import Give, Make
 
@@ -88,7 +87,7 @@ def test_nobodys_arm_changes_by_logging_in(
         }
     told = StoredEvent.objects.filter(type="offer_assigned").count()
     assert told == 40
-    assert measure(until=timezone.now())[strategy.id].treatment == sum(
+    assert measurement.refresh(until=timezone.now())[strategy.id].treatment == sum(
         map(bool, before.values())
     )
 

@@ -1,7 +1,6 @@
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
@@ -10,9 +9,9 @@ from rest_framework.test import APIClient
 from analytics import events, store
 from analytics.models import Customer, StoredEvent
 from ml.models import CampaignResponse, Score, TrainedModel
-from promotions import targeting
+from promotions import arms, targeting
+from promotions.arms import HELD_OUT, draw
 from promotions.models import Offer, Sheet, Strategy
-from promotions.targeting import draw
 from tests.conftest import Make
 
 MANY = 300
@@ -181,20 +180,38 @@ def test_the_stored_probability_is_that_of_the_choice(proposed: Make) -> None:
     }
     strategy = proposed(menu=menu, holdout=0.1, explore=0.4)
 
-    drawn = [draw(strategy, uuid4(), "5%") for _ in range(4000)]
+    lots = [draw(arms.of(strategy), f"c{n}", "5%") for n in range(6000)]
 
-    counts = Counter(drawn)
+    assert 0.03 < sum(one.arm == HELD_OUT for one in lots) / 6000 < 0.07
+    drawn = [one for one in lots if one.arm != HELD_OUT]
+    counts = Counter((one.variant, one.probability) for one in drawn)
     odds = {"5%": 0.9 * 0.8, "10%": 0.9 * 0.2, None: 0.1}
     assert len(counts) == 3
-    for (_, variant, probability), count in counts.items():
+    for (variant, probability), count in counts.items():
         assert probability == pytest.approx(odds[variant])
-        assert count / 4000 == pytest.approx(odds[variant], abs=0.03)
+        assert count / len(drawn) == pytest.approx(odds[variant], abs=0.03)
 
 
 def test_a_draw_is_a_hash_and_never_changes(proposed: Make) -> None:
-    strategy, person = proposed(), UUID(int=7)
+    strategy = proposed()
 
-    assert draw(strategy, person, "10%") == draw(strategy, person, "10%")
+    assert draw(arms.of(strategy), "c7", "10%") == draw(arms.of(strategy), "c7", "10%")
+
+
+def test_who_is_held_out_of_everything_is_so_in_every_strategy(proposed: Make) -> None:
+    one, two = arms.of(proposed()), arms.of(proposed())
+    people = [f"c{n}" for n in range(2000)]
+
+    held = [
+        [p for p in people if draw(s, p, "10%").arm == HELD_OUT] for s in (one, two)
+    ]
+    inside = [
+        [draw(s, p, "10%").arm for p in people if p not in held[0]] for s in (one, two)
+    ]
+
+    assert held[0] == held[1]
+    assert held[0]
+    assert inside[0] != inside[1]
 
 
 def test_a_name_that_no_database_can_hold_is_a_stranger(api: APIClient) -> None:
