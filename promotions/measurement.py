@@ -5,7 +5,6 @@ from the moment of the assignment. What redeemers bought proves nothing by itsel
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +13,9 @@ from uuid import UUID
 from django.conf import settings
 
 from analytics import events, identity, store
-from analytics.experiments import Difference, Sums, difference, mismatch
+from analytics.checks import mismatch
+from analytics.experiments import Effect, difference
+from analytics.moments import Moments
 from promotions.models import Strategy
 
 ARMS = ("treatment", "holdout")
@@ -32,8 +33,8 @@ class Measured:
     strategy: UUID
     treatment: int
     holdout: int
-    revenue: Difference
-    margin: Difference
+    revenue: Effect
+    margin: Effect
     redemptions: int
     discount: Decimal
     mismatch: float
@@ -159,14 +160,14 @@ def _measured(key: UUID, tally: Tally) -> Measured:
     )
 
 
-def _compared(arms: dict[UUID, str], outcome: dict[UUID, float]) -> Difference:
-    return difference(*(_sums(_of(arms, outcome, arm)) for arm in ARMS))
+def _compared(arms: dict[UUID, str], outcome: dict[UUID, float]) -> Effect:
+    treatment, holdout = (_moments(_of(arms, outcome, arm)) for arm in ARMS)
+    return difference(treatment, holdout, "outcome")
 
 
 def _of(arms: dict[UUID, str], outcome: dict[UUID, float], arm: str) -> list[float]:
     return [outcome.get(customer, 0.0) for customer, its in arms.items() if its == arm]
 
 
-def _sums(values: Iterable[float]) -> Sums:
-    listed = list(values)
-    return Sums(n=len(listed), total=sum(listed), squares=sum(v * v for v in listed))
+def _moments(values: list[float]) -> Moments:
+    return Moments.of(("outcome",), [[value] for value in values])

@@ -20,7 +20,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
-from analytics import events, experiments, identity, store
+from analytics import events, identity, store
+from analytics.assignment import Experiment
 from analytics.models import Customer
 from ml import scores
 from ml.live import ORDERS
@@ -273,13 +274,13 @@ def draw(strategy: Strategy, unit: UUID, best: str) -> tuple[str, str | None, fl
     """
     who, seed = str(unit), str(strategy.id)
     weights = {"holdout": strategy.holdout, "treatment": 1 - strategy.holdout}
-    arm = experiments.choose(who, seed=seed, weights=weights)
-    if arm == "holdout":
-        return arm, None, strategy.holdout
+    arm = Experiment(seed=seed, arms=weights).arm(who)
+    if arm != "treatment":
+        return "holdout", None, strategy.holdout
     labels = list(strategy.terms)
     odds = dict.fromkeys(labels, strategy.explore / len(labels))
     odds[best] += 1 - strategy.explore
-    variant = experiments.choose(who, seed=f"{seed}/variant", weights=odds)
+    variant = Experiment(seed=f"{seed}/variant", arms=odds).arm(who) or best
     return arm, variant, weights[arm] * odds[variant]
 
 
