@@ -1,0 +1,39 @@
+"""Tails and quantiles of Student's t, of the normal and of χ².
+
+The only import of scipy's special functions: the package `scipy.special` loads in
+0.1 s and is fit for web processes, `scipy.stats` needs five times as long and is not.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc, ndtr, ndtri, stdtr, stdtrit
+
+Floats = NDArray[np.float64]
+
+
+def quantile(probability: float, df: float | None = None) -> float:
+    """Return the quantile of Student's t, without degrees of freedom the normal's."""
+    found = ndtri(probability) if df is None else stdtrit(df, probability)
+    return float(found)
+
+
+def two_sided(t: float, df: float | None = None) -> float:
+    """Return P(|T| ≥ |t|) of Student's T, without degrees of freedom the normal's."""
+    tail = ndtr(-abs(t)) if df is None else stdtr(df, -abs(t))
+    return float(2 * tail)
+
+
+def normal(z: ArrayLike) -> Floats:
+    """Return Φ(z), of any shape."""
+    return np.asarray(ndtr(z), dtype=np.float64)
+
+
+def density(z: ArrayLike) -> Floats:
+    """Return φ(z), of any shape."""
+    half = np.square(np.asarray(z, dtype=np.float64)) / 2
+    return np.asarray(np.exp(-half) / np.sqrt(2 * np.pi), dtype=np.float64)
+
+
+def chi_squared(statistic: float, df: float) -> float:
+    """Return P(χ² ≥ statistic)."""
+    return float(chdtrc(df, statistic))
