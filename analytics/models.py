@@ -258,7 +258,7 @@ class Outcome(models.Model):
     customer = models.UUIDField()
     at = models.DateTimeField()
     kind = models.CharField(max_length=10, choices=Kind)
-    number = models.BinaryField(help_text="SHA-256 of the order's id.")
+    number = models.UUIDField(help_text="Of the order: a hash of its id.")
     currency = models.CharField(max_length=3)
     paid = models.DecimalField(max_digits=20, decimal_places=4, null=True)
     shelf = models.DecimalField(max_digits=20, decimal_places=4)

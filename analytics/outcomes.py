@@ -108,6 +108,6 @@ def _row(
     gift: Decimal = NOTHING,
     skus: Iterable[str] = (),
 ) -> Row:
-    number = sha256(order_id.encode("utf-8", "surrogatepass")).digest()
+    number = UUID(bytes=sha256(order_id.encode()).digest()[:16])
     named = list(skus)
     return kind.value, number, currency, paid, shelf, discount, gift, named

@@ -15,12 +15,16 @@ ABOUT_PEOPLE = (
 COLUMNS = ("key", "linked_to", "split_from", "said", "said_at", "person", "consent")
 
 
-def projected() -> dict[str, list[Any]]:
-    """Return every row of every projection's table."""
+def projected(*, but: str = "") -> dict[str, list[Any]]:
+    """Return every row of every projection's table, `but` for one column."""
     return {
         table.__name__: sorted(
             table._default_manager.values_list(
-                *(column.name for column in table._meta.local_concrete_fields)
+                *(
+                    column.name
+                    for column in table._meta.local_concrete_fields
+                    if column.name != but
+                )
             ),
             key=str,
         )

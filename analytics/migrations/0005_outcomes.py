@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('customer', models.UUIDField()),
                 ('at', models.DateTimeField()),
                 ('kind', models.CharField(choices=[('order', 'Order'), ('back', 'Back'), ('redeemed', 'Redeemed'), ('refused', 'wants nothing personal any more')], max_length=10)),
-                ('number', models.BinaryField(help_text="SHA-256 of the order's id.")),
+                ('number', models.UUIDField(help_text="Of the order: a hash of its id.")),
                 ('currency', models.CharField(max_length=3)),
                 ('paid', models.DecimalField(decimal_places=4, max_digits=20, null=True)),
                 ('shelf', models.DecimalField(decimal_places=4, max_digits=20)),

@@ -173,5 +173,5 @@ def test_an_event_nobody_can_read_stops_only_who_must_read_it() -> None:
 
     tasks.catch_up()
 
-    assert set(projections.stopped()) == {"customers"}
+    assert set(projections.stopped()) == {"customers", "outcomes"}
     assert Tally.objects.get().events == 1

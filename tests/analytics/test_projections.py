@@ -69,7 +69,7 @@ BATCHES = st.lists(
     max_size=5,
 )
 
-WELL = {"customers": "", "days": "", "sources": ""}
+WELL = {"customers": "", "outcomes": "", "days": "", "sources": ""}
 
 
 def rows() -> dict[str, list[Any]]:
@@ -164,7 +164,10 @@ def test_catching_up_again_counts_nothing_twice() -> None:
 @pytest.mark.django_db
 def test_nothing_to_read_is_no_work() -> None:
     assert projections.catch_up() == 0
-    assert set(rows()) == {"Profile", "Affinity", "Tally", "Hour"}
+    assert set(rows()) == {
+        *("Profile", "Affinity", "Tally", "Hour"),
+        *("Assignment", "Exposure", "Outcome"),
+    }
     assert not any(rows().values())
 
 
@@ -309,9 +312,8 @@ def test_rebuilding_an_unknown_one_lists_those_there_are() -> None:
     with pytest.raises(CommandError) as caught:
         call_command("rebuild", "days", "weeks")
 
-    assert (
-        str(caught.value) == "no projection weeks; there are customers, days, sources"
-    )
+    there_are = "there are customers, outcomes, days, sources"
+    assert str(caught.value) == f"no projection weeks; {there_are}"
     assert rows() == before
 
 
@@ -327,14 +329,25 @@ def test_one_that_raises_stops_and_says_why_and_the_others_go_on(
 
     assert errors() == {
         "customers": "",
+        "outcomes": "",
         "sources": "",
         "days": "ValueError('poisoned')",
     }
     last = store.high_water()
-    assert places() == {"customers": last, "days": 0, "sources": last}
+    assert places() == {
+        "customers": last,
+        "outcomes": last,
+        "days": 0,
+        "sources": last,
+    }
     assert Profile.objects.get().views == 5
     assert not Tally.objects.exists()
-    assert projections.lag() == {"customers": 0, "days": last, "sources": 0}
+    assert projections.lag() == {
+        "customers": 0,
+        "outcomes": 0,
+        "days": last,
+        "sources": 0,
+    }
 
 
 @pytest.mark.django_db
@@ -390,6 +403,7 @@ def test_a_rebuild_that_fails_keeps_the_old_rows_and_says_so(poisoned: Cure) -> 
     assert places() == read
     assert errors() == {
         "customers": "",
+        "outcomes": "",
         "sources": "",
         "days": "ValueError('poisoned again')",
     }

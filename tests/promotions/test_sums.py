@@ -89,9 +89,8 @@ def test_the_sums_are_those_of_the_units_one_by_one(tried: Strategy) -> None:
                 before += paid + 2
             else:
                 after += paid + 2
-        kept = 1 - COST
-        row = [1, after, after * kept, 0, 0, 0, 0, before, before * kept]
-        expected[arm].append([float(one) for one in row])
+        x, y, kept = float(before), float(after), float(1 - COST)
+        expected[arm].append([1, y, y * kept, 0, 0, 0, 0, x, x * kept])
 
     grams = summed(tried)
 
