@@ -202,6 +202,17 @@ class RedemptionRolledBack(Event, frozen=True, kw_only=True):
     currency: Currency
 
 
+class StandingRuleDecided(Event, frozen=True, kw_only=True):
+    """A standing rule was proposed, approved or retired."""
+
+    rule: UUID
+    step: Text
+    flag: Text
+    by: Text
+    comment: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    campaign: UUID | None = None
+
+
 class BudgetReached(Event, frozen=True, kw_only=True):
     """A strategy has spent this share of its budget."""
 

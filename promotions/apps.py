@@ -8,8 +8,8 @@ class PromotionsConfig(AppConfig):
     verbose_name = "What we offer"
 
     def ready(self) -> None:
-        """Let operators be told of guesses, failing webhooks and signs of fraud."""
+        """Let operators be told of guesses, dead webhooks, flags and signs of fraud."""
         from analytics import alerts as all_alerts
-        from promotions import alerts, fraud
+        from promotions import alerts, flags, fraud
 
-        all_alerts.OTHERS += [alerts.current, fraud.current]
+        all_alerts.OTHERS += [alerts.current, flags.current, fraud.current]

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from analytics import events, store
 from catalog import history, pricing
-from promotions import book, carts, guards, scopes
+from promotions import book, carts, guards, planning, scopes
 from promotions.book import Terse
 from promotions.carts import Cart, Entry, Item, Priced, Shelf, Shopper
 from promotions.guards import Guard, Tried
@@ -73,6 +73,8 @@ class Basket:
 def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
     """Try a proposal and store what came of it; None if it was decided meanwhile."""
     outcome, lawful = run(strategy, at=at), _lawful(strategy, at=at)
+    bases = planning.bases(strategy.currency, at=at)
+    planned = planning.stored(planning.plan(strategy, bases))
     with transaction.atomic():
         rows = Strategy.objects.select_for_update()
         row = rows.filter(id=strategy.id, state=Strategy.State.PROPOSED).first()
@@ -88,7 +90,8 @@ def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
         names = {guard.name for guard in ours}
         kept = [guard for guard in row.guards if guard["name"] not in names]
         row.guards = [*kept, *guards.stored(ours)]
-        row.forecast = row.forecast | {"tried": msgspec.to_builtins(asdict(outcome))}
+        tried = {"tried": msgspec.to_builtins(asdict(outcome))}
+        row.forecast = row.forecast | planned | tried
         row.save(update_fields=["guards", "forecast"])
     return outcome
 

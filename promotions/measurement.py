@@ -36,6 +36,7 @@ METRICS: Mapping[str, str | None] = {
 }
 """What is compared, and by what it is adjusted. Margin is before discounts, profit
 after them."""
+WATCHED = ("margin", "returned", "refusals")
 CROSSED = sums.CROSSED
 SETTLES = timedelta(days=1)
 """For so long after its last day a subject is summed up again: orders come late."""
@@ -47,8 +48,9 @@ Arms = Mapping[str, Moments]
 class Result:
     """What one subject's arms came to; effects are per assigned customer.
 
-    `always` is the profit with an interval that holds at every look; `chance` that the
-    profit is above zero. `mismatch` is the p-value of the arms' sizes.
+    `always` is the profit with an interval that holds at every look, and `watched` the
+    other effects that operators are warned by; `chance` that the profit is above zero.
+    `mismatch` is the p-value of the arms' sizes.
     """
 
     treatment: int
@@ -57,6 +59,7 @@ class Result:
     mismatch: float
     effects: Mapping[str, Effect]
     always: Effect
+    watched: Mapping[str, Effect]
     chance: float | None
     returned: Return
 
@@ -137,15 +140,17 @@ def compared(found: Arms, control: str, weights: Mapping[str, float] | None) -> 
         metric: experiments.difference(treated, others, metric, covariate=before)
         for metric, before in METRICS.items()
     }
-    profit = effects["profit"]
+    n = treated.n + others.n
+    always = {name: experiments.sequential(one, n) for name, one in effects.items()}
     return Result(
         treatment=treated.n,
         control=others.n,
         crossed=found[CROSSED].n if CROSSED in found else 0,
         mismatch=mismatch(sizes, weights) if weights else 1.0,
         effects=effects,
-        always=experiments.sequential(profit, treated.n + others.n),
-        chance=experiments.bayes(profit).chance,
+        always=always["profit"],
+        watched={name: always[name] for name in WATCHED},
+        chance=experiments.bayes(effects["profit"]).chance,
         returned=spend_returns.fieller(
             treated, others, "margin", "discount", covariate="before_profit"
         ),

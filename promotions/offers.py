@@ -16,7 +16,7 @@ from django.db import transaction
 
 from analytics import identity, lookup
 from ml import live, scores, wordings
-from promotions import carts, rules, value
+from promotions import carts, promises, rules, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
@@ -89,7 +89,7 @@ def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
     """
     for offer in mine:
         offer.why = ()
-    response = scores.response()
+    response = promises.response()
     chances = live.chances(person, at=at) if mine and response else None
     if chances is None or response is None:
         return mine

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catalog import pricing
 from catalog.models import Product
 from ml import scores
-from promotions import approval, campaigns, guards, value
+from promotions import approval, campaigns, guards, planning, promises, value
 from promotions.guards import Guard
 from promotions.models import Campaign, Strategy
 from promotions.rules import Gift, Percentage, Terms, Threshold, words
@@ -76,7 +76,9 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
         _strategy(draft, budget, campaign)
         for draft, budget in zip(chosen, budgets, strict=True)
     ]
+    bases = planning.bases(settings.CURRENCY, at=at)
     for strategy in made:
+        strategy.forecast |= planning.stored(planning.plan(strategy, bases))
         approval.propose(strategy, by=by, at=at)
     return made
 
@@ -98,7 +100,7 @@ def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
 
 
 def _drafts() -> Iterable[Draft]:
-    matrix, response = scores.matrix(), scores.response()
+    matrix, response = scores.matrix(), promises.response()
     if response is None or not matrix.categories:
         raise NothingLearnt("Train a model first: there are no scores to go by.")
     open_to_offers = _promotable()

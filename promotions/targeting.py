@@ -26,7 +26,7 @@ from analytics.models import Customer
 from ml import scores
 from ml.live import ORDERS
 from ml.models import CustomerProfile
-from promotions import arms, carts, offers, value
+from promotions import arms, carts, offers, promises, value
 from promotions.allocation import allocate
 from promotions.models import Offer, Sheet, Strategy
 
@@ -158,7 +158,7 @@ def _assigned(strategy: UUID, unit: UUID) -> UUID:
 
 
 def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Column]:
-    response = scores.response()
+    response = promises.response()
     if response is None:
         return []
     return [_column(s, matrix, response) for s in live if _inside(s, matrix)]

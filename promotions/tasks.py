@@ -12,6 +12,8 @@ from promotions import (
     fraud,
     holds,
     measurement,
+    promises,
+    standing,
     strategies,
     targeting,
     webhooks,
@@ -76,8 +78,11 @@ def look_for_fraud() -> None:
 
 @shared_task(ignore_result=True)
 def measure() -> None:
-    """Count again what each strategy has earned."""
-    measurement.refresh(until=timezone.now())
+    """Count again what each strategy has earned, and heed the standing rules."""
+    now = timezone.now()
+    measurement.refresh(until=now)
+    promises.refresh(at=now)
+    standing.act(at=now)
 
 
 @shared_task(ignore_result=True)

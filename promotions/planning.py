@@ -1,0 +1,169 @@
+"""Before approval: which effect can a strategy's test find, and how long must it run?
+
+What a customer's profit varies by, and how well the eight weeks before foretell it, is
+taken from the newest weeks of the log. Whoever bought nothing in either is not counted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from analytics import lookup
+from analytics.power import power, smallest_effect
+from promotions.models import Strategy
+from promotions.sums import BEFORE
+
+WINDOWS = (7, 14, 28, 56)
+"""Days for which a test is planned; money spent in more is another question."""
+HOLDOUTS = (0.05, 0.1, 0.2, 0.3, 0.5)
+FOUND = 0.8
+"""The chance with which the effect is to be found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """How customers' profit in so many days varies: what a test has to see through."""
+
+    days: int
+    customers: int
+    mean: float
+    deviation: float
+    correlation: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Test:
+    """What a strategy's holdout can show; money per assigned customer.
+
+    `smallest` is the effect on profit that is found with a chance of 80 % in `days`,
+    `share` what part of the usual profit that is. `promised` is what the forecast
+    says, found with the chance `power` (None: nothing is promised). `needs_days` and
+    `needs_holdout`: what would be enough, all else as it is; None: nothing tried was.
+    """
+
+    days: int
+    treatment: int
+    control: int
+    smallest: float | None
+    share: float | None
+    promised: float | None
+    power: float | None
+    needs_days: int | None
+    needs_holdout: float | None
+
+    @property
+    def enough(self) -> bool:
+        return self.power is not None and self.power >= FOUND
+
+
+VARIES = """
+    SELECT count(*), coalesce(avg(y), 0), coalesce(stddev_samp(y), 0),
+        coalesce(corr(x, y), 0)
+    FROM (
+        SELECT coalesce(sum(paid - shelf * %s) FILTER (WHERE at >= %s), 0)::float8 AS y,
+            coalesce(sum(paid - shelf * %s) FILTER (WHERE at < %s), 0)::float8 AS x
+        FROM analytics_outcome o LEFT JOIN analytics_customer c ON c.key = o.customer
+        WHERE kind = 'order' AND currency = %s AND at >= %s AND at < %s
+        GROUP BY coalesce(c.person, o.customer)
+    ) unit
+"""
+
+
+def bases(currency: str, *, at: datetime) -> list[Base]:
+    """Read how profit varies, for each of `WINDOWS`."""
+    return [_base(days, currency, at) for days in WINDOWS]
+
+
+def plan(strategy: Strategy, some: Iterable[Base]) -> Test | None:
+    """Return what the strategy's test can show; None where nothing is held back."""
+    measured = [base for base in some if base.customers > 1]
+    if not strategy.holdout or not measured:
+        return None
+    runs = (strategy.campaign.ends_at - strategy.campaign.starts_at).days
+    base = next((one for one in reversed(measured) if one.days <= runs), measured[0])
+    reach = strategy.forecast.get("reach") or base.customers
+    people = round(reach * (1 - settings.HELD_OUT))
+    promised = _promised(strategy, base.days)
+    control = round(people * strategy.holdout)
+    smallest = _smallest(base, people, strategy.holdout)
+    return Test(
+        days=base.days,
+        treatment=people - control,
+        control=control,
+        smallest=smallest,
+        share=smallest / base.mean if smallest and base.mean > 0 else None,
+        promised=promised,
+        power=_power(base, people, strategy.holdout, promised),
+        needs_days=next(
+            (
+                one.days
+                for one in measured
+                if _finds(one, people, strategy.holdout, _promised(strategy, one.days))
+            ),
+            None,
+        ),
+        needs_holdout=next(
+            (share for share in HOLDOUTS if _finds(base, people, share, promised)), None
+        ),
+    )
+
+
+def stored(test: Test | None) -> dict[str, Any]:
+    """Write a test into a strategy's forecast."""
+    return {"test": asdict(test) | {"enough": test.enough}} if test else {}
+
+
+def _base(days: int, currency: str, at: datetime) -> Base:
+    since = at - timedelta(days=days)
+    cost = 1 - settings.ASSUMED_MARGIN
+    row = lookup.row(
+        VARIES, [cost, since, cost, since, currency, since - BEFORE, at]
+    ) or (0, 0.0, 0.0, 0.0)
+    customers, mean, deviation, correlation = row
+    return Base(
+        days=days,
+        customers=customers,
+        mean=mean,
+        deviation=deviation,
+        correlation=correlation,
+    )
+
+
+def _promised(strategy: Strategy, days: int) -> float | None:
+    """Return the profit promised per customer by then: it comes in evenly."""
+    forecast = strategy.forecast
+    if not forecast.get("reach") or forecast.get("margin") is None:
+        return None
+    part = min(1.0, days / forecast.get("days", settings.HORIZON_DAYS))
+    return float(forecast["margin"] / forecast["reach"] * part)
+
+
+def _smallest(base: Base, people: int, holdout: float) -> float | None:
+    return smallest_effect(
+        cv=base.deviation,
+        treatment=people - round(people * holdout),
+        control=round(people * holdout),
+        rho=base.correlation,
+        power=FOUND,
+    )
+
+
+def _power(
+    base: Base, people: int, holdout: float, effect: float | None
+) -> float | None:
+    if effect is None or not base.deviation:
+        return None
+    return power(
+        effect=effect,
+        cv=base.deviation,
+        treatment=people - round(people * holdout),
+        control=round(people * holdout),
+        rho=base.correlation,
+    )
+
+
+def _finds(base: Base, people: int, holdout: float, effect: float | None) -> bool:
+    return (_power(base, people, holdout, effect) or 0.0) >= FOUND

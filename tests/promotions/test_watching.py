@@ -1,0 +1,332 @@
+"""Planning, promises, flags and standing rules: before, and while, a strategy runs."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from analytics import alerts, events, projections, store
+from analytics.models import StoredEvent
+from ml.models import CampaignResponse
+from promotions import flags, measurement, planning, promises, standing, tasks
+from promotions.models import Calibration, StandingRule, Strategy
+from tests.conftest import Make
+
+Kind = StandingRule.Flag
+
+
+def buys(customer: Any, paid: float, at: datetime) -> store.Fact:
+    line = events.OrderLine(sku="tea", paid=Decimal(f"{paid:.2f}"))
+    order = events.OrderCompleted(order_id=str(uuid4()), currency="USD", lines=(line,))
+    return store.Fact(event=order, at=at, customer=customer)
+
+
+def ran(strategy: Strategy, *, lift: float, n: int = 3000, share: float = 0.5) -> None:
+    """Let n customers, of whom a share gets offers, order before and after."""
+    chance, at = np.random.default_rng(1), timezone.now() - timedelta(days=3)
+    facts = []
+    for number in range(n):
+        who, usual = uuid4(), float(chance.gamma(4, 5))
+        arm = "treatment" if number < n * share else "holdout"
+        assigned = events.OfferAssigned(
+            strategy=strategy.id, arm=arm, variant=None, probability=0.5
+        )
+        facts.append(buys(who, usual + chance.normal() ** 2, at - timedelta(days=9)))
+        facts.append(store.Fact(event=assigned, at=at, customer=who))
+        paid = usual + chance.normal() ** 2 + (lift if arm == "treatment" else 0)
+        facts.append(buys(who, max(paid, 0), at + timedelta(hours=number % 48)))
+    store.append_new(facts)
+    measurement.refresh(until=timezone.now())
+    strategy.refresh_from_db()
+
+
+def kinds(strategy: Strategy) -> set[str]:
+    return {flag.kind for flag in flags.of(strategy, at=timezone.now())}
+
+
+def test_what_does_good_or_nothing_raises_no_flag(live: Make) -> None:
+    for lift in (4.0, 0.0):
+        strategy = live(holdout=0.5)
+        ran(strategy, lift=lift)
+
+        assert kinds(strategy) == set()
+
+
+def test_harm_that_holds_at_every_look_is_flagged_and_an_alert(live: Make) -> None:
+    strategy = live(holdout=0.5)
+    ran(strategy, lift=-4.0)
+
+    assert kinds(strategy) == {Kind.HARM}
+    told = {(one.code, one.about) for one in alerts.current(timezone.now())}
+    assert ("strategy_harm", str(strategy.id)) in told
+
+
+def test_arms_that_are_not_as_drawn_are_all_that_is_told(live: Make) -> None:
+    strategy = live(holdout=0.05)
+    ran(strategy, lift=-4.0)
+
+    assert kinds(strategy) == {Kind.MISMATCH}
+
+
+def test_a_budget_that_runs_ahead_of_time_is_flagged(live: Make) -> None:
+    strategy = live(budget=Decimal(100))
+    campaign = strategy.campaign
+    now = timezone.now()
+    campaign.starts_at, campaign.ends_at = now - timedelta(days=1), now + timedelta(9)
+    campaign.save()
+
+    strategy.spent = Decimal(34)
+    assert kinds(strategy) == set()
+    strategy.spent = Decimal(36)
+    assert kinds(strategy) == {Kind.PACE}
+
+
+def test_too_little_for_what_was_promised_is_flagged_once_its_time_is_over(
+    live: Make,
+) -> None:
+    strategy = live(holdout=0.5)
+    ran(strategy, lift=1.0)
+    strategy.forecast = {"reach": 100, "margin": 500.0, "cost": 0.0, "days": 28}
+    strategy.decided_at = timezone.now() - timedelta(days=27)
+    assert kinds(strategy) == set()
+
+    strategy.decided_at = timezone.now() - timedelta(days=29)
+    assert kinds(strategy) == {Kind.PROMISE}
+
+
+def test_more_returns_are_flagged(live: Make) -> None:
+    strategy = live(holdout=0.5)
+    at = timezone.now() - timedelta(days=2)
+    facts = []
+    for number in range(2000):
+        who, arm = uuid4(), ("treatment", "holdout")[number % 2]
+        assigned = events.OfferAssigned(
+            strategy=strategy.id, arm=arm, variant=None, probability=0.5
+        )
+        order = buys(who, 10.0 + number % 7, at + timedelta(hours=1))
+        facts += [store.Fact(event=assigned, at=at, customer=who), order]
+        if number % (4 if arm == "treatment" else 40) == 0:
+            number_ = order.event.order_id  # type: ignore[attr-defined]
+            back = events.OrderCancelled(order_id=number_)
+            facts.append(
+                store.Fact(event=back, at=at + timedelta(hours=9), customer=who)
+            )
+    store.append_new(facts)
+    measurement.refresh(until=timezone.now())
+    strategy.refresh_from_db()
+
+    assert Kind.RETURNS in kinds(strategy)
+
+
+@pytest.fixture
+def harmful(live: Make) -> Strategy:
+    strategy = live(holdout=0.5)
+    ran(strategy, lift=-4.0)
+    return strategy
+
+
+def rule(**more: Any) -> StandingRule:
+    made = StandingRule(flag=Kind.HARM, **more)
+    return standing.propose(made, by="olga", at=timezone.now())
+
+
+def test_without_a_standing_rule_nothing_is_ever_stopped(harmful: Strategy) -> None:
+    tasks.measure()
+
+    harmful.refresh_from_db()
+    assert harmful.state == Strategy.State.LIVE
+
+
+def test_a_proposed_rule_does_nothing_an_approved_one_ends_what_harms(
+    harmful: Strategy, live: Make
+) -> None:
+    other, mine = live(holdout=0.5), rule()
+    assert standing.act(at=timezone.now()) == []
+
+    standing.approve(mine.id, by="oleg", at=timezone.now())
+    ended = standing.act(at=timezone.now())
+
+    harmful.refresh_from_db()
+    other.refresh_from_db()
+    assert ended == [harmful]
+    assert harmful.state == Strategy.State.ENDED
+    assert harmful.decided_by == "standing rule of oleg"
+    assert str(mine.id) in harmful.comment
+    assert other.state == Strategy.State.LIVE
+    assert standing.act(at=timezone.now()) == []
+
+
+def test_a_rule_needs_two_and_the_table_says_so_too(db: None) -> None:
+    mine = rule()
+
+    with pytest.raises(standing.NotByTwo):
+        standing.approve(mine.id, by="olga", at=timezone.now())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        StandingRule.objects.filter(id=mine.id).update(
+            state="approved", decided_by="olga"
+        )
+
+    mine.refresh_from_db()
+    assert mine.state == StandingRule.State.PROPOSED
+
+
+def test_a_rule_for_another_campaign_or_a_retired_one_does_nothing(
+    harmful: Strategy, live: Make
+) -> None:
+    elsewhere, old = rule(campaign=live().campaign), rule()
+    for one in (elsewhere, old):
+        standing.approve(one.id, by="oleg", at=timezone.now())
+    standing.retire(old.id, by="olga", at=timezone.now())
+
+    assert standing.act(at=timezone.now()) == []
+    steps = StoredEvent.objects.filter(type="standing_rule_decided")
+    assert list(steps.order_by("position").values_list("data__step", flat=True)) == [
+        *("proposed", "proposed", "approved", "approved", "retired")
+    ]
+
+
+def test_a_retired_rule_cannot_come_back(db: None) -> None:
+    mine = rule()
+    standing.retire(mine.id, by="olga", at=timezone.now())
+
+    with pytest.raises(standing.NotWaiting):
+        standing.approve(mine.id, by="oleg", at=timezone.now())
+
+
+def shop(n: int = 400) -> None:
+    """Let customers order each week for 16 weeks, some always more than others."""
+    chance, now = np.random.default_rng(2), timezone.now()
+    facts = [
+        buys(who, float(usual * chance.gamma(4, 0.25)), now - timedelta(days=7 * w + 1))
+        for who, usual in ((uuid4(), chance.gamma(2, 10)) for _ in range(n))
+        for w in range(16)
+    ]
+    store.append_new(facts)
+    while projections.catch_up():
+        pass
+
+
+def test_a_plan_names_the_smallest_effect_and_an_underpowered_test(
+    proposed: Make,
+) -> None:
+    shop()
+    now = timezone.now()
+    some = planning.bases("USD", at=now)
+    weak = proposed(holdout=0.05, forecast={"reach": 400, "margin": 40.0, "cost": 9.0})
+    strong = proposed(holdout=0.5, forecast={"reach": 400, "margin": 4e3, "cost": 9.0})
+
+    thin, fat = planning.plan(weak, some), planning.plan(strong, some)
+
+    assert thin is not None
+    assert fat is not None
+    assert thin.smallest is not None
+    assert fat.smallest is not None
+    assert fat.smallest < thin.smallest
+    assert (thin.enough, fat.enough) == (False, True)
+    assert thin.needs_days is None
+    assert fat.needs_days is not None
+    assert [base.customers for base in some] == [400] * 4
+    assert all(base.correlation > 0.5 for base in some)
+
+
+def test_what_the_plan_promises_is_found_as_often_as_it_says(proposed: Make) -> None:
+    """Simulated with the base's own numbers: 80 % within two standard errors."""
+    shop()
+    [base] = [b for b in planning.bases("USD", at=timezone.now()) if b.days == 28]
+    strategy = proposed(holdout=0.5, forecast={"reach": 400})
+    plan = planning.plan(strategy, [base])
+    assert plan is not None
+    assert plan.smallest is not None
+    chance = np.random.default_rng(3)
+    spread = base.deviation * (1 - base.correlation**2) ** 0.5
+    treated = chance.normal(plan.smallest, spread, (2000, plan.treatment)).mean(1)
+    others = chance.normal(0, spread, (2000, plan.control)).mean(1)
+    error = spread * (1 / plan.treatment + 1 / plan.control) ** 0.5
+
+    found = float((np.abs(treated - others) / error > 1.96).mean())
+
+    assert found == pytest.approx(0.8, abs=0.03)
+
+
+def test_nothing_is_planned_where_nothing_is_held_back(proposed: Make) -> None:
+    shop(20)
+
+    some = planning.bases("USD", at=timezone.now())
+
+    assert planning.plan(proposed(holdout=0.0), some) is None
+
+
+def test_without_any_orders_nothing_is_planned(proposed: Make) -> None:
+    assert planning.plan(proposed(), planning.bases("USD", at=timezone.now())) is None
+
+
+def kept(strategy: Strategy, promised: float, measured: float, error: float) -> Any:
+    return promises.Promise(
+        strategy=strategy, promised=promised, measured=measured, error=error
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "error", "factor"),
+    [
+        (1.0, 0.01, 0.5),  # half of what was promised, and sure: halve
+        (1.0, 1e6, 1.0),  # nothing known: as before
+        (-3.0, 0.01, 0.0),  # harm: no lift is expected any more, never a negative one
+    ],
+)
+def test_forecasts_learn_from_what_their_promises_were_worth(
+    live: Make, measured: float, error: float, factor: float
+) -> None:
+    promise = kept(live(), 2.0, measured, error)
+
+    made = promises.calibrate([promise], at=timezone.now())
+
+    assert made.factor == pytest.approx(factor, abs=0.01)
+
+
+def test_only_promises_whose_time_is_over_and_whose_arms_are_as_drawn_count(
+    live: Make,
+) -> None:
+    strategy, now = live(holdout=0.5), timezone.now()
+    ran(strategy, lift=4.0)
+    Strategy.objects.filter(id=strategy.id).update(
+        forecast={"reach": 100, "margin": 100.0, "cost": 10.0, "days": 28},
+        decided_at=now - timedelta(days=10),
+    )
+    assert promises.kept(at=now) == []
+
+    Strategy.objects.update(decided_at=now - timedelta(days=29))
+    [one] = promises.kept(at=now)
+    assert one.promised == pytest.approx(1.1)
+    assert one.measured == pytest.approx(4.0 * 0.3, abs=0.1)
+
+    Strategy.objects.update(measured=strategy.measured | {"mismatch": 1e-9})
+    assert promises.kept(at=now) == []
+
+
+def test_the_next_forecasts_rest_on_the_factor(db: None) -> None:
+    CampaignResponse.objects.create(
+        computed_at=timezone.now(),
+        lift=0.5,
+        low=0.2,
+        high=0.8,
+        depth=0.3,
+        use=0.3,
+        campaigns=9,
+    )
+    before = promises.response()
+    Calibration.objects.create(
+        pk=1, computed_at=timezone.now(), factor=0.5, low=0.4, high=0.6, strategies=3
+    )
+
+    after = promises.response()
+
+    assert before is not None
+    assert after is not None
+    assert (after.lift, after.low) == (before.lift / 2, before.low / 2)
+    assert after.use == before.use
