@@ -218,6 +218,7 @@ UNFOLD = {
                 ("event", _("Campaigns"), "promotions_campaign"),
                 ("loyalty", _("Offers"), "promotions_offer"),
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
+                ("gavel", _("Standing rules"), "promotions_standingrule"),
             ),
             _group(
                 _("Codes"),

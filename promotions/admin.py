@@ -33,11 +33,12 @@ from promotions import (
     phrases,
     proposals,
     rules,
+    standing_admin,
     webhook_admin,
 )
 from promotions.models import Campaign, Offer, Redemption, Strategy
 
-__all__ = ["code_admin", "webhook_admin"]
+__all__ = ["code_admin", "standing_admin", "webhook_admin"]
 """Loaded with this module, which is the one that Django looks for."""
 
 DECISIONS: dict[str, Callable[..., None]] = {

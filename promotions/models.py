@@ -378,7 +378,7 @@ class StandingRule(models.Model):
     proposed_at = models.DateTimeField(default=timezone.now)
     decided_by = models.CharField(max_length=150, default="", blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
-    comment = models.TextField(default="", blank=True)
+    comment = models.TextField(help_text="Why, for whoever asks later.")
 
     class Meta:
         constraints = [

@@ -113,7 +113,10 @@ def plan(strategy: Strategy, some: Iterable[Base]) -> Test | None:
 
 def stored(test: Test | None) -> dict[str, Any]:
     """Write a test into a strategy's forecast."""
-    return {"test": asdict(test) | {"enough": test.enough}} if test else {}
+    if test is None:
+        return {}
+    share = test.needs_holdout and round(test.needs_holdout * 100)
+    return {"test": asdict(test) | {"enough": test.enough, "needs_share": share}}
 
 
 def _base(days: int, currency: str, at: datetime) -> Base:

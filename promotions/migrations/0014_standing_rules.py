@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('proposed_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('decided_by', models.CharField(blank=True, default='', max_length=150)),
                 ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('comment', models.TextField(blank=True, default='')),
+                ('comment', models.TextField(help_text='Why, for whoever asks later.')),
                 ('campaign', models.ForeignKey(blank=True, help_text='Empty: of all.', null=True, on_delete=django.db.models.deletion.PROTECT, to='promotions.campaign')),
             ],
             options={

@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.utils import timezone
 
 from analytics import alerts, events, projections, store
@@ -330,3 +332,40 @@ def test_the_next_forecasts_rest_on_the_factor(db: None) -> None:
     assert after is not None
     assert (after.lift, after.low) == (before.lift / 2, before.low / 2)
     assert after.use == before.use
+
+
+def test_operators_propose_a_rule_and_only_another_one_approves_it(
+    olga: User, client: Client
+) -> None:
+    User.objects.create_superuser("oleg", password="secret")
+    client.force_login(olga)
+    page = "/admin/promotions/standingrule/"
+    client.post(f"{page}add/", {"flag": "harm", "campaign": "", "comment": "Agreed."})
+    [mine] = StandingRule.objects.all()
+    chosen = {"action": "approve", "_selected_action": [str(mine.pk)]}
+
+    own = client.post(page, chosen, follow=True)
+    mine.refresh_from_db()
+    assert "Somebody else must approve" in own.content.decode()
+    assert mine.state == "proposed"
+
+    client.force_login(User.objects.get(username="oleg"))
+    client.post(page, chosen)
+    mine.refresh_from_db()
+    assert (mine.state, mine.decided_by) == ("approved", "oleg")
+    client.post(page, chosen | {"action": "retire"})
+    mine.refresh_from_db()
+    assert mine.state == "retired"
+
+
+def test_an_operator_sees_an_underpowered_test_before_approving(
+    proposed: Make, olga: User, client: Client
+) -> None:
+    shop()
+    strategy = proposed(forecast={"reach": 400, "margin": 4.0, "cost": 9.0})
+    tasks.review()
+    client.force_login(olga)
+
+    page = client.get(f"/admin/promotions/strategy/{strategy.pk}/change/")
+
+    assert "Under-powered" in page.content.decode()
