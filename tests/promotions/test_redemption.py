@@ -89,6 +89,25 @@ def test_a_key_with_another_body_is_refused(
     assert Redemption.objects.count() == 1
 
 
+def test_a_key_sent_to_another_path_is_told_so(api: APIClient, live: Make) -> None:
+    live(trigger="automatic", holdout=0)
+    body = {"lines": [{"sku": "tea", "quantity": 2}]}
+    key = {"Idempotency-Key": "key-1"}
+    sold = api.post(
+        "/api/v1/redemptions", body | {"order_id": "o-1"}, format="json", headers=key
+    )
+    [redeemed] = sold.json()["redemptions"]
+
+    answer = api.post(
+        f"/api/v1/redemptions/{redeemed}/rollback", {}, format="json", headers=key
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "idempotency_key_reused"
+    assert answer.json()["detail"].endswith("came before with another request.")
+    assert Redemption.objects.filter(rolled_back_at=None).count() == 1
+
+
 def test_a_refused_call_may_be_sent_again_with_its_key(
     api: APIClient, live: Make, give: Give, ana: Customer
 ) -> None:
