@@ -12,8 +12,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -435,9 +437,12 @@ def test_the_internet_s_addresses_are_allowed(address: str) -> None:
 
 
 def test_a_name_that_leads_inside_is_refused_when_it_is_posted_to(
-    receiver: Receiver,
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"https://localhost:{receiver.server_port}/"
+    port = receiver.server_port
+    inside = [(2, 1, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: inside)
+    url = f"https://shop.example:{port}/"
 
     answer = posting.post(url, b"{}", {}, private=False)
 
@@ -480,13 +485,59 @@ def test_the_connection_goes_to_the_judged_address_whatever_the_name_means_next(
         "https://sh op/",
         "https://[::1",
         "https://shop.example/\r\nX: y",
+        "https://127.0.0.1/",
+        "https://127.1:8443/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://10.1.2.3/",
+        "https://192.168.0.7/hook",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://0/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[fd00::1]/",
+        "https://LOCALHOST/",
+        "https://shop.localhost./",
     ],
 )
-def test_an_address_that_cannot_be_is_refused_at_once(api: APIClient, url: str) -> None:
+def test_an_address_that_cannot_be_is_refused_at_once(
+    api: APIClient, client: Client, olga: User, url: str
+) -> None:
     answer = api.post("/api/v1/webhook-endpoints", {"url": url}, format="json")
+    client.force_login(olga)
+    page = client.post("/admin/promotions/endpoint/add/", {"url": url})
 
     assert answer.status_code == 400
+    assert {one["field"] for one in answer.json()["errors"]} == {"url"}
+    assert set(page.context["adminform"].form.errors) == {"url"}
     assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "[2606:4700::1111]", "10.example"])
+def test_a_public_address_may_be_told(api: APIClient, host: str) -> None:
+    body = {"url": f"https://{host}/"}
+
+    answer = api.post("/api/v1/webhook-endpoints", body, format="json")
+
+    assert answer.status_code == 201
+
+
+def test_a_private_address_may_be_told_where_the_setting_allows_it(
+    api: APIClient, client: Client, olga: User, settings: Any
+) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    client.force_login(olga)
+
+    answer = api.post(
+        "/api/v1/webhook-endpoints", {"url": "http://127.0.0.1:9000/"}, format="json"
+    )
+    client.post("/admin/promotions/endpoint/add/", {"url": "http://[::1]:9000/"})
+
+    assert answer.status_code == 201
+    assert Endpoint.objects.count() == 2
 
 
 def test_an_endpoint_is_made_read_and_forgotten_and_its_secret_told_once(
