@@ -226,6 +226,49 @@ def test_what_fails_holds_up_its_own_strategy_alone_and_keeps_its_id(
     assert Endpoint.objects.get().failing_since is None
 
 
+def read_of(plan: dict[str, Any], table: str) -> int:
+    """Return how many of a table's rows a plan has read."""
+    mine = plan.get("Relation Name") == table
+    rows = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * mine
+    inner = sum(read_of(one, table) for one in plan.get("Plans", ()))
+    return int(rows * plan["Actual Loops"] + inner)
+
+
+def test_what_waits_behind_costs_nothing_to_look_for_what_is_due(db: None) -> None:
+    now, endpoints, pairs = timezone.now(), 3, 90
+    rows = [
+        Endpoint.objects.create(url=f"https://{n}.example/", active=n < 2)
+        for n in range(endpoints)
+    ]
+    strategies = [UUID(int=n) for n in range(pairs // endpoints)]
+    Delivery.objects.bulk_create(
+        Delivery(
+            endpoint=row,
+            strategy=strategy,
+            position=depth * 1000 + n,
+            type="budget_reached",
+            next_at=now + timedelta(hours=depth == 0 and n >= 6),
+        )
+        for row in rows
+        for depth in range(40)
+        for n, strategy in enumerate(strategies)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE promotions_delivery")
+        cursor.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + deliveries.HEADS,
+            [now, deliveries.OF_AN_ENDPOINT],
+        )
+        [[[explained]]] = cursor.fetchall()
+
+    heads = deliveries._heads(now)
+
+    assert [(one.endpoint.active, one.position) for one in heads] == [
+        (True, n) for n in range(deliveries.OF_AN_ENDPOINT) for _ in range(2)
+    ]
+    assert 0 < read_of(explained["Plan"], "promotions_delivery") <= pairs
+
+
 def test_attempts_grow_rarer_and_end_after_a_day_then_the_next_goes_out(
     receiver: Receiver, told: Endpoint
 ) -> None:
