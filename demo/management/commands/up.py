@@ -1,4 +1,4 @@
-"""`manage.py up [--once]`: web, worker and beat; the loop once; then serve."""
+"""`manage.py up [--once]`: web, workers and beat; the loop once; then serve."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from demo import report as page
 
 
 class Command(BaseCommand):
-    help = "Start web, worker and beat, run the loop on the demo data, then serve."
+    help = "Start web, workers and beat, run the loop on the demo data, then serve."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="end after the report")
