@@ -202,8 +202,9 @@ class Rule(Typed, frozen=True, kw_only=True):
 
     Combination: strategies apply in the order of `priority` (low first), then id.
     `exclusive`: alone on the order. Of a `group`, all may apply ("stack"), or one: the
-    first by priority, the best or the worst for the customer. Two strategies discount
-    the same line only if both say `shares_lines`. `basis`: on what rates are taken.
+    first by priority, the best or the worst for the customer, whatever the shop's
+    objective. Two strategies discount the same line only if both say `shares_lines`.
+    `basis`: on what rates are taken.
 
     `gives_back`: what a rollback returns to budgets and limits.
     """
