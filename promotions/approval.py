@@ -2,8 +2,8 @@
 
 Each step locks the strategy, refuses a wrong state, and appends the decision to the
 strategy's stream last. Going live enqueues the offers; nothing else makes them. A new
-version takes the old one's place in one transaction, with its codes and all that its
-limits have counted.
+version takes the old one's place in one transaction, with its codes, all that was
+counted, and whoever has used it (promotions.versions).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,9 @@ from django.db import connection, transaction
 
 from analytics import events, store
 from catalog.models import Product
-from promotions import book, guards
+from promotions import book, guards, versions
 from promotions.guards import Guard
-from promotions.models import Code, CodeBatch, Counter, Offer, Strategy
+from promotions.models import Offer, Strategy
 from promotions.offers import forget, refresh_soon
 from promotions.rules import Gift
 
@@ -214,7 +214,7 @@ def _check(strategy: Strategy, at: datetime) -> None:
 
 
 def _replace(strategy: Strategy, by: str, at: datetime) -> None:
-    """End the version before; its codes and what its limits have counted go on."""
+    """End the version before; what it has, the new one goes on with."""
     old = strategy.replaces
     if old is None:
         return
@@ -226,9 +226,7 @@ def _replace(strategy: Strategy, by: str, at: datetime) -> None:
         _withdraw_offers(old)
         ended = events.StrategyEnded(by=by, comment=comment, replaced_by=strategy.id)
         _log(old, ended, at)
-    CodeBatch.objects.filter(strategy=old).update(strategy=strategy)
-    Code.objects.filter(strategy=old).update(strategy=strategy)
-    Counter.objects.filter(subject=old.id).update(subject=strategy.id)
+    versions.hand_over(old, strategy)
 
 
 def _go_live(_: Strategy) -> None:
