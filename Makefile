@@ -25,9 +25,9 @@ help: ## Show this list
 
 setup: .venv/.clients ## Install everything, for work on Proffer itself
 
-run: .venv/.runs ## Load the real data, run the loop once, serve (ONCE=1: end after the report)
+run: .venv/.runs ## Load the real data, run the loop once, serve (ONCE=1: end after it; EMPTY=1: no data)
 	@$(BIN)/python manage.py migrate --verbosity 0
-	@exec $(BIN)/python manage.py up $(if $(ONCE),--once)
+	@exec $(BIN)/python manage.py up $(if $(ONCE),--once) $(if $(EMPTY),--empty)
 
 test: .venv/.clients ## Run the tests
 	$(BIN)/python -m pytest -m "not slow"

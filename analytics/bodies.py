@@ -8,9 +8,12 @@ from typing import IO, Any
 
 import msgspec
 from django.core.exceptions import RequestDataTooBig
+from rest_framework import serializers
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
+
+from analytics import shapes
 
 
 class TooLarge(APIException):
@@ -53,3 +56,21 @@ class JsonParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         return read((parser_context or {})["request"])
+
+
+class AmountField(serializers.DecimalField):
+    """A number of a body, in plain digits."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str) and not shapes.spelled(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class WholeField(serializers.IntegerField):
+    """A whole number of a body, in plain digits."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str) and not shapes.spelled(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)

@@ -33,6 +33,11 @@ def plausible(amounts: Sequence[Decimal]) -> bool:
     return min(amounts) >= 0 and _decimals(total) <= 4
 
 
+def spelled(number: str) -> bool:
+    """Say whether a number is in plain digits: Python reads 1_000 and １２ too."""
+    return number.isascii() and "_" not in number
+
+
 def _decimals(amount: Decimal) -> int:
     exponent = amount.as_tuple().exponent
     return -exponent if isinstance(exponent, int) else 0

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics.bodies import AmountField, WholeField
 from catalog import feeds, pricing
 
 MOST_PRODUCTS = 10_000
@@ -24,15 +25,13 @@ class ProductSerializer(serializers.Serializer[None]):
     brand = serializers.CharField(max_length=200, default="", allow_blank=True)
     size = serializers.CharField(max_length=200, default="", allow_blank=True)
     currency = serializers.RegexField("^[A-Z]{3}$")
-    price = serializers.DecimalField(
+    price = AmountField(
         max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
     )
-    cost = serializers.DecimalField(
+    cost = AmountField(
         max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
     )
-    stock = serializers.IntegerField(
-        min_value=0, max_value=1_000_000, allow_null=True, default=None
-    )
+    stock = WholeField(min_value=0, max_value=1_000_000, allow_null=True, default=None)
     promotable = serializers.BooleanField(default=True)
 
     def validate(self, product: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The Celery app and every schedule.
+"""The Celery app, its queues, and every schedule.
 
-A worker's `kill -9` leaves its message unacknowledged until the visibility timeout, so
-tasks are short or hold a state row, and all of them are safe when run twice.
+A worker imports the tasks of its queues alone: only who trains holds the learning
+libraries. Its `kill -9` leaves its message unacknowledged until the visibility timeout,
+so tasks are short or hold a state row, and all of them are safe when run twice.
 """
 
 import os
@@ -15,6 +16,13 @@ from config import services
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+TASKS = {
+    "celery": ("analytics.tasks", "ml.tasks", "promotions.tasks"),
+    "projections": ("analytics.tasks",),
+    "errands": ("promotions.errands",),
+}
+"""Queue -> the modules of its tasks; "celery" is the default one."""
+
 app = Celery("proffer")
 app.set_default()  # for the web server's threads too, which send tasks by name
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -27,7 +35,10 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 3600},
     timezone="UTC",
-    task_routes={"analytics.tasks.catch_up": {"queue": "projections"}},
+    task_routes={
+        "analytics.tasks.catch_up": {"queue": "projections"},
+        "promotions.errands.*": {"queue": "errands"},
+    },
     beat_schedule={
         "projections catch up": {
             "task": "analytics.tasks.catch_up",
@@ -72,12 +83,12 @@ app.conf.update(
             "options": {"expires": 300.0},
         },
         "codes are made": {
-            "task": "promotions.tasks.make_codes",
+            "task": "promotions.errands.make_codes",
             "schedule": 5.0,
             "options": {"expires": 5.0},
         },
         "webhooks go out": {
-            "task": "promotions.tasks.send_webhooks",
+            "task": "promotions.errands.send_webhooks",
             "schedule": 2.0,
             "options": {"expires": 2.0},
         },
@@ -86,7 +97,7 @@ app.conf.update(
             "schedule": crontab(hour="4", minute="55"),
         },
         "overdue reservations expire": {
-            "task": "promotions.tasks.expire_reservations",
+            "task": "promotions.errands.expire_reservations",
             "schedule": 60.0,
             "options": {"expires": 60.0},
         },
@@ -105,10 +116,12 @@ app.conf.update(
         },
     },
 )
-app.autodiscover_tasks()
 
 
 @celeryd_init.connect
-def attach(**_: Any) -> None:
+def begin(options: dict[str, Any], **_: Any) -> None:
     """A worker holds the services for as long as it lives."""
     services.attach()
+    for queue in options.get("queues") or [app.conf.task_default_queue]:
+        for module in TASKS[queue]:
+            app.loader.import_task_module(module)

@@ -1,4 +1,4 @@
-"""The web server, two Celery workers and beat as children of one process.
+"""The web server, three Celery workers and beat as children of one process.
 
 Children live in sessions of their own, so that Ctrl-C reaches only the parent, which
 stops them in order; should the parent be killed, the kernel ends them (Linux).
@@ -52,6 +52,12 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
         "projector": [
             *(*celery, "worker", "--pool", "solo", "--queues", "projections"),
             *("--loglevel", "warning", "--hostname", "projector@%h"),
+        ],
+        # Of its own too: a training takes minutes, a webhook must not. One process.
+        "errands": [
+            *(*celery, "worker", "--pool", "threads", "--concurrency", "2"),
+            *("--queues", "errands", "--hostname", "errands@%h"),
+            *("--loglevel", "warning"),
         ],
         "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", schedule],
     }

@@ -217,6 +217,7 @@ UNFOLD = {
                 ("sell", _("Strategies"), "promotions_strategy"),
                 ("event", _("Campaigns"), "promotions_campaign"),
                 ("loyalty", _("Offers"), "promotions_offer"),
+                ("hourglass_top", _("Reservations"), "promotions_reservation"),
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
                 ("gavel", _("Standing rules"), "promotions_standingrule"),
             ),

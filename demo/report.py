@@ -20,7 +20,7 @@ def show(console: Console, loop: Loop, address: str) -> None:
     _strategies(console, loop)
     _shopping(console, loop)
     _seconds(console, loop)
-    _login(console, loop, address)
+    login(console, loop, address)
 
 
 def _facts(console: Console) -> None:
@@ -122,7 +122,8 @@ def _seconds(console: Console, loop: Loop) -> None:
     console.print(f"All: {sum(loop.seconds.values()):.1f}.", highlight=False)
 
 
-def _login(console: Console, loop: Loop, address: str) -> None:
+def login(console: Console, loop: Loop, address: str) -> None:
+    """Print where the admin is, and who may enter."""
     console.print(
         f"\nAdmin: [bold]{address}/admin/[/bold]  user [bold]{OPERATOR}[/bold]"
     )

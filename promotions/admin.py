@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -30,15 +29,16 @@ from promotions import (
     code_admin,
     desk,
     forms,
+    order_admin,
     phrases,
     proposals,
     rules,
     standing_admin,
     webhook_admin,
 )
-from promotions.models import Campaign, Offer, Redemption, Strategy
+from promotions.models import Campaign, Offer, Strategy
 
-__all__ = ["code_admin", "standing_admin", "webhook_admin"]
+__all__ = ["code_admin", "order_admin", "standing_admin", "webhook_admin"]
 """Loaded with this module, which is the one that Django looks for."""
 
 DECISIONS: dict[str, Callable[..., None]] = {
@@ -373,35 +373,3 @@ class OfferAdmin(ReadOnly):
     ordering = ["-expected"]
     list_select_related = ["strategy"]
     show_full_result_count = False
-
-
-@admin.register(Redemption)
-class RedemptionAdmin(ReadOnly):
-    list_display = [
-        *("order_id", "strategy", "variant", "given", "taken_back", "currency"),
-        "redeemed_at",
-    ]
-    ordering = ["-redeemed_at"]
-    list_select_related = ["strategy"]
-    search_fields = ["order_id"]
-    search_help_text = _("A whole order id")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Redemption], search_term: str
-    ) -> tuple[QuerySet[Redemption], bool]:
-        """Find an order by its id, as it is."""
-        if not search_term:
-            return queryset, False
-        return queryset.filter(order_id=search_term), False
-
-    @admin.display(description=_("Discount"), ordering="discount")
-    def given(self, redemption: Redemption) -> str:
-        return str(pricing.rounded(redemption.discount, redemption.strategy.currency))
-
-    @admin.display(description=_("Taken back"), ordering="returned")
-    def taken_back(self, redemption: Redemption) -> str:
-        return str(pricing.rounded(redemption.returned, redemption.strategy.currency))
-
-    @admin.display(description=_("Currency"))
-    def currency(self, redemption: Redemption) -> str:
-        return redemption.strategy.currency

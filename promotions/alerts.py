@@ -1,21 +1,24 @@
-"""What operators must know about codes and webhooks."""
+"""What operators must know about codes, webhooks and who works on them."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Min
 from django.utils.translation import gettext as _
 
+from analytics import store
 from analytics.alerts import Alert
 from promotions.models import CodeBatch, Endpoint, Guesser
 
 A_DAY = timedelta(days=1)
 FAILING = timedelta(hours=1)
+LATE = timedelta(minutes=5)
 MOST = 5
 
 
 def current(at: datetime) -> list[Alert]:
     """Return what is wrong at the moment."""
-    return [*_guessing(at), *_batches(), *_webhooks(at)]
+    return [*_guessing(at), *_batches(), *_webhooks(at), *_late(at)]
 
 
 def _guessing(at: datetime) -> Iterator[Alert]:
@@ -55,3 +58,29 @@ def _webhooks(at: datetime) -> Iterator[Alert]:
             text=text % row.url,
             table="promotions_endpoint",
         )
+
+
+def _late(at: datetime) -> Iterator[Alert]:
+    """What takes seconds has waited for minutes: its worker does not run."""
+    if _untold(at) or _unmade(at):
+        text = _("Webhooks and codes wait: the worker of the queue errands is down")
+        yield Alert(
+            code="errands_late", about="", text=text, table="promotions_delivery"
+        )
+
+
+def _untold(at: datetime) -> bool:
+    """Say whether an event has not been read for an endpoint for long."""
+    behind = Endpoint.objects.filter(active=True).aggregate(least=Min("position"))
+    if behind["least"] is None:
+        return False
+    unread = store.read(after=behind["least"], until=store.high_water())
+    first = next(unread, None)
+    return first is not None and first.recorded_at < at - LATE
+
+
+def _unmade(at: datetime) -> bool:
+    """Say whether a batch has waited for long, with none under way before it."""
+    rows = CodeBatch.objects.filter(state__in=["waiting", "running"])
+    first = rows.order_by("created_at").first()
+    return first is not None and first.made == 0 and first.created_at < at - LATE

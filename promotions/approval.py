@@ -2,8 +2,8 @@
 
 Each step locks the strategy, refuses a wrong state, and appends the decision to the
 strategy's stream last. Going live enqueues the offers; nothing else makes them. A new
-version takes the old one's place in one transaction, with its codes and all that its
-limits have counted.
+version takes the old one's place in one transaction, with its codes, all that was
+counted, and whoever has used it (promotions.versions).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,9 @@ from django.db import connection, transaction
 
 from analytics import events, store
 from catalog.models import Product
-from promotions import book, guards
+from promotions import book, guards, versions
 from promotions.guards import Guard
-from promotions.models import Code, CodeBatch, Counter, Offer, Strategy
+from promotions.models import Offer, Strategy
 from promotions.offers import forget, refresh_soon
 from promotions.rules import Gift
 
@@ -77,7 +77,7 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
         store.append([proposed], at=at, stream=strategy.stream, after=0)
 
 
-def approve(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
+def approve(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
     """Make a proposed strategy live and enqueue its offers.
 
     :raises NotProposed: it is not waiting for a decision.
@@ -88,7 +88,7 @@ def approve(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
     _decide(strategy, event, at=at, then=_go_live)
 
 
-def reject(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
+def reject(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
     """Refuse a proposed strategy for ever.
 
     :raises NotProposed: it is not waiting for a decision.
@@ -97,7 +97,7 @@ def reject(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
     _decide(strategy, events.StrategyRejected(by=by, comment=comment), at=at)
 
 
-def end(strategy: UUID, *, by: str, comment: str, at: datetime) -> None:
+def end(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
     """Stop a live strategy: its offers vanish at once.
 
     :raises NotLive: it is not live.
@@ -164,7 +164,7 @@ def _of_its_group(strategy: Strategy) -> list[tuple[str, str]]:
 
 
 def _decide(
-    key: UUID,
+    key: UUID | str,
     event: events.StrategyDecided,
     *,
     at: datetime,
@@ -188,12 +188,12 @@ def _decide(
         _log(strategy, event, at)
 
 
-def _locked(key: UUID) -> Strategy:
+def _locked(key: UUID | str) -> Strategy:
     """Lock a strategy and the one it replaces, by id, as redemptions do."""
-    old = Strategy.objects.values_list("replaces", flat=True).get(id=key)
-    rows = Strategy.objects.filter(id__in=[one for one in (key, old) if one])
+    mine, old = Strategy.objects.values_list("id", "replaces").get(id=key)
+    rows = Strategy.objects.filter(id__in=[one for one in (mine, old) if one])
     locked = {row.id: row for row in rows.order_by("id").select_for_update()}
-    return locked[key]
+    return locked[mine]
 
 
 def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
@@ -214,7 +214,7 @@ def _check(strategy: Strategy, at: datetime) -> None:
 
 
 def _replace(strategy: Strategy, by: str, at: datetime) -> None:
-    """End the version before; its codes and what its limits have counted go on."""
+    """End the version before; what it has, the new one goes on with."""
     old = strategy.replaces
     if old is None:
         return
@@ -226,9 +226,7 @@ def _replace(strategy: Strategy, by: str, at: datetime) -> None:
         _withdraw_offers(old)
         ended = events.StrategyEnded(by=by, comment=comment, replaced_by=strategy.id)
         _log(old, ended, at)
-    CodeBatch.objects.filter(strategy=old).update(strategy=strategy)
-    Code.objects.filter(strategy=old).update(strategy=strategy)
-    Counter.objects.filter(subject=old.id).update(subject=strategy.id)
+    versions.hand_over(old, strategy)
 
 
 def _go_live(_: Strategy) -> None:

@@ -51,7 +51,7 @@ def check_key(request: Request) -> str:
 def once(request: Request, do: Callable[[], dict[str, Any]]) -> Response:
     """Do it once for the request's key: 201, and 200 with the same answer again.
 
-    :raises receipts.KeyReused: the key came before with another body.
+    :raises receipts.KeyReused: the key came before with another request.
     """
     body, again = receipts.once(
         caller=caller(request).pk,

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from analytics.bodies import AmountField, WholeField
 from catalog import pricing
 from promotions import reservations
 from promotions.calls import Strict
@@ -19,8 +20,8 @@ class ItemSerializer(Strict):
     """A cart's line. Without `price`, the catalogue's price counts."""
 
     sku = serializers.CharField(max_length=200)
-    quantity = serializers.IntegerField(min_value=1, max_value=10_000)
-    price = serializers.DecimalField(
+    quantity = WholeField(min_value=1, max_value=10_000)
+    price = AmountField(
         max_digits=14, decimal_places=4, min_value=0, allow_null=True, required=False
     )
 
@@ -41,7 +42,7 @@ class CartSerializer(Strict):
     )
     currency = serializers.RegexField("^[A-Z]{3}$", required=False)
     channel = serializers.CharField(max_length=200, allow_blank=True, default="")
-    shipping = serializers.DecimalField(
+    shipping = AmountField(
         max_digits=14, decimal_places=4, min_value=0, default=Decimal(0)
     )
     tax = serializers.ChoiceField(["included", "excluded"], required=False)
@@ -92,7 +93,7 @@ class UsesSerializer(CartSerializer):
 class ReservationSerializer(UsesSerializer):
     """A cart to hold for so many seconds, a week at most."""
 
-    seconds = serializers.IntegerField(
+    seconds = WholeField(
         min_value=1,
         max_value=int(reservations.LONGEST.total_seconds()),
         default=int(reservations.USUAL.total_seconds()),
@@ -107,9 +108,7 @@ class OrderSerializer(UsesSerializer):
 
     order_id = serializers.CharField(max_length=200)
     reservation = serializers.UUIDField(required=False)
-    total = serializers.DecimalField(
-        max_digits=22, decimal_places=4, min_value=0, required=False
-    )
+    total = AmountField(max_digits=22, decimal_places=4, min_value=0, required=False)
     lines = serializers.ListField(
         child=ItemSerializer(), max_length=MOST_LINES, required=False
     )
@@ -137,8 +136,8 @@ def _check_alone(sent: Mapping[str, Any]) -> None:
 class PartSerializer(Strict):
     """So many units of a line, by its index in the order."""
 
-    line = serializers.IntegerField(min_value=0)
-    quantity = serializers.IntegerField(min_value=1, max_value=10_000)
+    line = WholeField(min_value=0)
+    quantity = WholeField(min_value=1, max_value=10_000)
 
 
 class RollbackSerializer(Strict):

@@ -435,7 +435,7 @@ def _sorted_out(
     """Tell apart what cannot apply, and why, from the candidates."""
     missed: dict[str, Missed] = {}
     allowed = _allowed(entries, shopper, asker.at)
-    gone = _gifts_gone(entries)
+    there = _gifts_there(entries, shelf.currency)
     inside = _Inside(shelf.lines)
     candidates = []
     for entry in entries:
@@ -443,7 +443,7 @@ def _sorted_out(
         money = allowed.get(entry.key, entry.left)
         if isinstance(money, Missed):
             missed[entry.key] = money
-        elif isinstance(terms, Gift) and terms.sku in gone:
+        elif isinstance(terms, Gift) and terms.sku not in there:
             missed[entry.key] = Missed(reason="gift_out_of_stock")
         elif strategy.rule.conditions.picky and (
             no := conditions.refused(
@@ -456,7 +456,9 @@ def _sorted_out(
                 Candidate(
                     key=entry.key,
                     order=strategy.order,
-                    terms=terms,
+                    terms=gifts.today(terms, there[terms.sku])
+                    if isinstance(terms, Gift)
+                    else terms,
                     rule=strategy.rule,
                     inside=inside.of(strategy.scopes[entry.variant]),
                     room=shelf.room(strategy.least_margin, coins),
@@ -518,11 +520,11 @@ def holder(entry: Entry, shopper: Shopper) -> Holder:
     return Holder(person=shopper.person, keys=shopper.keys, code=code)
 
 
-def _gifts_gone(entries: Iterable[Entry]) -> set[str]:
-    """Return the gifts that the shop does not have, or must not give."""
+def _gifts_there(entries: Iterable[Entry], currency: str) -> dict[str, Decimal]:
+    """Return the gifts that the shop has and may give, with their prices of today."""
     terms = [entry.strategy.menu[entry.variant] for entry in entries]
     skus = {one.sku for one in terms if isinstance(one, Gift)}
-    return gifts.gone(skus)
+    return gifts.prices(skus, currency)
 
 
 def _purses(entries: Iterable[Entry], coins: Coins) -> dict[str, int]:

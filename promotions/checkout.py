@@ -137,7 +137,7 @@ class RollbackView(APIView):
     def post(self, request: Request, redemption: UUID) -> Response:
         """Take back a redemption, whole or by line. A retry gets the first answer."""
         return _once(
-            request, RollbackSerializer, lambda sent: _rolled_back(redemption, sent)
+            request, RollbackSerializer, lambda sent, _: _rolled_back(redemption, sent)
         )
 
 
@@ -171,7 +171,8 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
 }
 
 
-def _reserved(sent: dict[str, Any]) -> dict[str, Any]:
+def _reserved(sent: dict[str, Any], asker: guessing.Asker | None) -> dict[str, Any]:
+    _heed(asker)
     at, currency = timezone.now(), _currency(sent)
     until = at + timedelta(seconds=sent["seconds"])
     priced, held = reservations.reserve(
@@ -185,8 +186,13 @@ def _reserved(sent: dict[str, Any]) -> dict[str, Any]:
     return answer(priced, currency) | told
 
 
-def _redeemed_once(sent: dict[str, Any]) -> dict[str, Any]:
-    """Redeem for an order once, whichever keys its calls bear."""
+def _redeemed_once(
+    sent: dict[str, Any], asker: guessing.Asker | None
+) -> dict[str, Any]:
+    """Redeem for an order once, whichever keys its calls bear.
+
+    What was answered is answered again, also to who must wait: no code is looked up.
+    """
     order = redemption.Order(
         order_id=sent["order_id"],
         cart=_cart(sent),
@@ -199,7 +205,7 @@ def _redeemed_once(sent: dict[str, Any]) -> dict[str, Any]:
             caller=receipts.SHOP,
             key=order.order_id,
             request=order.digest,
-            do=lambda: _redeemed(order),
+            do=lambda: _redeemed(order, asker),
         )
     except receipts.KeyReused as error:
         raise redemption.OrderRedeemed(
@@ -208,7 +214,8 @@ def _redeemed_once(sent: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _redeemed(order: redemption.Order) -> dict[str, Any]:
+def _redeemed(order: redemption.Order, asker: guessing.Asker | None) -> dict[str, Any]:
+    _heed(asker)
     at = timezone.now()
     if order.reservation:
         body, made = reservations.redeem(
@@ -238,7 +245,7 @@ def _rolled_back(key: UUID, sent: dict[str, Any]) -> dict[str, Any]:
 def _once(
     request: Request,
     kind: type[serializers.Serializer[None]],
-    do: Callable[[dict[str, Any]], dict[str, Any]],
+    do: Callable[[dict[str, Any], guessing.Asker | None], dict[str, Any]],
 ) -> Response:
     """Do it once for the request's key; a dry run is done, and undone."""
     dry = isinstance(request.data, Mapping) and request.data.get("dry_run")
@@ -246,17 +253,13 @@ def _once(
         check_key(request)
     sent = valid(kind, request)
     asker = _asker(request, sent)
-
-    def done() -> dict[str, Any]:
-        if asker and (wait := guessing.pause(asker, at=timezone.now())):
-            raise CodesPaused(wait)
-        return do(sent)
-
     try:
         if sent.get("dry_run"):
-            return Response(_refusing(lambda: anew(lambda: _undone(done))))
+            return Response(
+                _refusing(lambda: anew(lambda: _undone(lambda: do(sent, asker))))
+            )
         holds.expire(at=timezone.now())
-        return _refusing(lambda: once(request, done))
+        return _refusing(lambda: once(request, lambda: do(sent, asker)))
     except Problem as problem:
         refused = problem.__cause__
         if asker and isinstance(refused, redemption.CodeRefused):
@@ -271,6 +274,15 @@ def _asker(request: Request, sent: dict[str, Any]) -> guessing.Asker | None:
     shop = caller(request)
     who = {name: sent.get(name) for name in ("customer", "visitor")}
     return guessing.asker(shop.pk, shop.name, **who)
+
+
+def _heed(asker: guessing.Asker | None) -> None:
+    """Look no code up for somebody who must wait.
+
+    :raises CodesPaused: they must.
+    """
+    if asker and (wait := guessing.pause(asker, at=timezone.now())):
+        raise CodesPaused(wait)
 
 
 def _undone(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:

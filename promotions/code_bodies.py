@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from analytics.bodies import WholeField
 from promotions import giving
 from promotions.calls import Strict
 from promotions.models import CodeBatch
@@ -15,7 +16,7 @@ class GivenSerializer(Strict):
 
     code = serializers.CharField(max_length=LONGEST)
     customer = serializers.CharField(max_length=200, allow_null=True, default=None)
-    most_uses = serializers.IntegerField(
+    most_uses = WholeField(
         min_value=1, max_value=giving.MOST_USES, allow_null=True, default=1
     )
     expires_at = serializers.DateTimeField(allow_null=True, default=None)
@@ -52,14 +53,12 @@ class CodesSerializer(serializers.Serializer[None]):
 class BatchRequestSerializer(Strict):
     """So many codes; without `length`, the least that cannot be guessed."""
 
-    number = serializers.IntegerField(min_value=1)
+    number = WholeField(min_value=1)
     prefix = serializers.CharField(
         max_length=LONGEST_PREFIX, allow_blank=True, default=""
     )
-    length = serializers.IntegerField(
-        min_value=1, max_value=LONGEST - LONGEST_PREFIX, required=False
-    )
-    most_uses = serializers.IntegerField(
+    length = WholeField(min_value=1, max_value=LONGEST - LONGEST_PREFIX, required=False)
+    most_uses = WholeField(
         min_value=1, max_value=giving.MOST_USES, allow_null=True, default=1
     )
     expires_at = serializers.DateTimeField(allow_null=True, default=None)

@@ -43,12 +43,21 @@ State = Delivery.State
 Flying = dict["Future[Answer]", Delivery]
 
 HEADS = (
-    "SELECT id FROM (SELECT DISTINCT ON (d.endpoint_id, d.strategy) d.id, d.next_at,"
-    " d.position FROM promotions_delivery d"
-    " JOIN promotions_endpoint e ON e.id = d.endpoint_id AND e.active"
-    " WHERE d.state = 'waiting' ORDER BY d.endpoint_id, d.strategy, d.position) AS head"
-    " WHERE next_at <= %s ORDER BY position LIMIT 1000"
+    "SELECT due.id FROM promotions_endpoint e CROSS JOIN LATERAL ("
+    " WITH RECURSIVE head AS ("
+    " (SELECT id, strategy, position, next_at FROM promotions_delivery"
+    " WHERE endpoint_id = e.id AND state = 'waiting'"
+    " ORDER BY strategy, position LIMIT 1) UNION ALL"
+    " SELECT following.* FROM head CROSS JOIN LATERAL ("
+    " SELECT id, strategy, position, next_at FROM promotions_delivery"
+    " WHERE endpoint_id = e.id AND state = 'waiting' AND strategy > head.strategy"
+    " ORDER BY strategy, position LIMIT 1) AS following)"
+    " SELECT id, position FROM head WHERE next_at <= %s ORDER BY position LIMIT %s"
+    ") AS due WHERE e.active ORDER BY due.position"
 )
+"""Hops along the index from one strategy's oldest to the next one's, so it costs one
+step for each strategy that waits, whatever waits behind it. Of an endpoint no more are
+asked for than may fly."""
 
 
 def run(*, until: datetime) -> int:
@@ -100,7 +109,7 @@ def _claimed(flying: Flying) -> Iterator[Delivery]:
 
 def _heads(at: datetime) -> list[Delivery]:
     with connection.cursor() as cursor:
-        cursor.execute(HEADS, [at])
+        cursor.execute(HEADS, [at, OF_AN_ENDPOINT])
         ids = [row[0] for row in cursor.fetchall()]
     rows = Delivery.objects.filter(id__in=ids).select_related("endpoint")
     return sorted(rows, key=lambda row: row.position)

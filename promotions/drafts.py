@@ -198,7 +198,7 @@ def _nested(kind: type[Any], given: object, at: str) -> Any:
 
 def _converted(given: object, kind: Any, at: str) -> Any:
     try:
-        return msgspec.convert(given, kind, strict=False)
+        return rules.converted(given, kind)
     except msgspec.ValidationError as error:
         reason, path = AT.fullmatch(str(error)).groups()  # type: ignore[union-attr]
         named = FIELD.search(reason)

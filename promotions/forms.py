@@ -22,15 +22,34 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from analytics import shapes
 from promotions.models import Campaign
 
 Text = Any
 HOUR = "%Y-%m-%dT%H:%M"
 
 
-def money(label: Text, help_text: Text = "", **more: Any) -> forms.DecimalField:
+class Amount(forms.DecimalField):
+    """A number in plain digits."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and not shapes.spelled(value):
+            raise forms.ValidationError(self.error_messages["invalid"], "invalid")
+        return super().to_python(value)
+
+
+class Whole(forms.IntegerField):
+    """A whole number in plain digits."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and not shapes.spelled(value):
+            raise forms.ValidationError(self.error_messages["invalid"], "invalid")
+        return super().to_python(value)
+
+
+def money(label: Text, help_text: Text = "", **more: Any) -> Amount:
     """An amount in the campaign's currency."""
-    return forms.DecimalField(
+    return Amount(
         label=label,
         help_text=help_text,
         widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any", "min": "0"}),
@@ -38,9 +57,9 @@ def money(label: Text, help_text: Text = "", **more: Any) -> forms.DecimalField:
     )
 
 
-def whole(label: Text, help_text: Text = "", **more: Any) -> forms.IntegerField:
+def whole(label: Text, help_text: Text = "", **more: Any) -> Whole:
     """A whole number."""
-    return forms.IntegerField(
+    return Whole(
         label=label,
         help_text=help_text,
         widget=UnfoldAdminIntegerFieldWidget(),
@@ -75,7 +94,7 @@ def text(label: Text, help_text: Text = "", **more: Any) -> forms.CharField:
     )
 
 
-class Percent(forms.DecimalField):
+class Percent(Amount):
     """A share, typed in percent; it cleans to a rate."""
 
     def __init__(self, label: Text, help_text: Text = "", **more: Any) -> None:

@@ -12,10 +12,11 @@ from uuid import UUID
 from django.db import transaction
 
 from analytics import events, lookup, store
+from analytics.models import StoredEvent
 from analytics.races import anew
 from promotions import ledger
 from promotions.ledger import Use
-from promotions.models import Hold, Reservation
+from promotions.models import Hold, Redemption, Reservation
 from promotions.offers import forget
 
 State = Reservation.State
@@ -84,6 +85,28 @@ def _expire_some(at: datetime) -> None:
         batch = list(overdue.filter(id__in=first).order_by("id").select_for_update())
         if batch:
             _give_back(batch, State.EXPIRED, at)
+
+
+def of_order(order_id: str) -> list[UUID]:
+    """Return the reservations that an order has redeemed, as the log says."""
+    sold = Redemption.objects.filter(order_id=order_id)
+    told = StoredEvent.objects.filter(
+        type="offer_redeemed",
+        occurred_at__in=set(sold.values_list("redeemed_at", flat=True)),
+        data__order_id=order_id,
+        data__reservation__isnull=False,
+    )
+    return [UUID(key) for key in told.values_list("data__reservation", flat=True)]
+
+
+def order(reservation: Reservation) -> str:
+    """Return the order that has redeemed a reservation; none is empty."""
+    told = StoredEvent.objects.filter(
+        type="offer_redeemed",
+        occurred_at__range=(reservation.reserved_at, reservation.expires_at),
+        data__reservation=str(reservation.id),
+    )
+    return str(told.values_list("data__order_id", flat=True).first() or "")
 
 
 def uses(hold: Hold) -> Use:

@@ -575,7 +575,7 @@ class Reservation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.id)
+        return f"{self.reserved_at:%Y-%m-%d %H:%M}, {self.get_state_display()}"
 
 
 class Hold(models.Model):
@@ -677,7 +677,7 @@ class Redemption(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.order_id}: {self.discount}"
+        return self.order_id
 
 
 class Rollback(models.Model):

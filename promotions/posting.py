@@ -23,6 +23,9 @@ TRANSLATED = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::
 """IPv6 networks whose addresses lead to an IPv4 one, which may be private."""
 
 
+INSIDE = "The address leads to a private network."
+
+
 class Refused(Exception):
     """The address is not one that messages may go to."""
 
@@ -53,7 +56,7 @@ def fault(url: str, *, private: bool) -> str | None:
         return "This is not an address."
     if parts.username is not None or parts.password is not None:
         return "The address has no name and password in it."
-    return None
+    return None if private or not _inside(parts.hostname) else INSIDE
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) -> Answer:
@@ -78,12 +81,27 @@ def allowed(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
+def _inside(host: str) -> bool:
+    """Say whether a host is a private address in itself, however it is written.
+
+    The resolver reads 2130706433 and 0x7f.1 as 127.0.0.1, so it is asked.
+    """
+    name = host.partition("%")[0].rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761
+        return True
+    try:
+        found = socket.getaddrinfo(name, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return False
+    return not all(allowed(str(row[4][0])) for row in found)
+
+
 def _addresses(parts: SplitResult, *, private: bool) -> list[str]:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     addresses = [str(row[4][0]) for row in found]
     if not private and not all(map(allowed, addresses)):
-        raise Refused("The address leads to a private network.")
+        raise Refused(INSIDE)
     return addresses
 
 

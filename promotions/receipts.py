@@ -18,7 +18,7 @@ SHOP = UUID(int=0)
 
 
 class KeyReused(Exception):
-    """The Idempotency-Key came before with another body."""
+    """The Idempotency-Key came before with another request."""
 
 
 def once(
@@ -28,7 +28,7 @@ def once(
 
     Two calls at the same time: the second waits for the first on the receipt's row.
 
-    :raises KeyReused: the key came before with another request body.
+    :raises KeyReused: the key came before with another request.
     """
     digest = hashlib.sha256(request).hexdigest()
     return anew(lambda: _once(caller, _hashed(key), digest, do))
@@ -65,7 +65,9 @@ def _once(
         [(known, answered)] = lookup.rows(LOCK, [caller, key, digest])
         if answered is not None:
             if known != digest:
-                raise KeyReused("This Idempotency-Key came before with another body.")
+                raise KeyReused(
+                    "This Idempotency-Key came before with another request."
+                )
             return json.loads(answered), True
         # `do` appends, and one more write follows. It may: nobody can wait on this row
         # while holding what we need, since every call takes its receipt first.

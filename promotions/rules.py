@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from analytics import shapes
 from catalog import pricing
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -112,7 +113,7 @@ class Gift(Typed, frozen=True, kw_only=True, tag_field="kind", tag="gift"):
 
     spend: Decimal
     sku: Name
-    name: str
+    name: Name
     value: Decimal
 
 
@@ -201,8 +202,9 @@ class Rule(Typed, frozen=True, kw_only=True):
 
     Combination: strategies apply in the order of `priority` (low first), then id.
     `exclusive`: alone on the order. Of a `group`, all may apply ("stack"), or one: the
-    first by priority, the best or the worst for the customer. Two strategies discount
-    the same line only if both say `shares_lines`. `basis`: on what rates are taken.
+    first by priority, the best or the worst for the customer, whatever the shop's
+    objective. Two strategies discount the same line only if both say `shares_lines`.
+    `basis`: on what rates are taken.
 
     `gives_back`: what a rollback returns to budgets and limits.
     """
@@ -237,12 +239,24 @@ class Rule(Typed, frozen=True, kw_only=True):
         )
 
 
+def converted(given: object, kind: Any) -> Any:
+    """Read plain values as a type made of these.
+
+    :raises msgspec.ValidationError: they are none; the message names the place.
+    """
+    value = msgspec.convert(given, kind, strict=False)
+    if at := next(_misspelt(value, given, "$"), None):
+        raise msgspec.ValidationError(f"Expected plain digits - at `{at}`")
+    return value
+
+
 def decoded_menu(menu: object) -> dict[str, Terms]:
     """Read a menu as stored or sent: label -> terms.
 
     :raises msgspec.ValidationError: it is not one; the message names the place.
     """
-    return msgspec.convert(menu, dict[Name, Terms], strict=False)
+    found: dict[str, Terms] = converted(menu, dict[Name, Terms])
+    return found
 
 
 def decoded_rule(rule: object) -> Rule:
@@ -250,7 +264,8 @@ def decoded_rule(rule: object) -> Rule:
 
     :raises msgspec.ValidationError: it is not one; the message names the place.
     """
-    return msgspec.convert(rule, Rule, strict=False)
+    found: Rule = converted(rule, Rule)
+    return found
 
 
 def decoded_limits(limits: object) -> tuple[Limit, ...]:
@@ -258,7 +273,8 @@ def decoded_limits(limits: object) -> tuple[Limit, ...]:
 
     :raises msgspec.ValidationError: they are none; the message names the place.
     """
-    return msgspec.convert(limits, Limits, strict=False)
+    found: tuple[Limit, ...] = converted(limits, Limits)
+    return found
 
 
 EVERYTHING = "*"
@@ -435,6 +451,32 @@ def _amounts_fault(rule: msgspec.Struct, currency: str) -> str | None:
         elif currency and (wrong := pricing.decimals_fault(amount, currency)):
             return f"{name}: {wrong}"
     return None
+
+
+def _misspelt(value: Any, given: Any, at: str) -> Iterator[str]:
+    """Find the amounts that a Decimal reads, and a person would not."""
+    if isinstance(value, Decimal) and isinstance(given, str):
+        if not shapes.spelled(given):
+            yield at
+    else:
+        for name, one, its in _parts(value, given):
+            yield from _misspelt(one, its, at + name)
+
+
+def _parts(value: Any, given: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the parts of what was read: path, part, and what it was read from."""
+    match value:
+        case tuple():
+            for number, (one, its) in enumerate(zip(value, given, strict=True)):
+                yield f"[{number}]", one, its
+        case dict():
+            for (name, its), one in zip(given.items(), value.values(), strict=True):
+                yield f".{name}", one, its
+        case msgspec.Struct():
+            for name in filter(given.__contains__, value.__struct_fields__):
+                yield f".{name}", getattr(value, name), given[name]
+        case _:
+            pass
 
 
 def _amounts(value: Any, path: str = "") -> Iterator[tuple[str, Decimal]]:

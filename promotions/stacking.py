@@ -10,7 +10,7 @@ and says so.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from promotions.discounts import Applied, Missed
 from promotions.turns import ANOTHER, Basket, Candidate, State, together
@@ -62,7 +62,7 @@ def best(
     :raises Illegal: the required ones cannot all apply together.
     """
     alone, missed = _alone(candidates, basket)
-    _resolve_groups(alone, missed)
+    _resolve_groups(alone, missed, required, objective)
     if lost := {key: missed[key] for key in required if key in missed}:
         raise Illegal(lost)
     search = _Search(basket, alone, required, objective, most_work)
@@ -92,19 +92,41 @@ def _alone(
     return alone, missed
 
 
-def _resolve_groups(alone: Alone, missed: dict[str, Missed]) -> None:
-    """Leave of a "first" or "worst" group the one that goes."""
-    groups: dict[str, list[tuple[Candidate, Applied]]] = {}
-    for candidate, outcome in alone.values():
-        if candidate.rule.mode in ("first", "worst"):
-            groups.setdefault(candidate.rule.group, []).append((candidate, outcome))
+def _resolve_groups(
+    alone: Alone,
+    missed: dict[str, Missed],
+    required: frozenset[str],
+    objective: Objective,
+) -> None:
+    """Leave of each group the one that goes.
+
+    Of a "best" group the search itself chooses, if it looks for the customer's best;
+    one that looks for the shop's would choose the customer's worst.
+    """
+    groups: dict[str, list[One]] = {}
+    for one in alone.values():
+        rule = one[0].rule
+        if rule.mode != "stack" and (rule.mode != "best" or objective == "margin"):
+            groups.setdefault(rule.group, []).append(one)
     for members in groups.values():
-        members.sort(key=lambda one: one[0].order)
-        if members[0][0].rule.mode == "worst":
-            members.sort(key=lambda one: one[1].worth)
+        members.sort(key=lambda one: _rank(one, required))
         for candidate, _ in members[1:]:
             del alone[candidate.key]
-            missed[candidate.key] = NOT_FIRST
+            missed[candidate.key] = (
+                ANOTHER if candidate.rule.mode == "best" else NOT_FIRST
+            )
+
+
+def _rank(one: One, required: frozenset[str]) -> tuple[Any, ...]:
+    """Sort a group's members: the one that goes comes first."""
+    candidate, outcome = one
+    match candidate.rule.mode:
+        case "best":
+            return candidate.key not in required, -outcome.worth, candidate.order
+        case "worst":
+            return outcome.worth, candidate.order
+        case _:
+            return candidate.order
 
 
 class _Search:

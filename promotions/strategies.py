@@ -134,7 +134,7 @@ def _menus(category: str, usual: float) -> dict[str, dict[str, Terms]]:
         step = (price / REWARD).quantize(Decimal(1), ROUND_UP)
         menus["gift"] = {
             f"{gift.sku} from {step}": Gift(
-                spend=step, sku=gift.sku, name=gift.name, value=price
+                spend=step, sku=gift.sku, name=_called(gift), value=price
             )
         }
     return {kind: menu for kind, menu in menus.items() if menu}
@@ -149,6 +149,10 @@ def _gift(category: str, most: Decimal) -> Product | None:
     shelf = Product.objects.filter(category=category, promotable=True)
     cheap = shelf.filter(price__gt=0, price__lte=most).exclude(stock=0)
     return cheap.order_by("-price", "sku").first()
+
+
+def _called(product: Product) -> str:
+    return product.name[:200] or product.sku
 
 
 def _priced(

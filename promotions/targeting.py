@@ -26,7 +26,7 @@ from analytics.models import Customer
 from ml import scores
 from ml.live import ORDERS
 from ml.models import CustomerProfile
-from promotions import arms, carts, offers, promises, value
+from promotions import arms, carts, offers, promises, value, versions
 from promotions.allocation import allocate
 from promotions.models import Offer, Sheet, Strategy
 
@@ -69,7 +69,9 @@ def refresh(*, at: datetime) -> Computed:
         _rehome(persons)
         columns = _columns(live, matrix)
         known_as = _people(persons, live)
-        made = list(_decided(columns, matrix, known_as, at)) if columns else []
+        used = _used(live, persons)
+        _withdraw(used, persons)
+        made = list(_decided(columns, matrix, known_as, used, at)) if columns else []
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
         rendered = _render_all(persons, known, at)
@@ -102,6 +104,25 @@ def _live(at: datetime) -> list[Strategy]:
         campaign__ends_at__gt=at,
     )
     return list(rows.select_related("campaign").order_by("id"))
+
+
+Used = Set[tuple[UUID, UUID]]
+"""(person, strategy): it is used up, and must take no place and no budget."""
+
+
+def _used(live: Sequence[Strategy], persons: Mapping[UUID, UUID]) -> Used:
+    """Say who has used up which strategy, as it is or in a version before."""
+    offers_used = Offer.objects.filter(redeemed_at__isnull=False)
+    pairs = {*offers_used.values_list("customer", "strategy"), *versions.used(live)}
+    return {(persons.get(key, key), strategy) for key, strategy in pairs}
+
+
+def _withdraw(used: Used, persons: Mapping[UUID, UUID]) -> None:
+    """Take back what people were offered under one id, and have used under another."""
+    free = Offer.objects.filter(redeemed_at=None, held_until=None)
+    theirs = free.filter(customer__in=set(persons.values()))
+    gone = [one.id for one in theirs if (one.customer, one.strategy_id) in used]
+    free.filter(id__in=gone).delete()
 
 
 Units = dict[tuple[UUID, UUID], UUID]
@@ -198,13 +219,14 @@ def _decided(
     columns: Sequence[Column],
     matrix: scores.ScoreMatrix,
     people: People,
+    used: Used,
     at: datetime,
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
     promises = _promises(at)
     worth = np.column_stack([column.best.margin for column in columns])
     worth[_where(promises, columns, matrix)] = np.inf
-    worth[_where(_redeemed(), columns, matrix)] = -np.inf
+    worth[_where(used, columns, matrix)] = -np.inf
     chosen = allocate(
         worth,
         np.column_stack([column.best.cost for column in columns]),
@@ -227,12 +249,6 @@ def _promises(at: datetime) -> Promises:
     lasting = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
     rows = lasting.values_list("customer", "strategy", "expires_at")
     return {(customer, strategy): until for customer, strategy, until in rows}
-
-
-def _redeemed() -> Set[tuple[UUID, UUID]]:
-    """Say who has used up which strategy: he must take no place and no budget."""
-    used = Offer.objects.filter(redeemed_at__isnull=False)
-    return set(used.values_list("customer", "strategy"))
 
 
 def _where(

@@ -7,38 +7,18 @@ from django.utils import timezone
 
 from promotions import (
     backtest,
-    batches,
     deliveries,
     fraud,
-    holds,
     measurement,
     promises,
     standing,
     strategies,
     targeting,
-    webhooks,
 )
 from promotions.models import Guesser, Receipt, Reservation
 
 KEEP_RECEIPTS = timedelta(days=30)
 """No client retries for so long; an order redeems a strategy once anyway."""
-
-SENDING = timedelta(seconds=20)
-
-
-@shared_task(ignore_result=True)
-def make_codes() -> None:
-    """Make the codes of batches that wait, or that a killed worker left half-way."""
-    batches.run()
-
-
-@shared_task(ignore_result=True)
-def send_webhooks() -> None:
-    """Tell shops of what has happened, for some seconds; the next call goes on."""
-    until = timezone.now() + SENDING
-    while webhooks.catch_up() and timezone.now() < until:
-        pass
-    deliveries.run(until=until)
 
 
 @shared_task(ignore_result=True)
@@ -62,12 +42,6 @@ def forget_receipts() -> None:
     Receipt.objects.filter(created_at__lt=old).delete()
     done = Reservation.objects.exclude(state=Reservation.State.HELD)
     done.filter(expires_at__lt=old).delete()
-
-
-@shared_task(ignore_result=True)
-def expire_reservations() -> None:
-    """Give back what overdue reservations hold; safe twice at once."""
-    holds.expire(at=timezone.now())
 
 
 @shared_task(ignore_result=True)

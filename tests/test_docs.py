@@ -2,17 +2,19 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 import yaml
+from django.core.management import get_commands, load_command_class
 from django.urls import URLPattern
 
 from analytics import ecommerce, events
 from analytics.access import SCOPES
-from config import services, urls
+from config import processes, services, urls
 from ml import meanings, product_meanings, redemption
 from ml.meanings import Feature
 
@@ -220,6 +222,29 @@ def test_every_make_target_that_is_named_exists() -> None:
             assert called is None or called[1] in targets, f"{page.name}: {line}"
 
 
+def test_every_command_and_option_that_is_named_exists() -> None:
+    """`manage.py NAME … --option`, in whatever page, over lines that go on."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for page in MARKDOWN:
+        whole = page.read_text().replace("\\\n", " ")
+        for name, rest in re.findall(r"manage\.py (\w+)([^`\n]*)", whole):
+            named[name] |= set(re.findall(r"--[a-z-]+", rest.partition("#")[0]))
+
+    assert {"approve_strategy", "create_key", "import_history"} <= named.keys()
+    for name, options in named.items():
+        command = load_command_class(get_commands()[name], name)
+        parser = command.create_parser("manage.py", name)
+        assert options <= parser._option_string_actions.keys(), name
+
+
+def test_no_scope_approves_and_the_page_says_so() -> None:
+    said = text("docs/api.md").partition("### Approving a strategy\n")[2]
+
+    assert said.strip().startswith("No call approves, and no scope allows it")
+    assert not [one for one in urls.api if "approv" in str(one.pattern)]
+    assert not [scope for scope in SCOPES if "approv" in scope]
+
+
 def test_the_changelog_knows_the_version() -> None:
     version = re.search(r'^version = "(.*)"', text("pyproject.toml"), re.M)
 
@@ -231,8 +256,8 @@ def test_the_changelog_knows_the_version() -> None:
 def test_the_compose_file_has_every_service_and_no_secret() -> None:
     compose = yaml.safe_load(text("docker/compose.yaml"))
 
-    names = {"postgres", "valkey", "migrate", "web", "worker", "projector", "beat"}
-    assert compose["services"].keys() == names
+    others = {"postgres", "valkey", "migrate"}
+    assert compose["services"].keys() == others | processes.commands("", 0).keys()
     assert compose["volumes"].keys() == {"postgres", "valkey", "models"}
     for name in ("POSTGRES_PASSWORD", "SECRET_KEY", "ALLOWED_HOSTS"):
         given = set(re.findall(rf"\$\{{{name}[^}}]*\}}", text("docker/compose.yaml")))

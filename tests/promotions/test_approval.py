@@ -2,6 +2,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from celery import Celery
@@ -38,6 +39,20 @@ def test_the_road_from_proposed_to_live_to_ended(proposed: Make) -> None:
         "strategy_approved",
         "strategy_ended",
     ]
+
+
+def test_a_strategy_may_be_named_by_its_ids_text(proposed: Make) -> None:
+    strategy, other = proposed(), proposed()
+
+    approval.approve(str(strategy.id), by="olga", comment="Good.", at=AT)
+    approval.end(str(strategy.id).upper(), by="olga", comment="Enough.", at=AT)
+    approval.reject(other.id.hex, by="olga", comment="No.", at=AT)
+
+    strategy.refresh_from_db()
+    other.refresh_from_db()
+    assert (strategy.state, other.state) == ("ended", "rejected")
+    with pytest.raises(Strategy.DoesNotExist):
+        approval.end(str(UUID(int=1)), by="olga", comment="Enough.", at=AT)
 
 
 @pytest.mark.parametrize("step", [approval.approve, approval.reject])

@@ -70,6 +70,11 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
     assert go_live(strategy).state == "live"
 
 
+def gift(**changed: str) -> dict[str, Any]:
+    terms = {"spend": "40", "sku": "mug", "name": "Mug", "value": "4"}
+    return {"kind": "gift", "menu": {"mug": terms | changed}}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -117,6 +122,15 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
             },
             "menu.tiers.higher[1].amount",
         ),
+        (gift(name="x" * 201), "menu.mug.name"),
+        (gift(name=""), "menu.mug.name"),
+        (gift(spend="1_000"), "menu.mug.spend"),
+        (gift(value="１２"), "menu.mug.value"),
+        ({"menu": {"10%": {"rate": "0.1_0"}}}, "menu.10%.rate"),
+        ({"rule": {"most_per_order": "1_0"}}, "rule.most_per_order"),
+        ({"rule": {"limits": [{"most": "٣"}]}}, "rule.limits[0].most"),
+        ({"budget": "1_000"}, "budget"),
+        ({"least_margin": "０.05"}, "least_margin"),
         ({"budget": "0"}, "budget"),
         ({"budget": "NaN"}, "budget"),
         ({"budget": "1.005"}, "budget"),
@@ -147,6 +161,8 @@ def test_a_bad_draft_is_refused_with_the_fields_name(
         ({"starts_at": "2026-06-01T00:00:00"}, "starts_at"),
         ({"starts_at": "0001-01-01T00:00:00+14:00"}, "starts_at"),
         ({"budget": "-1"}, "budget"),
+        ({"budget": "1_000"}, "budget"),
+        ({"limits": [{"most": "1_000"}]}, "limits[0].most"),
         ({"currency": "euro"}, "currency"),
         ({"limits": [{"most": 1}, {"most": 2}]}, "limits"),
     ],

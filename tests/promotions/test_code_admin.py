@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from analytics.models import Customer
-from promotions import giving, tasks
+from promotions import errands, giving
 from promotions.giving import Given
 from promotions.models import Code, CodeBatch, Delivery, Endpoint, Strategy
 from tests.conftest import Make
@@ -30,7 +30,7 @@ def test_olga_asks_for_a_batch_sees_it_grow_and_takes_it_away(
     desk.post(page("codebatch_add"), sent)
     listed = desk.get(page("codebatch_changelist")).content.decode()
     assert "0 / 30" in listed
-    tasks.make_codes()
+    errands.make_codes()
 
     batch = CodeBatch.objects.get()
     assert (batch.requested_by, batch.length) == ("olga", 8)

@@ -3,15 +3,18 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
+from analytics import alerts
 from config import services
-from promotions import spelling, tasks
+from promotions import errands, spelling
 from promotions.models import Code, CodeBatch, Strategy
 from tests.conftest import Make
 
@@ -34,8 +37,8 @@ def test_a_batch_is_made_in_the_background_and_says_how_far_it_is(
     page = f"/api/v1/code-batches/{answer.json()['id']}"
     assert (api.get(page).json()["state"], Code.objects.count()) == ("waiting", 0)
 
-    tasks.make_codes()
-    tasks.make_codes()  # again makes no more
+    errands.make_codes()
+    errands.make_codes()  # again makes no more
 
     body = api.get(page).json()
     assert (body["state"], body["made"]) == ("done", 25_000)
@@ -47,6 +50,21 @@ def test_a_batch_is_made_in_the_background_and_says_how_far_it_is(
         assert len(random) == body["length"] == spelling.needed(25_000)
         assert set(random) <= set(spelling.ALPHABET)
         assert Code.objects.filter(digest=spelling.digest(text)).exists()
+
+
+def test_a_batch_that_nobody_makes_is_an_alert(
+    api: APIClient, by_code: Strategy
+) -> None:
+    ask(api, by_code, number=5)
+
+    def late(**later: int) -> bool:
+        at = timezone.now() + timedelta(**later)
+        return "errands_late" in {one.code for one in alerts.current(at)}
+
+    assert (late(), late(minutes=6)) == (False, True)
+
+    errands.make_codes()
+    assert not late(minutes=6)
 
 
 def test_a_retried_call_asks_for_one_batch(
@@ -107,7 +125,7 @@ def test_a_taken_text_is_drawn_anew(
     ask(api, by_code, number=1)
     monkeypatch.setattr("secrets.token_bytes", lambda size: next(noise))
 
-    tasks.make_codes()
+    errands.make_codes()
 
     assert "2" * 8 in set(Code.objects.values_list("text", flat=True))
     assert Code.objects.count() == 2
@@ -122,7 +140,7 @@ def test_a_prefix_without_free_codes_fails_and_says_so(
     ask(api, by_code, number=2)
     monkeypatch.setattr("secrets.token_bytes", bytes)
 
-    tasks.make_codes()
+    errands.make_codes()
 
     batch = CodeBatch.objects.get()
     assert (batch.state, batch.made, Code.objects.count()) == ("failed", 0, 0)
@@ -132,8 +150,8 @@ def test_a_prefix_without_free_codes_fails_and_says_so(
 WORKER = """
 import django
 django.setup()
-from promotions import tasks
-tasks.make_codes()
+from promotions import errands
+errands.make_codes()
 """
 
 

@@ -25,7 +25,7 @@ from rest_framework.test import APIClient
 from analytics import access
 from analytics.models import Customer, StoredEvent
 from config import processes, services
-from promotions import tasks
+from promotions import errands
 from promotions.models import Redemption, Reservation, Strategy
 from tests import serving
 from tests.conftest import Give, Make
@@ -247,7 +247,7 @@ class Shopper:
         return int(roll_back(self.api, str(some), lines=lines).status_code)
 
     def expire(self) -> int:
-        tasks.expire_reservations()
+        errands.expire_reservations()
         return 200
 
 
@@ -279,7 +279,7 @@ def test_all_kinds_of_calls_at_once_on_the_same_rows_lose_nothing(
     assert seen[201] > 20
     for row in Reservation.objects.filter(state="held"):
         let_pass(str(row.id))
-    tasks.expire_reservations()
+    errands.expire_reservations()
     check()
     assert {s.reserved for s in Strategy.objects.all()} == {Decimal(0)}
     assert deadlocks() == before, SEED

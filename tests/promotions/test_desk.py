@@ -152,6 +152,10 @@ def test_what_is_typed_in_percent_and_in_rows_is_a_typed_rule(
         ("percentage", {"terms-0-rate": "150"}, "id_terms-0-rate_error"),
         ("percentage", {"terms-0-rate": ""}, "id_terms-0-rate_error"),
         ("percentage", {"strategy-budget": "1.005"}, "id_strategy-budget_error"),
+        ("percentage", {"strategy-budget": "1_000"}, "id_strategy-budget_error"),
+        ("percentage", {"terms-0-rate": "１２"}, "id_terms-0-rate_error"),
+        ("multibuy", {"terms-0-take": "1_0"}, "id_terms-0-take_error"),
+        ("gift", {"terms-0-name": "x" * 201}, "id_terms-0-name_error"),
         ("fixed_price", {"terms-0-price": "1.005"}, "id_terms-0-price_error"),
         ("threshold", {"higher-0-spend": "10"}, "id_higher-0-spend_error"),
         (

@@ -184,3 +184,20 @@ def test_a_visitor_may_change_between_two_calls_for_an_order(
 
     assert (first.status_code, first.json()) == (201, again.json())
     assert Redemption.objects.count() == 1
+
+
+def test_an_order_that_went_through_gets_its_answer_again_while_its_visitor_must_wait(
+    api: APIClient,
+    by_code: Strategy,
+) -> None:
+    make(by_code, "RIGHT1")
+    first = redeem(api, "RIGHT1", order_id="o-1", visitor="hash-1")
+    guess(api, 10, visitor="hash-1")
+
+    again = redeem(api, "RIGHT1", order_id="o-1", visitor="hash-1")
+    other = redeem(api, "RIGHT2", order_id="o-1", visitor="hash-1")
+
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert (other.status_code, other.json()["code"]) == (409, "order_redeemed")
+    assert redeem(api, "RIGHT1", visitor="hash-1").status_code == 429
+    assert Redemption.objects.count() == 1

@@ -89,6 +89,25 @@ def test_a_key_with_another_body_is_refused(
     assert Redemption.objects.count() == 1
 
 
+def test_a_key_sent_to_another_path_is_told_so(api: APIClient, live: Make) -> None:
+    live(trigger="automatic", holdout=0)
+    body = {"lines": [{"sku": "tea", "quantity": 2}]}
+    key = {"Idempotency-Key": "key-1"}
+    sold = api.post(
+        "/api/v1/redemptions", body | {"order_id": "o-1"}, format="json", headers=key
+    )
+    [redeemed] = sold.json()["redemptions"]
+
+    answer = api.post(
+        f"/api/v1/redemptions/{redeemed}/rollback", {}, format="json", headers=key
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "idempotency_key_reused"
+    assert answer.json()["detail"].endswith("came before with another request.")
+    assert Redemption.objects.filter(rolled_back_at=None).count() == 1
+
+
 def test_a_refused_call_may_be_sent_again_with_its_key(
     api: APIClient, live: Make, give: Give, ana: Customer
 ) -> None:
@@ -232,6 +251,56 @@ def test_a_gift_costs_its_value_and_leaves_the_lines_alone(
     assert body["effects"][0]["gift"] == "mug"
     strategy.refresh_from_db()
     assert strategy.spent == Decimal("4.00")
+
+
+@pytest.mark.parametrize(
+    ("price", "counts"), [("5.00", "5.00"), ("5.70", "5.70"), ("3.00", "4.00")]
+)
+def test_a_gift_that_has_become_dearer_counts_at_its_price_of_today(
+    api: APIClient, live: Make, give: Give, ana: Customer, price: str, counts: str
+) -> None:
+    strategy = live("gift")
+    Product.objects.filter(sku="mug").update(price=price)
+
+    body = redeem(api, give(strategy, ana)).json()
+
+    [row] = body["effects"][0]["adjustments"]
+    assert (row["of"], row["amount"]) == ("gift", counts)
+    strategy.refresh_from_db()
+    assert strategy.spent == Decimal(counts)
+    assert strategy.campaign.__class__.objects.get().spent == Decimal(counts)
+    assert Redemption.objects.get().gift_value == Decimal(counts)
+
+
+def test_a_gift_too_dear_by_now_for_the_margin_or_the_budget_is_not_given(
+    api: APIClient, live: Make, give: Give, ana: Customer, ben: Customer
+) -> None:
+    """Two teas leave 5.70 above the floor; the mug was 4.00 when it was approved."""
+    rich, poor = live("gift"), live("gift", budget="5.00")
+    given, kept = give(rich, ana), give(poor, ben)
+
+    Product.objects.filter(sku="mug").update(price="5.10")
+    spent = redeem(api, kept, customer="ben")
+    Product.objects.filter(sku="mug").update(price="5.71")
+    refused = redeem(api, given)
+
+    assert (spent.status_code, spent.json()["code"]) == (409, "budget_spent")
+    assert (refused.status_code, refused.json()["code"]) == (422, "offers_do_not_apply")
+    assert "margin_floor" in refused.json()["detail"]
+    cart = {"customer": "ana", "lines": [{"sku": "tea", "quantity": 2}]}
+    told = api.post("/api/v1/qualifications", cart, format="json").json()
+    assert [one["reason"] for one in told["not_applied"]] == ["margin_floor"]
+    assert not Redemption.objects.exists()
+
+
+def test_a_gift_s_price_in_another_currency_says_nothing(
+    api: APIClient, live: Make, give: Give, ana: Customer
+) -> None:
+    offer = give(live("gift"), ana)
+    Product.objects.filter(sku="mug").update(price="600", currency="JPY")
+
+    assert redeem(api, offer).status_code == 201
+    assert Redemption.objects.get().gift_value == Decimal("4.00")
 
 
 def test_a_budget_that_cannot_pay_refuses(

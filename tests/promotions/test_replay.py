@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from analytics import events, store
 from analytics.models import Customer
-from promotions import approval, tasks
+from promotions import approval, errands
 from promotions.models import (
     Campaign,
     Code,
@@ -199,7 +199,7 @@ class Shop:
     def expire(self) -> None:
         for one in Reservation.objects.filter(state="held", id__in=self.held):
             let_pass(str(one.id))
-        tasks.expire_reservations()
+        errands.expire_reservations()
 
     def roll_back(self) -> None:
         if self.sold:
@@ -231,7 +231,7 @@ def test_money_uses_offers_and_codes_are_what_the_log_says(
     budget: int,
 ) -> None:
     Reservation.objects.filter(state="held").update(expires_at=timezone.now())
-    tasks.expire_reservations()
+    errands.expire_reservations()
     Campaign.objects.update(ends_at=timezone.now())  # of earlier examples
     strategy = live(
         trigger=kind,

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from analytics import privacy
 from analytics.models import Customer, StoredEvent
-from promotions import approval, holds, spelling, tasks
+from promotions import approval, errands, holds, spelling, tasks
 from promotions.models import (
     Campaign,
     Code,
@@ -245,8 +245,8 @@ def test_an_overdue_reservation_is_refused_and_given_back_by_beat(
     soon = reserve(api, seconds=7200).json()["reservation"]
     let_pass(held)
 
-    tasks.expire_reservations()
-    tasks.expire_reservations()
+    errands.expire_reservations()
+    errands.expire_reservations()
 
     assert redeem(api, reservation=held).json()["code"] == "reservation_gone"
     assert money(strategy) == (Decimal(2), Decimal(0), 0)
@@ -293,7 +293,7 @@ def test_an_overdue_hold_does_not_free_the_offer_of_the_next_one(
     let_pass(first)
     second = reserve(api, customer="ana", offers=[offer]).json()["reservation"]
 
-    tasks.expire_reservations()
+    errands.expire_reservations()
 
     third = reserve(api, customer="ana", offers=[offer])
     assert third.json()["code"] == "offer_not_usable"
@@ -312,7 +312,7 @@ def test_more_overdue_reservations_than_a_batch_are_all_given_back(
         let_pass(one)
     assert money(strategy) == (Decimal(10), Decimal(0), 0)
 
-    tasks.expire_reservations()
+    errands.expire_reservations()
 
     assert money(strategy) == (Decimal(0), Decimal(0), 0)
     assert {r.state for r in Reservation.objects.all()} == {"expired"}
@@ -412,7 +412,7 @@ def test_an_erased_customers_reservation_tells_nothing_and_frees_its_money(
     assert privacy.export("ana")["held"]["promotions.reservation"]  # type: ignore[index]
 
     privacy.erase("ana", by="shop", at=timezone.now())
-    tasks.expire_reservations()
+    errands.expire_reservations()
 
     row = Reservation.objects.get(id=held)
     assert (row.customer, row.priced, row.state) == (None, {}, "expired")

@@ -154,10 +154,13 @@ def test_an_exclusive_one_stands_alone_if_it_is_better() -> None:
     assert won([a, b, large], BOTH) == {"large": 250}
 
 
+@pytest.mark.parametrize("objective", ["customer", "margin"])
 @pytest.mark.parametrize(
     ("mode", "winner"), [("first", "a"), ("best", "b"), ("worst", "c")]
 )
-def test_one_of_a_group_applies(mode: str, winner: str) -> None:
+def test_one_of_a_group_applies_whatever_the_objective(
+    mode: str, winner: str, objective: Objective
+) -> None:
     lines = [
         Line(sku=name, category=name, quantity=1, price=1000)
         for name in ("x", "y", "z")
@@ -169,7 +172,23 @@ def test_one_of_a_group_applies(mode: str, winner: str) -> None:
         candidate("c", cut("0.1"), on, "z", group="g", mode=mode, priority=3),
     ]
 
-    assert won(three, on).keys() == {winner}
+    assert won(three, on, objective=objective).keys() == {winner}
+
+
+@pytest.mark.parametrize("objective", ["customer", "margin"])
+def test_of_a_best_group_the_one_that_is_asked_for_applies(
+    objective: Objective,
+) -> None:
+    both = [
+        candidate("a", cut("0.2"), BOTH, "TEA", group="g", mode="best"),
+        candidate("b", cut("0.3"), BOTH, "MILK", group="g", mode="best"),
+    ]
+
+    asked = won(both, BOTH, objective=objective, required=frozenset("a"))
+
+    assert asked == {"a": 200}
+    with pytest.raises(Illegal):
+        best(both, BOTH, objective=objective, required=frozenset("ab"))
 
 
 def test_gifts_are_paid_out_of_what_the_discounts_leave() -> None:
@@ -253,7 +272,8 @@ def test_a_thousand_on_one_line_are_searched_to_the_end() -> None:
 
 cents = st.integers(1, 700).map(lambda n: Decimal(n) / 100)
 rates = st.integers(1, 90).map(lambda n: Decimal(n) / 100)
-terms = st.one_of(
+simple = st.builds(Percentage, rate=rates)
+terms = simple | st.one_of(
     st.builds(Percentage, rate=rates, each=st.sampled_from(["line", "order"])),
     st.builds(Amount, amount=cents, each=st.sampled_from(["unit", "line", "order"])),
     st.builds(FixedPrice, price=cents),
@@ -273,14 +293,17 @@ terms = st.one_of(
     st.builds(Shipping, rate=rates),
 )
 group_and_mode = st.sampled_from(
-    [("", "stack"), ("g", "best"), ("h", "stack"), ("", "stack")]
+    [
+        *[("", "stack"), ("h", "stack"), ("", "stack")],
+        *[("b", "best"), ("b", "best"), ("f", "first"), ("w", "worst")],
+    ]
 )
 lines = st.builds(
     Line,
     sku=st.sampled_from(["s0", "s1", "s2"]),
     category=st.sampled_from(["A", "B", "C"]),
     quantity=st.integers(1, 3),
-    price=st.integers(0, 700),
+    price=st.integers(0, 700) | st.integers(500, 3000),
 )
 
 
@@ -290,13 +313,13 @@ def cases(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
         *draw(st.lists(lines, min_size=1, max_size=4)),
         shipping=draw(st.sampled_from([0, 499])),
         spare=draw(st.sampled_from([100, 10_000])),
-        purses=draw(st.sampled_from([{}, {"x": 300}])),
+        purses=draw(st.sampled_from([{}, {}, {"x": 300}])),
     )
     made = []
-    for n in range(draw(st.integers(1, 5))):
+    for n in range(draw(st.integers(2, 6))):
         group, mode = draw(group_and_mode)
         conditions = Conditions(
-            least_amount=draw(st.sampled_from([Decimal(0), Decimal(5)])),
+            least_amount=draw(st.sampled_from([Decimal(0)] * 3 + [Decimal(5)])),
             basis=draw(st.sampled_from(["initial", "discounted"])),
             of=draw(st.sampled_from(["scope", "basket"])),
         )
@@ -306,8 +329,8 @@ def cases(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
                 draw(terms),
                 on,
                 *draw(st.sampled_from([(), ("A",), ("B", "C")])),
-                floor=draw(st.sampled_from([0.3, 0.9])),
-                budget=draw(st.sampled_from([10**9, 200])),
+                floor=draw(st.sampled_from([0, 0.3, 0.9])),
+                budget=draw(st.sampled_from([10**9, 10**9, 200])),
                 campaign=draw(st.sampled_from(["x", "y"])),
                 conditions=conditions,
                 priority=draw(st.integers(0, 2)),
@@ -322,14 +345,41 @@ def cases(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
     return on, made
 
 
+def goes(
+    one: Candidate,
+    alone: Sequence[Candidate],
+    on: Basket,
+    objective: Objective,
+    required: frozenset[str],
+) -> bool:
+    """Say whether nobody else of its group goes instead, whatever else there is.
+
+    Of a "best" group any may go where all combinations are compared for the customer.
+    """
+    mode, group = one.rule.mode, one.rule.group
+    if mode == "stack" or (mode == "best" and objective == "customer"):
+        return True
+
+    def place(of: Candidate) -> Any:
+        (applied,) = (together([of], on) or {}).values()
+        asked = mode == "best" and of.key in required
+        worth = {"best": -applied.worth, "worst": applied.worth, "first": 0}[mode]
+        return not asked, worth, of.order
+
+    return all(
+        place(one) <= place(rival) for rival in alone if rival.rule.group == group
+    )
+
+
 def best_of_all(
     candidates: Sequence[Candidate],
     on: Basket,
     objective: Objective,
     required: frozenset[str],
 ) -> int | None:
-    """Try every combination of those that apply by themselves."""
+    """Try every combination of those that apply by themselves and may go."""
     alone = [one for one in candidates if together([one], on)]
+    alone = [one for one in alone if goes(one, alone, on, objective, required)]
     legal: dict[frozenset[str], int] = {}
     for size in range(len(alone) + 1):
         for some in combinations(alone, size):
@@ -365,6 +415,12 @@ def test_no_legal_combination_is_better(
 
     assert (stack.worth, stack.exact) == (expected, True)
     assert required <= stack.applied.keys()
+    alone = [one for one in candidates if together([one], on)]
+    assert all(
+        goes(one, alone, on, objective, required)
+        for one in alone
+        if one.key in stack.applied
+    )
     taken = off(stack.applied, len(on.lines))
     assert all(
         0 <= part <= line.amount for part, line in zip(taken, on.lines, strict=True)

@@ -278,8 +278,9 @@ def test_an_offer_about_to_end_or_ended_is_made_anew_if_chosen(
 
 
 def test_offers_that_last_bind_the_budget_when_others_become_worth_more(
-    scored: list[Customer], live: Make
+    scored: list[Customer], live: Make, settings: Any
 ) -> None:
+    settings.HELD_OUT = 0.0
     live(budget=Decimal(5), holdout=0.0)
     targeting.refresh(at=timezone.now())
     first = set(Offer.objects.values_list("customer", flat=True))

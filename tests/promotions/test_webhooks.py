@@ -12,8 +12,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -21,7 +23,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from analytics import alerts, events, store
 from analytics.models import Customer
 from config import services
-from promotions import approval, deliveries, posting, signatures, tasks, webhooks
+from promotions import approval, deliveries, errands, posting, signatures, webhooks
 from promotions.models import Delivery, Endpoint
 from tests.conftest import Give, Make
 from tests.promotions.test_redemption import redeem
@@ -111,8 +113,8 @@ def test_a_shop_is_told_of_a_strategy_s_life_in_order(
     )
     approval.end(strategy.id, by="olga", comment="Secret.", at=timezone.now())
 
-    tasks.send_webhooks()
-    tasks.send_webhooks()  # nothing twice
+    errands.send_webhooks()
+    errands.send_webhooks()  # nothing twice
 
     assert [one["type"] for one in receiver.got] == [
         "strategy_proposed",
@@ -146,7 +148,7 @@ def test_the_budget_s_marks_are_told(
     redeem(api, give(strategy, ana))
     redeem(api, give(strategy, ben))
 
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     marks = [one["data"] for one in receiver.got if one["type"] == "budget_reached"]
     assert [mark["share"] for mark in marks] == [0.8, 1.0]
@@ -157,7 +159,7 @@ def test_an_independent_library_finds_every_signature_right(
     receiver: Receiver, told: Endpoint
 ) -> None:
     happened(uuid4(), 0.8)
-    tasks.send_webhooks()
+    errands.send_webhooks()
     (got,) = receiver.got
 
     Webhook(told.secret).verify(got["body"], got["headers"])
@@ -176,14 +178,14 @@ def test_after_a_new_secret_both_sign_for_a_day(
     new = api.post(page).json()["secret"]
     assert new != told.secret
     happened(uuid4(), 0.8)
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     for secret in (told.secret, new):
         Webhook(secret).verify(receiver.got[0]["body"], receiver.got[0]["headers"])
 
     Endpoint.objects.update(old_until=timezone.now())
     happened(uuid4(), 0.8)
-    tasks.send_webhooks()
+    errands.send_webhooks()
     Webhook(new).verify(receiver.got[1]["body"], receiver.got[1]["headers"])
     with pytest.raises(WebhookVerificationError):
         Webhook(told.secret).verify(receiver.got[1]["body"], receiver.got[1]["headers"])
@@ -197,7 +199,7 @@ def test_what_fails_holds_up_its_own_strategy_alone_and_keeps_its_id(
     happened(good, 0.8, 1.0)
     receiver.answers = lambda one: 500 if one["data"]["strategy"] == str(bad) else 200
 
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     def shares(of: UUID) -> list[float]:
         got = [one["data"] for one in receiver.got]
@@ -207,12 +209,12 @@ def test_what_fails_holds_up_its_own_strategy_alone_and_keeps_its_id(
     assert shares(bad) == [0.8]
     waiting = Delivery.objects.get(strategy=bad, status=500)
     assert 3 < (waiting.next_at - timezone.now()).total_seconds() <= 6
-    tasks.send_webhooks()
+    errands.send_webhooks()
     assert shares(bad) == [0.8]  # not before its time
 
     receiver.answers = lambda one: 200
     due_now()
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert shares(bad) == [0.8, 0.8, 1.0]
     ids = [
@@ -222,6 +224,49 @@ def test_what_fails_holds_up_its_own_strategy_alone_and_keeps_its_id(
     ]
     assert ids[0] == ids[1] != ids[2]
     assert Endpoint.objects.get().failing_since is None
+
+
+def read_of(plan: dict[str, Any], table: str) -> int:
+    """Return how many of a table's rows a plan has read."""
+    mine = plan.get("Relation Name") == table
+    rows = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * mine
+    inner = sum(read_of(one, table) for one in plan.get("Plans", ()))
+    return int(rows * plan["Actual Loops"] + inner)
+
+
+def test_what_waits_behind_costs_nothing_to_look_for_what_is_due(db: None) -> None:
+    now, endpoints, pairs = timezone.now(), 3, 90
+    rows = [
+        Endpoint.objects.create(url=f"https://{n}.example/", active=n < 2)
+        for n in range(endpoints)
+    ]
+    strategies = [UUID(int=n) for n in range(pairs // endpoints)]
+    Delivery.objects.bulk_create(
+        Delivery(
+            endpoint=row,
+            strategy=strategy,
+            position=depth * 1000 + n,
+            type="budget_reached",
+            next_at=now + timedelta(hours=depth == 0 and n >= 6),
+        )
+        for row in rows
+        for depth in range(40)
+        for n, strategy in enumerate(strategies)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE promotions_delivery")
+        cursor.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + deliveries.HEADS,
+            [now, deliveries.OF_AN_ENDPOINT],
+        )
+        [[[explained]]] = cursor.fetchall()
+
+    heads = deliveries._heads(now)
+
+    assert [(one.endpoint.active, one.position) for one in heads] == [
+        (True, n) for n in range(deliveries.OF_AN_ENDPOINT) for _ in range(2)
+    ]
+    assert 0 < read_of(explained["Plan"], "promotions_delivery") <= pairs
 
 
 def test_attempts_grow_rarer_and_end_after_a_day_then_the_next_goes_out(
@@ -236,7 +281,7 @@ def test_attempts_grow_rarer_and_end_after_a_day_then_the_next_goes_out(
 
     for _ in range(deliveries.MOST_ATTEMPTS):
         due_now()
-        tasks.send_webhooks()
+        errands.send_webhooks()
 
     assert [one["data"]["share"] for one in receiver.got].count(0.8) == 17
     first, second = Delivery.objects.order_by("position")
@@ -248,17 +293,17 @@ def test_what_was_given_up_or_delivered_can_be_sent_again(
 ) -> None:
     begun = timezone.now()
     happened(uuid4(), 0.8, 1.0)
-    tasks.send_webhooks()
+    errands.send_webhooks()
     Delivery.objects.filter(
         position=Delivery.objects.earliest("position").position
     ).update(state="given up")
     out, said = StringIO(), [str(told.id), "--since", begun.isoformat()]
 
     call_command("replay_webhooks", *said, "--given-up", stdout=out)
-    tasks.send_webhooks()
+    errands.send_webhooks()
     assert [one["data"]["share"] for one in receiver.got] == [0.8, 1.0, 0.8]
     call_command("replay_webhooks", *said, stdout=out)
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert "1 messages" in out.getvalue()
     assert [one["data"]["share"] for one in receiver.got][3:] == [0.8, 1.0]
@@ -273,11 +318,11 @@ def test_a_replay_tells_a_young_endpoint_what_it_never_heard(
     begun = timezone.now()
     happened(uuid4(), 0.8)
     young = webhooks.register(receiver.url, [], at=timezone.now())
-    tasks.send_webhooks()
+    errands.send_webhooks()
     assert receiver.got == []
 
     count = webhooks.replay(young, since=begun, until=timezone.now(), at=timezone.now())
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert (count, len(receiver.got)) == (1, 1)
 
@@ -286,7 +331,7 @@ def test_an_endpoint_hears_only_its_types(receiver: Receiver, told: Endpoint) ->
     Endpoint.objects.update(types=["offer_redeemed"])
     happened(uuid4(), 0.8)
 
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert receiver.got == []
     assert not Delivery.objects.exists()
@@ -298,11 +343,11 @@ def test_a_switched_off_endpoint_is_told_later_of_all_it_missed(
     page = f"/api/v1/webhook-endpoints/{told.id}"
     api.patch(page, {"active": False}, format="json")
     happened(uuid4(), 0.8)
-    tasks.send_webhooks()
+    errands.send_webhooks()
     assert receiver.got == []
 
     api.patch(page, {"active": True}, format="json")
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert len(receiver.got) == 1
 
@@ -314,7 +359,7 @@ def test_a_redirect_is_a_failure_and_is_not_followed(
     receiver.headers = {"Location": receiver.url}
     happened(uuid4(), 0.8)
 
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert len(receiver.got) == 1
     assert Delivery.objects.get().status == 307
@@ -325,13 +370,13 @@ def test_a_receiver_may_ask_for_a_longer_wait_or_to_be_left_alone(
 ) -> None:
     receiver.answers, receiver.headers = (lambda one: 429), {"Retry-After": "600"}
     happened(uuid4(), 0.8)
-    tasks.send_webhooks()
+    errands.send_webhooks()
     wait = Delivery.objects.get().next_at - timezone.now()
     assert 590 < wait.total_seconds() <= 600
 
     receiver.answers = lambda one: 410
     due_now()
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert not Endpoint.objects.get().active
     found = {one.code for one in alerts.current(timezone.now())}
@@ -343,7 +388,7 @@ def test_what_takes_nothing_for_days_is_switched_off_with_an_alert(
 ) -> None:
     receiver.answers = lambda one: 500
     happened(uuid4(), 0.8)
-    tasks.send_webhooks()
+    errands.send_webhooks()
     assert Endpoint.objects.get().active
     hours = timezone.now() - timedelta(hours=2)
     Endpoint.objects.update(failing_since=hours)
@@ -351,11 +396,26 @@ def test_what_takes_nothing_for_days_is_switched_off_with_an_alert(
 
     Endpoint.objects.update(failing_since=hours - deliveries.PATIENCE)
     due_now()
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     assert not Endpoint.objects.get().active
     assert Delivery.objects.get().state == "waiting"
     assert "webhook_off" in {one.code for one in alerts.current(timezone.now())}
+
+
+def test_when_nobody_runs_errands_it_is_an_alert(
+    receiver: Receiver, told: Endpoint
+) -> None:
+    happened(uuid4(), 0.8)
+
+    def late(**later: int) -> bool:
+        at = timezone.now() + timedelta(**later)
+        return "errands_late" in {one.code for one in alerts.current(at)}
+
+    assert (late(), late(minutes=6)) == (False, True)
+
+    errands.send_webhooks()
+    assert not late(minutes=6)
 
 
 def test_a_silent_and_a_dripping_receiver_are_cut_off(
@@ -435,9 +495,12 @@ def test_the_internet_s_addresses_are_allowed(address: str) -> None:
 
 
 def test_a_name_that_leads_inside_is_refused_when_it_is_posted_to(
-    receiver: Receiver,
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"https://localhost:{receiver.server_port}/"
+    port = receiver.server_port
+    inside = [(2, 1, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: inside)
+    url = f"https://shop.example:{port}/"
 
     answer = posting.post(url, b"{}", {}, private=False)
 
@@ -480,13 +543,59 @@ def test_the_connection_goes_to_the_judged_address_whatever_the_name_means_next(
         "https://sh op/",
         "https://[::1",
         "https://shop.example/\r\nX: y",
+        "https://127.0.0.1/",
+        "https://127.1:8443/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://10.1.2.3/",
+        "https://192.168.0.7/hook",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://0/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[fd00::1]/",
+        "https://LOCALHOST/",
+        "https://shop.localhost./",
     ],
 )
-def test_an_address_that_cannot_be_is_refused_at_once(api: APIClient, url: str) -> None:
+def test_an_address_that_cannot_be_is_refused_at_once(
+    api: APIClient, client: Client, olga: User, url: str
+) -> None:
     answer = api.post("/api/v1/webhook-endpoints", {"url": url}, format="json")
+    client.force_login(olga)
+    page = client.post("/admin/promotions/endpoint/add/", {"url": url})
 
     assert answer.status_code == 400
+    assert {one["field"] for one in answer.json()["errors"]} == {"url"}
+    assert set(page.context["adminform"].form.errors) == {"url"}
     assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "[2606:4700::1111]", "10.example"])
+def test_a_public_address_may_be_told(api: APIClient, host: str) -> None:
+    body = {"url": f"https://{host}/"}
+
+    answer = api.post("/api/v1/webhook-endpoints", body, format="json")
+
+    assert answer.status_code == 201
+
+
+def test_a_private_address_may_be_told_where_the_setting_allows_it(
+    api: APIClient, client: Client, olga: User, settings: Any
+) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    client.force_login(olga)
+
+    answer = api.post(
+        "/api/v1/webhook-endpoints", {"url": "http://127.0.0.1:9000/"}, format="json"
+    )
+    client.post("/admin/promotions/endpoint/add/", {"url": "http://[::1]:9000/"})
+
+    assert answer.status_code == 201
+    assert Endpoint.objects.count() == 2
 
 
 def test_an_endpoint_is_made_read_and_forgotten_and_its_secret_told_once(
@@ -526,7 +635,7 @@ def test_an_erased_customer_s_order_is_not_told_any_more(
     redeem(api, give(live(), ana), order_id="o-secret")
     privacy.erase("ana", by="test", at=timezone.now())
 
-    tasks.send_webhooks()
+    errands.send_webhooks()
 
     got = b"".join(one["body"] for one in receiver.got)
     assert b"offer_redeemed" in got
@@ -536,9 +645,9 @@ def test_an_erased_customer_s_order_is_not_told_any_more(
 WORKER = """
 import django
 django.setup()
-from promotions import tasks
+from promotions import errands
 while True:
-    tasks.send_webhooks()
+    errands.send_webhooks()
 """
 
 

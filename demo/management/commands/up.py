@@ -1,4 +1,7 @@
-"""`manage.py up [--once]`: web, worker and beat; the loop once; then serve."""
+"""`manage.py up [--once | --empty]`: web, workers and beat; the loop once; then serve.
+
+With `--empty` nothing is loaded or learnt: the shop's own data are to come.
+"""
 
 import json
 import os
@@ -18,10 +21,12 @@ from demo import report as page
 
 
 class Command(BaseCommand):
-    help = "Start web, worker and beat, run the loop on the demo data, then serve."
+    help = "Start web, workers and beat, run the loop on the demo data, then serve."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="end after the report")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--once", action="store_true", help="end after the report")
+        how.add_argument("--empty", action="store_true", help="leave the demo data out")
         parser.add_argument("--report", type=Path, help="write each step's seconds")
         parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
         parser.add_argument(
@@ -32,6 +37,7 @@ class Command(BaseCommand):
         self,
         *args: Any,
         once: bool,
+        empty: bool,
         host: str,
         port: int,
         report: Path | None,
@@ -45,10 +51,14 @@ class Command(BaseCommand):
             raise CommandError("The tables are not up to date: run manage.py migrate.")
         try:
             processes.check_port(host, port)
-            done = loop.load(console)
+            done = loop.Loop() if empty else loop.load(console)
             with processes.running(host, port) as children:
-                loop.run(done, console, address, lambda: processes.check(children))
-                page.show(console, done, address)
+                if empty:
+                    done.password = loop.operator_password()
+                    page.login(console, done, address)
+                else:
+                    loop.run(done, console, address, lambda: processes.check(children))
+                    page.show(console, done, address)
                 if report:
                     report.write_text(json.dumps(done.seconds))
                 if not once:

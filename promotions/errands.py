@@ -1,0 +1,35 @@
+"""Background work that must not wait for a training: webhooks, codes, reservations.
+
+Its queue has a worker of its own (config/celery.py), which is small because nothing
+here imports the learning libraries.
+"""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from promotions import batches, deliveries, holds, webhooks
+
+SENDING = timedelta(seconds=20)
+
+
+@shared_task(ignore_result=True)
+def make_codes() -> None:
+    """Make the codes of batches that wait, or that a killed worker left half-way."""
+    batches.run()
+
+
+@shared_task(ignore_result=True)
+def send_webhooks() -> None:
+    """Tell shops of what has happened, for some seconds; the next call goes on."""
+    until = timezone.now() + SENDING
+    while webhooks.catch_up() and timezone.now() < until:
+        pass
+    deliveries.run(until=until)
+
+
+@shared_task(ignore_result=True)
+def expire_reservations() -> None:
+    """Give back what overdue reservations hold; safe twice at once."""
+    holds.expire(at=timezone.now())

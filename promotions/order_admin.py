@@ -1,0 +1,308 @@
+"""What carts hold, and what orders have used, in the back office."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from analytics import identity
+from analytics.admin import Acting, ReadOnly
+from analytics.models import Customer
+from catalog import pricing
+from catalog.models import Product
+from promotions import holds, rules
+from promotions.markup import anchor, link, table
+from promotions.models import (
+    Code,
+    Hold,
+    Offer,
+    Redemption,
+    Reservation,
+    Strategy,
+)
+
+STATES = {"held": "warning", "redeemed": "success"}
+KINDS = {"line": "", "shipping": _("Shipping"), "gift": _("Gift")}
+
+
+class OfCustomers(ReadOnly):
+    """A table whose rows are of customers: their names, and a search by them."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Read the names with the rows."""
+        people = Customer.objects.filter(key=OuterRef("customer"))
+        name = people.values_list(Coalesce("external_id", "anonymous_id"))
+        rows = super().get_queryset(request)
+        named: QuerySet[Any] = rows.annotate(name=Subquery(name[:1]))
+        return named
+
+    @admin.display(description=_("Customer"), ordering="name")
+    def who(self, row: Any) -> str:
+        if row.customer is None:
+            return str(_("a guest, or erased"))
+        if row.name is None:
+            return str(row.customer)
+        return link("analytics_customer_change", row.customer, row.name)
+
+
+@admin.register(Reservation)
+class ReservationAdmin(OfCustomers, Acting):
+    """What carts hold; those who may change reservations can give it back."""
+
+    list_display = ["pill", "who", "titles", "amount", "reserved_at", "expires_at"]
+    list_filter = ["state"]
+    list_filter_submit = False
+    ordering = ["-reserved_at"]
+    search_fields = ["id"]
+    search_help_text = _("A whole order id, a customer's id or key, a reservation's id")
+    show_full_result_count = False
+    actions = ["release"]
+    fields = ["became", "who", "amount", "reserved_at", "expires_at", "order", "held"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
+        return super().get_queryset(request).prefetch_related("holds__strategy")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str
+    ) -> tuple[QuerySet[Reservation], bool]:
+        """Find what an order redeemed, what a customer holds, or one by its id."""
+        if not search_term:
+            return queryset, False
+        ids = [*uuid(search_term), *holds.of_order(search_term)]
+        wanted = Q(id__in=ids) | Q(customer__in=people(search_term))
+        return queryset.filter(wanted), False
+
+    @display(  # type: ignore[untyped-decorator]
+        description=_("State"), label=STATES, ordering="state"
+    )
+    def pill(self, reservation: Reservation) -> tuple[str, str]:
+        return reservation.state, reservation.get_state_display()
+
+    @admin.display(description=_("State"))
+    def became(self, reservation: Reservation) -> str:
+        return reservation.get_state_display()
+
+    @admin.display(description=_("Strategies"))
+    def titles(self, reservation: Reservation) -> str:
+        """Tell the first: on a phone a row of the list is two lines high."""
+        titles = [hold.strategy.title for hold in reservation.holds.all()]
+        more = f" + {len(titles) - 1}" if len(titles) > 1 else ""
+        return shortly(titles[0]) + more if titles else ""
+
+    @admin.display(description=_("Amount"))
+    def amount(self, reservation: Reservation) -> str:
+        held = sum((hold.discount for hold in reservation.holds.all()), Decimal(0))
+        return money(held, reservation.currency)
+
+    @admin.display(description=_("Order"))
+    def order(self, reservation: Reservation) -> str:
+        found = holds.order(reservation)
+        if not found:
+            return str(_("none"))
+        page = reverse("admin:promotions_redemption_changelist")
+        return anchor(f"{page}?{urlencode({'q': found})}", found)
+
+    @admin.display(description=_("What it holds"))
+    def held(self, reservation: Reservation) -> SafeString:
+        held = list(reservation.holds.all())
+        names = product_names(row["sku"] for hold in held for row in hold.adjustments)
+        head = [_("Strategy"), _("Amount"), _("By"), _("Gives"), _("On")]
+        rows = [
+            (
+                strategy(hold.strategy),
+                money(hold.discount, reservation.currency),
+                by(hold),
+                terms(hold.strategy, hold.variant),
+                ", ".join(on(row, names) for row in hold.adjustments),
+            )
+            for hold in held
+        ]
+        return table(head, rows)
+
+    @admin.action(
+        description=_("Release: give back what they hold"), permissions=["change"]
+    )
+    def release(self, request: HttpRequest, rows: QuerySet[Reservation]) -> None:
+        gone = 0
+        for row in rows:
+            try:
+                holds.release(row.id, at=timezone.now())
+            except holds.ReservationGone:
+                gone += 1
+        if gone:
+            told = _("Redeemed, so not released: %s.")
+            messages.warning(request, told % gone)
+        messages.success(request, _("Released: %s.") % (len(rows) - gone))
+
+
+@admin.register(Redemption)
+class RedemptionAdmin(OfCustomers):
+    """What orders have used, with names, and what was taken back."""
+
+    list_display = [
+        *("order_id", "who", "title", "given", "taken_back", "redeemed_at"),
+    ]
+    ordering = ["-redeemed_at"]
+    list_select_related = ["strategy__campaign"]
+    search_fields = ["order_id"]
+    search_help_text = _("A whole order id, a customer's id or key, a redemption's id")
+    show_full_result_count = False
+    fields = [
+        *("order_id", "who", "strategy_link", "campaign", "used_by", "gives"),
+        *("given", "taken_back", "redeemed_at", "rows", "returns", "api_id"),
+    ]
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Redemption], search_term: str
+    ) -> tuple[QuerySet[Redemption], bool]:
+        """Find an order by its id, as it is; a customer's orders; or one by its id."""
+        if not search_term:
+            return queryset, False
+        wanted = Q(order_id=search_term) | Q(customer__in=people(search_term))
+        return queryset.filter(wanted | Q(id__in=uuid(search_term))), False
+
+    @admin.display(description=_("Strategy"), ordering="strategy__title")
+    def title(self, redemption: Redemption) -> str:
+        return shortly(redemption.strategy.title)
+
+    @admin.display(description=_("Given"), ordering="discount")
+    def given(self, redemption: Redemption) -> str:
+        return money(redemption.discount, redemption.strategy.currency)
+
+    @admin.display(description=_("Taken back"), ordering="returned")
+    def taken_back(self, redemption: Redemption) -> str:
+        return money(redemption.returned, redemption.strategy.currency)
+
+    @admin.display(description=_("Strategy"))
+    def strategy_link(self, redemption: Redemption) -> str:
+        return strategy(redemption.strategy)
+
+    @admin.display(description=_("Campaign"))
+    def campaign(self, redemption: Redemption) -> str:
+        found = redemption.strategy.campaign
+        return link("promotions_campaign_change", found.pk, found.name)
+
+    @admin.display(description=_("By"))
+    def used_by(self, redemption: Redemption) -> str:
+        return by(redemption)
+
+    @admin.display(description=_("Gives"))
+    def gives(self, redemption: Redemption) -> str:
+        return terms(redemption.strategy, redemption.variant)
+
+    @admin.display(description=_("Adjustments"))
+    def rows(self, redemption: Redemption) -> SafeString:
+        names = product_names(row["sku"] for row in redemption.adjustments)
+        head = [_("On"), _("Sku"), _("Units"), _("Amount")]
+        rows = [
+            (
+                on(row, names),
+                row["sku"],
+                row["quantity"] if row["sku"] else "",
+                money(Decimal(row["amount"]), redemption.strategy.currency),
+            )
+            for row in redemption.adjustments
+        ]
+        return table(head, rows)
+
+    @admin.display(description=_("Returns"))
+    def returns(self, redemption: Redemption) -> SafeString:
+        skus = {row["line"]: row["sku"] for row in redemption.adjustments}
+        head = [_("At"), _("Of"), _("Amount"), _("Why")]
+        rows = [
+            (
+                f"{one.rolled_back_at:%Y-%m-%d %H:%M}",
+                _units(one.lines, skus) or _("all that was left"),
+                money(one.amount, redemption.strategy.currency),
+                one.reason,
+            )
+            for one in redemption.rollbacks.order_by("rolled_back_at")
+        ]
+        return table(head, rows)
+
+    @admin.display(description=_("Its id in the API"))
+    def api_id(self, redemption: Redemption) -> str:
+        return str(redemption.pk)
+
+
+def people(name: str) -> set[UUID]:
+    """Return all the keys of whom a search names: by the shop's id, or by a key."""
+    found = {identity.find(name), *uuid(name)} - {None}
+    return {key for one in found if one for key in identity.keys(one)}
+
+
+def uuid(text: str) -> list[UUID]:
+    """Return a text as a UUID, if it is one."""
+    try:
+        return [UUID(text)]
+    except ValueError:
+        return []
+
+
+def by(use: Hold | Redemption) -> str:
+    """Say by what a strategy was used: a code, a personal offer, or itself."""
+    if use.code:
+        text = Code.objects.filter(id=use.code).values_list("text", flat=True).first()
+        page = reverse("admin:promotions_code_changelist")
+        return (
+            anchor(f"{page}?{urlencode({'q': text})}", _("the code %s") % text)
+            if text
+            else str(_("a code that is gone"))
+        )
+    if use.offer:
+        said = _("a personal offer")
+        there = Offer.objects.filter(id=use.offer).exists()
+        return link("promotions_offer_change", use.offer, said) if there else str(said)
+    return str(_("itself: it is automatic"))
+
+
+def terms(of: Strategy, variant: str) -> str:
+    """Say what a variant of a strategy gives."""
+    found = of.terms.get(variant)
+    return rules.words(found, of.currency) if found else variant
+
+
+def strategy(of: Strategy) -> SafeString:
+    """Link a strategy's page."""
+    said = f"{of.title}, {_('version')} {of.version}" if of.version > 1 else of.title
+    return link("promotions_strategy_change", of.pk, said)
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Return an amount with its currency, in its coins; it is never broken."""
+    return f"{pricing.rounded(amount, currency)}\N{NO-BREAK SPACE}{currency}"
+
+
+def shortly(title: str) -> str:
+    """Cut a long title for a list."""
+    return Truncator(title).chars(40)
+
+
+def product_names(skus: Iterable[str]) -> dict[str, str]:
+    """Return what the catalogue calls products."""
+    listed = Product.objects.filter(sku__in=set(skus) - {""})
+    return dict(listed.values_list("sku", "name"))
+
+
+def on(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Say what an adjustment is on: a product, shipping, a gift."""
+    name = names.get(row["sku"], row["sku"])
+    return ": ".join(str(one) for one in (KINDS[row["of"]], name) if one)
+
+
+def _units(lines: Sequence[Mapping[str, Any]], skus: Mapping[int, str]) -> str:
+    return ", ".join(f"{one['quantity']} × {skus[one['line']]}" for one in lines)
