@@ -64,7 +64,7 @@ class Moments:
 
     def mean(self, name: str) -> float:
         """Return the mean of all units; 0 of none."""
-        return self.total(name) / self.n if self.n else 0.0
+        return self.total(name) / (self.n or 1)
 
     def variance(self, name: str) -> float:
         """Return the unbiased sample variance; 0 below two units."""
