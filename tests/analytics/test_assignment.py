@@ -134,6 +134,20 @@ def test_an_sdk_gives_the_same_arm_by_our_document(name: str) -> None:
     assert seen >= set(experiment.arms)
 
 
+def test_a_namespace_written_as_a_filter_is_the_sdks_namespace() -> None:
+    experiment = EXPERIMENTS["in a namespace"]
+    written = assignment.feature(experiment, key="menu")
+    del written["rules"][0]["filters"]
+    written["rules"][0]["namespace"] = ["n", 0.2, 0.7]
+    sdk, units = GrowthBook(features={"menu": written}), unicode_ids(2000, seed=9)
+
+    for unit in units:
+        sdk.set_attributes({"id": unit})
+        assert sdk.eval_feature("menu").value == experiment.arm(unit)
+    left_out = sum(experiment.arm(unit) is None for unit in units)
+    assert abs(left_out - 1000) < 4 * sqrt(500)
+
+
 def test_a_document_may_give_each_arm_a_value() -> None:
     experiment = EXPERIMENTS["plain"]
     values = {"treatment": {"percent": 10}, "holdout": None}

@@ -108,10 +108,11 @@ def test_odds_stand_still_until_every_arm_has_100_units() -> None:
 
 def test_arms_in_which_nobody_differs_yet_are_no_certainty() -> None:
     nothing = arms((0, 0), (0, 0))
-    some = arms((0, 0), (0.1, 0.2))
+    some = {"none": Arm(n=400, mean=0, error=0), "few": Arm(n=100, mean=0.1, error=0.2)}
 
     assert odds(nothing, least=0.01) == {"arm 0": 0.5, "arm 1": 0.5}
-    assert odds(some, least=0.01)["arm 0"] > 0.3
+    known = some | {"none": Arm(n=400, mean=0, error=0.1)}
+    assert odds(some, least=0.01) == odds(known, least=0.01)
 
 
 @given(ARMS)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from analytics.moments import Moments, OtherNumbers
 
@@ -105,4 +106,8 @@ def test_a_slope_is_the_regressions() -> None:
     slope = found.slope(found.vector({"spend": 1.0}), "before")
 
     assert slope == pytest.approx(np.polyfit(before, spend, 1)[0])
+    assert found.correlation("spend", "before") == pytest.approx(
+        float(stats.pearsonr(spend, before).statistic)
+    )
+    assert Moments.none(NAMES).correlation("spend", "before") == 0
     assert Moments.none(NAMES).slope(found.vector({"spend": 1.0}), "before") == 0
