@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning format clean
+.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning bench-experiments format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,12 @@ bench-learning: .venv/.tests ## Measure what is learnt, and what a night of it c
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench learning
+
+bench-experiments: .venv/.tests ## Measure whether measuring measures, on drawn experiments (a minute)
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench experiments
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

@@ -239,8 +239,11 @@ def bayes(
     )
 
 
-def total(effect: Effect, n: int) -> Effect:
-    """Return a difference of means as the whole that `n` treated units make."""
+def total(effect: Effect, n: float) -> Effect:
+    """Return a difference of means as the whole that `n` treated units make.
+
+    With a share for `n` it is an effect on those who were triggered, diluted to all.
+    """
 
     def scaled(one: float | None) -> float | None:
         return None if one is None else one * n

@@ -8,6 +8,7 @@ to a relative 1e-9, and a spread below a millionth of the mean counts as none.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,7 +65,7 @@ class Moments:
 
     def mean(self, name: str) -> float:
         """Return the mean of all units; 0 of none."""
-        return self.total(name) / self.n if self.n else 0.0
+        return self.total(name) / (self.n or 1)
 
     def variance(self, name: str) -> float:
         """Return the unbiased sample variance; 0 below two units."""
@@ -73,6 +74,11 @@ class Moments:
     def covariance(self, a: str, b: str) -> float:
         """Return the unbiased sample covariance; 0 below two units."""
         return float(self.spread[self._at(a) - 1, self._at(b) - 1])
+
+    def correlation(self, a: str, b: str) -> float:
+        """Return Pearson's correlation; 0 if either is constant."""
+        squares = self.variance(a) * self.variance(b)
+        return self.covariance(a, b) / sqrt(squares) if squares else 0.0
 
     @cached_property
     def spread(self) -> Floats:

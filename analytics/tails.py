@@ -1,7 +1,7 @@
 """Tails and quantiles of Student's t, of the normal and of χ².
 
-The only import of scipy's special functions: the package `scipy.special` loads in
-0.1 s and is fit for web processes, `scipy.stats` needs five times as long and is not.
+The only import of scipy that a web process may load, since reports need it:
+`scipy.special` takes 0.15 s and 28 MiB, `scipy.stats` four times as long.
 """
 
 import numpy as np

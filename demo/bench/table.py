@@ -17,9 +17,9 @@ from config.services import ROOT
 RESULTS = ROOT / "docs" / "benchmarks.md"
 TITLE = """# Benchmarks
 
-Made by `make bench`, `make bench-growth` and `make bench-learning`; do not edit. Ratios
-count, not rates: each peer was measured in the same run. A ratio is ours over the
-peer's, or over the limit.
+Made by `make bench`, `make bench-growth`, `make bench-learning` and
+`make bench-experiments`; do not edit. Ratios count, not rates: each peer was measured
+in the same run. A ratio is ours over the peer's, or over the limit.
 """
 
 
@@ -61,25 +61,41 @@ def against(
     )
 
 
-def limit(figure: str, ours: float, limit: float) -> Row:
+def limit(figure: str, ours: float, limit: float, digits: int = 1) -> Row:
     return Row(
         figure=figure,
-        ours=f"{ours:.1f}",
+        ours=f"{ours:.{digits}f}",
         peer=f"limit: {limit}",
         ratio=ours / limit,
         goal=1.0,
     )
 
 
-def least(figure: str, ours: float, goal: float, unit: str) -> Row:
+def least(figure: str, ours: float, goal: float, unit: str, digits: int = 0) -> Row:
     """A rate that should be at least so much; the ratio is turned round."""
     return Row(
         figure=figure,
-        ours=f"{ours:,.0f} {unit}",
-        peer=f"at least {goal:,.0f}",
+        ours=f"{ours:,.{digits}f} {unit}".rstrip(),
+        peer=f"at least {goal:,.{digits}f}",
         ratio=goal / ours,
         goal=1.0,
     )
+
+
+def within(figure: str, ours: float, low: float, high: float) -> Row:
+    """A figure that belongs in a band; the ratio is from its middle to its edge."""
+    return Row(
+        figure=figure,
+        ours=f"{ours:.1f}",
+        peer=f"between {low:.3g} and {high:.3g}",
+        ratio=abs(ours - (low + high) / 2) / ((high - low) / 2),
+        goal=1.0,
+    )
+
+
+def shown(figure: str, ours: str, peer: str = "") -> Row:
+    """A figure to be seen beside others, without a goal."""
+    return Row(figure=figure, ours=ours, peer=peer, ratio=None, goal=None)
 
 
 def show(section: str, rows: Sequence[Row]) -> None:

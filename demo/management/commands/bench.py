@@ -16,6 +16,7 @@ SECTIONS = (
     "learning",
     "carts",
     "redemption",
+    "experiments",
 )
 
 
