@@ -72,14 +72,17 @@ class Result:
 def refresh(*, until: datetime) -> dict[UUID, Result]:
     """Sum up what is still open, and keep strategies' results where operators look.
 
-    All sums of a subject are made anew each time: late orders find their day.
+    All sums of a subject are made anew each time, so late orders find their day; one
+    subject after the other, so what a killed run has done stays done.
     """
     while projections.catch_up():
         pass
     strategies = _open(Strategy, "campaign__ends_at", "strategy", until)
-    sums.refresh_strategies([one.id for one in strategies], until=until)
+    for strategy in strategies:
+        sums.refresh_strategy(strategy.id, until=until)
     campaigns = _open(Campaign, "ends_at", "strategy__campaign", until)
-    sums.refresh_campaigns([one.id for one in campaigns], until=until)
+    for campaign in campaigns:
+        sums.refresh_campaign(campaign.id, until=until)
     for first in _months(until):
         sums.refresh_month(first, until=until)
     results = {one.id: of_strategy(one) for one in strategies}

@@ -5,6 +5,8 @@ profit, ...) of a unit, an arm's sufficient sums are Σ z zᵀ (analytics.moment
 row holds by how much that sum grew on the day, so the rows up to any day add up to the
 sums as of it, and no unit is read again for a report.
 
+Of slices other than "all" only the whole is kept, at their last day.
+
 Subjects are strategies, campaigns, and the programme month by month. A strategy's arms
 are drawn by lot among its audience; a campaign's and the programme's are everybody of
 their audience against who is held out of everything. Only money in the subject's own
@@ -12,7 +14,7 @@ currency counts. Who was in two arms, by two keys before they proved to be one p
 counts in none, and is counted as crossed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -55,7 +57,7 @@ member AS (
         p.ends_at + %(washout)s AS closes, a.shown, a.arm, a.variant, a.segment
     FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
     JOIN promotions_campaign p ON p.id = s.campaign_id
-    WHERE a.strategy = ANY(%(subjects)s)
+    WHERE a.strategy = %(subject)s
 )"""
 CAMPAIGNS = """
 member AS (
@@ -65,11 +67,11 @@ member AS (
         NULL::text AS variant, a.segment
     FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
     JOIN promotions_campaign p ON p.id = s.campaign_id
-    WHERE p.id = ANY(%(subjects)s)
+    WHERE p.id = %(subject)s
 )"""
 MONTH = """
 member AS (
-    SELECT (%(subjects)s)[1] AS subject, %(currency)s AS currency, a.person, a.at,
+    SELECT %(subject)s::uuid AS subject, %(currency)s AS currency, a.person, a.at,
         a.position, %(closes)s::timestamptz AS closes, NULL::timestamptz AS shown,
         CASE a.arm WHEN 'held_out' THEN 'held_out' ELSE 'treatment' END AS arm,
         NULL::text AS variant, '' AS segment
@@ -85,18 +87,23 @@ unit AS (
     FROM member GROUP BY subject, person
 ),
 watched AS (
-    SELECT *, false AS seen, greatest(since, %(opens)s) AS begins FROM unit
-    UNION ALL
-    SELECT subject, person, currency, shown, closes, shown, arm, variant, segment,
-        true, shown
-    FROM unit WHERE shown < closes AND arm <> 'crossed'
+    SELECT *, row_number() OVER () AS u FROM (
+        SELECT *, false AS seen, greatest(since, %(opens)s) AS begins FROM unit
+        UNION ALL
+        SELECT subject, person, currency, shown, closes, shown, arm, variant, segment,
+            true, shown
+        FROM unit WHERE shown < closes AND arm <> 'crossed'
+    ) both_ways
 )"""
 OUTCOMES = """
 happened AS (
-    SELECT o.*, coalesce(c.person, o.customer) AS person
+    SELECT o.position, o.at, o.kind, o.number, o.currency, o.skus,
+        o.paid::float8 AS paid, o.shelf::float8 AS shelf,
+        o.discount::float8 AS discount, o.gift::float8 AS gift,
+        coalesce(c.person, o.customer) AS person
     FROM analytics_outcome o LEFT JOIN analytics_customer c ON c.key = o.customer
-    WHERE o.at < %(until)s
-        AND o.at >= (SELECT min(since) FROM unit) - %(before)s - interval '1 year'
+    WHERE o.at < %(until)s AND o.at >= (SELECT min(since) FROM unit) - %(before)s
+        AND coalesce(c.person, o.customer) IN (SELECT person FROM unit)
 ),
 named AS (
     SELECT b.position, b.at, o.at AS origin, o.person, o.currency,
@@ -107,9 +114,9 @@ named AS (
     JOIN happened o ON o.number = b.number AND o.person = b.person
         AND o.kind = 'order'
     LEFT JOIN LATERAL (
-        SELECT sum((line->>'paid')::numeric) AS paid, sum((line->>'paid')::numeric
-            + coalesce((line->>'shelf_discount')::numeric, 0)
-            + coalesce((line->>'coupon_discount')::numeric, 0)) AS shelf
+        SELECT sum((line->>'paid')::float8) AS paid, sum((line->>'paid')::float8
+            + coalesce((line->>'shelf_discount')::float8, 0)
+            + coalesce((line->>'coupon_discount')::float8, 0)) AS shelf
         FROM analytics_storedevent e, jsonb_array_elements(e.data->'lines') line
         WHERE e.position = o.position AND line->>'sku' = ANY(b.skus)
     ) l ON b.skus <> '{}'
@@ -128,7 +135,7 @@ returned AS (
 outcome AS (
     SELECT person, at, at AS origin, currency, paid AS revenue,
         paid - shelf * %(cost)s AS profit,
-        0::numeric AS discount, 1 AS orders, 0::numeric AS returned, 0 AS refusals
+        0::float8 AS discount, 1 AS orders, 0::float8 AS returned, 0 AS refusals
     FROM happened WHERE kind = 'order'
     UNION ALL
     SELECT person, at, origin, currency, -gone,
@@ -146,39 +153,38 @@ outcome AS (
 )"""
 DAYS = """
 part AS (
-    SELECT w.subject, w.person, w.seen, (w.begins AT TIME ZONE 'UTC')::date AS day,
+    SELECT w.u, (w.begins AT TIME ZONE 'UTC')::date AS day,
         1 AS one, 0 AS revenue, 0 AS profit, 0 AS discount, 0 AS orders, 0 AS returned,
         0 AS refusals, coalesce(sum(o.revenue), 0) AS before_revenue,
         coalesce(sum(o.profit), 0) AS before_profit
     FROM watched w LEFT JOIN outcome o ON o.person = w.person
         AND o.at < w.since AND o.origin >= w.since - %(before)s
         AND o.currency = w.currency
-    GROUP BY 1, 2, 3, 4
+    GROUP BY 1, 2
     UNION ALL
-    SELECT w.subject, w.person, w.seen, (o.at AT TIME ZONE 'UTC')::date, 0,
-        sum(o.revenue), sum(o.profit), sum(o.discount), sum(o.orders),
-        sum(o.returned), sum(o.refusals), 0, 0
+    SELECT w.u, (o.at AT TIME ZONE 'UTC')::date, 0, sum(o.revenue), sum(o.profit),
+        sum(o.discount), sum(o.orders), sum(o.returned), sum(o.refusals), 0, 0
     FROM watched w JOIN outcome o ON o.person = w.person
         AND o.origin >= w.begins AND o.at >= w.begins AND o.at < w.closes
         AND (o.currency = w.currency OR o.currency IS NULL)
-    GROUP BY 1, 2, 3, 4
+    GROUP BY 1, 2
 )"""
 
 
-def refresh_strategies(ids: Sequence[UUID], *, until: datetime) -> None:
-    """Sum strategies up anew, with all that is known before `until`."""
-    _refresh(STRATEGIES, ids, until=until)
+def refresh_strategy(strategy: UUID, *, until: datetime) -> None:
+    """Sum a strategy up anew, with all that is known before `until`."""
+    _refresh(STRATEGIES, strategy, until=until)
 
 
-def refresh_campaigns(ids: Sequence[UUID], *, until: datetime) -> None:
-    """Sum campaigns up anew."""
-    _refresh(CAMPAIGNS, ids, until=until)
+def refresh_campaign(campaign: UUID, *, until: datetime) -> None:
+    """Sum a campaign up anew."""
+    _refresh(CAMPAIGNS, campaign, until=until)
 
 
 def refresh_month(first: datetime, *, until: datetime) -> None:
     """Sum the programme's month up anew that begins with `first`."""
     closes = (first + timedelta(days=32)).replace(day=1)
-    _refresh(MONTH, [month(first)], until=until, opens=first, closes=closes)
+    _refresh(MONTH, month(first), until=until, opens=first, closes=closes)
 
 
 def month(first: datetime) -> UUID:
@@ -188,14 +194,14 @@ def month(first: datetime) -> UUID:
 
 def _refresh(
     members: str,
-    subjects: Sequence[UUID],
+    subject: UUID,
     *,
     until: datetime,
     opens: datetime | None = None,
     closes: datetime | None = None,
 ) -> None:
     values = {
-        "subjects": list(subjects),
+        "subject": subject,
         "until": until,
         "opens": opens,
         "closes": closes,
@@ -205,33 +211,40 @@ def _refresh(
         "currency": settings.CURRENCY,
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        ArmDay.objects.filter(subject__in=subjects).delete()
+        ArmDay.objects.filter(subject=subject).delete()
         cursor.execute(_statement(members), values)
 
 
 def _statement(members: str) -> str:
     """Write the INSERT: days of units, their running totals, and what these add."""
-    units = "subject, person, seen"
     daily = ", ".join(f"sum({name})::float8 AS {name}" for name in COLUMNS)
     running = ", ".join(f"sum({name}) OVER past AS {name}_now" for name in COLUMNS)
-    grown = ", ".join(f"sum({_grown(a, b)})" for a, b in pairs())
+    grown = [_grown(a, b) for a, b in pairs()]
+    sums = ", ".join(f"sum({one}) AS s{n}" for n, one in enumerate(grown))
+    added = ", ".join(f"sum(s{n})" for n in range(len(grown)))
     return f"""
         INSERT INTO promotions_armday (subject, slice, arm, variant, day, sums)
         WITH {AUDIENCE}, {members}, {UNITS}, {OUTCOMES}, {DAYS},
-        daily AS (SELECT {units}, day, {daily} FROM part GROUP BY {units}, day),
+        daily AS (SELECT u, day, {daily} FROM part GROUP BY u, day),
         running AS (
-            SELECT *, {running} FROM daily
-            WINDOW past AS (PARTITION BY {units} ORDER BY day)
+            SELECT *, {running} FROM daily WINDOW past AS (PARTITION BY u ORDER BY day)
+        ),
+        cell AS (
+            SELECT subject, arm, variant, segment, seen, day, to_char(
+                date_trunc('week', since AT TIME ZONE 'UTC'), 'YYYY-MM-DD') AS week,
+                {sums}
+            FROM running JOIN watched USING (u) GROUP BY 1, 2, 3, 4, 5, 6, 7
         )
-        SELECT r.subject, slice, w.arm, w.variant, r.day, ARRAY[{grown}]
-        FROM running r JOIN watched w USING ({units}) CROSS JOIN LATERAL (VALUES
-            (CASE WHEN seen THEN 'shown' ELSE 'all' END),
-            (CASE WHEN NOT seen AND segment <> '' THEN 'segment ' || segment END),
-            (CASE WHEN NOT seen THEN 'week ' || to_char(
-                date_trunc('week', w.since AT TIME ZONE 'UTC'), 'YYYY-MM-DD') END)
-        ) AS of (slice)
+        SELECT subject, slice, arm, variant, coalesce(of.day, max(cell.day)),
+            ARRAY[{added}]
+        FROM cell CROSS JOIN LATERAL (VALUES
+            (CASE WHEN NOT seen THEN 'all' END, cell.day),
+            (CASE WHEN seen THEN 'shown' END, NULL),
+            (CASE WHEN NOT seen AND segment <> '' THEN 'segment ' || segment END, NULL),
+            (CASE WHEN NOT seen THEN 'week ' || week END, NULL)
+        ) AS of (slice, day)
         WHERE slice IS NOT NULL
-        GROUP BY 1, 2, 3, 4, 5
+        GROUP BY subject, slice, arm, variant, of.day
     """  # noqa: S608
 
 

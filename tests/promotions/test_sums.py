@@ -60,7 +60,7 @@ def mean(gram: np.ndarray, name: str) -> float:
 def summed(strategy: Strategy) -> dict[tuple[str, str], np.ndarray]:
     while projections.catch_up():
         pass
-    sums.refresh_strategies([strategy.id], until=UNTIL)
+    sums.refresh_strategy(strategy.id, until=UNTIL)
     return counted(strategy.id)
 
 
@@ -199,7 +199,7 @@ def test_neither_other_currencies_nor_what_comes_after_the_washout_counts(
     while projections.catch_up():
         pass
 
-    sums.refresh_strategies([tried.id], until=day(100))
+    sums.refresh_strategy(tried.id, until=day(100))
 
     assert mean(counted(tried.id)["all", "treatment"], "revenue") == 0
 
@@ -284,7 +284,7 @@ def test_a_campaign_and_the_programme_stand_against_who_is_held_out_of_all(
     while projections.catch_up():
         pass
 
-    sums.refresh_campaigns([tried.campaign_id], until=UNTIL)
+    sums.refresh_campaign(tried.campaign_id, until=UNTIL)
     first = START.replace(day=1, hour=0)
     sums.refresh_month(first, until=UNTIL)
 

@@ -17,6 +17,7 @@ SECTIONS = (
     "carts",
     "redemption",
     "experiments",
+    "measurement",
 )
 
 
