@@ -65,11 +65,11 @@ bench-learning: .venv/.tests ## Measure what is learnt, and what a night of it c
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench learning
 
-bench-experiments: .venv/.tests ## Measure whether measuring measures, on drawn experiments (a minute)
+bench-experiments: .venv/.tests ## Measure whether measuring measures, and what it costs (5 minutes)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench experiments
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench measurement experiments
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -59,14 +60,14 @@ def run() -> None:
 
 
 def _fill() -> list[Strategy]:
-    """Make the shop; the strategies began 100 days ago and run for 30."""
+    """Make the shop; the strategies began 50 days ago and ran for 30."""
     strategies = [_strategy(campaign) for campaign in _campaigns() for _ in range(5)]
     with connection.cursor() as cursor:
         cursor.execute(ORDER_ROWS, [CUSTOMERS, DAYS, settings.CURRENCY, ORDERS])
         for n, strategy in enumerate(strategies):
             begins = strategy.campaign.starts_at
             first = ORDERS + n * ASSIGNED
-            values = [first, CUSTOMERS, strategy.id, begins, ASSIGNED]
+            values: list[Any] = [first, CUSTOMERS, strategy.id, begins, ASSIGNED]
             cursor.execute(ASSIGNED_ROWS, values)
         cursor.execute(SHOWN_ROWS)
         cursor.execute("VACUUM ANALYZE analytics_outcome, analytics_assignment")

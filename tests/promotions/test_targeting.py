@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import events, store
-from analytics.models import Customer, StoredEvent
+from analytics import access, events, projections, store
+from analytics.models import Assignment, Customer, StoredEvent
 from ml.models import CampaignResponse, Score, TrainedModel
-from promotions import arms, targeting
+from promotions import approval, arms, targeting
 from promotions.arms import HELD_OUT, draw
 from promotions.models import Offer, Sheet, Strategy
 from tests.conftest import Make
@@ -310,3 +310,48 @@ def test_offers_that_last_take_their_place_with_the_customer(
     treated = sum(one.arm != HELD_OUT for one in assigned(old[0]))
     assert 0.9 * MANY < treated < MANY
     assert counts == {strategy.id: treated for strategy in old}
+
+
+def test_a_shop_that_asks_is_told_what_lots_withhold_and_nobody_else_is(
+    scored: list[Customer], live: Make, api: APIClient
+) -> None:
+    strategy = live(holdout=0.4, budget=Decimal(10_000))
+    targeting.refresh(at=timezone.now())
+    while projections.catch_up():
+        pass
+    web = APIClient()
+    key = access.create_key("web", ["offers"], publishable=True)
+    web.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    seen = Counter[str]()
+
+    for row in Assignment.objects.all():
+        path = f"/api/v1/customers/{Customer.objects.get(key=row.customer)}/offers"
+        told = api.get(path, {"withheld": "true"}).json()
+        seen[row.arm] += 1
+        if row.arm == "treatment":
+            assert told["withheld"] == []
+        else:
+            assert told["offers"] == []
+            assert told["withheld"] == [
+                {"id": str(row.offer), "strategy": str(strategy.id)}
+            ]
+            assert "withheld" not in api.get(path).json()
+            assert "withheld" not in web.get(path, {"withheld": "true"}).json()
+
+    assert set(seen) == {"treatment", "holdout", "held_out"}
+
+
+def test_an_ended_strategy_withholds_nothing(
+    scored: list[Customer], live: Make, api: APIClient
+) -> None:
+    strategy = live(holdout=0.4, budget=Decimal(10_000))
+    targeting.refresh(at=timezone.now())
+    while projections.catch_up():
+        pass
+    held = Assignment.objects.filter(arm="holdout").first()
+    assert held is not None
+    path = f"/api/v1/customers/{Customer.objects.get(key=held.customer)}/offers"
+
+    approval.end(strategy.id, by="olga", comment="Enough.", at=timezone.now())
+
+    assert api.get(path, {"withheld": "true"}).json()["withheld"] == []
