@@ -4,8 +4,8 @@ from typing import Any
 
 from promotions import redemption, rules
 from promotions.cart_bodies import tax_basis
-from promotions.carts import Effect, Entry, NotApplied, Priced
 from promotions.discounts import More
+from promotions.shopping import Effect, Entry, NotApplied, Priced
 
 
 def answer(priced: Priced, currency: str) -> dict[str, Any]:

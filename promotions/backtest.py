@@ -19,9 +19,9 @@ from analytics import events, store
 from catalog import history, pricing
 from promotions import book, carts, guards, planning, scopes
 from promotions.book import Terse
-from promotions.carts import Cart, Entry, Item, Priced, Shelf, Shopper
 from promotions.guards import Guard, Tried
 from promotions.models import Strategy
+from promotions.shopping import Cart, Entry, Item, Priced, Shelf, Shopper
 
 LAST = timedelta(days=28)
 MOST_ORDERS = 400

@@ -42,7 +42,7 @@ from promotions.cart_bodies import (
     RollbackSerializer,
     RolledBackSerializer,
 )
-from promotions.carts import Cart, Item
+from promotions.shopping import Cart, Item
 
 Done = TypeVar("Done")
 

@@ -19,12 +19,12 @@ from django.db import transaction
 
 from analytics import events, lookup, store
 from analytics.models import Customer
-from promotions import carts, counters, ledger, offers, stacking
-from promotions.carts import Cart, Effect, Entry, Priced, Shopper
+from promotions import candidates, carts, counters, ledger, offers, stacking
 from promotions.codes import Entered
 from promotions.discounts import Coins
 from promotions.ledger import RanOut, Use
 from promotions.models import Campaign, Offer, Redemption, Strategy
+from promotions.shopping import Cart, Effect, Entry, Priced, Shopper
 
 MOST_TRIES = 20
 
@@ -201,7 +201,7 @@ def _settle(
 ) -> Settled:
     shopper = carts.who(cart.customer)
     priced = _priced(cart, wanted, shopper, without, at)
-    if _wants_to_be_first(priced) and not carts.still_new(shopper):
+    if _wants_to_be_first(priced) and not candidates.still_new(shopper):
         priced = _priced(cart, wanted, shopper, without, at)
     if order:
         check_total(priced.total * priced.coins.unit, order.total, cart.currency)
@@ -292,7 +292,7 @@ def check_total(ours: Decimal, total: Decimal | None, currency: str) -> None:
 
 def _use(effect: Effect, shopper: Shopper, coins: Coins, at: datetime) -> Use:
     entry = effect.entry
-    holder = carts.holder(entry, shopper)
+    holder = candidates.holder(entry, shopper)
     return Use(
         strategy=entry.strategy.id,
         campaign=entry.strategy.campaign,

@@ -17,10 +17,10 @@ from django.db import transaction
 
 from analytics import events, store
 from promotions import holds, ledger, redemption
-from promotions.carts import Cart, Priced, Shopper
 from promotions.models import Hold, Redemption, Reservation
 from promotions.offers import forget
 from promotions.redemption import OrderRedeemed, Settled
+from promotions.shopping import Cart, Priced, Shopper
 
 LONGEST = timedelta(days=7)
 USUAL = timedelta(minutes=15)

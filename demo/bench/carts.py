@@ -26,8 +26,8 @@ from catalog.models import Product
 from config.services import ROOT, VAR
 from demo.bench.table import Row, against, limit, show
 from promotions import carts, rules
-from promotions.carts import Cart, Item, Priced
 from promotions.models import Campaign, Strategy
+from promotions.shopping import Cart, Item, Priced
 
 OSCAR = "django-oscar==4.2.1", "factory_boy==3.3.3", "psycopg[binary]==3.2.12"
 TOUCH = 10
