@@ -218,6 +218,7 @@ UNFOLD = {
                 ("event", _("Campaigns"), "promotions_campaign"),
                 ("loyalty", _("Offers"), "promotions_offer"),
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
+                ("monitoring", _("Programme"), "programme"),
             ),
             _group(
                 _("Codes"),
