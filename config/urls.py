@@ -33,6 +33,7 @@ from promotions.code_api import (
     DeactivationView,
     StrategyFileView,
 )
+from promotions.offline import FeaturesView
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -158,6 +159,7 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
+    path("api/features/<str:client_key>", FeaturesView.as_view(), name="features_json"),
     path("", include(wire)),
     path("p/", include(wire)),
 ]
