@@ -93,15 +93,21 @@ def by_day(marks: Sequence[Mark], *, title: str) -> str:
     return tostring(svg, encoding="unicode")
 
 
-def columns(marks: Sequence[Mark], *, title: str) -> str:
-    """Draw values side by side with their intervals; empty for none."""
+def columns(places: Sequence[Mark | None], *, title: str) -> str:
+    """Draw values side by side with their intervals; empty for none.
+
+    None is a place that is left free.
+    """
+    marks = [mark for mark in places if mark]
     if not marks:
         return ""
     svg, y = _plot(title, _edges(marks, _ends(marks)))
-    x = Scale(low=-0.5, high=len(marks) - 0.5, start=LEFT, end=RIGHT)
+    x = Scale(low=-0.5, high=len(places) - 0.5, start=LEFT, end=RIGHT)
     _zero(svg, y)
-    every = -(-len(marks) // 6)
-    for i, mark in enumerate(marks):
+    every = -(-len(places) // 6)
+    for i, mark in enumerate(places):
+        if mark is None:
+            continue
         low, high = mark.ends
         _line(svg, "whisker", x.at(i), y.at(low), x.at(i), y.at(high))
         _dot(svg, x.at(i), y.at(mark.value), mark)
@@ -227,6 +233,10 @@ def _text(svg: Element, x: float, y: float, said: str, anchor: str) -> None:
 
 
 def _said(tick: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(tick) >= size:
+            by = 1e3 if letter == "k" else size
+            return f"{tick / by:,.10g}{letter}".replace("-", "−")
     return f"{tick:,.10g}".replace("-", "−")
 
 

@@ -20,6 +20,7 @@ def between(effect: Effect, currency: str, *, whole: bool = False) -> str:
     if effect.low is None or effect.high is None:
         return _("without end")
     low, high = (money(end, currency, whole=whole) for end in (effect.low, effect.high))
+    low = low.removesuffix(f" {currency}")
     return _("%(low)s to %(high)s") % {"low": low, "high": high}
 
 

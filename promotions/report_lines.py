@@ -82,8 +82,9 @@ def _months(told: Programme) -> Section:
             high=whole.high,
             doubted=not month.result.as_drawn,
         )
-        for month in told.months
         if (whole := month.result.total).estimable
+        else None
+        for month in told.months
     ]
     title = _("Incremental profit by month; the table has the numbers.")
     return Section(

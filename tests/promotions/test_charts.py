@@ -126,6 +126,27 @@ def test_on_the_line_of_equality_promises_are_kept() -> None:
         assert y == pytest.approx(y1 + (x - x1) * (y2 - y1) / (x2 - x1), abs=0.2)
 
 
+def test_a_month_without_a_number_leaves_its_place_free() -> None:
+    mark = Mark(label="a", value=1.0)
+
+    root = ElementTree.fromstring(charts.columns([mark, None, mark], title="a"))
+
+    first, last = (float(dot.attrib["cx"]) for dot in root.iter("circle"))
+    assert last - first == pytest.approx(2 / 3 * (charts.RIGHT - charts.LEFT), abs=0.2)
+    assert charts.columns([None], title="a") == ""
+
+
+@pytest.mark.parametrize(
+    ("high", "said"), [(40, "40"), (4_000, "4,000"), (40_000, "40k"), (4e6, "4M")]
+)
+def test_large_amounts_are_written_short(high: float, said: str) -> None:
+    mark = Mark(label="a", value=high, low=0.0, high=high)
+
+    svg = charts.columns([mark], title="a")
+
+    assert said in [text.text for text in ElementTree.fromstring(svg).iter("text")]
+
+
 def test_what_is_doubted_is_drawn_hollow() -> None:
     svg = charts.forest([Mark(label="a", value=1.0, doubted=True)], title="c")
 
