@@ -29,6 +29,7 @@ SCOPES = {
     "webhooks": "say where to tell what happens",
     "catalog": "send products and prices",
     "strategies": "open campaigns, propose strategies, read what became of them",
+    "reports": "read what strategies, campaigns and the whole programme earned",
     "privacy": "export and erase customers",
 }
 PUBLIC = frozenset(("events", "offers"))

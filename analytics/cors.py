@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 OPEN = re.compile(
     r"/(p/)?(v1|beacon/v1|sourceConfig)(/|$)"
     r"|/api/v1/(events|consent|promotions|customers/.+/offers)$"
+    r"|/api/features/[^/]+$"
 )
 A_DAY = "86400"
 

@@ -219,6 +219,7 @@ UNFOLD = {
                 ("loyalty", _("Offers"), "promotions_offer"),
                 ("hourglass_top", _("Reservations"), "promotions_reservation"),
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
+                ("monitoring", _("Programme"), "programme"),
                 ("gavel", _("Standing rules"), "promotions_standingrule"),
             ),
             _group(

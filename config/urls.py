@@ -33,6 +33,18 @@ from promotions.code_api import (
     DeactivationView,
     StrategyFileView,
 )
+from promotions.offline import FeaturesView
+from promotions.report_admin import (
+    campaign_results,
+    programme_results,
+    strategy_results,
+)
+from promotions.report_api import (
+    CampaignReportView,
+    ProgrammeReportView,
+    StrategyReportsView,
+    StrategyReportView,
+)
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 from promotions.webhook_api import EndpointsView, EndpointView, SecretView
 
@@ -70,6 +82,18 @@ api = [
         "strategies/<uuid:strategy>/versions", VersionsView.as_view(), name="versions"
     ),
     path("promotions", PromotionsView.as_view(), name="promotions"),
+    path("reports/strategies", StrategyReportsView.as_view(), name="reports"),
+    path(
+        "reports/strategies/<uuid:strategy>",
+        StrategyReportView.as_view(),
+        name="strategy_report",
+    ),
+    path(
+        "reports/campaigns/<uuid:campaign>",
+        CampaignReportView.as_view(),
+        name="campaign_report",
+    ),
+    path("reports/programme", ProgrammeReportView.as_view(), name="programme_report"),
     path("strategies/<uuid:strategy>/codes", CodesView.as_view(), name="codes"),
     path(
         "strategies/<uuid:strategy>/codes.csv",
@@ -117,12 +141,25 @@ wire = [
     path("sourceConfig", tracking.source_config),
     re_path(r"^(?:beacon/)?v1(?:/[\s\S]*)?$", tracking.unknown),
 ]
+page = admin.site.admin_view
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
-    path("admin/features", admin.site.admin_view(catalogue), name="features"),
+    path("admin/features", page(catalogue), name="features"),
+    path("admin/programme", page(programme_results), name="programme"),
+    path(
+        "admin/results/strategies/<uuid:key>",
+        page(strategy_results),
+        name="strategy_results",
+    ),
+    path(
+        "admin/results/campaigns/<uuid:key>",
+        page(campaign_results),
+        name="campaign_results",
+    ),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
+    path("api/features/<str:client_key>", FeaturesView.as_view(), name="features_json"),
     path("", include(wire)),
     path("p/", include(wire)),
 ]

@@ -28,7 +28,9 @@ from promotions import (
     approval,
     code_admin,
     desk,
+    findings,
     forms,
+    measurement,
     order_admin,
     phrases,
     proposals,
@@ -231,6 +233,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "dropped": dropped,
         "added": added,
         "tried": _tried(strategy),
+        "measured": _measured(strategy),
         "checks": _checks(strategy),
         "successors": strategy.successors.order_by("version"),
         "versionable": strategy.state in ("live", "ended"),
@@ -256,6 +259,17 @@ def _tried(strategy: Strategy) -> dict[str, Any] | None:
         "kept": f"{100 * float(tried['kept']):.1f}",
         "seen": datetime.fromisoformat(tried["at"]),
     }
+
+
+def _measured(strategy: Strategy) -> list[findings.Finding]:
+    """Return what was measured when it was last summed up, in two sentences."""
+    result = measurement.read(strategy.measured)
+    if result is None:
+        return []
+    return [
+        *findings.sizes(result),
+        findings.earned(result, strategy.currency),
+    ]
 
 
 def _lasts(strategy: Strategy, cost: Decimal) -> str | None:
@@ -304,8 +318,8 @@ class CampaignAdmin(ReadOnly):
         *(money("budget"), money("spent"), "currency"),
     ]
     ordering = ["-starts_at"]
-    readonly_fields = ["period", "funds", "said"]
-    fields = ["name", "period", "funds", "said"]
+    readonly_fields = ["period", "funds", "said", "results"]
+    fields = ["name", "period", "funds", "said", "results"]
 
     @admin.display(description=_("Period"))
     def period(self, campaign: Campaign) -> Any:
@@ -328,6 +342,12 @@ class CampaignAdmin(ReadOnly):
         }
         said = _("%(budget)s %(currency)s: %(spent)s spent, %(reserved)s reserved")
         return said % {**told, "currency": campaign.currency}
+
+    @admin.display(description=_("Results"))
+    def results(self, campaign: Campaign) -> str:
+        page = reverse("campaign_results", args=[campaign.pk])
+        link = '<a class="underline" href="{}">{}</a>'
+        return format_html(link, page, _("What it earned"))
 
     @admin.display(description=_("Limits"))
     def said(self, campaign: Campaign) -> Any:

@@ -9,6 +9,7 @@ unit is the id that the shop itself calls the customer by (analytics.assignment)
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 
@@ -36,6 +37,17 @@ class Drawn:
     probability: float
     bucket: float
     counterfactual: str | None = None
+
+
+def live(at: datetime) -> list[Strategy]:
+    """Return what makes offers: an automatic strategy, or a code's, is everybody's."""
+    rows = Strategy.objects.filter(
+        state=Strategy.State.LIVE,
+        trigger=Strategy.Trigger.OFFER,
+        campaign__starts_at__lte=at,
+        campaign__ends_at__gt=at,
+    )
+    return list(rows.select_related("campaign").order_by("id"))
 
 
 def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experiment:

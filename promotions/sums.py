@@ -187,6 +187,17 @@ def refresh_month(first: datetime, *, until: datetime) -> None:
     _refresh(MONTH, month(first), until=until, opens=first, closes=closes)
 
 
+def analyze() -> None:
+    """Refresh the planner's statistics: after a bulk load, sums take many times longer.
+
+    The server does so by itself within a minute; it costs a third of a second.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ANALYZE analytics_assignment, analytics_exposure, analytics_outcome"
+        )
+
+
 def month(first: datetime) -> UUID:
     """Return the subject that is the programme in the month."""
     return uuid5(PROGRAMME, f"{first:%Y-%m}")

@@ -64,7 +64,7 @@ def refresh(*, at: datetime) -> Computed:
     matrix = scores.matrix()
     with transaction.atomic():
         _wait_for_other_refreshes()
-        live = _live(at)
+        live = arms.live(at)
         persons = identity.persons()
         _rehome(persons)
         columns = _columns(live, matrix)
@@ -93,17 +93,6 @@ def _wait_for_other_refreshes() -> None:
     # refresh is just writing (1.4 s at worst, seen with refreshes end to end).
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TARGETING_LOCK])
-
-
-def _live(at: datetime) -> list[Strategy]:
-    """Return what makes offers: an automatic strategy, or a code's, is everybody's."""
-    rows = Strategy.objects.filter(
-        state=Strategy.State.LIVE,
-        trigger=Strategy.Trigger.OFFER,
-        campaign__starts_at__lte=at,
-        campaign__ends_at__gt=at,
-    )
-    return list(rows.select_related("campaign").order_by("id"))
 
 
 Used = Set[tuple[UUID, UUID]]

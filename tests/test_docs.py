@@ -9,14 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.urls import URLPattern
 
-from analytics import ecommerce, events
+from analytics import checks, ecommerce, events
 from analytics.access import SCOPES
 from config import processes, services, urls
 from ml import meanings, product_meanings, redemption
 from ml.meanings import Feature
+from promotions import arms, measurement, missing, report_files, sums
 
 ROOT = services.ROOT
 DOCS = ROOT / "docs"
@@ -292,6 +294,45 @@ def test_every_test_that_the_page_of_pains_names_exists() -> None:
 
     assert named
     assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def test_every_metric_and_every_want_of_a_number_is_told() -> None:
+    page = text("docs/measurement.md")
+
+    metrics = re.findall(r"^\| `(\w+)` \|", section(page, "What is counted"), re.M)
+    said = section(page, "What is not estimable")
+    assert set(metrics) == measurement.METRICS.keys()
+    assert set(re.findall(r"`(\w+)`", said)) - {"why"} == missing.WHY.keys()
+
+
+@pytest.mark.parametrize(
+    ("said", "is_"),
+    [
+        ("5 % of all customers (`HELD_OUT`)", settings.HELD_OUT == 0.05),
+        ("5 % of its audience (`HOLDOUT`)", settings.HOLDOUT == 0.05),
+        ("for 4 weeks after the campaign (`WASHOUT`)", sums.WASHOUT.days == 28),
+        ("in the 8 weeks before the assignment (`BEFORE`)", sums.BEFORE.days == 56),
+        ("1 in 1,000 (`ALARM`)", checks.ALARM == 0.001),
+        ("The forecast is of 28 days", settings.HORIZON_DAYS == 28),
+    ],
+)
+def test_measurement_is_described_with_its_constants(said: str, is_: bool) -> None:
+    assert said in " ".join(text("docs/measurement.md").split())
+    assert is_
+
+
+def test_every_column_of_a_reports_file_is_told() -> None:
+    page = section(text("docs/api.md"), "GET reports")
+
+    listed = page[page.index("**Files**") :]
+    assert not [name for name in report_files.COLUMNS if f"`{name}`" not in listed]
+
+
+def test_every_arm_that_a_storefront_may_draw_is_told() -> None:
+    page = section(text("docs/api.md"), "GET features, offline")
+
+    for arm in (arms.HOLDOUT, arms.BEST, arms.LOT.strip()):
+        assert f"| `{arm}`" in page
 
 
 def test_every_reason_why_a_strategy_does_nothing_is_told() -> None:

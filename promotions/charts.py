@@ -1,0 +1,244 @@
+"""Charts of reports as inline SVG: numbers in, markup out. Pure.
+
+Drawn for a width of 360 and scaled with the page; colours are the page's, by class.
+Whatever is beyond the edge is drawn at the edge, so that a first day's endless interval
+does not flatten all others; the page has every number in a table beside the chart.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import floor, log10
+from statistics import median
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+WIDTH, HEIGHT = 360.0, 230.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 350.0, 10.0, 200.0
+"""The plot's edges."""
+ROW = 38.0
+"""A row of a forest plot: a label, and its interval below it."""
+SPREADS = 4.0
+"""So many usual intervals away from the outermost values is the edge."""
+LONGEST = 52
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A value with its interval, and a wider one.
+
+    `aim` is what was expected of it; what is `doubted` is drawn hollow.
+    """
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    wide_low: float | None = None
+    wide_high: float | None = None
+    aim: float | None = None
+    doubted: bool = False
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval; without one, the value."""
+        known = self.low is not None and self.high is not None
+        return (self.low, self.high) if known else (self.value, self.value)  # type: ignore[return-value]
+
+    @property
+    def wide(self) -> tuple[float, float]:
+        known = self.wide_low is not None and self.wide_high is not None
+        return (self.wide_low, self.wide_high) if known else self.ends  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Numbers from `low` to `high` as places from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+
+
+def ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return round numbers from low to high, at most `most` + 1 of them."""
+    step = 10.0 ** floor(log10((high - low) / most))
+    step *= next(k for k in (1, 2, 5, 10) if (high - low) / (step * k) <= most)
+    first = -floor(-low / step)
+    return [k * step for k in range(first, floor(high / step + 1e-9) + 1)]
+
+
+def by_day(marks: Sequence[Mark], *, title: str) -> str:
+    """Draw a value over time in its interval, and in the wider one that always holds.
+
+    Empty for fewer than two marks.
+    """
+    if len(marks) < 2:
+        return ""
+    svg, y = _plot(title, _edges(marks, [mark.wide for mark in marks]))
+    x = Scale(low=0, high=len(marks) - 1, start=LEFT, end=RIGHT)
+    for name, ends in (("wide", [m.wide for m in marks]), ("band", _ends(marks))):
+        upper = [(x.at(i), y.at(high)) for i, (_, high) in enumerate(ends)]
+        lower = [(x.at(i), y.at(low)) for i, (low, _) in enumerate(ends)]
+        _shape(svg, "polygon", name, [*upper, *lower[::-1]])
+    _zero(svg, y)
+    line = [(x.at(i), y.at(mark.value)) for i, mark in enumerate(marks)]
+    _shape(svg, "polyline", "line", line)
+    for i in sorted({0, len(marks) // 2, len(marks) - 1}):
+        anchor = "start" if i == 0 else "end" if i == len(marks) - 1 else "middle"
+        _text(svg, x.at(i), BOTTOM + 16, marks[i].label, anchor)
+    return tostring(svg, encoding="unicode")
+
+
+def columns(places: Sequence[Mark | None], *, title: str) -> str:
+    """Draw values side by side with their intervals; empty for none.
+
+    None is a place that is left free.
+    """
+    marks = [mark for mark in places if mark]
+    if not marks:
+        return ""
+    svg, y = _plot(title, _edges(marks, _ends(marks)))
+    x = Scale(low=-0.5, high=len(places) - 0.5, start=LEFT, end=RIGHT)
+    _zero(svg, y)
+    every = -(-len(places) // 6)
+    for i, mark in enumerate(places):
+        if mark is None:
+            continue
+        low, high = mark.ends
+        _line(svg, "whisker", x.at(i), y.at(low), x.at(i), y.at(high))
+        _dot(svg, x.at(i), y.at(mark.value), mark)
+        if i % every == 0:
+            _text(svg, x.at(i), BOTTOM + 16, mark.label, "middle")
+    return tostring(svg, encoding="unicode")
+
+
+def forest(marks: Sequence[Mark], *, title: str) -> str:
+    """Draw values one below the other with intervals and aims; empty for none."""
+    if not marks:
+        return ""
+    low, high = _edges(marks, _ends(marks))
+    bottom = TOP + ROW * len(marks)
+    svg = _svg(title, bottom + 24)
+    x = Scale(low=low, high=high, start=10.0, end=RIGHT)
+    for tick in ticks(low, high):
+        _text(svg, x.at(tick), bottom + 16, _said(tick), "middle")
+    for i, mark in enumerate(marks):
+        middle, (left, right) = TOP + ROW * i + 26, mark.ends
+        for tick in ticks(low, high):  # not through the labels
+            name = "grid" if tick else "zero"
+            _line(svg, name, x.at(tick), middle - 8, x.at(tick), middle + 9)
+        _text(svg, 10, middle - 12, _short(mark.label), "start")
+        _line(svg, "whisker", x.at(left), middle, x.at(right), middle)
+        _dot(svg, x.at(mark.value), middle, mark)
+        if mark.aim is not None:
+            _diamond(svg, x.at(mark.aim), middle)
+    return tostring(svg, encoding="unicode")
+
+
+def scatter(marks: Sequence[Mark], *, title: str, across: str, up: str) -> str:
+    """Draw values against their aims, with the line on which both are equal.
+
+    Marks without an aim are left out; empty for none.
+    """
+    marks = [mark for mark in marks if mark.aim is not None]
+    if not marks:
+        return ""
+    aims = [mark.aim for mark in marks if mark.aim is not None]
+    svg, y = _plot(title, _edges(marks, _ends(marks)))
+    spare = 0.1 * (max(*aims, 0.0) - min(*aims, 0.0)) or 1.0
+    x = Scale(
+        low=min(*aims, 0.0) - spare, high=max(*aims, 0.0) + spare, start=LEFT, end=RIGHT
+    )
+    low, high = max(x.low, y.low), min(x.high, y.high)
+    _line(svg, "equal", x.at(low), y.at(low), x.at(high), y.at(high))
+    for tick in ticks(x.low, x.high):
+        _text(svg, x.at(tick), BOTTOM + 14, _said(tick), "middle")
+    for mark, aim in zip(marks, aims, strict=True):
+        bottom, top = mark.ends
+        _line(svg, "whisker", x.at(aim), y.at(bottom), x.at(aim), y.at(top))
+        _dot(svg, x.at(aim), y.at(mark.value), mark)
+    _text(svg, RIGHT, HEIGHT - 2, across, "end")
+    _text(svg, LEFT + 4, TOP + 8, up, "start")
+    return tostring(svg, encoding="unicode")
+
+
+def _ends(marks: Iterable[Mark]) -> list[tuple[float, float]]:
+    return [mark.ends for mark in marks]
+
+
+def _edges(
+    marks: Sequence[Mark], ends: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """Return from where to where to draw: zero and all, but no endless interval."""
+    values = [mark.value for mark in marks]
+    usual = SPREADS * median(high - low for low, high in ends)
+    usual = usual or max(map(abs, values)) or 1.0
+    low = max(min(low for low, _ in ends), min(values) - usual)
+    high = min(max(high for _, high in ends), max(values) + usual)
+    low, high = min(low, 0.0), max(high, 0.0)
+    spare = 0.05 * (high - low) or 1.0
+    return low - spare, high + spare
+
+
+def _plot(title: str, edges: tuple[float, float]) -> tuple[Element, Scale]:
+    """Return an empty plot with its vertical scale."""
+    svg = _svg(title, HEIGHT)
+    y = Scale(low=edges[0], high=edges[1], start=BOTTOM, end=TOP)
+    for tick in ticks(*edges):
+        _line(svg, "grid", LEFT, y.at(tick), RIGHT, y.at(tick))
+        _text(svg, LEFT - 5, y.at(tick) + 4, _said(tick), "end")
+    return svg, y
+
+
+def _svg(title: str, height: float) -> Element:
+    box = f"0 0 {WIDTH:g} {height:g}"
+    return Element("svg", {"viewBox": box, "role": "img", "aria-label": title})
+
+
+def _zero(svg: Element, y: Scale) -> None:
+    _line(svg, "zero", LEFT, y.at(0), RIGHT, y.at(0))
+
+
+def _line(svg: Element, name: str, x1: float, y1: float, x2: float, y2: float) -> None:
+    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    places = {key: f"{value:.1f}" for key, value in ends.items()}
+    SubElement(svg, "line", {"class": name, **places})
+
+
+def _shape(
+    svg: Element, kind: str, name: str, points: Iterable[tuple[float, float]]
+) -> None:
+    said = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    SubElement(svg, kind, {"class": name, "points": said})
+
+
+def _dot(svg: Element, x: float, y: float, mark: Mark) -> None:
+    name = "doubted" if mark.doubted else "dot"
+    places = {"class": name, "cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "3.5"}
+    SubElement(SubElement(svg, "circle", places), "title").text = mark.label
+
+
+def _diamond(svg: Element, x: float, y: float) -> None:
+    corners = [(x, y - 5), (x + 5, y), (x, y + 5), (x - 5, y)]
+    _shape(svg, "polygon", "aim", corners)
+
+
+def _text(svg: Element, x: float, y: float, said: str, anchor: str) -> None:
+    places = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
+    SubElement(svg, "text", places).text = said
+
+
+def _said(tick: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(tick) >= size:
+            by = 1e3 if letter == "k" else size
+            return f"{tick / by:,.10g}{letter}".replace("-", "−")
+    return f"{tick:,.10g}".replace("-", "−")
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"

@@ -1,0 +1,210 @@
+"""What all strategies earned together: month by month, and against what they promised.
+
+A month's programme is everybody who was ever assigned anything against who is held out
+of everything. Only strategies in the platform's own currency are put side by side.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import sqrt
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Min, QuerySet
+
+from analytics import experiments, lookup
+from analytics.experiments import Effect
+from promotions import measurement, sums
+from promotions.arms import HELD_OUT
+from promotions.measurement import Result
+from promotions.models import Campaign, Strategy
+
+MOST_MONTHS = 120
+MOST_LINES = 50
+"""Strategies in one forest plot: the newest."""
+ROWS = (
+    "SELECT subject, arm, sums FROM promotions_armday"
+    " WHERE subject = ANY(%s) AND slice = 'all'"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """Profit that the forecast promised for each customer, of so many."""
+
+    each: float
+    reach: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One strategy among others: what was promised, and what was measured."""
+
+    strategy: Strategy
+    promise: Promise | None
+    result: Result
+
+    @property
+    def profit(self) -> Effect | None:
+        """Profit for each treated customer, if it is estimable."""
+        found = self.result.effects["profit"]
+        return found if found.estimable else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """How much of what strategies promised was measured, all of them together.
+
+    Only where both are known, and the arms' sizes are as drawn.
+    """
+
+    strategies: int
+    promised: float
+    measured: Effect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month:
+    """The programme in one month; `whole` when the month is over."""
+
+    first: date
+    whole: bool
+    result: Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programme:
+    """Everybody against who is held out of everything, month by month.
+
+    `total` is of `added` months: those that are estimable, and whose arms are as drawn.
+    """
+
+    currency: str
+    months: Sequence[Month]
+    total: Effect
+    added: int
+    lines: Sequence[Line]
+    kept: Kept
+
+
+NOTHING = measurement.compared({}, HELD_OUT, None)
+"""The result of who was never summed up."""
+
+
+class Row(NamedTuple):
+    """A row of daily sums, of no matter which day."""
+
+    subject: UUID
+    arm: str
+    sums: Sequence[float]
+
+
+def line(strategy: Strategy) -> Line:
+    """Return what was promised of a strategy, and measured as it was last summed up."""
+    return Line(
+        strategy=strategy,
+        promise=promise(strategy),
+        result=measurement.read(strategy.measured) or NOTHING,
+    )
+
+
+def promise(strategy: Strategy) -> Promise | None:
+    """Return what the forecast promised; None if it promised nothing to anybody."""
+    margin, reach = (strategy.forecast.get(name) for name in ("margin", "reach"))
+    if margin is None or not reach:
+        return None
+    return Promise(each=margin / reach, reach=reach)
+
+
+def measured() -> QuerySet[Strategy]:
+    """Return the strategies that were ever summed up."""
+    offers = Strategy.objects.filter(trigger=Strategy.Trigger.OFFER)
+    return offers.filter(measured__has_key="effects").select_related("campaign")
+
+
+def of(*, at: datetime) -> Programme:
+    """Report on the whole programme, and on its newest strategies side by side."""
+    months = _months(at)
+    results = [month.result for month in months]
+    told = [r.total for r in results if r.total.estimable and r.as_drawn]
+    mine = measured().filter(currency=settings.CURRENCY)
+    lines = [line(one) for one in mine.order_by("-proposed_at")[:MOST_LINES]]
+    return Programme(
+        currency=settings.CURRENCY,
+        months=months,
+        total=_summed(told),
+        added=len(told),
+        lines=lines,
+        kept=kept(lines),
+    )
+
+
+def of_campaign(campaign: Campaign) -> list[Line]:
+    """Return a campaign's strategies side by side, whether measured or not."""
+    offers = campaign.strategies.filter(trigger=Strategy.Trigger.OFFER)
+    decided = offers.filter(state__in=[Strategy.State.LIVE, Strategy.State.ENDED])
+    return [line(one) for one in decided.order_by("-proposed_at", "id")]
+
+
+def _summed(months: Sequence[Effect]) -> Effect:
+    """Add months up. Their errors are added too, not their squares.
+
+    The same people are held out in all months, so that what they happen to do moves all
+    of them at once: a sum's error is at most the errors' sum, and may be as much.
+    """
+    value, error = (sum(m.value for m in months), sum(m.error or 0 for m in months))
+    return experiments.interval(value, error)
+
+
+def _months(at: datetime) -> list[Month]:
+    began = Strategy.objects.filter(
+        trigger=Strategy.Trigger.OFFER, decided_at__isnull=False
+    ).aggregate(first=Min("campaign__starts_at"))["first"]
+    firsts = _firsts(began, at) if began else []
+    subjects = {sums.month(first): first for first in firsts}
+    by_month: dict[UUID, list[Row]] = {}
+    for row in map(Row._make, lookup.rows(ROWS, [list(subjects)])):
+        by_month.setdefault(row.subject, []).append(row)
+    return [
+        _month(first, by_month[subject], at)
+        for subject, first in subjects.items()
+        if subject in by_month
+    ]
+
+
+def _firsts(began: datetime, at: datetime) -> list[datetime]:
+    """Return the first moments of the months from one to another, the last ones."""
+    found: list[datetime] = []
+    first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begins = began.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    while first >= begins and len(found) < MOST_MONTHS:
+        found.append(first)
+        first = (first - timedelta(days=1)).replace(day=1)
+    return found[::-1]
+
+
+def _month(first: datetime, rows: Sequence[Row], at: datetime) -> Month:
+    arms = measurement.added(rows, lambda row: row.arm)
+    over = (first + timedelta(days=32)).replace(day=1) <= at
+    result = measurement.compared(arms, HELD_OUT, measurement.drawn_of_all())
+    return Month(first=first.date(), whole=over, result=result)
+
+
+def kept(lines: Iterable[Line]) -> Kept:
+    """Add up what was promised and what was measured.
+
+    Each strategy draws its arms by a lot of its own, so that the squares of the errors
+    are added.
+    """
+    promised, value, squares, count = 0.0, 0.0, 0.0, 0
+    for one in lines:
+        if one.promise and one.profit and one.result.as_drawn:
+            total = one.result.total
+            promised += one.promise.each * one.result.treatment
+            value += total.value
+            squares += (total.error or 0) ** 2
+            count += 1
+    measured = experiments.interval(value, sqrt(squares))
+    return Kept(strategies=count, promised=promised, measured=measured)

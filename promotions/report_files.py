@@ -1,0 +1,182 @@
+"""Reports as files: one long table, a row for each figure, made from the API's answer.
+
+So a file never says anything else than the answer does. CSV is written as it is read;
+Parquet by a process of its own (promotions.parquet).
+"""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from promotions.code_files import FORMULAS
+
+COLUMNS: Mapping[str, str] = {
+    **dict.fromkeys(("id", "title", "part", "name", "metric", "unit"), "text"),
+    **dict.fromkeys(("treatment", "control"), "count"),
+    **dict.fromkeys(("value", "low", "high", "p"), "number"),
+    "why": "text",
+}
+"""What a file's columns are called, and what they hold."""
+PATIENCE = 30.0
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+
+Row = dict[str, Any]
+Body = Mapping[str, Any]
+
+
+class NoParquet(Exception):
+    """The process that writes Parquet failed."""
+
+
+def download(
+    form: str | None, rows: Iterable[Row], name: str
+) -> HttpResponseBase | None:
+    """Return the answer that holds a file; None if no form of files was asked for."""
+    answer: HttpResponseBase
+    match form:
+        case "csv":
+            kind = f"{CSV}; charset=utf-8"
+            answer = StreamingHttpResponse(csv_lines(rows), content_type=kind)
+        case "parquet":
+            answer = HttpResponse(parquet(rows), content_type=PARQUET)
+        case _:
+            return None
+    answer["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    return answer
+
+
+def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
+    """Yield a file's lines; a text that a spreadsheet would compute is tamed."""
+    writer = csv.DictWriter(Line(), COLUMNS)
+    yield writer.writeheader()
+    for row in rows:
+        yield writer.writerow(
+            {
+                name: _tame(value) if COLUMNS[name] == "text" else value
+                for name, value in row.items()
+            }
+        )
+
+
+class Line:
+    """A file for csv's writer that gives each line back."""
+
+    def write(self, text: str) -> bytes:
+        return text.encode()
+
+
+def parquet(rows: Iterable[Row]) -> bytes:
+    """Return a file.
+
+    :raises NoParquet: the process that writes it failed.
+    """
+    told = [[_plain(name, row.get(name)) for name in COLUMNS] for row in rows]
+    done = subprocess.run(
+        [sys.executable, "-m", "promotions.parquet"],
+        input=json.dumps({"columns": COLUMNS, "rows": told}).encode(),
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    if done.returncode:
+        raise NoParquet(done.stderr.decode(errors="replace")[-1000:])
+    return done.stdout
+
+
+def of_strategy(body: Body) -> Iterator[Row]:
+    """Yield a strategy's figures."""
+    yield from _report(body["strategy"], body["title"], body)
+
+
+def of_campaign(body: Body) -> Iterator[Row]:
+    """Yield a campaign's figures, and those of its strategies."""
+    yield from _report(body["campaign"], body["name"], body)
+    yield from of_lines(body["strategies"])
+
+
+def of_programme(body: Body) -> Iterator[Row]:
+    """Yield the months' figures, their sum, and those of strategies."""
+    for month in body["months"]:
+        of = {"id": "", "title": "", "part": "month", "name": month["month"]}
+        yield from _result(of, month, body["currency"])
+    added = {"id": "", "title": "", "part": "all months", "name": ""}
+    yield _figure(added, "profit", body["currency"], body["all_months"]["total"])
+    yield from of_lines(body["strategies"])
+
+
+def of_lines(lines: Iterable[Body]) -> Iterator[Row]:
+    """Yield what was promised and measured of strategies side by side."""
+    for line in lines:
+        of = {"id": line["strategy"], "title": line["title"], "part": "strategy"}
+        yield from _result(of | {"name": ""}, line, line["currency"])
+        promised = {"value": line["promised"]}
+        yield _figure(of | {"name": ""}, "promised", _each(line["currency"]), promised)
+
+
+def _report(id_: str, title: str, body: Body) -> Iterator[Row]:
+    def of(part: str, name: str = "") -> Row:
+        return {"id": id_, "title": title, "part": part, "name": name}
+
+    currency = body["currency"]
+    yield from _result(of("all"), body, currency)
+    arms, each = _sizes(body["arms"]), _each(currency)
+    for metric, found in body["effects"].items():
+        if metric != "profit":
+            unit = "each" if metric in ("orders", "refusals") else each
+            yield _figure(of("all") | arms, metric, unit, found)
+    yield _figure(of("all") | arms, "lift", "share", body["lift"])
+    for when, found in body["washout"].items():
+        yield _figure(of("washout", when), "profit", each, found)
+    yield _figure(
+        of("shown") | _sizes(body["shown"]), "profit", each, body["shown"]["profit"]
+    )
+    parts = {"segment": body["slices"]["segments"], "week": body["slices"]["weeks"]}
+    parts["variant"] = body.get("variants", {}).get("variants", [])
+    for part, some in parts.items():
+        for one in some:
+            mine = of(part, one["name"]) | _sizes(one)
+            yield _figure(mine, "profit", each, one["profit"])
+    for day in body["days"]:
+        mine = of("day", day["day"]) | _sizes(day)
+        yield _figure(mine, "profit", each, day["profit"])
+        yield _figure(mine, "profit, always valid", each, day["always"])
+
+
+def _result(of: Row, body: Body, currency: str) -> Iterator[Row]:
+    of = of | _sizes(body["arms"])
+    yield _figure(of, "profit", _each(currency), body["profit"])
+    yield _figure(of, "profit, always valid", _each(currency), body["always"])
+    for metric, found in body["totals"].items():
+        yield _figure(of, f"total {metric}", currency, found)
+    yield _figure(of, "return on discount", "ratio", body["return_on_discount"])
+
+
+def _figure(of: Row, metric: str, unit: str, found: Body) -> Row:
+    names = ("value", "low", "high", "p", "why")
+    return of | {"metric": metric, "unit": unit, **{n: found.get(n) for n in names}}
+
+
+def _sizes(body: Body) -> Row:
+    return {name: body[name] for name in ("treatment", "control")}
+
+
+def _each(currency: str) -> str:
+    return f"{currency} each"
+
+
+def _tame(text: Any) -> Any:
+    return f"'{text}" if text and text[0] in FORMULAS else text
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return what JSON can say of a cell: amounts are strings so far."""
+    return float(value) if COLUMNS[name] == "number" and value is not None else value

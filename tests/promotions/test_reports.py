@@ -1,0 +1,465 @@
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.utils import timezone
+
+from analytics import checks, projections
+from promotions import findings, measurement, programme, report_answers, reports, sums
+from promotions.measurement import Result
+from promotions.models import ArmDay, Campaign, Redemption, Strategy
+from promotions.reports import Report
+from tests.conftest import Make
+from tests.promotions import planted
+from tests.promotions.daysums import DAY, keep, units
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def over(live: Make) -> Strategy:
+    """Return a strategy, half held back, whose campaign and washout are over."""
+    campaign = planted.campaign()
+    strategy = live(campaign=campaign, holdout=0.5)
+    measured_at(strategy, planted.DONE)
+    return strategy
+
+
+def measured_at(strategy: Strategy, until: datetime) -> None:
+    result = measurement.of_strategy(strategy)
+    strategy.measured = measurement.written(result, until)
+    strategy.save()
+
+
+def two_arms(strategy: Strategy, *, gain: float = 3.0, **where: Any) -> None:
+    keep(strategy.id, "treatment", units(400, profit=5 + gain, seed=1), **where)
+    keep(strategy.id, "holdout", units(400, profit=5, seed=2), **where)
+
+
+def numbers(body: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every figure of an answer that has a `why`, wherever it is."""
+    if isinstance(body, dict) and "why" in body:
+        yield body["why"], body["value"]
+    elif isinstance(body, dict):
+        for inner in body.values():
+            yield from numbers(inner)
+    elif isinstance(body, list):
+        for inner in body:
+            yield from numbers(inner)
+
+
+def test_a_planted_effect_is_reported_with_all_that_explains_it(live: Make) -> None:
+    menu = {
+        label: {"kind": "percentage", "rate": rate}
+        for label, rate in (("10%", "0.10"), ("15%", "0.15"))
+    }
+    strategy = live(campaign=planted.campaign(), holdout=0.5, menu=menu)
+    shop = planted.Shop(seed=3)
+    shop.run(strategy, customers=500, lift=12, dip=4)
+    shop.tell()
+    while projections.catch_up():
+        pass
+    sums.refresh_strategy(strategy.id, until=planted.DONE)
+    sums.refresh_campaign(strategy.campaign_id, until=planted.DONE)
+    measured_at(strategy, planted.DONE)
+
+    report = reports.of_strategy(strategy)
+
+    profit = report.result.effects["profit"]
+    assert profit.low is not None
+    assert profit.low > 0
+    assert report.result.as_drawn
+    assert report.days[-1].profit.value == pytest.approx(profit.value)
+    assert [part.name for part in report.variants] == ["10%", "15%"]
+    assert {part.name for part in report.segments} == set(planted.SEGMENTS)
+    assert sum(part.treatment for part in report.weeks) == report.result.treatment
+    assert 0.4 < report.shown.share < 0.6
+    washed = report.washout
+    assert washed.at_end
+    assert washed.after
+    assert washed.after.value < washed.at_end.value - 2
+
+    found = reports.funnel(strategy, report)
+    assert found.assigned > found.shown > 0
+    assert found.redeemed > found.rolled_back > 0
+    assert found.given == sum(
+        row.discount - row.returned for row in Redemption.objects.all()
+    )
+
+    of_all = reports.of_campaign(strategy.campaign).result
+    assert of_all.treatment == report.result.treatment + report.result.control
+    assert of_all.control < 50
+
+    body = report_answers.strategy(strategy, report)
+    said = str(body) + str([finding.text for finding in findings.of_report(report)])
+    assert not any(str(customer) in said for customer in shop.customers)
+
+
+def test_each_day_holds_the_days_before_it(over: Strategy) -> None:
+    first, later = units(300, profit=5, seed=1), units(300, profit=8, seed=1)
+    others = units(300, profit=5, seed=2)
+    keep(over.id, "treatment", first)
+    keep(over.id, "holdout", others)
+    keep(over.id, "treatment", later, before=first, day=DAY + timedelta(days=1))
+
+    report = reports.of_strategy(over)
+
+    known = {day.day: day.profit for day in report.days}
+    assert known[DAY].value == pytest.approx(0.0, abs=0.5)
+    assert known[DAY + timedelta(days=1)] == report.result.effects["profit"]
+    assert report.through == DAY + timedelta(days=1)
+
+
+def test_an_interval_that_always_holds_is_wider_than_one_look(over: Strategy) -> None:
+    two_arms(over)
+
+    for day in reports.of_strategy(over).days:
+        assert day.always.low is not None
+        assert day.profit.low is not None
+        assert day.always.low < day.profit.low
+
+
+def test_variants_are_adjusted_as_goals_by_holm(over: Strategy) -> None:
+    keep(over.id, "holdout", units(300, profit=5, seed=9))
+    for seed, label in enumerate(("5%", "10%", "15%")):
+        treated = units(100, profit=5.4, seed=seed)
+        keep(over.id, "treatment", treated, variant=label)
+    control = measurement.arms(over.id)["holdout"]
+    raw = {
+        label: measurement.compared(
+            {"treatment": arm, "holdout": control}, "holdout", None
+        )
+        .effects["profit"]
+        .p
+        for label, arm in measurement.variants(over.id).items()
+    }
+
+    found = {p.name: p.profit.p for p in reports.of_strategy(over).variants}
+
+    names = list(raw)
+    expected = checks.holm([raw[name] or 0 for name in names])
+    assert [found[name] for name in names] == pytest.approx(expected)
+    assert found != raw
+
+
+def test_segments_and_weeks_are_adjusted_together(over: Strategy) -> None:
+    two_arms(over)
+    raw = {}
+    for seed, name in enumerate(("segment loyal", "segment new", "week 2026-03-02")):
+        keep(over.id, "treatment", units(80, profit=6, seed=seed), slice_=name)
+        keep(over.id, "holdout", units(80, profit=5, seed=seed + 50), slice_=name)
+        part = measurement.of_strategy(over, slice_=name)
+        raw[name] = part.effects["profit"].p or 0.0
+
+    report = reports.of_strategy(over)
+
+    told = [part.profit.p for part in (*report.segments, *report.weeks)]
+    assert told == pytest.approx(checks.benjamini_hochberg(list(raw.values())))
+    assert [part.name for part in report.segments] == ["loyal", "new"]
+    assert [part.name for part in report.weeks] == ["2026-03-02"]
+
+
+def test_a_slice_does_not_enter_the_result(over: Strategy) -> None:
+    two_arms(over)
+    before = reports.of_strategy(over).result
+
+    keep(over.id, "treatment", units(80, profit=60, seed=3), slice_="segment new")
+    keep(over.id, "treatment", units(80, profit=60, seed=3), slice_="shown")
+
+    assert reports.of_strategy(over).result == before
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        (planted.ENDS - timedelta(seconds=1), (False, False, "campaign_runs")),
+        (planted.ENDS + timedelta(days=20), (True, False, "washout_runs")),
+        (planted.ENDS + timedelta(days=28), (True, True, None)),
+    ],
+)
+def test_pulling_forward_is_told_when_it_can_be(
+    over: Strategy, until: datetime, told: tuple[bool, bool, str | None]
+) -> None:
+    two_arms(over)
+    measured_at(over, until)
+
+    found = reports.of_strategy(over).washout
+
+    known = (found.at_end is not None, found.after is not None)
+    assert (*known, found.why) == told
+
+
+def test_the_campaigns_end_is_before_its_last_moment(over: Strategy) -> None:
+    """A campaign that ends at midnight does not hold the day that begins then."""
+    ended = planted.ENDS.date()
+    two_arms(over, day=ended - timedelta(days=1))
+    more = units(400, profit=5, seed=1)
+    keep(over.id, "treatment", more, before=units(400, profit=8, seed=1), day=ended)
+
+    found = reports.of_strategy(over).washout
+
+    assert found.at_end
+    assert found.after
+    assert found.at_end.value == pytest.approx(3, abs=0.5)
+    assert found.after.value == pytest.approx(0, abs=0.5)
+
+
+def test_no_number_stands_where_none_can_be_known(over: Strategy) -> None:
+    report = reports.of_strategy(over)
+
+    body = report_answers.strategy(over, report)
+
+    told = list(numbers(body))
+    assert len(told) > 15
+    assert {value for _, value in told} == {None}
+    assert {why for why, _ in told} == {"not_measured", "nobody_shown"}
+    assert body["chance"] is None
+    assert [f.text for f in findings.of_report(report)] == [
+        "What it earned is not estimable yet: nobody was assigned, or nothing summed "
+        "up, yet."
+    ]
+
+
+def test_one_customer_in_an_arm_is_no_estimate(over: Strategy) -> None:
+    keep(over.id, "treatment", units(50, profit=8, seed=1))
+    keep(over.id, "holdout", units(1, profit=5, seed=2))
+
+    body = report_answers.strategy(over, reports.of_strategy(over))
+
+    assert {value for _, value in numbers(body)} == {None}
+    assert body["profit"]["why"] == "arm_too_small"
+    assert body["totals"]["profit"]["value"] is None
+
+
+def test_a_return_on_discounts_that_nobody_used_has_no_number(over: Strategy) -> None:
+    two_arms(over)
+
+    body = report_answers.strategy(over, reports.of_strategy(over))
+
+    returned = body["return_on_discount"]
+    assert (returned["value"], returned["low"], returned["high"]) == (None, None, None)
+    assert returned["why"] == "nobody_differs"
+    assert body["profit"]["value"] is not None
+
+
+def test_a_return_that_may_be_anything_has_no_number(over: Strategy) -> None:
+    chance = units(40, profit=5, seed=1, spent=0.1)
+    chance[:, 2] = 0
+    chance[0, 2] = 1  # one redemption of forty is not surely more than none
+    keep(over.id, "treatment", chance)
+    keep(over.id, "holdout", units(40, profit=5, seed=2))
+
+    body = report_answers.strategy(over, reports.of_strategy(over))
+
+    assert body["return_on_discount"]["why"] == "spend_not_sure"
+    assert body["return_on_discount"]["value"] is None
+
+
+def test_a_shop_that_reports_no_withheld_offers_compares_no_exposures(
+    over: Strategy,
+) -> None:
+    two_arms(over)
+    keep(over.id, "treatment", units(200, profit=9, seed=3), slice_="shown")
+
+    report = reports.of_strategy(over)
+
+    body = report_answers.strategy(over, report)
+    assert body["shown"]["share"] == 0.5
+    assert body["shown"]["profit"]["value"] is None
+    assert body["shown"]["profit"]["why"] == "nobody_shown"
+    assert any("withheld=true" in text for text in findings.doubts(report))
+
+
+def test_arms_of_other_sizes_than_drawn_are_not_believed(over: Strategy) -> None:
+    keep(over.id, "treatment", units(600, profit=9, seed=1))
+    keep(over.id, "holdout", units(400, profit=5, seed=2))
+    measured_at(over, planted.DONE)
+
+    report = reports.of_strategy(over)
+
+    told = list(findings.of_report(report))
+    assert [finding.tone for finding in told] == ["bad"]
+    assert "Believe none of these figures" in told[0].text
+    assert not report_answers.strategy(over, report)["arms"]["as_drawn"]
+    assert programme.kept([programme.line(over)]).strategies == 0
+
+
+def test_who_was_in_two_arms_is_counted_and_said(over: Strategy) -> None:
+    two_arms(over)
+    keep(over.id, "crossed", units(3, profit=50, seed=4))
+
+    report = reports.of_strategy(over)
+
+    assert report.result.crossed == 3
+    said = " ".join(finding.text for finding in findings.of_report(report))
+    assert "3 customers were in both arms" in said
+
+
+def test_looking_is_sure_at_any_time_or_once_or_not_at_all(over: Strategy) -> None:
+    def said(gain: float) -> str:
+        ArmDay.objects.all().delete()
+        two_arms(over, gain=gain)
+        result = reports.of_strategy(over).result
+        return findings.earned(result, "USD").text
+
+    assert "sure at whatever moment" in said(3.0)
+    assert "sure only if you look once" in said(0.35)
+    assert "is open" in said(0.0)
+    assert said(-3.0).startswith("It loses: 2.")
+
+
+@pytest.mark.parametrize(
+    ("promised", "said"),
+    [(3.0, "agrees with"), (9.0, "less than was promised"), (0.5, "more than was")],
+)
+def test_a_promise_is_held_against_the_interval(
+    over: Strategy, promised: float, said: str
+) -> None:
+    two_arms(over)
+    over.forecast = {"reach": 100, "margin": 100 * promised}
+
+    told = findings.of_report(reports.of_strategy(over), programme.promise(over))
+
+    assert any(said in finding.text for finding in told)
+
+
+def test_promises_and_measurements_add_up_by_their_squares(live: Make) -> None:
+    lines = []
+    for seed, promised in ((1, 2.0), (2, 4.0)):
+        strategy = live(holdout=0.5, forecast={"reach": 10, "margin": 10 * promised})
+        keep(strategy.id, "treatment", units(200, profit=8, seed=seed))
+        keep(strategy.id, "holdout", units(200, profit=5, seed=seed + 50))
+        measured_at(strategy, timezone.now())
+        lines.append(programme.line(strategy))
+
+    found = programme.kept([*lines, programme.line(live(holdout=0.5))])
+
+    totals = [line.result.total for line in lines]
+    assert found.strategies == 2
+    assert found.promised == pytest.approx(200 * 2 + 200 * 4)
+    assert found.measured.value == pytest.approx(sum(one.value for one in totals))
+    squares = sum((one.error or 0) ** 2 for one in totals)
+    assert (found.measured.error or 0) ** 2 == pytest.approx(squares)
+
+
+@pytest.fixture
+def months(over: Strategy) -> Callable[..., None]:
+    """Return a function that keeps a month's sums."""
+
+    def made(month: int, gain: float, *, held_out: int = 20) -> None:
+        subject = sums.month(datetime(2026, month, 1, tzinfo=UTC))
+        treated = units(380, profit=5 + gain, seed=month)
+        day = date(2026, month, 5)
+        keep(subject, "treatment", treated, day=day)
+        keep(subject, "held_out", units(held_out, profit=5, seed=month + 50), day=day)
+
+    return made
+
+
+def test_months_add_up_and_so_do_their_errors(months: Callable[..., None]) -> None:
+    months(3, 3.0)
+    months(4, -1.0)
+
+    found = programme.of(at=datetime(2026, 4, 20, tzinfo=UTC))
+
+    assert [(m.first.month, m.whole) for m in found.months] == [(3, True), (4, False)]
+    totals = [month.result.total for month in found.months]
+    assert found.total.value == pytest.approx(sum(one.value for one in totals))
+    assert found.total.error == pytest.approx(sum(one.error or 0 for one in totals))
+    assert found.added == 2
+
+
+def test_a_month_that_is_not_as_drawn_is_not_added(
+    months: Callable[..., None],
+) -> None:
+    months(3, 3.0)
+    months(4, 3.0, held_out=90)
+    months(5, 3.0, held_out=1)
+
+    found = programme.of(at=datetime(2026, 6, 20, tzinfo=UTC))
+
+    assert len(found.months) == 3
+    assert found.added == 1
+    assert found.total.value == found.months[0].result.total.value
+    told = report_answers.of_programme(found)["all_months"]
+    assert (told["months"], told["left_out"]) == (1, 2)
+
+
+def test_a_programme_that_never_began_says_so(db: None) -> None:
+    found = programme.of(at=timezone.now())
+
+    body = report_answers.of_programme(found)
+    assert body["months"] == []
+    assert body["all_months"]["total"]["why"] == "not_measured"
+    assert body["all_months"]["total"]["value"] is None
+    assert body["kept"]["measured"]["value"] is None
+    assert [f.tone for f in findings.of_programme(found)] == ["doubt"]
+
+
+def test_a_result_is_read_as_it_was_written(over: Strategy) -> None:
+    two_arms(over)
+    measured_at(over, planted.DONE)
+    over.refresh_from_db()
+
+    found = measurement.read(over.measured)
+
+    assert isinstance(found, Result)
+    assert asdict(found) == asdict(reports.of_strategy(over).result)
+    assert measurement.read({}) is None
+    assert measurement.read({"treatment": 1, "margin": {"value": 1}}) is None
+
+
+def test_other_currencies_are_not_put_side_by_side(live: Make) -> None:
+    at = timezone.now()
+    campaign = Campaign.objects.create(
+        name="Mai",
+        starts_at=at - timedelta(days=1),
+        ends_at=at + timedelta(days=1),
+        budget=Decimal(100),
+        currency="EUR",
+    )
+    for strategy in (live(), live(campaign=campaign, currency="EUR")):
+        measured_at(strategy, at)
+
+    found = programme.of(at=at)
+
+    assert [line.strategy.currency for line in found.lines] == ["USD"]
+    assert programme.measured().count() == 2
+
+
+def test_reports_read_daily_sums_and_never_the_log(
+    over: Strategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_arms(over)
+    asked: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def heard(cursor: Any, query: Any, *args: Any, **more: Any) -> Any:
+        asked.append(query.decode() if isinstance(query, bytes) else str(query))
+        return execute(cursor, query, *args, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", heard)
+
+    report: Report = reports.of_strategy(over)
+    report_answers.strategy(over, report)
+    lines = programme.of_campaign(over.campaign)
+    report_answers.campaign(over.campaign, reports.of_campaign(over.campaign), lines)
+    programme.of(at=timezone.now())
+
+    assert 4 <= len(asked) <= 12
+    assert any("promotions_armday" in query for query in asked)
+    assert not any("analytics_" in query for query in asked)
+
+
+def test_a_strategy_of_no_holdout_is_not_estimable(by_code: Strategy) -> None:
+    keep(by_code.id, "treatment", units(50, profit=8, seed=uuid4().int % 97))
+
+    body = report_answers.strategy(by_code, reports.of_strategy(by_code))
+
+    assert body["profit"]["why"] == "arm_too_small"
+    assert body["arms"]["as_drawn"] is True
