@@ -4,6 +4,7 @@ DRF's own parser reads a body of any size, and a deeply nested one makes it fail
 """
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import IO, Any
 
 import msgspec
@@ -61,10 +62,31 @@ class JsonParser(BaseParser):
 class AmountField(serializers.DecimalField):
     """A number of a body, in plain digits."""
 
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """DRF takes "" for null here, and so a missing price for the catalogue's."""
+        if data == "":
+            self.fail("invalid")
+        found: tuple[bool, Any] = super().validate_empty_values(data)
+        return found
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, str) and not shapes.spelled(data):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment of a body: with its time zone, or it may mean another one."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            raise serializers.ValidationError("Say which time zone, as in +00:00.")
+        return super().enforce_timezone(value)
+
+    def to_internal_value(self, value: Any) -> Any:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            self.fail("date")
+        return super().to_internal_value(value)
 
 
 class WholeField(serializers.IntegerField):

@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg.pq import Format
 
 
 def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
-    """Return the statement's only row, if there is one."""
+    """Return the statement's only row, if there is one.
+
+    :raises django.db.Error: as with Django's cursor, so that races are begun anew.
+    """
     try:
         return _row(sql, values)
-    except psycopg.OperationalError:
+    except OperationalError:
         if connection.in_atomic_block:
             raise
         connection.close()
@@ -46,6 +49,9 @@ def rows(
 
 def _row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
     connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
+    with (
+        connection.wrap_database_errors,
+        psycopg.Cursor(connection.connection) as cursor,
+    ):
         cursor.execute(sql.encode(), values, prepare=True)
         return cursor.fetchone()

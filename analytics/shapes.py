@@ -4,6 +4,7 @@ Amounts are what a shop may plausibly send; the checks run at the door only, sin
 the log holds is trusted.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
@@ -34,8 +35,8 @@ def plausible(amounts: Sequence[Decimal]) -> bool:
 
 
 def spelled(number: str) -> bool:
-    """Say whether a number is in plain digits: Python reads 1_000 and １２ too."""
-    return number.isascii() and "_" not in number
+    """Say whether a number is in plain digits: Python reads 1_000, １２ and 1e5 too."""
+    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", number) is not None
 
 
 def _decimals(amount: Decimal) -> int:

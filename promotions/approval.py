@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from analytics import events, store
+from analytics.races import anew
 from catalog.models import Product
 from promotions import book, guards, versions
 from promotions.guards import Guard
@@ -85,7 +86,7 @@ def approve(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> Non
     :raises CommentMissing: the comment is blank.
     """
     event = events.StrategyApproved(by=by, comment=comment)
-    _decide(strategy, event, at=at, then=_go_live)
+    anew(lambda: _decide(strategy, event, at=at, then=_go_live))
 
 
 def reject(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from analytics.bodies import AmountField, WholeField
+from analytics.bodies import AmountField, MomentField, WholeField
 from catalog import pricing
 from promotions import reservations
 from promotions.calls import Strict
@@ -72,7 +72,7 @@ class CartSerializer(Strict):
 class QualificationSerializer(CartSerializer):
     """A cart to price, now or `as_of` another time, with `proposed` strategies too."""
 
-    as_of = serializers.DateTimeField(required=False)
+    as_of = MomentField(required=False)
     proposed = serializers.ListField(
         child=serializers.UUIDField(), max_length=100, default=list
     )
@@ -144,7 +144,11 @@ class RollbackSerializer(Strict):
     """What to take back: without lines, the whole redemption."""
 
     lines = serializers.ListField(
-        child=PartSerializer(), max_length=MOST_LINES, default=list
+        child=PartSerializer(),
+        min_length=1,
+        max_length=MOST_LINES,
+        required=False,
+        help_text="None: the whole. An empty list is refused: it may be a mistake.",
     )
     reason = serializers.CharField(max_length=500, allow_blank=True, default="")
 

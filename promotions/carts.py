@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from analytics import identity
+from analytics.persons import nobody
 from catalog import pricing, shelves
 from catalog.models import Product
 from promotions import book, candidates, codes, stacking
@@ -58,7 +59,8 @@ def qualify(cart: Cart, *, at: datetime, proposed: Collection[UUID] = ()) -> Pri
 
 def who(customer: str | None) -> Shopper:
     """Return the person behind the shop's id; nobody for a stranger or a guest."""
-    key = identity.find(customer) if customer and "\0" not in customer else None
+    named = customer and "\0" not in customer and not nobody(customer)
+    key = identity.find(customer) if customer and named else None
     if key is None:
         return Shopper()
     keys = identity.keys(key)

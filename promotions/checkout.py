@@ -1,6 +1,6 @@
 """The checkout's doors: qualify a cart, reserve, redeem, roll back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -42,6 +42,7 @@ from promotions.cart_bodies import (
     RollbackSerializer,
     RolledBackSerializer,
 )
+from promotions.models import Redemption
 from promotions.shopping import Cart, Item
 
 Done = TypeVar("Done")
@@ -118,9 +119,18 @@ class RedemptionsView(APIView):
     def post(self, request: Request) -> Response:
         """Redeem all that is named, or nothing. A retry gets the first answer (200).
 
-        So does another call for the same order with the same content.
+        So does another call for the same order with the same content. Once all of it
+        was taken back, a retry is refused: the answer is not true any more.
         """
-        return _once(request, OrderSerializer, _redeemed_once)
+        response = _once(request, OrderSerializer, _redeemed_once)
+        if response.status_code == 200 and _taken_back(response.data["redemptions"]):
+            raise Problem(
+                409,
+                "taken_back",
+                "This call's redemptions were taken back since: redeem the order anew"
+                " with another Idempotency-Key.",
+            )
+        return response
 
 
 class RollbackView(APIView):
@@ -211,7 +221,16 @@ def _redeemed_once(
         raise redemption.OrderRedeemed(
             "This order has been redeemed with another content."
         ) from error
+    if not body["redemptions"]:
+        # Nothing was used, so the order may come again with another cart.
+        receipts.forget(caller=receipts.SHOP, key=order.order_id)
     return body
+
+
+def _taken_back(redemptions: Sequence[str]) -> bool:
+    rows = Redemption.objects.filter(id__in=redemptions)
+    standing = rows.filter(rolled_back_at=None)
+    return bool(redemptions) and not standing.exists()
 
 
 def _redeemed(order: redemption.Order, asker: guessing.Asker | None) -> dict[str, Any]:
@@ -228,7 +247,7 @@ def _redeemed(order: redemption.Order, asker: guessing.Asker | None) -> dict[str
 
 
 def _rolled_back(key: UUID, sent: dict[str, Any]) -> dict[str, Any]:
-    parts = [rollbacks.Part(**part) for part in sent["lines"]]
+    parts = [rollbacks.Part(**part) for part in sent.get("lines", ())]
     row, made = rollbacks.roll_back(
         key, parts=parts, reason=sent["reason"], at=timezone.now()
     )

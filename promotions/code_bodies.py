@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from analytics.bodies import WholeField
+from analytics.bodies import MomentField, WholeField
 from promotions import giving
 from promotions.calls import Strict
 from promotions.models import CodeBatch
@@ -19,7 +19,7 @@ class GivenSerializer(Strict):
     most_uses = WholeField(
         min_value=1, max_value=giving.MOST_USES, allow_null=True, default=1
     )
-    expires_at = serializers.DateTimeField(allow_null=True, default=None)
+    expires_at = MomentField(allow_null=True, default=None)
 
 
 class GivenCodesSerializer(Strict):
@@ -61,7 +61,7 @@ class BatchRequestSerializer(Strict):
     most_uses = WholeField(
         min_value=1, max_value=giving.MOST_USES, allow_null=True, default=1
     )
-    expires_at = serializers.DateTimeField(allow_null=True, default=None)
+    expires_at = MomentField(allow_null=True, default=None)
 
 
 class BatchSerializer(serializers.Serializer[None]):

@@ -137,7 +137,7 @@ def _given(
     terms: Terms, left: Left, inside: Sequence[int], coins: Coins
 ) -> Applied | Missed:
     if isinstance(terms, Shipping):
-        return _shipping(terms, left, coins)
+        return _shipping(terms, left, coins) if inside else NOTHING
     amount = left.amount
     for i in inside:
         if amount[i]:
@@ -389,16 +389,23 @@ def _whole(amount: int, shares: Mapping[int, int], left: Left) -> Applied | Miss
 
 
 def _capped(outcome: Applied, rule: Rule, coins: Coins) -> Applied:
-    """Keep to what a line, and an order, may get of the strategy at most."""
+    """Keep to what a line, and an order, may get of the strategy at most.
+
+    An order's cap is on all that it gets, shipping too; a gift is given whole or not.
+    """
     if rule.most_per_line is not None:
         most = coins.of(rule.most_per_line)
         cut = {i: min(part, most) for i, part in outcome.lines.items()}
         outcome = replace(outcome, lines={i: p for i, p in cut.items() if p})
-    if rule.most_per_order is not None and outcome.discount:
+    if rule.most_per_order is not None:
         most = coins.of(rule.most_per_order)
+        if outcome.gift_value > most:
+            return Applied()
         if outcome.discount > most:
             parts = split(most, outcome.lines)
             outcome = replace(outcome, lines={i: p for i, p in parts.items() if p})
+        if outcome.shipping > most - outcome.discount:
+            outcome = replace(outcome, shipping=most - outcome.discount)
     return outcome
 
 

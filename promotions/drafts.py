@@ -125,9 +125,17 @@ def currency_faults(draft: Draft, currency: str) -> list[Fault]:
 
 
 def written(draft: Draft) -> dict[str, Any]:
-    """Return a draft's rule and menu as the tables keep them."""
+    """Return a draft's rule and menu as the tables keep them.
+
+    What applies by itself, or by a code, gives the menu's first variant: the others are
+    dropped, for the table's JSON keeps no order.
+    """
+    menu = draft.menu
+    if draft.trigger != "offer":
+        first = next(iter(menu))
+        menu = {first: menu[first]}
     return {
-        "menu": msgspec.to_builtins(draft.menu),
+        "menu": msgspec.to_builtins(menu),
         "rule": msgspec.to_builtins(draft.rule),
         "scope": list(draft.scope),
     }

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from analytics import identity
+from analytics.persons import nobody
 from promotions import spelling
 from promotions.models import Code, Strategy
 
@@ -86,7 +87,8 @@ def give(
 
 
 def _give(strategy: Strategy, given: Sequence[Given], *, dry_run: bool) -> list[Became]:
-    keys = _keys({one.customer for one in given if one.customer}, dry_run=dry_run)
+    named = {one.customer for one in given if one.customer}
+    keys = _keys({name for name in named if not nobody(name)}, dry_run=dry_run)
     digests = [spelling.digest(one.text) for one in given]
     there = {
         bytes(row.digest): row for row in Code.objects.filter(digest__in=set(digests))
@@ -125,13 +127,16 @@ def _keys(names: set[str], *, dry_run: bool) -> Mapping[str, UUID]:
         people = identity.identify(names)
         return {name: known.key for name, known in people.customers.items()}
     gone = identity.erased(names)
-    nobody = UUID(int=0)  # whose key is not made in a dry run
-    return {name: identity.find(name) or nobody for name in names - gone}
+    unmade = UUID(int=0)  # a key that a dry run does not make
+    return {name: identity.find(name) or unmade for name in names - gone}
 
 
 def _fault(one: Given, keys: Mapping[str, UUID]) -> Became | None:
     if reason := spelling.fault(one.text):
         return Became(status="refused", field="code", reason=reason)
+    if one.customer and nobody(one.customer):
+        reason = "This is nobody's id: it stands for none."
+        return Became(status="refused", field="customer", reason=reason)
     if one.customer and one.customer not in keys:
         return Became(
             status="refused", field="customer", reason="The customer was erased."

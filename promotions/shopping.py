@@ -158,4 +158,5 @@ class Shelf:
             least_margin=least_margin,
             currency=self.currency,
         )
-        return coins.of(lowest)
+        # What costs the shop nothing is not free either: a coin stays.
+        return max(coins.of(lowest), min(1, coins.of(price)))

@@ -382,3 +382,16 @@ def test_a_promotion_whose_budget_is_spent_is_not_shown(
     Strategy.objects.filter(id=strategy.id).update(spent=Decimal(100))
 
     assert api.get("/api/v1/promotions").json()["promotions"] == []
+
+
+def test_what_applies_by_itself_keeps_the_variant_that_came_first(
+    api: APIClient, draft: Body
+) -> None:
+    """The table's JSON sorts labels by their length: "ten" came before "twenty"."""
+    menu = {"twenty": {"rate": "0.20"}, "ten": {"rate": "0.10"}}
+
+    answer = api.post("/api/v1/strategies", draft(menu=menu), format="json")
+
+    assert answer.status_code == 201, answer.json()
+    assert list(Strategy.objects.get().menu) == ["twenty"]
+    assert "not used" not in str(answer.json())

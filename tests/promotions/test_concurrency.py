@@ -242,9 +242,9 @@ class Shopper:
     def undo(self) -> int:
         rows = Redemption.objects.filter(rolled_back_at=None).order_by("?")
         some = rows.values_list("id", flat=True).first() or uuid4()
-        part = [{"line": self.random.randrange(3), "quantity": 1}]
-        lines = self.random.choice(([], part))
-        return int(roll_back(self.api, str(some), lines=lines).status_code)
+        part = {"lines": [{"line": self.random.randrange(3), "quantity": 1}]}
+        body = self.random.choice(({}, part))
+        return int(roll_back(self.api, str(some), **body).status_code)
 
     def expire(self) -> int:
         errands.expire_reservations()

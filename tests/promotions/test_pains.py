@@ -419,3 +419,119 @@ def test_a_cart_of_nonsense_is_no_error(api: APIClient, automatic: Automatic) ->
     for cart in nonsense:
         answer = api.post("/api/v1/qualifications", cart, format="json")
         assert (answer.status_code, answer.json()["effects"]) == (200, [])
+
+
+def test_shipping_is_free_only_for_what_its_strategy_is_about(
+    api: APIClient, automatic: Automatic
+) -> None:
+    """A stranger's find: a cart of the excluded product alone went free."""
+    automatic("shipping", menu=menu("shipping", rate="1"), scope=["TEA"])
+    automatic(
+        "shipping",
+        menu=menu("shipping", rate="1"),
+        scope=[],
+        rule={"excluded_skus": ["milk"]},
+    )
+
+    assert qualify(api, "milk", shipping="5.00")["shipping_discount"] == "0.00"
+    assert qualify(api, "tea", shipping="5.00")["shipping_discount"] == "5.00"
+
+
+def test_an_order_s_cap_holds_for_shipping_and_gifts_too(
+    api: APIClient, automatic: Automatic
+) -> None:
+    """A stranger's find: a cap of 3 gave 25 off shipping, and any gift."""
+    rule = {"most_per_order": "3.00"}
+    automatic("shipping", menu=menu("shipping", rate="1"), scope=[], rule=rule)
+    gift = menu("gift", spend="5", sku="mug", name="Mug", value="4.00")
+    automatic("gift", menu=gift, rule=rule)
+
+    body = qualify(api, "tea", shipping="25.00")
+
+    assert body["shipping_discount"] == "3.00"
+    assert [one["kind"] for one in body["effects"]] == ["shipping"]
+
+
+def test_goods_that_cost_the_shop_nothing_are_not_free_either(
+    api: APIClient, automatic: Automatic
+) -> None:
+    """A stranger's find: two sharing discounts made goods of cost 0 free."""
+    Product.objects.filter(sku="tea").update(cost=0)
+    for rate in ("0.7", "0.4"):
+        menu_ = menu("percentage", rate=rate)
+        automatic(menu=menu_, rule={"shares_lines": True}, least_margin=Decimal(0))
+
+    assert Decimal(qualify(api, "tea")["total"]) >= Decimal("0.01")
+
+
+def test_an_order_that_used_nothing_may_come_again_with_another_cart(
+    api: APIClient, automatic: Automatic
+) -> None:
+    """A stranger's find: for thirty days it was "redeemed with another content"."""
+    automatic()
+    assert redeem(api, "o-1", "milk").json()["redemptions"] == []
+
+    again = redeem(api, "o-1", "tea")
+
+    assert again.status_code == 201
+    assert len(again.json()["redemptions"]) == 1
+
+
+def test_a_retry_of_what_was_taken_back_is_no_discount(
+    api: APIClient, automatic: Automatic
+) -> None:
+    """A stranger's find: it got 200, with a redemption that was no more."""
+    strategy = automatic()
+    body = {"order_id": "o-1", "lines": [{"sku": "tea", "quantity": 1}]}
+    key = {"Idempotency-Key": "o-1"}
+    first = api.post("/api/v1/redemptions", body, format="json", headers=key)
+    [made] = first.json()["redemptions"]
+    path = f"/api/v1/redemptions/{made}/rollback"
+    back = {"Idempotency-Key": "return-1"}
+    empty = api.post(path, {"lines": []}, format="json", headers=back)
+    assert (empty.status_code, "lines" in str(empty.json())) == (400, True)
+    assert api.post(path, {}, format="json", headers=back).status_code == 201
+
+    retried = api.post("/api/v1/redemptions", body, format="json", headers=key)
+
+    assert (retried.status_code, retried.json()["code"]) == (409, "taken_back")
+    strategy.refresh_from_db()
+    assert strategy.spent == 0
+    anew = api.post(
+        "/api/v1/redemptions", body, format="json", headers={"Idempotency-Key": "o-1b"}
+    )
+    assert anew.status_code == 201
+
+
+@pytest.mark.parametrize("said", ["2026-06-01T12:00:00", "2026-06-01"])
+def test_a_time_without_its_zone_is_refused(api: APIClient, said: str) -> None:
+    answer = api.post(
+        "/api/v1/qualifications", {"lines": [], "as_of": said}, format="json"
+    )
+
+    assert answer.status_code == 400
+    assert "as_of" in str(answer.json())
+
+
+@pytest.mark.parametrize("said", ["1e1", "5.", " 5 ", "+5", "", "1_0", "５"])
+def test_an_amount_is_in_plain_digits(api: APIClient, said: str) -> None:
+    line = {"sku": "tea", "quantity": 1, "price": said}
+
+    answer = api.post("/api/v1/qualifications", {"lines": [line]}, format="json")
+
+    assert answer.status_code == 400
+    assert "price" in str(answer.json())
+
+
+def test_nobody_s_id_makes_no_one_the_owner_of_a_code(
+    api: APIClient, live: Make
+) -> None:
+    """A stranger's find: "undefined" was a customer, and every such cart theirs."""
+    strategy = live(trigger="code", holdout=0)
+    codes = [{"code": "MINE-1234", "customer": "undefined"}]
+    api_codes = f"/api/v1/strategies/{strategy.pk}/codes"
+
+    answer = api.post(api_codes, {"codes": codes}, format="json")
+
+    assert "customer" in str(answer.json())
+    assert not Customer.objects.filter(external_id="undefined").exists()
