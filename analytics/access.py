@@ -22,7 +22,7 @@ from analytics.models import ApiKey, WrongKey
 
 SCOPES = {
     "events": "report what customers do",
-    "offers": "read customers' offers",
+    "offers": "read customers' offers, and pass on what they think of them",
     "recommendations": "read what to show to a customer, a product's page, a cart",
     "carts": "price carts and redeem",
     "codes": "make, list, export and stop codes",

@@ -7,7 +7,9 @@ unit by its own (Horvitz & Thompson 1952).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -143,7 +145,8 @@ def inverse_probability(
     n, sums, squares = _sums(periods, names, metric)
     size = n.sum(axis=1)[:, None]
     below = (n / p).sum(axis=0) if normalised else np.full(len(names), size.sum())
-    means = (sums / p).sum(axis=0) / np.maximum(below, 1)
+    below = np.maximum(below, 1)  # of an arm that nobody is in yet
+    means = (sums / p).sum(axis=0) / below
     around = means if normalised else np.zeros(len(names))
     u = (sums - around * n) / p
     u2 = (squares - 2 * around * sums + around**2 * n) / p**2
@@ -153,6 +156,49 @@ def inverse_probability(
         counts=n.sum(axis=0),
         means=means,
         covariance=covariance / np.outer(below, below),
+    )
+
+
+def adjusted(periods: Sequence[Period], metric: str, covariate: str) -> Weighed:
+    """Return what each arm's mean would be over all these units, adjusted.
+
+    Inverse probability of what neither the period nor the covariate foretells of a
+    unit, plus the mean of all. A period's own mean is taken off all of its arms alike:
+    a good day that had a few more of an arm by lot then is no merit of that arm's. The
+    slope on the covariate, known before the lot, is that within periods and arms
+    together (CUPED). Raises NeverDrawn.
+    """
+    centred = [_centred(one, metric, covariate) for one in periods]
+    whole = _whole([arm for one in centred for arm in one.arms.values()])
+    theta = whole.slope(whole.vector({_Y: 1.0}), _X)
+    left = [_with_sum(one, _LEFT, {_Y: 1.0, _X: -theta}) for one in centred]
+    found = inverse_probability(left, _LEFT)
+    return replace(found, means=found.means + whole.mean(metric))
+
+
+_Y, _X, _LEFT = "metric less its mean", "covariate less its mean", "left"
+
+
+def _centred(period: Period, metric: str, covariate: str) -> Period:
+    whole = _whole(list(period.arms.values()))
+    for name, of in ((_Y, metric), (_X, covariate)):
+        period = _with_sum(period, name, {of: 1.0}, plus=-whole.mean(of))
+    return period
+
+
+def _whole(arms: Sequence[Moments]) -> Moments:
+    return reduce(add, arms)
+
+
+def _with_sum(
+    period: Period, name: str, weights: Mapping[str, float], plus: float = 0.0
+) -> Period:
+    return replace(
+        period,
+        arms={
+            label: arm.with_sum(name, weights, plus=plus)
+            for label, arm in period.arms.items()
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""Let browsers call what a publishable key may call: events in, offers out.
+"""Let browsers call what a publishable key may call: events and words in, offers out.
 
 Any site may ask; the key says which sites it works for (analytics.access).
 """
@@ -14,6 +14,7 @@ OPEN = re.compile(
     r"/(p/)?(v1|beacon/v1|sourceConfig)(/|$)"
     r"|/api/v1/(events|consent|promotions|customers/.+/offers)$"
     r"|/api/features/[^/]+$"
+    r"|/api/v1/offers/[^/]+/feedback$"
 )
 A_DAY = "86400"
 

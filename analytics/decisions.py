@@ -1,9 +1,9 @@
 """What Proffer and its operators decide: one frozen struct for each."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -81,6 +81,7 @@ class StrategyProposed(Event, frozen=True, kw_only=True):
     reason: str = ""
     least_margin: Decimal = Decimal(0)
     explore: Rate = 0.2
+    allocation: Text = "best"
     budget: Decimal
     currency: Currency
     holdout: Rate
@@ -118,7 +119,8 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     strategy earned can be counted from the log alone. `probability` is that of this
     very choice, arm and variant, and `bucket` the place in [0, 1) that made it;
     `counterfactual` is the variant that who gets none would have got. `offer` is the
-    offer's id, also where it is withheld.
+    offer's id, also where it is withheld. Where odds move, `odds` names those that drew
+    by their first day.
     """
 
     strategy: UUID
@@ -129,6 +131,26 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     counterfactual: str | None = None
     segment: Label = ""
     offer: UUID | None = None
+    odds: date | None = None
+
+
+class OddsSet(Event, frozen=True, kw_only=True):
+    """The odds of a strategy's variants among the treated, from a day (UTC) on."""
+
+    strategy: UUID
+    day: date
+    odds: dict[str, Rate]
+
+
+FeedbackWord = Literal["useful", "not_for_me", "too_many"]
+
+
+class OfferFeedback(Event, frozen=True, kw_only=True):
+    """A customer's word on an offer; their last one on its strategy counts."""
+
+    strategy: UUID
+    offer: UUID
+    feedback: FeedbackWord
 
 
 class OffersComputed(Event, frozen=True, kw_only=True):

@@ -217,6 +217,9 @@ class Assignment(models.Model):
     probability = models.FloatField()
     segment = models.TextField(default="", db_default="")
     offer = models.UUIDField(null=True)
+    odds = models.DateField(
+        null=True, help_text="Where odds move, the first day of those that drew."
+    )
 
     class Meta:
         indexes = [

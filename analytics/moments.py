@@ -91,9 +91,12 @@ class Moments:
         around[constant, :] = around[:, constant] = 0.0
         return np.asarray(around / (self.n - 1))
 
-    def with_sum(self, name: str, weights: Mapping[str, float]) -> "Moments":
-        """Add a number that is a weighted sum of others, as profit is of two."""
+    def with_sum(
+        self, name: str, weights: Mapping[str, float], *, plus: float = 0.0
+    ) -> "Moments":
+        """Add a number that is a weighted sum of others, and `plus` for every unit."""
         row = np.zeros(len(self.names) + 1)
+        row[0] = plus
         row[[self._at(one) for one in weights]] = list(weights.values())
         change = np.vstack([np.eye(len(row)), row])
         return Moments((*self.names, name), change @ self.gram @ change.T)

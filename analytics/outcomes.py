@@ -26,7 +26,7 @@ OUTCOME = (
 )
 ASSIGNMENT = (
     *("position", "customer", "strategy", "at", "arm", "variant", "counterfactual"),
-    *("bucket", "probability", "segment", "offer"),
+    *("bucket", "probability", "segment", "offer", "odds"),
 )
 
 
@@ -71,7 +71,7 @@ def _assignment(stored: store.Stored, event: events.OfferAssigned) -> Row:
     return (
         *(stored.position, stored.customer, event.strategy, stored.occurred_at),
         *(event.arm, event.variant, event.counterfactual, event.bucket),
-        *(event.probability, event.segment, event.offer),
+        *(event.probability, event.segment, event.offer, event.odds),
     )
 
 

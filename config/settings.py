@@ -296,6 +296,8 @@ earns is measured against them. Changing it moves people in or out of what is me
 """
 HOLDOUT = 0.05
 """The share of each audience that gets no offer, so that the effect can be measured."""
+LEAST_SHARE = 0.05
+"""Of the treated, for each variant of a menu whose odds follow what it earns."""
 OFFER_DAYS = 14
 OFFERS_PER_CUSTOMER = 3
 LEAST_MARGIN = Decimal("0.02")

@@ -10,7 +10,7 @@ from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from ml.admin import catalogue
-from promotions.api import OffersView
+from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
     StrategiesView,
@@ -54,6 +54,7 @@ api = [
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
     path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
+    path("offers/<uuid:offer>/feedback", FeedbackView.as_view(), name="feedback"),
     path(
         "customers/<path:customer>/recommendations",
         RecommendationsView.as_view(),

@@ -28,6 +28,7 @@ from promotions import (
     approval,
     code_admin,
     desk,
+    feedback,
     findings,
     forms,
     measurement,
@@ -38,7 +39,7 @@ from promotions import (
     standing_admin,
     webhook_admin,
 )
-from promotions.models import Campaign, Offer, Strategy
+from promotions.models import Campaign, Feedback, Offer, Strategy
 
 __all__ = ["code_admin", "order_admin", "standing_admin", "webhook_admin"]
 """Loaded with this module, which is the one that Django looks for."""
@@ -235,6 +236,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "tried": _tried(strategy),
         "measured": _measured(strategy),
         "checks": _checks(strategy),
+        "feedback": _feedback(strategy),
         "successors": strategy.successors.order_by("version"),
         "versionable": strategy.state in ("live", "ended"),
         "history": [
@@ -285,6 +287,13 @@ def _checks(strategy: Strategy) -> list[dict[str, Any]]:
         return approval.checks(strategy, at=timezone.now())
     stored: list[dict[str, Any]] = strategy.guards
     return stored
+
+
+def _feedback(strategy: Strategy) -> list[tuple[Any, int]]:
+    """Return how many customers said what of it; nothing while nobody said anything."""
+    told = feedback.counts(strategy.id)
+    rows = [(label, told[word]) for word, label in Feedback.Word.choices]
+    return rows if any(told.values()) else []
 
 
 def _step(step: store.Stored) -> str:

@@ -1,17 +1,23 @@
-"""The storefront's door to a customer's offers."""
+"""The storefront's doors to a customer's offers: read them, say what one thinks."""
 
 import json
+from uuid import UUID
 
+import msgspec
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import bodies, events
 from analytics.access import caller
-from promotions import offers
+from analytics.problems import Problem
+from promotions import feedback, offers
+from promotions.models import Feedback
 
 
 class OfferSerializer(serializers.Serializer[None]):
@@ -68,6 +74,43 @@ class OffersView(APIView):
         if caller(request).publishable:
             body = offers.without_habits(body)
         elif request.query_params.get("withheld") == "true":
-            told = {"withheld": offers.withheld(customer, at=timezone.now())}
-            body = json.dumps(json.loads(body) | told)
+            sheet = json.loads(body)
+            kept = offers.withheld(customer, shown=sheet["offers"], at=timezone.now())
+            body = json.dumps(sheet | {"withheld": kept})
         return HttpResponse(body, content_type="application/json")
+
+
+class WordSerializer(serializers.Serializer[None]):
+    """What the customer thinks of an offer."""
+
+    feedback = serializers.ChoiceField(Feedback.Word.choices)
+
+
+class FeedbackSerializer(WordSerializer):
+    """The word that is kept."""
+
+    offer = serializers.UUIDField()
+
+
+class Word(msgspec.Struct, forbid_unknown_fields=True):
+    feedback: events.FeedbackWord
+
+
+class FeedbackView(APIView):
+    """A customer's word on an offer."""
+
+    scope = "offers"
+
+    @extend_schema(
+        operation_id="post_feedback",
+        request=WordSerializer,
+        responses=FeedbackSerializer,
+    )
+    def post(self, request: Request, offer: UUID) -> Response:
+        """Keep the word; the last one counts, from the next reading of offers on."""
+        word = bodies.read(request, Word).feedback
+        try:
+            feedback.say(offer, word, at=timezone.now())
+        except feedback.NoOffer as error:
+            raise Problem(404, "offer_unknown", str(error)) from error
+        return Response({"offer": str(offer), "feedback": word})

@@ -70,6 +70,7 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
             reason=strategy.reason,
             least_margin=strategy.least_margin,
             explore=strategy.explore,
+            allocation=strategy.allocation,
             budget=strategy.budget,
             currency=strategy.currency,
             holdout=strategy.holdout,

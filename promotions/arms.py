@@ -3,18 +3,20 @@
 Who is held out of everything never gets a personal offer, whatever the strategy. Of the
 others a share is the strategy's own holdout; of the rest a share `explore` gets a
 variant by lot, so that each is tried, and the others the one that is best for them.
+Where the strategy's odds move (promotions.bandit), all of the rest draw by these.
 A storefront can draw the same arm by itself, with any SDK of GrowthBook's family: the
 unit is the id that the shop itself calls the customer by (analytics.assignment).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
 
 from django.conf import settings
 
 from analytics.assignment import Experiment, Filter, hashed
-from promotions.models import Strategy
+from promotions.models import Odds, Strategy
 
 TREATMENT, HOLDOUT, HELD_OUT = "treatment", "holdout", "held_out"
 BEST = "best"
@@ -28,8 +30,9 @@ HOLDOUT_SEED = "proffer holdout"
 class Drawn:
     """An arm and variant, the chance of this very choice, and the place that made it.
 
-    `counterfactual` is what who gets nothing would have got. The chance is that among
-    those who are not held out of everything; for who is, that of being so.
+    `counterfactual` is what who gets nothing would have got, if no lot decides on it.
+    The chance is that among those who are not held out of everything; for who is, that
+    of being so.
     """
 
     arm: str
@@ -53,12 +56,12 @@ def live(at: datetime) -> list[Strategy]:
 def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experiment:
     """Return a strategy's arms: its holdout, each variant by lot, and the best one.
 
-    With `odds` (a bandit's, by label) every treated customer draws by them.
+    With `odds` (by label), which are equal at first, a bandit's treated all draw.
     """
     labels, treated = list(strategy.menu), 1 - strategy.holdout
-    share = 1.0 if odds else strategy.explore
-    fair = odds or dict.fromkeys(labels, 1 / len(labels))
-    lots = {LOT + label: treated * share * fair[label] for label in labels}
+    share = 1.0 if moves(strategy) else strategy.explore
+    by_label = odds or equal(strategy)
+    lots = {LOT + label: treated * share * by_label[label] for label in labels}
     return Experiment(
         seed=str(strategy.id),
         arms={HOLDOUT: strategy.holdout, **lots, BEST: treated * (1 - share)},
@@ -66,9 +69,43 @@ def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experimen
     )
 
 
+def split(strategy: Strategy) -> Experiment:
+    """Return a strategy's holdout against all of its treated, from the same hash."""
+    whole = of(strategy)
+    shares = {HOLDOUT: strategy.holdout, TREATMENT: 1 - strategy.holdout}
+    return replace(whole, arms=shares)
+
+
+def moves(strategy: Strategy) -> bool:
+    """Say whether a strategy's odds follow what its variants earn."""
+    return strategy.allocation == Strategy.Allocation.THOMPSON
+
+
+def equal(strategy: Strategy) -> dict[str, float]:
+    """Return the odds that a menu begins with."""
+    return dict.fromkeys(strategy.menu, 1 / len(strategy.menu))
+
+
+def in_force(strategies: Collection[Strategy]) -> dict[UUID, Odds]:
+    """Return the odds by which live strategies draw now, of those whose odds move.
+
+    Until others are set they are equal, and called by the day it went live.
+    """
+    found = {row.id: _first(row) for row in strategies if moves(row)}
+    newest = Odds.objects.filter(strategy__in=found).order_by("strategy", "-day")
+    return found | {one.strategy_id: one for one in newest.distinct("strategy")}
+
+
+def _first(strategy: Strategy) -> Odds:
+    begun = strategy.decided_at or strategy.proposed_at
+    day = begun.astimezone(UTC).date()
+    return Odds(strategy=strategy, day=day, odds=equal(strategy))
+
+
 def draw(drawn_from: Experiment, unit: str, best: str) -> Drawn:
     """Return the unit's arm and variant; `best` is the variant that suits it best."""
     [everybody] = drawn_from.filters
+    meant = best if drawn_from.probability(BEST) else None
     if not everybody.keeps(unit):
         [(held_out, _)] = everybody.ranges
         place = hashed(unit, seed=HOLDOUT_SEED)
@@ -77,7 +114,7 @@ def draw(drawn_from: Experiment, unit: str, best: str) -> Drawn:
             variant=None,
             probability=held_out,
             bucket=place,
-            counterfactual=best,
+            counterfactual=meant,
         )
     arm, place = drawn_from.arm(unit), drawn_from.bucket(unit)
     if arm == HOLDOUT:
@@ -86,7 +123,7 @@ def draw(drawn_from: Experiment, unit: str, best: str) -> Drawn:
             variant=None,
             probability=drawn_from.probability(HOLDOUT),
             bucket=place,
-            counterfactual=best,
+            counterfactual=meant,
         )
     variant = best if arm is None or arm == BEST else arm.removeprefix(LOT)
     chance = drawn_from.probability(LOT + variant)

@@ -85,6 +85,7 @@ class StrategySerializer(serializers.Serializer[None]):
     least_margin = serializers.DecimalField(max_digits=4, decimal_places=3)
     holdout = serializers.FloatField()
     explore = serializers.FloatField()
+    allocation = serializers.ChoiceField(Strategy.Allocation.choices)
     state = serializers.ChoiceField(Strategy.State.choices)
     version = serializers.IntegerField()
     replaces = serializers.UUIDField(allow_null=True)
@@ -209,8 +210,8 @@ def told(row: Strategy) -> dict[str, Any]:
     """Return a strategy as shops read it."""
     plain = (
         *("title", "reason", "kind", "trigger", "menu", "rule", "scope", "currency"),
-        *("redemptions", "holdout", "explore", "state", "version", "guards"),
-        *("forecast", "measured", "decided_by", "comment"),
+        *("redemptions", "holdout", "explore", "allocation", "state", "version"),
+        *("guards", "forecast", "measured", "decided_by", "comment"),
     )
     return {
         "id": str(row.id),

@@ -262,6 +262,7 @@ def start(strategy: Strategy) -> dict[str, Any]:
             "budget": strategy.budget.normalize(),
             "least_margin": strategy.least_margin,
             "holdout": Decimal(str(strategy.holdout)) if strategy.holdout else None,
+            "allocation": strategy.allocation,
         },
         "terms": [msgspec.structs.asdict(one) for one in terms],
         "scope": plain | {"scope": strategy.scope},

@@ -77,7 +77,10 @@ class Draft(Typed, frozen=True, kw_only=True):
 
     `menu` is label -> terms, all of one `kind`; an automatic strategy, or a code's,
     gives the first. `campaign` is an open one's id, or one to open. `holdout` is the
-    share of customers who get no offer, for the measurement; of offers only.
+    share of customers who get no offer, for the measurement; of offers only. The
+    `allocation` says who gets which variant: "best" gives each the one that is best for
+    them, and a share `explore` one by lot; with "thompson" all is by lot, at odds that
+    follow each day what each variant has earned.
     """
 
     title: Name
@@ -91,6 +94,7 @@ class Draft(Typed, frozen=True, kw_only=True):
     least_margin: Decimal = Decimal("0.05")
     holdout: Share | None = None
     explore: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    allocation: Literal["best", "thompson"] = "best"
     campaign: UUID | CampaignDraft
 
 
@@ -243,8 +247,19 @@ def _draft_faults(draft: Draft) -> Iterator[Fault]:
     if draft.trigger != "offer" and draft.holdout:
         reason = "Only personal offers can be held back."
         yield Fault(field="holdout", reason=reason)
+    if draft.allocation == "thompson":
+        yield from _lot_faults(draft)
     if isinstance(draft.campaign, CampaignDraft):
         yield from _campaign_faults(draft.campaign, "campaign.")
+
+
+def _lot_faults(draft: Draft) -> Iterator[Fault]:
+    if draft.trigger != "offer":
+        reason = "Only personal offers are drawn by lot."
+        yield Fault(field="allocation", reason=reason)
+    elif len(draft.menu) < 2:
+        reason = "A menu of one variant leaves nothing to draw."
+        yield Fault(field="allocation", reason=reason)
 
 
 def _sense(draft: Draft, currency: str) -> Iterator[Fault]:

@@ -23,7 +23,7 @@ from unfold.widgets import (
 )
 
 from analytics import shapes
-from promotions.models import Campaign
+from promotions.models import Campaign, Strategy
 
 Text = Any
 HOUR = "%Y-%m-%dT%H:%M"
@@ -367,6 +367,12 @@ class StrategyForm(Part):
     holdout = Percent(
         _("Held back, percent"),
         _("Of personal offers' customers, to measure the effect. Empty: the usual."),
+        required=False,
+    )
+    allocation = choice(
+        _("Of several variants, a customer gets"),
+        Strategy.Allocation.choices,
+        _("Of personal offers only."),
         required=False,
     )
 

@@ -134,7 +134,10 @@ def arms(subject: UUID, *, slice_: str = "all", until: date | None = None) -> Ar
 
 
 def variants(strategy: UUID) -> Arms:
-    """Return the sums of the treated by the variant they were given."""
+    """Return the sums of the treated by the variant they were given.
+
+    Where odds move, their means prove nothing: see promotions.bandit.
+    """
     rows = ArmDay.objects.filter(subject=strategy, slice="all", arm=TREATMENT)
     return added(rows, lambda row: row.variant)
 
@@ -154,6 +157,7 @@ def by_day(subject: UUID, control: str = HOLDOUT) -> list[tuple[date, Result]]:
 def slices(subject: UUID, control: str = HOLDOUT) -> dict[str, Result]:
     """Return the results of a subject's segments and weeks: exploratory."""
     rows = ArmDay.objects.filter(subject=subject).exclude(slice="all")
+    rows = rows.exclude(slice__startswith=sums.DRAWN)
     parts = groupby(rows.order_by("slice"), lambda row: row.slice)
     return {name: compared(_arms(some), control, None) for name, some in parts}
 

@@ -129,6 +129,10 @@ class Strategy(models.Model):
         AUTOMATIC = "automatic", _("automatic")
         CODE = "code", _("a code")
 
+    class Allocation(models.TextChoices):
+        BEST = "best", _("the best one for each")
+        THOMPSON = "thompson", _("one by lot, at odds that follow what each earns")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="strategies")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -164,6 +168,12 @@ class Strategy(models.Model):
     holdout = models.FloatField()
     explore = models.FloatField(
         default=0.2, help_text="The share of the treated whose variant is drawn by lot."
+    )
+    allocation = models.CharField(
+        max_length=20,
+        choices=Allocation,
+        default=Allocation.BEST,
+        help_text="Who gets which variant: see promotions.bandit.",
     )
     least_margin = models.DecimalField(
         max_digits=4, decimal_places=3, help_text="No line is sold below this margin."
@@ -209,6 +219,11 @@ class Strategy(models.Model):
                 # An offer's variants are tried by lot; a shelf label has one.
                 condition=Q(trigger="offer") | Q(holdout=0),
                 name="strategy_holdout_of_offers",
+            ),
+            models.CheckConstraint(
+                condition=Q(allocation="best")
+                | Q(allocation="thompson", trigger="offer"),
+                name="strategy_allocation",
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -311,10 +326,62 @@ class Offer(models.Model):
         return f"{self.variant} for {self.customer}"
 
 
+class Feedback(models.Model):
+    """A customer's last word on a strategy's offer; see promotions.feedback.
+
+    After `Offer`: rows are locked in this order, by erasure too. `strategy` is no
+    foreign key, whose check would lock a strategy after its offer, and not before.
+    """
+
+    class Word(models.TextChoices):
+        USEFUL = "useful", _("useful")
+        NOT_FOR_ME = "not_for_me", _("not for me")
+        TOO_MANY = "too_many", _("too many offers")
+
+    customer = models.UUIDField()
+    strategy = models.UUIDField()
+    word = models.CharField(max_length=20, choices=Word)
+    said_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "feedback"
+        indexes = [models.Index(fields=["strategy"], name="feedback_strategy")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "strategy"], name="feedback_last_word"
+            ),
+            models.CheckConstraint(
+                condition=Q(word__in=["useful", "not_for_me", "too_many"]),
+                name="feedback_word",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_word_display()
+
+
+class Odds(models.Model):
+    """A bandit's odds among the treated, from a day (UTC) on; see promotions.bandit."""
+
+    strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="odds")
+    day = models.DateField()
+    odds = models.JSONField(help_text="Label of the menu -> share of the treated.")
+
+    class Meta:
+        verbose_name_plural = "odds"
+        constraints = [
+            models.UniqueConstraint(fields=["strategy", "day"], name="odds_once_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.strategy_id} from {self.day}"
+
+
 class ArmDay(models.Model):
     """By how much an arm's sums grew on a day (UTC); see promotions.sums.
 
-    `slice` is "all", "shown" (from the first exposure on), a segment's or a week's.
+    `slice` is "all", "shown" (from the first exposure on), a segment's, a week's, or
+    that of the odds which drew it.
     """
 
     subject = models.UUIDField(help_text="A strategy, a campaign, a month of all.")

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from analytics import identity, lookup
 from ml import live, scores, wordings
-from promotions import carts, promises, rules, value
+from promotions import carts, feedback, promises, rules, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
@@ -25,13 +25,14 @@ SHEET = (
     "EXISTS (SELECT FROM analytics_storedevent e WHERE e.customer = ANY("
     "ARRAY(SELECT key FROM analytics_customer WHERE person = s.customer)"
     " || s.customer) AND e.position > s.position AND e.type = ANY("
-    "'{order_completed,order_cancelled,order_refunded}')) "
+    "'{order_completed,order_cancelled,order_refunded,offer_feedback}')) "
     "FROM analytics_customer c "
     "LEFT JOIN promotions_sheet s ON s.customer = coalesce(c.person, c.key)"
 )
-"""The last column: has the person ordered or sent something back since the sheet's
-offers were ranked? The index (customer, position) answers, 0.09 ms more than without
-(an IN with OR: 0.26 ms); nothing else changes what is expected of a customer.
+"""The last column: has the person ordered, sent something back or said what they think
+of an offer since the sheet's offers were ranked? The index (customer, position)
+answers, 0.09 ms more than without (an IN with OR: 0.26 ms); nothing else changes what
+is expected of a customer.
 A sheet names the person's first id, so who asks by another one has it rendered anew.
 """
 
@@ -55,12 +56,15 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
     if body is not None and expires_at > at and not news:
         return str(body)
     usable = carts.usable(key, currency=currency, at=at)
-    shown = [offer for offer in usable if not offer.strategy.exhausted]
-    return render(external_id, expect_now(shown, key, at=at), at=at)
+    left = [offer for offer in usable if not offer.strategy.exhausted]
+    ranked = feedback.ranked(
+        expect_now(left, key, at=at), feedback.of(identity.keys(key), at=at)
+    )
+    return render(external_id, ranked, at=at)
 
 
 WITHHELD = (
-    "SELECT a.offer, a.strategy FROM analytics_assignment a"
+    "SELECT a.offer, a.strategy, s.scope FROM analytics_assignment a"
     " JOIN promotions_strategy s ON s.id = a.strategy"
     " JOIN promotions_campaign p ON p.id = s.campaign_id"
     " WHERE a.customer = ANY(%s) AND a.arm <> 'treatment' AND a.offer IS NOT NULL"
@@ -68,17 +72,24 @@ WITHHELD = (
 )
 
 
-def withheld(external_id: str, *, at: datetime) -> list[dict[str, str]]:
+def withheld(
+    external_id: str, *, shown: Collection[object], at: datetime
+) -> list[dict[str, str]]:
     """Return what the customer's lots keep from them, for shops that measure it.
 
     A shop that reports these ids as shown, where it would have shown the offer, lets
     both arms be compared from the first exposure on (Johnson, Lewis & Nubbemeyer 2017,
-    ghost ads).
+    ghost ads). What they would not want, had they got it, is left out likewise; who
+    wants one at a time, and is `shown` one, would have got no other.
     """
     key = identity.find(external_id) if "\0" not in external_id else None
     mine = identity.willing(key) if key else []
     rows = lookup.rows(WITHHELD, [mine, at, at]) if mine else []
-    return [{"id": str(id_), "strategy": str(strategy)} for id_, strategy in rows]
+    said = feedback.of(mine, at=at)
+    kept = [(id_, one) for id_, one, scope in rows if not said.refuses(one, scope)]
+    if said.one_at_a_time:
+        kept = [] if shown else kept[:1]
+    return [{"id": str(id_), "strategy": str(strategy)} for id_, strategy in kept]
 
 
 def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
@@ -150,12 +161,11 @@ def without_habits(body: str) -> str:
 
 
 def render(external_id: str, offers: Iterable[Offer], *, at: datetime | None) -> str:
-    """Write a customer's offers as JSON, the most promising first."""
-    ranked = sorted(offers, key=lambda offer: -offer.expected)
+    """Write a customer's offers as JSON, in their order."""
     body = {
         "customer": external_id,
         "computed_at": at and at.isoformat(),
-        "offers": [_rendered(offer) for offer in ranked],
+        "offers": [_rendered(offer) for offer in offers],
     }
     return json.dumps(body, separators=(",", ":"))
 

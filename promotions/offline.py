@@ -55,10 +55,16 @@ class FeaturesView(APIView):
 
 
 def document(*, at: datetime) -> dict[str, Any]:
-    """Return a feature for each live strategy, called by its id."""
+    """Return a feature for each live strategy, called by its id.
+
+    Of a bandit's only the holdout: a customer keeps the first variant, and the odds by
+    which that was drawn are past.
+    """
     features = {
         str(row.id): assignment.feature(
-            arms.of(row), key=str(row.id), attribute=ATTRIBUTE
+            arms.split(row) if arms.moves(row) else arms.of(row),
+            key=str(row.id),
+            attribute=ATTRIBUTE,
         )
         for row in arms.live(at)
     }

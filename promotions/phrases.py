@@ -26,6 +26,9 @@ GIVES_BACK = {
     "money": "After a return, the money goes back to budgets and limits, the use not.",
     "nothing": "After a return, nothing goes back to budgets and limits.",
 }
+BY_LOT = (
+    "Which one is drawn by lot, at odds that follow each day what each has earned.",
+)
 PERIODS = {"ever": "", "day": " a day", "week": " a week", "month": " a month"}
 MOST_NAMED = 5
 
@@ -44,6 +47,7 @@ class Said:
     budget: Decimal
     least_margin: Decimal
     holdout: float
+    allocation: str = "best"
 
 
 def sentences(said: Said) -> list[str]:
@@ -81,7 +85,8 @@ def gives(said: Said) -> list[str]:
     offers = [words(terms, said.currency) for terms in said.menu.values()]
     each = said.trigger == "offer" and len(offers) > 1
     if each:
-        return [f"Each customer gets one of: {'; '.join(offers)}."]
+        one = f"Each customer gets one of: {'; '.join(offers)}."
+        return [one, *BY_LOT] if said.allocation == "thompson" else [one]
     first = f"It gives: {offers[0]}."
     rest = [f"Of its menu, “{one}” is not used." for one in offers[1:]]
     return [first, *rest]

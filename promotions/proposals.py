@@ -120,6 +120,7 @@ def _strategy(draft: Draft, campaign: Campaign) -> Strategy:
         least_margin=draft.least_margin,
         holdout=usual if personal else 0,
         explore=draft.explore,
+        allocation=draft.allocation,
         forecast={},
         **drafts.written(draft),
     )
@@ -157,6 +158,7 @@ def said(strategy: Strategy) -> phrases.Said:
         budget=strategy.budget,
         least_margin=strategy.least_margin,
         holdout=strategy.holdout,
+        allocation=strategy.allocation,
     )
 
 

@@ -22,7 +22,7 @@ from django.db.models import Count, F, Q, Sum
 from analytics import checks, experiments, lookup
 from analytics.experiments import Effect
 from analytics.moments import Moments
-from promotions import measurement, sums
+from promotions import arms, bandit, measurement, sums
 from promotions.arms import HELD_OUT, HOLDOUT, TREATMENT
 from promotions.measurement import CROSSED, NONE, Arms, Result
 from promotions.models import Campaign, Redemption, Strategy
@@ -123,7 +123,7 @@ ROWS = (
 
 def of_strategy(strategy: Strategy) -> Report:
     """Report on a strategy: its offers against its own holdout."""
-    return _report(
+    report = _report(
         strategy.id,
         HOLDOUT,
         measurement.drawn(strategy),
@@ -131,6 +131,9 @@ def of_strategy(strategy: Strategy) -> Report:
         strategy.campaign.ends_at,
         _until([strategy]),
     )
+    if arms.moves(strategy):
+        report = replace(report, variants=_weighed(strategy, report.result.control))
+    return report
 
 
 def of_campaign(campaign: Campaign) -> Report:
@@ -147,7 +150,7 @@ def of_campaign(campaign: Campaign) -> Report:
 
 def by_lot(row: Strategy) -> float:
     """Return the share of the treated whose variant was drawn, not chosen for them."""
-    return 1.0 if len(row.menu) == 1 else row.explore
+    return 1.0 if len(row.menu) == 1 or arms.moves(row) else row.explore
 
 
 def _report(
@@ -161,17 +164,17 @@ def _report(
     found = (Row(*row) for row in lookup.rows(ROWS, [subject]))
     by_slice = {name: list(some) for name, some in groupby(found, lambda r: r.slice)}
     rows, seen = by_slice.pop(ALL, []), by_slice.pop(SHOWN, [])
-    arms = measurement.added(rows, lambda row: row.arm)
-    result = measurement.compared(arms, control, drawn)
+    by_arm = measurement.added(rows, lambda row: row.arm)
+    result = measurement.compared(by_arm, control, drawn)
     days = list(_days(rows, control))
     slices = _adjusted(_slices(by_slice, control), checks.benjamini_hochberg)
     return Report(
         currency=currency,
         through=days[-1].day if days else None,
         result=result,
-        lift=_lift(arms, control),
+        lift=_lift(by_arm, control),
         days=days,
-        variants=_adjusted(_variants(rows, arms.get(control, NONE)), checks.holm),
+        variants=_adjusted(_variants(rows, by_arm.get(control, NONE)), checks.holm),
         segments=[_named(p, SEGMENT) for p in slices if p.name.startswith(SEGMENT)],
         weeks=[_named(p, WEEK) for p in slices if p.name.startswith(WEEK)],
         shown=_shown(seen, control, drawn, result.treatment),
@@ -179,11 +182,11 @@ def _report(
     )
 
 
-def _lift(arms: Arms, control: str) -> Effect:
+def _lift(by_arm: Arms, control: str) -> Effect:
     """Return by which share the treated spent more than the control arm."""
     return experiments.difference(
-        arms.get(TREATMENT, NONE),
-        arms.get(control, NONE),
+        by_arm.get(TREATMENT, NONE),
+        by_arm.get(control, NONE),
         "revenue",
         covariate="before_revenue",
         relative=True,
@@ -218,11 +221,27 @@ def _variants(rows: Sequence[Row], control: Moments) -> list[Part]:
     return [_part(name, arm, control) for name, arm in sorted(found.items())]
 
 
+def _weighed(strategy: Strategy, control: int) -> list[Part]:
+    """Return a bandit's variants against the holdout: their odds are weighed out."""
+    parts = [
+        Part(
+            name=one.variant,
+            treatment=one.customers,
+            control=control,
+            profit=one.over_holdout or Effect(value=one.profit.value),
+        )
+        for one in bandit.earned(strategy)
+    ]
+    return _adjusted(parts, checks.holm)
+
+
 def _slices(by_slice: Mapping[str, Sequence[Row]], control: str) -> list[Part]:
     found = []
     for name, rows in by_slice.items():
-        arms = measurement.added(rows, lambda row: row.arm)
-        part = _part(name, arms.get(TREATMENT, NONE), arms.get(control, NONE))
+        if name.startswith(sums.DRAWN):
+            continue
+        by_arm = measurement.added(rows, lambda row: row.arm)
+        part = _part(name, by_arm.get(TREATMENT, NONE), by_arm.get(control, NONE))
         found.append(part)
     return found
 

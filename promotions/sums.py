@@ -9,9 +9,10 @@ Of slices other than "all" only the whole is kept, at their last day.
 
 Subjects are strategies, campaigns, and the programme month by month. A strategy's arms
 are drawn by lot among its audience; a campaign's and the programme's are everybody of
-their audience against who is held out of everything. Only money in the subject's own
-currency counts. Who was in two arms, by two keys before they proved to be one person's,
-counts in none, and is counted as crossed.
+their audience against who is held out of everything. Where a strategy's odds move, its
+units are also summed up by the odds that drew them (`DRAWN` and their first day). Only
+money in the subject's own currency counts. Who was in two arms, by two keys before they
+proved to be one person's, counts in none, and is counted as crossed.
 """
 
 from collections.abc import Iterable
@@ -39,10 +40,11 @@ WASHOUT = timedelta(weeks=4)
 bought sooner."""
 PROGRAMME = UUID("7f1d3c52-6a0e-4f5b-9d7c-0b5f7d0c6a11")
 CROSSED = "crossed"
+DRAWN = "drawn "
 
 AUDIENCE = """
 assigned AS (
-    SELECT a.position, a.strategy, a.at, a.arm, a.variant, a.segment,
+    SELECT a.position, a.strategy, a.at, a.arm, a.variant, a.segment, a.odds,
         coalesce(c.person, a.customer) AS person,
         CASE WHEN e.offer IS NOT NULL THEN greatest(e.first_shown_at, a.at) END
             AS shown
@@ -54,7 +56,7 @@ assigned AS (
 STRATEGIES = """
 member AS (
     SELECT a.strategy AS subject, s.currency, a.person, a.at, a.position,
-        p.ends_at + %(washout)s AS closes, a.shown, a.arm, a.variant, a.segment
+        p.ends_at + %(washout)s AS closes, a.shown, a.arm, a.variant, a.segment, a.odds
     FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
     JOIN promotions_campaign p ON p.id = s.campaign_id
     WHERE a.strategy = %(subject)s
@@ -64,7 +66,7 @@ member AS (
     SELECT p.id AS subject, p.currency, a.person, a.at, a.position,
         p.ends_at + %(washout)s AS closes, a.shown,
         CASE a.arm WHEN 'held_out' THEN 'held_out' ELSE 'treatment' END AS arm,
-        NULL::text AS variant, a.segment
+        NULL::text AS variant, a.segment, NULL::date AS odds
     FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
     JOIN promotions_campaign p ON p.id = s.campaign_id
     WHERE p.id = %(subject)s
@@ -74,7 +76,7 @@ member AS (
     SELECT %(subject)s::uuid AS subject, %(currency)s AS currency, a.person, a.at,
         a.position, %(closes)s::timestamptz AS closes, NULL::timestamptz AS shown,
         CASE a.arm WHEN 'held_out' THEN 'held_out' ELSE 'treatment' END AS arm,
-        NULL::text AS variant, '' AS segment
+        NULL::text AS variant, '' AS segment, NULL::date AS odds
     FROM assigned a WHERE a.at < %(closes)s
 )"""
 UNITS = """
@@ -83,7 +85,8 @@ unit AS (
         least(max(closes), %(until)s) AS closes, min(shown) AS shown,
         CASE WHEN count(DISTINCT arm) > 1 THEN 'crossed' ELSE min(arm) END AS arm,
         coalesce((array_agg(variant ORDER BY position))[1], '') AS variant,
-        (array_agg(segment ORDER BY position))[1] AS segment
+        (array_agg(segment ORDER BY position))[1] AS segment,
+        (array_agg(odds ORDER BY position))[1] AS odds
     FROM member GROUP BY subject, person
 ),
 watched AS (
@@ -91,7 +94,7 @@ watched AS (
         SELECT *, false AS seen, greatest(since, %(opens)s) AS begins FROM unit
         UNION ALL
         SELECT subject, person, currency, shown, closes, shown, arm, variant, segment,
-            true, shown
+            odds, true, shown
         FROM unit WHERE shown < closes AND arm <> 'crossed'
     ) both_ways
 )"""
@@ -241,10 +244,10 @@ def _statement(members: str) -> str:
             SELECT *, {running} FROM daily WINDOW past AS (PARTITION BY u ORDER BY day)
         ),
         cell AS (
-            SELECT subject, arm, variant, segment, seen, day, to_char(
+            SELECT subject, arm, variant, segment, odds, seen, day, to_char(
                 date_trunc('week', since AT TIME ZONE 'UTC'), 'YYYY-MM-DD') AS week,
                 {sums}
-            FROM running JOIN watched USING (u) GROUP BY 1, 2, 3, 4, 5, 6, 7
+            FROM running JOIN watched USING (u) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         )
         SELECT subject, slice, arm, variant, coalesce(of.day, max(cell.day)),
             ARRAY[{added}]
@@ -252,7 +255,8 @@ def _statement(members: str) -> str:
             (CASE WHEN NOT seen THEN 'all' END, cell.day),
             (CASE WHEN seen THEN 'shown' END, NULL),
             (CASE WHEN NOT seen AND segment <> '' THEN 'segment ' || segment END, NULL),
-            (CASE WHEN NOT seen THEN 'week ' || week END, NULL)
+            (CASE WHEN NOT seen THEN 'week ' || week END, NULL),
+            (CASE WHEN NOT seen THEN '{DRAWN}' || to_char(odds, 'YYYY-MM-DD') END, NULL)
         ) AS of (slice, day)
         WHERE slice IS NOT NULL
         GROUP BY subject, slice, arm, variant, of.day

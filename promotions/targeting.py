@@ -4,6 +4,9 @@ Customers are chosen first, the holdout among them; the arm is then a hash, so b
 hold the same kind of customers. A customer keeps his first variant for as long as the
 strategy lives. Ids are hashes of (strategy, customer): computing twice changes nothing.
 
+What customers say of their offers changes neither choice nor lot, since who has none
+cannot say anything: of what was drawn, only the wanted offers are made (decision 24).
+
 An offer is a promise: its expiry does not move while it lasts. In the last quarter hour
 before it, and afterwards, the offer may be chosen, and so made, anew. Until then it
 takes its place with the customer and its expected cost out of the budget.
@@ -12,6 +15,7 @@ takes its place with the customer and its expected cost out of the budget.
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -20,15 +24,16 @@ from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
-from analytics import events, identity, store
+from analytics import events, identity, lookup, store
 from analytics.assignment import Experiment
 from analytics.models import Customer
 from ml import scores
 from ml.live import ORDERS
 from ml.models import CustomerProfile
-from promotions import arms, carts, offers, promises, value, versions
+from promotions import arms, carts, feedback, offers, promises, value, versions
 from promotions.allocation import allocate
-from promotions.models import Offer, Sheet, Strategy
+from promotions.feedback import SILENT, Said
+from promotions.models import Odds, Offer, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
@@ -56,6 +61,7 @@ class Column:
     labels: tuple[str, ...]
     best: value.Best
     arms: Experiment
+    odds: Odds | None
 
 
 def refresh(*, at: datetime) -> Computed:
@@ -71,7 +77,9 @@ def refresh(*, at: datetime) -> Computed:
         known_as = _people(persons, live)
         used = _used(live, persons)
         _withdraw(used, persons)
-        made = list(_decided(columns, matrix, known_as, used, at)) if columns else []
+        lasting = _promises(at)
+        made = list(_decided(columns, matrix, known_as, used, lasting, at))
+        made = _wanted(made, feedback.of_everybody(persons, at=at), lasting)
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
         rendered = _render_all(persons, known, at)
@@ -123,6 +131,7 @@ class People:
     """What is known of people, by key, for their lots: see promotions.arms."""
 
     units: Units
+    drawn: Mapping[tuple[UUID, UUID], tuple[str, float]]
     names: Mapping[UUID, str]
     segments: Mapping[UUID, str]
 
@@ -131,8 +140,28 @@ def _people(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> People:
     profiles = CustomerProfile.objects.values_list("customer", "segment")
     names = Customer.objects.values_list("key", _NAME)
     return People(
-        units=_units(persons, live), names=dict(names), segments=dict(profiles)
+        units=_units(persons, live),
+        drawn=_drawn(live),
+        names=dict(names),
+        segments=dict(profiles),
     )
+
+
+DRAWN = (
+    "SELECT a.customer, a.strategy, a.variant, a.probability"
+    " FROM analytics_assignment a WHERE a.strategy = ANY(%s) AND a.arm = 'treatment'"
+    " AND NOT EXISTS (SELECT FROM promotions_offer o WHERE o.id = a.offer)"
+    " ORDER BY a.position DESC"
+)
+
+
+def _drawn(live: Sequence[Strategy]) -> dict[tuple[UUID, UUID], tuple[str, float]]:
+    """Return what was drawn before by who has no such offer now, and the chance of it.
+
+    By (key, strategy). Whoever has the offer keeps its variant with it.
+    """
+    rows = lookup.rows(DRAWN, [[one.id for one in live]], prepare=False)
+    return {(key, strategy): (*variant,) for key, strategy, *variant in rows}
 
 
 def _rehome(persons: Mapping[UUID, UUID]) -> None:
@@ -171,7 +200,10 @@ def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Colum
     response = promises.response()
     if response is None:
         return []
-    return [_column(s, matrix, response) for s in live if _inside(s, matrix)]
+    odds = arms.in_force(live)
+    return [
+        _column(s, matrix, response, odds.get(s.id)) for s in live if _inside(s, matrix)
+    ]
 
 
 def _inside(strategy: Strategy, matrix: scores.ScoreMatrix) -> list[int]:
@@ -179,16 +211,20 @@ def _inside(strategy: Strategy, matrix: scores.ScoreMatrix) -> list[int]:
 
 
 def _column(
-    strategy: Strategy, matrix: scores.ScoreMatrix, response: scores.Response
+    strategy: Strategy,
+    matrix: scores.ScoreMatrix,
+    response: scores.Response,
+    odds: Odds | None,
 ) -> Column:
     """Price every variant. A scope is bought if any of its categories is."""
     p0, spend = value.in_scope(
         matrix.probability, matrix.spend, _inside(strategy, matrix)
     )
-    best = value.best(
+    price = partial(value.by_lot, odds=odds.odds) if odds else value.best
+    best = price(
         strategy.terms,
-        p0,
-        spend,
+        p0=p0,
+        spend=spend,
         response=response,
         margin=float(settings.ASSUMED_MARGIN),
     )
@@ -196,11 +232,14 @@ def _column(
         strategy=strategy,
         labels=tuple(strategy.terms),
         best=best,
-        arms=arms.of(strategy),
+        arms=arms.of(strategy, odds.odds if odds else None),
+        odds=odds,
     )
 
 
 Decided = tuple[Offer | None, store.Fact]
+Promises = dict[tuple[UUID, UUID], datetime]
+"""(customer, strategy) -> when the offer ends."""
 _NAME = Coalesce("external_id", "anonymous_id")
 
 
@@ -209,12 +248,14 @@ def _decided(
     matrix: scores.ScoreMatrix,
     people: People,
     used: Used,
+    lasting: Promises,
     at: datetime,
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
-    promises = _promises(at)
+    if not columns:
+        return
     worth = np.column_stack([column.best.margin for column in columns])
-    worth[_where(promises, columns, matrix)] = np.inf
+    worth[_where(lasting, columns, matrix)] = np.inf
     worth[_where(used, columns, matrix)] = -np.inf
     chosen = allocate(
         worth,
@@ -226,11 +267,7 @@ def _decided(
         for row in np.flatnonzero(chosen[:, place]):
             customer = matrix.customers[row]
             pair = customer, column.strategy.id
-            yield _decision(column, int(row), customer, people, at, promises.get(pair))
-
-
-Promises = dict[tuple[UUID, UUID], datetime]
-"""(customer, strategy) -> when the offer ends."""
+            yield _decision(column, int(row), customer, people, at, lasting.get(pair))
 
 
 def _promises(at: datetime) -> Promises:
@@ -281,6 +318,7 @@ def _decision(
         counterfactual=drawn.counterfactual,
         segment=people.segments.get(customer, ""),
         offer=offer_id,
+        odds=column.odds.day if column.odds else None,
     )
     fact = store.Fact(
         event=assigned,
@@ -290,17 +328,38 @@ def _decision(
     )
     if drawn.variant is None:
         return None, fact
+    first = people.drawn.get((unit, strategy.id))
+    variant, probability = first or (drawn.variant, drawn.probability)
     offer = Offer(
         id=offer_id,
         customer=customer,
         strategy=strategy,
-        variant=drawn.variant,
-        probability=drawn.probability,
+        variant=variant,
+        probability=probability,
         expected=float(column.best.margin[row]),
         computed_at=at,
         expires_at=until or min(at + timedelta(days=settings.OFFER_DAYS), latest),
     )
     return offer, fact
+
+
+def _wanted(
+    made: Sequence[Decided], said: Mapping[UUID, Said], lasting: Promises
+) -> list[Decided]:
+    """Leave out the offers that their customers do not want; what was drawn stays."""
+    mine: dict[UUID, list[Offer]] = {}
+    for offer, _ in made:
+        if offer and offer.customer in said:
+            mine.setdefault(offer.customer, []).append(offer)
+    unwanted = {
+        offer.id
+        for person, some in mine.items()
+        for offer in {*some} - {*feedback.wanted(some, said[person], lasting)}
+    }
+    return [
+        (None if offer and offer.id in unwanted else offer, fact)
+        for offer, fact in made
+    ]
 
 
 def _keep(made: Sequence[Offer]) -> None:
@@ -326,6 +385,7 @@ def _render_all(
     by_customer: dict[UUID, list[Offer]] = {}
     for offer in usable:
         by_customer.setdefault(offer.customer, []).append(offer)
+    said = feedback.of_everybody(persons, at=at)
     names = Customer.objects.filter(identity.personal(), key__in=list(by_customer))
     since = scores.position()
     news = _ordered(persons, since, known)
@@ -337,7 +397,11 @@ def _render_all(
         (
             Sheet(
                 customer=key,
-                body=offers.render(external_id, by_customer[key], at=at),
+                body=offers.render(
+                    external_id,
+                    feedback.ranked(by_customer[key], said.get(key, SILENT)),
+                    at=at,
+                ),
                 expires_at=min(offer.expires_at for offer in by_customer[key]),
                 position=late.get(key, known),
             )

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from promotions import (
     backtest,
+    bandit,
     deliveries,
     fraud,
     measurement,
@@ -52,9 +53,10 @@ def look_for_fraud() -> None:
 
 @shared_task(ignore_result=True)
 def measure() -> None:
-    """Count again what each strategy has earned, and heed the standing rules."""
+    """Count again what each strategy has earned, set odds, heed the standing rules."""
     now = timezone.now()
     measurement.refresh(until=now)
+    bandit.set_odds(at=now)
     promises.refresh(at=now)
     standing.act(at=now)
 

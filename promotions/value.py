@@ -91,15 +91,48 @@ def best(
     margin: float,
 ) -> Best:
     """Choose each customer's best variant: proposals and targeting both come here."""
+    margins, costs = _priced(menu, p0, spend, response, margin)
+    variant, rows = margins.argmax(axis=1), np.arange(len(p0))
+    return Best(
+        variant=variant, margin=margins[rows, variant], cost=costs[rows, variant]
+    )
+
+
+def by_lot(
+    menu: Mapping[str, Terms],
+    odds: Mapping[str, float],
+    p0: Floats,
+    spend: Floats,
+    *,
+    response: Response,
+    margin: float,
+) -> Best:
+    """Price a menu of which everybody draws one by the odds.
+
+    Whom it is for cannot depend on the draw, which comes afterwards.
+    """
+    margins, costs = _priced(menu, p0, spend, response, margin)
+    shares = np.array([odds[label] for label in menu])
+    return Best(
+        variant=margins.argmax(axis=1), margin=margins @ shares, cost=costs @ shares
+    )
+
+
+def _priced(
+    menu: Mapping[str, Terms],
+    p0: Floats,
+    spend: Floats,
+    response: Response,
+    margin: float,
+) -> tuple[Floats, Floats]:
+    """Return margin and cost of every variant, [customers, variants]."""
     priced = [
         worth(terms, p0, spend, response=response, margin=margin)
         for terms in menu.values()
     ]
-    margins = np.column_stack([one.margin for one in priced])
-    costs = np.column_stack([one.cost for one in priced])
-    variant, rows = margins.argmax(axis=1), np.arange(len(p0))
-    return Best(
-        variant=variant, margin=margins[rows, variant], cost=costs[rows, variant]
+    return (
+        np.column_stack([one.margin for one in priced]),
+        np.column_stack([one.cost for one in priced]),
     )
 
 

@@ -38,8 +38,18 @@ EVERY: dict[str, events.Event] = {
     "model_rolled_back": events.ModelRolledBack(
         model=UUID(int=4), was=UUID(int=5), task="propensity", by="olga"
     ),
+    "odds_set": events.OddsSet(
+        strategy=UUID(int=2), day=NOW.date(), odds={"5%": 0.25, "10%": 0.75}
+    ),
     "offer_assigned": events.OfferAssigned(
-        strategy=UUID(int=2), arm="holdout", variant=None, probability=0.05
+        strategy=UUID(int=2),
+        arm="holdout",
+        variant=None,
+        probability=0.05,
+        odds=NOW.date(),
+    ),
+    "offer_feedback": events.OfferFeedback(
+        strategy=UUID(int=2), offer=UUID(int=4), feedback="not_for_me"
     ),
     "offer_redeemed": events.OfferRedeemed(
         strategy=UUID(int=2),
@@ -78,6 +88,9 @@ EVERY: dict[str, events.Event] = {
     ),
     "budget_reached": events.BudgetReached(
         strategy=UUID(int=2), share=0.8, spent=Decimal(80), budget=Decimal(100)
+    ),
+    "standing_rule_decided": events.StandingRuleDecided(
+        rule=UUID(int=9), step="approved", flag="harm", by="olga", comment="Good."
     ),
     "offer_shown": events.OfferShown(offer=UUID(int=4), placement="home"),
     "offers_computed": events.OffersComputed(

@@ -1,3 +1,4 @@
+from collections import Counter
 from math import sqrt
 from typing import Any
 
@@ -11,6 +12,7 @@ from analytics.bandits import (
     Arm,
     NeverDrawn,
     Period,
+    adjusted,
     chances,
     inverse_probability,
     odds,
@@ -240,3 +242,62 @@ def test_a_period_in_which_an_arm_had_odds_but_no_luck_counts() -> None:
     found = inverse_probability(periods(drawn, chosen), "y")
 
     assert found.arms()["a"].n == sum(len(one.get("a", [])) for one in drawn)
+
+
+def bandit_of_days(chance: np.random.Generator) -> tuple[list[Period], float]:
+    """Return five days of a bandit, the first a good one, and how much was planted.
+
+    What customers spent before tells much of what they spend. "b" is better by 1.
+    """
+    found: list[Period] = []
+    usual = []
+    chosen = {"a": 0.5, "b": 0.5}
+    for level in (60, 10, 20, 10, 30):
+        before = chance.gamma(2, 5, 400)
+        plain = level + before + chance.normal(0, 3, 400)
+        lots = chance.random(400) < chosen["a"]
+        y = plain + ~lots
+        arms_ = {
+            arm: Moments.of(("y", "x"), np.column_stack([y, before])[some])
+            for arm, some in (("a", lots), ("b", ~lots))
+        }
+        found.append(Period(arms=arms_, odds=chosen))
+        usual.append(plain.mean())
+        chosen = odds(adjusted(found, "y", "x").arms(), least=0.05)
+    return found, float(np.mean(usual))
+
+
+def test_adjusted_estimates_of_a_bandit_hold_the_truth_and_are_surer() -> None:
+    chance, runs = np.random.default_rng(6), 400
+    misses: dict[str, list[float]] = {"a": [], "b": [], "b over a": []}
+    held = Counter[str]()
+    for _ in range(runs):
+        found, usual = bandit_of_days(chance)
+        some = adjusted(found, "y", "x")
+        told = {"a": some.mean("a"), "b": some.mean("b")}
+        told["b over a"] = some.difference("b", "a")
+        truth = {"a": usual, "b": usual + 1, "b over a": 1.0}
+        for name, effect in told.items():
+            misses[name].append(effect.value - truth[name])
+            assert effect.low is not None
+            assert effect.high is not None
+            held[name] += effect.low <= truth[name] <= effect.high
+        plain = inverse_probability(found, "y").difference("b", "a")
+        assert (told["b over a"].error or 0) < 0.5 * (plain.error or 0)
+
+    for name, some_ in misses.items():
+        assert abs(np.mean(some_)) < 3 * np.std(some_) / sqrt(runs), name
+        assert held[name] / runs > 0.915, name
+    assert held["b over a"] / runs == pytest.approx(0.95, abs=0.035)
+
+
+def test_an_arm_that_nobody_is_in_yet_has_no_error_and_harms_no_other() -> None:
+    drawn, chosen = unequal(5)
+    for one in drawn:
+        del one["a"]
+
+    found = inverse_probability(periods(drawn, chosen), "y")
+
+    assert found.arms()["a"] == Arm(n=0, mean=0.0, error=0.0)
+    assert found.mean("b").estimable
+    assert not found.mean("a").estimable

@@ -35,6 +35,7 @@ DOORS = [
     ("DELETE", "/api/v1/customers/{customer}"),
     ("PUT", "/api/v1/products"),
     ("GET", "/api/v1/customers/{customer}/offers"),
+    ("POST", "/api/v1/offers/{offer}/feedback"),
     ("GET", "/api/v1/customers/{customer}/recommendations"),
     ("GET", "/api/v1/products/together"),
     ("GET", "/api/v1/products/similar"),

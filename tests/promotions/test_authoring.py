@@ -11,7 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from analytics import access, events, store
-from promotions import approval, backtest
+from promotions import approval, backtest, phrases, proposals
 from promotions.models import Campaign, Code, Counter, Strategy
 from tests.conftest import Body
 
@@ -136,6 +136,9 @@ def gift(**changed: str) -> dict[str, Any]:
         ({"budget": "1.005"}, "budget"),
         ({"least_margin": "1"}, "least_margin"),
         ({"holdout": 0.1}, "holdout"),
+        ({"allocation": "thompson"}, "allocation"),
+        ({"allocation": "thompson", "trigger": "offer"}, "allocation"),
+        ({"allocation": "luck"}, "allocation"),
         ({"colour": "red"}, "colour"),
         ({"title": "a\0b"}, "title"),
         ({"scope": ["a\0b"]}, "scope[0]"),
@@ -318,12 +321,32 @@ def test_the_log_tells_a_strategy_whole(api: APIClient, draft: Body) -> None:
     assert isinstance(told, events.StrategyProposed)
     columns = (
         *("kind", "title", "reason", "menu", "trigger", "rule", "budget", "currency"),
-        *("holdout", "explore", "least_margin", "version"),
+        *("holdout", "explore", "allocation", "least_margin", "version"),
     )
     for name in columns:
         assert getattr(told, name) == getattr(strategy, name), name
     assert list(told.scope) == strategy.scope
     assert told.campaign == strategy.campaign_id
+
+
+def test_a_bandit_is_proposed_logged_and_told_in_words(
+    api: APIClient, draft: Body
+) -> None:
+    menu = {"5%": {"rate": "0.05"}, "10%": {"rate": "0.10"}}
+    body = draft(menu=menu, trigger="offer", allocation="thompson")
+
+    strategy = made(api, body)
+
+    answer = api.get(f"/api/v1/strategies/{strategy.id}").json()
+    assert answer["allocation"] == strategy.allocation == "thompson"
+    by_lot = [one for one in answer["words"] if "drawn by lot" in one]
+    assert len(by_lot) == 1
+    told = approval.history(strategy)[0].event
+    assert isinstance(told, events.StrategyProposed)
+    assert told.allocation == "thompson"
+    plain = made(api, draft(menu=menu, trigger="offer"))
+    assert plain.allocation == "best"
+    assert not [one for one in phrases.sentences(proposals.said(plain)) if "lot" in one]
 
 
 def test_the_command_goes_the_same_road(api: APIClient, draft: Body) -> None:

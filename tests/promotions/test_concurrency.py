@@ -243,7 +243,7 @@ class Shopper:
         rows = Redemption.objects.filter(rolled_back_at=None).order_by("?")
         some = rows.values_list("id", flat=True).first() or uuid4()
         part = {"lines": [{"line": self.random.randrange(3), "quantity": 1}]}
-        body = self.random.choice(({}, part))
+        body: dict[str, Any] = self.random.choice(({}, part))
         return int(roll_back(self.api, str(some), **body).status_code)
 
     def expire(self) -> int:

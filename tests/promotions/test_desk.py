@@ -211,6 +211,33 @@ def test_the_next_version_begins_with_what_is_and_shows_what_changes(
     )
 
 
+def test_a_bandit_is_made_by_hand_and_its_next_version_begins_as_one(
+    hand: Client, june: Campaign
+) -> None:
+    lots = {
+        "strategy-trigger": "offer",
+        "strategy-allocation": "thompson",
+        "terms-1-rate": "15",
+        "terms-1-each": "line",
+    }
+    post(hand, "percentage", filled("percentage", june, **lots))
+
+    strategy = Strategy.objects.get()
+
+    assert (strategy.allocation, len(strategy.menu)) == ("thompson", 2)
+    backtest.review(strategy, at=timezone.now())
+    approval.approve(strategy.id, by="olga", comment="Good.", at=timezone.now())
+    url = reverse("admin:promotions_strategy_version", args=[strategy.id])
+    begun = hand.get(url).content.decode()
+    assert '<option value="thompson" selected>' in begun
+    best = filled("percentage", june, **(lots | {"strategy-allocation": "best"}))
+    shown = hand.post(url, best, follow=True).content.decode()
+    assert "<del>Which one is drawn by lot" in shown
+    alone = {"strategy-trigger": "offer", "strategy-allocation": "thompson"}
+    wrong = post(hand, "percentage", filled("percentage", june, **alone))
+    assert "leaves nothing to draw" in wrong.content.decode()
+
+
 def test_a_search_finds_some_and_the_form_holds_no_product(
     hand: Client, june: Campaign
 ) -> None:
