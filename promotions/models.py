@@ -459,6 +459,28 @@ class StandingRule(models.Model):
         return f"{self.get_flag_display()}: {self.get_state_display()}"
 
 
+class Place(models.Model):
+    """A customer's place in a strategy's audience, for as long as an offer lasts.
+
+    Whatever the lot: were only offers to keep their places, who is held back would
+    come into other audiences more easily than who is not.
+    """
+
+    customer = models.UUIDField()
+    strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="+")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "strategy"], name="place_once_per_strategy"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer} until {self.until}"
+
+
 class Sheet(models.Model):
     """A customer's offers, rendered: GET offers is one look-up by key."""
 

@@ -9,7 +9,8 @@ cannot say anything: of what was drawn, only the wanted offers are made (decisio
 
 An offer is a promise: its expiry does not move while it lasts. In the last quarter hour
 before it, and afterwards, the offer may be chosen, and so made, anew. Until then it
-takes its place with the customer and its expected cost out of the budget.
+takes its place with the customer and its expected cost out of the budget; so does what
+a lot withholds, for as long (`Place`).
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
@@ -33,7 +34,7 @@ from ml.models import CustomerProfile
 from promotions import arms, carts, feedback, offers, promises, value, versions
 from promotions.allocation import allocate
 from promotions.feedback import SILENT, Said
-from promotions.models import Odds, Offer, Sheet, Strategy
+from promotions.models import Odds, Offer, Place, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
@@ -77,8 +78,9 @@ def refresh(*, at: datetime) -> Computed:
         known_as = _people(persons, live)
         used = _used(live, persons)
         _withdraw(used, persons)
-        lasting = _promises(at)
+        lasting = _lasting(persons, at)
         made = list(_decided(columns, matrix, known_as, used, lasting, at))
+        _keep_places(made, live, lasting, at)
         made = _wanted(made, feedback.of_everybody(persons, at=at), lasting)
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
@@ -270,11 +272,44 @@ def _decided(
             yield _decision(column, int(row), customer, people, at, lasting.get(pair))
 
 
-def _promises(at: datetime) -> Promises:
-    """Return the offers that may still be used after the next refresh."""
-    lasting = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
-    rows = lasting.values_list("customer", "strategy", "expires_at")
-    return {(customer, strategy): until for customer, strategy, until in rows}
+def _lasting(persons: Mapping[UUID, UUID], at: datetime) -> Promises:
+    """Return the offers, and places without one, that outlast the next refresh."""
+    offered = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
+    placed = Place.objects.filter(until__gt=at + EVERY)
+    rows = [
+        *placed.values_list("customer", "strategy", "until"),
+        *offered.values_list("customer", "strategy", "expires_at"),
+    ]
+    return {(persons.get(who, who), strategy): until for who, strategy, until in rows}
+
+
+def _keep_places(
+    made: Sequence[Decided], live: Sequence[Strategy], lasting: Promises, at: datetime
+) -> None:
+    """Store the places of all who were chosen, whatever they drew."""
+    ends = {row.id: row.campaign.ends_at for row in live}
+    usual = at + timedelta(days=settings.OFFER_DAYS)
+    pairs = [
+        (fact.customer, fact.event.strategy)
+        for _, fact in made
+        if fact.customer and isinstance(fact.event, events.OfferAssigned)
+    ]
+    Place.objects.filter(until__lte=at + EVERY).delete()
+    Place.objects.exclude(strategy__in=live).delete()
+    Place.objects.bulk_create(
+        [
+            Place(
+                customer=customer,
+                strategy_id=strategy,
+                until=lasting.get((customer, strategy)) or min(usual, ends[strategy]),
+            )
+            for customer, strategy in pairs
+        ],
+        update_conflicts=True,
+        unique_fields=["customer", "strategy"],
+        update_fields=["until"],
+        batch_size=5000,
+    )
 
 
 def _where(

@@ -12,7 +12,7 @@ from analytics.models import Assignment, Customer, StoredEvent
 from ml.models import CampaignResponse, Score, TrainedModel
 from promotions import approval, arms, targeting
 from promotions.arms import HELD_OUT, draw
-from promotions.models import Offer, Sheet, Strategy
+from promotions.models import Offer, Place, Sheet, Strategy
 from tests.conftest import Make
 
 MANY = 300
@@ -355,3 +355,26 @@ def test_an_ended_strategy_withholds_nothing(
     approval.end(strategy.id, by="olga", comment="Enough.", at=timezone.now())
 
     assert api.get(path, {"withheld": "true"}).json()["withheld"] == []
+
+
+def test_who_is_held_back_comes_no_more_easily_into_other_audiences(
+    scored: list[Customer], live: Make, settings: Any
+) -> None:
+    """Their place is taken for as long as an offer's: else audiences would differ."""
+    settings.OFFERS_PER_CUSTOMER = 1
+    old = live(budget=Decimal(10_000), holdout=0.3)
+    at = timezone.now()
+    targeting.refresh(at=at)
+    menu = {"5%": {"kind": "percentage", "rate": "0.05"}}
+    new = live(budget=Decimal(10_000), holdout=0.3, menu=menu)
+
+    targeting.refresh(at=at + timedelta(minutes=15))
+
+    assert Counter(one.arm for one in assigned(old)).keys() == {
+        *("treatment", "holdout", "held_out")
+    }
+    assert assigned(new) == []
+    for strategy in (old, new):
+        approval.end(strategy.id, by="olga", comment="Over.", at=timezone.now())
+    targeting.refresh(at=at + timedelta(minutes=30))
+    assert not Place.objects.exists()
