@@ -89,28 +89,29 @@ def sorted_out(
     inside = _Inside(shelf.lines)
     candidates = []
     for entry in entries:
-        strategy, terms = entry.strategy, entry.strategy.menu[entry.variant]
+        strategy = entry.strategy
+        key, terms = strategy.key, strategy.menu[entry.variant]
         pools = purses[strategy.purse]
-        limited = limits.get(entry.key, ())
+        limited = limits.get(key, ())
         if isinstance(limited, Missed):
-            missed[entry.key] = limited
+            missed[key] = limited
         elif isinstance(terms, Gift) and terms.sku not in there:
-            missed[entry.key] = NO_GIFT
+            missed[key] = NO_GIFT
         elif strategy.rule.conditions.picky and (
             no := conditions.refused(
                 strategy.rule.conditions, asker, shelf.lines, strategy.zone
             )
         ):
-            missed[entry.key] = no
+            missed[key] = no
         else:
             if limited:
                 pools = [*pools, *limited]
-            if isinstance(terms, Gift):
+            if there and isinstance(terms, Gift):
                 pools = [*pools, *stocks[terms.sku]]
                 terms = gifts.today(terms, there[terms.sku], shelf.currency)
             candidates.append(
                 Candidate(
-                    key=entry.key,
+                    key=key,
                     order=strategy.order,
                     terms=terms,
                     rule=strategy.rule,

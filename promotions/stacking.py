@@ -68,8 +68,10 @@ def best(
     state = State(basket)
     if state.all_turn(alone[key][0] for key in search.chosen()):
         state = State(basket)
-    for key in alone.keys() - state.applied.keys():
-        missed[key] = state.beaten(*alone[key])
+    beaten = dict.fromkeys(alone.keys() - state.applied.keys(), ANOTHER)
+    if search.scarce:
+        beaten = {key: state.beaten(*alone[key]) for key in beaten}
+    missed |= beaten
     return Stack(applied=state.applied, missed=missed, exact=search.exact)
 
 
@@ -167,6 +169,7 @@ class _Search:
         self.basket, self.alone = basket, alone
         self.required, self.cheap = required, objective == "margin"
         self.work = most_work
+        self.scarce: frozenset[Scarce] = frozenset()
 
     @property
     def exact(self) -> bool:
@@ -229,11 +232,8 @@ class _Search:
             yield "shipping"
         if rule.mode == "best":
             yield "group", rule.group
-        for pool in candidate.pools:
-            if pool in self.scarce:
-                yield pool
-        if GIFTS in self.scarce:
-            yield GIFTS
+        if self.scarce:
+            yield from self.scarce.intersection((*candidate.pools, GIFTS))
 
     def _scarce(self, ones: Sequence[One]) -> frozenset[Scarce]:
         """Return the pools that not all can draw on, and whether gifts crowd others."""
@@ -392,11 +392,13 @@ class _Plain(_Walk):
         kept: dict[object, One] = {}
         for one in self.ones:
             candidate, outcome = one
-            pools = self.scarce.intersection(candidate.pools)
-            same: object = frozenset(outcome.lines), bool(outcome.shipping), pools
-            costly = any(isinstance(pool, Pool) and pool.money for pool in pools)
-            if costly or outcome.gift or candidate.rule.group:
+            same: object = frozenset(outcome.lines), bool(outcome.shipping)
+            if outcome.gift or candidate.rule.group:
                 same = candidate.key
+            elif self.scarce:
+                pools = [pool for pool in candidate.pools if pool in self.scarce]
+                costs = any(pool.money for pool in pools)
+                same = candidate.key if costs else (same, frozenset(pools))
             kept.setdefault(same, one)
         return list(kept.values())
 

@@ -169,8 +169,10 @@ class State:
         return not self.gifts or self.taken + self.gifts <= self.spare
 
     def _lacks(self, candidate: Candidate, outcome: Applied) -> Missed | None:
+        drawn = self.drawn
         for pool in candidate.pools:
-            if pool.takes(outcome) > pool.left - self.drawn.get(pool, 0):
+            left = pool.left - drawn.get(pool, 0) if drawn else pool.left
+            if (outcome.worth if pool.money else 1) > left:
                 return pool.empty
         return None
 
