@@ -6,17 +6,19 @@ conditions on who asks, when and for what. Nothing is recorded.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from analytics import lookup
 from ml import customers
 from promotions import conditions, counters, gifts
 from promotions.conditions import Asker
-from promotions.counters import Holder
+from promotions.counters import Holder, Need
 from promotions.discounts import Coins, Line, Missed
 from promotions.rules import Gift
 from promotions.shopping import Cart, Entry, Shelf, Shopper
-from promotions.turns import Candidate
+from promotions.turns import SPENT, Candidate, Pool
+
+LIMIT = Missed(reason="limit_reached")
+NO_GIFT = Missed(reason="gift_out_of_stock")
 
 
 def asking(
@@ -80,36 +82,43 @@ def sorted_out(
 ) -> tuple[dict[str, Missed], list[Candidate]]:
     """Tell apart what cannot apply, and why, from the candidates."""
     missed: dict[str, Missed] = {}
-    allowed = _allowed(entries, shopper, asker.at)
-    there = _gifts_there(entries, shelf.currency)
+    limits = _limits(entries, shopper, asker.at, coins)
+    there = _gifts_there(entries, shelf.lines)
+    stocks = {sku: _stock(gift) for sku, gift in there.items()}
+    purses = _purses(entries, coins)
     inside = _Inside(shelf.lines)
     candidates = []
     for entry in entries:
-        strategy, terms = entry.strategy, entry.strategy.menu[entry.variant]
-        money = allowed.get(entry.key, entry.left)
-        if isinstance(money, Missed):
-            missed[entry.key] = money
+        strategy = entry.strategy
+        key, terms = strategy.key, strategy.menu[entry.variant]
+        pools = purses[strategy.purse]
+        limited = limits.get(key, ())
+        if isinstance(limited, Missed):
+            missed[key] = limited
         elif isinstance(terms, Gift) and terms.sku not in there:
-            missed[entry.key] = Missed(reason="gift_out_of_stock")
+            missed[key] = NO_GIFT
         elif strategy.rule.conditions.picky and (
             no := conditions.refused(
                 strategy.rule.conditions, asker, shelf.lines, strategy.zone
             )
         ):
-            missed[entry.key] = no
+            missed[key] = no
         else:
+            if limited:
+                pools = [*pools, *limited]
+            if there and isinstance(terms, Gift):
+                pools = [*pools, *stocks[terms.sku]]
+                terms = gifts.today(terms, there[terms.sku], shelf.currency)
             candidates.append(
                 Candidate(
-                    key=entry.key,
+                    key=key,
                     order=strategy.order,
-                    terms=gifts.today(terms, there[terms.sku])
-                    if isinstance(terms, Gift)
-                    else terms,
+                    terms=terms,
                     rule=strategy.rule,
                     inside=inside.of(strategy.scopes[entry.variant]),
                     room=shelf.room(strategy.least_margin, coins),
-                    budget=coins.of(min(money, entry.left)),
-                    campaign=strategy.purse,
+                    budget=coins.of(entry.left),
+                    pools=pools,
                 )
             )
     return missed, candidates
@@ -137,12 +146,12 @@ class _Inside:
         return sorted({i for places in hits for i in places})
 
 
-def _allowed(
-    entries: Iterable[Entry], shopper: Shopper, at: datetime
-) -> dict[str, Decimal | Missed]:
-    """Return what one more use may cost where there are limits, or why none may be."""
-    wanted = {}
-    told: dict[str, Decimal | Missed] = {}
+def _limits(
+    entries: Iterable[Entry], shopper: Shopper, at: datetime, coins: Coins
+) -> dict[str, Sequence[Pool] | Missed]:
+    """Return what limits still allow, where there are any, or why they allow no use."""
+    wanted: dict[str, Sequence[Need]] = {}
+    told: dict[str, Sequence[Pool] | Missed] = {}
     for entry in entries:
         if not entry.strategy.rule.limits and not entry.strategy.limits:
             continue
@@ -151,13 +160,34 @@ def _allowed(
             told[entry.key] = Missed(reason="customers_only")
         else:
             wanted[entry.key] = needs
-    counted = counters.used(
-        [need for needs in wanted.values() for need in needs], shopper.keys
-    )
-    for key, needs in wanted.items():
-        money = counters.allowed(needs, counted)
-        told[key] = Missed(reason="limit_reached") if money is None else money
+    every = {need for needs in wanted.values() for need in needs}
+    counted = counters.used(every, shopper.keys)
+    pools = {need: _limit(need, counted, coins) for need in every}
+    for key, mine in wanted.items():
+        drawn = [pools[need] for need in mine]
+        told[key] = drawn if all(pool.left > 0 for pool in drawn) else LIMIT
     return told
+
+
+def _limit(need: Need, counted: counters.Used, coins: Coins) -> Pool:
+    left = counters.left(need, counted)
+    money = need.limit.of == "money"
+    return Pool(left=coins.of(left) if money else int(left), empty=LIMIT, money=money)
+
+
+def _purses(entries: Iterable[Entry], coins: Coins) -> dict[str, Sequence[Pool]]:
+    """Return what campaigns can still pay, by their ids."""
+    left = {entry.strategy.purse: entry.purse for entry in entries}
+    return {
+        name: (Pool(left=coins.of(purse), empty=SPENT),) for name, purse in left.items()
+    }
+
+
+def _stock(gift: gifts.There) -> Sequence[Pool]:
+    """What is not counted is no pool: it never runs out."""
+    if gift.left is None:
+        return ()
+    return (Pool(left=gift.left, empty=NO_GIFT, money=False),)
 
 
 def holder(entry: Entry, shopper: Shopper) -> Holder:
@@ -166,8 +196,10 @@ def holder(entry: Entry, shopper: Shopper) -> Holder:
     return Holder(person=shopper.person, keys=shopper.keys, code=code)
 
 
-def _gifts_there(entries: Iterable[Entry], currency: str) -> dict[str, Decimal]:
-    """Return the gifts that the shop has and may give, with their prices of today."""
+def _gifts_there(
+    entries: Iterable[Entry], lines: Sequence[Line]
+) -> dict[str, gifts.There]:
+    """Return the gifts that the shop has and may give beside the cart's lines."""
     terms = [entry.strategy.menu[entry.variant] for entry in entries]
     skus = {one.sku for one in terms if isinstance(one, Gift)}
-    return gifts.prices(skus, currency)
+    return gifts.there(skus, lines)

@@ -176,7 +176,6 @@ def priced(
         coins=coins,
         spare=sum(shelf.room(settings.LEAST_MARGIN, coins)),
         shipping=coins.of(cart.shipping),
-        purses=_purses(entries, coins),
     )
     stack = stacking.best(
         able,
@@ -236,12 +235,6 @@ def _offered(offer: Offer) -> Entry:
         purse=campaign.budget - campaign.spent - campaign.reserved,
         offer=offer.id,
     )
-
-
-def _purses(entries: Iterable[Entry], coins: Coins) -> dict[str, int]:
-    """Return what campaigns can still pay."""
-    purses = {entry.strategy.purse: entry.purse for entry in entries}
-    return {name: coins.of(purse) for name, purse in purses.items()}
 
 
 def _told(

@@ -130,19 +130,10 @@ def used(wanted: Iterable[Need], keys: Sequence[UUID]) -> Used:
     return totals
 
 
-def allowed(wanted: Iterable[Need], counted: Used) -> Decimal | None:
-    """Return how much money one more use may cost (infinite: no limit of money).
-
-    None if no more uses are allowed.
-    """
-    left = Decimal("Infinity")
-    for need in wanted:
-        uses, money = counted.get(need.place, (0, Decimal(0)))
-        if need.limit.of == "uses" and uses + 1 > need.limit.most:
-            return None
-        if need.limit.of == "money":
-            left = min(left, need.limit.most - money)
-    return left
+def left(need: Need, counted: Used) -> Decimal:
+    """Return what a limit still allows: uses or money, by what it is of."""
+    uses, money = counted.get(need.place, (0, Decimal(0)))
+    return need.limit.most - (uses if need.limit.of == "uses" else money)
 
 
 RAISE = (

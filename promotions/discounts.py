@@ -112,10 +112,14 @@ class Applied:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Missed:
-    """Terms that do not apply, why, and what is missing if anything is."""
+    """Terms that do not apply, why, and what is missing if anything is.
+
+    `beaten` are those that would apply by themselves: others are given instead.
+    """
 
     reason: str
     more: More | None = None
+    beaten: bool = False
 
 
 FLOOR = Missed(reason="margin_floor")

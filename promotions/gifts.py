@@ -5,7 +5,8 @@ came; redemptions since then, and what reservations hold, are on their way out o
 What the shop does not count (null) is never gone.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,31 +15,42 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from catalog.models import Product
+from promotions.discounts import Line
 from promotions.models import Hold, Redemption, Reservation
 from promotions.rules import Gift
 
 
-def gone(skus: Collection[str]) -> set[str]:
-    """Return those of the gifts that the shop does not have, or must not give."""
-    return set(skus) - {sku for sku, _price, _currency in _left(skus)}
+@dataclass(frozen=True, kw_only=True)
+class There:
+    """A gift that the shop may give: what it costs today, and how many are `left`.
+
+    Of what is not counted, `left` is None: there is always one more.
+    """
+
+    price: Decimal | None
+    currency: str
+    left: int | None
 
 
-def prices(skus: Collection[str], currency: str) -> dict[str, Decimal]:
-    """Return the gifts that there are with today's price; 0 where there is none."""
-    return {
-        sku: price if price and of == currency else Decimal(0)
-        for sku, price, of in _left(skus)
-    }
+def there(skus: Collection[str], lines: Sequence[Line]) -> dict[str, There]:
+    """Return the gifts that there are when a cart has got the lines that it buys."""
+    found = {}
+    for sku, price, currency, stock, *out in _rows(skus):
+        bought = sum(line.quantity for line in lines if line.sku == sku)
+        left = None if stock is None else stock - sum(out) - bought
+        if left is None or left > 0:
+            found[sku] = There(price=price, currency=currency, left=left)
+    return found
 
 
-def today(gift: Gift, price: Decimal) -> Gift:
+def today(gift: Gift, now: There, currency: str) -> Gift:
     """Return a gift at its price, if that has risen above its value since.
 
     Budgets and floors count what the shop gives, not what it once was worth.
     """
-    if price <= gift.value:
+    if now.currency != currency or now.price is None or now.price <= gift.value:
         return gift
-    return msgspec.structs.replace(gift, value=price)
+    return msgspec.structs.replace(gift, value=now.price)
 
 
 def hold(skus: Collection[str]) -> None:
@@ -47,7 +59,8 @@ def hold(skus: Collection[str]) -> None:
     list(rows.select_for_update(no_key=True).values_list("sku"))
 
 
-def _left(skus: Collection[str]) -> list[tuple[str, Decimal | None, str]]:
+def _rows(skus: Collection[str]) -> Iterable[tuple[Any, ...]]:
+    """Return sku, price, currency, stock, and what redemptions and holds took of it."""
     if not skus:
         return []
     since = Q(redeemed_at__gte=OuterRef("updated_at"), rolled_back_at=None)
@@ -57,14 +70,8 @@ def _left(skus: Collection[str]) -> list[tuple[str, Decimal | None, str]]:
             gift=OuterRef("sku"), reservation__state=Reservation.State.HELD
         )
     )
-    rows = Product.objects.filter(sku__in=skus, promotable=True).values_list(
-        "sku", "price", "currency", "stock", redeemed, held
-    )
-    return [
-        (sku, price, currency)
-        for sku, price, currency, stock, *out in rows
-        if stock is None or stock > sum(out)
-    ]
+    rows = Product.objects.filter(sku__in=skus, promotable=True)
+    return rows.values_list("sku", "price", "currency", "stock", redeemed, held)
 
 
 def _counted(rows: QuerySet[Any]) -> Coalesce:

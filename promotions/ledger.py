@@ -10,6 +10,7 @@ spent between a check and its write. The constraints of the tables say the same 
 more.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from django.db.models import F, QuerySet
 from analytics import lookup
 from promotions import counters, gifts
 from promotions.counters import Holder, Need
+from promotions.discounts import Line
 from promotions.models import Campaign, Code, Offer, Strategy
 
 
@@ -67,11 +69,16 @@ class Use:
 
 
 def take(
-    uses: Sequence[Use], *, at: datetime, until: datetime | None = None
+    uses: Sequence[Use],
+    lines: Sequence[Line] = (),
+    *,
+    at: datetime,
+    until: datetime | None = None,
 ) -> list[list[int]]:
     """Spend what a cart takes, or reserve it `until`; return each use's counters.
 
-    Inside a transaction, which a refusal must roll back.
+    Inside a transaction, which a refusal must roll back. `lines` are what the cart
+    buys, which is not there to be given away.
 
     :raises NotUsable: an offer or strategy is not there any more.
     :raises BudgetSpent: a budget cannot pay.
@@ -84,7 +91,7 @@ def take(
             raise BudgetSpent("The campaign's budget is spent.", use.strategy)
     for use in _by(uses, lambda use: use.strategy):
         _take_money(use, money)
-    _take_gifts([use for use in uses if use.gift])
+    _take_gifts([use for use in uses if use.gift], lines)
     for use in _by((use for use in uses if use.offer), lambda use: use.offer):
         _take_offer(use, {"held_until": until} if until else {"redeemed_at": at})
     for use in _by((use for use in uses if use.code), lambda use: use.code):
@@ -155,13 +162,16 @@ def _take_money(use: Use, money: str) -> None:
     raise NotUsable("The promotion has ended.", use.strategy)
 
 
-def _take_gifts(uses: Sequence[Use]) -> None:
+def _take_gifts(uses: Sequence[Use], lines: Sequence[Line]) -> None:
     """Nobody else gives the last one away between this look and our commit."""
     if uses:
         gifts.hold({use.gift for use in uses})
-    missing = gifts.gone({use.gift for use in uses})
+    there = gifts.there({use.gift for use in uses}, lines)
+    given = Counter[str]()
     for use in uses:
-        if use.gift in missing:
+        given[use.gift] += 1
+        found = there.get(use.gift)
+        if found is None or (found.left is not None and given[use.gift] > found.left):
             raise NotUsable("The gift is out of stock.", use.strategy)
 
 

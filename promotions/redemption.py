@@ -208,7 +208,7 @@ def _settle(
     uses = [_use(effect, shopper, priced.coins, at) for effect in priced.effects]
     if order:
         _check_order(order.order_id, uses)
-    counted = ledger.take(uses, at=at, until=until)
+    counted = ledger.take(uses, priced.lines, at=at, until=until)
     return Settled(priced=priced, shopper=shopper, uses=uses, counted=counted)
 
 
@@ -257,7 +257,7 @@ def _check_codes(priced: Priced) -> None:
     lost = {
         row.entry.key: row.missed
         for row in priced.not_applied
-        if row.entry.code and row.missed not in stacking.BEATEN
+        if row.entry.code and not row.missed.beaten
     }
     if lost:
         raise stacking.Illegal(lost)

@@ -4,25 +4,24 @@ What is legal, and what a combination gives: promotions.turns.
 
 Exact: branch and bound over the candidates of each part of the basket that does not
 interact with the rest. What a strategy gives alone bounds what it gives beside others:
-with less left on every line it can only give less. A search stops after `MOST_WORK`
-and says so.
+with less left on every line it can only give less. Who draws on a scarce pool gives
+together no more than the pool allows. A search stops after `MOST_WORK` and says so.
 """
 
+from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from promotions.discounts import Applied, Missed
-from promotions.turns import ANOTHER, Basket, Candidate, State, together
+from promotions.turns import ANOTHER, Basket, Candidate, Pool, State, together
 
 Objective = Literal["customer", "margin"]
 """Least paid by the customer; or, of the combinations to which no other candidate could
 be added, the one that costs the shop least."""
 MOST_WORK = 200_000
 """Lines looked at: 0.3 s where 20 share each of 50 lines (`bench carts`)."""
-NOT_FIRST = Missed(reason="another_of_its_group_goes_first")
-BEATEN = (ANOTHER, NOT_FIRST)
-"""Of what would apply by itself: others are given instead."""
+NOT_FIRST = Missed(reason="another_of_its_group_goes_first", beaten=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +65,14 @@ def best(
     if lost := {key: missed[key] for key in required if key in missed}:
         raise Illegal(lost)
     search = _Search(basket, alone, required, objective, most_work)
-    chosen = search.chosen()
-    applied = together([alone[key][0] for key in chosen], basket) or {}
-    beaten = dict.fromkeys(alone.keys() - applied.keys(), ANOTHER)
-    return Stack(applied=applied, missed=missed | beaten, exact=search.exact)
+    state = State(basket)
+    if state.all_turn(alone[key][0] for key in search.chosen()):
+        state = State(basket)
+    beaten = dict.fromkeys(alone.keys() - state.applied.keys(), ANOTHER)
+    if search.scarce:
+        beaten = {key: state.beaten(*alone[key]) for key in beaten}
+    missed |= beaten
+    return Stack(applied=state.applied, missed=missed, exact=search.exact)
 
 
 One = tuple[Candidate, Applied]
@@ -129,6 +132,29 @@ def _rank(one: One, required: frozenset[str]) -> tuple[Any, ...]:
             return candidate.order
 
 
+GIFTS = "gifts"
+Scarce = Pool | str
+"""What there is not enough of for all: a pool, or what is spare for `GIFTS`."""
+
+
+def _overdrawn(ones: Iterable[One]) -> list[Pool]:
+    """Return the pools that do not hold enough for all of these."""
+    drawn: dict[Pool, int] = {}
+    for candidate, outcome in ones:
+        for pool in candidate.pools:
+            drawn[pool] = drawn.get(pool, 0) + pool.takes(outcome)
+    return [pool for pool, taken in drawn.items() if taken > pool.left]
+
+
+def _gifts_paid(ones: Sequence[One], basket: Basket) -> bool:
+    """Say whether the lines pay for the gifts after all these discounts."""
+    spares = [basket.spare_for(one) for one, outcome in ones if outcome.gift_value]
+    if not spares:
+        return True
+    given = sum(outcome.discount + outcome.gift_value for _, outcome in ones)
+    return given <= min(spares)
+
+
 class _Search:
     """Branch and bound, part by part of the basket."""
 
@@ -143,6 +169,7 @@ class _Search:
         self.basket, self.alone = basket, alone
         self.required, self.cheap = required, objective == "margin"
         self.work = most_work
+        self.scarce: frozenset[Scarce] = frozenset()
 
     @property
     def exact(self) -> bool:
@@ -205,21 +232,14 @@ class _Search:
             yield "shipping"
         if rule.mode == "best":
             yield "group", rule.group
-        if candidate.campaign in self.scarce:
-            yield "campaign", candidate.campaign
-        if "" in self.scarce:
-            yield "gifts"
+        if self.scarce:
+            yield from self.scarce.intersection((*candidate.pools, GIFTS))
 
-    def _scarce(self, ones: Sequence[One]) -> frozenset[str]:
-        """Name the campaigns that cannot pay all, and "" if gifts crowd each other."""
-        costs: dict[str, int] = {}
-        for candidate, outcome in ones:
-            costs[candidate.campaign] = costs.get(candidate.campaign, 0) + outcome.worth
-        purses = self.basket.purses
-        scarce = {name for name, cost in costs.items() if cost > purses.get(name, cost)}
-        gifts = sum(outcome.gift_value for _, outcome in ones)
-        if gifts and gifts + sum(o.discount for _, o in ones) > self.basket.spare:
-            scarce.add("")
+    def _scarce(self, ones: Sequence[One]) -> frozenset[Scarce]:
+        """Return the pools that not all can draw on, and whether gifts crowd others."""
+        scarce: set[Scarce] = set(_overdrawn(ones))
+        if not _gifts_paid(ones, self.basket):
+            scarce.add(GIFTS)
         return frozenset(scarce)
 
     def _entangled(self, part: Sequence[One]) -> bool:
@@ -249,8 +269,9 @@ class _Search:
         found = walk.best()
         self.work = walk.work
         if found is None:
-            wanted = self.required & {candidate.key for candidate, _ in part}
-            raise Illegal(dict.fromkeys(wanted, ANOTHER))
+            wanted = [one for one, _ in part if one.key in self.required]
+            lost = State(self.basket).all_turn(wanted)
+            raise Illegal(lost or dict.fromkeys(self.required, ANOTHER))
         return found
 
 
@@ -265,12 +286,14 @@ class _Walk:
         *,
         cheap: bool,
         work: int,
-        scarce: frozenset[str],
+        scarce: frozenset[Scarce],
     ) -> None:
         self.ones, self.basket, self.cheap, self.work = ones, basket, cheap, work
         self.required, self.scarce = required, scarce
         self.found: tuple[int, ...] | None = None
         self.value = 0
+        self.drains: dict[int, Pool] = {}
+        self.drainers: dict[Pool, tuple[list[int], list[int]]] = {}
 
     def keys(self) -> list[str] | None:
         """Return the best combination's keys; None if there is none."""
@@ -287,6 +310,39 @@ class _Walk:
     def must(self, place: int) -> bool:
         return self.ones[place][0].key in self.required
 
+    def see_drains(self) -> None:
+        """Note who drains which scarce pool, and what the first ones bring together.
+
+        Who draws on several counts for the one that allows the fewest uses.
+        """
+        for place, (candidate, outcome) in enumerate(self.ones if self.scarce else ()):
+            if pools := [pool for pool in candidate.pools if pool in self.scarce]:
+                pool = min(pools, key=lambda pool: (pool.money, pool.left))
+                self.drains[place] = pool
+                places, sums = self.drainers.setdefault(pool, ([], [0]))
+                places.append(place)
+                sums.append(sums[-1] + outcome.worth)
+
+    def drained(self, place: int, chosen: Sequence[int]) -> int:
+        """Return what drainers bring at most: the chosen, and others from a place on.
+
+        They come in the order of their worth, the required ones before.
+        """
+        total = 0
+        for pool, (places, sums) in self.drainers.items():
+            mine = [p for p in chosen if self.drains.get(p) is pool]
+            first, last = bisect(places, place - 1), len(places)
+            if not pool.money:
+                last = min(last, first + max(0, pool.left - len(mine)))
+            brought = sum(self.ones[p][1].worth for p in mine)
+            brought += sums[last] - sums[first]
+            total += min(brought, pool.left) if pool.money else brought
+        return total
+
+    def drain(self, place: int) -> bool:
+        """Say whether pools bound what comes from a place on: not required ones."""
+        return bool(self.drains) and place < len(self.ones) and not self.must(place)
+
 
 class _Plain(_Walk):
     """Candidates that only exclude each other: what they give adds up.
@@ -295,17 +351,12 @@ class _Plain(_Walk):
     """
 
     def best(self) -> list[str] | None:
-        if not self.cheap:
-            self.ones = self._undominated()
-        self.bits: dict[object, int] = {}
-        self.takes = [self._takes(one) for one in self.ones]
-        self.masks = [sum(1 << bit for bit in takes) for takes in self.takes]
-        self.bounds = self._bounds()
+        self._prepare()
         waiting: list[tuple[int, tuple[int, ...], int, int]] = [(0, (), 0, 0)]
         while waiting and (self.work > 0 or self.found is None):
             place, chosen, used, value = waiting.pop()
             self.work -= 1 + len(self.bounds[place])
-            if self._hopeless(place, used, value):
+            if self._hopeless(place, chosen, used, value):
                 continue
             if place == len(self.ones):
                 if not self.cheap or self._maximal(chosen, used):
@@ -319,15 +370,35 @@ class _Plain(_Walk):
                 waiting.append((place + 1, (*chosen, place), mask, value + worth))
         return self.keys()
 
+    def _prepare(self) -> None:
+        if not self.cheap:
+            self.ones = self._undominated()
+        self.bits: dict[object, int] = {}
+        self.takes = [self._takes(one) for one in self.ones]
+        self.masks = [sum(1 << bit for bit in takes) for takes in self.takes]
+        self.see_drains()
+        self.bounds = self._bounds(self.takes)
+        self.others = self.bounds
+        if self.drains:
+            drained = self.drains.keys()
+            self.others = self._bounds(
+                [{} if p in drained else one for p, one in enumerate(self.takes)]
+            )
+
     def _undominated(self) -> list[One]:
-        """Keep the best of those that take the same, where nothing is scarce."""
+        """Keep the best of those that take the same, but where money is scarce."""
+        if self.required or GIFTS in self.scarce:
+            return list(self.ones)
         kept: dict[object, One] = {}
         for one in self.ones:
             candidate, outcome = one
             same: object = frozenset(outcome.lines), bool(outcome.shipping)
-            scarce = candidate.campaign in self.scarce
-            if self.required or scarce or outcome.gift or candidate.rule.group:
+            if outcome.gift or candidate.rule.group:
                 same = candidate.key
+            elif self.scarce:
+                pools = [pool for pool in candidate.pools if pool in self.scarce]
+                costs = any(pool.money for pool in pools)
+                same = candidate.key if costs else (same, frozenset(pools))
             kept.setdefault(same, one)
         return list(kept.values())
 
@@ -346,35 +417,39 @@ class _Plain(_Walk):
             for name, part in parts.items()
         }
 
-    def _bounds(self) -> list[dict[int, int]]:
+    def _bounds(self, all_takes: Sequence[dict[int, int]]) -> list[dict[int, int]]:
         """Return what each bit can still bring from each place on."""
         bounds: list[dict[int, int]] = [{}]
-        for takes in reversed(self.takes):
+        for takes in reversed(all_takes):
             most = dict(bounds[-1])
             for bit, part in takes.items():
                 most[bit] = max(part, most.get(bit, 0))
             bounds.append(most)
         return bounds[::-1]
 
-    def _hopeless(self, place: int, used: int, value: int) -> bool:
+    def _hopeless(
+        self, place: int, chosen: Sequence[int], used: int, value: int
+    ) -> bool:
         if self.cheap:
             return not self.better(value)
-        free = self.bounds[place].items()
-        return not self.better(value + sum(p for bit, p in free if not used >> bit & 1))
+
+        def free(bounds: dict[int, int]) -> int:
+            return sum(part for bit, part in bounds.items() if not used >> bit & 1)
+
+        if not self.better(value + free(self.bounds[place])):
+            return True
+        if not self.drain(place):
+            return False
+        others = (self.ones[p][1].worth for p in chosen if p not in self.drains)
+        most = sum(others) + free(self.others[place]) + self.drained(place, chosen)
+        return not self.better(most)
 
     def _paid(self, chosen: Sequence[int]) -> bool:
-        """Say whether campaigns and the basket can pay for all of these."""
+        """Say whether there is enough of everything for all of these."""
         if not self.scarce:
             return True
         ones = [self.ones[place] for place in chosen]
-        gifts = sum(outcome.gift_value for _, outcome in ones)
-        if gifts and gifts + sum(o.discount for _, o in ones) > self.basket.spare:
-            return False
-        costs: dict[str, int] = {}
-        for candidate, outcome in ones:
-            costs[candidate.campaign] = costs.get(candidate.campaign, 0) + outcome.worth
-        purses = self.basket.purses
-        return all(cost <= purses.get(name, cost) for name, cost in costs.items())
+        return not _overdrawn(ones) and _gifts_paid(ones, self.basket)
 
     def _maximal(self, chosen: Sequence[int], used: int) -> bool:
         return not any(
@@ -388,6 +463,7 @@ class _Entangled(_Walk):
     """Candidates of which one changes what another gives: each set is tried whole."""
 
     def best(self) -> list[str] | None:
+        self.see_drains()
         self._greedy(range(len(self.ones)))
         masks = [self._mask(one) for one in self.ones]
         waiting: list[tuple[int, tuple[int, ...], int]] = [(0, (), 0)]
@@ -430,7 +506,12 @@ class _Entangled(_Walk):
     def _hopeless(self, place: int, chosen: Sequence[int]) -> bool:
         if self.cheap:
             return False
-        return not self.better(self._bound((*chosen, *range(place, len(self.ones)))))
+        possible = (*chosen, *range(place, len(self.ones)))
+        bound = self._bound(possible)
+        if self.better(bound) and self.drain(place):
+            others = self._bound([p for p in possible if p not in self.drains])
+            bound = min(bound, others + self.drained(place, chosen))
+        return not self.better(bound)
 
     def _bound(self, possible: Sequence[int]) -> int:
         """Return what these can give at most.

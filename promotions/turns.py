@@ -4,27 +4,47 @@ A candidate is what applies by itself, and can be paid. Legal: candidates apply 
 order of their priority; an exclusive one stands alone; of a group that is not "stack"
 at most one applies; a line is discounted by several only if all of them share lines,
 and never below the highest floor of those that discount it; gifts are paid out of what
-the discounts leave above the shop's own floor; shipping is reduced once.
+the discounts leave above the shop's own floor and each gift's; shipping is reduced
+once; nobody takes of a pool more than is left in it.
 
 Candidates and what they give are not frozen: that would cost 2 ms an answer of 500.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from promotions import conditions, discounts
 from promotions.discounts import Applied, Coins, Left, Line, Missed
 from promotions.rules import Amount, Basis, FixedPrice, Percentage, Rule, Terms
 
-ANOTHER = Missed(reason="another_offer_is_better")
+ANOTHER = Missed(reason="another_offer_is_better", beaten=True)
 SPENT = Missed(reason="budget_spent")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Pool:
+    """What several candidates draw on, and what is left of it.
+
+    A campaign's budget, what a limit still allows, a gift's stock: who applies takes
+    their worth of it in `money`, or one. Who does not find that misses it as `empty`.
+    Two pools are never equal: they are found by identity, which is fast.
+    """
+
+    left: int
+    empty: Missed
+    money: bool = True
+
+    def takes(self, outcome: Applied) -> int:
+        """Return what somebody takes who gets this."""
+        return outcome.worth if self.money else 1
 
 
 @dataclass(kw_only=True, slots=True)
 class Candidate:
     """A strategy that may apply: `inside` are its lines, `room` what each can give.
 
-    `budget` is the most that it may cost. `order` is its place: priority, then id.
+    `budget` is the most that it may cost, `pools` what it draws on beside others.
+    `order` is its place: priority, then id.
     """
 
     key: str
@@ -34,7 +54,7 @@ class Candidate:
     inside: Sequence[int]
     room: Sequence[int]
     budget: int
-    campaign: str = ""
+    pools: Sequence[Pool] = ()
 
     @property
     def by_line(self) -> bool:
@@ -54,26 +74,22 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Basket:
-    """What candidates apply to.
-
-    `spare` is what it can give above the shop's own floor, `purses` what each campaign
-    can still pay.
-    """
+    """What candidates apply to; `spare` is what it can give above the shop's floor."""
 
     lines: Sequence[Line]
     coins: Coins
     spare: int
     shipping: int = 0
-    purses: Mapping[str, int] = field(default_factory=dict)
+
+    def spare_for(self, candidate: Candidate) -> int:
+        """Return what the lines can give above the shop's floor and a candidate's."""
+        return min(self.spare, sum(candidate.room))
 
 
 def together(chosen: Iterable[Candidate], basket: Basket) -> dict[str, Applied] | None:
     """Apply candidates in their order; None if they are not legal together."""
     state = State(basket)
-    for candidate in sorted(chosen, key=lambda one: one.order):
-        if not isinstance(state.turn(candidate), Applied):
-            return None
-    return state.applied if state.legal() else None
+    return state.applied if state.all_turn(chosen) is None else None
 
 
 def off(applied: Mapping[str, Applied], lines: int) -> list[int]:
@@ -95,11 +111,24 @@ class State:
         self.cap: dict[int, int] = {}
         self.shared: dict[int, bool] = {}
         self.taken = self.shipping = self.gifts = 0
+        self.spare = basket.spare
+        self.drawn: dict[Pool, int] = {}
         # Many candidates ask for the same: 1,000 of them take a third less time.
         self.whole: dict[int, Left] = {}
         self.groups: set[str] = set()
-        self.purses = dict(basket.purses)
         self.applied: dict[str, Applied] = {}
+
+    def all_turn(self, chosen: Iterable[Candidate]) -> dict[str, Missed] | None:
+        """Let candidates take their turns in order; return who cannot, if any, and why.
+
+        Who cannot is the first; gifts that are not paid for in the end are all's fault.
+        """
+        ordered = sorted(chosen, key=lambda one: one.order)
+        for candidate in ordered:
+            outcome = self.turn(candidate)
+            if isinstance(outcome, Missed):
+                return {candidate.key: outcome}
+        return None if self.legal() else {one.key: ANOTHER for one in ordered}
 
     def turn(self, candidate: Candidate) -> Applied | Missed:
         """Let a candidate take its turn."""
@@ -121,15 +150,31 @@ class State:
         outcome = discounts.apply(candidate.terms, left, inside, coins, rule)
         if isinstance(outcome, Missed):
             return outcome
-        purse = self.purses.get(candidate.campaign, outcome.worth)
-        if outcome.worth > min(candidate.budget, purse):
+        if outcome.worth > candidate.budget:
             return SPENT
+        if lacks := self._lacks(candidate, outcome):
+            return lacks
         clashes = self.applied and self._clashes(candidate, outcome)
         return ANOTHER if clashes else outcome
 
+    def beaten(self, candidate: Candidate, outcome: Applied) -> Missed:
+        """Say why one who would get this by itself gets nothing beside the others."""
+        lacks = self._lacks(candidate, outcome)
+        if lacks is None or self._clashes(candidate, outcome):
+            return ANOTHER
+        return replace(lacks, beaten=True)
+
     def legal(self) -> bool:
         """Say whether gifts are still paid for after the last turn."""
-        return not self.gifts or self.taken + self.gifts <= self.basket.spare
+        return not self.gifts or self.taken + self.gifts <= self.spare
+
+    def _lacks(self, candidate: Candidate, outcome: Applied) -> Missed | None:
+        drawn = self.drawn
+        for pool in candidate.pools:
+            left = pool.left - drawn.get(pool, 0) if drawn else pool.left
+            if (outcome.worth if pool.money else 1) > left:
+                return pool.empty
+        return None
 
     def _left(self, candidate: Candidate, basis: Basis) -> Left:
         basket, off = self.basket, self.off
@@ -154,7 +199,9 @@ class State:
             amount=amount,
             room=room,
             shipping=basket.shipping - self.shipping,
-            spare=basket.spare - self.taken - self.gifts,
+            spare=min(self.spare, basket.spare_for(candidate))
+            - self.taken
+            - self.gifts,
         )
         if not self.applied:
             self.whole[id(room)] = left
@@ -183,10 +230,12 @@ class State:
             self.shared[i] = candidate.rule.shares_lines
         self.shipping += outcome.shipping
         self.gifts += outcome.gift_value
+        if outcome.gift_value:
+            self.spare = min(self.spare, self.basket.spare_for(candidate))
         if candidate.rule.exclusive:
             self.groups.add("")
         elif candidate.rule.mode != "stack":
             self.groups.add(candidate.rule.group)
-        if candidate.campaign in self.purses:
-            self.purses[candidate.campaign] -= outcome.worth
+        for pool in candidate.pools:
+            self.drawn[pool] = self.drawn.get(pool, 0) + pool.takes(outcome)
         self.applied[candidate.key] = outcome

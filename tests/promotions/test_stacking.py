@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promotions.conditions import Scope
-from promotions.discounts import Coins, Line
+from promotions.discounts import Coins, Line, Missed
 from promotions.rules import (
     Amount,
     Bundle,
@@ -27,7 +27,7 @@ from promotions.rules import (
     Tier,
 )
 from promotions.stacking import Illegal, Objective, best
-from promotions.turns import Basket, Candidate, off, together
+from promotions.turns import Basket, Candidate, Pool, off, together
 
 CENTS = Coins(unit=Decimal("0.01"))
 TEA = Line(sku="tea", category="TEA", quantity=1, price=1000)
@@ -46,7 +46,7 @@ def candidate(
     *categories: str,
     floor: float = 0,
     budget: int = 10**9,
-    campaign: str = "",
+    pools: Sequence[Pool] = (),
     **rule: Any,
 ) -> Candidate:
     made = Rule(**rule)
@@ -60,8 +60,12 @@ def candidate(
             int(line.price * (1 - floor)) * line.quantity for line in in_basket.lines
         ],
         budget=budget,
-        campaign=campaign,
+        pools=pools,
     )
+
+
+def pool(left: int, *, money: bool = False) -> Pool:
+    return Pool(left=left, empty=Missed(reason="empty"), money=money)
 
 
 def cut(rate: str) -> Percentage:
@@ -211,13 +215,99 @@ def test_shipping_is_reduced_once() -> None:
 
 
 def test_a_campaign_pays_for_its_strategies_together() -> None:
-    on = basket(TEA, MILK, purses={"june": 250})
+    june = [pool(250, money=True)]
     both = [
-        candidate("a", cut("0.1"), on, "TEA", campaign="june"),
-        candidate("b", cut("0.2"), on, "MILK", campaign="june"),
+        candidate("a", cut("0.1"), BOTH, "TEA", pools=june),
+        candidate("b", cut("0.2"), BOTH, "MILK", pools=june),
     ]
 
-    assert won(both, on) == {"b": 200}
+    assert won(both, BOTH) == {"b": 200}
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_the_best_uses_of_a_shared_limit_are_made(shares: bool) -> None:
+    once, twice = [pool(1)], [pool(2)]
+    tea = candidate("a", cut("0.1"), BOTH, "TEA", pools=once, shares_lines=shares)
+    milk = candidate("b", cut("0.2"), BOTH, "MILK", pools=once, shares_lines=shares)
+    free = candidate("c", cut("0.05"), BOTH, "TEA", pools=twice, shares_lines=shares)
+
+    stack = best([tea, milk, free], BOTH)
+
+    assert {key: one.worth for key, one in stack.applied.items()} == {
+        "b": 200,
+        "c": 50,
+    }
+    lost = stack.missed["a"]
+    assert lost.beaten
+    assert lost.reason == ("empty" if shares else "another_offer_is_better")
+
+
+def test_who_is_beaten_by_a_shared_limit_is_told_so_and_who_is_beaten_is_not() -> None:
+    once = [pool(1)]
+    a = candidate("a", cut("0.1"), BOTH, "TEA", pools=once)
+    b = candidate("b", cut("0.2"), BOTH, "MILK", pools=once)
+    c = candidate("c", cut("0.15"), BOTH, "MILK", pools=once)
+
+    stack = best([a, b, c], BOTH)
+
+    assert stack.applied.keys() == {"b"}
+    assert stack.missed["a"].reason == "empty"
+    assert stack.missed["c"].reason == "another_offer_is_better"
+    with pytest.raises(Illegal, match="b: empty"):
+        best([a, b], BOTH, required=frozenset("ab"))
+
+
+def test_the_last_gift_is_given_once() -> None:
+    mug = Gift(spend=Decimal(1), sku="mug", name="Mug", value=Decimal(4))
+    last, more = [pool(1)], [pool(2)]
+
+    for stock, expected in ((last, {"a"}), (more, {"a", "b"})):
+        both = [candidate(key, mug, BOTH, pools=stock) for key in "ab"]
+        assert won(both, BOTH).keys() == expected
+
+
+def test_a_gift_is_paid_above_its_own_strategys_floor() -> None:
+    mug = Gift(spend=Decimal(1), sku="mug", name="Mug", value=Decimal(1))
+    on = basket(TEA)
+
+    for floor, expected in ((0.7, {"a", "mug"}), (0.71, {"a"})):
+        both = [candidate("a", cut("0.2"), on), candidate("mug", mug, on, floor=floor)]
+        assert won(both, on).keys() == expected
+
+
+def test_a_smaller_discount_wins_where_it_leaves_what_a_gift_costs() -> None:
+    mug = Gift(spend=Decimal(1), sku="mug", name="Mug", value=Decimal(4))
+    on = basket(TEA, spare=650)
+    three = [
+        candidate("a", cut("0.3"), on, pools=[pool(9)]),
+        candidate("b", cut("0.25"), on, pools=[pool(9)]),
+        candidate("mug", mug, on, pools=[pool(9)]),
+    ]
+
+    assert won(three, on) == {"b": 250, "mug": 400}
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_hundreds_that_share_few_uses_are_searched_to_the_end(shares: bool) -> None:
+    """Who draws on a nearly empty pool promises no more than what it can give."""
+    lines = [
+        Line(sku=f"{n}", category=f"{n}", quantity=1, price=997) for n in range(50)
+    ]
+    on = basket(*lines)
+    for shared in ([pool(1)], [pool(7)], [pool(500, money=True)]):
+        many = [
+            candidate(
+                f"{n:03}",
+                cut(f"0.{100 + n}"),
+                on,
+                f"{n * 7 % 50}",
+                pools=shared,
+                shares_lines=shares,
+            )
+            for n in range(500)
+        ]
+
+        assert won(many, on)
 
 
 def test_the_shop_may_choose_the_combination_that_costs_it_least() -> None:
@@ -313,8 +403,11 @@ def cases(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
         *draw(st.lists(lines, min_size=1, max_size=4)),
         shipping=draw(st.sampled_from([0, 499])),
         spare=draw(st.sampled_from([100, 10_000])),
-        purses=draw(st.sampled_from([{}, {}, {"x": 300}])),
     )
+    pools = [
+        *(pool(draw(st.sampled_from([300, 10**9])), money=True) for _ in range(2)),
+        *(pool(draw(st.integers(1, 3))) for _ in range(2)),
+    ]
     made = []
     for n in range(draw(st.integers(2, 6))):
         group, mode = draw(group_and_mode)
@@ -331,7 +424,7 @@ def cases(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
                 *draw(st.sampled_from([(), ("A",), ("B", "C")])),
                 floor=draw(st.sampled_from([0, 0.3, 0.9])),
                 budget=draw(st.sampled_from([10**9, 10**9, 200])),
-                campaign=draw(st.sampled_from(["x", "y"])),
+                pools=draw(st.lists(st.sampled_from(pools), unique=True)),
                 conditions=conditions,
                 priority=draw(st.integers(0, 2)),
                 exclusive=draw(st.integers(0, 9)) == 0,
@@ -421,6 +514,12 @@ def test_no_legal_combination_is_better(
         for one in alone
         if one.key in stack.applied
     )
+    drawn: dict[Pool, int] = {}
+    for one in candidates:
+        for shared in one.pools if one.key in stack.applied else ():
+            taken_of = shared.takes(stack.applied[one.key])
+            drawn[shared] = drawn.get(shared, 0) + taken_of
+    assert all(taken_of <= shared.left for shared, taken_of in drawn.items())
     taken = off(stack.applied, len(on.lines))
     assert all(
         0 <= part <= line.amount for part, line in zip(taken, on.lines, strict=True)
