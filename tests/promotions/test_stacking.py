@@ -242,6 +242,26 @@ def test_the_best_uses_of_a_shared_limit_are_made(shares: bool) -> None:
     assert lost.reason == ("empty" if shares else "another_offer_is_better")
 
 
+@pytest.mark.parametrize(
+    ("shared", "expected"),
+    [
+        (pool(1), {"less": 400, "milk": 600}),
+        (pool(900, money=True), {"less": 300, "milk": 600}),
+    ],
+)
+def test_less_on_a_line_is_better_where_it_leaves_more_for_another(
+    shared: Pool, expected: dict[str, int]
+) -> None:
+    money = [shared] if shared.money else []
+    three = [
+        candidate("more", cut("0.5"), BOTH, "TEA", pools=[shared]),
+        candidate("less", cut("0.3" if money else "0.4"), BOTH, "TEA", pools=money),
+        candidate("milk", cut("0.6"), BOTH, "MILK", pools=[shared]),
+    ]
+
+    assert won(three, BOTH) == expected
+
+
 def test_who_is_beaten_by_a_shared_limit_is_told_so_and_who_is_beaten_is_not() -> None:
     once = [pool(1)]
     a = candidate("a", cut("0.1"), BOTH, "TEA", pools=once)
@@ -438,6 +458,37 @@ def cases(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
     return on, made
 
 
+@st.composite
+def scarce(draw: st.DrawFn) -> tuple[Basket, list[Candidate]]:
+    """Many small ones on few lines, with less of everything than they want."""
+    on = basket(
+        *(Line(sku=c, category=c, quantity=1, price=1000) for c in "ABC"),
+        spare=draw(st.sampled_from([500, 3000])),
+    )
+    pools = [
+        *(pool(draw(st.integers(100, 900)), money=True) for _ in range(2)),
+        *(pool(draw(st.integers(1, 3))) for _ in range(2)),
+    ]
+    mug = Gift(spend=Decimal(1), sku="mug", name="Mug", value=Decimal(2))
+    shares = draw(st.sampled_from([False, False, True]))
+    given_too = simple | simple | st.just(mug) if draw(st.booleans()) else simple
+    scopes = st.sampled_from(["A", "B", "C", "A", "B", "C", "AB", "ABC"])
+    made = [
+        candidate(
+            f"{n}",
+            draw(given_too),
+            on,
+            *draw(scopes),
+            floor=draw(st.sampled_from([0, 0, 0.7])),
+            pools=draw(st.lists(st.sampled_from(pools), unique=True, max_size=2)),
+            priority=draw(st.integers(0, 2)),
+            shares_lines=shares and draw(st.booleans()),
+        )
+        for n in range(draw(st.integers(4, 8)))
+    ]
+    return on, made
+
+
 def goes(
     one: Candidate,
     alone: Sequence[Candidate],
@@ -497,7 +548,24 @@ def test_no_legal_combination_is_better(
     case: tuple[Basket, list[Candidate]], objective: Objective, require: bool
 ) -> None:
     on, candidates = case
-    required = frozenset([candidates[0].key] if require else [])
+    prove(on, candidates, objective, frozenset(["0"] if require else []))
+
+
+@settings(max_examples=800, deadline=None)
+@given(scarce(), st.sampled_from(["", "", "", "0", "01"]))
+def test_no_legal_combination_makes_more_of_what_is_scarce(
+    case: tuple[Basket, list[Candidate]], required: str
+) -> None:
+    prove(*case, "customer", frozenset(required))
+
+
+def prove(
+    on: Basket,
+    candidates: Sequence[Candidate],
+    objective: Objective,
+    required: frozenset[str],
+) -> None:
+    """Compare what is found with the best of all, and see that it is allowed."""
     expected = best_of_all(candidates, on, objective, required)
 
     try:
