@@ -44,9 +44,9 @@ def granian() -> Iterator[str]:
         server.wait(20)
 
 
-def wait_for(page: str) -> None:
+def wait_for(page: str, *, seconds: float = 60) -> None:
     """Return when the page answers."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with suppress(OSError), build_opener().open(page, timeout=1):
             return

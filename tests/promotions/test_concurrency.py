@@ -311,13 +311,24 @@ class Server:
         )
 
     def kill_one(self, choices: random.Random) -> None:
-        """Kill -9 one of its processes; begin anew where none is left to tend it."""
+        """Kill -9 one of its processes."""
         with suppress(psutil.Error, IndexError):
             choices.choice(psutil.Process(self.process.pid).children()).kill()
-        time.sleep(0.2)
-        if self.process.poll() is not None:  # it sees a loop of crashes, and gives up
-            self.end()
-            self.start()
+
+    def tend(self) -> None:
+        """Wait until it answers; where it sees a loop of crashes and gives up, restart.
+
+        It may take its time to give up, so both are looked at until one is so.
+        """
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            time.sleep(0.2)
+            if self.process.poll() is not None:
+                self.end()
+                self.start()
+            with suppress(TimeoutError):
+                serving.wait_for(f"http://127.0.0.1:{self.port}/healthz", seconds=1)
+                return
 
     def end(self) -> None:
         with suppress(ProcessLookupError):
@@ -347,7 +358,7 @@ def kill_at_random(server: Server, enough: Event) -> int:
     while not enough.wait(choices.uniform(0.2, 1.0)):
         server.kill_one(choices)
         killed += 1
-        serving.wait_for(f"http://127.0.0.1:{server.port}/healthz")
+        server.tend()
     return killed
 
 
