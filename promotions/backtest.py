@@ -73,8 +73,7 @@ class Basket:
 def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
     """Try a proposal and store what came of it; None if it was decided meanwhile."""
     outcome, lawful = run(strategy, at=at), _lawful(strategy, at=at)
-    bases = planning.bases(strategy.currency, at=at)
-    planned = planning.stored(planning.plan(strategy, bases))
+    planned = planning.stored(_plan(strategy, at=at))
     with transaction.atomic():
         rows = Strategy.objects.select_for_update()
         row = rows.filter(id=strategy.id, state=Strategy.State.PROPOSED).first()
@@ -94,6 +93,13 @@ def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
         row.forecast = row.forecast | planned | tried
         row.save(update_fields=["guards", "forecast"])
     return outcome
+
+
+def _plan(strategy: Strategy, *, at: datetime) -> planning.Test | None:
+    """Plan a test where there is one: its bases read sixteen weeks of orders."""
+    if not strategy.holdout:
+        return None
+    return planning.plan(strategy, planning.bases(strategy.currency, at=at))
 
 
 def run(strategy: Strategy, *, at: datetime, seconds: float = MOST_SECONDS) -> Outcome:

@@ -91,19 +91,17 @@ def _below(effect: dict[str, Any], least: float | None) -> bool:
 
 def _promised(strategy: Strategy) -> float | None:
     """Return the profit that was promised for each customer, once its time is over."""
-    forecast, until = strategy.forecast, strategy.measured["until"]
-    if not forecast.get("reach") or not strategy.decided_at:
+    if not strategy.decided_at:
         return None
-    ran = datetime.fromisoformat(until) - strategy.decided_at
-    if ran.days < forecast.get("days", settings.HORIZON_DAYS):
-        return None
-    return float(forecast["margin"] / forecast["reach"])
+    until = datetime.fromisoformat(strategy.measured["until"])
+    over = strategy.forecast.get("days", settings.HORIZON_DAYS)
+    return strategy.promised if (until - strategy.decided_at).days >= over else None
 
 
 def _pace(strategy: Strategy, at: datetime) -> Told:
     campaign = strategy.campaign
     whole = campaign.ends_at - campaign.starts_at
-    passed = Decimal((at - campaign.starts_at) / whole)
+    passed = Decimal(max(0.0, (at - campaign.starts_at) / whole))
     used = (strategy.spent + strategy.reserved) / (strategy.budget or Decimal(1))
     if used > passed + FAST:
         text = _("%(used).0f %% of its budget is spent in %(passed).0f %% of the time")

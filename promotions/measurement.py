@@ -1,4 +1,4 @@
-"""What strategies, campaigns and the whole programme earned: reports from daily sums.
+"""What strategies, campaigns and the whole programme earned, from daily sums.
 
 Intention to treat: everybody who was assigned counts, shown or not, redeemed or not,
 from the moment of the assignment. What redeemers bought proves nothing by itself.
@@ -8,7 +8,6 @@ Where the eight weeks before tell something of a unit, they are used (CUPED).
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -131,35 +130,6 @@ def arms(subject: UUID, *, slice_: str = "all", until: date | None = None) -> Ar
     """Return the sums of each arm, of all its variants, up to the day (inclusive)."""
     rows = ArmDay.objects.filter(subject=subject, slice=slice_)
     return _arms(rows.filter(day__lte=until) if until else rows)
-
-
-def variants(strategy: UUID) -> Arms:
-    """Return the sums of the treated by the variant they were given.
-
-    Where odds move, their means prove nothing: see promotions.bandit.
-    """
-    rows = ArmDay.objects.filter(subject=strategy, slice="all", arm=TREATMENT)
-    return added(rows, lambda row: row.variant)
-
-
-def by_day(subject: UUID, control: str = HOLDOUT) -> list[tuple[date, Result]]:
-    """Return what was known at the end of each day."""
-    rows = ArmDay.objects.filter(subject=subject, slice="all").order_by("day")
-    known: dict[str, Moments] = {}
-    found = []
-    for day, some in groupby(rows, lambda row: row.day):
-        for arm, more in _arms(some).items():
-            known[arm] = known[arm] + more if arm in known else more
-        found.append((day, compared(known, control, None)))
-    return found
-
-
-def slices(subject: UUID, control: str = HOLDOUT) -> dict[str, Result]:
-    """Return the results of a subject's segments and weeks: exploratory."""
-    rows = ArmDay.objects.filter(subject=subject).exclude(slice="all")
-    rows = rows.exclude(slice__startswith=sums.DRAWN)
-    parts = groupby(rows.order_by("slice"), lambda row: row.slice)
-    return {name: compared(_arms(some), control, None) for name, some in parts}
 
 
 def compared(found: Arms, control: str, weights: Mapping[str, float] | None) -> Result:

@@ -278,6 +278,12 @@ class Strategy(models.Model):
         return rules.decoded_menu(self.menu)
 
     @property
+    def promised(self) -> float | None:
+        """The profit that the forecast promises for each customer it reaches."""
+        margin, reach = self.forecast.get("margin"), self.forecast.get("reach")
+        return float(margin / reach) if reach and margin is not None else None
+
+    @property
     def left(self) -> Decimal:
         """What may still be reserved or spent."""
         mine, shared = self, self.campaign

@@ -68,8 +68,11 @@ WITHHELD = (
     " JOIN promotions_strategy s ON s.id = a.strategy"
     " JOIN promotions_campaign p ON p.id = s.campaign_id"
     " WHERE a.customer = ANY(%s) AND a.arm <> 'treatment' AND a.offer IS NOT NULL"
-    " AND s.state = 'live' AND p.starts_at <= %s AND p.ends_at > %s ORDER BY a.position"
+    " AND s.state = 'live' AND p.starts_at <= %s AND p.ends_at > %s"
+    " AND EXISTS (SELECT FROM promotions_place l WHERE l.customer = ANY(%s)"
+    " AND l.strategy_id = a.strategy AND l.until > %s) ORDER BY a.position"
 )
+"""For as long as the offer would have lasted: see `Place`."""
 
 
 def withheld(
@@ -84,7 +87,7 @@ def withheld(
     """
     key = identity.find(external_id) if "\0" not in external_id else None
     mine = identity.willing(key) if key else []
-    rows = lookup.rows(WITHHELD, [mine, at, at]) if mine else []
+    rows = lookup.rows(WITHHELD, [mine, at, at, mine, at]) if mine else []
     said = feedback.of(mine, at=at)
     kept = [(id_, one) for id_, one, scope in rows if not said.refuses(one, scope)]
     if said.one_at_a_time:

@@ -137,11 +137,9 @@ def _base(days: int, currency: str, at: datetime) -> Base:
 
 def _promised(strategy: Strategy, days: int) -> float | None:
     """Return the profit promised per customer by then: it comes in evenly."""
-    forecast = strategy.forecast
-    if not forecast.get("reach") or forecast.get("margin") is None:
-        return None
-    part = min(1.0, days / forecast.get("days", settings.HORIZON_DAYS))
-    return float(forecast["margin"] / forecast["reach"] * part)
+    whole = strategy.promised
+    part = min(1.0, days / strategy.forecast.get("days", settings.HORIZON_DAYS))
+    return None if whole is None else whole * part
 
 
 def _smallest(base: Base, people: int, holdout: float) -> float | None:

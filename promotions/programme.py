@@ -112,10 +112,9 @@ def line(strategy: Strategy) -> Line:
 
 def promise(strategy: Strategy) -> Promise | None:
     """Return what the forecast promised; None if it promised nothing to anybody."""
-    margin, reach = (strategy.forecast.get(name) for name in ("margin", "reach"))
-    if margin is None or not reach:
+    if strategy.promised is None:
         return None
-    return Promise(each=margin / reach, reach=reach)
+    return Promise(each=strategy.promised, reach=strategy.forecast["reach"])
 
 
 def measured() -> QuerySet[Strategy]:

@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from demo.bench.table import Row, against, limit, show
-from promotions import measurement, sums
+from promotions import measurement, programme, reports, sums
 from promotions.models import ArmDay, Campaign, Strategy
 
 CUSTOMERS, ORDERS, ASSIGNED = 200_000, 3_000_000, 50_000
@@ -159,9 +159,9 @@ def _seconds(what: Callable[[], object]) -> float:
 def _reading(strategies: list[Strategy]) -> list[Row]:
     """Read reports as pages and API do; the slowest in twenty must answer in time."""
     reads: list[tuple[str, Callable[[], object]]] = [
-        ("a strategy's result", lambda: measurement.of_strategy(strategies[0])),
-        ("a strategy day by day", lambda: measurement.by_day(strategies[0].id)),
-        ("a strategy's segments", lambda: measurement.slices(strategies[0].id)),
+        ("a strategy's report", lambda: reports.of_strategy(strategies[0])),
+        ("a campaign's report", lambda: reports.of_campaign(strategies[0].campaign)),
+        ("the programme's report", lambda: programme.of(at=timezone.now())),
     ]
     return [limit(f"{name}, p95 ms", _p95(read), 300) for name, read in reads]
 

@@ -14,8 +14,9 @@ import numpy as np
 from django.utils import timezone
 
 from analytics import events, store
-from promotions import arms, sums
-from promotions.models import Campaign, Redemption, Strategy
+from analytics.moments import Moments
+from promotions import arms, measurement, sums
+from promotions.models import ArmDay, Campaign, Redemption, Strategy
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 30
@@ -171,3 +172,9 @@ class Shop:
     def tell(self) -> None:
         self.facts.sort(key=lambda fact: fact.at)
         store.append_new([f for f in self.facts if f.at <= timezone.now()])
+
+
+def variants(strategy: UUID) -> dict[str, Moments]:
+    """Return the naive sums of the treated by the variant they were given."""
+    rows = ArmDay.objects.filter(subject=strategy, slice="all", arm="treatment")
+    return measurement.added(rows, lambda row: row.variant)

@@ -18,10 +18,11 @@ from scipy import stats
 from analytics import events, store
 from analytics.models import Customer
 from ml.models import CampaignResponse, Score, Scoring, TrainedModel
-from promotions import approval, arms, bandit, measurement, sums, targeting
+from promotions import approval, arms, bandit, measurement, reports, sums, targeting
 from promotions.models import ArmDay, Campaign, Odds, Offer, Strategy
 from promotions.tasks import measure
 from tests.conftest import Make
+from tests.promotions import planted
 from tests.promotions.test_concurrency import at_once
 
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -243,7 +244,7 @@ def test_the_estimates_hold_what_was_planted_where_the_naive_mean_does_not(
     found = {one.variant: one for one in bandit.earned(strategy)}
 
     usual = float(np.mean(shop.sold))
-    naive = measurement.variants(strategy.id)
+    naive = planted.variants(strategy.id)
     for label, more in lift.items():
         truth = MARGIN * (usual + more)
         one = found[label]
@@ -387,9 +388,10 @@ def test_sums_by_odds_add_up_to_all(begin: Begin) -> None:
     whole = measurement.added(rows.filter(slice="all"), lambda row: row.arm)
     for arm, some in measurement.added(parts, lambda row: row.arm).items():
         np.testing.assert_allclose(some.gram, whole[arm].gram)
-    assert not any(
-        name.startswith(sums.DRAWN) for name in measurement.slices(strategy.id)
-    )
+    report = reports.of_strategy(strategy)
+    told = [part.name for part in (*report.segments, *report.weeks)]
+    assert told
+    assert not any(name.startswith(sums.DRAWN) for name in told)
 
 
 def test_a_strategy_that_gives_everybody_the_best_is_untouched(begin: Begin) -> None:

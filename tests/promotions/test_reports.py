@@ -136,7 +136,7 @@ def test_variants_are_adjusted_as_goals_by_holm(over: Strategy) -> None:
         )
         .effects["profit"]
         .p
-        for label, arm in measurement.variants(over.id).items()
+        for label, arm in planted.variants(over.id).items()
     }
 
     found = {p.name: p.profit.p for p in reports.of_strategy(over).variants}

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from analytics import access, events, projections, store
 from analytics.models import Assignment, Customer, StoredEvent
 from ml.models import CampaignResponse, Score, TrainedModel
-from promotions import approval, arms, targeting
+from promotions import approval, arms, offers, targeting
 from promotions.arms import HELD_OUT, draw
 from promotions.models import Offer, Place, Sheet, Strategy
 from tests.conftest import Make
@@ -339,6 +339,23 @@ def test_a_shop_that_asks_is_told_what_lots_withhold_and_nobody_else_is(
             assert "withheld" not in web.get(path, {"withheld": "true"}).json()
 
     assert set(seen) == {"treatment", "holdout", "held_out"}
+
+
+def test_what_is_withheld_lasts_as_long_as_an_offer(
+    scored: list[Customer], live: Make
+) -> None:
+    live(holdout=0.4, budget=Decimal(10_000))
+    at = timezone.now()
+    targeting.refresh(at=at)
+    while projections.catch_up():
+        pass
+    held = Assignment.objects.filter(arm="holdout").first()
+    assert held is not None
+    name = Customer.objects.get(key=held.customer).name
+
+    for days, withheld in ((13, 1), (15, 0)):
+        later = at + timedelta(days=days)
+        assert len(offers.withheld(name, shown=(), at=later)) == withheld
 
 
 def test_an_ended_strategy_withholds_nothing(

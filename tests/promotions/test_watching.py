@@ -82,10 +82,20 @@ def test_a_budget_that_runs_ahead_of_time_is_flagged(live: Make) -> None:
     campaign.starts_at, campaign.ends_at = now - timedelta(days=1), now + timedelta(9)
     campaign.save()
 
+    assert kinds(strategy) == set()
     strategy.spent = Decimal(34)
     assert kinds(strategy) == set()
     strategy.spent = Decimal(36)
     assert kinds(strategy) == {Kind.PACE}
+
+
+def test_a_campaign_that_has_not_begun_is_not_ahead_of_its_time(live: Make) -> None:
+    """A standing rule would have ended it before it began."""
+    strategy, now = live(), timezone.now()
+    campaign = strategy.campaign
+    campaign.starts_at, campaign.ends_at = now + timedelta(10), now + timedelta(30)
+
+    assert kinds(strategy) == set()
 
 
 def test_too_little_for_what_was_promised_is_flagged_once_its_time_is_over(
