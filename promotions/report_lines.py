@@ -76,7 +76,7 @@ def _line(line: Line) -> Row:
 def _months(told: Programme) -> Section:
     marks = [
         Mark(
-            label=date_format(month.first, "M y"),
+            label=date_format(month.first, "M Y"),
             value=whole.value,
             low=whole.low,
             high=whole.high,

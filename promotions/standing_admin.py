@@ -20,7 +20,18 @@ COLOURS = {"proposed": "warning", "approved": "success", "retired": "info"}
 class StandingRuleAdmin(Acting):
     """A rule is proposed here, approved by somebody else, and retired."""
 
-    fields = ["flag", "campaign", "comment"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["flag", "campaign", "comment"],
+                "description": _(
+                    "Once somebody else has approved it, a live strategy that raises "
+                    "this flag is ended without asking again."
+                ),
+            },
+        )
+    ]
     list_display = ["flag", "pill", "campaign", "proposed_by", "decided_by", "comment"]
     list_filter = ["state"]
     ordering = ["-proposed_at"]

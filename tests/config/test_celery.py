@@ -19,8 +19,7 @@ from rest_framework.test import APIClient
 from config import celery, processes, services
 from promotions.models import CodeBatch, Strategy
 
-HEAVY = ("sklearn", "pandas", "polars", "tensorflow", "keras", "implicit")
-"""Not scipy: reports, which every process with the admin loads, need scipy.special."""
+HEAVY = ("sklearn", "scipy", "pandas", "polars", "tensorflow", "keras", "implicit")
 
 
 def queue_of(task: str) -> str:
