@@ -8,13 +8,13 @@ with less left on every line it can only give less. Who draws on a scarce pool g
 together no more than the pool allows. A search stops after `MOST_WORK` and says so.
 """
 
-from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from promotions.discounts import Applied, Missed
-from promotions.turns import ANOTHER, Basket, Candidate, Pool, State, together
+from promotions.turns import ANOTHER, Basket, Candidate, State, together
+from promotions.walks import GIFTS, Entangled, One, Plain, Scarce, gifts_paid, overdrawn
 
 Objective = Literal["customer", "margin"]
 """Least paid by the customer; or, of the combinations to which no other candidate could
@@ -75,8 +75,6 @@ def best(
     return Stack(applied=state.applied, missed=missed, exact=search.exact)
 
 
-One = tuple[Candidate, Applied]
-"""A candidate and what it gives by itself."""
 Alone = dict[str, One]
 
 
@@ -130,29 +128,6 @@ def _rank(one: One, required: frozenset[str]) -> tuple[Any, ...]:
             return outcome.worth, candidate.order
         case _:
             return candidate.order
-
-
-GIFTS = "gifts"
-Scarce = Pool | str
-"""What there is not enough of for all: a pool, or what is spare for `GIFTS`."""
-
-
-def _overdrawn(ones: Iterable[One]) -> list[Pool]:
-    """Return the pools that do not hold enough for all of these."""
-    drawn: dict[Pool, int] = {}
-    for candidate, outcome in ones:
-        for pool in candidate.pools:
-            drawn[pool] = drawn.get(pool, 0) + pool.takes(outcome)
-    return [pool for pool, taken in drawn.items() if taken > pool.left]
-
-
-def _gifts_paid(ones: Sequence[One], basket: Basket) -> bool:
-    """Say whether the lines pay for the gifts after all these discounts."""
-    spares = [basket.spare_for(one) for one, outcome in ones if outcome.gift_value]
-    if not spares:
-        return True
-    given = sum(outcome.discount + outcome.gift_value for _, outcome in ones)
-    return given <= min(spares)
 
 
 class _Search:
@@ -237,8 +212,8 @@ class _Search:
 
     def _scarce(self, ones: Sequence[One]) -> frozenset[Scarce]:
         """Return the pools that not all can draw on, and whether gifts crowd others."""
-        scarce: set[Scarce] = set(_overdrawn(ones))
-        if not _gifts_paid(ones, self.basket):
+        scarce: set[Scarce] = set(overdrawn(ones))
+        if not gifts_paid(ones, self.basket):
             scarce.add(GIFTS)
         return frozenset(scarce)
 
@@ -257,7 +232,7 @@ class _Search:
                 one[0].order,
             ),
         )
-        kind = _Entangled if self._entangled(part) else _Plain
+        kind = Entangled if self._entangled(part) else Plain
         walk = kind(
             ranked,
             self.basket,
@@ -273,274 +248,3 @@ class _Search:
             lost = State(self.basket).all_turn(wanted)
             raise Illegal(lost or dict.fromkeys(self.required, ANOTHER))
         return found
-
-
-class _Walk:
-    """A depth-first search over candidates, the most promising first."""
-
-    def __init__(
-        self,
-        ones: Sequence[One],
-        basket: Basket,
-        required: frozenset[str],
-        *,
-        cheap: bool,
-        work: int,
-        scarce: frozenset[Scarce],
-    ) -> None:
-        self.ones, self.basket, self.cheap, self.work = ones, basket, cheap, work
-        self.required, self.scarce = required, scarce
-        self.found: tuple[int, ...] | None = None
-        self.value = 0
-        self.drains: dict[int, Pool] = {}
-        self.drainers: dict[Pool, tuple[list[int], list[int]]] = {}
-
-    def keys(self) -> list[str] | None:
-        """Return the best combination's keys; None if there is none."""
-        if self.found is None:
-            return None
-        return [self.ones[place][0].key for place in self.found]
-
-    def better(self, value: int) -> bool:
-        """Say whether a value beats the best one so far."""
-        if self.found is None:
-            return True
-        return value < self.value if self.cheap else value > self.value
-
-    def must(self, place: int) -> bool:
-        return self.ones[place][0].key in self.required
-
-    def see_drains(self) -> None:
-        """Note who drains which scarce pool, and what the first ones bring together.
-
-        Who draws on several counts for the one that allows the fewest uses.
-        """
-        for place, (candidate, outcome) in enumerate(self.ones if self.scarce else ()):
-            if pools := [pool for pool in candidate.pools if pool in self.scarce]:
-                pool = min(pools, key=lambda pool: (pool.money, pool.left))
-                self.drains[place] = pool
-                places, sums = self.drainers.setdefault(pool, ([], [0]))
-                places.append(place)
-                sums.append(sums[-1] + outcome.worth)
-
-    def drained(self, place: int, chosen: Sequence[int]) -> int:
-        """Return what drainers bring at most: the chosen, and others from a place on.
-
-        They come in the order of their worth, the required ones before.
-        """
-        total = 0
-        for pool, (places, sums) in self.drainers.items():
-            mine = [p for p in chosen if self.drains.get(p) is pool]
-            first, last = bisect(places, place - 1), len(places)
-            if not pool.money:
-                last = min(last, first + max(0, pool.left - len(mine)))
-            brought = sum(self.ones[p][1].worth for p in mine)
-            brought += sums[last] - sums[first]
-            total += min(brought, pool.left) if pool.money else brought
-        return total
-
-    def drain(self, place: int) -> bool:
-        """Say whether pools bound what comes from a place on: not required ones."""
-        return bool(self.drains) and place < len(self.ones) and not self.must(place)
-
-
-class _Plain(_Walk):
-    """Candidates that only exclude each other: what they give adds up.
-
-    A bit for each line, shipping and group says what a candidate takes.
-    """
-
-    def best(self) -> list[str] | None:
-        self._prepare()
-        waiting: list[tuple[int, tuple[int, ...], int, int]] = [(0, (), 0, 0)]
-        while waiting and (self.work > 0 or self.found is None):
-            place, chosen, used, value = waiting.pop()
-            self.work -= 1 + len(self.bounds[place])
-            if self._hopeless(place, chosen, used, value):
-                continue
-            if place == len(self.ones):
-                if not self.cheap or self._maximal(chosen, used):
-                    self.found, self.value = chosen, value
-                continue
-            if not self.must(place):
-                waiting.append((place + 1, chosen, used, value))
-            if not self.masks[place] & used and self._paid((*chosen, place)):
-                worth = self.ones[place][1].worth
-                mask = used | self.masks[place]
-                waiting.append((place + 1, (*chosen, place), mask, value + worth))
-        return self.keys()
-
-    def _prepare(self) -> None:
-        if not self.cheap:
-            self.ones = self._undominated()
-        self.bits: dict[object, int] = {}
-        self.takes = [self._takes(one) for one in self.ones]
-        self.masks = [sum(1 << bit for bit in takes) for takes in self.takes]
-        self.see_drains()
-        self.bounds = self._bounds(self.takes)
-        self.others = self.bounds
-        if self.drains:
-            drained = self.drains.keys()
-            self.others = self._bounds(
-                [{} if p in drained else one for p, one in enumerate(self.takes)]
-            )
-
-    def _undominated(self) -> list[One]:
-        """Keep the best of those that take the same, but where money is scarce."""
-        if self.required or GIFTS in self.scarce:
-            return list(self.ones)
-        kept: dict[object, One] = {}
-        for one in self.ones:
-            candidate, outcome = one
-            same: object = frozenset(outcome.lines), bool(outcome.shipping)
-            if outcome.gift or candidate.rule.group:
-                same = candidate.key
-            elif self.scarce:
-                pools = [pool for pool in candidate.pools if pool in self.scarce]
-                costs = any(pool.money for pool in pools)
-                same = candidate.key if costs else (same, frozenset(pools))
-            kept.setdefault(same, one)
-        return list(kept.values())
-
-    def _takes(self, one: One) -> dict[int, int]:
-        """Return what a candidate gives, bit by bit; a group gives nothing."""
-        candidate, outcome = one
-        parts: dict[object, int] = dict(outcome.lines.items())
-        if outcome.shipping:
-            parts["shipping"] = outcome.shipping
-        if outcome.gift:
-            parts["gift", candidate.key] = outcome.gift_value
-        if candidate.rule.mode == "best":
-            parts["group", candidate.rule.group] = 0
-        return {
-            self.bits.setdefault(name, len(self.bits)): part
-            for name, part in parts.items()
-        }
-
-    def _bounds(self, all_takes: Sequence[dict[int, int]]) -> list[dict[int, int]]:
-        """Return what each bit can still bring from each place on."""
-        bounds: list[dict[int, int]] = [{}]
-        for takes in reversed(all_takes):
-            most = dict(bounds[-1])
-            for bit, part in takes.items():
-                most[bit] = max(part, most.get(bit, 0))
-            bounds.append(most)
-        return bounds[::-1]
-
-    def _hopeless(
-        self, place: int, chosen: Sequence[int], used: int, value: int
-    ) -> bool:
-        if self.cheap:
-            return not self.better(value)
-
-        def free(bounds: dict[int, int]) -> int:
-            return sum(part for bit, part in bounds.items() if not used >> bit & 1)
-
-        if not self.better(value + free(self.bounds[place])):
-            return True
-        if not self.drain(place):
-            return False
-        others = (self.ones[p][1].worth for p in chosen if p not in self.drains)
-        most = sum(others) + free(self.others[place]) + self.drained(place, chosen)
-        return not self.better(most)
-
-    def _paid(self, chosen: Sequence[int]) -> bool:
-        """Say whether there is enough of everything for all of these."""
-        if not self.scarce:
-            return True
-        ones = [self.ones[place] for place in chosen]
-        return not _overdrawn(ones) and _gifts_paid(ones, self.basket)
-
-    def _maximal(self, chosen: Sequence[int], used: int) -> bool:
-        return not any(
-            not mask & used and self._paid((*chosen, place))
-            for place, mask in enumerate(self.masks)
-            if place not in chosen
-        )
-
-
-class _Entangled(_Walk):
-    """Candidates of which one changes what another gives: each set is tried whole."""
-
-    def best(self) -> list[str] | None:
-        self.see_drains()
-        self._greedy(range(len(self.ones)))
-        masks = [self._mask(one) for one in self.ones]
-        waiting: list[tuple[int, tuple[int, ...], int]] = [(0, (), 0)]
-        while waiting and self.work > 0:
-            place, chosen, used = waiting.pop()
-            if self._hopeless(place, chosen):
-                continue
-            if place == len(self.ones):
-                self._try(chosen)
-                continue
-            if not self.must(place):
-                waiting.append((place + 1, chosen, used))
-            if not masks[place] & used:
-                waiting.append((place + 1, (*chosen, place), used | masks[place]))
-        return self.keys()
-
-    def _mask(self, one: One) -> int:
-        """Return the lines of a plain one: no other plain one can have them too."""
-        candidate, outcome = one
-        return sum(1 << i for i in outcome.lines) if candidate.rule.plain else 0
-
-    def _greedy(self, places: Iterable[int]) -> None:
-        """Find a first combination, so that there is one if the search must stop."""
-        chosen = tuple(place for place in places if self.must(place))
-        for place in places:
-            wider = (*chosen, place)
-            fits = place not in chosen and self.work > 0
-            if fits and self._worth(wider) is not None:
-                chosen = wider
-        self._try(chosen)
-
-    def _try(self, chosen: tuple[int, ...]) -> None:
-        value = self._worth(chosen)
-        if value is None or not self.better(value):
-            return
-        if self.cheap and not self._maximal(chosen):
-            return
-        self.found, self.value = chosen, value
-
-    def _hopeless(self, place: int, chosen: Sequence[int]) -> bool:
-        if self.cheap:
-            return False
-        possible = (*chosen, *range(place, len(self.ones)))
-        bound = self._bound(possible)
-        if self.better(bound) and self.drain(place):
-            others = self._bound([p for p in possible if p not in self.drains])
-            bound = min(bound, others + self.drained(place, chosen))
-        return not self.better(bound)
-
-    def _bound(self, possible: Sequence[int]) -> int:
-        """Return what these can give at most.
-
-        A line is discounted by one that does not share it, or by those that do. What an
-        amount gives to a line may grow beside others, so amounts count whole.
-        """
-        self.work -= len(possible)
-        bound = 0
-        alone: dict[int, int] = {}
-        shared: dict[int, int] = {}
-        for place in possible:
-            candidate, outcome = self.ones[place]
-            if not candidate.by_line or not outcome.lines:
-                bound += outcome.worth
-            elif candidate.rule.shares_lines:
-                for i, part in outcome.lines.items():
-                    shared[i] = shared.get(i, 0) + part
-            else:
-                for i, part in outcome.lines.items():
-                    alone[i] = max(part, alone.get(i, 0))
-        lines = alone.keys() | shared.keys()
-        return bound + sum(max(alone.get(i, 0), shared.get(i, 0)) for i in lines)
-
-    def _worth(self, chosen: Sequence[int]) -> int | None:
-        self.work -= 1 + len(chosen) * len(self.basket.lines)
-        stack = together([self.ones[place][0] for place in chosen], self.basket)
-        return None if stack is None else sum(one.worth for one in stack.values())
-
-    def _maximal(self, chosen: Sequence[int]) -> bool:
-        rest = set(range(len(self.ones))) - set(chosen)
-        return all(self._worth((*chosen, place)) is None for place in rest)
