@@ -22,24 +22,30 @@ from uuid import UUID, uuid5
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
-from analytics import events, identity, lookup, store
+from analytics import events, identity, store
 from analytics.assignment import Experiment
 from analytics.models import Customer
 from ml import scores
 from ml.live import ORDERS
-from ml.models import CustomerProfile
-from promotions import arms, carts, feedback, offers, promises, value, versions
+from promotions import (
+    arms,
+    carts,
+    feedback,
+    lots,
+    offers,
+    places,
+    promises,
+    value,
+    versions,
+)
 from promotions.allocation import allocate
 from promotions.feedback import SILENT, Said
-from promotions.models import Odds, Offer, Place, Sheet, Strategy
+from promotions.models import Odds, Offer, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
-EVERY = timedelta(minutes=15)
-"""How often beat refreshes: what ends within it is renewed now or not at all."""
 MOST_NEWS = 1000
 """The people whose offers a refresh ranks by orders that the scores do not know, at 15
 to 20 ms each; for anybody else GET does it, who then waits as long."""
@@ -75,12 +81,12 @@ def refresh(*, at: datetime) -> Computed:
         persons = identity.persons()
         _rehome(persons)
         columns = _columns(live, matrix)
-        known_as = _people(persons, live)
+        known_as = lots.people(persons, live)
         used = _used(live, persons)
         _withdraw(used, persons)
-        lasting = _lasting(persons, at)
+        lasting = places.lasting(persons, at)
         made = list(_decided(columns, matrix, known_as, used, lasting, at))
-        _keep_places(made, live, lasting, at)
+        places.keep(_chosen(made), live, lasting, at=at)
         made = _wanted(made, feedback.of_everybody(persons, at=at), lasting)
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
@@ -124,48 +130,6 @@ def _withdraw(used: Used, persons: Mapping[UUID, UUID]) -> None:
     free.filter(id__in=gone).delete()
 
 
-Units = dict[tuple[UUID, UUID], UUID]
-"""(person, strategy) -> the key that was assigned first, and so draws the lots."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class People:
-    """What is known of people, by key, for their lots: see promotions.arms."""
-
-    units: Units
-    drawn: Mapping[tuple[UUID, UUID], tuple[str, float]]
-    names: Mapping[UUID, str]
-    segments: Mapping[UUID, str]
-
-
-def _people(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> People:
-    profiles = CustomerProfile.objects.values_list("customer", "segment")
-    names = Customer.objects.values_list("key", _NAME)
-    return People(
-        units=_units(persons, live),
-        drawn=_drawn(live),
-        names=dict(names),
-        segments=dict(profiles),
-    )
-
-
-DRAWN = (
-    "SELECT a.customer, a.strategy, a.variant, a.probability"
-    " FROM analytics_assignment a WHERE a.strategy = ANY(%s) AND a.arm = 'treatment'"
-    " AND NOT EXISTS (SELECT FROM promotions_offer o WHERE o.id = a.offer)"
-    " ORDER BY a.position DESC"
-)
-
-
-def _drawn(live: Sequence[Strategy]) -> dict[tuple[UUID, UUID], tuple[str, float]]:
-    """Return what was drawn before by who has no such offer now, and the chance of it.
-
-    By (key, strategy). Whoever has the offer keeps its variant with it.
-    """
-    rows = lookup.rows(DRAWN, [[one.id for one in live]], prepare=False)
-    return {(key, strategy): (*variant,) for key, strategy, *variant in rows}
-
-
 def _rehome(persons: Mapping[UUID, UUID]) -> None:
     """Give a visitor's offers to the customer that he turned out to be."""
     for offer in Offer.objects.filter(customer__in=list(persons)).order_by("id"):
@@ -177,25 +141,6 @@ def _rehome(persons: Mapping[UUID, UUID]) -> None:
             offer.save()
         elif offer.redeemed_at is None:
             offer.delete()
-
-
-def _units(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> Units:
-    """Say for people with several keys by which of them they were first assigned.
-
-    So nobody's arm changes by logging in.
-    """
-    keys = {key: key for key in persons.values()} | dict(persons)
-    ids = {_assigned(s.id, key): (keys[key], s.id, key) for s in live for key in keys}
-    units: Units = {}
-    places = store.positions(ids)
-    for id_ in sorted(places, key=places.__getitem__):
-        person, strategy, key = ids[id_]
-        units.setdefault((person, strategy), key)
-    return units
-
-
-def _assigned(strategy: UUID, unit: UUID) -> UUID:
-    return uuid5(strategy, f"assigned {unit}")
 
 
 def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Column]:
@@ -240,17 +185,14 @@ def _column(
 
 
 Decided = tuple[Offer | None, store.Fact]
-Promises = dict[tuple[UUID, UUID], datetime]
-"""(customer, strategy) -> when the offer ends."""
-_NAME = Coalesce("external_id", "anonymous_id")
 
 
 def _decided(
     columns: Sequence[Column],
     matrix: scores.ScoreMatrix,
-    people: People,
+    people: lots.People,
     used: Used,
-    lasting: Promises,
+    lasting: places.Promises,
     at: datetime,
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
@@ -272,44 +214,12 @@ def _decided(
             yield _decision(column, int(row), customer, people, at, lasting.get(pair))
 
 
-def _lasting(persons: Mapping[UUID, UUID], at: datetime) -> Promises:
-    """Return the offers, and places without one, that outlast the next refresh."""
-    offered = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
-    placed = Place.objects.filter(until__gt=at + EVERY)
-    rows = [
-        *placed.values_list("customer", "strategy", "until"),
-        *offered.values_list("customer", "strategy", "expires_at"),
-    ]
-    return {(persons.get(who, who), strategy): until for who, strategy, until in rows}
-
-
-def _keep_places(
-    made: Sequence[Decided], live: Sequence[Strategy], lasting: Promises, at: datetime
-) -> None:
-    """Store the places of all who were chosen, whatever they drew."""
-    ends = {row.id: row.campaign.ends_at for row in live}
-    usual = at + timedelta(days=settings.OFFER_DAYS)
-    pairs = [
+def _chosen(made: Sequence[Decided]) -> list[tuple[UUID, UUID]]:
+    return [
         (fact.customer, fact.event.strategy)
         for _, fact in made
         if fact.customer and isinstance(fact.event, events.OfferAssigned)
     ]
-    Place.objects.filter(until__lte=at + EVERY).delete()
-    Place.objects.exclude(strategy__in=live).delete()
-    Place.objects.bulk_create(
-        [
-            Place(
-                customer=customer,
-                strategy_id=strategy,
-                until=lasting.get((customer, strategy)) or min(usual, ends[strategy]),
-            )
-            for customer, strategy in pairs
-        ],
-        update_conflicts=True,
-        unique_fields=["customer", "strategy"],
-        update_fields=["until"],
-        batch_size=5000,
-    )
 
 
 def _where(
@@ -330,7 +240,7 @@ def _decision(
     column: Column,
     row: int,
     customer: UUID,
-    people: People,
+    people: lots.People,
     at: datetime,
     until: datetime | None,
 ) -> Decided:
@@ -340,11 +250,42 @@ def _decision(
     """
     strategy = column.strategy
     unit = people.units.get((customer, strategy.id), customer)
-    latest = strategy.campaign.ends_at
     best = column.labels[column.best.variant[row]]
     drawn = arms.draw(column.arms, people.names.get(unit, str(unit)), best)
-    offer_id = uuid5(strategy.id, f"offer {unit}")
-    assigned = events.OfferAssigned(
+    fact = _assignment(column, customer, unit, drawn, people, at)
+    if drawn.variant is None:
+        return None, fact
+    first = people.drawn.get((unit, strategy.id))
+    variant, probability = first or (drawn.variant, drawn.probability)
+    usual = min(at + timedelta(days=settings.OFFER_DAYS), strategy.campaign.ends_at)
+    offer = Offer(
+        id=_offer_id(strategy, unit),
+        customer=customer,
+        strategy=strategy,
+        variant=variant,
+        probability=probability,
+        expected=float(column.best.margin[row]),
+        computed_at=at,
+        expires_at=until or usual,
+    )
+    return offer, fact
+
+
+def _offer_id(strategy: Strategy, unit: UUID) -> UUID:
+    """Also where the offer is withheld: a shop may report that it would show it."""
+    return uuid5(strategy.id, f"offer {unit}")
+
+
+def _assignment(
+    column: Column,
+    customer: UUID,
+    unit: UUID,
+    drawn: arms.Drawn,
+    people: lots.People,
+    at: datetime,
+) -> store.Fact:
+    strategy = column.strategy
+    event = events.OfferAssigned(
         strategy=strategy.id,
         arm=drawn.arm,
         variant=drawn.variant,
@@ -352,34 +293,15 @@ def _decision(
         bucket=drawn.bucket,
         counterfactual=drawn.counterfactual,
         segment=people.segments.get(customer, ""),
-        offer=offer_id,
+        offer=_offer_id(strategy, unit),
         odds=column.odds.day if column.odds else None,
     )
-    fact = store.Fact(
-        event=assigned,
-        at=at,
-        customer=customer,
-        id=_assigned(strategy.id, unit),
-    )
-    if drawn.variant is None:
-        return None, fact
-    first = people.drawn.get((unit, strategy.id))
-    variant, probability = first or (drawn.variant, drawn.probability)
-    offer = Offer(
-        id=offer_id,
-        customer=customer,
-        strategy=strategy,
-        variant=variant,
-        probability=probability,
-        expected=float(column.best.margin[row]),
-        computed_at=at,
-        expires_at=until or min(at + timedelta(days=settings.OFFER_DAYS), latest),
-    )
-    return offer, fact
+    id_ = lots.assigned(strategy.id, unit)
+    return store.Fact(event=event, at=at, customer=customer, id=id_)
 
 
 def _wanted(
-    made: Sequence[Decided], said: Mapping[UUID, Said], lasting: Promises
+    made: Sequence[Decided], said: Mapping[UUID, Said], lasting: places.Promises
 ) -> list[Decided]:
     """Leave out the offers that their customers do not want; what was drawn stays."""
     mine: dict[UUID, list[Offer]] = {}
@@ -440,7 +362,7 @@ def _render_all(
                 expires_at=min(offer.expires_at for offer in by_customer[key]),
                 position=late.get(key, known),
             )
-            for key, external_id in names.values_list("key", _NAME)
+            for key, external_id in names.values_list("key", lots.NAME)
         ),
         batch_size=2000,
     )

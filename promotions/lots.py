@@ -1,0 +1,78 @@
+"""Whose lot a person draws, and what they drew before: by the key that came first.
+
+A person may have several keys; the one that a strategy assigned first draws for all of
+them, so nobody's arm changes by logging in. The lot is a hash of what the shop calls
+that key (promotions.arms).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from django.db.models.functions import Coalesce
+
+from analytics import lookup, store
+from analytics.models import Customer
+from ml.models import CustomerProfile
+from promotions.models import Strategy
+
+Units = dict[tuple[UUID, UUID], UUID]
+"""(person, strategy) -> the key that was assigned first, and so draws the lots."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """What is known of people, by key, for their lots: see promotions.arms."""
+
+    units: Units
+    drawn: Mapping[tuple[UUID, UUID], tuple[str, float]]
+    names: Mapping[UUID, str]
+    segments: Mapping[UUID, str]
+
+
+def people(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> People:
+    profiles = CustomerProfile.objects.values_list("customer", "segment")
+    names = Customer.objects.values_list("key", NAME)
+    return People(
+        units=_units(persons, live),
+        drawn=_drawn(live),
+        names=dict(names),
+        segments=dict(profiles),
+    )
+
+
+NAME = Coalesce("external_id", "anonymous_id")
+DRAWN = (
+    "SELECT a.customer, a.strategy, a.variant, a.probability"
+    " FROM analytics_assignment a WHERE a.strategy = ANY(%s) AND a.arm = 'treatment'"
+    " AND NOT EXISTS (SELECT FROM promotions_offer o WHERE o.id = a.offer)"
+    " ORDER BY a.position DESC"
+)
+
+
+def _drawn(live: Sequence[Strategy]) -> dict[tuple[UUID, UUID], tuple[str, float]]:
+    """Return what was drawn before by who has no such offer now, and the chance of it.
+
+    By (key, strategy). Whoever has the offer keeps its variant with it.
+    """
+    rows = lookup.rows(DRAWN, [[one.id for one in live]], prepare=False)
+    return {(key, strategy): (*variant,) for key, strategy, *variant in rows}
+
+
+def _units(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> Units:
+    """Say for people with several keys by which of them they were first assigned.
+
+    So nobody's arm changes by logging in.
+    """
+    keys = {key: key for key in persons.values()} | dict(persons)
+    ids = {assigned(s.id, key): (keys[key], s.id, key) for s in live for key in keys}
+    units: Units = {}
+    places = store.positions(ids)
+    for id_ in sorted(places, key=places.__getitem__):
+        person, strategy, key = ids[id_]
+        units.setdefault((person, strategy), key)
+    return units
+
+
+def assigned(strategy: UUID, unit: UUID) -> UUID:
+    return uuid5(strategy, f"assigned {unit}")

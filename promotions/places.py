@@ -1,0 +1,57 @@
+"""Places in audiences: whoever is chosen keeps one as long as an offer would last.
+
+Whatever they drew: were only offers to keep their places, who is held back would come
+into other audiences more easily than who is not, and arms would not be comparable.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from promotions.models import Offer, Place, Strategy
+
+Promises = dict[tuple[UUID, UUID], datetime]
+"""(customer, strategy) -> when the offer, or the place without one, ends."""
+EVERY = timedelta(minutes=15)
+"""How often beat refreshes: what ends within it is renewed now or not at all."""
+
+
+def lasting(persons: Mapping[UUID, UUID], at: datetime) -> Promises:
+    """Return the offers, and places without one, that outlast the next refresh."""
+    offered = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
+    placed = Place.objects.filter(until__gt=at + EVERY)
+    rows = [
+        *placed.values_list("customer", "strategy", "until"),
+        *offered.values_list("customer", "strategy", "expires_at"),
+    ]
+    return {(persons.get(who, who), strategy): until for who, strategy, until in rows}
+
+
+def keep(
+    chosen: Iterable[tuple[UUID, UUID]],
+    live: Sequence[Strategy],
+    promised: Promises,
+    *,
+    at: datetime,
+) -> None:
+    """Store the places of the chosen (customer, strategy); forget those that ended."""
+    ends = {row.id: row.campaign.ends_at for row in live}
+    usual = at + timedelta(days=settings.OFFER_DAYS)
+    Place.objects.filter(until__lte=at + EVERY).delete()
+    Place.objects.exclude(strategy__in=live).delete()
+    Place.objects.bulk_create(
+        [
+            Place(
+                customer=customer,
+                strategy_id=strategy,
+                until=promised.get((customer, strategy)) or min(usual, ends[strategy]),
+            )
+            for customer, strategy in chosen
+        ],
+        update_conflicts=True,
+        unique_fields=["customer", "strategy"],
+        update_fields=["until"],
+        batch_size=5000,
+    )
