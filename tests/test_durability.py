@@ -674,7 +674,9 @@ def assert_projections_equal_a_rebuild() -> None:
     tasks.catch_up()  # what the worker itself may have said in its last moment
     assert projections.stopped() == {}
     live = folding.projected()
-    assert all(live.values())
+    # The reporters tell of no offers, which alone fill these two.
+    empty = {name for name, kept in live.items() if not kept}
+    assert empty <= {"Assignment", "Exposure"}
     assert rebuilds.rebuild(projections.ALL) == {}
     assert folding.projected() == live
 
