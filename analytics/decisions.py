@@ -11,6 +11,15 @@ import msgspec
 from analytics.shapes import ERASED, Count, Currency, Event, Label, Rate, Text
 
 
+class CostChanged(Event, frozen=True, kw_only=True):
+    """What a unit of a product costs the shop moved; null: it does not say any more."""
+
+    sku: Text
+    cost: Decimal | None
+    was: Decimal | None = None
+    currency: Currency
+
+
 class PriceChanged(Event, frozen=True, kw_only=True):
     """A product's shelf price moved; `was` is null for a new product."""
 
@@ -166,7 +175,7 @@ class OfferRedeemed(Event, frozen=True, kw_only=True):
     """An order used a strategy's offer.
 
     `discount` is what it gave at shelf prices; `gift_value` is the part of it that was
-    a gift, and so is on none of the order's lines.
+    a `gift`, of that sku, and so is on none of the order's lines.
     """
 
     personal: ClassVar[Mapping[str, Any]] = {"order_id": ERASED}
@@ -178,6 +187,7 @@ class OfferRedeemed(Event, frozen=True, kw_only=True):
     reservation: UUID | None = None
     order_id: Text
     discount: Decimal
+    gift: Text | None = None
     gift_value: Decimal = Decimal(0)
     currency: Currency
 

@@ -62,6 +62,7 @@ from analytics.behaviour import (
 from analytics.decisions import (
     BudgetReached,
     CampaignOpened,
+    CostChanged,
     FeedbackWord,
     ModelPromoted,
     ModelRolledBack,
@@ -96,6 +97,7 @@ __all__ = [
     "CheckoutStepCompleted",
     "CheckoutStepViewed",
     "ConsentChanged",
+    "CostChanged",
     "CouponApplied",
     "CouponDenied",
     "CouponEntered",
@@ -217,6 +219,7 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "checkout_step_completed": CheckoutStepCompleted,
     "checkout_step_viewed": CheckoutStepViewed,
     "consent_changed": ConsentChanged,
+    "cost_changed": CostChanged,
     "coupon_applied": CouponApplied,
     "coupon_denied": CouponDenied,
     "coupon_entered": CouponEntered,

@@ -248,7 +248,9 @@ class Outcome(models.Model):
 
     Of an order `paid`, and `shelf` as the same goods cost without any discount; of what
     went `back` the amount (null: all of it) and the skus (none: all); of a redemption
-    its `discount`, `gift` included, negative when rolled back.
+    its `discount`, `gift` included, negative when rolled back. The goods of an order,
+    or a gift, cost the shop `cost`, as far as its feed had told by then; for goods
+    whose cost was not known, `uncosted` is what they are at shelf prices.
     """
 
     class Kind(models.TextChoices):
@@ -267,6 +269,8 @@ class Outcome(models.Model):
     shelf = models.DecimalField(max_digits=20, decimal_places=4)
     discount = models.DecimalField(max_digits=20, decimal_places=4)
     gift = models.DecimalField(max_digits=20, decimal_places=4)
+    cost = models.DecimalField(max_digits=20, decimal_places=4)
+    uncosted = models.DecimalField(max_digits=20, decimal_places=4)
     skus = ArrayField(models.TextField(), default=list)
 
     class Meta:
@@ -280,6 +284,21 @@ class Outcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.customer}"
+
+
+class UnitCost(models.Model):
+    """Projection `outcomes`: what a unit of a product costs the shop, from then on."""
+
+    position = models.BigIntegerField(primary_key=True)
+    sku = models.TextField()
+    currency = models.CharField(max_length=3)
+    cost = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["sku", "-position"], name="unit_cost_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.sku} {self.cost}"
 
 
 class Tally(models.Model):

@@ -4,30 +4,61 @@ Three projections' rows, written once for each event and never changed, so that 
 add up in any order: assignments with their odds, exposures by offer, and outcomes
 (orders, what went back, what discounts cost, who wants no more offers). Sums over them
 are made in promotions.sums.
+
+What an order's goods cost the shop is as its feed had told before the order came. So
+the fold has to know earlier costs (`UnitCost`): a replay has seen them all, and one
+that goes on from the tables (`resumed`) looks them up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from analytics import events, store
 from analytics.folds import Into
-from analytics.models import Assignment, Exposure, Outcome
+from analytics.models import Assignment, Exposure, Outcome, UnitCost
 
 Kind = Outcome.Kind
 Row = tuple[Any, ...]
+Price = tuple[str, Decimal | None]
+"""A unit's cost: its currency and amount; None where the shop does not say."""
+Costs = tuple[Decimal, Decimal]
+"""What goods cost, and the value of those whose cost is not known."""
 NOTHING = Decimal(0)
 OUTCOME = (
     *("position", "customer", "at", "kind", "number", "currency", "paid", "shelf"),
-    *("discount", "gift", "skus"),
+    *("discount", "gift", "skus", "cost", "uncosted"),
 )
+CURRENCY = OUTCOME.index("currency")
 ASSIGNMENT = (
     *("position", "customer", "strategy", "at", "arm", "variant", "counterfactual"),
     *("bucket", "probability", "segment", "offer", "odds"),
 )
+UNIT_COST = ("position", "sku", "currency", "cost")
+
+
+def nothing_before(_: Collection[str]) -> Mapping[str, Price]:
+    """Return what a replay from the beginning knew before it: no costs."""
+    return {}
+
+
+def told_before(skus: Collection[str]) -> Mapping[str, Price]:
+    """Look up the products' newest costs."""
+    rows = UnitCost.objects.filter(sku__in=skus).order_by("sku", "-position")
+    return {row.sku: (row.currency, row.cost) for row in rows.distinct("sku")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Goods:
+    """Some units of a product, and their whole value at shelf prices."""
+
+    sku: str
+    quantity: int
+    shelf: Decimal
 
 
 class Outcomes:
@@ -35,36 +66,86 @@ class Outcomes:
 
     types = frozenset(
         (
-            *("consent_changed", "offer_assigned", "offer_redeemed", "offer_shown"),
-            *("order_cancelled", "order_completed", "order_refunded"),
+            *("consent_changed", "cost_changed", "offer_assigned", "offer_redeemed"),
+            *("offer_shown", "order_cancelled", "order_completed", "order_refunded"),
             "redemption_rolled_back",
         )
     )
 
-    def __init__(self) -> None:
+    def __init__(
+        self, before: Callable[[Collection[str]], Mapping[str, Price]] = nothing_before
+    ) -> None:
+        self.before = before
         self.assigned: list[Row] = []
         self.outcomes: list[Row] = []
         self.shown: dict[UUID, tuple[datetime, int]] = {}
+        self.costs: list[Row] = []
+        self.newest: dict[str, Price] = {}
+        self.waiting: list[tuple[int, list[Goods]]] = []
+
+    @classmethod
+    def resumed(cls) -> Self:
+        """Return a fold that goes on from the tables."""
+        return cls(told_before)
 
     def add(self, stored: store.Stored) -> None:
         """Take one event in; bots' are left out."""
-        if stored.bot or stored.customer is None:
-            return
         event, at = stored.event, stored.occurred_at
-        if isinstance(event, events.OfferShown):
+        if isinstance(event, events.CostChanged):
+            self.newest[event.sku] = event.currency, event.cost
+            row = stored.position, event.sku, event.currency, event.cost
+            self.costs.append(row)
+        elif stored.bot or stored.customer is None:
+            return
+        elif isinstance(event, events.OfferShown):
             first, shows = self.shown.get(event.offer, (at, 0))
             self.shown[event.offer] = min(first, at), shows + 1
         elif isinstance(event, events.OfferAssigned):
             self.assigned.append(_assignment(stored, event))
-        elif row := _outcome(event):
-            self.outcomes.append((stored.position, stored.customer, at, *row))
+        elif told := _outcome(event):
+            costs = self._costs(event, told[2])
+            whole = stored.position, stored.customer, at, *told, *costs
+            self.outcomes.append(whole)
 
     def save(self, into: Into) -> None:
         """Add the rows to the tables."""
+        self._look_up()
         into(Assignment, ASSIGNMENT, self.assigned, keys=0)
         into(Outcome, OUTCOME, self.outcomes, keys=0)
         shown = ((offer, *seen) for offer, seen in self.shown.items())
         into(Exposure, ("offer", "first_shown_at", "shows"), shown, keys=1)
+        into(UnitCost, UNIT_COST, self.costs, keys=0)
+
+    def _costs(self, event: events.Event, currency: str) -> Costs:
+        """Sum up what goods cost; those of no known cost yet wait to be looked up."""
+        goods = list(_goods(event))
+        early = [one for one in goods if one.sku not in self.newest]
+        if early:
+            self.waiting.append((len(self.outcomes), early))
+        late = [one for one in goods if one.sku in self.newest]
+        return _summed(late, self.newest, currency)
+
+    def _look_up(self) -> None:
+        """Add what was known before this fold began."""
+        known = self.before({one.sku for _, goods in self.waiting for one in goods})
+        for place, goods in self.waiting:
+            *row, cost, uncosted = self.outcomes[place]
+            more = _summed(goods, known, row[CURRENCY])
+            self.outcomes[place] = (*row, cost + more[0], uncosted + more[1])
+        self.waiting.clear()
+
+
+def _summed(
+    goods: Iterable[Goods], prices: Mapping[str, Price], currency: str
+) -> Costs:
+    cost = uncosted = NOTHING
+    for one in goods:
+        told_in, each = prices.get(one.sku, ("", None))
+        if each is None or told_in != currency or not one.quantity:
+            uncosted += one.shelf
+        else:
+            cost += each * one.quantity
+    return cost, uncosted
 
 
 def _assignment(stored: store.Stored, event: events.OfferAssigned) -> Row:
@@ -75,7 +156,21 @@ def _assignment(stored: store.Stored, event: events.OfferAssigned) -> Row:
     )
 
 
-def _outcome(event: events.Event) -> Row | None:
+def _goods(event: events.Event) -> Iterable[Goods]:
+    """Return what left the shop with an order, or as a gift."""
+    match event:
+        case events.OrderCompleted(lines=lines):
+            for line in lines:
+                shelf = sum(line.amounts, NOTHING)
+                yield Goods(sku=line.sku, quantity=line.quantity, shelf=shelf)
+        case events.OfferRedeemed(gift=sku, gift_value=value) if value:
+            yield Goods(sku=sku or "", quantity=1, shelf=value)
+
+
+Told = tuple[str, UUID, str, Decimal | None, Decimal, Decimal, Decimal, list[str]]
+
+
+def _outcome(event: events.Event) -> Told | None:
     """Return (kind, number, currency, paid, shelf, discount, gift, skus)."""
     match event:
         case events.OrderCompleted(order_id=id_, currency=currency, lines=lines):
@@ -107,7 +202,7 @@ def _row(
     discount: Decimal = NOTHING,
     gift: Decimal = NOTHING,
     skus: Iterable[str] = (),
-) -> Row:
+) -> Told:
     number = UUID(bytes=sha256(order_id.encode()).digest()[:16])
     named = list(skus)
     return kind.value, number, currency, paid, shelf, discount, gift, named

@@ -26,6 +26,7 @@ from analytics.models import (
     Outcome,
     Profile,
     Tally,
+    UnitCost,
 )
 from analytics.outcomes import Outcomes
 
@@ -36,12 +37,17 @@ SPAN = 500_000
 
 @dataclass(frozen=True, kw_only=True)
 class Projection:
-    """`types` None means every type."""
+    """A fold over the events of `types`; None means every type."""
 
     name: str
     tables: tuple[type[models.Model], ...]
     fold: Callable[[], Fold]
     types: frozenset[str] | None = None
+    resumed: Callable[[], Fold] | None = None
+    """A fold that goes on from the tables, where it has to know what they hold."""
+
+    def resume(self) -> Fold:
+        return (self.resumed or self.fold)()
 
 
 ALL: Mapping[str, Projection] = {
@@ -55,8 +61,9 @@ ALL: Mapping[str, Projection] = {
         ),
         Projection(
             name="outcomes",
-            tables=(Assignment, Exposure, Outcome),
+            tables=(Assignment, Exposure, Outcome, UnitCost),
             fold=Outcomes,
+            resumed=Outcomes.resumed,
             types=Outcomes.types,
         ),
         Projection(name="days", tables=(Tally,), fold=Days),
@@ -78,7 +85,7 @@ def catch_up(*, span: int = SPAN) -> int:
             return 0
         after = min(c.position for c in running)
         until = min(until, after + span)
-        folds = {c.projection: ALL[c.projection].fold() for c in running}
+        folds = {c.projection: ALL[c.projection].resume() for c in running}
         positions = {c.projection: c.position for c in running}
         if until - after > MANY:
             store.analyze()

@@ -1,7 +1,7 @@
 """Take in the shop's catalogue: mirror the products, append what changed.
 
 One statement for a whole batch, by COPY, so that a shop may send its full catalogue
-every night; only real changes of price and stock become events.
+every night; only real changes of price, cost and stock become events.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,7 +58,7 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
     return Taken(products=len(rows), changes=len(changes))
 
 
-Before = tuple[Decimal | None, int | None]
+Before = tuple[Decimal | None, Decimal | None, int | None]
 
 
 def _before(rows: Mapping[str, Listed]) -> dict[str, Before]:
@@ -66,17 +66,23 @@ def _before(rows: Mapping[str, Listed]) -> dict[str, Before]:
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE catalog_product IN SHARE ROW EXCLUSIVE MODE")
     known = Product.objects.filter(sku__in=list(rows))
-    listed = known.values_list("sku", "price", "stock")
-    return {sku: (price, stock) for sku, price, stock in listed}
+    listed = known.values_list("sku", "price", "cost", "stock")
+    return {sku: (price, cost, stock) for sku, price, cost, stock in listed}
 
 
 def _changes(now: Listed, was: Before | None) -> list[events.Event]:
-    price, stock = was or (None, None)
+    price, cost, stock = was or (None, None, None)
     changes: list[events.Event] = []
     if now.price is not None and now.price != price:
         changes.append(
             events.PriceChanged(
                 sku=now.sku, price=now.price, was=price, currency=now.currency
+            )
+        )
+    if now.cost != cost:
+        changes.append(
+            events.CostChanged(
+                sku=now.sku, cost=now.cost, was=cost, currency=now.currency
             )
         )
     if now.stock is not None and now.stock != stock:

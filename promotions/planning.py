@@ -63,9 +63,10 @@ VARIES = """
     SELECT count(*), coalesce(avg(y), 0), coalesce(stddev_samp(y), 0),
         coalesce(corr(x, y), 0)
     FROM (
-        SELECT coalesce(sum(paid - shelf * %s) FILTER (WHERE at >= %s), 0)::float8 AS y,
-            coalesce(sum(paid - shelf * %s) FILTER (WHERE at < %s), 0)::float8 AS x
-        FROM analytics_outcome o LEFT JOIN analytics_customer c ON c.key = o.customer
+        SELECT coalesce(sum(paid - spent) FILTER (WHERE at >= %s), 0)::float8 AS y,
+            coalesce(sum(paid - spent) FILTER (WHERE at < %s), 0)::float8 AS x
+        FROM (SELECT *, cost + uncosted * %s AS spent FROM analytics_outcome) o
+        LEFT JOIN analytics_customer c ON c.key = o.customer
         WHERE kind = 'order' AND currency = %s AND at >= %s AND at < %s
         GROUP BY coalesce(c.person, o.customer)
     ) unit
@@ -122,9 +123,12 @@ def stored(test: Test | None) -> dict[str, Any]:
 def _base(days: int, currency: str, at: datetime) -> Base:
     since = at - timedelta(days=days)
     cost = 1 - settings.ASSUMED_MARGIN
-    row = lookup.row(
-        VARIES, [cost, since, cost, since, currency, since - BEFORE, at]
-    ) or (0, 0.0, 0.0, 0.0)
+    row = lookup.row(VARIES, [since, since, cost, currency, since - BEFORE, at]) or (
+        0,
+        0.0,
+        0.0,
+        0.0,
+    )
     customers, mean, deviation, correlation = row
     return Base(
         days=days,

@@ -364,6 +364,7 @@ def _event(
         reservation=reservation,
         order_id=redemption.order_id,
         discount=redemption.discount,
+        gift=redemption.gift or None,
         gift_value=redemption.gift_value,
         currency=currency,
     )

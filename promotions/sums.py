@@ -31,7 +31,9 @@ NAMES = (
 )
 """What a unit comes to; the last two are of the eight weeks before the assignment.
 
-Profit is what was paid less the cost of the goods: a discount is off it already.
+Profit is what was paid less what the goods cost: a discount is off it already. Goods
+of no known cost have the assumed margin at shelf prices; of what comes back, a part of
+its order's cost.
 """
 COLUMNS = ("one", *NAMES)
 BEFORE = timedelta(weeks=8)
@@ -102,7 +104,8 @@ OUTCOMES = """
 happened AS (
     SELECT o.position, o.at, o.kind, o.number, o.currency, o.skus,
         o.paid::float8 AS paid, o.shelf::float8 AS shelf,
-        o.discount::float8 AS discount, o.gift::float8 AS gift,
+        o.discount::float8 AS discount,
+        (o.cost + o.uncosted * %(cost)s)::float8 AS cost,
         coalesce(c.person, o.customer) AS person
     FROM analytics_outcome o LEFT JOIN analytics_customer c ON c.key = o.customer
     WHERE o.at < %(until)s AND o.at >= (SELECT min(since) FROM unit) - %(before)s
@@ -112,6 +115,7 @@ named AS (
     SELECT b.position, b.at, o.at AS origin, o.person, o.currency,
         o.position AS of, o.paid AS whole,
         coalesce(l.paid, o.paid) AS paid, coalesce(l.shelf, o.shelf) AS shelf,
+        o.cost / nullif(o.shelf, 0) AS rate,
         b.paid AS amount, b.skus <> '{}' AS goods
     FROM happened b
     JOIN happened o ON o.number = b.number AND o.person = b.person
@@ -137,19 +141,19 @@ returned AS (
 ),
 outcome AS (
     SELECT person, at, at AS origin, currency, paid AS revenue,
-        paid - shelf * %(cost)s AS profit,
+        paid - cost AS profit,
         0::float8 AS discount, 1 AS orders, 0::float8 AS returned, 0 AS refusals
     FROM happened WHERE kind = 'order'
     UNION ALL
     SELECT person, at, origin, currency, -gone,
-        -gone + goods_back * %(cost)s * gone / nullif(share * paid, 0),
+        -gone + goods_back * rate * gone / nullif(share * paid, 0),
         0, 0, gone, 0
     FROM returned, LATERAL (
         SELECT least(total, whole) - least(total - share * paid, whole) AS gone
     ) really
     WHERE gone > 0
     UNION ALL
-    SELECT person, at, at, currency, 0, -gift * %(cost)s, discount, 0, 0, 0
+    SELECT person, at, at, currency, 0, -cost, discount, 0, 0, 0
     FROM happened WHERE kind = 'redeemed'
     UNION ALL
     SELECT person, at, at, NULL, 0, 0, 0, 0, 0, 1 FROM happened WHERE kind = 'refused'

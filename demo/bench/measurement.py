@@ -29,10 +29,11 @@ READS = 40
 
 ORDER_ROWS = """
     INSERT INTO analytics_outcome (position, customer, at, kind, number, currency,
-        paid, shelf, discount, gift, skus)
+        paid, shelf, discount, gift, skus, cost, uncosted)
     SELECT n, lpad(to_hex((random() * %s)::int), 32, '0')::uuid,
         now() - random() * %s * interval '1 day', 'order', gen_random_uuid(), %s,
-        (random() * 50)::numeric(20, 4), (random() * 50 + 5)::numeric(20, 4), 0, 0, '{}'
+        (random() * 50)::numeric(20, 4), (random() * 50 + 5)::numeric(20, 4), 0, 0,
+        '{}', 0, (random() * 50 + 5)::numeric(20, 4)
     FROM generate_series(1, %s) n
 """
 ASSIGNED_ROWS = """

@@ -106,6 +106,9 @@ EVERY: dict[str, events.Event] = {
             ),
         ),
     ),
+    "cost_changed": events.CostChanged(
+        sku="tea", cost=Decimal("6.50"), was=None, currency="USD"
+    ),
     "price_changed": events.PriceChanged(
         sku="tea", price=Decimal("9.50"), was=Decimal("10.00"), currency="USD"
     ),

@@ -166,7 +166,7 @@ def test_nothing_to_read_is_no_work() -> None:
     assert projections.catch_up() == 0
     assert set(rows()) == {
         *("Profile", "Affinity", "Tally", "Hour"),
-        *("Assignment", "Exposure", "Outcome"),
+        *("Assignment", "Exposure", "Outcome", "UnitCost"),
     }
     assert not any(rows().values())
 

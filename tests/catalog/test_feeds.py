@@ -59,6 +59,10 @@ def test_the_same_feed_again_is_no_news() -> None:
         ({"price": D("9.00")}, [price("9.00", "10.00")]),
         ({"price": D("10")}, []),
         ({"price": None}, []),
+        (
+            {"cost": D("6.50")},
+            [events.CostChanged(sku="tea", cost=D("6.50"), currency="USD")],
+        ),
         ({"stock": 0}, [events.StockChanged(sku="tea", stock=0, was=5)]),
         ({"stock": None}, []),
         ({"name": "Green tea", "category": "TEA", "promotable": False}, []),
@@ -68,7 +72,7 @@ def test_the_same_feed_again_is_no_news() -> None:
         ),
     ],
 )
-def test_only_real_changes_of_price_and_stock_are_news(
+def test_only_real_changes_of_price_cost_and_stock_are_news(
     changed: dict[str, object], news: list[events.Event]
 ) -> None:
     feeds.take([TEA, MILK], at=NOW)

@@ -187,6 +187,24 @@ def test_discounts_cost_and_gifts_take_from_profit(tried: Strategy) -> None:
     assert mean(gram, "profit") == pytest.approx(-0.7 * 4)
 
 
+def test_profit_is_after_what_goods_cost_where_the_feed_said_so(
+    tried: Strategy,
+) -> None:
+    who = uuid4()
+    told = events.CostChanged(sku="tea", cost=Decimal("1.50"), currency="USD")
+    store.append([told], at=day(-1))
+    assign(tried, who, "treatment", day(0))
+    order(who, "1", "8.00", day(1), quantity=2)
+    order(who, "2", "8.00", day(1), quantity=4)
+    store.append([events.OrderCancelled(order_id="2")], at=day(2), customer=who)
+
+    gram = summed(tried)["all", "treatment"]
+
+    # Two teas at 1.50, and milk of which nothing is known but its price.
+    assert mean(gram, "revenue") == pytest.approx(10)
+    assert mean(gram, "profit") == pytest.approx(10 - 2 * 1.5 - 0.7 * 2)
+
+
 def test_neither_other_currencies_nor_what_comes_after_the_washout_counts(
     tried: Strategy,
 ) -> None:
