@@ -130,6 +130,10 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     `counterfactual` is the variant that who gets none would have got. `offer` is the
     offer's id, also where it is withheld. Where odds move, `odds` names those that drew
     by their first day.
+
+    What was known then: the chance `p0` of buying in scope without an offer within the
+    shop's horizon, the `spend` at shelf prices in that case, and the `traits` by which
+    customers' answers may differ (ml.traits).
     """
 
     strategy: UUID
@@ -141,6 +145,9 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     segment: Label = ""
     offer: UUID | None = None
     odds: date | None = None
+    p0: Rate | None = None
+    spend: float | None = None
+    traits: tuple[float, ...] = ()
 
 
 class OddsSet(Event, frozen=True, kw_only=True):

@@ -220,6 +220,9 @@ class Assignment(models.Model):
     odds = models.DateField(
         null=True, help_text="Where odds move, the first day of those that drew."
     )
+    p0 = models.FloatField(null=True, help_text="P(buys in scope | no offer).")
+    spend = models.FloatField(null=True, help_text="At shelf prices, if they buy.")
+    traits = ArrayField(models.FloatField(), default=list)
 
     class Meta:
         indexes = [

@@ -73,6 +73,10 @@ app.conf.update(
             "task": "ml.tasks.nightly",
             "schedule": crontab(hour="3", minute="10"),
         },
+        "strategies teach": {
+            "task": "promotions.tasks.learn",
+            "schedule": crontab(hour="4", minute="30"),
+        },
         "strategies are proposed": {
             "task": "promotions.tasks.propose",
             "schedule": crontab(hour="5", minute="0", day_of_week="mon"),

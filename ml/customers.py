@@ -38,6 +38,11 @@ def profile_of(customer: UUID) -> CustomerProfile | None:
     return CustomerProfile.objects.filter(customer=row.person or row.key).first()
 
 
+def segments() -> dict[UUID, str]:
+    """Return everybody's segment; who has no profile yet is missing."""
+    return dict(CustomerProfile.objects.values_list("customer", "segment"))
+
+
 def segment_totals() -> list[SegmentTotal]:
     """Return all segments that hold somebody, in the order of the rules."""
     sums = CustomerProfile.objects.values("segment").annotate(

@@ -2,7 +2,8 @@
 
 Who is held out of everything never gets a personal offer, whatever the strategy. Of the
 others a share is the strategy's own holdout; of the rest a share `explore` gets a
-variant by lot, so that each is tried, and the others the one that is best for them.
+variant by lot, so that each is tried, and the others one by its chance of being the
+best for them.
 Where the strategy's odds move (promotions.bandit), all of the rest draw by these.
 A storefront can draw the same arm by itself, with any SDK of GrowthBook's family: the
 unit is the id that the shop itself calls the customer by (analytics.assignment).
@@ -20,6 +21,7 @@ from promotions.models import Odds, Strategy
 
 TREATMENT, HOLDOUT, HELD_OUT = "treatment", "holdout", "held_out"
 BEST = "best"
+BEST_SEED = "best of "
 LOT = "lot "
 """Before a variant's label: got by lot, not because it is best."""
 HOLDOUT_SEED = "proffer holdout"
@@ -102,9 +104,15 @@ def _first(strategy: Strategy) -> Odds:
     return Odds(strategy=strategy, day=day, odds=equal(strategy))
 
 
-def draw(drawn_from: Experiment, unit: str, best: str) -> Drawn:
-    """Return the unit's arm and variant; `best` is the variant that suits it best."""
+def draw(drawn_from: Experiment, unit: str, odds: Mapping[str, float]) -> Drawn:
+    """Return the unit's arm and variant.
+
+    `odds`: each variant's chance of being the best for the unit. Who is to get the best
+    gets one by these odds, from another hash (Thompson sampling): what is not known
+    well is tried out, and the chance of it is known.
+    """
     [everybody] = drawn_from.filters
+    best = _best(drawn_from.seed, unit, odds)
     meant = best if drawn_from.probability(BEST) else None
     if not everybody.keeps(unit):
         [(held_out, _)] = everybody.ranges
@@ -127,6 +135,15 @@ def draw(drawn_from: Experiment, unit: str, best: str) -> Drawn:
         )
     variant = best if arm is None or arm == BEST else arm.removeprefix(LOT)
     chance = drawn_from.probability(LOT + variant)
-    if variant == best:
-        chance += drawn_from.probability(BEST)
+    chance += drawn_from.probability(BEST) * odds[variant]
     return Drawn(arm=TREATMENT, variant=variant, probability=chance, bucket=place)
+
+
+def _best(seed: str, unit: str, odds: Mapping[str, float]) -> str:
+    """Draw a variant by its odds."""
+    place, edge = hashed(unit, seed=BEST_SEED + seed), 0.0
+    for label, share in odds.items():
+        edge += share
+        if place < edge:
+            return label
+    return max(odds, key=lambda label: odds[label])

@@ -314,6 +314,12 @@ class Offer(models.Model):
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True, help_text="By a reservation.")
+    lift = models.FloatField(
+        default=0, help_text="By which it raises the log-odds of buying in scope."
+    )
+    rate = models.FloatField(default=0, help_text="Margin rate of what is bought.")
+    use = models.FloatField(default=1, help_text="Share of buyers who use it.")
+    kept = models.FloatField(default=1, help_text="Of the gain in scope, what stays.")
     why: Sequence[str] = ()
     """What may be said to the customer, see offers.explain; not stored."""
 
@@ -409,8 +415,21 @@ class ArmDay(models.Model):
         return f"{self.arm} {self.variant} on {self.day}"
 
 
+class Learnt(models.Model):
+    """One row: how customers answer offers, see promotions.response."""
+
+    computed_at = models.DateTimeField()
+    basis = models.TextField(help_text="assumed, observational, or randomised.")
+    seen = models.PositiveIntegerField(help_text="Customers it rests on, by strategy.")
+    use = models.FloatField(help_text="Share of buyers in scope who use their offer.")
+    body = models.JSONField(help_text="The posterior: ml.lifts.Posterior.")
+
+    def __str__(self) -> str:
+        return f"{self.basis}, {self.seen:,} seen"
+
+
 class Calibration(models.Model):
-    """One row: by how much forecasts must be multiplied, see promotions.promises."""
+    """One row: the part of a gain in scope that stays, see promotions.promises."""
 
     computed_at = models.DateTimeField()
     factor = models.FloatField()
@@ -420,6 +439,10 @@ class Calibration(models.Model):
 
     def __str__(self) -> str:
         return f"× {self.factor:.2f}"
+
+    @property
+    def error(self) -> float:
+        return (self.high - self.low) / (2 * 1.96)
 
 
 class StandingRule(models.Model):

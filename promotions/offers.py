@@ -16,7 +16,7 @@ from django.db import transaction
 
 from analytics import identity, lookup
 from ml import live, scores, wordings
-from promotions import carts, feedback, promises, rules, value
+from promotions import carts, feedback, rules, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
@@ -98,35 +98,42 @@ def withheld(
 def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
     """Expect of each offer what the customer's newest orders say; nothing is stored.
 
-    Without a model, or a response, what was expected by night stands, but its reasons
-    may not: somebody who just bought is no longer due.
+    Without a model, what was expected by night stands, but its reasons may not:
+    somebody who just bought is no longer due.
     """
     for offer in mine:
         offer.why = ()
-    response = promises.response()
-    chances = live.chances(person, at=at) if mine and response else None
-    if chances is None or response is None:
+    chances = live.chances(person, at=at) if mine else None
+    if chances is None:
         return mine
     for offer in mine:
         scope = offer.strategy.scope
         inside = [i for i, name in enumerate(chances.categories) if name in scope]
         if inside:
-            p0, spend = value.in_scope(
-                chances.probability[None], chances.spend[None], inside
-            )
-            worth = value.worth(
-                offer.strategy.terms[offer.variant],
-                p0,
-                spend,
-                response=response,
-                margin=float(settings.ASSUMED_MARGIN),
-            )
-            offer.expected = float(worth.margin[0])
+            offer.expected = _expected(offer, chances, inside)
             likeliest = sorted(inside, key=lambda i: -chances.probability[i])
             offer.why = _said(
                 (chances.categories[i], chances.raised(i)) for i in likeliest
             )
     return mine
+
+
+def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> float:
+    """Price an offer by today's chances, and by the answer that was believed in."""
+    rates = [offer.rate] * len(chances.categories)
+    p0, spend, rate = value.in_scope(
+        chances.probability[None], chances.spend[None], inside, rates
+    )
+    worth = value.margin(
+        offer.strategy.terms[offer.variant],
+        p0,
+        spend,
+        lift=offer.lift,
+        rate=rate,
+        use=offer.use,
+        kept=offer.kept,
+    )
+    return float(worth[0])
 
 
 def explain(some: Collection[Offer]) -> None:

@@ -20,6 +20,8 @@ WINDOWS = (7, 14, 28, 56)
 """Days for which a test is planned; money spent in more is another question."""
 HOLDOUTS = (0.05, 0.1, 0.2, 0.3, 0.5)
 FOUND = 0.8
+SMALLEST = 1.9600 + 0.8416
+"""The smallest effect found with that chance, in standard errors (5 %, two-sided)."""
 """The chance with which the effect is to be found."""
 
 
@@ -53,6 +55,11 @@ class Test:
     power: float | None
     needs_days: int | None
     needs_holdout: float | None
+
+    @property
+    def error(self) -> float | None:
+        """Return the standard error of the effect that it measures."""
+        return None if self.smallest is None else self.smallest / SMALLEST
 
     @property
     def enough(self) -> bool:

@@ -1,20 +1,23 @@
 """Promised against measured: what forecasts have been worth so far.
 
 A strategy promises margin before discounts for each customer that it reaches; its arms
-say what came. One factor k over all strategies, measured = k · promised, by weighted
-least squares with the prior k ~ N(1, 0.5²): without evidence forecasts stay as they
-are. The lift that the next forecasts rest on is multiplied by it.
+say what came, over all goods and with the weeks after. One factor k over all
+strategies, measured = k · promised, by weighted least squares with the prior
+k ~ N(1, 0.5²): without evidence forecasts stay as they are. Where the arms have
+taught how customers answer, k is of what is believed now to have come in scope: what
+is left over is what would have been bought elsewhere, or later. The next forecasts'
+gains are multiplied by it (promotions.value).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from analytics.checks import ALARM
-from ml import scores
 from promotions.models import Calibration, Strategy
 
 PRIOR = 0.5
@@ -31,10 +34,20 @@ class Promise:
     error: float
 
 
-def kept(*, at: datetime) -> list[Promise]:
-    """Return the promises whose time is over, and whose arms can be believed."""
+def kept(
+    *, at: datetime, believed: Mapping[UUID, float] | None = None
+) -> list[Promise]:
+    """Return the promises whose time is over, and whose arms can be believed.
+
+    `believed`: by strategy, the margin before discounts in scope for each customer
+    that is believed now; without, it is what the proposal said.
+    """
     rows = Strategy.objects.exclude(measured={}).select_related("campaign")
-    found = (_promise(row, at) for row in rows.order_by("decided_at", "id"))
+    known = believed or {}
+    found = (
+        _promise(row, known.get(row.id), at)
+        for row in rows.order_by("decided_at", "id")
+    )
     return [one for one in found if one]
 
 
@@ -57,23 +70,18 @@ def calibrate(promises: Iterable[Promise], *, at: datetime) -> Calibration:
     )
 
 
-def refresh(*, at: datetime) -> Calibration:
+def refresh(
+    believed: Mapping[UUID, float] | None = None, *, at: datetime
+) -> Calibration:
     """Calibrate anew, and keep it for the next forecasts."""
-    made = calibrate(kept(at=at), at=at)
+    made = calibrate(kept(at=at, believed=believed), at=at)
     made.save()
     return made
 
 
-def response() -> scores.Response | None:
-    """Return the response to offers that forecasts rest on, as our promises held."""
-    found, known = scores.response(), Calibration.objects.filter(pk=1).first()
-    if found is None or known is None:
-        return found
-    k = known.factor
-    return replace(found, lift=found.lift * k, low=found.low * k, high=found.high * k)
-
-
-def _promise(strategy: Strategy, at: datetime) -> Promise | None:
+def _promise(
+    strategy: Strategy, believed: float | None, at: datetime
+) -> Promise | None:
     forecast, measured = strategy.forecast, strategy.measured
     effect: dict[str, Any] = measured.get("effects", {}).get("margin", {})
     begun = strategy.decided_at
@@ -84,9 +92,10 @@ def _promise(strategy: Strategy, at: datetime) -> Promise | None:
         return None
     if measured["mismatch"] < ALARM:
         return None
+    said = (forecast["margin"] + forecast["cost"]) / forecast["reach"]
     return Promise(
         strategy=strategy,
-        promised=(forecast["margin"] + forecast["cost"]) / forecast["reach"],
+        promised=said if believed is None else believed,
         measured=effect["value"],
         error=effect["error"],
     )

@@ -1,8 +1,12 @@
 """Propose strategies: where scores and response say that there is something to gain.
 
-For every scored category and every kind, a menu is priced on all customers with the
-same functions that later choose the offers; what promises most is proposed, with its
+For every scored category and every kind, a menu is priced on customers with the same
+functions that later choose the offers; what promises most is proposed, with its
 forecast and guards. Nothing here can make a strategy live.
+
+What is on its way already is not proposed again, nor what an operator has rejected of
+late. The first look at all drafts is on at most SAMPLE customers, with what is believed
+on average; those that are chosen are priced on everybody, with all doubts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,17 +17,21 @@ from decimal import ROUND_UP, Decimal
 import msgspec
 import numpy as np
 from django.conf import settings
-from numpy.typing import NDArray
 
 from catalog import pricing
 from catalog.models import Product
 from ml import scores
-from promotions import approval, campaigns, guards, planning, promises, value
+from ml.customers import segments
+from promotions import approval, audiences, campaigns, guards, planning, response, value
+from promotions.audiences import Audience
 from promotions.guards import Guard
 from promotions.models import Campaign, Strategy
 from promotions.rules import Gift, Percentage, Terms, Threshold, words
+from promotions.value import Floats, Priced, Response
 
-RATES = ("0.05", "0.10", "0.15")
+RATES = ("0.05", "0.10", "0.15", "0.20", "0.30")
+WIDEST = 3
+"""So many variants at most: each must be tried by enough customers to be judged."""
 STEPS = (1.25, 1.6, 2.0)
 """Thresholds, in multiples of what a customer of the scope usually spends."""
 REWARD = Decimal("0.10")
@@ -31,23 +39,32 @@ REWARD = Decimal("0.10")
 MOST: Mapping[str, int] = {"percentage": 3, "threshold": 2, "gift": 2}
 LEAST_MARGIN = Decimal("0.05")
 RUNS = timedelta(days=28)
-
-Floats = NDArray[np.float64]
+REMEMBERS = timedelta(days=90)
+"""For so long what was rejected is not proposed again."""
+SAMPLE = 5000
+LOW, HIGH = 0.1, 0.9
+"""The ends of a forecast's interval, 80 %."""
+Z80 = 1.2816
 
 
 class NothingLearnt(Exception):
-    """There are no scores or no response yet: train first."""
+    """There are no scores yet: train first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A strategy that could be proposed, priced on all customers."""
+    """A strategy that could be proposed, priced on all customers.
+
+    `audience`: their mean chance of buying unprompted; `rate`: their margin rate.
+    `low` and `high` hold 80 % of what may be true.
+    """
 
     kind: str
     category: str
     menu: Mapping[str, Terms]
     reach: int
     audience: float
+    rate: float
     margin: float
     low: float
     high: float
@@ -57,9 +74,15 @@ class Draft:
 def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     """Propose the most promising strategies as one campaign; return them.
 
-    :raises NothingLearnt: there are no scores or no response to go by.
+    :raises NothingLearnt: there are no scores to go by.
     """
-    chosen = _chosen([draft for draft in _drafts() if draft.margin > 0])
+    matrix = scores.matrix()
+    if not matrix.categories:
+        raise NothingLearnt("Train a model first: there are no scores to go by.")
+    audience, believed = audiences.of(matrix, segments(), at=at), response.believed()
+    some = _chosen(_drafts(audience, believed.expected, at))
+    priced = [_again(draft, audience, believed) for draft in some]
+    chosen = [draft for draft in priced if draft.margin > 0]
     if not chosen:
         return []
     budgets = [_budget(draft.cost) for draft in chosen]
@@ -73,12 +96,13 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
         at=at,
     )
     made = [
-        _strategy(draft, budget, campaign)
+        _strategy(draft, budget, campaign, believed)
         for draft, budget in zip(chosen, budgets, strict=True)
     ]
     bases = planning.bases(settings.CURRENCY, at=at)
     for strategy in made:
-        strategy.forecast |= planning.stored(planning.plan(strategy, bases))
+        test = planning.plan(strategy, bases)
+        strategy.forecast |= planning.stored(test) | _will_show(strategy, test)
         approval.propose(strategy, by=by, at=at)
     return made
 
@@ -99,17 +123,55 @@ def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
     return list(chosen.values())
 
 
-def _drafts() -> Iterable[Draft]:
-    matrix, response = scores.matrix(), promises.response()
-    if response is None or not matrix.categories:
-        raise NothingLearnt("Train a model first: there are no scores to go by.")
-    open_to_offers = _promotable()
-    for column, category in enumerate(matrix.categories):
+def _drafts(audience: Audience, believed: Response, at: datetime) -> Iterable[Draft]:
+    taken, barred = _on_their_way(at), _rejected(at)
+    open_to_offers = _promotable() - taken
+    size = len(audience.matrix.customers)
+    step = max(1, -(-size // SAMPLE))
+    for category in audience.matrix.categories:
         if category not in open_to_offers:
             continue
-        p0, spend = matrix.probability[:, column], matrix.spend[:, column]
-        for kind, menu in _menus(category, float(spend.mean())).items():
-            yield _priced(kind, category, menu, p0, spend, response)
+        people = audience.before([category])[::step]
+        for kind, menu in _menus(category, people).items():
+            if (kind, category) in barred:
+                continue
+            found = value.priced(menu, [category], people, believed)
+            kept = _widest(menu, found)
+            draft = _draft(kind, category, kept, people, believed, step)
+            if draft.margin > 0:
+                yield draft
+
+
+def _again(draft: Draft, audience: Audience, believed: Response) -> Draft:
+    """Price a draft on everybody, with all doubts."""
+    people = audience.before([draft.category])
+    return _draft(draft.kind, draft.category, draft.menu, people, believed, 1)
+
+
+def _widest(menu: Mapping[str, Terms], found: Priced) -> Mapping[str, Terms]:
+    """Keep the variants that bring most to those whom they suit best."""
+    best = value.best(found)
+    gain = np.bincount(best.variant, np.maximum(best.margin, 0), len(menu))
+    kept = sorted(np.argsort(-gain, kind="stable")[:WIDEST])
+    labels = list(menu)
+    return {labels[i]: menu[labels[i]] for i in kept}
+
+
+def _on_their_way(at: datetime) -> set[str]:
+    """Return the categories that have a proposal, or a strategy with customers."""
+    states = (Strategy.State.PROPOSED, Strategy.State.LIVE)
+    rows = Strategy.objects.filter(state__in=states, campaign__ends_at__gt=at)
+    scopes = rows.filter(trigger=Strategy.Trigger.OFFER).values_list("scope", flat=True)
+    return {name for scope in scopes for name in scope}
+
+
+def _rejected(at: datetime) -> set[tuple[str, str]]:
+    """Return the kinds and categories that operators did not want of late."""
+    rows = Strategy.objects.filter(
+        state=Strategy.State.REJECTED, decided_at__gt=at - REMEMBERS
+    )
+    pairs = rows.values_list("kind", "scope")
+    return {(kind, name) for kind, scope in pairs for name in scope}
 
 
 def _promotable() -> set[str]:
@@ -119,15 +181,20 @@ def _promotable() -> set[str]:
     return set(named) - set(named.filter(promotable=False))
 
 
-def _menus(category: str, usual: float) -> dict[str, dict[str, Terms]]:
+def _menus(category: str, people: value.People) -> dict[str, dict[str, Terms]]:
+    usual = float(people.spend.mean()) if len(people.spend) else 0.0
+    deepest = float(people.rate.mean()) - float(LEAST_MARGIN) if usual else 0.0
+    rates = [rate for rate in RATES if float(rate) <= deepest]
     menus: dict[str, dict[str, Terms]] = {
-        "percentage": {f"{float(r):.0%}": Percentage(rate=Decimal(r)) for r in RATES}
+        "percentage": {f"{float(r):.0%}": Percentage(rate=Decimal(r)) for r in rates}
     }
     steps = [Decimal(f"{usual * step:.0f}") for step in STEPS]
     steps = sorted({step for step in steps if step >= 2})
-    menus["threshold"] = {
-        f"spend {step}": Threshold(spend=step, amount=_reward(step)) for step in steps
-    }
+    if deepest >= REWARD:
+        menus["threshold"] = {
+            f"spend {step}": Threshold(spend=step, amount=_reward(step))
+            for step in steps
+        }
     gift = _gift(category, steps[-1] * REWARD) if steps else None
     if gift and gift.price:
         price = pricing.rounded(gift.price, gift.currency)
@@ -155,34 +222,34 @@ def _called(product: Product) -> str:
     return product.name[:200] or product.sku
 
 
-def _priced(
+def _draft(
     kind: str,
     category: str,
     menu: Mapping[str, Terms],
-    p0: Floats,
-    spend: Floats,
-    response: scores.Response,
+    people: value.People,
+    believed: Response,
+    step: int,
 ) -> Draft:
-    rate = float(settings.ASSUMED_MARGIN)
-    chosen = value.best(menu, p0, spend, response=response, margin=rate)
-    inside = chosen.margin > 0
+    """Price a menu; each of the people stands for `step` customers."""
+    found = value.priced(menu, [category], people, believed)
+    best = value.best(found)
+    inside = best.margin > 0
+    low, high = np.quantile(found.totals, [LOW, HIGH])
 
-    def total(end: value.End) -> float:
-        margins = value.at_end(
-            menu, chosen, p0, spend, response=response, margin=rate, end=end
-        )
-        return float(margins[inside].sum())
+    def mean(values: Floats) -> float:
+        return float(values[inside].mean()) if inside.any() else 0.0
 
     return Draft(
         kind=kind,
         category=category,
         menu=menu,
-        reach=int(inside.sum()),
-        audience=float(p0[inside].mean()) if inside.any() else 0.0,
-        margin=float(chosen.margin[inside].sum()),
-        low=total("low"),
-        high=total("high"),
-        cost=float(chosen.cost[inside].sum()),
+        reach=int(inside.sum()) * step,
+        audience=mean(people.who.p0),
+        rate=mean(people.rate),
+        margin=float(best.margin[inside].sum()) * step,
+        low=float(low) * step,
+        high=float(high) * step,
+        cost=float(best.cost[inside].sum()) * step,
     )
 
 
@@ -191,20 +258,22 @@ def _budget(cost: float) -> Decimal:
     return (Decimal(cost * 1.2) / 10).quantize(Decimal(1), ROUND_UP) * 10
 
 
-def _strategy(draft: Draft, budget: Decimal, campaign: Campaign) -> Strategy:
+def _strategy(
+    draft: Draft, budget: Decimal, campaign: Campaign, believed: Response
+) -> Strategy:
     checks = _guards(draft, budget)
     return Strategy(
         campaign=campaign,
         kind=draft.kind,
         title=f"{draft.category}: {_title(draft.menu)}",
-        reason=_reason(draft),
+        reason=_reason(draft, believed),
         scope=[draft.category],
         menu=msgspec.to_builtins(dict(draft.menu)),
         currency=settings.CURRENCY,
         budget=budget,
         holdout=settings.HOLDOUT,
         least_margin=LEAST_MARGIN,
-        forecast=_forecast(draft),
+        forecast=_forecast(draft, believed),
         guards=guards.stored(checks),
     )
 
@@ -213,7 +282,7 @@ def _guards(draft: Draft, budget: Decimal) -> Sequence[Guard]:
     return guards.guards(
         menu=draft.menu,
         least_margin=LEAST_MARGIN,
-        margin=settings.ASSUMED_MARGIN,
+        margin=Decimal(draft.rate),
         budget=budget,
         cost=Decimal(draft.cost),
         reach=draft.reach,
@@ -225,24 +294,47 @@ def _title(menu: Mapping[str, Terms]) -> str:
     return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
 
 
-def _reason(draft: Draft) -> str:
+GROUNDS = {
+    "assumed": "How customers answer offers is assumed: nothing was tried yet.",
+    "observational": "How customers answer is taken from the shop's own past campaigns "
+    "and prices, which were no experiment.",
+    "randomised": "How customers answer was learnt from {seen:,} customers of earlier "
+    "strategies, drawn by lot.",
+}
+
+
+def _reason(draft: Draft, believed: Response) -> str:
+    known = believed.posterior
+    grounds = GROUNDS[known.basis].format(seen=known.seen)
     return (
         f"{draft.reach:,} customers would buy in {draft.category} with a probability "
         f"of {draft.audience:.0%} within {settings.HORIZON_DAYS} days without an "
-        f"offer. An addressed offer is expected to bring {draft.margin:.0f} "
-        f"{settings.CURRENCY} more margin than it costs (95 %: {draft.low:.0f} to "
-        f"{draft.high:.0f}). The response is observational, from past campaigns; a "
-        f"margin of {settings.ASSUMED_MARGIN:.0%} is assumed: the feed names no cost."
+        f"offer. Offers are expected to bring {draft.margin:.0f} {settings.CURRENCY} "
+        f"more margin than they cost (80 %: {draft.low:.0f} to {draft.high:.0f}). "
+        f"{grounds} The goods' margin is {draft.rate:.0%}; where the feed names no "
+        f"cost, {settings.ASSUMED_MARGIN:.0%} is assumed."
     )
 
 
-def _forecast(draft: Draft) -> dict[str, object]:
+def _forecast(draft: Draft, believed: Response) -> dict[str, object]:
     return {
         "reach": draft.reach,
         "cost": round(draft.cost, 2),
         "margin": round(draft.margin, 2),
         "low": round(draft.low, 2),
         "high": round(draft.high, 2),
-        "basis": "observational",
+        "basis": believed.posterior.basis,
         "days": settings.HORIZON_DAYS,
     }
+
+
+def _will_show(strategy: Strategy, test: planning.Test | None) -> dict[str, object]:
+    """Say what its measurement will show with 80 %: a customer's profit, and luck's."""
+    error = test.error if test else None
+    if error is None or not strategy.forecast["reach"]:
+        return {}
+    forecast = strategy.forecast
+    half = (forecast["high"] - forecast["low"]) / (2 * forecast["reach"])
+    each = forecast["margin"] / forecast["reach"]
+    wide = (half**2 + (Z80 * error) ** 2) ** 0.5
+    return {"shows": [round(each - wide, 4), round(each + wide, 4)]}

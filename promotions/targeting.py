@@ -16,7 +16,6 @@ a lot withholds, for as long (`Place`).
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -31,12 +30,13 @@ from ml import scores
 from ml.live import ORDERS
 from promotions import (
     arms,
+    audiences,
     carts,
     feedback,
     lots,
     offers,
     places,
-    promises,
+    response,
     value,
     versions,
 )
@@ -49,6 +49,10 @@ TARGETING_LOCK = 7_102_018
 MOST_NEWS = 1000
 """The people whose offers a refresh ranks by orders that the scores do not know, at 15
 to 20 ms each; for anybody else GET does it, who then waits as long."""
+
+
+PRICED = ("expected", "lift", "rate", "use", "kept")
+"""What a refresh sets anew of an offer that lasts: what it is believed to bring."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,10 @@ class Column:
 
     strategy: Strategy
     labels: tuple[str, ...]
+    people: value.People
     best: value.Best
+    use: float
+    kept: float
     arms: Experiment
     odds: Odds | None
 
@@ -80,8 +87,8 @@ def refresh(*, at: datetime) -> Computed:
         live = arms.live(at)
         persons = identity.persons()
         _rehome(persons)
-        columns = _columns(live, matrix)
         known_as = lots.people(persons, live)
+        columns = _columns(live, matrix, known_as.segments, at)
         used = _used(live, persons)
         _withdraw(used, persons)
         lasting = places.lasting(persons, at)
@@ -143,42 +150,42 @@ def _rehome(persons: Mapping[UUID, UUID]) -> None:
             offer.delete()
 
 
-def _columns(live: Sequence[Strategy], matrix: scores.ScoreMatrix) -> list[Column]:
-    response = promises.response()
-    if response is None:
-        return []
-    odds = arms.in_force(live)
+def _columns(
+    live: Sequence[Strategy],
+    matrix: scores.ScoreMatrix,
+    segments: Mapping[UUID, str],
+    at: datetime,
+) -> list[Column]:
+    audience = audiences.of(matrix, segments, at=at)
+    believed, odds = response.believed(), arms.in_force(live)
     return [
-        _column(s, matrix, response, odds.get(s.id)) for s in live if _inside(s, matrix)
+        _column(strategy, audience, believed, odds.get(strategy.id))
+        for strategy in live
+        if audience.inside(strategy.scope)
     ]
-
-
-def _inside(strategy: Strategy, matrix: scores.ScoreMatrix) -> list[int]:
-    return [i for i, c in enumerate(matrix.categories) if c in strategy.scope]
 
 
 def _column(
     strategy: Strategy,
-    matrix: scores.ScoreMatrix,
-    response: scores.Response,
+    audience: audiences.Audience,
+    believed: value.Response,
     odds: Odds | None,
 ) -> Column:
     """Price every variant. A scope is bought if any of its categories is."""
-    p0, spend = value.in_scope(
-        matrix.probability, matrix.spend, _inside(strategy, matrix)
-    )
-    price = partial(value.by_lot, odds=odds.odds) if odds else value.best
-    best = price(
-        strategy.terms,
-        p0=p0,
-        spend=spend,
-        response=response,
-        margin=float(settings.ASSUMED_MARGIN),
-    )
+    people = audience.before(strategy.scope)
+    found = value.priced(strategy.terms, strategy.scope, people, believed)
+    labels = tuple(strategy.terms)
+    if odds:
+        best = value.by_lot(found, [odds.odds[label] for label in labels])
+    else:
+        best = value.best(found)
     return Column(
         strategy=strategy,
-        labels=tuple(strategy.terms),
+        labels=labels,
+        people=people,
         best=best,
+        use=believed.use,
+        kept=float(believed.kept.mean()),
         arms=arms.of(strategy, odds.odds if odds else None),
         odds=odds,
     )
@@ -250,9 +257,9 @@ def _decision(
     """
     strategy = column.strategy
     unit = people.units.get((customer, strategy.id), customer)
-    best = column.labels[column.best.variant[row]]
-    drawn = arms.draw(column.arms, people.names.get(unit, str(unit)), best)
-    fact = _assignment(column, customer, unit, drawn, people, at)
+    odds = dict(zip(column.labels, column.best.odds[row].tolist(), strict=True))
+    drawn = arms.draw(column.arms, people.names.get(unit, str(unit)), odds)
+    fact = _assignment(column, row, customer, unit, drawn, people, at)
     if drawn.variant is None:
         return None, fact
     first = people.drawn.get((unit, strategy.id))
@@ -265,6 +272,10 @@ def _decision(
         variant=variant,
         probability=probability,
         expected=float(column.best.margin[row]),
+        lift=float(column.best.lift[row]),
+        rate=float(column.people.rate[row]),
+        use=column.use,
+        kept=column.kept,
         computed_at=at,
         expires_at=until or usual,
     )
@@ -278,13 +289,14 @@ def _offer_id(strategy: Strategy, unit: UUID) -> UUID:
 
 def _assignment(
     column: Column,
+    row: int,
     customer: UUID,
     unit: UUID,
     drawn: arms.Drawn,
     people: lots.People,
     at: datetime,
 ) -> store.Fact:
-    strategy = column.strategy
+    strategy, who = column.strategy, column.people.who
     event = events.OfferAssigned(
         strategy=strategy.id,
         arm=drawn.arm,
@@ -295,6 +307,9 @@ def _assignment(
         segment=people.segments.get(customer, ""),
         offer=_offer_id(strategy, unit),
         odds=column.odds.day if column.odds else None,
+        p0=round(float(who.p0[row]), 6),
+        spend=round(float(column.people.spend[row]), 4),
+        traits=tuple(round(one, 4) for one in who.traits[row].tolist()),
     )
     id_ = lots.assigned(strategy.id, unit)
     return store.Fact(event=event, at=at, customer=customer, id=id_)
@@ -328,7 +343,7 @@ def _keep(made: Sequence[Offer]) -> None:
         sorted(made, key=lambda offer: offer.id),
         update_conflicts=True,
         unique_fields=["customer", "strategy"],
-        update_fields=["expected", "computed_at", "expires_at"],
+        update_fields=[*PRICED, "computed_at", "expires_at"],
         batch_size=5000,
     )
 

@@ -9,9 +9,9 @@ from promotions import (
     backtest,
     bandit,
     deliveries,
+    experience,
     fraud,
     measurement,
-    promises,
     standing,
     strategies,
     targeting,
@@ -57,8 +57,13 @@ def measure() -> None:
     now = timezone.now()
     measurement.refresh(until=now)
     bandit.set_odds(at=now)
-    promises.refresh(at=now)
     standing.act(at=now)
+
+
+@shared_task(ignore_result=True)
+def learn() -> None:
+    """Learn from all arms how customers answer offers; safe to run twice."""
+    experience.refresh(at=timezone.now())
 
 
 @shared_task(ignore_result=True)

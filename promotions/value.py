@@ -1,194 +1,263 @@
 """What an offer is worth to the shop, customer by customer. Pure NumPy.
 
-logit p_v = logit p0 + b_v. The lift b_v of an addressed offer comes from the shop's
-own past campaigns (ml.response, observational): b_v = b · √(depth / D), where b was
-seen at the mean depth D. The square root says that the tenth per cent of a discount
-moves people less than the first. Our own randomised arms are to take the place of b.
+logit p_v = logit p0 + b, with b from a posterior (ml.lifts), so every figure is a mean
+over draws of what may be true, and has a distribution. With s the shelf value bought in
+scope, m its margin rate, g the reward, u the share of buyers who use the offer, and κ
+what a unit of reward costs the shop (1 for money; 1 − m for a gift, bought at cost):
+
+    margin = k · (p_v − p0) · s · m − p_v · u · g · κ
+
+k is the part of the gain in scope that is one over all goods and weeks: the rest would
+have been bought elsewhere, or later, anyway (promotions.promises).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.lifts import Posterior, What, Who
 from promotions.rules import Gift, Percentage, Terms, Threshold
 
 Floats = NDArray[np.float64]
-
-
-class Response(Protocol):
-    """How customers answered addressed campaigns of the past.
-
-    `lift`, from `low` to `high`: log-odds of buying in scope when addressed, seen at
-    the mean discount `depth`. `use`: the share of buyers in scope who used the offer.
-    """
-
-    @property
-    def lift(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def depth(self) -> float: ...
-    @property
-    def use(self) -> float: ...
-
-
-End = Literal["lift", "low", "high"]
-"""The response's estimate, or one end of its interval."""
+CHUNK = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worth:
-    """Per customer, in money: incremental margin, and the discount at shelf prices."""
+class Response:
+    """How customers answer offers: b, use and k, each with `draws` of its posterior.
+
+    `thetas` and `kept` are draws, row by row; a single row is the expectation.
+    """
+
+    posterior: Posterior
+    use: float
+    thetas: Floats
+    kept: Floats
+
+    @property
+    def expected(self) -> "Response":
+        """Return the same without its doubts: one draw, which is the mean."""
+        mean = np.concatenate([self.posterior.mean, [0.0, 0.0]])
+        return Response(
+            posterior=self.posterior,
+            use=self.use,
+            thetas=mean[None],
+            kept=np.array([self.kept.mean()]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """Customers before a scope: who they are, what they buy there when they buy.
+
+    `spend` is at shelf prices, `rate` its margin rate; both by customer.
+    """
+
+    who: Who
+    spend: Floats
+    rate: Floats
+
+    def __getitem__(self, rows: slice) -> "People":
+        who = self.who
+        return People(
+            who=Who(
+                p0=who.p0[rows], segment=who.segment[rows], traits=who.traits[rows]
+            ),
+            spend=self.spend[rows],
+            rate=self.rate[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """A menu before people: [customers, variants] each.
+
+    `margin` and `cost` are expected values, `best` the chance that the variant is the
+    best one, given all doubts, and `lift` its expected b. `totals` are draws of what
+    the variants with the best expectation bring together where that is above zero.
+    """
 
     margin: Floats
     cost: Floats
-
-
-def worth(
-    terms: Terms,
-    p0: Floats,
-    spend: Floats,
-    *,
-    response: Response,
-    margin: float,
-    end: End = "lift",
-) -> Worth:
-    """Return what offering `terms` to each customer brings over offering nothing.
-
-    `p0`: P(buys in scope | no offer); `spend`: shelf value in scope when buying;
-    `margin`: the scope's margin rate. Incremental margin = p_v·s·m − p_v·g·κ − p0·s·m,
-    with g the reward expected to be given, and κ what a unit of reward costs the
-    shop: 1 for money, 1 − m for a gift, which it bought at cost.
-    """
-    depth, reward, kappa = _reward(terms, spend, margin)
-    lift = getattr(response, end) * np.sqrt(depth / response.depth)
-    p = lifted(p0, lift)
-    given = p * reward * response.use
-    gain = (p - p0) * spend * margin
-    return Worth(margin=gain - given * kappa, cost=given)
+    best: Floats
+    lift: Floats
+    totals: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """Per customer: the menu's best variant (its place), what it brings and costs."""
+    """Per customer: the menu's best variant (its place), what it brings and costs.
+
+    `odds`: the chance of each variant to be the best.
+    """
 
     variant: NDArray[np.int64]
     margin: Floats
     cost: Floats
+    lift: Floats
+    odds: Floats
 
 
-def best(
-    menu: Mapping[str, Terms],
-    p0: Floats,
-    spend: Floats,
-    *,
-    response: Response,
-    margin: float,
-) -> Best:
-    """Choose each customer's best variant: proposals and targeting both come here."""
-    margins, costs = _priced(menu, p0, spend, response, margin)
-    variant, rows = margins.argmax(axis=1), np.arange(len(p0))
-    return Best(
-        variant=variant, margin=margins[rows, variant], cost=costs[rows, variant]
+def priced(
+    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+) -> Priced:
+    """Price every variant of a menu on all customers."""
+    parts = list(_parts(menu, scope, people, response))
+    if not parts:
+        nothing = np.zeros((0, len(menu)))
+        return Priced(
+            margin=nothing,
+            cost=nothing,
+            best=nothing,
+            lift=nothing,
+            totals=np.zeros(len(response.thetas)),
+        )
+    return Priced(
+        margin=np.vstack([part.margin for part in parts]),
+        cost=np.vstack([part.cost for part in parts]),
+        best=np.vstack([part.best for part in parts]),
+        lift=np.vstack([part.lift for part in parts]),
+        totals=np.sum([part.totals for part in parts], axis=0),
     )
 
 
-def by_lot(
-    menu: Mapping[str, Terms],
-    odds: Mapping[str, float],
-    p0: Floats,
-    spend: Floats,
-    *,
-    response: Response,
-    margin: float,
-) -> Best:
-    """Price a menu of which everybody draws one by the odds.
+def best(found: Priced) -> Best:
+    """Choose each customer's best variant: proposals and targeting both come here."""
+    variant, rows = found.margin.argmax(axis=1), np.arange(len(found.margin))
+    return Best(
+        variant=variant,
+        margin=found.margin[rows, variant],
+        cost=found.cost[rows, variant],
+        lift=found.lift[rows, variant],
+        odds=found.best,
+    )
+
+
+def by_lot(found: Priced, odds: Sequence[float]) -> Best:
+    """Value a menu of which everybody draws one by the odds.
 
     Whom it is for cannot depend on the draw, which comes afterwards.
     """
-    margins, costs = _priced(menu, p0, spend, response, margin)
-    shares = np.array([odds[label] for label in menu])
+    shares = np.asarray(odds)
     return Best(
-        variant=margins.argmax(axis=1), margin=margins @ shares, cost=costs @ shares
+        variant=found.margin.argmax(axis=1),
+        margin=found.margin @ shares,
+        cost=found.cost @ shares,
+        lift=found.lift @ shares,
+        odds=found.best,
     )
 
 
-def _priced(
-    menu: Mapping[str, Terms],
-    p0: Floats,
-    spend: Floats,
-    response: Response,
-    margin: float,
-) -> tuple[Floats, Floats]:
-    """Return margin and cost of every variant, [customers, variants]."""
-    priced = [
-        worth(terms, p0, spend, response=response, margin=margin)
-        for terms in menu.values()
-    ]
-    return (
-        np.column_stack([one.margin for one in priced]),
-        np.column_stack([one.cost for one in priced]),
-    )
-
-
-def at_end(
-    menu: Mapping[str, Terms],
-    chosen: Best,
+def margin(
+    terms: Terms,
     p0: Floats,
     spend: Floats,
     *,
-    response: Response,
-    margin: float,
-    end: End,
+    lift: Floats | float,
+    rate: Floats | float,
+    use: float,
+    kept: Floats | float,
 ) -> Floats:
-    """Return what the chosen variants bring at one end of the response's interval."""
-    margins = np.column_stack(
-        [
-            worth(terms, p0, spend, response=response, margin=margin, end=end).margin
-            for terms in menu.values()
-        ]
-    )
-    return np.asarray(margins[np.arange(len(p0)), chosen.variant])
+    """Return what offering `terms` brings over offering nothing, for known lifts."""
+    given, kappa = rewards(terms, spend, rate)
+    p = lifted(p0, lift)
+    return np.asarray(kept * (p - p0) * spend * rate - p * use * given * kappa)
 
 
 def in_scope(
-    probability: Floats, spend: Floats, inside: Sequence[int]
-) -> tuple[Floats, Floats]:
+    probability: Floats, spend: Floats, inside: Sequence[int], rates: Sequence[float]
+) -> tuple[Floats, Floats, Floats]:
     """Join categories into a scope, row by row: it is bought if any of them is.
 
-    Rows are customers, columns categories, `inside` the scope's columns. Returns
-    P(buys in scope) and the spend expected then.
+    Rows are customers, columns categories, `inside` the scope's columns, `rates` the
+    margin rates of all. Returns P(buys in scope), the spend then, and its margin rate.
     """
     p0 = np.asarray(1 - np.prod(1 - probability[:, inside], axis=1))
-    total = (spend[:, inside] * probability[:, inside]).sum(axis=1)
-    return p0, np.asarray(total / np.maximum(p0, 1e-9))
+    part = spend[:, inside] * probability[:, inside]
+    total = part.sum(axis=1)
+    mine = np.asarray(rates, float)[list(inside)]
+    rate = np.where(total > 0, part @ mine / np.maximum(total, 1e-9), mine.mean())
+    return p0, np.asarray(total / np.maximum(p0, 1e-9)), rate
 
 
-def lifted(p0: Floats, lift: float) -> Floats:
+def lifted(p0: Floats, lift: Floats | float) -> Floats:
     """Return the probability whose log-odds are `lift` above those of `p0`."""
-    odds = p0 / (1 - p0) * np.exp(lift)
+    odds = p0 / np.maximum(1 - p0, 1e-12) * np.exp(lift)
     return np.asarray(odds / (1 + odds))
 
 
-def _reward(terms: Terms, spend: Floats, margin: float) -> tuple[float, Floats, float]:
-    """Return depth, reward per buyer, and the cost of a unit of reward.
-
-    Who spends less than the threshold reaches it in proportion to how near he is; no
-    stretching of baskets is counted as a gain: nothing in the log has shown it yet.
-    """
+def depth(terms: Terms) -> float:
+    """Return a personal offer's discount as a share of the goods."""
     match terms:
         case Percentage(rate=rate):
-            return float(rate), spend * float(rate), 1.0
+            return float(rate)
         case Threshold(spend=least, amount=amount):
-            reach = np.minimum(1.0, spend / float(least))
-            return float(amount / least), reach * float(amount), 1.0
-        case Gift(spend=least, value=value):
-            reach = np.minimum(1.0, spend / float(least))
-            return float(value / least), reach * float(value), 1 - margin
+            return float(amount / least)
+        case Gift(spend=least, value=worth):
+            return float(worth / least)
         case _:
             raise TypeError(f"{type(terms).__name__} is not forecast by customer")
+
+
+def rewards(
+    terms: Terms, spend: Floats, rate: Floats | float
+) -> tuple[Floats, Floats | float]:
+    """Return the reward per buyer who uses the offer, and what a unit of it costs.
+
+    Who spends less than the threshold reaches it in proportion to how near he is; no
+    stretching of baskets is counted as a gain: k learns of it from the arms.
+    """
+    match terms:
+        case Percentage(rate=off):
+            return spend * float(off), 1.0
+        case Threshold(spend=least, amount=amount):
+            return np.minimum(1.0, spend / float(least)) * float(amount), 1.0
+        case Gift(spend=least, value=worth):
+            reach = np.minimum(1.0, spend / float(least))
+            return reach * float(worth), 1 - rate
+        case _:
+            raise TypeError(f"{type(terms).__name__} is not forecast by customer")
+
+
+def _parts(
+    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+) -> Iterator[Priced]:
+    for start in range(0, len(people.spend), CHUNK):
+        yield _part(menu, scope, people[start : start + CHUNK], response)
+
+
+def _part(
+    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+) -> Priced:
+    margins, costs, lifts = [], [], []
+    kept = response.kept[:, None]
+    for terms in menu.values():
+        what = What(kind=kind(terms), scope=scope, depth=depth(terms))
+        b = response.posterior.drawn(people.who, what, response.thetas)
+        given, kappa = rewards(terms, people.spend, people.rate)
+        p0 = people.who.p0
+        p = lifted(p0, b)
+        cost = p * (response.use * given)
+        gain = kept * (p - p0) * (people.spend * people.rate)
+        margins.append(gain - cost * kappa)
+        costs.append(cost.mean(axis=0))
+        lifts.append(b.mean(axis=0))
+    drawn = np.stack(margins, axis=2)
+    mean = drawn.mean(axis=0)
+    winner = drawn.argmax(axis=2)
+    chosen, rows = mean.argmax(axis=1), np.arange(len(mean))
+    inside = mean[rows, chosen] > 0
+    return Priced(
+        margin=mean,
+        cost=np.column_stack(costs),
+        best=np.column_stack([(winner == v).mean(axis=0) for v in range(len(menu))]),
+        lift=np.column_stack(lifts),
+        totals=drawn[:, rows, chosen][:, inside].sum(axis=1),
+    )
+
+
+def kind(terms: Terms) -> str:
+    """Name the kind of a variant, as the posterior knows it."""
+    return type(terms).__name__.lower()

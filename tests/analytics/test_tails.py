@@ -9,7 +9,9 @@ from analytics import tails
 
 LOADED = """
 import sys
-from analytics import bandits, checks, experiments, power, spend_returns
+from analytics import bandits, checks, experiments, power, spend_returns, tails
+assert "scipy.special" not in sys.modules
+tails.quantile(0.9)
 print(*sys.modules)
 """
 PLACES = (1e-12, 1e-4, 0.025, 0.5, 0.8, 0.975, 1 - 1e-9)

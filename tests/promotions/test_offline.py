@@ -50,7 +50,9 @@ def test_an_sdk_draws_the_arms_that_targeting_draws(
     for unit in ids(500):
         sdk = GrowthBook(attributes={"id": unit}, features=features)
         arm = sdk.get_feature_value(str(strategy.id), None)
-        drawn = arms.draw(drawn_from, unit, best="10%")
+        drawn = arms.draw(
+            drawn_from, unit, {label: float(label == "10%") for label in MENU}
+        )
         if arm is None:
             assert drawn.arm == arms.HELD_OUT
         elif arm == arms.HOLDOUT:
@@ -76,7 +78,7 @@ def test_an_sdk_that_fetches_the_document_itself_gets_the_same_arms(
     sdk.load_features()
 
     result = sdk.eval_feature(str(strategy.id))
-    drawn = arms.draw(arms.of(strategy), "hh-1", best="10%")
+    drawn = arms.draw(arms.of(strategy), "hh-1", {"10%": 1.0})
     assert result.experimentResult is not None
     assert result.experimentResult.bucket == drawn.bucket
     assert result.experimentResult.key == result.value

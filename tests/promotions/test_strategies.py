@@ -1,8 +1,9 @@
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-import numpy as np
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from analytics import store
@@ -10,10 +11,9 @@ from catalog import feeds
 from catalog.models import Product
 from ml.models import CampaignResponse, Score, TrainedModel
 from ml.scores import Response
-from promotions import strategies
+from promotions import guards, strategies
 from promotions.models import Strategy
-from promotions.rules import Gift, Percentage, Threshold
-from promotions.value import lifted, worth
+from promotions.rules import Gift
 
 RESPONSE = Response(lift=0.4, low=0.1, high=0.7, depth=0.3, use=0.3)
 CATEGORIES = {"COFFEE": 0.3, "MILK": 0.99, "STAMPS": 0.3, "TEA": 0.2, "WINE": 0.1}
@@ -115,44 +115,38 @@ def test_before_anything_is_learnt_it_says_so() -> None:
         strategies.propose(at=timezone.now())
 
 
-def test_the_lift_is_on_the_log_odds() -> None:
-    p0 = np.array([0.1, 0.5, 0.9])
+@pytest.mark.usefixtures("learnt")
+def test_what_is_on_its_way_is_not_proposed_again() -> None:
+    first = strategies.propose(at=timezone.now())
 
-    p = lifted(p0, 0.7)
+    again = strategies.propose(at=timezone.now())
 
-    assert np.log(p / (1 - p)) == pytest.approx(np.log(p0 / (1 - p0)) + 0.7)
-
-
-def test_an_offer_is_worth_its_gain_less_its_cost() -> None:
-    p0, spend = np.array([0.2]), np.array([10.0])
-    ten = Percentage(rate=Decimal("0.30"))
-
-    value = worth(ten, p0, spend, response=RESPONSE, margin=0.5)
-
-    p = lifted(p0, 0.4)  # seen at a depth of 0.3, and this is one
-    assert value.cost == pytest.approx(p * 10 * 0.3 * 0.3)
-    assert value.margin == pytest.approx((p - p0) * 10 * 0.5 - value.cost)
+    assert first
+    assert not {s.scope[0] for s in first} & {s.scope[0] for s in again}
 
 
-def test_a_gift_costs_the_shop_less_than_money_of_the_same_value() -> None:
-    p0, spend = np.array([0.2]), np.array([30.0])
-    money = Threshold(spend=Decimal(20), amount=Decimal(2))
-    gift = Gift(spend=Decimal(20), sku="x", name="X", value=Decimal(2))
+@pytest.mark.usefixtures("learnt")
+def test_what_operators_rejected_is_not_proposed_for_a_quarter() -> None:
+    now = timezone.now()
+    first = strategies.propose(at=now)
+    Strategy.objects.update(state="rejected", decided_at=now)
 
-    off = worth(money, p0, spend, response=RESPONSE, margin=0.3)
-    free = worth(gift, p0, spend, response=RESPONSE, margin=0.3)
+    soon = strategies.propose(at=now + timedelta(days=89))
 
-    assert free.cost == pytest.approx(off.cost)
-    assert free.margin > off.margin
+    unwanted = {(s.kind, s.scope[0]) for s in first}
+    assert not unwanted & {(s.kind, s.scope[0]) for s in soon}
+    Strategy.objects.exclude(id__in=[s.id for s in first]).delete()
+    later = strategies.propose(at=now + timedelta(days=91))
+    assert unwanted & {(s.kind, s.scope[0]) for s in later}
 
 
-def test_who_buys_anyway_is_never_worth_an_offer() -> None:
-    sure = worth(
-        Percentage(rate=Decimal("0.10")),
-        np.array([0.999]),
-        np.array([20.0]),
-        response=RESPONSE,
-        margin=0.3,
-    )
+@pytest.mark.usefixtures("learnt")
+def test_goods_with_little_margin_get_no_deep_discounts() -> None:
+    Product.objects.filter(category="WINE").update(cost=F("price") * Decimal("0.9"))
+    Product.objects.filter(category="TEA").update(cost=F("price") * Decimal("0.2"))
 
-    assert (sure.margin < 0).all()
+    made = {s.scope[0]: s for s in strategies.propose(at=timezone.now())}
+
+    deepest = max(guards.depth(terms) for terms in made["WINE"].terms.values())
+    assert deepest == Decimal("0.05")
+    assert made["TEA"].forecast["margin"] > made["COFFEE"].forecast["margin"]

@@ -174,6 +174,9 @@ def test_an_expired_offer_is_not_shown(
     assert api.get(f"/api/v1/customers/{name}/offers").json()["offers"] == []
 
 
+BEST_5 = {"5%": 1.0, "10%": 0.0}
+
+
 def test_the_stored_probability_is_that_of_the_choice(proposed: Make) -> None:
     menu = {
         "5%": {"kind": "percentage", "rate": "0.05"},
@@ -181,7 +184,7 @@ def test_the_stored_probability_is_that_of_the_choice(proposed: Make) -> None:
     }
     strategy = proposed(menu=menu, holdout=0.1, explore=0.4)
 
-    lots = [draw(arms.of(strategy), f"c{n}", "5%") for n in range(6000)]
+    lots = [draw(arms.of(strategy), f"c{n}", BEST_5) for n in range(6000)]
 
     assert 0.03 < sum(one.arm == HELD_OUT for one in lots) / 6000 < 0.07
     drawn = [one for one in lots if one.arm != HELD_OUT]
@@ -193,17 +196,38 @@ def test_the_stored_probability_is_that_of_the_choice(proposed: Make) -> None:
         assert count / len(drawn) == pytest.approx(odds[variant], abs=0.03)
 
 
+def test_what_may_be_best_is_tried_as_often_as_it_may_be(proposed: Make) -> None:
+    menu = {
+        "5%": {"kind": "percentage", "rate": "0.05"},
+        "10%": {"kind": "percentage", "rate": "0.10"},
+    }
+    strategy = proposed(menu=menu, holdout=0.1, explore=0.4)
+    odds = {"5%": 0.75, "10%": 0.25}
+
+    lots = [draw(arms.of(strategy), f"c{n}", odds) for n in range(6000)]
+
+    drawn = [one for one in lots if one.arm != HELD_OUT]
+    counts = Counter(one.variant for one in drawn)
+    for label, share in odds.items():
+        chance = 0.9 * (0.4 / 2 + 0.6 * share)
+        assert counts[label] / len(drawn) == pytest.approx(chance, abs=0.03)
+        [stored] = {one.probability for one in drawn if one.variant == label}
+        assert stored == pytest.approx(chance)
+
+
 def test_a_draw_is_a_hash_and_never_changes(proposed: Make) -> None:
     strategy = proposed()
 
-    assert draw(arms.of(strategy), "c7", "10%") == draw(arms.of(strategy), "c7", "10%")
+    once, again = (draw(arms.of(strategy), "c7", {"10%": 1.0}) for _ in range(2))
+
+    assert once == again
 
 
 def test_who_is_held_out_of_everything_is_so_in_every_strategy(proposed: Make) -> None:
     some = [arms.of(proposed()) for _ in range(2)]
     people = [f"c{n}" for n in range(2000)]
 
-    one, two = ([draw(lots, who, "10%").arm for who in people] for lots in some)
+    one, two = ([draw(lots, who, {"10%": 1.0}).arm for who in people] for lots in some)
 
     held = [arm == HELD_OUT for arm in one]
     assert held == [arm == HELD_OUT for arm in two]

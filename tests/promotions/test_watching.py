@@ -15,7 +15,15 @@ from django.utils import timezone
 from analytics import alerts, events, projections, store
 from analytics.models import StoredEvent
 from ml.models import CampaignResponse
-from promotions import flags, measurement, planning, promises, standing, tasks
+from promotions import (
+    flags,
+    measurement,
+    planning,
+    promises,
+    response,
+    standing,
+    tasks,
+)
 from promotions.models import Calibration, StandingRule, Strategy
 from tests.conftest import Make
 
@@ -331,17 +339,18 @@ def test_the_next_forecasts_rest_on_the_factor(db: None) -> None:
         use=0.3,
         campaigns=9,
     )
-    before = promises.response()
+    before = response.believed()
     Calibration.objects.create(
         pk=1, computed_at=timezone.now(), factor=0.5, low=0.4, high=0.6, strategies=3
     )
 
-    after = promises.response()
+    after = response.believed()
 
-    assert before is not None
-    assert after is not None
-    assert (after.lift, after.low) == (before.lift / 2, before.low / 2)
-    assert after.use == before.use
+    assert before.kept.mean() == pytest.approx(1.0, abs=0.05)
+    assert after.kept.mean() == pytest.approx(0.5, abs=0.01)
+    assert after.kept.std() < before.kept.std() / 3
+    assert after.posterior.mean == pytest.approx(before.posterior.mean)
+    assert after.use == before.use == pytest.approx(0.3)
 
 
 def test_operators_propose_a_rule_and_only_another_one_approves_it(

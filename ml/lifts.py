@@ -1,0 +1,301 @@
+"""How an offer moves the odds of buying: a posterior over customers and variants.
+
+    logit P(buys in scope | offer) = logit p0 + b,    b = (1, d / D) ⊗ z · θ
+
+with z = (1, kind, segment, scope, traits) of the customer and the offer, d its
+discount and D a usual one. So b has a level, which comes with any offer, and a slope in
+the discount, and both may differ by kind, segment, category and trait; what data do not
+tell apart is shrunk to what is common. Customers who were held back have no b: a base
+part γ·z, which they share, takes up what p0 gets wrong.
+
+A Gaussian prior, centred on what past campaigns or prices suggest, is updated by
+everybody whom a lot drew into an arm: logistic regression by Newton steps, its
+posterior by Laplace's approximation, the variances of the blocks by EM (MacKay 1992,
+"Bayesian interpolation"; Bishop 2006, 9.3.4). Pure NumPy: the web process may load it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+BLOCKS: Mapping[str, float] = {
+    "kind": 0.15,
+    "segment": 0.2,
+    "scope": 0.15,
+    "trait": 0.2,
+}
+"""What θ is shrunk by within a block before any data: the standard deviation."""
+DOUBT = 6.0
+"""So many coefficients' worth of data that standard deviation counts for."""
+BASE = 0.3
+"""The base part's standard deviation: how far p0 may be off, in log-odds."""
+SHARE = 0.4
+"""The part of a prior lift that comes with any offer. With 0.4, half the discount has
+0.7 of the lift, as a square root has."""
+ROUNDS, STEPS = 4, 12
+ODDS = 1e-4
+"""Chances are kept this far from 0 and 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Who:
+    """Some customers: P(buys in scope | no offer), segments, [customers, traits]."""
+
+    p0: Floats
+    segment: Sequence[str]
+    traits: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class What:
+    """A variant: its kind, its categories, and its discount as a share of the goods."""
+
+    kind: str
+    scope: Sequence[str]
+    depth: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Customers whom a lot gave a variant, or nothing (`treated` False).
+
+    `chance`: P(buys in scope | no offer) in the time watched; `bought` says who did.
+    """
+
+    who: Who
+    what: What
+    treated: bool
+    chance: Floats
+    bought: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """The lift of an offer at the discount `depth`, and its standard error.
+
+    `leaning`: by how much more, or less, the lift of some categories' offers is
+    expected to be. `basis`: "assumed", or "observational" from the log.
+    """
+
+    lift: float
+    error: float
+    depth: float
+    basis: str
+    leaning: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """The columns of z."""
+
+    kinds: tuple[str, ...]
+    segments: tuple[str, ...]
+    scopes: tuple[str, ...]
+    traits: int
+
+    @property
+    def blocks(self) -> list[str]:
+        """Name each column's block; the first is the one of everybody."""
+        sizes = {
+            "kind": len(self.kinds),
+            "segment": len(self.segments),
+            "scope": len(self.scopes),
+            "trait": self.traits,
+        }
+        return ["all", *(name for name, n in sizes.items() for _ in range(n))]
+
+    def z(self, who: Who, what: What) -> Floats:
+        """Return [customers, columns]; a scope's categories share one unit."""
+        kind = [float(what.kind == one) for one in self.kinds]
+        share = 1 / max(1, len(what.scope))
+        scope = [share * (one in what.scope) for one in self.scopes]
+        codes = {name: i for i, name in enumerate(self.segments)}
+        place = np.array([codes.get(one, -1) for one in who.segment], dtype=int)
+        segment = (place[:, None] == np.arange(len(self.segments))).astype(float)
+        n = len(who.p0)
+        return np.hstack(
+            [
+                np.ones((n, 1)),
+                np.tile(kind, (n, 1)),
+                segment,
+                np.tile(scope, (n, 1)),
+                who.traits[:, : self.traits],
+            ]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posterior:
+    """What is believed of θ = (levels, slopes), each in the order of z.
+
+    `spread` has the standard deviation of scopes' levels and slopes, for a category of
+    which nothing was seen. `seen`: how many customers it rests on.
+    """
+
+    design: Design
+    depth: float
+    basis: str
+    leaning: Mapping[str, float]
+    mean: Floats
+    covariance: Floats
+    spread: tuple[float, float]
+    seen: int
+
+    def lift(self, who: Who, what: What) -> Floats:
+        """Return each customer's expected b."""
+        return np.asarray(self._b(who, what, self.mean[None])[0])
+
+    def drawn(self, who: Who, what: What, thetas: Floats) -> Floats:
+        """Return b under each of the `sample`s, [samples, customers]."""
+        b = self._b(who, what, thetas[:, : len(self.mean)])
+        unseen = sum(one not in self.design.scopes for one in what.scope)
+        if unseen:
+            share = unseen / len(what.scope)
+            luck = thetas[:, len(self.mean) :] * np.array(self.spread)
+            b += share * (luck[:, :1] + luck[:, 1:] * what.depth / self.depth)
+        return b
+
+    def sample(self, size: int, *, seed: int) -> Floats:
+        """Draw θ, and two standard normals for a category never seen."""
+        rng = np.random.default_rng(seed)
+        normal = rng.standard_normal((size, len(self.mean) + 2))
+        theta = self.mean + normal[:, :-2] @ self._root.T
+        return np.asarray(np.hstack([theta, normal[:, -2:]]))
+
+    @cached_property
+    def _root(self) -> Floats:
+        values, vectors = np.linalg.eigh(self.covariance)
+        return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
+
+    def _b(self, who: Who, what: What, thetas: Floats) -> Floats:
+        z, deep = self.design.z(who, what), what.depth / self.depth
+        levels, slopes = np.split(thetas, 2, axis=1)
+        hint = sum(self.leaning.get(one, 0.0) for one in what.scope)
+        known = hint / max(1, len(what.scope)) * deep
+        return np.asarray((levels + deep * slopes) @ z.T + known)
+
+
+def untaught(prior: Prior) -> Posterior:
+    """Return what is believed before anybody was drawn into an arm."""
+    return learn([], prior)
+
+
+def learn(groups: Sequence[Group], prior: Prior) -> Posterior:
+    """Update the prior by what the groups did."""
+    design = Design(
+        kinds=_names(group.what.kind for group in groups),
+        segments=_names(name for group in groups for name in group.who.segment if name),
+        scopes=_names(name for group in groups for name in group.what.scope),
+        traits=groups[0].who.traits.shape[1] if groups else 0,
+    )
+    blocks = design.blocks
+    size = len(blocks)
+    mean = np.zeros(3 * size)
+    mean[size], mean[2 * size] = SHARE * prior.lift, (1 - SHARE) * prior.lift
+    variance = _at_first(blocks, prior)
+    theta, covariance = mean, np.diag(variance)
+    if groups:
+        x, offset, y = _rows(groups, design, prior)
+        for _ in range(ROUNDS):
+            theta, covariance = _newton(x, offset, y, mean, variance, theta)
+            variance = _variances(blocks, theta - mean, covariance, variance)
+    spread = [
+        float(variance[i + part * size] ** 0.5)
+        for part in (1, 2)
+        for i in [blocks.index("scope") if "scope" in blocks else None]
+        if i is not None
+    ]
+    return Posterior(
+        design=design,
+        depth=prior.depth,
+        basis="randomised" if groups else prior.basis,
+        leaning=dict(prior.leaning),
+        mean=theta[size:],
+        covariance=covariance[size:, size:],
+        spread=(spread[0], spread[1]) if spread else (BLOCKS["scope"],) * 2,
+        seen=sum(len(group.bought) for group in groups),
+    )
+
+
+def logit(p: Floats) -> Floats:
+    """Return log-odds, of chances kept off 0 and 1."""
+    kept = np.clip(p, ODDS, 1 - ODDS)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _names(found: object) -> tuple[str, ...]:
+    return tuple(sorted(set(found)))  # type: ignore[call-overload]
+
+
+def _at_first(blocks: Sequence[str], prior: Prior) -> Floats:
+    """Return the variances of (base, levels, slopes)."""
+    common = prior.error**2 / 2
+    within = np.array([BLOCKS.get(name, 0.0) ** 2 for name in blocks])
+    base = np.full(len(blocks), BASE**2)
+    levels, slopes = within.copy(), within.copy()
+    levels[0] = slopes[0] = common
+    return np.concatenate([base, levels, slopes])
+
+
+def _rows(
+    groups: Sequence[Group], design: Design, prior: Prior
+) -> tuple[Floats, Floats, Floats]:
+    """Return (x, offset, y): x is [customers, (base, levels, slopes)]."""
+    parts, offsets = [], []
+    for group in groups:
+        z = design.z(group.who, group.what)
+        deep = group.what.depth / prior.depth if group.treated else 0.0
+        parts.append(np.hstack([z, z * group.treated, z * deep]))
+        hint = sum(prior.leaning.get(one, 0.0) for one in group.what.scope)
+        known = deep * hint / max(1, len(group.what.scope))
+        offsets.append(logit(group.chance) + known)
+    bought = np.concatenate([group.bought for group in groups]).astype(float)
+    return np.vstack(parts), np.concatenate(offsets), bought
+
+
+def _newton(
+    x: Floats, offset: Floats, y: Floats, mean: Floats, variance: Floats, start: Floats
+) -> tuple[Floats, Floats]:
+    """Return the mode and the inverse of the curvature there."""
+    theta, precision = start, 1 / variance
+
+    def loss(theta: Floats) -> float:
+        eta = offset + x @ theta
+        fit = np.logaddexp(0, eta).sum() - y @ eta
+        return float(fit + 0.5 * precision @ (theta - mean) ** 2)
+
+    best = loss(theta)
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-(offset + x @ theta)))
+        gradient = x.T @ (p - y) + precision * (theta - mean)
+        curvature = (x * (p * (1 - p))[:, None]).T @ x + np.diag(precision)
+        step = np.linalg.solve(curvature, gradient)
+        size = 1.0
+        while (now := loss(theta - size * step)) > best and size > 1e-4:
+            size /= 2
+        if best - now < 1e-6 * (1 + abs(best)):
+            break
+        theta, best = theta - size * step, now
+    p = 1 / (1 + np.exp(-(offset + x @ theta)))
+    curvature = (x * (p * (1 - p))[:, None]).T @ x + np.diag(precision)
+    return theta, np.asarray(np.linalg.inv(curvature), np.float64)
+
+
+def _variances(
+    blocks: Sequence[str], apart: Floats, covariance: Floats, before: Floats
+) -> Floats:
+    """Set each block's variance to what its coefficients show (EM), and its prior."""
+    size, variance = len(blocks), before.copy()
+    second = apart**2 + np.diag(covariance)
+    for part in range(3):
+        for name, first in BLOCKS.items():
+            mine = [part * size + i for i, one in enumerate(blocks) if one == name]
+            usual = BASE if part == 0 else first
+            if mine:
+                total = second[mine].sum() + DOUBT * usual**2
+                variance[mine] = total / (len(mine) + DOUBT)
+    return variance

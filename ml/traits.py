@@ -1,0 +1,56 @@
+"""What of a customer may change how an offer moves them, as numbers near 0.
+
+Written down with every assignment (`OfferAssigned.traits`), in the order of TRAITS, so
+that a response is learnt from what was known then. The web process may load it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.lifts import logit
+from ml.models import CustomerProfile
+
+Floats = NDArray[np.float64]
+TRAITS = ("chance", "lately", "often", "deals", "coupons")
+"""How likely they buy in scope anyway, how long ago and how often they bought at all,
+how much on discount, and how much with coupons."""
+UNKNOWN = (0.0, 0.0, 0.0, 0.0)
+
+Rows = Mapping[UUID, tuple[float, ...]]
+
+
+def profiles(*, at: datetime) -> Rows:
+    """Return all traits but the chance, of every customer with a profile."""
+    rows = CustomerProfile.objects.values_list(
+        "customer", "last_order_at", "orders", "deal_index", "coupon_share"
+    )
+    return {
+        customer: _traits(last, orders, deals, coupons, at)
+        for customer, last, orders, deals, coupons in rows
+    }
+
+
+def of(customers: Sequence[UUID], p0: Floats, known: Rows) -> Floats:
+    """Return [customers, traits] for chances of buying in one scope."""
+    rest = np.array([known.get(one, UNKNOWN) for one in customers])
+    return np.column_stack([logit(p0) / 2 + 1, rest.reshape(-1, len(UNKNOWN))])
+
+
+def _traits(
+    last: datetime | None,
+    orders: int,
+    deals: float | None,
+    coupons: float | None,
+    at: datetime,
+) -> tuple[float, ...]:
+    days = (at - last).days if last else 365
+    return (
+        float(np.log1p(max(0, days)) / 2 - 1.5),
+        float(np.log1p(orders) / 1.5 - 1),
+        0.0 if deals is None else float(np.clip(deals - 1, -1, 2)),
+        0.0 if coupons is None else 2 * coupons,
+    )

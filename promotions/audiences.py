@@ -1,0 +1,49 @@
+"""All scored customers before a scope: what they buy there, and how they may answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+
+from ml import traits
+from ml.lifts import Who
+from ml.scores import ScoreMatrix
+from promotions import response, value
+from promotions.value import People
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audience:
+    """Rows are the matrix's customers; `rates` are its categories' margin rates."""
+
+    matrix: ScoreMatrix
+    segments: Sequence[str]
+    traits: traits.Rows
+    rates: Sequence[float]
+
+    def inside(self, scope: Sequence[str]) -> list[int]:
+        """Return the scored categories of a scope, by column."""
+        return [i for i, name in enumerate(self.matrix.categories) if name in scope]
+
+    def before(self, scope: Sequence[str]) -> People:
+        """Return everybody before the scope, which has a scored category."""
+        matrix = self.matrix
+        p0, spend, rate = value.in_scope(
+            matrix.probability, matrix.spend, self.inside(scope), self.rates
+        )
+        known = traits.of(matrix.customers, p0, self.traits)
+        who = Who(p0=p0, segment=self.segments, traits=known)
+        return People(who=who, spend=spend, rate=rate)
+
+
+def of(matrix: ScoreMatrix, segments: Mapping[UUID, str], *, at: datetime) -> Audience:
+    """Return the audience of all offers; `segments` by customer."""
+    rates, usual = response.rates(), float(settings.ASSUMED_MARGIN)
+    return Audience(
+        matrix=matrix,
+        segments=[segments.get(one, "") for one in matrix.customers],
+        traits=traits.profiles(at=at),
+        rates=[rates.get(name, usual) for name in matrix.categories],
+    )

@@ -1,0 +1,210 @@
+"""What our own arms teach of how offers work: everybody drawn by lot, and who bought.
+
+Each customer counts once for each strategy, as he was known when he was assigned
+(`OfferAssigned`: p0, traits, segment), for HORIZON_DAYS or as long as has passed, and
+not before `SOONEST`. Bought is what stayed bought, in the strategy's categories. Who
+was held back, of this strategy or of everything, is what the treated are compared with.
+Worker only.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from uuid import UUID
+
+import numpy as np
+import polars as pl
+from django.conf import settings
+
+from analytics import lookup
+from ml import lifts, lines
+from ml.lifts import Floats, Group, What, Who
+from ml.traits import TRAITS
+from promotions import promises, response, value
+from promotions.models import Learnt, Redemption, Strategy
+from promotions.value import Response
+
+SOONEST = timedelta(days=7)
+MEMORY = timedelta(days=365)
+MOST = 100_000
+"""The newest so many units: the fit is exact, and takes as long as they are many."""
+
+UNITS = """
+    SELECT strategy, arm, variant, person, at, p0, spend, traits, segment FROM (
+        SELECT DISTINCT ON (a.strategy, coalesce(c.person, a.customer))
+            a.strategy, a.arm, a.variant, coalesce(c.person, a.customer) AS person,
+            a.at, a.p0, a.spend, a.traits, a.segment
+        FROM analytics_assignment a LEFT JOIN analytics_customer c ON c.key = a.customer
+        WHERE a.at >= %s AND a.at < %s
+        ORDER BY a.strategy, coalesce(c.person, a.customer), a.position
+    ) first WHERE p0 IS NOT NULL AND cardinality(traits) = %s
+    ORDER BY at DESC LIMIT %s
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One customer's place in one strategy, as it was then; `variant` None: nothing."""
+
+    strategy: UUID
+    variant: str | None
+    person: UUID
+    at: datetime
+    p0: float
+    spend: float
+    traits: Sequence[float]
+    segment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """The units of a strategy's arm, and what its variant is."""
+
+    strategy: Strategy
+    variant: str | None
+    units: Sequence[Unit]
+    group: Group
+
+
+def refresh(*, at: datetime) -> Learnt:
+    """Learn from all arms before `at`; keep it for the next prices."""
+    arms = list(gather(at=at))
+    posterior = lifts.learn([arm.group for arm in arms], response.prior())
+    buyers, users = _used(arms)
+    row = Learnt(
+        pk=1,
+        computed_at=at,
+        basis=posterior.basis,
+        seen=posterior.seen,
+        use=response.use(buyers, users),
+        body=response.written(posterior),
+    )
+    row.save()
+    _calibrate(arms, at=at)
+    return row
+
+
+def gather(*, at: datetime) -> Iterator[Arm]:
+    """Yield every arm with units that have been watched long enough."""
+    window = timedelta(days=settings.HORIZON_DAYS)
+    rows = lookup.rows(
+        UNITS, [at - MEMORY, at - SOONEST, len(TRAITS), MOST], prepare=False
+    )
+    units = [
+        Unit(
+            strategy=strategy,
+            variant=variant if arm == "treatment" else None,
+            person=person,
+            at=since,
+            p0=p0,
+            spend=spend,
+            traits=traits,
+            segment=segment,
+        )
+        for strategy, arm, variant, person, since, p0, spend, traits, segment in rows
+    ]
+    if not units:
+        return
+    known = Strategy.objects.in_bulk({unit.strategy for unit in units})
+    history = lines.standing(lines.read(until=at), until=at)
+    order = sorted(units, key=lambda unit: (unit.strategy, unit.variant or ""))
+    for (id_, variant), some in groupby(order, lambda u: (u.strategy, u.variant)):
+        if strategy := known.get(id_):
+            yield _arm(strategy, variant, list(some), history, window, at)
+
+
+def _arm(
+    strategy: Strategy,
+    variant: str | None,
+    units: Sequence[Unit],
+    history: pl.DataFrame,
+    window: timedelta,
+    at: datetime,
+) -> Arm:
+    p0 = np.array([unit.p0 for unit in units])
+    shares = np.array([min(window, at - unit.at) / window for unit in units])
+    group = Group(
+        who=Who(
+            p0=p0,
+            segment=[unit.segment for unit in units],
+            traits=np.array([list(unit.traits) for unit in units]),
+        ),
+        what=_what(strategy, variant),
+        treated=variant is not None,
+        chance=1 - (1 - p0) ** shares,
+        bought=_bought(units, strategy.scope, history, window, at),
+    )
+    return Arm(strategy=strategy, variant=variant, units=units, group=group)
+
+
+def _what(strategy: Strategy, variant: str | None) -> What:
+    """Say what the arm's offer is; who gets nothing shares the menu's kind."""
+    menu = strategy.terms
+    terms = menu.get(variant or "") or next(iter(menu.values()))
+    return What(kind=value.kind(terms), scope=strategy.scope, depth=value.depth(terms))
+
+
+def _bought(
+    units: Sequence[Unit],
+    scope: Sequence[str],
+    history: pl.DataFrame,
+    window: timedelta,
+    at: datetime,
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Say which units bought in scope in their time."""
+    frame = pl.DataFrame(
+        {
+            "unit": range(len(units)),
+            "customer": [str(unit.person) for unit in units],
+            "since": [unit.at for unit in units],
+            "until": [min(at, unit.at + window) for unit in units],
+        },
+        schema_overrides={"since": pl.Datetime("us", "UTC")},
+    )
+    bought = (
+        history.filter(pl.col("category").cast(pl.String).is_in(list(scope)))
+        .select(pl.col("customer").cast(pl.String), "at")
+        .join(frame, on="customer")
+        .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
+    )
+    found = np.zeros(len(units), dtype=bool)
+    found[bought["unit"].unique().to_numpy()] = True
+    return found
+
+
+def _used(arms: Iterable[Arm]) -> tuple[int, int]:
+    """Return how many treated bought in scope, and how many of them used an offer."""
+    buyers = {
+        (arm.strategy.id, unit.person)
+        for arm in arms
+        if arm.variant is not None
+        for unit, bought in zip(arm.units, arm.group.bought, strict=True)
+        if bought
+    }
+    rows = Redemption.objects.filter(rolled_back_at=None, offer__isnull=False)
+    used = set(rows.values_list("strategy", "customer"))
+    return len(buyers), len(buyers & used)
+
+
+def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
+    """Compare what is believed now with what strategies have brought over all goods."""
+    found = response.believed(draws=1).expected
+    expected = {arm.strategy.id: 0.0 for arm in arms}
+    people = dict.fromkeys(expected, 0)
+    for arm in arms:
+        if arm.variant is not None:
+            expected[arm.strategy.id] += _gain(arm, found)
+            people[arm.strategy.id] += len(arm.units)
+    means = {id_: expected[id_] / people[id_] for id_ in expected if people[id_]}
+    promises.refresh(means, at=at)
+
+
+def _gain(arm: Arm, found: Response) -> float:
+    """Return the margin that the arm's offers are believed to bring in scope."""
+    who, rates = arm.group.who, response.rates()
+    usual = float(settings.ASSUMED_MARGIN)
+    rate = np.mean([rates.get(name, usual) for name in arm.strategy.scope] or [usual])
+    b = found.posterior.lift(who, arm.group.what)
+    spend: Floats = np.array([unit.spend for unit in arm.units])
+    return float(((value.lifted(who.p0, b) - who.p0) * spend * rate).sum())

@@ -1,0 +1,121 @@
+"""What is believed of how customers answer offers, for whoever prices them.
+
+Before anything was tried it comes from the shop's own past campaigns (ml.response), or
+from what discounts on the shelf did (ml.demand): observational both, so doubted twice
+as much as they doubt themselves. A shop with neither has an assumption. From then on
+the arms of its own strategies teach (promotions.experience).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+import numpy as np
+from django.conf import settings
+from django.db.models import DecimalField, F, Sum
+from django.db.models.functions import Coalesce
+from numpy.typing import NDArray
+
+from catalog.models import Product
+from ml import lifts, scores
+from ml.lifts import Posterior, Prior
+from promotions.models import Calibration, Learnt
+from promotions.promises import PRIOR
+from promotions.value import Response
+
+Floats = NDArray[np.float64]
+DRAWS = 48
+SEED = 20_260_601
+"""Draws are the same in every process, so that choices can be made again."""
+USUAL_DEPTH = 0.10
+ASSUMED = 0.30, 0.30
+"""The lift at the usual depth, and its standard error, where the log says nothing."""
+DOUBLED = 2.0
+"""What was observed, and not drawn by lot, is doubted so many times as much."""
+LEAST_ERROR = 0.15
+USE = 0.8, 10.0
+"""The share of buyers in scope who use their offer, and how many customers' worth of
+evidence that assumption is."""
+
+
+def believed(*, draws: int = DRAWS) -> Response:
+    """Read what is believed now."""
+    row = Learnt.objects.filter(pk=1).first()
+    posterior = read(row.body) if row else lifts.untaught(prior())
+    kept = Calibration.objects.filter(pk=1).first()
+    mean, error = (kept.factor, kept.error) if kept else (1.0, PRIOR)
+    luck = np.random.default_rng(SEED).standard_normal(draws)
+    return Response(
+        posterior=posterior,
+        use=row.use if row else use(0, 0),
+        thetas=posterior.sample(draws, seed=SEED),
+        kept=np.maximum(0.0, mean + error * (luck - luck.mean())),
+    )
+
+
+def prior() -> Prior:
+    """Return what the log suggests before any lot was drawn."""
+    found, elasticities = scores.response(), scores.elasticities()
+    slopes = {name: -one.value * USUAL_DEPTH for name, one in elasticities.items()}
+    usual = float(np.median(list(slopes.values()))) if slopes else 0.0
+    # Shelf prices say how categories differ; at most half of that is believed.
+    leaning = {name: (slope - usual) / 2 for name, slope in slopes.items()}
+    if found:
+        error = DOUBLED * (found.high - found.low) / (2 * 1.96)
+        return Prior(
+            lift=found.lift,
+            error=max(LEAST_ERROR, error),
+            depth=found.depth,
+            basis="observational",
+            leaning=leaning,
+        )
+    lift, error = (usual, max(LEAST_ERROR, DOUBLED * usual)) if slopes else ASSUMED
+    return Prior(
+        lift=lift,
+        error=error,
+        depth=USUAL_DEPTH,
+        basis="observational" if slopes else "assumed",
+        leaning=leaning,
+    )
+
+
+def use(buyers: int, users: int) -> float:
+    """Return the expected share of buyers in scope who use their offer."""
+    found = scores.response()
+    share, weight = (found.use, USE[1]) if found else USE
+    return (share * weight + users) / (weight + max(buyers, users))
+
+
+MONEY = DecimalField(max_digits=20, decimal_places=4)
+COSTS = Coalesce("cost", F("price") * (1 - settings.ASSUMED_MARGIN), output_field=MONEY)
+
+
+def rates() -> Mapping[str, float]:
+    """Return each category's margin rate, over what is on sale there."""
+    shelf = Product.objects.filter(price__gt=0, currency=settings.CURRENCY)
+    rows = shelf.values("category").annotate(
+        worth=Sum("price", output_field=MONEY), costs=Sum(COSTS, output_field=MONEY)
+    )
+    return {row["category"]: float(1 - row["costs"] / row["worth"]) for row in rows}
+
+
+def written(posterior: Posterior) -> dict[str, Any]:
+    """Write a posterior as JSON."""
+    body = asdict(posterior)
+    lists = {name: body[name].tolist() for name in ("mean", "covariance")}
+    return dict(msgspec.to_builtins(body | lists))
+
+
+def read(body: Mapping[str, Any]) -> Posterior:
+    """Return the posterior that `written` wrote."""
+    return Posterior(
+        design=msgspec.convert(body["design"], lifts.Design),
+        depth=body["depth"],
+        basis=body["basis"],
+        leaning=body["leaning"],
+        mean=np.array(body["mean"]),
+        covariance=np.array(body["covariance"]),
+        spread=(body["spread"][0], body["spread"][1]),
+        seen=body["seen"],
+    )
