@@ -132,8 +132,8 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     by their first day.
 
     What was known then: the chance `p0` of buying in scope without an offer within the
-    shop's horizon, the `spend` at shelf prices in that case, and the `traits` by which
-    customers' answers may differ (ml.traits).
+    shop's horizon, the `spend` at shelf prices in that case, its margin `rate`, and the
+    `traits` by which customers' answers may differ (ml.traits).
     """
 
     strategy: UUID
@@ -147,6 +147,7 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     odds: date | None = None
     p0: Rate | None = None
     spend: float | None = None
+    rate: float | None = None
     traits: tuple[float, ...] = ()
 
 
@@ -170,12 +171,21 @@ class OfferFeedback(Event, frozen=True, kw_only=True):
 
 
 class OffersComputed(Event, frozen=True, kw_only=True):
-    """A refresh of all customers' offers ended."""
+    """A refresh of all customers' offers ended; it follows what it assigned.
+
+    What it went by: the `model` of the scores, the `learnt` response by its id, what
+    was `kept` of gains, give or take `kept_error`, and the money that was `left` to
+    each strategy.
+    """
 
     customers: Count
     offers: Count
     strategies: dict[str, int]
     model: UUID | None
+    learnt: Text | None = None
+    kept: float | None = None
+    kept_error: float | None = None
+    left: dict[str, Decimal] = {}
 
 
 class OfferRedeemed(Event, frozen=True, kw_only=True):

@@ -220,6 +220,7 @@ UNFOLD = {
                 ("hourglass_top", _("Reservations"), "promotions_reservation"),
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
                 ("monitoring", _("Programme"), "programme"),
+                ("psychology", _("Response"), "response"),
                 ("gavel", _("Standing rules"), "promotions_standingrule"),
             ),
             _group(

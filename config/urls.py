@@ -33,6 +33,7 @@ from promotions.code_api import (
     DeactivationView,
     StrategyFileView,
 )
+from promotions.decision_api import DecisionView
 from promotions.offline import FeaturesView
 from promotions.report_admin import (
     campaign_results,
@@ -45,6 +46,7 @@ from promotions.report_api import (
     StrategyReportsView,
     StrategyReportView,
 )
+from promotions.response_pages import response_page
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 from promotions.webhook_api import EndpointsView, EndpointView, SecretView
 
@@ -95,6 +97,7 @@ api = [
         name="campaign_report",
     ),
     path("reports/programme", ProgrammeReportView.as_view(), name="programme_report"),
+    path("decisions/<uuid:offer>", DecisionView.as_view(), name="decision"),
     path("strategies/<uuid:strategy>/codes", CodesView.as_view(), name="codes"),
     path(
         "strategies/<uuid:strategy>/codes.csv",
@@ -148,6 +151,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("admin/features", page(catalogue), name="features"),
     path("admin/programme", page(programme_results), name="programme"),
+    path("admin/response", page(response_page), name="response"),
     path(
         "admin/results/strategies/<uuid:key>",
         page(strategy_results),

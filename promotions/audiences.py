@@ -33,7 +33,9 @@ class Audience:
         p0, spend, rate = value.in_scope(
             matrix.probability, matrix.spend, self.inside(scope), self.rates
         )
-        known = traits.of(matrix.customers, p0, self.traits)
+        # Rounded as the log keeps them, so that a decision can be made again from it.
+        p0, spend, rate = p0.round(6), spend.round(4), rate.round(4)
+        known = traits.of(matrix.customers, p0, self.traits).round(4)
         who = Who(p0=p0, segment=self.segments, traits=known)
         return People(who=who, spend=spend, rate=rate)
 

@@ -72,15 +72,7 @@ def refresh(*, at: datetime) -> Learnt:
     arms = list(gather(at=at))
     posterior = lifts.learn([arm.group for arm in arms], response.prior())
     buyers, users = _used(arms)
-    row = Learnt(
-        pk=1,
-        computed_at=at,
-        basis=posterior.basis,
-        seen=posterior.seen,
-        use=response.use(buyers, users),
-        body=response.written(posterior),
-    )
-    row.save()
+    row = response.keep(posterior, buyers=buyers, users=users, at=at)
     _calibrate(arms, at=at)
     return row
 

@@ -416,8 +416,12 @@ class ArmDay(models.Model):
 
 
 class Learnt(models.Model):
-    """One row: how customers answer offers, see promotions.response."""
+    """How customers answer offers, as believed at a time: see promotions.response.
 
+    The newest is in force; the others stay, so that decisions can be made again.
+    """
+
+    id = models.CharField(primary_key=True, max_length=64, help_text="SHA-256 of it.")
     computed_at = models.DateTimeField()
     basis = models.TextField(help_text="assumed, observational, or randomised.")
     seen = models.PositiveIntegerField(help_text="Customers it rests on, by strategy.")

@@ -6,8 +6,11 @@ as much as they doubt themselves. A shop with neither has an assumption. From th
 the arms of its own strategies teach (promotions.experience).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -41,16 +44,54 @@ evidence that assumption is."""
 
 def believed(*, draws: int = DRAWS) -> Response:
     """Read what is believed now."""
-    row = Learnt.objects.filter(pk=1).first()
-    posterior = read(row.body) if row else lifts.untaught(prior())
-    kept = Calibration.objects.filter(pk=1).first()
-    mean, error = (kept.factor, kept.error) if kept else (1.0, PRIOR)
+    row = Learnt.objects.order_by("-computed_at").first()
+    known = Calibration.objects.filter(pk=1).first()
+    kept = (known.factor, known.error) if known else (1.0, PRIOR)
+    return of(row or _untaught(), kept, draws=draws)
+
+
+def settled(*, at: datetime) -> Response:
+    """Return what is believed now, and see to it that it can be read for ever."""
+    if not Learnt.objects.exists():
+        keep(lifts.untaught(prior()), buyers=0, users=0, at=at)
+    return believed()
+
+
+def of(row: Learnt, kept: tuple[float, float], *, draws: int = DRAWS) -> Response:
+    """Return a row as prices need it; `kept` is k and its standard error."""
+    posterior, (mean, error) = read(row.body), kept
     luck = np.random.default_rng(SEED).standard_normal(draws)
     return Response(
+        id=row.id,
         posterior=posterior,
-        use=row.use if row else use(0, 0),
+        use=row.use,
         thetas=posterior.sample(draws, seed=SEED),
         kept=np.maximum(0.0, mean + error * (luck - luck.mean())),
+        kept_by=kept,
+    )
+
+
+def keep(posterior: Posterior, *, buyers: int, users: int, at: datetime) -> Learnt:
+    """Put a posterior in force; of buyers in scope, `users` used their offers."""
+    row = _row(posterior, use(buyers, users), at)
+    row.save()
+    return row
+
+
+def _untaught() -> Learnt:
+    return _row(lifts.untaught(prior()), use(0, 0), datetime.min.replace(tzinfo=UTC))
+
+
+def _row(posterior: Posterior, use: float, at: datetime) -> Learnt:
+    body = written(posterior)
+    text = json.dumps([body, use], sort_keys=True)
+    return Learnt(
+        id=sha256(text.encode()).hexdigest(),
+        computed_at=at,
+        basis=posterior.basis,
+        seen=posterior.seen,
+        use=use,
+        body=body,
     )
 
 

@@ -88,7 +88,8 @@ def refresh(*, at: datetime) -> Computed:
         persons = identity.persons()
         _rehome(persons)
         known_as = lots.people(persons, live)
-        columns = _columns(live, matrix, known_as.segments, at)
+        believed = response.settled(at=at)
+        columns = _columns(live, matrix, known_as.segments, believed, at)
         used = _used(live, persons)
         _withdraw(used, persons)
         lasting = places.lasting(persons, at)
@@ -104,6 +105,10 @@ def refresh(*, at: datetime) -> Computed:
             offers=computed.offers,
             strategies=computed.strategies,
             model=matrix.model,
+            learnt=believed.id,
+            kept=believed.kept_by[0],
+            kept_error=believed.kept_by[1],
+            left={str(strategy.id): strategy.left for strategy in live},
         )
         store.append_new(
             [fact for _, fact in made] + [store.Fact(event=summary, at=at)]
@@ -154,10 +159,10 @@ def _columns(
     live: Sequence[Strategy],
     matrix: scores.ScoreMatrix,
     segments: Mapping[UUID, str],
+    believed: value.Response,
     at: datetime,
 ) -> list[Column]:
-    audience = audiences.of(matrix, segments, at=at)
-    believed, odds = response.believed(), arms.in_force(live)
+    audience, odds = audiences.of(matrix, segments, at=at), arms.in_force(live)
     return [
         _column(strategy, audience, believed, odds.get(strategy.id))
         for strategy in live
@@ -307,9 +312,10 @@ def _assignment(
         segment=people.segments.get(customer, ""),
         offer=_offer_id(strategy, unit),
         odds=column.odds.day if column.odds else None,
-        p0=round(float(who.p0[row]), 6),
-        spend=round(float(column.people.spend[row]), 4),
-        traits=tuple(round(one, 4) for one in who.traits[row].tolist()),
+        p0=float(who.p0[row]),
+        spend=float(column.people.spend[row]),
+        rate=float(column.people.rate[row]),
+        traits=tuple(who.traits[row].tolist()),
     )
     id_ = lots.assigned(strategy.id, unit)
     return store.Fact(event=event, at=at, customer=customer, id=id_)

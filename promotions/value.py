@@ -26,15 +26,18 @@ CHUNK = 5000
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """How customers answer offers: b, use and k, each with `draws` of its posterior.
+    """How customers answer offers: b, use and k.
 
-    `thetas` and `kept` are draws, row by row; a single row is the expectation.
+    `thetas` and `kept` are draws, row by row; a single row is the expectation. `kept`
+    is drawn by `kept_by`, k and its standard error. `id` names what it was read from.
     """
 
     posterior: Posterior
     use: float
     thetas: Floats
     kept: Floats
+    kept_by: tuple[float, float] = (1.0, 0.0)
+    id: str = ""
 
     @property
     def expected(self) -> "Response":
@@ -45,6 +48,8 @@ class Response:
             use=self.use,
             thetas=mean[None],
             kept=np.array([self.kept.mean()]),
+            kept_by=self.kept_by,
+            id=self.id,
         )
 
 

@@ -1,0 +1,135 @@
+"""The back office's page of what is believed of customers' answers to offers."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from ml.customers import Segment
+from ml.lifts import Posterior, What, Who
+from ml.traits import TRAITS, UNKNOWN
+from promotions import charts, response
+from promotions.charts import Mark
+from promotions.models import Calibration
+from promotions.report_tables import Card, Row, Section, drawn
+from promotions.value import Response, lifted
+
+DEPTHS = (0.05, 0.10, 0.15, 0.20)
+USUAL = 0.20
+"""The chance of buying without an offer that the page takes for its examples."""
+DRAWS = 400
+LOW, HIGH = 0.025, 0.975
+
+
+def response_page(request: HttpRequest) -> HttpResponseBase:
+    """Show what offers are believed to do, by segment, category and discount."""
+    if not request.user.has_perms(["promotions.view_strategy"]):
+        raise PermissionDenied
+    found = response.believed(draws=DRAWS)
+    page = {
+        "title": _("How customers answer offers"),
+        "says": _says(found.posterior),
+        "findings": [],
+        "cards": list(_cards(found)),
+        "sections": list(_sections(found.posterior)),
+        "no_file": True,
+    }
+    context = {**admin.site.each_context(request), **page}
+    return TemplateResponse(request, "admin/promotions/report/page.html", context)
+
+
+def _says(found: Posterior) -> str:
+    if found.basis == "randomised":
+        return _(
+            "Learnt from {seen} customers of strategies: lots gave an offer or none."
+        ).format(seen=f"{found.seen:,}")
+    if found.basis == "observational":
+        return _(
+            "Nothing was drawn by lot yet: this is from past campaigns and prices, "
+            "which were no experiment."
+        )
+    return _("Nothing was tried yet: this is assumed, and widely doubted.")
+
+
+def _cards(found: Response) -> Iterator[Card]:
+    yield Card(
+        name=_("Use of offers"),
+        value=f"{found.use:.0%}",
+        detail=_("of the buyers in scope who have one"),
+    )
+    row = Calibration.objects.filter(pk=1).first()
+    low, high = (row.low, row.high) if row else (0.0, 2.0)
+    yield Card(
+        name=_("What stays of a gain"),
+        value=f"{found.kept_by[0]:.0%}",
+        detail=_("over all goods and weeks; 95 %: {low} to {high}").format(
+            low=f"{max(0.0, low):.0%}", high=f"{high:.0%}"
+        ),
+    )
+
+
+def _sections(found: Posterior) -> Iterator[Section]:
+    kind, scope = (found.design.kinds or ("percentage",))[0], found.design.scopes[:1]
+    segments = [one for one in Segment if one.value in found.design.segments]
+    yield _section(
+        found,
+        _("By segment"),
+        [
+            (str(one.label), one.value, What(kind=kind, scope=scope, depth=0.1))
+            for one in segments
+        ],
+    )
+    depths = [
+        (f"{depth:.0%}", "", What(kind=kind, scope=scope, depth=depth))
+        for depth in DEPTHS
+    ]
+    yield _section(found, _("By discount"), depths)
+    yield _section(
+        found,
+        _("By category"),
+        [
+            (name, "", What(kind=kind, scope=[name], depth=0.1))
+            for name in found.design.scopes
+        ],
+    )
+
+
+def _section(
+    found: Posterior, title: str, rows: Sequence[tuple[str, str, What]]
+) -> Section:
+    """Draw what an offer makes of a chance of 20 %, with intervals."""
+    thetas = found.sample(DRAWS, seed=response.SEED)
+    marks, lines = [], []
+    for name, segment, what in rows:
+        drawn_b = found.drawn(_somebody(segment), what, thetas)[:, 0]
+        [gain] = lifted(np.array([USUAL]), found.lift(_somebody(segment), what)) - USUAL
+        low, high = lifted(np.array([USUAL]), np.quantile(drawn_b, [LOW, HIGH])) - USUAL
+        marks.append(Mark(label=name, value=100 * gain, low=100 * low, high=100 * high))
+        lines.append(
+            Row(cells=[name, f"{100 * gain:+.1f}", _to(100 * low, 100 * high)])
+        )
+    return Section(
+        title=title,
+        says=_(
+            "Of 100 customers who would buy with a chance of 20 % without an offer, so "
+            "many more buy with 10 % off, or what is named."
+        ),
+        chart=drawn(charts.forest(marks, title=title)),
+        columns=[title, _("More buyers of 100"), "95 %"],
+        rows=lines,
+        folded=True,
+    )
+
+
+def _to(low: float, high: float) -> str:
+    return _("{low} to {high}").format(low=f"{low:+.1f}", high=f"{high:+.1f}")
+
+
+def _somebody(segment: str) -> Who:
+    known = np.array([[0.0, *UNKNOWN]])
+    return Who(p0=np.array([USUAL]), segment=[segment], traits=known[:, : len(TRAITS)])
