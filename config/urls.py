@@ -49,6 +49,7 @@ from promotions.report_api import (
 from promotions.response_pages import response_page
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 from promotions.webhook_api import EndpointsView, EndpointView, SecretView
+from promotions.what_if_admin import what_if_page
 
 docs = SpectacularRedocView.as_view(url_name="schema", template_name="api/docs.html")
 api = [
@@ -151,6 +152,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("admin/features", page(catalogue), name="features"),
     path("admin/programme", page(programme_results), name="programme"),
+    path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
     path(
         "admin/results/strategies/<uuid:key>",

@@ -59,9 +59,10 @@ class Response:
     use: float
 
 
-def matrix() -> ScoreMatrix:
+def matrix(*, most: int | None = None) -> ScoreMatrix:
     """Read all scores; empty arrays, and no model, before the first scoring.
 
+    `most`: of so many customers only. Keys are random, so the first are a sample.
     Customers and categories are full: scoring writes every pair in one transaction.
     Who took consent back since then is left out, and so is who became someone else's.
     """
@@ -72,8 +73,8 @@ def matrix() -> ScoreMatrix:
             " array_agg(spend::float8 ORDER BY category), min(model_id::text)"
             " FROM ml_score LEFT JOIN analytics_customer c ON c.key = customer"
             " WHERE c.person IS NULL AND coalesce(c.consent, %s)"
-            " GROUP BY customer ORDER BY customer",
-            [not settings.CONSENT_REQUIRED],
+            " GROUP BY customer ORDER BY customer LIMIT %s",
+            [not settings.CONSENT_REQUIRED, most],
         )
         rows = cursor.fetchall()
     if not rows:
@@ -89,6 +90,12 @@ def matrix() -> ScoreMatrix:
         spend=np.array(spend),
         model=UUID(model[0]),
     )
+
+
+def customers() -> int:
+    """Return how many customers have scores."""
+    category = models.Score.objects.values_list("category", flat=True).first()
+    return models.Score.objects.filter(category=category).count()
 
 
 def raised(

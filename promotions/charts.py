@@ -93,6 +93,32 @@ def by_day(marks: Sequence[Mark], *, title: str) -> str:
     return tostring(svg, encoding="unicode")
 
 
+def curve(
+    marks: Sequence[tuple[float, Mark]], *, here: float, title: str, across: str
+) -> str:
+    """Draw a value over a number in its interval, with a line at `here`.
+
+    Empty for fewer than two marks.
+    """
+    if len(marks) < 2:
+        return ""
+    values = [mark for _, mark in marks]
+    svg, y = _plot(title, _edges(values, _ends(values)))
+    right = max(marks[-1][0], here)
+    x = Scale(low=0, high=right, start=LEFT, end=RIGHT)
+    upper = [(x.at(at), y.at(mark.ends[1])) for at, mark in marks]
+    lower = [(x.at(at), y.at(mark.ends[0])) for at, mark in marks]
+    _shape(svg, "polygon", "band", [*upper, *lower[::-1]])
+    _zero(svg, y)
+    line = [(x.at(at), y.at(mark.value)) for at, mark in marks]
+    _shape(svg, "polyline", "line", line)
+    _line(svg, "equal", x.at(here), TOP, x.at(here), BOTTOM)
+    for tick in ticks(0, right):
+        _text(svg, x.at(tick), BOTTOM + 14, _said(tick), "middle")
+    _text(svg, RIGHT, HEIGHT - 2, across, "end")
+    return tostring(svg, encoding="unicode")
+
+
 def columns(places: Sequence[Mark | None], *, title: str) -> str:
     """Draw values side by side with their intervals; empty for none.
 

@@ -3,7 +3,7 @@
 A strategy promises margin before discounts for each customer that it reaches; its arms
 say what came, over all goods and with the weeks after. One factor k over all
 strategies, measured = k · promised, by weighted least squares with the prior
-k ~ N(1, 0.5²): without evidence forecasts stay as they are. Where the arms have
+k ~ N(1, 0.3²): without evidence forecasts stay as they are. Where the arms have
 taught how customers answer, k is of what is believed now to have come in scope: what
 is left over is what would have been bought elsewhere, or later. The next forecasts'
 gains are multiplied by it (promotions.value).
@@ -20,7 +20,7 @@ from django.conf import settings
 from analytics.checks import ALARM
 from promotions.models import Calibration, Strategy
 
-PRIOR = 0.5
+PRIOR = 0.3
 """The standard deviation of k before anything was measured."""
 
 

@@ -4,9 +4,10 @@ For every scored category and every kind, a menu is priced on customers with the
 functions that later choose the offers; what promises most is proposed, with its
 forecast and guards. Nothing here can make a strategy live.
 
-What is on its way already is not proposed again, nor what an operator has rejected of
-late. The first look at all drafts is on at most SAMPLE customers, with what is believed
-on average; those that are chosen are priced on everybody, with all doubts.
+What is on its way already is not proposed again; nor is what an operator has rejected
+of late, unless its gain was doubtful and is not any more. The first look at all drafts
+is on at most SAMPLE customers, with what is believed on average; those that are chosen
+are priced on everybody, with all doubts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +57,7 @@ class Draft:
     """A strategy that could be proposed, priced on all customers.
 
     `audience`: their mean chance of buying unprompted; `rate`: their margin rate.
-    `low` and `high` hold 80 % of what may be true.
+    `low` and `high` hold 80 % of what may be true; `chance` is that of any gain.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class Draft:
     margin: float
     low: float
     high: float
+    chance: float
     cost: float
 
 
@@ -82,7 +84,10 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     audience, believed = audiences.of(matrix, segments(), at=at), response.believed()
     some = _chosen(_drafts(audience, believed.expected, at))
     priced = [_again(draft, audience, believed) for draft in some]
-    chosen = [draft for draft in priced if draft.margin > 0]
+    unwanted = _rejected(at)
+    chosen = [
+        draft for draft in priced if draft.margin > 0 and _is_news(draft, unwanted)
+    ]
     if not chosen:
         return []
     budgets = [_budget(draft.cost) for draft in chosen]
@@ -124,7 +129,7 @@ def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
 
 
 def _drafts(audience: Audience, believed: Response, at: datetime) -> Iterable[Draft]:
-    taken, barred = _on_their_way(at), _rejected(at)
+    taken = _on_their_way(at)
     open_to_offers = _promotable() - taken
     size = len(audience.matrix.customers)
     step = max(1, -(-size // SAMPLE))
@@ -133,8 +138,6 @@ def _drafts(audience: Audience, believed: Response, at: datetime) -> Iterable[Dr
             continue
         people = audience.before([category])[::step]
         for kind, menu in _menus(category, people).items():
-            if (kind, category) in barred:
-                continue
             found = value.priced(menu, [category], people, believed)
             kept = _widest(menu, found)
             draft = _draft(kind, category, kept, people, believed, step)
@@ -165,13 +168,22 @@ def _on_their_way(at: datetime) -> set[str]:
     return {name for scope in scopes for name in scope}
 
 
-def _rejected(at: datetime) -> set[tuple[str, str]]:
-    """Return the kinds and categories that operators did not want of late."""
+def _rejected(at: datetime) -> dict[tuple[str, str], float]:
+    """Return what operators did not want of late: what its low end was at best."""
     rows = Strategy.objects.filter(
         state=Strategy.State.REJECTED, decided_at__gt=at - REMEMBERS
     )
-    pairs = rows.values_list("kind", "scope")
-    return {(kind, name) for kind, scope in pairs for name in scope}
+    found: dict[tuple[str, str], float] = {}
+    for kind, scope, forecast in rows.values_list("kind", "scope", "forecast"):
+        for name in scope:
+            low = float(forecast.get("low", 0.0))
+            found[kind, name] = max(low, found.get((kind, name), low))
+    return found
+
+
+def _is_news(draft: Draft, rejected: Mapping[tuple[str, str], float]) -> bool:
+    was = rejected.get((draft.kind, draft.category))
+    return was is None or was <= 0 < draft.low
 
 
 def _promotable() -> set[str]:
@@ -249,6 +261,7 @@ def _draft(
         margin=float(best.margin[inside].sum()) * step,
         low=float(low) * step,
         high=float(high) * step,
+        chance=float((found.totals > 0).mean()),
         cost=float(best.cost[inside].sum()) * step,
     )
 
@@ -323,6 +336,7 @@ def _forecast(draft: Draft, believed: Response) -> dict[str, object]:
         "margin": round(draft.margin, 2),
         "low": round(draft.low, 2),
         "high": round(draft.high, 2),
+        "chance": round(draft.chance, 3),
         "basis": believed.posterior.basis,
         "days": settings.HORIZON_DAYS,
     }

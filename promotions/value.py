@@ -233,33 +233,41 @@ def _parts(
         yield _part(menu, scope, people[start : start + CHUNK], response)
 
 
-def _part(
+def drawn(
     menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
-) -> Priced:
+) -> tuple[Floats, Floats, Floats]:
+    """Return draws of the margin, and expected cost and lift, of every variant.
+
+    [draws, customers, variants], and [customers, variants] twice; all in one piece.
+    """
     margins, costs, lifts = [], [], []
-    kept = response.kept[:, None]
+    p0, kept = people.who.p0, response.kept[:, None]
     for terms in menu.values():
         what = What(kind=kind(terms), scope=scope, depth=depth(terms))
         b = response.posterior.drawn(people.who, what, response.thetas)
         given, kappa = rewards(terms, people.spend, people.rate)
-        p0 = people.who.p0
         p = lifted(p0, b)
         cost = p * (response.use * given)
         gain = kept * (p - p0) * (people.spend * people.rate)
         margins.append(gain - cost * kappa)
         costs.append(cost.mean(axis=0))
         lifts.append(b.mean(axis=0))
-    drawn = np.stack(margins, axis=2)
-    mean = drawn.mean(axis=0)
-    winner = drawn.argmax(axis=2)
+    return np.stack(margins, axis=2), np.column_stack(costs), np.column_stack(lifts)
+
+
+def _part(
+    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+) -> Priced:
+    margins, costs, lifts = drawn(menu, scope, people, response)
+    mean, winner = margins.mean(axis=0), margins.argmax(axis=2)
     chosen, rows = mean.argmax(axis=1), np.arange(len(mean))
     inside = mean[rows, chosen] > 0
     return Priced(
         margin=mean,
-        cost=np.column_stack(costs),
+        cost=costs,
         best=np.column_stack([(winner == v).mean(axis=0) for v in range(len(menu))]),
-        lift=np.column_stack(lifts),
-        totals=drawn[:, rows, chosen][:, inside].sum(axis=1),
+        lift=lifts,
+        totals=margins[:, rows, chosen][:, inside].sum(axis=1),
     )
 
 

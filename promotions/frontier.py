@@ -1,0 +1,78 @@
+"""What a budget buys: the most margin for each amount of discounts. Pure NumPy.
+
+With a price λ on each unit of discount, every customer gets the variant with the
+largest margin − λ·cost, if that is above zero. Each λ gives a point of the frontier,
+which no other choice of offers at that cost lies above (Lagrangian duality).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promotions.value import Floats
+
+STEPS = 40
+LOW, HIGH = 0.1, 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """What offers for `reach` customers cost and bring; 80 % lie in the interval."""
+
+    cost: float
+    margin: float
+    low: float
+    high: float
+    reach: float
+
+
+NOTHING = Point(cost=0.0, margin=0.0, low=0.0, high=0.0, reach=0.0)
+
+
+def frontier(margins: Floats, costs: Floats, *, each: float = 1.0) -> list[Point]:
+    """Return the frontier's points from nothing to all that is worth anything.
+
+    `margins` are draws, [draws, customers, variants], `costs` expected values; each of
+    the customers stands for `each`.
+    """
+    mean = margins.mean(axis=0)
+    ratio = np.where(costs > 0, mean / np.maximum(costs, 1e-12), 0.0)
+    positive = ratio[ratio > 0]
+    if not len(positive):
+        return [NOTHING]
+    prices = np.quantile(positive, np.linspace(1, 0, STEPS))
+    points = {0.0: NOTHING}
+    for price in [*prices, 0.0]:
+        point = _point(margins, mean, costs, float(price), each)
+        points[round(point.cost, 6)] = point
+    return [points[cost] for cost in sorted(points)]
+
+
+def within(points: Sequence[Point], budget: float) -> Point:
+    """Return what a budget buys: between two points by parts of both."""
+    above = next((one for one in points if one.cost >= budget), None)
+    if above is None:
+        return points[-1]
+    below = max((p for p in points if p.cost <= budget), key=lambda p: p.cost)
+    part = (budget - below.cost) / (above.cost - below.cost or 1.0)
+    names = Point.__dataclass_fields__
+    ends = ((getattr(below, name), getattr(above, name)) for name in names)
+    return Point(**dict(zip(names, (a + part * (b - a) for a, b in ends), strict=True)))
+
+
+def _point(
+    margins: Floats, mean: Floats, costs: Floats, price: float, each: float
+) -> Point:
+    reduced = mean - price * costs
+    chosen, rows = reduced.argmax(axis=1), np.arange(len(mean))
+    inside = reduced[rows, chosen] > 0
+    totals = margins[:, rows, chosen][:, inside].sum(axis=1)
+    low, high = np.quantile(totals, [LOW, HIGH])
+    return Point(
+        cost=float(costs[rows, chosen][inside].sum()) * each,
+        margin=float(totals.mean()) * each,
+        low=float(low) * each,
+        high=float(high) * each,
+        reach=float(inside.sum()) * each,
+    )

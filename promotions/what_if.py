@@ -1,0 +1,108 @@
+"""What if a strategy had another budget, depth, audience or floor?
+
+Answered from a sample of customers, with the functions that make proposals and offers,
+and with what is believed now; nothing is stored.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+import numpy as np
+
+from ml import scores
+from ml.customers import segments
+from ml.lifts import Who
+from promotions import audiences, response, value
+from promotions.frontier import Point, frontier, within
+from promotions.models import Strategy
+from promotions.rules import Gift, Percentage, Terms, Threshold
+from promotions.value import Floats, People
+
+SAMPLE = 4000
+DEEPEST = Decimal("0.9")
+
+
+class NothingScored(Exception):
+    """No customer has a chance of buying in the strategy's scope yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be different.
+
+    Another `budget`; all discounts times `depth`; only these `segments` (none: all); no
+    variant that leaves less than `floor` of the price as margin.
+    """
+
+    budget: float
+    depth: float
+    segments: Collection[str]
+    floor: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The frontier, and what the budget buys; `customers` are in the audience."""
+
+    points: Sequence[Point]
+    here: Point
+    customers: int
+
+
+def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
+    """Price the strategy as asked.
+
+    :raises NothingScored: nobody was scored in its scope.
+    """
+    matrix = scores.matrix(most=SAMPLE)
+    audience = audiences.of(matrix, segments(), at=at)
+    if not audience.inside(strategy.scope):
+        raise NothingScored("No customer is scored in its categories: train first.")
+    everybody = audience.before(strategy.scope)
+    wanted = [not asked.segments or s in asked.segments for s in audience.segments]
+    people = _some(everybody, np.flatnonzero(wanted))
+    menu = {label: deeper(t, asked.depth) for label, t in strategy.terms.items()}
+    margins, costs, _ = value.drawn(menu, strategy.scope, people, response.believed())
+    margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)
+    each = scores.customers() / len(matrix.customers)
+    points = frontier(margins, costs, each=each)
+    return Found(
+        points=points,
+        here=within(points, asked.budget),
+        customers=round(len(people.spend) * each),
+    )
+
+
+def deeper(terms: Terms, factor: float) -> Terms:
+    """Return terms that give `factor` times as much; a gift comes sooner or later."""
+    by = Decimal(str(factor))
+    match terms:
+        case Percentage(rate=rate):
+            return msgspec.structs.replace(terms, rate=min(DEEPEST, rate * by))
+        case Threshold(spend=spend, amount=amount):
+            return msgspec.structs.replace(terms, amount=min(spend, amount * by))
+        case Gift(spend=spend):
+            return msgspec.structs.replace(terms, spend=spend / by)
+        case _:
+            return terms
+
+
+def _allowed(menu: Mapping[str, Terms], people: People, floor: float) -> Floats:
+    depths = np.array([value.depth(terms) for terms in menu.values()])
+    return np.asarray(people.rate[:, None] - depths[None] >= floor)
+
+
+def _some(people: People, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> People:
+    who = people.who
+    return People(
+        who=Who(
+            p0=who.p0[rows],
+            segment=[who.segment[i] for i in rows.tolist()],
+            traits=who.traits[rows],
+        ),
+        spend=people.spend[rows],
+        rate=people.rate[rows],
+    )

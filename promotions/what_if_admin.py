@@ -1,0 +1,165 @@
+"""The back office's page that asks: what if?"""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from ml.customers import Segment
+from promotions import charts, what_if
+from promotions.charts import Mark
+from promotions.figures import money
+from promotions.frontier import Point
+from promotions.models import Strategy
+from promotions.report_tables import Card, Row, Section, drawn
+from promotions.what_if import Asked, Found
+
+DEPTHS = [
+    (text, _("× {by}").format(by=text))
+    for text in ("0.5", "0.75", "1", "1.25", "1.5", "2")
+]
+ROWS = 8
+
+
+class WhatIfForm(forms.Form):
+    """What is to be different; empty fields are as the strategy has them."""
+
+    budget = forms.DecimalField(label=_("Budget"), min_value=0, max_digits=12)
+    depth = forms.ChoiceField(label=_("All discounts"), choices=DEPTHS)
+    floor = forms.DecimalField(
+        label=_("Least margin, %"),
+        min_value=0,
+        max_value=100,
+        help_text=_("No variant that leaves less of the price."),
+    )
+    segments = forms.MultipleChoiceField(
+        label=_("Only customers who are"),
+        choices=Segment.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+def what_if_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
+    """Show what another budget, depth, audience or floor is believed to bring."""
+    if not request.user.has_perms(["promotions.view_strategy"]):
+        raise PermissionDenied
+    rows = Strategy.objects.filter(trigger=Strategy.Trigger.OFFER)
+    strategy = get_object_or_404(rows, id=key)
+    form = WhatIfForm(_filled(strategy) | _given(request))
+    page: dict[str, Any] = {
+        "title": gettext("What if: %s") % strategy.title,
+        "back": strategy,
+        "form": form,
+        "no_file": True,
+    }
+    if form.is_valid():
+        page |= _answered(strategy, form.cleaned_data)
+    context = {**admin.site.each_context(request), **page}
+    return TemplateResponse(request, "admin/promotions/strategy/what_if.html", context)
+
+
+def _filled(strategy: Strategy) -> dict[str, Any]:
+    return {
+        "budget": strategy.budget.normalize().__format__("f"),
+        "depth": "1",
+        "floor": (100 * strategy.least_margin).normalize().__format__("f"),
+        "segments": [],
+    }
+
+
+def _given(request: HttpRequest) -> dict[str, Any]:
+    lists = {"segments": request.GET.getlist("segments")} if request.GET else {}
+    return {**request.GET.dict(), **lists}
+
+
+def _answered(strategy: Strategy, asked: dict[str, Any]) -> dict[str, Any]:
+    try:
+        found = what_if.ask(
+            strategy,
+            Asked(
+                budget=float(asked["budget"]),
+                depth=float(asked["depth"]),
+                segments=asked["segments"],
+                floor=float(asked["floor"]) / 100,
+            ),
+            at=timezone.now(),
+        )
+    except what_if.NothingScored as error:
+        return {"says": str(error)}
+    return {
+        "says": gettext("From a sample of customers, with what is believed now."),
+        "cards": list(_cards(found, strategy.currency)),
+        "sections": [_section(found, float(asked["budget"]), strategy.currency)],
+    }
+
+
+def _cards(found: Found, currency: str) -> Iterator[Card]:
+    here = found.here
+    yield Card(
+        name=gettext("Margin gained"),
+        value=money(here.margin, currency, whole=True),
+        detail=_ends(here, currency),
+    )
+    yield Card(
+        name=gettext("Discounts given"), value=money(here.cost, currency, whole=True)
+    )
+    yield Card(
+        name=gettext("Customers with an offer"),
+        value=f"{here.reach:,.0f}",
+        detail=ngettext("of %d", "of %d", found.customers) % found.customers,
+    )
+
+
+def _ends(point: Point, currency: str) -> str:
+    low, high = (money(end, currency, whole=True) for end in (point.low, point.high))
+    return gettext("80 %%: %(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def _section(found: Found, budget: float, currency: str) -> Section:
+    marks = [
+        (point.cost, Mark(label="", value=point.margin, low=point.low, high=point.high))
+        for point in found.points
+    ]
+    title = gettext("What a budget buys")
+    every = max(1, len(found.points) // ROWS)
+    told = [*found.points[every:-1:every], found.points[-1]]
+    return Section(
+        title=title,
+        says=gettext(
+            "The most margin for each amount of discounts, with an interval that holds "
+            "in 80 of 100 cases. Where the curve ends, nobody is left to whom an offer "
+            "is worth it."
+        ),
+        chart=drawn(
+            charts.curve(marks, here=budget, title=title, across=gettext("Discounts"))
+        ),
+        legend=[("band", "80 %")],
+        columns=[
+            gettext("Discounts"),
+            gettext("Margin gained"),
+            "80 %",
+            gettext("Customers"),
+        ],
+        rows=[
+            Row(
+                cells=[
+                    money(point.cost, currency, whole=True),
+                    money(point.margin, currency, whole=True),
+                    _ends(point, currency),
+                    f"{point.reach:,.0f}",
+                ]
+            )
+            for point in told
+        ],
+    )
