@@ -11,7 +11,7 @@ are priced on everybody, with all doubts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 
@@ -19,26 +19,31 @@ import msgspec
 import numpy as np
 from django.conf import settings
 
-from catalog import pricing
 from catalog.models import Product
 from ml import scores
 from ml.customers import segments
-from promotions import approval, audiences, campaigns, guards, planning, response, value
+from promotions import (
+    approval,
+    audiences,
+    campaigns,
+    guards,
+    menus,
+    opportunities,
+    pitches,
+    planning,
+    response,
+    value,
+)
 from promotions.audiences import Audience
 from promotions.guards import Guard
+from promotions.menus import LEAST_MARGIN
 from promotions.models import Campaign, Strategy
-from promotions.rules import Gift, Percentage, Terms, Threshold, words
-from promotions.value import Floats, Priced, Response
+from promotions.opportunities import Stock
+from promotions.pitches import Draft
+from promotions.rules import Terms
+from promotions.value import Floats, Response
 
-RATES = ("0.05", "0.10", "0.15", "0.20", "0.30")
-WIDEST = 3
-"""So many variants at most: each must be tried by enough customers to be judged."""
-STEPS = (1.25, 1.6, 2.0)
-"""Thresholds, in multiples of what a customer of the scope usually spends."""
-REWARD = Decimal("0.10")
-"""Of a threshold: the money off, and the most that a gift may be worth."""
 MOST: Mapping[str, int] = {"percentage": 3, "threshold": 2, "gift": 2}
-LEAST_MARGIN = Decimal("0.05")
 RUNS = timedelta(days=28)
 REMEMBERS = timedelta(days=90)
 """For so long what was rejected is not proposed again."""
@@ -52,27 +57,6 @@ class NothingLearnt(Exception):
     """There are no scores yet: train first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A strategy that could be proposed, priced on all customers.
-
-    `audience`: their mean chance of buying unprompted; `rate`: their margin rate.
-    `low` and `high` hold 80 % of what may be true; `chance` is that of any gain.
-    """
-
-    kind: str
-    category: str
-    menu: Mapping[str, Terms]
-    reach: int
-    audience: float
-    rate: float
-    margin: float
-    low: float
-    high: float
-    chance: float
-    cost: float
-
-
 def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     """Propose the most promising strategies as one campaign; return them.
 
@@ -83,14 +67,14 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
         raise NothingLearnt("Train a model first: there are no scores to go by.")
     audience, believed = audiences.of(matrix, segments(), at=at), response.believed()
     some = _chosen(_drafts(audience, believed.expected, at))
-    priced = [_again(draft, audience, believed) for draft in some]
+    priced = [_again(draft, audience, believed, at) for draft in some]
     unwanted = _rejected(at)
     chosen = [
         draft for draft in priced if draft.margin > 0 and _is_news(draft, unwanted)
     ]
     if not chosen:
         return []
-    budgets = [_budget(draft.cost) for draft in chosen]
+    budgets, stock = [_budget(draft.cost) for draft in chosen], opportunities.stock()
     campaign = campaigns.open_(
         name=f"Proposals of {at:%Y-%m-%d %H:%M}",
         starts_at=at,
@@ -101,7 +85,7 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
         at=at,
     )
     made = [
-        _strategy(draft, budget, campaign, believed)
+        _strategy(draft, budget, campaign, believed, stock.get(draft.category))
         for draft, budget in zip(chosen, budgets, strict=True)
     ]
     bases = planning.bases(settings.CURRENCY, at=at)
@@ -137,27 +121,21 @@ def _drafts(audience: Audience, believed: Response, at: datetime) -> Iterable[Dr
         if category not in open_to_offers:
             continue
         people = audience.before([category])[::step]
-        for kind, menu in _menus(category, people).items():
+        for kind, menu in menus.menus(category, people).items():
             found = value.priced(menu, [category], people, believed)
-            kept = _widest(menu, found)
+            kept = menus.widest(menu, found)
             draft = _draft(kind, category, kept, people, believed, step)
             if draft.margin > 0:
                 yield draft
 
 
-def _again(draft: Draft, audience: Audience, believed: Response) -> Draft:
-    """Price a draft on everybody, with all doubts."""
-    people = audience.before([draft.category])
-    return _draft(draft.kind, draft.category, draft.menu, people, believed, 1)
-
-
-def _widest(menu: Mapping[str, Terms], found: Priced) -> Mapping[str, Terms]:
-    """Keep the variants that bring most to those whom they suit best."""
-    best = value.best(found)
-    gain = np.bincount(best.variant, np.maximum(best.margin, 0), len(menu))
-    kept = sorted(np.argsort(-gain, kind="stable")[:WIDEST])
-    labels = list(menu)
-    return {labels[i]: menu[labels[i]] for i in kept}
+def _again(draft: Draft, audience: Audience, believed: Response, at: datetime) -> Draft:
+    """Price a draft on everybody, with all doubts, and say who would bring the gain."""
+    people, scope = audience.before([draft.category]), [draft.category]
+    best = value.best(value.priced(draft.menu, scope, people, believed.expected))
+    kinds = opportunities.kinds(draft.category, audience.matrix.customers, at=at)
+    whole = _draft(draft.kind, draft.category, draft.menu, people, believed, 1)
+    return replace(whole, parts=list(opportunities.parts(kinds, best.margin)))
 
 
 def _on_their_way(at: datetime) -> set[str]:
@@ -191,47 +169,6 @@ def _promotable() -> set[str]:
     shelf = Product.objects.filter(price__isnull=False)
     named = shelf.values_list("category", flat=True).distinct()
     return set(named) - set(named.filter(promotable=False))
-
-
-def _menus(category: str, people: value.People) -> dict[str, dict[str, Terms]]:
-    usual = float(people.spend.mean()) if len(people.spend) else 0.0
-    deepest = float(people.rate.mean()) - float(LEAST_MARGIN) if usual else 0.0
-    rates = [rate for rate in RATES if float(rate) <= deepest]
-    menus: dict[str, dict[str, Terms]] = {
-        "percentage": {f"{float(r):.0%}": Percentage(rate=Decimal(r)) for r in rates}
-    }
-    steps = [Decimal(f"{usual * step:.0f}") for step in STEPS]
-    steps = sorted({step for step in steps if step >= 2})
-    if deepest >= REWARD:
-        menus["threshold"] = {
-            f"spend {step}": Threshold(spend=step, amount=_reward(step))
-            for step in steps
-        }
-    gift = _gift(category, steps[-1] * REWARD) if steps else None
-    if gift and gift.price:
-        price = pricing.rounded(gift.price, gift.currency)
-        step = (price / REWARD).quantize(Decimal(1), ROUND_UP)
-        menus["gift"] = {
-            f"{gift.sku} from {step}": Gift(
-                spend=step, sku=gift.sku, name=_called(gift), value=price
-            )
-        }
-    return {kind: menu for kind, menu in menus.items() if menu}
-
-
-def _reward(step: Decimal) -> Decimal:
-    return (step * REWARD).quantize(Decimal("0.05"))
-
-
-def _gift(category: str, most: Decimal) -> Product | None:
-    """Return the dearest product of the category that is still cheap enough."""
-    shelf = Product.objects.filter(category=category, promotable=True)
-    cheap = shelf.filter(price__gt=0, price__lte=most).exclude(stock=0)
-    return cheap.order_by("-price", "sku").first()
-
-
-def _called(product: Product) -> str:
-    return product.name[:200] or product.sku
 
 
 def _draft(
@@ -272,14 +209,18 @@ def _budget(cost: float) -> Decimal:
 
 
 def _strategy(
-    draft: Draft, budget: Decimal, campaign: Campaign, believed: Response
+    draft: Draft,
+    budget: Decimal,
+    campaign: Campaign,
+    believed: Response,
+    stock: Stock | None,
 ) -> Strategy:
     checks = _guards(draft, budget)
     return Strategy(
         campaign=campaign,
         kind=draft.kind,
-        title=f"{draft.category}: {_title(draft.menu)}",
-        reason=_reason(draft, believed),
+        title=f"{draft.category}: {pitches.title(draft.menu)}",
+        reason=pitches.reason(draft, believed, stock),
         scope=[draft.category],
         menu=msgspec.to_builtins(dict(draft.menu)),
         currency=settings.CURRENCY,
@@ -302,33 +243,6 @@ def _guards(draft: Draft, budget: Decimal) -> Sequence[Guard]:
     )
 
 
-def _title(menu: Mapping[str, Terms]) -> str:
-    said = [words(terms, settings.CURRENCY) for terms in menu.values()]
-    return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
-
-
-GROUNDS = {
-    "assumed": "How customers answer offers is assumed: nothing was tried yet.",
-    "observational": "How customers answer is taken from the shop's own past campaigns "
-    "and prices, which were no experiment.",
-    "randomised": "How customers answer was learnt from {seen:,} customers of earlier "
-    "strategies, drawn by lot.",
-}
-
-
-def _reason(draft: Draft, believed: Response) -> str:
-    known = believed.posterior
-    grounds = GROUNDS[known.basis].format(seen=known.seen)
-    return (
-        f"{draft.reach:,} customers would buy in {draft.category} with a probability "
-        f"of {draft.audience:.0%} within {settings.HORIZON_DAYS} days without an "
-        f"offer. Offers are expected to bring {draft.margin:.0f} {settings.CURRENCY} "
-        f"more margin than they cost (80 %: {draft.low:.0f} to {draft.high:.0f}). "
-        f"{grounds} The goods' margin is {draft.rate:.0%}; where the feed names no "
-        f"cost, {settings.ASSUMED_MARGIN:.0%} is assumed."
-    )
-
-
 def _forecast(draft: Draft, believed: Response) -> dict[str, object]:
     return {
         "reach": draft.reach,
@@ -337,6 +251,7 @@ def _forecast(draft: Draft, believed: Response) -> dict[str, object]:
         "low": round(draft.low, 2),
         "high": round(draft.high, 2),
         "chance": round(draft.chance, 3),
+        "parts": [asdict(part) for part in draft.parts],
         "basis": believed.posterior.basis,
         "days": settings.HORIZON_DAYS,
     }

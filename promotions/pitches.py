@@ -1,0 +1,87 @@
+"""What a proposal is, and why, in plain words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from promotions import opportunities
+from promotions.opportunities import Part, Stock
+from promotions.rules import Terms, words
+from promotions.value import Response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A strategy that could be proposed, priced on all customers.
+
+    `audience`: their mean chance of buying unprompted; `rate`: their margin rate.
+    `low` and `high` hold 80 % of what may be true; `chance` is that of any gain.
+    `parts` say where the gain comes from.
+    """
+
+    kind: str
+    category: str
+    menu: Mapping[str, Terms]
+    reach: int
+    audience: float
+    rate: float
+    margin: float
+    low: float
+    high: float
+    chance: float
+    cost: float
+    parts: Sequence[Part] = ()
+
+
+def title(menu: Mapping[str, Terms]) -> str:
+    said = [words(terms, settings.CURRENCY) for terms in menu.values()]
+    return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
+
+
+GROUNDS = {
+    "assumed": "How customers answer offers is assumed: nothing was tried yet.",
+    "observational": "How customers answer is taken from the shop's own past campaigns "
+    "and prices, which were no experiment.",
+    "randomised": "How customers answer was learnt from {seen:,} customers of earlier "
+    "strategies, drawn by lot.",
+}
+
+
+SOURCES = {
+    opportunities.LAPSING: "{share:.0%} from {reach:,} who bought there and are "
+    "slipping away",
+    opportunities.UNWON: "{share:.0%} from {reach:,} who never bought there but may",
+    opportunities.REGULAR: "{share:.0%} from {reach:,} who buy there",
+}
+
+
+def _sources(parts: Sequence[Part]) -> str:
+    whole = sum(part.margin for part in parts)
+    said = [
+        SOURCES[part.kind].format(share=part.margin / whole, reach=part.reach)
+        for part in parts
+        if whole > 0
+    ]
+    return f"Of the gain comes {', '.join(said)}. " if said else ""
+
+
+def _shelf(stock: Stock | None) -> str:
+    if stock is None or stock.weeks is None:
+        return ""
+    much = ", too much" if stock.too_much else ""
+    return f"The stock lasts {stock.weeks:.0f} weeks at the usual pace{much}. "
+
+
+def reason(draft: Draft, believed: Response, stock: Stock | None) -> str:
+    known = believed.posterior
+    grounds = GROUNDS[known.basis].format(seen=known.seen)
+    return (
+        f"{draft.reach:,} customers would buy in {draft.category} with a probability "
+        f"of {draft.audience:.0%} within {settings.HORIZON_DAYS} days without an "
+        f"offer. Offers are expected to bring {draft.margin:.0f} {settings.CURRENCY} "
+        f"more margin than they cost (80 %: {draft.low:.0f} to {draft.high:.0f}). "
+        f"{_sources(draft.parts)}{_shelf(stock)}"
+        f"{grounds} The goods' margin is {draft.rate:.0%}; where the feed names no "
+        f"cost, {settings.ASSUMED_MARGIN:.0%} is assumed."
+    )
