@@ -99,17 +99,17 @@ def customers() -> int:
 
 
 def raised(
-    customers: Collection[UUID], categories: Collection[str]
+    customers: Collection[UUID], categories: Collection[str] | None
 ) -> dict[UUID, dict[str, Sequence[str]]]:
-    """Name what raised chances above the average, by customer and category.
+    """Name what raised chances above the average, by customer and category (None: all).
 
     The likeliest category first; who has nothing of the kind is left out. The features'
     words are those of ml.wordings.said.
     """
     rows = lookup.rows(
         "SELECT customer, category, raised FROM ml_score WHERE customer = ANY(%s)"
-        " AND category = ANY(%s) AND raised <> '{}' ORDER BY probability DESC",
-        [list(customers), list(categories)],
+        " AND (%s OR category = ANY(%s)) AND raised <> '{}' ORDER BY probability DESC",
+        [list(customers), categories is None, list(categories or ())],
         prepare=False,
     )
     told: dict[UUID, dict[str, Sequence[str]]] = {}

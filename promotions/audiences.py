@@ -24,8 +24,8 @@ class Audience:
     rates: Sequence[float]
 
     def inside(self, scope: Sequence[str]) -> list[int]:
-        """Return the scored categories of a scope, by column."""
-        return [i for i, name in enumerate(self.matrix.categories) if name in scope]
+        """Return the scored categories of a scope, by column: of an empty one, all."""
+        return value.inside(scope, self.matrix.categories)
 
     def before(self, scope: Sequence[str]) -> People:
         """Return everybody before the scope, which has a scored category."""

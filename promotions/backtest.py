@@ -1,7 +1,8 @@
 """What a strategy would have done on past baskets: same evaluator, other clock.
 
 A sample of the log's last four weeks of orders is priced with all that is live and the
-strategy beside it, each at the hour of its order. Worker only.
+strategy beside it, each at the hour of its order. A personal offer that was written
+by hand gets its forecast here, priced as the platform prices its own. Worker only.
 """
 
 import time
@@ -17,7 +18,18 @@ from django.db import transaction
 
 from analytics import events, store
 from catalog import history, pricing
-from promotions import book, carts, guards, planning, scopes
+from ml import scores
+from ml.customers import segments
+from promotions import (
+    audiences,
+    book,
+    carts,
+    forecasts,
+    guards,
+    planning,
+    response,
+    scopes,
+)
 from promotions.book import Terse
 from promotions.guards import Guard, Tried
 from promotions.models import Strategy
@@ -73,7 +85,9 @@ class Basket:
 def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
     """Try a proposal and store what came of it; None if it was decided meanwhile."""
     outcome, lawful = run(strategy, at=at), _lawful(strategy, at=at)
-    planned = planning.stored(_plan(strategy, at=at))
+    forecast, reach = _forecast(strategy, at=at)
+    strategy.forecast = strategy.forecast | forecast
+    planned = planning.stored(_plan(strategy, at=at), strategy.forecast)
     with transaction.atomic():
         rows = Strategy.objects.select_for_update()
         row = rows.filter(id=strategy.id, state=Strategy.State.PROPOSED).first()
@@ -85,14 +99,38 @@ def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
             worst=outcome.worst,
             kept=outcome.kept,
         )
-        ours = [guards.tried(found, settings.LEAST_MARGIN), *lawful]
+        ours = [guards.tried(found, settings.LEAST_MARGIN), *lawful, *reach]
         names = {guard.name for guard in ours}
         kept = [guard for guard in row.guards if guard["name"] not in names]
         row.guards = [*kept, *guards.stored(ours)]
         tried = {"tried": msgspec.to_builtins(asdict(outcome))}
-        row.forecast = row.forecast | planned | tried
+        row.forecast = row.forecast | forecast | planned | tried
         row.save(update_fields=["guards", "forecast"])
     return outcome
+
+
+def _forecast(
+    strategy: Strategy, *, at: datetime
+) -> tuple[dict[str, Any], list[Guard]]:
+    """Forecast a personal offer written by hand, and guard that it reaches anybody.
+
+    Nothing without scores, which are in the shop's currency. What the platform proposed
+    has its forecast already.
+    """
+    known = strategy.forecast
+    if strategy.trigger != "offer" or ("reach" in known and "priced_at" not in known):
+        return {}, []
+    matrix = scores.matrix()
+    if not matrix.categories or strategy.currency != settings.CURRENCY:
+        return {}, []
+    audience = audiences.of(matrix, segments(), at=at)
+    if not audience.inside(strategy.scope):
+        return {}, [guards.reached(0)]
+    believed = response.believed()
+    people = audience.before(strategy.scope)
+    found = forecasts.forecast(strategy.terms, strategy.scope, people, believed)
+    told = forecasts.stored(found, believed, days=settings.HORIZON_DAYS)
+    return told | {"priced_at": at.isoformat()}, [guards.reached(found.reach)]
 
 
 def _plan(strategy: Strategy, *, at: datetime) -> planning.Test | None:

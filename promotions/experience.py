@@ -144,7 +144,9 @@ def _bought(
     window: timedelta,
     at: datetime,
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Say which units bought in scope in their time."""
+    """Say which units bought in scope in their time; an empty scope is all goods."""
+    named = pl.col("category").cast(pl.String).is_in(list(scope))
+    about = named if scope else pl.lit(value=True)
     frame = pl.DataFrame(
         {
             "unit": range(len(units)),
@@ -155,7 +157,7 @@ def _bought(
         schema_overrides={"since": pl.Datetime("us", "UTC")},
     )
     bought = (
-        history.filter(pl.col("category").cast(pl.String).is_in(list(scope)))
+        history.filter(about)
         .select(pl.col("customer").cast(pl.String), "at")
         .join(frame, on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
@@ -195,8 +197,8 @@ def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
 def _gain(arm: Arm, found: Response) -> float:
     """Return the margin that the arm's offers are believed to bring in scope."""
     who, rates = arm.group.who, response.rates()
-    usual = float(settings.ASSUMED_MARGIN)
-    rate = np.mean([rates.get(name, usual) for name in arm.strategy.scope] or [usual])
+    usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
+    rate = np.mean([rates.get(name, usual) for name in scope] or [usual])
     b = found.posterior.lift(who, arm.group.what)
     spend: Floats = np.array([unit.spend for unit in arm.units])
     return float(((value.lifted(who.p0, b) - who.p0) * spend * rate).sum())

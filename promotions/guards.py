@@ -71,12 +71,17 @@ def guards(
             passed=cost <= budget,
             detail=f"expected cost {cost:.2f} within the budget of {budget:.2f}",
         ),
-        Guard(
-            name="reach",
-            passed=reach > 0,
-            detail=f"{reach:,} customers would get an offer",
-        ),
+        reached(reach),
     ]
+
+
+def reached(customers: int) -> Guard:
+    """Whether a personal offer is expected to move anybody."""
+    return Guard(
+        name="reach",
+        passed=customers > 0,
+        detail=f"{customers:,} customers would get an offer",
+    )
 
 
 def floor(

@@ -107,8 +107,7 @@ def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
     if chances is None:
         return mine
     for offer in mine:
-        scope = offer.strategy.scope
-        inside = [i for i, name in enumerate(chances.categories) if name in scope]
+        inside = value.inside(offer.strategy.scope, chances.categories)
         if inside:
             offer.expected = _expected(offer, chances, inside)
             likeliest = sorted(inside, key=lambda i: -chances.probability[i])
@@ -138,15 +137,13 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
 
 def explain(some: Collection[Offer]) -> None:
     """Give many customers' offers the reasons that the scores know: one look-up."""
-    told = scores.raised(
-        {offer.customer for offer in some},
-        {category for offer in some for category in offer.strategy.scope},
-    )
+    scopes = [offer.strategy.scope for offer in some]
+    every = None if [] in scopes else {name for scope in scopes for name in scope}
+    told = scores.raised({offer.customer for offer in some}, every)
     for offer in some:
-        mine = told.get(offer.customer, {})
-        offer.why = _said(
-            pair for pair in mine.items() if pair[0] in offer.strategy.scope
-        )
+        mine = list(told.get(offer.customer, {}).items())
+        about = value.inside(offer.strategy.scope, [name for name, _ in mine])
+        offer.why = _said(mine[i] for i in about)
 
 
 def _said(raised: Iterable[tuple[str, Sequence[str]]]) -> list[str]:

@@ -6,31 +6,22 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from promotions import opportunities
+from promotions.forecasts import Forecast
 from promotions.opportunities import Part, Stock
 from promotions.rules import Terms, words
 from promotions.value import Response
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
+class Draft(Forecast):
     """A strategy that could be proposed, priced on all customers.
 
-    `audience`: their mean chance of buying unprompted; `rate`: their margin rate.
-    `low` and `high` hold 80 % of what may be true; `chance` is that of any gain.
     `parts` say where the gain comes from.
     """
 
     kind: str
     category: str
     menu: Mapping[str, Terms]
-    reach: int
-    audience: float
-    rate: float
-    margin: float
-    low: float
-    high: float
-    chance: float
-    cost: float
     parts: Sequence[Part] = ()
 
 

@@ -2,9 +2,11 @@
 
 What a customer's profit varies by, and how well the eight weeks before foretell it, is
 taken from the newest weeks of the log. Whoever bought nothing in either is not counted.
+A test is planned for the days that its final report spans: those of the campaign, and
+the weeks after it in which what was only bought sooner is missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,15 +16,17 @@ from django.conf import settings
 from analytics import lookup
 from analytics.power import power, smallest_effect
 from promotions.models import Strategy
-from promotions.sums import BEFORE
+from promotions.sums import BEFORE, WASHOUT
 
 WINDOWS = (7, 14, 28, 56)
 """Days for which a test is planned; money spent in more is another question."""
 HOLDOUTS = (0.05, 0.1, 0.2, 0.3, 0.5)
 FOUND = 0.8
+"""The chance with which the effect is to be found."""
 SMALLEST = 1.9600 + 0.8416
 """The smallest effect found with that chance, in standard errors (5 %, two-sided)."""
-"""The chance with which the effect is to be found."""
+Z80 = 1.2816
+"""The ends of an interval that holds 80 %, in standard errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +46,9 @@ class Test:
 
     `smallest` is the effect on profit that is found with a chance of 80 % in `days`,
     `share` what part of the usual profit that is. `promised` is what the forecast
-    says, found with the chance `power` (None: nothing is promised). `needs_days` and
-    `needs_holdout`: what would be enough, all else as it is; None: nothing tried was.
+    says, found with the chance `power`; both None where nothing is promised, and then
+    nothing says whether the test is `enough`. `needs_days` and `needs_holdout`: what
+    would be enough, all else as it is; None: nothing tried was.
     """
 
     days: int
@@ -62,8 +67,9 @@ class Test:
         return None if self.smallest is None else self.smallest / SMALLEST
 
     @property
-    def enough(self) -> bool:
-        return self.power is not None and self.power >= FOUND
+    def enough(self) -> bool | None:
+        """Whether what is promised is found; None where nothing is promised."""
+        return None if self.power is None else self.power >= FOUND
 
 
 VARIES = """
@@ -90,10 +96,13 @@ def plan(strategy: Strategy, some: Iterable[Base]) -> Test | None:
     measured = [base for base in some if base.customers > 1]
     if not strategy.holdout or not measured:
         return None
-    runs = (strategy.campaign.ends_at - strategy.campaign.starts_at).days
-    base = next((one for one in reversed(measured) if one.days <= runs), measured[0])
-    reach = strategy.forecast.get("reach") or base.customers
-    people = round(reach * (1 - settings.HELD_OUT))
+    campaign = strategy.campaign
+    spans = (campaign.ends_at + WASHOUT - campaign.starts_at).days
+    base = next((one for one in reversed(measured) if one.days <= spans), measured[0])
+    reach = strategy.forecast.get("reach")
+    people = round(
+        (base.customers if reach is None else reach) * (1 - settings.HELD_OUT)
+    )
     promised = _promised(strategy, base.days)
     control = round(people * strategy.holdout)
     smallest = _smallest(base, people, strategy.holdout)
@@ -119,12 +128,24 @@ def plan(strategy: Strategy, some: Iterable[Base]) -> Test | None:
     )
 
 
-def stored(test: Test | None) -> dict[str, Any]:
+def stored(test: Test | None, forecast: Mapping[str, Any]) -> dict[str, Any]:
     """Write a test into a strategy's forecast."""
     if test is None:
         return {}
     share = test.needs_holdout and round(test.needs_holdout * 100)
-    return {"test": asdict(test) | {"enough": test.enough, "needs_share": share}}
+    told = asdict(test) | {"enough": test.enough, "needs_share": share}
+    return {"test": told, **_will_show(test, forecast)}
+
+
+def _will_show(test: Test, forecast: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what its measurement will show with 80 %: a customer's profit, and luck's."""
+    reach = forecast.get("reach")
+    if test.error is None or not reach or "low" not in forecast:
+        return {}
+    half = (forecast["high"] - forecast["low"]) / (2 * reach)
+    each = forecast["margin"] / reach
+    wide = (half**2 + (Z80 * test.error) ** 2) ** 0.5
+    return {"shows": [round(each - wide, 4), round(each + wide, 4)]}
 
 
 def _base(days: int, currency: str, at: datetime) -> Base:

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 
 import msgspec
-import numpy as np
 from django.conf import settings
 
 from catalog.models import Product
@@ -26,6 +25,7 @@ from promotions import (
     approval,
     audiences,
     campaigns,
+    forecasts,
     guards,
     menus,
     opportunities,
@@ -41,16 +41,13 @@ from promotions.models import Campaign, Strategy
 from promotions.opportunities import Stock
 from promotions.pitches import Draft
 from promotions.rules import Terms
-from promotions.value import Floats, Response
+from promotions.value import Response
 
 MOST: Mapping[str, int] = {"percentage": 3, "threshold": 2, "gift": 2}
 RUNS = timedelta(days=28)
 REMEMBERS = timedelta(days=90)
 """For so long what was rejected is not proposed again."""
 SAMPLE = 5000
-LOW, HIGH = 0.1, 0.9
-"""The ends of a forecast's interval, 80 %."""
-Z80 = 1.2816
 
 
 class NothingLearnt(Exception):
@@ -91,7 +88,7 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     bases = planning.bases(settings.CURRENCY, at=at)
     for strategy in made:
         test = planning.plan(strategy, bases)
-        strategy.forecast |= planning.stored(test) | _will_show(strategy, test)
+        strategy.forecast |= planning.stored(test, strategy.forecast)
         approval.propose(strategy, by=by, at=at)
     return made
 
@@ -180,27 +177,8 @@ def _draft(
     step: int,
 ) -> Draft:
     """Price a menu; each of the people stands for `step` customers."""
-    found = value.priced(menu, [category], people, believed)
-    best = value.best(found)
-    inside = best.margin > 0
-    low, high = np.quantile(found.totals, [LOW, HIGH])
-
-    def mean(values: Floats) -> float:
-        return float(values[inside].mean()) if inside.any() else 0.0
-
-    return Draft(
-        kind=kind,
-        category=category,
-        menu=menu,
-        reach=int(inside.sum()) * step,
-        audience=mean(people.who.p0),
-        rate=mean(people.rate),
-        margin=float(best.margin[inside].sum()) * step,
-        low=float(low) * step,
-        high=float(high) * step,
-        chance=float((found.totals > 0).mean()),
-        cost=float(best.cost[inside].sum()) * step,
-    )
+    found = forecasts.forecast(menu, [category], people, believed, step=step)
+    return Draft(kind=kind, category=category, menu=menu, **vars(found))
 
 
 def _budget(cost: float) -> Decimal:
@@ -227,7 +205,8 @@ def _strategy(
         budget=budget,
         holdout=settings.HOLDOUT,
         least_margin=LEAST_MARGIN,
-        forecast=_forecast(draft, believed),
+        forecast=forecasts.stored(draft, believed, days=settings.HORIZON_DAYS)
+        | {"parts": [asdict(part) for part in draft.parts]},
         guards=guards.stored(checks),
     )
 
@@ -241,29 +220,3 @@ def _guards(draft: Draft, budget: Decimal) -> Sequence[Guard]:
         cost=Decimal(draft.cost),
         reach=draft.reach,
     )
-
-
-def _forecast(draft: Draft, believed: Response) -> dict[str, object]:
-    return {
-        "reach": draft.reach,
-        "cost": round(draft.cost, 2),
-        "margin": round(draft.margin, 2),
-        "low": round(draft.low, 2),
-        "high": round(draft.high, 2),
-        "chance": round(draft.chance, 3),
-        "parts": [asdict(part) for part in draft.parts],
-        "basis": believed.posterior.basis,
-        "days": settings.HORIZON_DAYS,
-    }
-
-
-def _will_show(strategy: Strategy, test: planning.Test | None) -> dict[str, object]:
-    """Say what its measurement will show with 80 %: a customer's profit, and luck's."""
-    error = test.error if test else None
-    if error is None or not strategy.forecast["reach"]:
-        return {}
-    forecast = strategy.forecast
-    half = (forecast["high"] - forecast["low"]) / (2 * forecast["reach"])
-    each = forecast["margin"] / forecast["reach"]
-    wide = (half**2 + (Z80 * error) ** 2) ** 0.5
-    return {"shows": [round(each - wide, 4), round(each + wide, 4)]}

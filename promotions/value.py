@@ -171,6 +171,11 @@ def margin(
     return np.asarray(kept * (p - p0) * spend * rate - p * use * given * kappa)
 
 
+def inside(scope: Sequence[str], categories: Sequence[str]) -> list[int]:
+    """Return the places of a scope's categories; an empty scope is all goods."""
+    return [i for i, name in enumerate(categories) if not scope or name in scope]
+
+
 def in_scope(
     probability: Floats, spend: Floats, inside: Sequence[int], rates: Sequence[float]
 ) -> tuple[Floats, Floats, Floats]:

@@ -99,6 +99,17 @@ def test_who_buys_in_scope_in_their_time_counts_and_nobody_else(
     assert units() == {"10%": (6, 1)}
 
 
+def test_in_an_empty_scope_whatever_is_bought_counts(live: Make) -> None:
+    shop, people = Shop(live(menu=MENU, scope=[])), [uuid4() for _ in range(3)]
+    for who in people:
+        shop.assigned(who, "10%")
+    shop.bought(people[0], 1)
+    shop.bought(people[1], 2, "MILK")
+    shop.tell()
+
+    assert units() == {"10%": (3, 2)}
+
+
 def test_who_was_just_assigned_has_to_be_watched_first(strategy: Strategy) -> None:
     shop = Shop(strategy)
     shop.assigned(uuid4(), "10%")

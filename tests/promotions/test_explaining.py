@@ -88,9 +88,11 @@ def test_everybody_s_offers_are_explained_by_one_look_up(
     assert other.why == []
 
 
+@pytest.mark.parametrize("scope", [["MILK", "TEA"], []])
 def test_several_categories_say_the_same_thing_once(
-    ana: Customer, trained: TrainedModel, live: Make, give: Give
+    ana: Customer, trained: TrainedModel, live: Make, give: Give, scope: list[str]
 ) -> None:
+    """An empty scope is all of them."""
     for category, probability in (("TEA", 0.3), ("MILK", 0.9)):
         Score.objects.create(
             customer=ana.key,
@@ -100,7 +102,7 @@ def test_several_categories_say_the_same_thing_once(
             raised=["customer_orders_28", "orders_182"],
             model=trained,
         )
-    offer = give(live(scope=["MILK", "TEA"]), ana)
+    offer = give(live(scope=scope), ana)
 
     offers.explain([offer])
 

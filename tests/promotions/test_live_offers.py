@@ -110,6 +110,18 @@ def test_a_refresh_ranks_by_orders_that_the_scores_do_not_know(
     assert shown(ranked) != ["as rendered"]
 
 
+def test_an_offer_on_all_goods_is_ranked_and_explained_by_the_newest_orders(
+    ranked: Customer, live: Make, give: Give
+) -> None:
+    """An empty scope: its chance is that of buying anything at all."""
+    offer = give(live(scope=[], budget=Decimal(1000)), ranked, expected=99.0)
+    buys(ranked.key, shown(ranked)[0], orders=8)
+
+    offers.expect_now([offer], ranked.key, at=timezone.now())
+    assert offer.expected != 99.0
+    assert offer.why
+
+
 def test_whom_a_refresh_did_not_get_to_is_ranked_when_he_asks(
     ranked: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from catalog import feeds
 from catalog.models import Product
 from ml.models import CampaignResponse, Score, TrainedModel
 from ml.scores import Response
-from promotions import guards, strategies
+from promotions import backtest, guards, strategies
 from promotions.models import Strategy
 from promotions.rules import Gift
 
@@ -150,3 +150,55 @@ def test_goods_with_little_margin_get_no_deep_discounts() -> None:
     deepest = max(guards.depth(terms) for terms in made["WINE"].terms.values())
     assert deepest == Decimal("0.05")
     assert made["TEA"].forecast["margin"] > made["COFFEE"].forecast["margin"]
+
+
+@pytest.mark.usefixtures("learnt")
+def test_what_is_written_by_hand_gets_the_forecast_that_the_platform_gives() -> None:
+    at = timezone.now()
+    (ours, *_) = strategies.propose(at=at)
+    by_hand = _by_hand(ours)
+    before = ours.forecast
+
+    for strategy in (ours, by_hand):
+        backtest.review(strategy, at=at)
+        strategy.refresh_from_db()
+
+    keys = ("reach", "cost", "margin", "low", "high", "chance", "basis", "days")
+    assert {k: by_hand.forecast[k] for k in keys} == {k: before[k] for k in keys}
+    assert by_hand.forecast["reach"] > 0
+    assert {k: ours.forecast[k] for k in keys} == {k: before[k] for k in keys}
+    assert "priced_at" not in ours.forecast
+    assert by_hand.promised == ours.promised
+    assert [g["passed"] for g in by_hand.guards if g["name"] == "reach"] == [True]
+
+
+@pytest.mark.usefixtures("learnt")
+def test_what_is_written_by_hand_is_priced_anew_until_it_is_decided() -> None:
+    by_hand = _by_hand(strategies.propose(at=timezone.now())[0])
+    backtest.review(by_hand, at=timezone.now())
+    first = by_hand.forecast["reach"]
+    Score.objects.filter(customer__lt=UUID(int=100)).delete()
+
+    backtest.review(by_hand, at=timezone.now())
+
+    by_hand.refresh_from_db()
+    assert first == 2 * by_hand.forecast["reach"] > 0
+
+
+@pytest.mark.usefixtures("learnt")
+def test_a_personal_offer_on_what_nobody_is_scored_for_cannot_go_live() -> None:
+    by_hand = _by_hand(strategies.propose(at=timezone.now())[0], scope=["SOAP"])
+
+    backtest.review(by_hand, at=timezone.now())
+
+    by_hand.refresh_from_db()
+    assert [g["passed"] for g in by_hand.guards if g["name"] == "reach"] == [False]
+    assert by_hand.promised is None
+
+
+def _by_hand(like: Strategy, **changed: object) -> Strategy:
+    """Return the same strategy as an operator would write it: without a forecast."""
+    names = ("campaign", "kind", "title", "reason", "scope", "menu", "currency")
+    more = ("budget", "holdout", "least_margin")
+    fields = {name: getattr(like, name) for name in (*names, *more)}
+    return Strategy.objects.create(**(fields | {"guards": []} | changed))

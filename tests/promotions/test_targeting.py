@@ -70,6 +70,21 @@ def test_a_live_strategy_reaches_its_audience_but_for_the_holdout(
     assert Offer.objects.count() == arms["treatment"]
 
 
+def test_an_empty_scope_is_all_goods(scored: list[Customer], live: Make) -> None:
+    """It went live, and reached nobody."""
+    Score.objects.update(probability=0.1)
+    tea, all_goods = (
+        live(scope=scope, holdout=0, budget=Decimal(10_000)) for scope in (["TEA"], [])
+    )
+
+    targeting.refresh(at=timezone.now())
+
+    of_tea, of_all = assigned(tea), assigned(all_goods)
+    assert len(of_tea) == len(of_all) == MANY
+    assert of_tea[0].p0 == pytest.approx(0.1)
+    assert of_all[0].p0 == pytest.approx(1 - 0.9**2)
+
+
 def test_the_holdout_gets_no_offer(scored: list[Customer], live: Make) -> None:
     live(holdout=0.2, budget=Decimal(10_000))
 

@@ -388,3 +388,39 @@ def test_an_operator_sees_an_underpowered_test_before_approving(
     page = client.get(f"/admin/promotions/strategy/{strategy.pk}/change/")
 
     assert "Under-powered" in page.content.decode()
+
+
+def test_a_plan_spans_the_weeks_after_the_campaign_too(proposed: Make) -> None:
+    """The final report holds them: their luck makes the test weaker."""
+    shop()
+    some = planning.bases("USD", at=timezone.now())
+    strategy = proposed(holdout=0.5, forecast={"reach": 400})
+    campaign = strategy.campaign
+    campaign.ends_at = campaign.starts_at + timedelta(days=28)
+
+    whole = planning.plan(strategy, some)
+    campaign.ends_at = campaign.starts_at + timedelta(days=2)
+    short = planning.plan(strategy, some)
+
+    assert whole is not None
+    assert short is not None
+    assert (whole.days, short.days) == (56, 28)
+
+
+def test_where_nothing_is_promised_a_test_is_neither_good_nor_bad(
+    proposed: Make, olga: User, client: Client
+) -> None:
+    shop()
+    strategy = proposed(forecast={})
+    tasks.review()
+    client.force_login(olga)
+
+    page = client.get(f"/admin/promotions/strategy/{strategy.pk}/change/")
+
+    said = page.content.decode()
+    strategy.refresh_from_db()
+    assert strategy.forecast["test"]["enough"] is None
+    assert "Smallest effect it can find" in said
+    assert "No effect was promised" in said
+    for verdict in ("Under-powered", "Large enough", "Neither eight weeks"):
+        assert verdict not in said

@@ -1,0 +1,78 @@
+"""What a menu promises before people: reach, cost, and profit with its doubts. Pure.
+
+Proposals of the platform and those that were written by hand are priced here alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promotions import value
+from promotions.rules import Terms
+from promotions.value import Floats, People, Response
+
+LOW, HIGH = 0.1, 0.9
+"""The ends of a forecast's interval, 80 %."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What the customers come to whom a menu is expected to move.
+
+    `audience`: their mean chance of buying unprompted; `rate`: their margin rate.
+    `margin` is what is gained, in the shop's currency, after `cost`, what is given.
+    `low` and `high` hold 80 % of what may be true of it; `chance` is that of any gain.
+    """
+
+    reach: int
+    audience: float
+    rate: float
+    margin: float
+    low: float
+    high: float
+    chance: float
+    cost: float
+
+
+def forecast(
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    believed: Response,
+    *,
+    step: int = 1,
+) -> Forecast:
+    """Price a menu; each of the people stands for `step` customers."""
+    found = value.priced(menu, scope, people, believed)
+    best = value.best(found)
+    inside = best.margin > 0
+    low, high = np.quantile(found.totals, [LOW, HIGH])
+
+    def mean(values: Floats) -> float:
+        return float(values[inside].mean()) if inside.any() else 0.0
+
+    return Forecast(
+        reach=int(inside.sum()) * step,
+        audience=mean(people.who.p0),
+        rate=mean(people.rate),
+        margin=float(best.margin[inside].sum()) * step,
+        low=float(low) * step,
+        high=float(high) * step,
+        chance=float((found.totals > 0).mean()),
+        cost=float(best.cost[inside].sum()) * step,
+    )
+
+
+def stored(found: Forecast, believed: Response, *, days: int) -> dict[str, object]:
+    """Write a forecast into a strategy; it is to come within so many days."""
+    return {
+        "reach": found.reach,
+        "cost": round(found.cost, 2),
+        "margin": round(found.margin, 2),
+        "low": round(found.low, 2),
+        "high": round(found.high, 2),
+        "chance": round(found.chance, 3),
+        "basis": believed.posterior.basis,
+        "days": days,
+    }
