@@ -7,7 +7,7 @@ does not flatten all others; the page has every number in a table beside the cha
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from math import floor, isfinite, log10
 from statistics import median
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -201,7 +201,8 @@ def _edges(
 ) -> tuple[float, float]:
     """Return from where to where to draw: zero and all, but no endless interval."""
     values = [mark.value for mark in marks]
-    usual = SPREADS * median(high - low for low, high in ends)
+    spans = [high - low for low, high in ends if isfinite(high - low)]
+    usual = SPREADS * median(spans or [0.0])
     usual = usual or max(map(abs, values)) or 1.0
     low = max(min(low for low, _ in ends), min(values) - usual)
     high = min(max(high for _, high in ends), max(values) + usual)

@@ -36,5 +36,10 @@ def number(value: float | None, form: str) -> str:
     return "…" if value is None else _minus(format(value, form))
 
 
+def p_value(p: float) -> str:
+    """Write a p-value; what is small is never written as nothing."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def _minus(said: str) -> str:
     return said.replace("-", "−")

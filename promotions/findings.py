@@ -4,16 +4,16 @@ Each says no more than its numbers do, and nothing of them when the arms' sizes 
 as drawn. Sentences are translated; `tone` colours them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from promotions import missing
-from promotions.figures import between, money, number, percent
+from promotions.figures import between, money, number, p_value, percent
 from promotions.measurement import Result
-from promotions.programme import Kept, Programme, Promise
+from promotions.programme import MOST_LINES, Kept, Month, Programme, Promise
 from promotions.reports import Report
 
 GOOD, BAD, DOUBT, PLAIN = "good", "bad", "doubt", "plain"
@@ -59,7 +59,7 @@ def sizes(result: Result) -> Iterator[Finding]:
         yield Finding(text=text, tone=BAD)
         return
     text = _("The arms have the sizes that were drawn (p = %(p)s).")
-    yield Finding(text=text % {"p": f"{result.mismatch:.2f}"})
+    yield Finding(text=text % {"p": p_value(result.mismatch)})
 
 
 def earned(result: Result, currency: str) -> Finding:
@@ -195,8 +195,7 @@ def doubts(report: Report) -> Iterator[str]:
 
 def of_programme(told: Programme) -> Iterator[Finding]:
     """Say what all months came to, and how much of what was promised was kept."""
-    for month in told.months[-1:]:
-        yield from sizes(month.result)
+    yield from _sizes_by_month(told.months)
     if not told.added:
         text = _("What the programme earned is not estimable yet: %s.")
         yield Finding(text=text % missing.WHY["not_measured"], tone=DOUBT)
@@ -211,6 +210,24 @@ def of_programme(told: Programme) -> Iterator[Finding]:
         yield Finding(text=text % {"n": left}, tone=DOUBT)
     if told.kept.strategies:
         yield _kept(told.kept, told.currency)
+
+
+def _sizes_by_month(months: Sequence[Month]) -> Iterator[Finding]:
+    """Name the months whose arms are not as drawn: only their figures are in doubt."""
+    filtered = [f"{one.first:%Y-%m}" for one in months if not one.result.as_drawn]
+    if not filtered:
+        for month in months[-1:]:
+            yield from sizes(month.result)
+        return
+    text = ngettext(
+        "In %(n)s month the arms do not have the sizes that were drawn (p < 0.001): "
+        "%(months)s. Something filters one of them: believe none of its figures.",
+        "In %(n)s months the arms do not have the sizes that were drawn (p < 0.001): "
+        "%(months)s. Something filters one of them: believe none of their figures.",
+        len(filtered),
+    )
+    said = {"n": len(filtered), "months": ", ".join(filtered)}
+    yield Finding(text=text % said, tone=BAD)
 
 
 def of_variants(report: Report, by_lot: float) -> str:
@@ -252,6 +269,8 @@ def _months(told: Programme) -> Finding:
         "In %(n)s months all strategies together earned %(all)s (95 %%: %(between)s).",
         told.added,
     )
+    if told.added < len(told.months):
+        text = _of_some(told.added)
     said = {
         "n": told.added,
         "all": money(total.value, told.currency, whole=True),
@@ -267,15 +286,27 @@ def _months(told: Programme) -> Finding:
     return Finding(text=text % said, tone=tone)
 
 
+def _of_some(months: int) -> str:
+    """Say what the months came to of which something is known, where not all are."""
+    return ngettext(
+        "In the %(n)s month that can be believed, all strategies together earned "
+        "%(all)s (95 %%: %(between)s).",
+        "In the %(n)s months that can be believed, all strategies together earned "
+        "%(all)s (95 %%: %(between)s).",
+        months,
+    )
+
+
 def _kept(kept: Kept, currency: str) -> Finding:
     text = ngettext(
-        "%(n)s strategy promised %(promised)s in all; measured were %(measured)s "
-        "(95 %%: %(between)s).",
-        "%(n)s strategies promised %(promised)s in all; measured were %(measured)s "
-        "(95 %%: %(between)s).",
+        "%(n)s of the newest %(most)s strategies promised %(promised)s in all; "
+        "measured were %(measured)s (95 %%: %(between)s).",
+        "%(n)s of the newest %(most)s strategies promised %(promised)s in all; "
+        "measured were %(measured)s (95 %%: %(between)s).",
         kept.strategies,
     )
     said = {
+        "most": MOST_LINES,
         "n": kept.strategies,
         "promised": money(kept.promised, currency, whole=True),
         "measured": money(kept.measured.value, currency, whole=True),

@@ -1,26 +1,51 @@
 """What is wrong with live strategies, seen from their sums: flags for operators.
 
-A flag says so only where it would hold at every look (confidence sequences), since they
-are looked at every quarter of an hour. Nothing is stopped by a flag alone: see
-promotions.standing.
+Effects are flagged only where that would hold at every look (confidence sequences),
+since they are looked at every quarter of an hour; sizes and drift have p-values, and
+are flagged below ALARM. Nothing is stopped by a flag alone: see promotions.standing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from itertools import groupby
+from math import sqrt
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from analytics import experiments, lookup
 from analytics.alerts import Alert
 from analytics.checks import ALARM
+from analytics.experiments import Effect
+from promotions import measurement
+from promotions.arms import HOLDOUT, TREATMENT
+from promotions.figures import p_value
+from promotions.measurement import Arms
 from promotions.models import StandingRule, Strategy
 
 Kind = StandingRule.Flag
 FAST = Decimal("0.25")
 """Budgets are spent faster than time passes by so much of the whole: too fast."""
+WEEK = "week "
+FEWEST = 100
+"""With fewer customers in an arm, before or since, nothing is said of drift."""
+WEEKS = (
+    "SELECT subject, slice, arm, sums FROM promotions_armday"
+    " WHERE subject = ANY(%s) AND slice LIKE 'week %%' ORDER BY subject"
+)
+
+
+class Week(NamedTuple):
+    """The sums of an arm's customers who were assigned in a week."""
+
+    subject: UUID
+    slice: str
+    arm: str
+    sums: Sequence[float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +60,18 @@ class Flag:
 def raised(*, at: datetime) -> list[Flag]:
     """Return all flags of the live strategies."""
     live = Strategy.objects.filter(state=Strategy.State.LIVE)
-    rows = live.select_related("campaign").order_by("id")
-    return [flag for row in rows for flag in of(row, at=at)]
+    rows = list(live.select_related("campaign").order_by("id"))
+    weeks = _weeks(rows)
+    return [flag for row in rows for flag in _of(row, weeks.get(row.id, ()), at)]
 
 
 def of(strategy: Strategy, *, at: datetime) -> list[Flag]:
     """Return one strategy's flags."""
-    told = [*_measured(strategy), *_pace(strategy, at)]
+    return _of(strategy, _weeks([strategy]).get(strategy.id, ()), at)
+
+
+def _of(strategy: Strategy, weeks: Sequence[Week], at: datetime) -> list[Flag]:
+    told = [*_measured(strategy, weeks), *_pace(strategy, at)]
     return [Flag(kind=kind, strategy=strategy, text=text) for kind, text in told]
 
 
@@ -61,13 +91,22 @@ def current(at: datetime) -> list[Alert]:
 Told = Iterator[tuple[StandingRule.Flag, str]]
 
 
-def _measured(strategy: Strategy) -> Told:
+def _weeks(rows: Iterable[Strategy]) -> Mapping[UUID, Sequence[Week]]:
+    """Read what the measured ones came to by week of assignment, in one look-up."""
+    measured = [row.id for row in rows if row.measured.get("always")]
+    if not measured:
+        return {}
+    found = map(Week._make, lookup.rows(WEEKS, [measured]))
+    return {id_: list(some) for id_, some in groupby(found, lambda row: row.subject)}
+
+
+def _measured(strategy: Strategy, weeks: Sequence[Week]) -> Told:
     known: dict[str, Any] = strategy.measured
     if not known.get("always"):
         return
     if known["mismatch"] < ALARM:
-        text = _("the arms' sizes are not as drawn (p = %.5f): believe no effect")
-        yield Kind.MISMATCH, text % known["mismatch"]
+        text = _("the arms' sizes are not as drawn (p %s): believe no effect")
+        yield Kind.MISMATCH, text % p_value(known["mismatch"])
         return
     profit, watched = known["always"], known["watched"]
     if _below(profit, 0.0):
@@ -82,6 +121,62 @@ def _measured(strategy: Strategy) -> Told:
     ):
         if watched[name]["low"] is not None and watched[name]["low"] > 0:
             yield kind, text % watched[name]["low"]
+    if _below(watched["margin"], 0.0):
+        text = _("it certainly lowers the margin before discounts: %.2f at best")
+        yield Kind.MARGIN, text % watched["margin"]["high"]
+    yield from _drift(weeks)
+
+
+def _drift(weeks: Sequence[Week]) -> Told:
+    """Say whether who was assigned in the newest two weeks answers otherwise.
+
+    They were watched for less time. An effect that never changed then stands lower for
+    each customer, or, if it comes soon, higher as a share of what customers come to;
+    only what is apart in both ways, and to the same side, is drift.
+    """
+    if not weeks:
+        return
+    last = date.fromisoformat(max(row.slice for row in weeks).removeprefix(WEEK))
+    since = f"{WEEK}{last - timedelta(days=7)}"
+    new, old = (
+        measurement.added(
+            [row for row in weeks if (row.slice >= since) is newest],
+            lambda row: row.arm,
+        )
+        for newest in (True, False)
+    )
+    sizes = [part[arm].n if arm in part else 0 for part in (new, old) for arm in ARMS]
+    if min(sizes) < FEWEST:
+        return
+    each, share = (_apart(new, old, relative=relative) for relative in (False, True))
+    p = max(1.0 if one.p is None else one.p for one in (each, share))
+    if p < ALARM and each.value * share.value > 0:
+        text = _(
+            "customers assigned in the newest two weeks answer otherwise than those "
+            "before: %(by)+.2f profit each (p %(p)s)"
+        )
+        yield Kind.DRIFT, text % {"by": each.value, "p": p_value(p)}
+
+
+ARMS = (TREATMENT, HOLDOUT)
+
+
+def _apart(new: Arms, old: Arms, *, relative: bool) -> Effect:
+    """Return by how much the effect on profit is another one; arms are large."""
+    one, two = (
+        experiments.difference(
+            arms[TREATMENT],
+            arms[HOLDOUT],
+            "profit",
+            covariate=measurement.METRICS["profit"],
+            relative=relative,
+        )
+        for arms in (new, old)
+    )
+    if one.error is None or two.error is None:
+        return Effect(value=one.value - two.value)
+    error = sqrt(one.error**2 + two.error**2)
+    return experiments.interval(one.value - two.value, error)
 
 
 def _below(effect: dict[str, Any], least: float | None) -> bool:

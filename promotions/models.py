@@ -462,6 +462,8 @@ class StandingRule(models.Model):
         REFUSALS = "refusals", _("it certainly drives customers off")
         PACE = "pace", _("its budget will not last")
         PROMISE = "promise", _("it certainly brings less than promised")
+        MARGIN = "margin", _("it certainly lowers the margin before discounts")
+        DRIFT = "drift", _("its newest customers answer otherwise")
 
     class State(models.TextChoices):
         PROPOSED = "proposed", _("proposed")

@@ -23,7 +23,7 @@ from promotions.models import Campaign, Strategy
 
 MOST_MONTHS = 120
 MOST_LINES = 50
-"""Strategies in one forest plot: the newest."""
+"""Strategies side by side, and in what was `kept`: the newest."""
 ROWS = (
     "SELECT subject, arm, sums FROM promotions_armday"
     " WHERE subject = ANY(%s) AND slice = 'all'"
@@ -55,7 +55,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """How much of what strategies promised was measured, all of them together.
+    """How much of what the listed strategies promised was measured, taken together.
 
     Only where both are known, and the arms' sizes are as drawn.
     """
@@ -151,10 +151,12 @@ def _summed(months: Sequence[Effect]) -> Effect:
     """Add months up. Their errors are added too, not their squares.
 
     The same people are held out in all months, so that what they happen to do moves all
-    of them at once: a sum's error is at most the errors' sum, and may be as much.
+    of them at once: a sum's error is at most the errors' sum, and may be as much. It is
+    as surely known as that of the month which is known least.
     """
     value, error = (sum(m.value for m in months), sum(m.error or 0 for m in months))
-    return experiments.interval(value, error)
+    least = min((m.df for m in months if m.df), default=None)
+    return experiments.interval(value, error, df=least)
 
 
 def _months(at: datetime) -> list[Month]:
@@ -195,15 +197,17 @@ def kept(lines: Iterable[Line]) -> Kept:
     """Add up what was promised and what was measured.
 
     Each strategy draws its arms by a lot of its own, so that the squares of the errors
-    are added.
+    are added, and degrees of freedom are Welch and Satterthwaite's (1947): one
+    strategy's sum has the interval that the strategy has.
     """
-    promised, value, squares, count = 0.0, 0.0, 0.0, 0
-    for one in lines:
-        if one.promise and one.profit and one.result.as_drawn:
-            total = one.result.total
-            promised += one.promise.each * one.result.treatment
-            value += total.value
-            squares += (total.error or 0) ** 2
-            count += 1
-    measured = experiments.interval(value, sqrt(squares))
-    return Kept(strategies=count, promised=promised, measured=measured)
+    told = [o for o in lines if o.promise and o.profit and o.result.as_drawn]
+    totals = [one.result.total for one in told]
+    squares = [(total.error or 0) ** 2 for total in totals]
+    below = sum(s**2 / t.df for s, t in zip(squares, totals, strict=True) if t.df)
+    measured = experiments.interval(
+        sum(total.value for total in totals),
+        sqrt(sum(squares)),
+        df=sum(squares) ** 2 / below if below else None,
+    )
+    promised = sum(o.promise.each * o.result.treatment for o in told if o.promise)
+    return Kept(strategies=len(told), promised=promised, measured=measured)

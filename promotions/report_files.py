@@ -94,7 +94,18 @@ def parquet(rows: Iterable[Row]) -> bytes:
 
 def of_strategy(body: Body) -> Iterator[Row]:
     """Yield a strategy's figures."""
-    yield from _report(body["strategy"], body["title"], body)
+    id_, title, currency = body["strategy"], body["title"], body["currency"]
+    yield from _report(id_, title, body)
+    of = {"id": id_, "title": title, "part": "all", "name": ""}
+    yield from _promised(of, body)
+    by_lot = body["variants"]["by_lot"]
+    yield _number(of | {"part": "variant"}, "given by lot", "share", by_lot)
+    for step, count in body["funnel"].items():
+        mine = of | {"part": "funnel", "name": step}
+        if step == "given":
+            yield _number(mine, "discount", currency, count)
+        else:
+            yield _number(mine, "reached", "customers", count)
 
 
 def of_campaign(body: Body) -> Iterator[Row]:
@@ -110,6 +121,12 @@ def of_programme(body: Body) -> Iterator[Row]:
         yield from _result(of, month, body["currency"])
     added = {"id": "", "title": "", "part": "all months", "name": ""}
     yield _figure(added, "profit", body["currency"], body["all_months"]["total"])
+    for name in ("months", "left_out"):
+        yield _number(added, name, "months", body["all_months"][name])
+    told, kept = body["kept"], added | {"part": "kept"}
+    yield _number(kept, "strategies", "strategies", told["strategies"])
+    yield _number(kept, "promised", body["currency"], told["promised"])
+    yield _figure(kept, "profit", body["currency"], told["measured"])
     yield from of_lines(body["strategies"])
 
 
@@ -118,8 +135,12 @@ def of_lines(lines: Iterable[Body]) -> Iterator[Row]:
     for line in lines:
         of = {"id": line["strategy"], "title": line["title"], "part": "strategy"}
         yield from _result(of | {"name": ""}, line, line["currency"])
-        promised = {"value": line["promised"]}
-        yield _figure(of | {"name": ""}, "promised", _each(line["currency"]), promised)
+        yield from _promised(of | {"name": ""}, line)
+
+
+def _promised(of: Row, body: Body) -> Iterator[Row]:
+    if body["promised"] is not None:
+        yield _number(of, "promised", _each(body["currency"]), body["promised"])
 
 
 def _report(id_: str, title: str, body: Body) -> Iterator[Row]:
@@ -139,6 +160,7 @@ def _report(id_: str, title: str, body: Body) -> Iterator[Row]:
     yield _figure(
         of("shown") | _sizes(body["shown"]), "profit", each, body["shown"]["profit"]
     )
+    yield from _shown(of("shown"), body["shown"])
     parts = {"segment": body["slices"]["segments"], "week": body["slices"]["weeks"]}
     parts["variant"] = body.get("variants", {}).get("variants", [])
     for part, some in parts.items():
@@ -151,6 +173,13 @@ def _report(id_: str, title: str, body: Body) -> Iterator[Row]:
         yield _figure(mine, "profit, always valid", each, day["always"])
 
 
+def _shown(of: Row, shown: Body) -> Iterator[Row]:
+    if shown["profit"]["why"] == "nobody_shown":
+        return
+    yield _number(of, "share of the treated", "share", shown["share"])
+    yield _number(of | _sizes(shown), "sizes as drawn", "p", shown["p"])
+
+
 def _result(of: Row, body: Body, currency: str) -> Iterator[Row]:
     of = of | _sizes(body["arms"])
     yield _figure(of, "profit", _each(currency), body["profit"])
@@ -158,6 +187,15 @@ def _result(of: Row, body: Body, currency: str) -> Iterator[Row]:
     for metric, found in body["totals"].items():
         yield _figure(of, f"total {metric}", currency, found)
     yield _figure(of, "return on discount", "ratio", body["return_on_discount"])
+    chance = {"value": body["chance"], "why": body["profit"]["why"]}
+    yield _figure(of, "chance that profit is above zero", "probability", chance)
+    yield _number(of, "sizes as drawn", "p", body["arms"]["p"])
+    yield _number(of, "crossed", "customers", body["arms"]["crossed"])
+
+
+def _number(of: Row, metric: str, unit: str, value: Any) -> Row:
+    """Return the row of what is known without any doubt."""
+    return _figure(of, metric, unit, {"value": value})
 
 
 def _figure(of: Row, metric: str, unit: str, found: Body) -> Row:

@@ -1,76 +1,104 @@
 """Strategies side by side and months in a row, as the back office shows them."""
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from analytics import checks
+from analytics.experiments import Effect
 from promotions import charts
 from promotions.charts import Mark
 from promotions.figures import between, money
-from promotions.programme import Line, Month, Programme
+from promotions.measurement import Result
+from promotions.programme import MOST_LINES, Line, Month, Programme
 from promotions.report_tables import Row, Section, drawn, head, profit
 
 
 def of_programme(told: Programme) -> Iterator[Section]:
     """Yield the programme's page."""
     yield _months(told)
-    yield strategies(_("Strategies side by side"), told.lines)
+    title = _("Strategies side by side (the newest %s)") % MOST_LINES
+    yield strategies(title, told.lines)
     yield _promises(told)
 
 
 def strategies(title: str, lines: Sequence[Line]) -> Section:
     """Return the forest plot of strategies, and its table."""
+    adjusted = adjusted_profits(lines)
+    marks = [
+        mark
+        for line, effect in zip(lines, adjusted, strict=True)
+        if (mark := _marked(line, effect))
+    ]
     chart = charts.forest(
-        [mark for line in lines if (mark := _marked(line))],
+        marks,
         title=_("Profit of strategies with intervals; the table has the numbers."),
     )
     return Section(
         title=title,
         says=_(
             "Profit for each treated customer against the strategy's own holdout, with "
-            "its 95 % interval (looked at once), and what was promised."
+            "its 95 % interval (looked at once), and what was promised. Intervals and "
+            "p allow for the number of strategies (Benjamini–Hochberg), so they are "
+            "wider than on a strategy's own page."
         ),
         chart=drawn(chart),
-        legend=[
-            ("dot", _("measured")),
-            ("aim", _("promised")),
-            ("doubted", _("sizes not as drawn: do not believe it")),
-        ],
+        legend=[("dot", _("measured")), ("aim", _("promised")), *_doubted()],
         columns=[*head(_("Strategy")), _("Promised each"), _("Sizes as drawn")],
-        rows=[_line(line) for line in lines],
+        rows=[_line(*pair) for pair in zip(lines, adjusted, strict=True)],
     )
 
 
-def _marked(line: Line) -> Mark | None:
-    if line.profit is None:
+def adjusted_profits(lines: Sequence[Line]) -> list[Effect]:
+    """Return lines' profits, adjusted for there being several strategies."""
+    profits = [line.result.effects["profit"] for line in lines]
+    told = [one.p for one in profits if one.p is not None]
+    p = iter(checks.benjamini_hochberg(told))
+    return [
+        one if one.p is None else checks.adjusted_interval(one, next(p))
+        for one in profits
+    ]
+
+
+def _doubted() -> list[tuple[str, str]]:
+    return [("doubted", _("sizes not as drawn: do not believe it"))]
+
+
+def _marked(line: Line, effect: Effect) -> Mark | None:
+    """Draw a strategy; an interval without ends goes from edge to edge."""
+    if not effect.estimable:
         return None
     return Mark(
         label=line.strategy.title,
-        value=line.profit.value,
-        low=line.profit.low,
-        high=line.profit.high,
+        value=effect.value,
+        low=-inf if effect.low is None else effect.low,
+        high=inf if effect.high is None else effect.high,
         aim=line.promise.each if line.promise else None,
         doubted=not line.result.as_drawn,
     )
 
 
-def _line(line: Line) -> Row:
+def _line(line: Line, effect: Effect) -> Row:
     row, result = line.strategy, line.result
     plain = profit(
         row.title,
-        result.effects["profit"],
+        effect,
         result.treatment,
         result.control,
         row.currency,
     )
     promised = money(line.promise.each, row.currency) if line.promise else ""
-    sizes = _("yes") if result.as_drawn else _("no: do not believe it")
     return Row(
-        cells=[*plain.cells, promised, sizes],
+        cells=[*plain.cells, promised, _sizes(result)],
         link=reverse("strategy_results", args=[row.pk]),
     )
+
+
+def _sizes(result: Result) -> str:
+    return _("yes") if result.as_drawn else _("no: do not believe it")
 
 
 def _months(told: Programme) -> Section:
@@ -94,7 +122,8 @@ def _months(told: Programme) -> Section:
             "of them: what would be missing without the programme. Months are UTC."
         ),
         chart=drawn(charts.columns(marks, title=title)),
-        columns=[*head(_("Month")), _("Profit in all"), "95 %"],
+        legend=[] if all(m.result.as_drawn for m in told.months) else _doubted(),
+        columns=[*head(_("Month")), _("Profit in all"), "95 %", _("Sizes as drawn")],
         rows=[_month(month, told.currency) for month in reversed(told.months)],
     )
 
@@ -108,14 +137,19 @@ def _month(month: Month, currency: str) -> Row:
         result.control,
         currency,
     )
-    if not result.total.estimable:
-        return plain
-    whole = money(result.total.value, currency, whole=True)
-    return Row(cells=[*plain.cells, whole, between(result.total, currency, whole=True)])
+    whole, ends = "", ""
+    if result.total.estimable:
+        whole = money(result.total.value, currency, whole=True)
+        ends = between(result.total, currency, whole=True)
+    return Row(cells=[*plain.cells, whole, ends, _sizes(result)])
 
 
 def _promises(told: Programme) -> Section:
-    marks = [mark for line in told.lines if (mark := _marked(line))]
+    marks = [
+        mark
+        for line in told.lines
+        if (mark := _marked(line, line.result.effects["profit"]))
+    ]
     chart = charts.scatter(
         marks,
         title=_("Promised against measured profit; the table above has the numbers."),
@@ -126,7 +160,9 @@ def _promises(told: Programme) -> Section:
         title=_("Promised against measured"),
         says=_(
             "A dot for each strategy. On the line, promises are kept; below it, they "
-            "promised too much. The numbers are in the table of strategies."
+            "promised too much. The numbers are in the table of strategies; intervals "
+            "here are each strategy's own."
         ),
         chart=drawn(chart),
+        legend=[] if all(one.result.as_drawn for one in told.lines) else _doubted(),
     )

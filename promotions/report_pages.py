@@ -26,7 +26,7 @@ from promotions.report_tables import (
     drawn,
     gap,
     head,
-    p_value,
+    p_of,
     profit,
     share,
 )
@@ -171,14 +171,14 @@ def _metric(name: str, report: Report) -> Row:
     in_all = total(effect, result.treatment).value
     if why := missing.why(effect, result.treatment, result.control):
         return Row(cells=[label, gap(why, 4)])
-    told = [money(effect.value, currency), between(effect, currency), p_value(effect)]
+    told = [money(effect.value, currency), between(effect, currency), p_of(effect)]
     told.append(money(in_all, currency, whole=True))
     if name in COUNTS:
         ends = _("%(low)s to %(high)s") % {
             "low": number(effect.low, "+.3f"),
             "high": number(effect.high, "+.3f"),
         }
-        told = [number(effect.value, "+.3f"), ends, p_value(effect)]
+        told = [number(effect.value, "+.3f"), ends, p_of(effect)]
         told.append(number(in_all, "+,.0f"))
     return Row(cells=[label, *told])
 

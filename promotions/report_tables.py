@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from analytics.experiments import Effect
 from promotions import missing
-from promotions.figures import between, money
+from promotions.figures import between, money, p_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def profit(
     why = reason if effect is None else missing.why(effect, treatment, control)
     if effect is None or why:
         return Row(cells=[name, gap(why or "not_measured", 3), *sizes])
-    told = [money(effect.value, currency), between(effect, currency), p_value(effect)]
+    told = [money(effect.value, currency), between(effect, currency), p_of(effect)]
     return Row(cells=[name, *told, *sizes])
 
 
@@ -77,11 +77,9 @@ def gap(why: str, span: int) -> Gap:
     return Gap(text=_("not estimable: %s") % missing.WHY[why], span=span)
 
 
-def p_value(effect: Effect) -> str:
-    """Write an effect's p-value."""
-    if effect.p is None:
-        return ""
-    return "< 0.001" if effect.p < 0.001 else f"{effect.p:.3f}"
+def p_of(effect: Effect) -> str:
+    """Write an effect's p-value; nothing where there is none."""
+    return "" if effect.p is None else p_value(effect.p)
 
 
 def share(part: int, whole: int) -> str:

@@ -78,7 +78,7 @@ def test_the_page_says_what_it_earned_and_how_sure(
 
     assert re.search(r"It earned: \d\.\d\d USD more profit for each of 400", shown)
     assert "That is sure at whatever moment you look." in shown
-    assert "The arms have the sizes that were drawn (p = 1.00)." in shown
+    assert "The arms have the sizes that were drawn (p = 1.000)." in shown
     assert "It keeps less than was promised: +4.50 USD" in shown
     assert "What may not be concluded" in shown
     assert "By segment (exploratory)" in shown

@@ -187,6 +187,43 @@ def test_a_file_says_what_the_answer_says(
     assert found["unit"] == "USD"
 
 
+def test_a_file_holds_every_figure_of_a_strategy_and_of_the_programme(
+    api: APIClient, told: Strategy
+) -> None:
+    def figures(name: str) -> dict[tuple[str, str, str], dict[str, str]]:
+        answer = api.get(f"{address(name, told)}?format=csv")
+        rows = csv.DictReader(io.StringIO(content(answer).decode()))
+        return {(row["part"], row["name"], row["metric"]): row for row in rows}
+
+    body = api.get(address("strategies/{strategy}", told)).json()
+    mine, all_ = figures("strategies/{strategy}"), figures("programme")
+    kept = api.get(address("programme", told)).json()["kept"]
+
+    chance = mine["all", "", "chance that profit is above zero"]["value"]
+    assert float(chance) == pytest.approx(body["chance"])
+    assert float(mine["all", "", "sizes as drawn"]["value"]) == body["arms"]["p"]
+    assert mine["all", "", "crossed"]["value"] == "0"
+    assert mine["all", "", "promised"]["value"] == body["promised"] == "4.5000"
+    assert mine["variant", "", "given by lot"]["value"] == "1.0"
+    assert mine["funnel", "assigned", "reached"]["value"] == "400"
+    assert mine["funnel", "given", "discount"]["value"] == body["funnel"]["given"]
+    assert all_["kept", "", "promised"]["value"] == kept["promised"] != "0.00"
+    assert all_["kept", "", "profit"]["value"] == kept["measured"]["value"]
+    assert all_["kept", "", "strategies"]["value"] == "1"
+
+
+def test_what_promises_nothing_has_no_promise_in_a_file(
+    api: APIClient, live: Make
+) -> None:
+    measured(live(holdout=0.5, forecast={}))
+
+    answer = api.get("/api/v1/reports/strategies?format=csv")
+
+    rows = list(csv.DictReader(io.StringIO(content(answer).decode())))
+    assert rows
+    assert "promised" not in {row["metric"] for row in rows}
+
+
 def test_a_file_of_strategies_has_all_pages(
     api: APIClient, told: Strategy, live: Make
 ) -> None:

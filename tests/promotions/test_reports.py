@@ -10,7 +10,15 @@ import pytest
 from django.utils import timezone
 
 from analytics import checks, projections
-from promotions import findings, measurement, programme, report_answers, reports, sums
+from promotions import (
+    findings,
+    measurement,
+    programme,
+    report_answers,
+    report_lines,
+    reports,
+    sums,
+)
 from promotions.measurement import Result
 from promotions.models import ArmDay, Campaign, Redemption, Strategy
 from promotions.reports import Report
@@ -347,6 +355,49 @@ def test_promises_and_measurements_add_up_by_their_squares(live: Make) -> None:
     assert (found.measured.error or 0) ** 2 == pytest.approx(squares)
 
 
+def test_one_strategys_sum_has_the_interval_that_the_strategy_has(live: Make) -> None:
+    strategy = live(holdout=0.5, forecast={"reach": 10, "margin": 20.0})
+    keep(strategy.id, "treatment", units(12, profit=8, seed=1))
+    keep(strategy.id, "holdout", units(12, profit=5, seed=2))
+    measured_at(strategy, timezone.now())
+    line = programme.line(strategy)
+
+    found = programme.kept([line]).measured
+
+    for name in ("low", "high", "p"):
+        assert getattr(found, name) == pytest.approx(getattr(line.result.total, name))
+
+
+def test_strategies_side_by_side_allow_for_their_number(live: Make) -> None:
+    """Nineteen that do nothing make one find look like chance."""
+    lines = []
+    for seed in range(20):
+        strategy = live(holdout=0.5)
+        gain = 0.6 if seed == 0 else 0.0
+        keep(strategy.id, "treatment", units(200, profit=5 + gain, seed=seed))
+        keep(strategy.id, "holdout", units(200, profit=5, seed=seed + 50))
+        measured_at(strategy, timezone.now())
+        lines.append(programme.line(strategy))
+
+    alone = [line.result.effects["profit"] for line in lines]
+    beside = report_lines.adjusted_profits(lines)
+    section = report_lines.strategies("Side by side", lines)
+
+    assert [one.value for one in beside] == [one.value for one in alone]
+    for one, other in zip(alone, beside, strict=True):
+        assert other.p is not None
+        assert one.p is not None
+        assert other.p >= one.p
+        if other.low is not None and other.high is not None:
+            assert one.low is not None
+            assert other.low <= one.low
+    finds = [sum((one.p or 1) < 0.05 for one in some) for some in (alone, beside)]
+    assert finds[1] < finds[0]
+    assert "Benjamini" in section.says
+    assert "inf" not in section.chart
+    assert "nan" not in section.chart
+
+
 @pytest.fixture
 def months(over: Strategy) -> Callable[..., None]:
     """Return a function that keeps a month's sums."""
@@ -388,6 +439,44 @@ def test_a_month_that_is_not_as_drawn_is_not_added(
     assert found.total.value == found.months[0].result.total.value
     told = report_answers.of_programme(found)["all_months"]
     assert (told["months"], told["left_out"]) == (1, 2)
+
+
+def test_a_months_doubt_is_not_that_of_the_others(months: Callable[..., None]) -> None:
+    """It said to believe none of the figures, and then told them in green."""
+    months(3, 3.0)
+    months(4, 3.0)
+    months(5, 3.0, held_out=90)
+
+    found = programme.of(at=datetime(2026, 5, 20, tzinfo=UTC))
+
+    doubt, total, left = findings.of_programme(found)
+    assert "In 1 month the arms do not have the sizes" in doubt.text
+    assert "2026-05" in doubt.text
+    assert "2026-03" not in doubt.text
+    assert "none of its figures" in doubt.text
+    assert "In the 2 months that can be believed" in total.text
+    assert left.tone == "doubt"
+    section = next(iter(report_lines.of_programme(found)))
+    assert [row.cells[-1] for row in section.rows] == [
+        "no: do not believe it",
+        "yes",
+        "yes",
+    ]
+    assert [name for name, _ in section.legend] == ["doubted"]
+    assert all(len(row.cells) == len(section.columns) for row in section.rows)
+
+
+def test_months_that_are_as_drawn_need_no_legend_of_doubt(
+    months: Callable[..., None],
+) -> None:
+    months(3, 3.0)
+
+    found = programme.of(at=datetime(2026, 3, 20, tzinfo=UTC))
+
+    assert "that can be believed" not in " ".join(
+        one.text for one in findings.of_programme(found)
+    )
+    assert next(iter(report_lines.of_programme(found))).legend == []
 
 
 def test_a_programme_that_never_began_says_so(db: None) -> None:

@@ -24,8 +24,9 @@ from promotions import (
     standing,
     tasks,
 )
-from promotions.models import Calibration, StandingRule, Strategy
+from promotions.models import ArmDay, Calibration, StandingRule, Strategy
 from tests.conftest import Make
+from tests.promotions.daysums import keep, units
 
 Kind = StandingRule.Flag
 
@@ -71,7 +72,7 @@ def test_harm_that_holds_at_every_look_is_flagged_and_an_alert(live: Make) -> No
     strategy = live(holdout=0.5)
     ran(strategy, lift=-4.0)
 
-    assert kinds(strategy) == {Kind.HARM}
+    assert kinds(strategy) == {Kind.HARM, Kind.MARGIN}
     told = {(one.code, one.about) for one in alerts.current(timezone.now())}
     assert ("strategy_harm", str(strategy.id)) in told
 
@@ -81,6 +82,83 @@ def test_arms_that_are_not_as_drawn_are_all_that_is_told(live: Make) -> None:
     ran(strategy, lift=-4.0)
 
     assert kinds(strategy) == {Kind.MISMATCH}
+    [flag] = flags.of(strategy, at=timezone.now())
+    assert "(p < 0.001)" in flag.text
+
+
+def test_less_margin_before_discounts_is_flagged_for_itself(live: Make) -> None:
+    strategy = live(holdout=0.5)
+    ran(strategy, lift=0.0)
+    known = strategy.measured
+    lowered = known["watched"] | {"margin": known["always"] | {"high": -0.5}}
+    strategy.measured = known | {"watched": lowered}
+
+    [flag] = flags.of(strategy, at=timezone.now())
+
+    assert flag.kind == Kind.MARGIN
+    assert "−0.50" in flag.text or "-0.50" in flag.text
+
+
+def weeks(
+    strategy: Strategy, gains: dict[str, float], *, n: int = 300, usual: float = 5.0
+) -> None:
+    """Keep the sums of customers by week of assignment, and how much they gained."""
+    for seed, (monday, gain) in enumerate(gains.items()):
+        treated = units(n, profit=usual + gain, seed=seed)
+        others = units(n, profit=usual, seed=seed + 50)
+        keep(strategy.id, "treatment", treated, slice_=f"week {monday}")
+        keep(strategy.id, "holdout", others, slice_=f"week {monday}")
+
+
+MONDAYS = ("2026-03-02", "2026-03-09", "2026-03-16", "2026-03-23")
+
+
+@pytest.mark.parametrize(
+    ("gains", "n", "drifts"),
+    [
+        ((2.0, 2.0, 2.0, 2.0), 300, False),
+        ((2.0, 2.0, -2.0, -2.0), 300, True),  # the newest two weeks lose
+        ((-2.0, -2.0, 2.0, 2.0), 300, True),
+        ((2.0, 2.0, -2.0, -2.0), 49, False),  # 98 in an arm: too few to judge
+        ((2.0, -2.0), 300, False),  # there is nobody from before
+    ],
+)
+def test_newest_customers_who_answer_otherwise_are_flagged(
+    live: Make,
+    gains: tuple[float, ...],
+    n: int,
+    drifts: bool,
+) -> None:
+    strategy = live(holdout=0.5)
+    ran(strategy, lift=0.0, n=200)
+    ArmDay.objects.filter(subject=strategy.id, slice__startswith="week ").delete()
+    weeks(strategy, dict(zip(MONDAYS, gains, strict=False)), n=n)
+
+    assert (Kind.DRIFT in kinds(strategy)) is drifts
+    told = {one.code for one in flags.current(timezone.now())}
+    assert ("strategy_drift" in told) is drifts
+
+
+@pytest.mark.parametrize(
+    ("usual", "gain"),
+    [
+        (2.0, 1.0),  # half the time, half of all: the same share
+        (2.0, 2.0),  # it came at once, and stays: the same for each customer
+    ],
+)
+def test_who_was_watched_for_less_time_does_not_answer_otherwise_for_that(
+    live: Make, usual: float, gain: float
+) -> None:
+    strategy = live(holdout=0.5)
+    ran(strategy, lift=0.0, n=200)
+    ArmDay.objects.filter(subject=strategy.id, slice__startswith="week ").delete()
+    weeks(strategy, dict.fromkeys(MONDAYS[:2], 2.0), n=2000, usual=9.0)
+    for number, monday in enumerate(MONDAYS[2:]):
+        for arm, more in (("treatment", gain), ("holdout", 0.0)):
+            some = units(2000, profit=usual + more, seed=90 + number + int(more > 0))
+            keep(strategy.id, arm, some, slice_=f"week {monday}")
+
+    assert Kind.DRIFT not in kinds(strategy)
 
 
 def test_a_budget_that_runs_ahead_of_time_is_flagged(live: Make) -> None:
@@ -177,6 +255,7 @@ def test_a_proposed_rule_does_nothing_an_approved_one_ends_what_harms(
     assert harmful.state == Strategy.State.ENDED
     assert harmful.decided_by == "standing rule of oleg"
     assert str(mine.id) in harmful.comment
+    assert "0.00000" not in harmful.comment
     assert other.state == Strategy.State.LIVE
     assert standing.act(at=timezone.now()) == []
 
