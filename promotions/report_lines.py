@@ -12,7 +12,6 @@ from analytics.experiments import Effect
 from promotions import charts
 from promotions.charts import Mark
 from promotions.figures import between, money
-from promotions.measurement import Result
 from promotions.programme import MOST_LINES, Line, Month, Programme
 from promotions.report_tables import Row, Section, drawn, head, profit
 
@@ -91,14 +90,11 @@ def _line(line: Line, effect: Effect) -> Row:
         row.currency,
     )
     promised = money(line.promise.each, row.currency) if line.promise else ""
+    sizes = _("yes") if result.as_drawn else _("no: do not believe it")
     return Row(
-        cells=[*plain.cells, promised, _sizes(result)],
+        cells=[*plain.cells, promised, sizes],
         link=reverse("strategy_results", args=[row.pk]),
     )
-
-
-def _sizes(result: Result) -> str:
-    return _("yes") if result.as_drawn else _("no: do not believe it")
 
 
 def _months(told: Programme) -> Section:
@@ -115,6 +111,7 @@ def _months(told: Programme) -> Section:
         for month in told.months
     ]
     title = _("Incremental profit by month; the table has the numbers.")
+    name, *rest = head(_("Month"))
     return Section(
         title=_("Incremental profit by month (%s)") % told.currency,
         says=_(
@@ -123,7 +120,7 @@ def _months(told: Programme) -> Section:
         ),
         chart=drawn(charts.columns(marks, title=title)),
         legend=[] if all(m.result.as_drawn for m in told.months) else _doubted(),
-        columns=[*head(_("Month")), _("Profit in all"), "95 %", _("Sizes as drawn")],
+        columns=[name, _("As drawn"), *rest, _("Profit in all"), "95 %"],
         rows=[_month(month, told.currency) for month in reversed(told.months)],
     )
 
@@ -141,7 +138,10 @@ def _month(month: Month, currency: str) -> Row:
     if result.total.estimable:
         whole = money(result.total.value, currency, whole=True)
         ends = between(result.total, currency, whole=True)
-    return Row(cells=[*plain.cells, whole, ends, _sizes(result)])
+    # Beside the name, where a narrow window shows it too.
+    first, *cells = plain.cells
+    as_drawn = _("yes") if result.as_drawn else _("no")
+    return Row(cells=[first, as_drawn, *cells, whole, ends])
 
 
 def _promises(told: Programme) -> Section:

@@ -210,6 +210,8 @@ LOOK = """() => ({
     small: [...document.querySelectorAll("svg text")]
         .map((text) => text.getBoundingClientRect().height).filter((px) => px < 8.5),
     charts: document.querySelectorAll("figure svg").length,
+    shares: [...document.querySelectorAll("figure svg")]
+        .map((svg) => svg.clientWidth / svg.closest("section").clientWidth),
 })"""
 
 
@@ -253,6 +255,7 @@ def test_every_page_fits_its_window_and_can_be_read(
         assert found["wide"] <= 0, name
         assert found["small"] == [], name
         assert found["charts"] >= 1, name
+        assert min(found["shares"]) > 0.65, name
         assert found["errors"] == [], name
 
 
