@@ -415,6 +415,16 @@ class ArmDay(models.Model):
         return f"{self.arm} {self.variant} on {self.day}"
 
 
+class Summed(models.Model):
+    """When a subject's days (`ArmDay`) were last summed up: with all before `until`."""
+
+    subject = models.UUIDField(primary_key=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.subject} until {self.until:%Y-%m-%d %H:%M}"
+
+
 class Learnt(models.Model):
     """How customers answer offers, as believed at a time: see promotions.response.
 

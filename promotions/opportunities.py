@@ -103,8 +103,8 @@ def stock() -> Mapping[str, Stock]:
 
 
 WEEKLY = """
-    SELECT category, sum(units) * 7.0 / greatest(1, extract(day FROM
-        max(last_at) - min(p.first_order_at)))
+    SELECT a.category, sum(a.units) * 7.0 / greatest(1, extract(day FROM
+        max(a.last_at) - min(p.first_order_at)))
     FROM analytics_affinity a JOIN analytics_profile p ON p.customer = a.customer
     WHERE a.orders > 0 GROUP BY 1
 """

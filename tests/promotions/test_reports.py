@@ -12,7 +12,7 @@ from django.utils import timezone
 from analytics import checks, projections
 from promotions import findings, measurement, programme, report_answers, reports, sums
 from promotions.measurement import Result
-from promotions.models import ArmDay, Campaign, Redemption, Strategy
+from promotions.models import ArmDay, Campaign, Redemption, Strategy, Summed
 from promotions.reports import Report
 from tests.conftest import Make
 from tests.promotions import planted
@@ -357,6 +357,7 @@ def months(over: Strategy) -> Callable[..., None]:
         day = date(2026, month, 5)
         keep(subject, "treatment", treated, day=day)
         keep(subject, "held_out", units(held_out, profit=5, seed=month + 50), day=day)
+        Summed(subject=subject, until=datetime(2026, 4, 29, tzinfo=UTC)).save()
 
     return made
 
