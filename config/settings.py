@@ -272,6 +272,10 @@ def _insist(name: str, value: str, *known: str) -> None:
         raise ImproperlyConfigured(f"{name} must be one of {listed}, not {value!r}.")
 
 
+SIMULATED_CLOCK = env.bool("SIMULATED_CLOCK", default=False)
+"""Demo mode: time stands still until a secret key moves it (analytics.clock)."""
+if SIMULATED_CLOCK and not DEBUG:
+    raise ImproperlyConfigured("SIMULATED_CLOCK is for a laptop: it needs DEBUG on.")
 CURRENCY = env.str("CURRENCY", default="USD")
 SUPPRESSION_KEY = env.str("SUPPRESSION_KEY", default="") or SECRET_KEY
 """Hashes the ids of erased customers; never change it, or they can come back."""
