@@ -12,7 +12,7 @@ from analytics.clock_api import ClockView
 from catalog.api import ProductsView
 from ml.admin import catalogue
 from promotions.api import FeedbackView, OffersView
-from promotions.approving import ApprovalView
+from promotions.approving import ApprovalView, RejectionView
 from promotions.authoring import (
     CampaignsView,
     StrategiesView,
@@ -89,6 +89,11 @@ api = [
     ),
     path(
         "strategies/<uuid:strategy>/approval", ApprovalView.as_view(), name="approval"
+    ),
+    path(
+        "strategies/<uuid:strategy>/rejection",
+        RejectionView.as_view(),
+        name="rejection",
     ),
     path("promotions", PromotionsView.as_view(), name="promotions"),
     path("reports/strategies", StrategyReportsView.as_view(), name="reports"),

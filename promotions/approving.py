@@ -1,8 +1,9 @@
-"""The door by which a program approves proposals, in demo mode alone.
+"""The doors by which a program decides on proposals, in demo mode alone.
 
 Elsewhere no key can: it would spend the shop's money. See analytics.clock.
 """
 
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
@@ -22,7 +23,7 @@ from promotions.models import Strategy
 
 
 class Reason(msgspec.Struct, forbid_unknown_fields=True):
-    """An approval's body."""
+    """A decision's body."""
 
     comment: str
 
@@ -43,14 +44,30 @@ class ApprovalView(DemoView):
     )
     def post(self, request: Request, strategy: UUID) -> Response:
         """Make a proposal live in the key's name, if its guards hold."""
-        asked = bodies.read(request, Reason)
-        by = caller(request).name
-        try:
-            approval.approve(strategy, by=by, comment=asked.comment, at=clock.now())
-        except Strategy.DoesNotExist as error:
-            raise Http404 from error
-        except approval.REFUSALS as error:
-            raise Problem(409, "not_approvable", str(error)) from error
-        return Response(
-            told(Strategy.objects.select_related("campaign").get(id=strategy))
-        )
+        return _decided(approval.approve, request, strategy)
+
+
+class RejectionView(DemoView):
+    """A proposal that a program rejects."""
+
+    @extend_schema(
+        operation_id="reject_strategy",
+        request=ReasonSerializer,
+        responses=StrategySerializer,
+    )
+    def post(self, request: Request, strategy: UUID) -> Response:
+        """Refuse a proposal for ever, in the key's name."""
+        return _decided(approval.reject, request, strategy)
+
+
+def _decided(decide: Callable[..., None], request: Request, strategy: UUID) -> Response:
+    asked = bodies.read(request, Reason)
+    by = caller(request).name
+    try:
+        decide(strategy, by=by, comment=asked.comment, at=clock.now())
+    except Strategy.DoesNotExist as error:
+        raise Http404 from error
+    except approval.REFUSALS as error:
+        raise Problem(409, "not_decidable", str(error)) from error
+    row = Strategy.objects.select_related("campaign").get(id=strategy)
+    return Response(told(row))

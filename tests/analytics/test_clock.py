@@ -235,4 +235,4 @@ def test_a_program_approves_on_the_one_road_and_in_demo_mode_alone(
     [asked] = api.get("/api/v1/clock").json()["pending"]
     assert asked["task"] == "promotions.tasks.refresh_offers"
     again = api.post(path, why, format="json")
-    assert (again.status_code, again.json()["code"]) == (409, "not_approvable")
+    assert (again.status_code, again.json()["code"]) == (409, "not_decidable")
