@@ -8,11 +8,12 @@ when it has ended: one whose worker was killed is done again, as from any queue.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from celery import current_app
+from celery.exceptions import NotRegistered
 from celery.schedules import crontab
 from django.db import connection, transaction
 
@@ -25,6 +26,7 @@ Runs = Literal["daily", "once", "none"]
 """How often each task runs on the way: at its newest moment of each 24 hours, counted
 back from where the clock goes; at its newest moment alone; not at all."""
 DAY = timedelta(days=1)
+NOTHING: Mapping[str, str | None] = {}
 log = logging.getLogger(__name__)
 
 
@@ -37,12 +39,12 @@ class Busy(Exception):
 
 
 def move(
-    to: datetime, *, runs: Runs = "daily", skipped: Collection[str] = ()
+    to: datetime, *, runs: Runs = "daily", instead: Mapping[str, str | None] = NOTHING
 ) -> list[Due]:
     """Move the clock, and return what is due on the way, in the order of time.
 
-    With nothing due it stands at `to` at once, else when everything is done. Tasks in
-    `skipped` are left out, also where others send them.
+    With nothing due it stands at `to` at once, else when everything is done. What is a
+    key of `instead` is replaced by its value, or left out, also where others send it.
 
     :raises Backwards: `to` lies before the clock.
     :raises Busy: something is still due.
@@ -56,11 +58,11 @@ def move(
         Due.objects.all().delete()
         due = [
             Due(at=at, task=task)
-            for at, task in scheduled(row.now, to, runs)
-            if task not in skipped
+            for at, meant in scheduled(row.now, to, runs)
+            if (task := instead.get(meant, meant))
         ]
         Due.objects.bulk_create(due)
-        row.until, row.skipped = to, sorted(skipped)
+        row.until, row.instead = to, dict(instead)
         if not due:
             row.now = to
         row.save()
@@ -83,8 +85,8 @@ def note(task: str, kwargs: Mapping[str, Any]) -> None:
     """Put a task on the agenda, due at once, unless this move leaves it out."""
     with transaction.atomic():
         row = Clock.objects.select_for_update().first()
-        if row is None or task not in row.skipped:
-            at = row.now if row else clock.wall()
+        at, instead = (row.now, row.instead) if row else (clock.wall(), {})
+        if task := instead.get(task, task):
             Due.objects.create(at=at, task=task, kwargs=dict(kwargs))
 
 
@@ -106,16 +108,29 @@ def play() -> None:
 
 
 def _do(due: Due) -> None:
+    same = Due.objects.filter(at=due.at, task=due.task, kwargs=due.kwargs, error="")
+    if same.filter(id__gt=due.id).exists():
+        due.delete()  # asked for again since: once will do, after what lies between
+        return
     Clock.objects.filter(now__lt=due.at).update(now=due.at)
     while projections.catch_up():  # as every second of a real clock
         pass
-    done = current_app.tasks[due.task].apply(kwargs=due.kwargs)
-    if not done.failed():
+    if fault := _fault(due):
+        log.error("%s failed: %s", due, fault)
+        due.error = fault
+        due.save(update_fields=["error"])
+    else:
         due.delete()
-        return
-    log.error("%s failed: %s", due, done.result)
-    due.error = f"{type(done.result).__name__}: {done.result}"
-    due.save(update_fields=["error"])
+
+
+def _fault(due: Due) -> str:
+    """Do it; return what went wrong, if something did."""
+    try:
+        task = current_app.tasks[due.task]
+    except NotRegistered:
+        return "There is no such task here."
+    done = task.apply(kwargs=due.kwargs)
+    return f"{type(done.result).__name__}: {done.result}" if done.failed() else ""
 
 
 def _arrive() -> None:

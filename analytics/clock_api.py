@@ -33,7 +33,7 @@ class Moved(msgspec.Struct, forbid_unknown_fields=True):
 
     now: datetime
     runs: agenda.Runs = "daily"
-    skip: list[str] = []
+    instead: dict[str, str | None] = {}
 
 
 class MovedSerializer(serializers.Serializer[None]):
@@ -45,10 +45,10 @@ class MovedSerializer(serializers.Serializer[None]):
         default="daily",
         help_text="How often each task of the schedule runs on the way.",
     )
-    skip = serializers.ListField(
-        child=serializers.CharField(),
-        default=list,
-        help_text="Tasks that are left out, such as ml.tasks.nightly.",
+    instead = serializers.DictField(
+        child=serializers.CharField(allow_null=True),
+        default=dict,
+        help_text="Task -> what to do instead, or null; also where others send it.",
     )
 
 
@@ -88,7 +88,7 @@ class ClockView(DemoView):
         if asked.now.tzinfo is None:
             raise Problem(400, "invalid", "Say the time with its zone.")
         try:
-            due = agenda.move(asked.now, runs=asked.runs, skipped=asked.skip)
+            due = agenda.move(asked.now, runs=asked.runs, instead=asked.instead)
         except agenda.Backwards as error:
             raise Problem(409, "clock_backwards", str(error)) from error
         except agenda.Busy as error:

@@ -126,8 +126,8 @@ class Clock(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     now = models.DateTimeField()
     until = models.DateTimeField(help_text="Where it stands once nothing is due.")
-    skipped = ArrayField(
-        models.TextField(), default=list, help_text="Tasks left out by this move."
+    instead = models.JSONField(
+        default=dict, help_text="What this move does instead of tasks; null: nothing."
     )
 
     class Meta:

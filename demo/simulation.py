@@ -29,7 +29,7 @@ BEGIN = datetime(2030, 1, 7, tzinfo=UTC)
 """A Monday, the same for every world, and later than any real clock."""
 MORNING, EVENING = timedelta(hours=6), timedelta(hours=20)
 BATCH = 2500
-TRAINING = "ml.tasks.nightly"
+TRAINING, SCORING = "ml.tasks.nightly", "ml.tasks.score"
 Progress = Callable[[str], None]
 
 
@@ -139,10 +139,10 @@ class Simulation:
     def _to_monday(self, week: int) -> None:
         morning = BEGIN + timedelta(weeks=week) + MORNING
         if self._now() < morning:
-            skipped = (
-                [*self.skip] if week % self.retrain == 0 else [TRAINING, *self.skip]
-            )
-            self._move(morning, runs="once", skip=skipped)
+            instead: dict[str, str | None] = dict.fromkeys(self.skip)
+            if week % self.retrain:
+                instead[TRAINING] = SCORING
+            self._move(morning, runs="once", instead=instead)
         self._settled()
         self._decide()
         self._settled()

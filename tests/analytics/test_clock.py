@@ -155,16 +155,33 @@ def test_tasks_run_once_a_day_in_the_order_of_time_each_at_its_moment(
 
 
 @pytest.mark.usefixtures("demo")
-def test_a_program_says_how_often_and_what_is_left_out(api: APIClient) -> None:
+def test_a_program_says_how_often_and_what_is_done_instead(api: APIClient) -> None:
     put(api, MONDAY, runs="none")
 
-    put(api, MONDAY + timedelta(days=7), runs="once", skip=[follow.name])
+    week, night = timedelta(days=7), timedelta(days=6, hours=3, minutes=10)
+
+    put(api, MONDAY + week, runs="once", instead={follow.name: None})
+    agenda.play()
+    assert did == [("by_night", MONDAY + night), ("often", MONDAY + week)]
+
+    did.clear()
+    instead = {by_night.name: often.name, often.name: None}
+    put(api, MONDAY + 2 * week, runs="once", instead=instead)
+    agenda.play()
+    assert did == [("often", MONDAY + week + night)]
+
+
+@pytest.mark.usefixtures("demo")
+def test_what_is_asked_for_twice_is_done_once_after_what_lies_between(
+    api: APIClient,
+) -> None:
+    put(api, MONDAY, runs="none")
+    for task in (often, by_night, often):
+        current_app.send_task(task.name)
+
     agenda.play()
 
-    assert did == [
-        ("by_night", MONDAY + timedelta(days=6, hours=3, minutes=10)),
-        ("often", MONDAY + timedelta(days=7)),
-    ]
+    assert [name for name, _ in did] == ["by_night", "often", "after"]
 
 
 @pytest.mark.usefixtures("demo")
@@ -173,6 +190,7 @@ def test_a_task_that_fails_is_told_and_holds_up_nothing(
 ) -> None:
     put(api, MONDAY, runs="none")
     current_app.send_task(broken.name)
+    current_app.send_task("nobody.knows")
     current_app.send_task(often.name)
 
     agenda.play()
@@ -180,7 +198,8 @@ def test_a_task_that_fails_is_told_and_holds_up_nothing(
     assert did == [("often", MONDAY)]
     told = api.get("/api/v1/clock").json()
     assert told["pending"] == []
-    assert [one["error"] for one in told["failed"]] == ["ValueError: no"]
+    faults = ["ValueError: no", "There is no such task here."]
+    assert [one["error"] for one in told["failed"]] == faults
     put(api, MONDAY + timedelta(minutes=1))
     assert not Due.objects.exists()
 
