@@ -8,11 +8,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
 from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
-from analytics.clock_api import ClockView
 from catalog.api import ProductsView
 from ml.admin import catalogue
 from promotions.api import FeedbackView, OffersView
-from promotions.approving import ApprovalView, RejectionView
 from promotions.authoring import (
     CampaignsView,
     StrategiesView,
@@ -87,14 +85,6 @@ api = [
     path(
         "strategies/<uuid:strategy>/versions", VersionsView.as_view(), name="versions"
     ),
-    path(
-        "strategies/<uuid:strategy>/approval", ApprovalView.as_view(), name="approval"
-    ),
-    path(
-        "strategies/<uuid:strategy>/rejection",
-        RejectionView.as_view(),
-        name="rejection",
-    ),
     path("promotions", PromotionsView.as_view(), name="promotions"),
     path("reports/strategies", StrategyReportsView.as_view(), name="reports"),
     path(
@@ -138,7 +128,6 @@ api = [
         SecretView.as_view(),
         name="endpoint_secret",
     ),
-    path("clock", ClockView.as_view(), name="clock"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", docs, name="docs"),
 ]

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from demo.populations import CATEGORIES, PRODUCTS
-from demo.worlds import Baskets, Bools, Floats, Ints, Offers, World
+from demo.offers import Offers
+from demo.populations import CATEGORIES, PRODUCTS, Bools, Floats, Ints
+from demo.worlds import Baskets, World
 
 WEEKS = 40
 """A training asks for 32 weeks of orders (ml.splits)."""
-CAMPAIGNS = (-32, -26, -20, -14)
+CAMPAIGNS = (-31, -25, -19, -13)
 LASTS = 4
 RATE = 0.10
 CUTS = (0.10, 0.15, 0.20)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from demo.worlds import Bools, Floats, Ints, World
+from demo.populations import Bools, Floats, Ints
+from demo.worlds import World
 
 Shown = dict[int, list[dict[str, Any]]]
 """A customer's number -> the offers that GET answered."""
@@ -24,6 +25,8 @@ class Journal:
     profit: list[Floats] = field(default_factory=list)
     discount: list[float] = field(default_factory=list)
     spent: float = 0.0
+    truth: dict[str, float] = field(default_factory=dict)
+    """Strategy -> the profit that it is expected to have brought, by the world."""
     day: int = 0
     shown: Shown | None = None
     path: Path | None = None
@@ -62,7 +65,7 @@ class Journal:
         """Write it, whole or not at all."""
         if self.path is None:
             return
-        names = ("discount", "spent", "day", "shown")
+        names = ("discount", "spent", "truth", "day", "shown")
         told = json.dumps({name: getattr(self, name) for name in names})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new.npz")

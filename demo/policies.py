@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.populations import CATEGORIES
-from demo.worlds import Bools, Floats, Offers, World
+from demo.offers import Offers
+from demo.populations import CATEGORIES, Bools, Floats
+from demo.worlds import World
 
 RATE = 0.10
 RATES = (0.05, 0.10, 0.15)
@@ -120,7 +121,7 @@ def best(world: World, week: int, state: Floats) -> tuple[Floats, Offers, Floats
     offers = Offers.none(world.customers)
     for category, variants in enumerate(menu(world)):
         for variant in variants:
-            one = _single(category, variant)
+            one = single(category, variant)
             brought, given = world.expected(one, week, state, unmoved)
             more = brought - base
             better = more > gain[:, category]
@@ -131,7 +132,8 @@ def best(world: World, week: int, state: Floats) -> tuple[Floats, Offers, Floats
     return gain, offers, cost
 
 
-def _single(category: int, variant: dict[str, float]) -> Offers:
+def single(category: int, variant: dict[str, float]) -> Offers:
+    """Return one variant in one category, for all."""
     one = Offers.none(1)
     for name, value in variant.items():
         getattr(one, name)[0, category] = value

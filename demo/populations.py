@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 SEGMENTS = ("persuadable", "sure", "sleeping dog", "indifferent")
 CATEGORIES = 10

@@ -8,7 +8,7 @@ shopping, and all ids come from week and customer: a run that was killed goes on
 it stopped, and what was sent is sent again as it was.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -20,13 +20,15 @@ import numpy as np
 from demo import history, till
 from demo.clients import Client
 from demo.history import Event, money, sku
-from demo.journal import Journal
-from demo.populations import CATEGORIES, PRODUCTS
+from demo.journal import Journal, Shown
+from demo.offers import Offers
+from demo.populations import CATEGORIES, PRODUCTS, Ints
 from demo.till import Till, Visit
 from demo.worlds import World
 
 BEGIN = datetime(2030, 1, 7, tzinfo=UTC)
 """A Monday, the same for every world, and later than any real clock."""
+WEEK = timedelta(weeks=1)
 MORNING, EVENING = timedelta(hours=6), timedelta(hours=20)
 BATCH = 2500
 TRAINING, SCORING = "ml.tasks.nightly", "ml.tasks.score"
@@ -55,6 +57,22 @@ def gain(mean: float, deviation: float) -> float:
     if deviation <= 0:
         return float(mean > 0)
     return 0.5 * (1 + erf(mean / deviation / sqrt(2)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """A strategy whose time is over: what was forecast of it (95 %), and what came.
+
+    `truth` is by the world; `measured` by the platform, from its holdout; None: not.
+    """
+
+    title: str
+    reach: int
+    margin: float
+    low: float
+    high: float
+    truth: float
+    measured: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +109,7 @@ class Simulation:
         self._to_monday(0)
 
     def _week(self, week: int) -> None:
-        monday = BEGIN + timedelta(weeks=week)
+        monday = BEGIN + week * WEEK
         if self.journal.day == 0:
             self._restock()
         while self.journal.day < 7:
@@ -113,12 +131,47 @@ class Simulation:
         bill = self._till.redeemed(baskets, week)
         visit = Visit(shown=journal.shown, baskets=baskets, bill=bill)
         self._report(till.events(world, visit, week=week, day=day, monday=monday))
+        self._credit(rows, offers, week, journal.shown)
         discount = bill.off + bill.gifts
         journal.today[rows] = world.profit(baskets, discount)
         journal.promoted[rows] = discount > 0
         journal.spent += float(discount[~baskets.returned].sum())
         journal.stock, journal.shown, journal.day = stock, None, day + 1
         journal.keep()
+
+    def _credit(self, rows: Ints, offers: Offers, week: int, shown: Shown) -> None:
+        """Say what each strategy brings today, over all the others, as it truly is."""
+        world, truth = self.world.of(rows), self.journal.truth
+        state = self.journal.state[rows]
+        some = {one["strategy"] for offered in shown.values() for one in offered}
+
+        def brought(shown: Offers) -> float:
+            profit = world.expected_profit(shown.of(rows), week, state)
+            return float((profit / world.people.visits).sum())
+
+        whole = brought(offers) if some else 0.0
+        for strategy in sorted(some):
+            rest = self._till.laid_out(shown, without=strategy)
+            more = whole - brought(rest)
+            truth[strategy] = truth.get(strategy, 0.0) + more
+
+    def promises(self) -> list[Promise]:
+        """Compare what strategies promised that ran their time with what is true."""
+        told = [one for state in ("live", "ended") for one in self._strategies(state)]
+        now = self._now()
+        return [
+            _promise(one, self.journal.truth.get(one["id"], 0.0))
+            for one in told
+            if _ended(one, now)
+        ]
+
+    def _strategies(self, state: str) -> Iterator[dict[str, Any]]:
+        cursor = ""
+        while cursor is not None:
+            page = f"strategies?state={state}&limit=100{cursor}"
+            told = self.client.call("GET", page)
+            yield from told["strategies"]
+            cursor = told["next"] and f"&cursor={told['next']}"
 
     def _close(self, week: int) -> None:
         """Let Monday's tasks run, decide on the proposals, and turn the page."""
@@ -137,7 +190,7 @@ class Simulation:
         )
 
     def _to_monday(self, week: int) -> None:
-        morning = BEGIN + timedelta(weeks=week) + MORNING
+        morning = BEGIN + week * WEEK + MORNING
         if self._now() < morning:
             instead: dict[str, str | None] = dict.fromkeys(self.skip)
             if week % self.retrain:
@@ -153,8 +206,7 @@ class Simulation:
 
     def _decide(self) -> None:
         """Approve or reject, by the rule, what waits and could be approved."""
-        told = self.client.call("GET", "strategies?state=proposed&limit=100")
-        for proposal in told["strategies"]:
+        for proposal in list(self._strategies("proposed")):
             safe = all(guard["passed"] for guard in proposal["guards"])
             wanted = safe and self.rule.holds(proposal["forecast"])
             word = "approval" if wanted else "rejection"
@@ -191,3 +243,18 @@ class Simulation:
             if answer["rejected"]:
                 bad = next(r for r in answer["results"] if r["status"] == "rejected")
                 raise ValueError(f"an event of ours was refused: {bad}")
+
+
+def _ended(told: Mapping[str, Any], now: datetime) -> bool:
+    lasts = timedelta(days=float(told["forecast"].get("days", 28)))
+    return datetime.fromisoformat(told["decided_at"]) + lasts <= now
+
+
+def _promise(told: Mapping[str, Any], truth: float) -> Promise:
+    forecast, measured = told["forecast"], told["measured"]
+    return Promise(
+        title=told["title"],
+        truth=truth,
+        measured=measured["total"]["value"] if measured else None,
+        **{name: forecast[name] for name in ("reach", "margin", "low", "high")},
+    )

@@ -10,7 +10,9 @@ import numpy as np
 from demo.clients import Client, Refused
 from demo.history import Event, customer, event, moment, money, sku
 from demo.journal import Shown
-from demo.worlds import Baskets, Floats, Offers, World
+from demo.offers import Offers
+from demo.populations import Floats
+from demo.worlds import Baskets, World
 
 CURIOUS = 0.05
 """How often a visitor looks at what he does not buy."""
@@ -45,12 +47,12 @@ class Till:
         path = f"customers/{customer(self.world, row)}/offers"
         return list(self.client.call("GET", path)["offers"])
 
-    def laid_out(self, shown: Shown) -> Offers:
-        """Lay out what was shown as the world reads it."""
+    def laid_out(self, shown: Shown, *, without: str = "") -> Offers:
+        """Lay out what was shown, but for one strategy's, as the world reads it."""
         offers = Offers.none(self.world.customers)
         names = {name: place for place, name in enumerate(self.world.goods.names)}
         for row, some in shown.items():
-            for one in some:
+            for one in (one for one in some if one["strategy"] != without):
                 for category in one["scope"]:
                     _lay(self.world, offers, row, names[category], one["terms"])
         return offers

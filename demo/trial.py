@@ -5,7 +5,7 @@ The peers play in the world with the same luck, so differences are paired by cus
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from rich.table import Table
 from demo import policies
 from demo.journal import Journal
 from demo.policies import Played, Policy
+from demo.simulation import Promise
 from demo.worlds import World
 
 PEERS: Mapping[str, Policy] = {
@@ -53,6 +54,7 @@ class Trial:
     weeks: int
     warm_up: int
     earned: dict[str, Earned]
+    promises: list[Promise]
 
     def share(self, name: str, of: str) -> float:
         """Return a policy's profit after the warm-up, as a share of another's."""
@@ -64,9 +66,12 @@ class Trial:
         return self.earned["Proffer"].more / self.earned["oracle"].more
 
 
-def judged(world: World, journal: Journal, *, warm_up: int) -> Trial:
+def judged(
+    world: World, journal: Journal, promises: Sequence[Promise] = (), *, warm_up: int
+) -> Trial:
     """Play the peers, and compare."""
     budgets = journal.discount
+    warm_up = min(warm_up, len(budgets) - 1)
     mine = Played(profit=np.array(journal.profit), discount=np.array(budgets))
     played = {name: policies.play(world, peer, budgets) for name, peer in PEERS.items()}
     base = played["no promotions"]
@@ -74,6 +79,7 @@ def judged(world: World, journal: Journal, *, warm_up: int) -> Trial:
         world=world.seed,
         weeks=len(budgets),
         warm_up=warm_up,
+        promises=list(promises),
         earned={
             name: _earned(one, base, warm_up)
             for name, one in {"Proffer": mine, **played}.items()
@@ -125,6 +131,12 @@ def show(console: Console, trial: Trial) -> None:
         f"{trial.gain_share:.0%} of its gain.",
         highlight=False,
     )
+    for kept in trial.promises:
+        console.print(
+            f"{kept.title}: promised {kept.margin:+,.0f} ({kept.low:+,.0f} to "
+            f"{kept.high:+,.0f}), truly brought {kept.truth:+,.0f}",
+            highlight=False,
+        )
 
 
 def sparkline(values: list[float], top: float) -> str:

@@ -19,14 +19,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from demo import populations
-from demo.populations import CATEGORIES, PRODUCTS, Goods, People
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from demo.offers import Offers
+from demo.populations import (
+    CATEGORIES,
+    PRODUCTS,
+    Bools,
+    Floats,
+    Goods,
+    Ints,
+    People,
+)
 
 UNITS = np.array([1, 2, 3])
 DAYS = 7
@@ -42,47 +46,6 @@ LIKED = 0.8
 """A gift is liked as much as so much money."""
 SHELF_SHIFT = 6.0
 """How a product's discount on the shelf shifts the choice within its category."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offers:
-    """What each customer is shown, [customers, categories]; zeros: nothing.
-
-    `rate` off; or from `least` spent in the category on: `off` money, or a gift that is
-    `worth` so much on the shelf and costs the shop `gift`.
-    """
-
-    rate: Floats
-    least: Floats
-    off: Floats
-    worth: Floats
-    gift: Floats
-
-    @classmethod
-    def none(cls, customers: int) -> Self:
-        zeros = (np.zeros((customers, CATEGORIES)) for _ in range(5))
-        return cls(**dict(zip(cls.__dataclass_fields__, zeros, strict=True)))
-
-    @property
-    def shown(self) -> Bools:
-        return (self.rate > 0) | (self.least > 0)
-
-    def of(self, rows: Any) -> "Offers":
-        """Keep some customers."""
-        return Offers(**{n: getattr(self, n)[rows] for n in self.__dataclass_fields__})
-
-    def discount(self, value: Floats) -> Floats:
-        """Return what baskets worth `value` in each category are given; gifts at cost.
-
-        `value` may have further axes behind those of the offers.
-        """
-        more = value.ndim - self.rate.ndim
-        rate, least, off, gift = (
-            np.expand_dims(one, tuple(range(-more, 0))) if more else one
-            for one in (self.rate, self.least, self.off, self.gift)
-        )
-        reached = (least > 0) & (value >= least - 1e-9)
-        return np.asarray(rate * value + np.where(reached, off + gift, 0.0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,7 @@ def broken() -> None:
 def demo(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Demo mode, with a small schedule."""
     settings.SIMULATED_CLOCK = True
+    settings.ROOT_URLCONF = "config.simulated"
     schedule = {
         "night": {"task": by_night.name, "schedule": crontab(hour="3", minute="10")},
         "often": {"task": often.name, "schedule": crontab(minute="*/15")},
@@ -241,7 +242,7 @@ def test_a_program_approves_on_the_one_road_and_in_demo_mode_alone(
     strategy = proposed()
     path = f"/api/v1/strategies/{strategy.id}/approval"
     why = {"comment": "margin > 0"}
-    settings.SIMULATED_CLOCK = False
+    settings.SIMULATED_CLOCK = False  # the addresses are not there, but if they were
     assert api.post(path, why, format="json").status_code == 404
     settings.SIMULATED_CLOCK = True
     assert api.post(path, {"comment": " "}, format="json").status_code == 409

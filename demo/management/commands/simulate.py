@@ -61,7 +61,8 @@ class Command(BaseCommand):
             progress=lambda text: console.print(text, highlight=False),
         )
         journal = played.run(options["weeks"])
-        found = trial.judged(world, journal, warm_up=options["warm_up"])
+        promises = played.promises()
+        found = trial.judged(world, journal, promises, warm_up=options["warm_up"])
         trial.show(console, found)
         if options["json"]:
             options["json"].write_text(trial.as_json(found))
