@@ -31,6 +31,7 @@ BEGIN = datetime(2030, 1, 7, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 MORNING, EVENING = timedelta(hours=6), timedelta(hours=20)
 BATCH = 2500
+BEFORE = timedelta(hours=4)
 TRAINING, SCORING = "ml.tasks.nightly", "ml.tasks.score"
 Progress = Callable[[str], None]
 
@@ -93,19 +94,21 @@ class Simulation:
 
     def run(self, weeks: int) -> Journal:
         """Import the past, then play until so many weeks are over."""
-        self._begin()
+        self.journal.keep()
+        self._settled()
+        if not (self.journal.week or self.journal.day):
+            self._begin()
         while self.journal.week < weeks:
             self._week(self.journal.week)
         return self.journal
 
     def _begin(self) -> None:
         """Before the first Monday: the goods, the past, and the first training."""
-        if self._now() >= BEGIN:
-            return
-        self._move(BEGIN - timedelta(hours=4), runs="none")
-        self._restock()
-        self.progress("importing the past")
-        self._report(history.events(self.world, BEGIN))
+        if self._now() < BEGIN:
+            self._move(max(self._now(), BEGIN - BEFORE), runs="none")
+            self._restock()
+            self.progress("importing the past")
+            self._report(history.events(self.world, BEGIN))
         self._to_monday(0)
 
     def _week(self, week: int) -> None:

@@ -60,6 +60,15 @@ def test_nothing_is_played_outside_of_demo_mode() -> None:
     assert not StoredEvent.objects.exists()
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("quick")
+def test_a_database_that_another_shop_uses_is_left_alone(ana: Customer) -> None:
+    with pytest.raises(CommandError, match="Another shop"):
+        call_command("simulate", "--weeks", "1")
+
+    assert not StoredEvent.objects.exists()
+
+
 def played(world: World, path: Path, **fields: Any) -> Simulation:
     key = access.create_key("simulation", access.SCOPES)
     made = Simulation(

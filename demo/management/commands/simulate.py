@@ -1,6 +1,6 @@
 """`manage.py simulate --world N --weeks 26`: play a simulated shop, and what it earned.
 
-In demo mode, on an empty log (see docs/simulation.md).
+In demo mode, on a database of its own (see docs/simulation.md).
 """
 
 import os
@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from analytics import access
-from analytics.models import ApiKey
+from analytics.models import ApiKey, Customer
 from config.services import VAR
 from demo import trial
 from demo.clients import Client, InProcess, OverHttp
@@ -51,6 +51,8 @@ class Command(BaseCommand):
         world = World.drawn(options["world"], customers=options["customers"])
         console = Console(width=None if os.isatty(1) else 120)
         path = VAR / "simulation" / f"world-{world.seed}-{world.customers}.npz"
+        if Customer.objects.exists() and not path.exists():
+            raise CommandError("Another shop is in this database: see PROFFER_VAR.")
         played = Simulation(
             world=world,
             client=_client(options["live"]),
