@@ -63,7 +63,7 @@ def measure() -> None:
 @shared_task(ignore_result=True)
 def learn() -> None:
     """Learn from all arms how customers answer offers; safe to run twice."""
-    experience.refresh(at=timezone.now())
+    experience.refresh(at=clock.now())
 
 
 @shared_task(ignore_result=True)

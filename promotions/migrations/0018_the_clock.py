@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0016_places'),
+        ('promotions', '0017_response'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0006_assignment_odds'),
+        ('analytics', '0008_what_was_known'),
     ]
 
     operations = [
