@@ -15,7 +15,7 @@ from demo.populations import CATEGORIES, Bools, Floats
 from demo.worlds import World
 
 RATE = 0.10
-RATES = (0.05, 0.10, 0.15)
+RATES = (0.05, 0.10, 0.15, 0.20, 0.30)
 STEPS = (1.25, 1.6, 2.0)
 REWARD = 0.10
 MOST = 3

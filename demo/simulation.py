@@ -32,6 +32,7 @@ WEEK = timedelta(weeks=1)
 MORNING, EVENING = timedelta(hours=6), timedelta(hours=20)
 BATCH = 2500
 BEFORE = timedelta(hours=4)
+Z80 = 1.2816
 TRAINING, SCORING = "ml.tasks.nightly", "ml.tasks.score"
 Progress = Callable[[str], None]
 
@@ -47,9 +48,9 @@ class Rule:
         return f"margin > {self.margin:g} and P(gain) >= {self.chance:g}"
 
     def holds(self, forecast: Mapping[str, Any]) -> bool:
-        """Judge a forecast by its 95 % interval, taken as normal."""
+        """Judge a forecast by its 80 % interval, taken as normal."""
         margin = float(forecast["margin"])
-        deviation = (float(forecast["high"]) - float(forecast["low"])) / 3.92
+        deviation = (float(forecast["high"]) - float(forecast["low"])) / 2 / Z80
         return margin > self.margin and gain(margin, deviation) >= self.chance
 
 
@@ -62,9 +63,11 @@ def gain(mean: float, deviation: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """A strategy whose time is over: what was forecast of it (95 %), and what came.
+    """A strategy whose time is over: what was forecast of it, and what came.
 
-    `truth` is by the world; `measured` by the platform, from its holdout; None: not.
+    `margin`, from `low` to `high` (80 %), and its `truth`, by the world, are of all it
+    reached; `measured`, by the platform from its holdout, and what it was to show
+    (`shows`, 80 %) are of one customer. None: nothing was.
     """
 
     title: str
@@ -73,6 +76,7 @@ class Promise:
     low: float
     high: float
     truth: float
+    shows: tuple[float, float] | None
     measured: float | None
 
 
@@ -105,8 +109,10 @@ class Simulation:
     def _begin(self) -> None:
         """Before the first Monday: the goods, the past, and the first training."""
         if self._now() < BEGIN:
-            self._move(max(self._now(), BEGIN - BEFORE), runs="none")
-            self._restock()
+            past = BEGIN - history.WEEKS * WEEK
+            for at in (past, BEGIN - BEFORE):
+                self._move(max(self._now(), at), runs="none")
+                self._restock()
             self.progress("importing the past")
             self._report(history.events(self.world, BEGIN))
         self._to_monday(0)
@@ -258,6 +264,7 @@ def _promise(told: Mapping[str, Any], truth: float) -> Promise:
     return Promise(
         title=told["title"],
         truth=truth,
-        measured=measured["total"]["value"] if measured else None,
+        shows=tuple(forecast["shows"]) if "shows" in forecast else None,
+        measured=measured["effects"]["profit"]["value"] if measured else None,
         **{name: forecast[name] for name in ("reach", "margin", "low", "high")},
     )

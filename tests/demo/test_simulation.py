@@ -26,7 +26,7 @@ from ml.models import TrainingRun
 from promotions.models import Offer, Redemption, Strategy
 from tests.serving import granian
 
-FORECAST = {"margin": 10.0, "low": -9.6, "high": 29.6}
+FORECAST = {"margin": 10.0, "low": -2.816, "high": 22.816}
 
 
 class Interrupted(Exception):
