@@ -123,15 +123,12 @@ def _covered(outcomes: list[Outcome]) -> list[Row]:
     told = [promise for one in outcomes for promise in one.promises]
     if not told:
         return [shown("promises kept", "no strategy has come to its end")]
-    kept = [_keeps(one) for one in told]
-    found = [
-        _showed(one) for one in told if one["shows"] and one["measured"] is not None
-    ]
+    seen = [one for one in told if one["shows"] and one["measured"] is not None]
     promised = sum(one["margin"] for one in told)
     came = sum(one["truth"] for one in told)
     return [
-        *_band("80 % intervals with what was measured", found),
-        *_band("80 % intervals with the truth", kept),
+        *_band("80 % intervals with what was measured", [_showed(one) for one in seen]),
+        *_band("80 % intervals with the truth", [_keeps(one) for one in told]),
         shown("truly brought by them", f"{came:,.0f}", f"promised: {promised:,.0f}"),
     ]
 
@@ -144,7 +141,7 @@ def _band(name: str, inside: list[bool]) -> list[Row]:
 
 
 def _keeps(promise: Mapping[str, Any]) -> bool:
-    return promise["low"] <= promise["truth"] <= promise["high"]
+    return bool(promise["low"] <= promise["truth"] <= promise["high"])
 
 
 def _showed(promise: Mapping[str, Any]) -> bool:
