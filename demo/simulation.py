@@ -42,7 +42,7 @@ class Rule:
     """Which proposals are approved; the others are rejected."""
 
     margin: float = 0.0
-    chance: float = 0.8
+    chance: float = 0.5
 
     def __str__(self) -> str:
         return f"margin > {self.margin:g} and P(gain) >= {self.chance:g}"

@@ -36,7 +36,8 @@ class Interrupted(Exception):
 @pytest.mark.parametrize(
     ("rule", "holds"),
     [
-        (Rule(), True),  # P(gain) = Φ(1) = 0.84
+        (Rule(), True),
+        (Rule(chance=0.8), True),  # P(gain) = Φ(1) = 0.84
         (Rule(chance=0.85), False),
         (Rule(margin=10.0), False),
         (Rule(margin=9.0, chance=0.84), True),
@@ -44,7 +45,7 @@ class Interrupted(Exception):
 )
 def test_the_rule_is_the_one_that_is_stated(rule: Rule, *, holds: bool) -> None:
     assert rule.holds(FORECAST) == holds
-    assert str(Rule()) == "margin > 0 and P(gain) >= 0.8"
+    assert str(Rule()) == "margin > 0 and P(gain) >= 0.5"
 
 
 def test_a_certain_loss_is_never_approved() -> None:

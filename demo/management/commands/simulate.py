@@ -42,7 +42,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--live", metavar="ADDRESS", help="a running server, instead of no server"
         )
-        parser.add_argument("--chance", type=float, default=0.8, help="of the rule")
+        parser.add_argument("--chance", type=float, default=0.5, help="of the rule")
         parser.add_argument("--json", type=Path, help="write the figures to a file")
 
     def handle(self, *args: Any, **options: Any) -> None:
