@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0017_response'),
+        ('promotions', '0018_summed'),
     ]
 
     operations = [
