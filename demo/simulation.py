@@ -226,6 +226,7 @@ class Simulation:
         return datetime.fromisoformat(self.client.call("GET", "clock")["now"])
 
     def _move(self, to: datetime, **how: Any) -> None:
+        self.client.settle()  # a spent budget, say, has offers computed anew
         self.client.call("PUT", "clock", {"now": to.isoformat(), **how})
 
     def _restock(self) -> None:
