@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning bench-experiments format clean
+.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning bench-experiments bench-worlds format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,12 @@ bench-experiments: .venv/.tests ## Measure whether measuring measures, and what 
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench measurement experiments
+
+bench-worlds: .venv/.tests ## Play simulated shops whose response is known (an hour)
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench worlds
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

@@ -10,14 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import F
-from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from analytics import lookup
+from analytics import clock, lookup
 from analytics.models import ApiKey, WrongKey
 
 SCOPES = {
@@ -31,6 +30,7 @@ SCOPES = {
     "strategies": "open campaigns, propose strategies, read what became of them",
     "reports": "read what strategies, campaigns and the whole programme earned",
     "privacy": "export and erase customers",
+    "clock": "move the clock and approve proposals, in demo mode alone",
 }
 PUBLIC = frozenset(("events", "offers"))
 MOST_WRONG = 1000
@@ -94,7 +94,7 @@ def create_key(
 def revoke_key(key_id: UUID) -> None:
     """Stop a key at once and for ever."""
     keys = ApiKey.objects.filter(id=key_id, revoked_at=None)
-    keys.update(revoked_at=timezone.now())
+    keys.update(revoked_at=clock.now())
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -154,7 +154,7 @@ def note_wrong(key: str) -> None:
     """Remember that a key opened nothing, where operators see it."""
     if not key:
         return  # a stranger, or a port scan: nobody's events are lost
-    digest, now = _digest(key), timezone.now()
+    digest, now = _digest(key), clock.now()
     known = WrongKey.objects.filter(digest=digest)
     if known.update(attempts=F("attempts") + 1, last_at=now):
         return

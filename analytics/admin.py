@@ -9,11 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from analytics import access, alerts, identity, privacy, replays
+from analytics import access, alerts, clock, identity, privacy, replays
 from analytics.models import (
     ApiKey,
     Archive,
@@ -59,7 +58,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Put what needs attention on the first page."""
     context["alerts"] = [
         {"text": alert.text, "link": reverse(f"admin:{alert.table}_changelist")}
-        for alert in alerts.current(timezone.now())
+        for alert in alerts.current(clock.now())
     ]
     return context
 
@@ -118,7 +117,7 @@ class CustomerAdmin(Acting):
         if request.method != "POST" or not self.has_change_permission(request):
             return self._refused(request, key)
         try:
-            identity.unlink(key, by=request.user.get_username(), at=timezone.now())
+            identity.unlink(key, by=request.user.get_username(), at=clock.now())
         except identity.NotLinked as refusal:
             messages.error(request, str(refusal))
         else:
@@ -134,7 +133,7 @@ class CustomerAdmin(Acting):
             messages.error(request, _("That is not the id: nothing was erased."))
             return redirect(reverse("admin:analytics_customer_change", args=[key]))
         by = request.user.get_username()
-        done = privacy.erase(customer.key, by=by, at=timezone.now())
+        done = privacy.erase(customer.key, by=by, at=clock.now())
         messages.success(request, _("Erased. The receipt is %s.") % done.id)
         return redirect(reverse("admin:analytics_customer_changelist"))
 
@@ -195,7 +194,7 @@ class RejectionAdmin(Acting):
     @admin.action(description=_("Replay the selected rejections"))
     def replay(self, request: HttpRequest, rows: QuerySet[Rejection]) -> None:
         ids = rows.order_by("id").values_list("id", flat=True)
-        accepted, refused = replays.replay(ids, at=timezone.now())
+        accepted, refused = replays.replay(ids, at=clock.now())
         told = _("%(accepted)s accepted, %(refused)s refused again.")
         say = messages.warning if refused else messages.success
         say(request, told % {"accepted": accepted, "refused": refused})

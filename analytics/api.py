@@ -3,14 +3,13 @@
 from uuid import uuid4
 
 import msgspec
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import bodies, ingestion, persons, privacy, salvage, wires
+from analytics import bodies, clock, ingestion, persons, privacy, salvage, wires
 from analytics.access import caller
 from analytics.problems import Problem
 
@@ -82,7 +81,7 @@ class EventsView(APIView):
         results = ingestion.ingest(
             _batch(request),
             source=caller(request).name,
-            at=timezone.now(),
+            at=clock.now(),
             read=wires.reader(""),
         )
         counts = {
@@ -155,7 +154,7 @@ class ConsentView(APIView):
         [result] = ingestion.ingest(
             [msgspec.json.encode(event)],
             source=caller(request).name,
-            at=timezone.now(),
+            at=clock.now(),
             keep=False,
         )
         if result.status == "rejected":
@@ -187,7 +186,7 @@ class CustomerView(APIView):
         """Erase it, for ever: late events of this customer are refused."""
         if "\0" in customer or persons.nobody(customer):
             raise Problem(404, "customer_unknown", "Nobody is called that.")
-        done = privacy.erase(customer, by=caller(request).name, at=timezone.now())
+        done = privacy.erase(customer, by=caller(request).name, at=clock.now())
         return Response(
             {"erasure": done.id, "erased_at": done.erased_at, "events": done.events}
         )

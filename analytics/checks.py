@@ -53,12 +53,15 @@ def adjusted_interval(effect: Effect, p: float, *, confidence: float = 0.95) -> 
     """Return the effect with an adjusted p-value and the interval that goes with it.
 
     It is the interval of the standard error that would have given this p-value, as
-    GrowthBook computes it back; without end, so None, at p = 1.
+    GrowthBook computes it back; without end, so None, at p = 1. A p-value too small for
+    a float leaves the interval as it is.
     """
     if effect.p is None:
         return effect
+    if not p:
+        return replace(effect, p=p)
     if p >= 1 or not effect.value:
         return replace(effect, p=p, low=None, high=None)
-    error = abs(effect.value) / tails.quantile(1 - p / 2, effect.df)
+    error = abs(effect.value) / -tails.quantile(p / 2, effect.df)
     half = tails.quantile((1 + confidence) / 2, effect.df) * error
     return replace(effect, p=p, low=effect.value - half, high=effect.value + half)

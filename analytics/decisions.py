@@ -237,7 +237,8 @@ class ReservationExpired(ReservationReleased, frozen=True, kw_only=True):
 class RedemptionRolledBack(Event, frozen=True, kw_only=True):
     """A redemption was taken back: whole, or `amount` of it.
 
-    `given_back` went back to the budgets, by the rule's policy.
+    `given_back` went back to the budgets, by the rule's policy. With the whole of it a
+    `gift` came back too, if it was one: of that sku, and worth `gift_value`.
     """
 
     personal: ClassVar[Mapping[str, Any]] = {"order_id": ERASED}
@@ -248,6 +249,8 @@ class RedemptionRolledBack(Event, frozen=True, kw_only=True):
     amount: Decimal
     given_back: Decimal
     whole: bool
+    gift: Text | None = None
+    gift_value: Decimal = Decimal(0)
     currency: Currency
 
 

@@ -62,6 +62,7 @@ def difference(
     covariate: str | None = None,
     ratio_of: str | None = None,
     binary: bool = False,
+    pooled: bool = False,
     confidence: float = 0.95,
 ) -> Effect:
     """Return treatment less control in a mean, a proportion or a ratio.
@@ -71,9 +72,13 @@ def difference(
     2018). A `covariate`, known before the experiment, takes away what it foretells:
     y − θ x with θ of both arms together (CUPED, Deng, Xu, Kohavi & Walker 2013).
     `relative` divides by the size of control's mean, which is not adjusted, and adds
-    that mean's own error, by the delta method too.
+    that mean's own error, by the delta method too. `pooled`: no arm varies less than
+    both do together. A small arm's own variance may be far too small by luck, which at
+    one look is rare enough, and at many is not (see `sequential`).
     """
     one, two = _sides(treatment, control, metric, ratio_of, covariate, binary=binary)
+    if pooled:
+        one, two = _cautious(one, two)
     value, squares = one.adjusted - two.adjusted, (one.squared_error, two.squared_error)
     df = _welch(one, two)
     if relative and not two.mean:
@@ -96,6 +101,19 @@ def interval(
     p = tails.two_sided(value / error, df)
     return Effect(
         value=value, error=error, df=df, low=value - half, high=value + half, p=p
+    )
+
+
+def _cautious(one: Side, two: Side) -> tuple[Side, Side]:
+    """Give arms at least the variance that they have together, about one mean."""
+    n = one.n + two.n
+    if not n:
+        return one, two
+    apart = (one.adjusted - two.adjusted) ** 2 * one.n * two.n / n**2
+    both = (one.n * one.variance + two.n * two.variance) / n + apart
+    return (
+        replace(one, variance=max(one.variance, both)),
+        replace(two, variance=max(two.variance, both)),
     )
 
 
@@ -173,7 +191,8 @@ def sequential(
 
     The asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas
     (2021, equations 9, 155 and 161 of version 7); `n` counts both arms' units. It is
-    tightest near `tuning` units, and always wider than the fixed interval.
+    tightest near `tuning` units, and always wider than the fixed interval. It is
+    asymptotic: give it an effect with a `pooled` error.
     """
     if effect.error is None:
         return effect

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from analytics import alerts, projections
+from analytics import alerts, clock, projections
 
 HEARTBEAT = timedelta(seconds=60)
 MOST_LAG = 100_000
@@ -53,7 +53,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _measure_database(lag: Gauge, wrong: Gauge) -> None:
     for name, positions in projections.lag().items():
         lag.labels(name).set(positions)
-    for alert in alerts.current(timezone.now()):
+    for alert in alerts.current(clock.now()):
         wrong.labels(alert.code).inc()
 
 
@@ -86,7 +86,7 @@ def _heartbeat_age() -> timedelta:
     beat = cache.get("heartbeat")
     if beat is None:
         return timedelta.max
-    return timezone.now() - datetime.fromisoformat(beat)
+    return clock.wall() - datetime.fromisoformat(beat)
 
 
 CHECKS: dict[str, Callable[[], str]] = {
@@ -97,7 +97,13 @@ CHECKS: dict[str, Callable[[], str]] = {
 }
 
 
-NOTES: dict[str, Callable[[], str]] = {}
+def _clock() -> str:
+    return (
+        f"simulated: {clock.now():%Y-%m-%d %H:%M}" if settings.SIMULATED_CLOCK else "ok"
+    )
+
+
+NOTES: dict[str, Callable[[], str]] = {"clock": _clock}
 """What is told without being a fault; config.probes adds what other apps know."""
 
 

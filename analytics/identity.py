@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from analytics import events, lookup, store
+from analytics import clock, events, lookup, store
 from analytics.models import Customer, Suppressed
 from analytics.persons import Member, settle
 
@@ -57,7 +57,7 @@ FIND = (
 )
 MAKE = (
     "INSERT INTO analytics_customer (key, external_id, anonymous_id, created_at) "
-    "SELECT gen_random_uuid(), e, a, now() FROM unnest(%s::text[], %s::text[]) "
+    "SELECT gen_random_uuid(), e, a, %s FROM unnest(%s::text[], %s::text[]) "
     "AS new(e, a) ON CONFLICT DO NOTHING "
     "RETURNING external_id, anonymous_id, key, said, said_at"
 )
@@ -105,7 +105,7 @@ def _make(people: People, customers: set[str], visitors: set[str]) -> None:
     new = [(id_, None) for id_ in sorted(customers)]
     new += [(None, id_) for id_ in sorted(visitors)]  # type: ignore[misc]
     columns = [list(column) for column in zip(*new, strict=True)]
-    _add(people, lookup.rows(MAKE, columns))
+    _add(people, lookup.rows(MAKE, [clock.now(), *columns]))
     lost = customers - people.customers.keys(), visitors - people.visitors.keys()
     if any(lost):  # another batch has just made them
         _collect(people, *lost)

@@ -11,7 +11,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+
+from analytics import clock
 
 EVERYBODY = uuid.UUID(int=0)
 """No customer's key: a table of customers may hold a row for everybody under it."""
@@ -39,7 +40,7 @@ class Customer(models.Model):
     said = models.BooleanField(null=True, help_text="The last word on consent here.")
     said_at = models.DateTimeField(null=True)
     consent = models.BooleanField(null=True, help_text="The person's last word.")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         constraints = [
@@ -63,7 +64,7 @@ class Suppressed(models.Model):
     """An erased id, as a keyed hash: nobody of that id comes back by a late retry."""
 
     digest = models.BinaryField(primary_key=True)
-    erased_at = models.DateTimeField(default=timezone.now)
+    erased_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         verbose_name_plural = "suppressed"
@@ -84,7 +85,7 @@ class StoredEvent(models.Model):
     version = models.IntegerField(null=True)
     data = models.JSONField()
     occurred_at = models.DateTimeField()
-    recorded_at = models.DateTimeField(default=timezone.now)
+    recorded_at = models.DateTimeField(default=clock.now)
     source = models.TextField(null=True, help_text="The key it came by; null: ours.")
     bot = models.BooleanField(default=False, db_default=False)
     original_at = models.DateTimeField(null=True, help_text="As the client said.")
@@ -116,12 +117,47 @@ class StoredEvent(models.Model):
         return f"{self.position} {self.type}"
 
 
+class Clock(models.Model):
+    """In demo mode: the shop's time, in one row, once it was moved.
+
+    While there is something due it is between `now` and `until`.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    now = models.DateTimeField()
+    until = models.DateTimeField(help_text="Where it stands once nothing is due.")
+    instead = models.JSONField(
+        default=dict, help_text="What this move does instead of tasks; null: nothing."
+    )
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_clock")]
+
+    def __str__(self) -> str:
+        return self.now.isoformat()
+
+
+class Due(models.Model):
+    """In demo mode: a task that the moved clock owes; with an error, it has failed."""
+
+    at = models.DateTimeField()
+    task = models.TextField()
+    kwargs = models.JSONField(default=dict)
+    error = models.TextField(default="")
+
+    class Meta:
+        verbose_name_plural = "due"
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.task}"
+
+
 class Checkpoint(models.Model):
     """How far a projection has read; `error` says why it stopped."""
 
     projection = models.TextField(primary_key=True)
     position = models.BigIntegerField(default=0)
-    moved_at = models.DateTimeField(default=timezone.now)
+    moved_at = models.DateTimeField(default=clock.now)
     error = models.TextField(default="", blank=True)
 
     def __str__(self) -> str:
@@ -348,7 +384,7 @@ class ApiKey(models.Model):
         blank=True,
         help_text="Sites that may use a publishable key; none: every site.",
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -364,7 +400,7 @@ class Rejection(models.Model):
     Rows hold what the shop sent, personal text included: they go after 30 days.
     """
 
-    received_at = models.DateTimeField(default=timezone.now)
+    received_at = models.DateTimeField(default=clock.now)
     source = models.TextField(help_text="The name of the key that sent it.")
     reason = models.TextField()
     path = models.TextField(default="")
@@ -393,8 +429,8 @@ class WrongKey(models.Model):
     digest = models.CharField(primary_key=True, max_length=64)
     hint = models.TextField(help_text="How the key begins.")
     attempts = models.IntegerField(default=1)
-    first_at = models.DateTimeField(default=timezone.now)
-    last_at = models.DateTimeField(default=timezone.now)
+    first_at = models.DateTimeField(default=clock.now)
+    last_at = models.DateTimeField(default=clock.now)
 
     def __str__(self) -> str:
         return f"{self.hint}…"
@@ -409,7 +445,7 @@ class Archive(models.Model):
     events = models.IntegerField()
     first_position = models.BigIntegerField()
     last_position = models.BigIntegerField()
-    archived_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(default=clock.now)
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"
@@ -428,7 +464,7 @@ class Erasure(models.Model):
     """A receipt: somebody was forgotten. It does not say who."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    erased_at = models.DateTimeField(default=timezone.now)
+    erased_at = models.DateTimeField(default=clock.now)
     by = models.TextField()
     events = models.IntegerField()
     keys = ArrayField(

@@ -158,14 +158,21 @@ def _assignment(stored: store.Stored, event: events.OfferAssigned) -> Row:
 
 
 def _goods(event: events.Event) -> Iterable[Goods]:
-    """Return what left the shop with an order, or as a gift."""
+    """Return what left the shop with an order, or as a gift, which may come back.
+
+    An order's line that is worth nothing is a gift, and counts where it was redeemed.
+    """
     match event:
         case events.OrderCompleted(lines=lines):
             for line in lines:
                 shelf = sum(line.amounts, NOTHING)
+                if not shelf:
+                    continue
                 yield Goods(sku=line.sku, quantity=line.quantity, shelf=shelf)
         case events.OfferRedeemed(gift=sku, gift_value=value) if value:
             yield Goods(sku=sku or "", quantity=1, shelf=value)
+        case events.RedemptionRolledBack(gift=sku, gift_value=value) if value:
+            yield Goods(sku=sku or "", quantity=-1, shelf=-value)
 
 
 Told = tuple[str, UUID, str, Decimal | None, Decimal, Decimal, Decimal, list[str]]
@@ -186,7 +193,8 @@ def _outcome(event: events.Event) -> Told | None:
             cost, gift = event.discount, event.gift_value
             return _row(Kind.REDEEMED, id_, currency, discount=cost, gift=gift)
         case events.RedemptionRolledBack(order_id=id_, currency=currency):
-            return _row(Kind.REDEEMED, id_, currency, discount=-event.amount)
+            cost, gift = -event.amount, -event.gift_value
+            return _row(Kind.REDEEMED, id_, currency, discount=cost, gift=gift)
         case events.ConsentChanged(personalised=False):
             return _row(Kind.REFUSED, "", "")
         case _:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, models, transaction
-from django.utils import timezone
 
-from analytics import store
+from analytics import clock, store
 from analytics.folds import Customers, Days, Fold, Sources, widened
 from analytics.models import (
     Affinity,
@@ -126,7 +125,7 @@ def move(checkpoint: Checkpoint, position: int, error: str) -> None:
     checkpoint.error = error
     if not error:
         checkpoint.position = position
-    checkpoint.moved_at = timezone.now()
+    checkpoint.moved_at = clock.now()
     checkpoint.save()
 
 

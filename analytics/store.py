@@ -17,10 +17,9 @@ from uuid import UUID, uuid4
 import msgspec
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 from psycopg import sql
 
-from analytics import events, lookup
+from analytics import clock, events, lookup
 from analytics.models import ArchivedId, StoredEvent
 
 LOG_LOCK = 7_102_017
@@ -125,9 +124,11 @@ def append(
     """
     if stream is not None and after is None:
         raise TypeError("a stream needs the version it was read at")
+    recorded = clock.now()
     rows = [
         _row(
             Fact(event=event, at=at, customer=customer),
+            recorded,
             stream,
             None if after is None else after + step,
         )
@@ -147,8 +148,10 @@ def append_new(facts: Sequence[Fact]) -> set[UUID]:
     """Write the facts whose ids the log does not hold yet; return the ids written."""
     if len(facts) >= BULK and _copied(facts):
         return {fact.id for fact in facts}
+    recorded = clock.now()
     return _insert(
-        map(_row, facts), suffix=f"{NEW} {IN_ORDER} ON CONFLICT (id) DO NOTHING"
+        (_row(fact, recorded) for fact in facts),
+        suffix=f"{NEW} {IN_ORDER} ON CONFLICT (id) DO NOTHING",
     )
 
 
@@ -414,7 +417,12 @@ class _Row(msgspec.Struct, omit_defaults=True, gc=False):
     sent_at: datetime | None = None
 
 
-def _row(fact: Fact, stream: str | None = None, version: int | None = None) -> _Row:
+def _row(
+    fact: Fact,
+    recorded: datetime,
+    stream: str | None = None,
+    version: int | None = None,
+) -> _Row:
     return _Row(
         fact.id,
         events.NAMES[type(fact.event)],
@@ -424,7 +432,7 @@ def _row(fact: Fact, stream: str | None = None, version: int | None = None) -> _
         version,
         fact.event,
         fact.at,
-        timezone.now(),
+        recorded,
         fact.bot,
         fact.source,
         fact.original_at,
@@ -456,6 +464,7 @@ def _copied(facts: Sequence[Fact]) -> bool:
     """
     if _archived(facts):
         return False
+    recorded = clock.now()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             hold()
@@ -463,7 +472,7 @@ def _copied(facts: Sequence[Fact]) -> bool:
             # A cursor's copy ends outside of Django's wrapping of errors.
             with connection.wrap_database_errors, cursor.copy(copy_in) as copy:
                 for fact in facts:
-                    row = _row(fact)
+                    row = _row(fact, recorded)
                     row.data = events.encode(row.data).decode()  # type: ignore[assignment]
                     copy.write_row(msgspec.structs.astuple(row))
     except IntegrityError:

@@ -19,10 +19,9 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from analytics import access, identity, ingestion, salvage, wires
+from analytics import access, clock, identity, ingestion, salvage, wires
 from analytics.models import Rejection
 from analytics.sent import ids
 
@@ -135,7 +134,7 @@ def source_config(request: HttpRequest) -> HttpResponse:
         "connections": [],
         "dataplanes": {},
     }
-    return _json({"source": source, "updatedAt": timezone.now().isoformat()})
+    return _json({"source": source, "updatedAt": clock.now().isoformat()})
 
 
 def _success() -> HttpResponse:
@@ -152,7 +151,7 @@ def _ingest(raws: list[bytes], *, source: str, call: str) -> None:
         ingestion.ingest,
         raws,
         source=source,
-        at=timezone.now(),
+        at=clock.now(),
         read=wires.reader(call),
         call=call,
     )

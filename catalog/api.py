@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import clock
 from analytics.bodies import AmountField, WholeField
 from catalog import feeds, pricing
 
@@ -70,5 +70,5 @@ class ProductsView(APIView):
         feed = FeedSerializer(data=request.data)
         feed.is_valid(raise_exception=True)
         listed = [feeds.Listed(**row) for row in feed.validated_data["products"]]
-        taken = feeds.take(listed, at=timezone.now())
+        taken = feeds.take(listed, at=clock.now())
         return Response({"products": taken.products, "changes": taken.changes})

@@ -5,7 +5,8 @@ Money keeps four decimals in every table: some currencies have three, USD shows 
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+
+from analytics import clock
 
 
 class Product(models.Model):
@@ -24,7 +25,7 @@ class Product(models.Model):
     promotable = models.BooleanField(
         default=True, help_text="Fuel, stamps and the like must never be discounted."
     )
-    updated_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         indexes = [

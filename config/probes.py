@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 
-from analytics import health
+from analytics import clock, health
 from ml import registry
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
@@ -22,7 +21,7 @@ PATHS: dict[str, Answer] = {
 
 def _models() -> str:
     """Doubtful models still answer, so they are told of and no fault."""
-    return "; ".join(registry.doubts(at=timezone.now())) or "ok"
+    return "; ".join(registry.doubts(at=clock.now())) or "ok"
 
 
 health.NOTES["models"] = _models

@@ -83,7 +83,13 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 LOGIN_REDIRECT_URL = "admin:index"
-ROOT_URLCONF = env.str("ROOT_URLCONF", default="config.urls")
+SIMULATED_CLOCK = env.bool("SIMULATED_CLOCK", default=False)
+"""Demo mode: time stands still until a secret key moves it (analytics.clock)."""
+if SIMULATED_CLOCK and not DEBUG:
+    raise ImproperlyConfigured("SIMULATED_CLOCK is for a laptop: it needs DEBUG on.")
+ROOT_URLCONF = env.str(
+    "ROOT_URLCONF", default="config.simulated" if SIMULATED_CLOCK else "config.urls"
+)
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {

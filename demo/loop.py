@@ -15,7 +15,6 @@ from uuid import UUID
 
 from celery import current_app
 from django.contrib.auth.models import User
-from django.utils import timezone
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,7 +24,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from analytics import projections
+from analytics import clock, projections
 from analytics.models import StoredEvent
 from analytics.sent import event_id
 from demo import journey, loading, shop
@@ -128,18 +127,18 @@ def _journey() -> journey.Journey:
     first, was = journey.first_order()
     known = StoredEvent.objects.filter(id=event_id(first))
     at = known.values_list("occurred_at", flat=True).first()
-    return journey.Journey(shift=at - was if at else journey.shift_to(timezone.now()))
+    return journey.Journey(shift=at - was if at else journey.shift_to(clock.now()))
 
 
 def _catalogue(loop: Loop, bar: Bar) -> None:
-    loading.load_catalogue(_journey(), at=timezone.now(), progress=bar.advance)
+    loading.load_catalogue(_journey(), at=clock.now(), progress=bar.advance)
 
 
 def _history(loop: Loop, bar: Bar) -> None:
     if loading.loaded(journey.last_order()[0]):
         return
     bar.total(EVENTS)
-    loading.load_history(_journey(), at=timezone.now(), progress=bar.advance)
+    loading.load_history(_journey(), at=clock.now(), progress=bar.advance)
 
 
 def _projections(loop: Loop, bar: Bar) -> None:
@@ -189,7 +188,7 @@ def _learnt() -> bool:
 
 def _proposals(loop: Loop, bar: Bar) -> None:
     if not Strategy.objects.exists():
-        strategies.propose(at=timezone.now())
+        strategies.propose(at=clock.now())
     loop.proposed = list(Strategy.objects.order_by("kind", "title"))
 
 
@@ -206,7 +205,7 @@ def _approvals(loop: Loop, bar: Bar) -> None:
                 best.id,
                 by=OPERATOR,
                 comment="Approved by `make run`, in the demo operator's name.",
-                at=timezone.now(),
+                at=clock.now(),
             )
 
 
@@ -223,14 +222,14 @@ def _shopping(loop: Loop, bar: Bar, address: str) -> None:
 
 
 def _measurement(loop: Loop, bar: Bar) -> None:
-    loop.measured = measurement.refresh(until=timezone.now())
+    loop.measured = measurement.refresh(until=clock.now())
 
 
 def _wait_for(done: Callable[[], bool], check: Check, what: str) -> None:
-    deadline = timezone.now() + PATIENCE
+    deadline = clock.wall() + PATIENCE
     while not done():
         check()
-        if timezone.now() > deadline:
+        if clock.wall() > deadline:
             raise StepFailed(f"{what} took longer than {PATIENCE}")
         time.sleep(0.2)
 

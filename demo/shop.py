@@ -14,9 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import UUID, uuid4
 
-from django.utils import timezone
-
-from analytics import access, events, store
+from analytics import access, clock, events, store
 from analytics.models import ApiKey, Customer
 
 SHOPPERS = 60
@@ -150,7 +148,7 @@ def _order(order: str, basket: Basket, priced: Mapping[str, Any]) -> dict[str, A
 def _report(
     client: Client, customer: str, kind: str, facts: list[dict[str, Any]]
 ) -> None:
-    now = timezone.now().isoformat()
+    now = clock.now().isoformat()
     batch = [
         {
             "id": str(uuid4()),

@@ -17,7 +17,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +24,7 @@ from kombu.exceptions import OperationalError
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
+from analytics import clock
 from analytics.admin import ReadOnly
 from analytics.models import Customer
 from ml import customers, figures, registry
@@ -155,7 +155,7 @@ class TrainedModelAdmin(ReadOnly):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        for told in registry.doubts(at=timezone.now()):
+        for told in registry.doubts(at=clock.now()):
             messages.warning(request, _("Doubtful: %s") % told)
         return super().changelist_view(request, extra_context)
 
@@ -171,7 +171,7 @@ class TrainedModelAdmin(ReadOnly):
         for task in sorted(set(chosen.values_list("task", flat=True))):
             try:
                 model = registry.roll_back(
-                    task, at=timezone.now(), by=request.user.get_username()
+                    task, at=clock.now(), by=request.user.get_username()
                 )
                 current_app.send_task(FOLLOWS[task])
             except registry.NoChampion as reason:

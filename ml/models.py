@@ -10,8 +10,9 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from analytics import clock
 
 PROPENSITY = "propensity"
 """P(buys in the category within the horizon | no offer)."""
@@ -31,7 +32,7 @@ class TrainingRun(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.TextField(choices=State.choices, default=State.QUEUED)
     requested_by = models.TextField(help_text="An operator's name, or the schedule.")
-    requested_at = models.DateTimeField(default=timezone.now)
+    requested_at = models.DateTimeField(default=clock.wall)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -78,7 +79,7 @@ class TrainedModel(models.Model):
     task = models.TextField(default=PROPENSITY)
     estimator = models.TextField()
     checksum = models.CharField(max_length=64, help_text="SHA-256 of the model's file.")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=clock.now)
     window_start = models.DateTimeField(
         null=True, blank=True, help_text="The first cut-off that it learnt from."
     )

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from celery import Task, current_app, shared_task
 from django.db import IntegrityError, OperationalError, transaction
-from django.utils import timezone
 
+from analytics import clock
 from ml import (
     demand,
     profiling,
@@ -48,8 +48,8 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
     message that comes again because its worker was killed waits until the run has no
     pulse any more, then goes on with what was finished (ml.unfinished).
     """
-    _wake(run, at=timezone.now())
-    fail_stale(at=timezone.now())
+    _wake(run, at=clock.wall())
+    fail_stale(at=clock.wall())
     if TrainingRun.objects.filter(pk=run, state=State.RUNNING).exists():
         raise self.retry(countdown=60)
     try:
@@ -61,7 +61,7 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
     try:
         report = training.train(
             run=TrainingRun.objects.get(pk=run),
-            at=timezone.now(),
+            at=clock.now(),
             report=partial(_beat, run),
         )
     except (splits.TooLittleHistory, quality.BadData) as reason:
@@ -79,7 +79,7 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
     # Offers wait for the scores; then the longest, beside which the others run.
     for name in ("score", "recommend", "profile", "measure_demand"):
         current_app.send_task(f"ml.tasks.{name}", kwargs={"run": run})
-    registry.prune(at=timezone.now())
+    registry.prune(at=clock.now())
 
 
 def _go_on() -> None:
@@ -107,15 +107,15 @@ def recommend(run: str) -> None:
     lacking = ""
     if not TrainedModel.objects.filter(run_id=UUID(run), task=RANKING).exists():
         try:
-            recommending.train(run=TrainingRun.objects.get(pk=run), at=timezone.now())
+            recommending.train(run=TrainingRun.objects.get(pk=run), at=clock.now())
         except recommending.TooFewOrders as reason:
             lacking = str(reason)
         except IntegrityError:
             pass  # delivered twice: the other one has stored this run's ranker
     try:
-        recommending.shortlist(at=timezone.now())
+        recommending.shortlist(at=clock.now())
     except registry.NoChampion:
-        recommending.shortlist_favourites(at=timezone.now())
+        recommending.shortlist_favourites(at=clock.now())
         why = lacking or "The ranker did not beat own favourites."
         _remark(run, f"Favourites and best sellers are recommended. {why}")
     else:
@@ -126,14 +126,14 @@ def recommend(run: str) -> None:
 @shared_task(base=Task, **RETRIED)
 def shortlist() -> None:
     """Write all shortlists with the ranker in charge."""
-    recommending.shortlist(at=timezone.now())
+    recommending.shortlist(at=clock.now())
 
 
 @shared_task(base=Followed, **RETRIED)
 def score(run: str | None = None) -> None:
     """Score everybody with the champion, then have the offers formed again."""
     try:
-        scoring.score(at=timezone.now())
+        scoring.score(at=clock.now())
     except registry.NoChampion:
         _note(run, "Nobody is scored: no model has been promoted yet.")
         return
@@ -143,21 +143,21 @@ def score(run: str | None = None) -> None:
 @shared_task(base=Followed, **RETRIED)
 def measure_demand(run: str | None = None) -> None:
     """Measure every category's elasticity, and past campaigns' response, again."""
-    demand.refresh(at=timezone.now())
-    if response.refresh(at=timezone.now()) is None:
+    demand.refresh(at=clock.now())
+    if response.refresh(at=clock.now()) is None:
         _note(run, "No response is known: the log holds no past campaign to learn by.")
 
 
 @shared_task(base=Followed, **RETRIED)
 def profile(run: str | None = None) -> None:
     """Profile every customer again; twice on the same log changes nothing."""
-    profiling.refresh(at=timezone.now())
+    profiling.refresh(at=clock.now())
 
 
 @shared_task(ignore_result=True)
 def nightly() -> None:
     """Ask for a training; a run that still waits in the queue is asked for again."""
-    fail_stale(at=timezone.now())
+    fail_stale(at=clock.wall())
     run = TrainingRun.objects.filter(state=State.QUEUED).first()
     run = run or TrainingRun.objects.create(requested_by="the nightly schedule")
     current_app.send_task("ml.tasks.retrain", kwargs={"run": str(run.pk)})
@@ -179,7 +179,7 @@ def _wake(run: str, *, at: datetime) -> None:
 
 def _claimed(run: str) -> bool:
     """Move the run from queued to running; False when it is not queued any more."""
-    now = timezone.now()
+    now = clock.wall()
     with transaction.atomic():
         queued = TrainingRun.objects.filter(pk=run, state=State.QUEUED)
         return bool(
@@ -189,7 +189,7 @@ def _claimed(run: str) -> bool:
 
 def _beat(run: str, step: str, done: int, total: int) -> None:
     running = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
-    running.update(heartbeat_at=timezone.now(), step=step, done=done, total=total)
+    running.update(heartbeat_at=clock.wall(), step=step, done=done, total=total)
 
 
 def _note(run: str | None, error: str) -> None:
@@ -206,4 +206,4 @@ def _remark(run: str, remark: str) -> None:
 
 def _finish(run: str, *, state: State, **values: Any) -> None:
     running = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
-    running.update(state=state, finished_at=timezone.now(), step="", **values)
+    running.update(state=state, finished_at=clock.wall(), step="", **values)

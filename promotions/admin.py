@@ -14,12 +14,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from analytics import store
+from analytics import clock, store
 from analytics.admin import ReadOnly
 from analytics.models import Customer
 from catalog import pricing
@@ -199,7 +198,7 @@ class StrategyAdmin(ReadOnly):
                 strategy.id,
                 by=request.user.get_username(),
                 comment=request.POST.get("comment", ""),
-                at=timezone.now(),
+                at=clock.now(),
             )
         except approval.REFUSALS as refusal:
             messages.error(request, str(refusal))
@@ -284,7 +283,7 @@ def _lasts(strategy: Strategy, cost: Decimal) -> str | None:
 def _checks(strategy: Strategy) -> list[dict[str, Any]]:
     """Return the guards, those of this moment as they are now while it waits."""
     if strategy.state == Strategy.State.PROPOSED:
-        return approval.checks(strategy, at=timezone.now())
+        return approval.checks(strategy, at=clock.now())
     stored: list[dict[str, Any]] = strategy.guards
     return stored
 

@@ -6,14 +6,13 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics import bodies, events
+from analytics import bodies, clock, events
 from analytics.access import caller
 from analytics.problems import Problem
 from promotions import feedback, offers
@@ -70,12 +69,12 @@ class OffersView(APIView):
     )
     def get(self, request: Request, customer: str) -> HttpResponse:
         """Read the offers; nothing is recorded. An unknown customer has none."""
-        body = offers.sheet(customer, currency=settings.CURRENCY, at=timezone.now())
+        body = offers.sheet(customer, currency=settings.CURRENCY, at=clock.now())
         if caller(request).publishable:
             body = offers.without_habits(body)
         elif request.query_params.get("withheld") == "true":
             sheet = json.loads(body)
-            kept = offers.withheld(customer, shown=sheet["offers"], at=timezone.now())
+            kept = offers.withheld(customer, shown=sheet["offers"], at=clock.now())
             body = json.dumps(sheet | {"withheld": kept})
         return HttpResponse(body, content_type="application/json")
 
@@ -110,7 +109,7 @@ class FeedbackView(APIView):
         """Keep the word; the last one counts, from the next reading of offers on."""
         word = bodies.read(request, Word).feedback
         try:
-            feedback.say(offer, word, at=timezone.now())
+            feedback.say(offer, word, at=clock.now())
         except feedback.NoOffer as error:
             raise Problem(404, "offer_unknown", str(error)) from error
         return Response({"offer": str(offer), "feedback": word})

@@ -13,13 +13,13 @@ from uuid import UUID
 import msgspec
 from django.db.models import Q, QuerySet
 from django.http import Http404
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import clock
 from analytics.access import caller
 from analytics.problems import Problem
 from catalog import pricing
@@ -123,7 +123,7 @@ class CampaignsView(APIView):
         """Open a campaign for strategies to share its period, budget and limits."""
         campaign = _valid(
             lambda: proposals.open_campaign(
-                drafts.read_campaign(request.data), by=_by(request), at=timezone.now()
+                drafts.read_campaign(request.data), by=_by(request), at=clock.now()
             )
         )
         return Response(campaign_told(campaign), status=201)
@@ -158,7 +158,7 @@ class StrategiesView(APIView):
         """Propose a strategy; it goes live when an operator approves it."""
         made = _valid(
             lambda: proposals.propose(
-                drafts.read(request.data), by=_by(request), at=timezone.now()
+                drafts.read(request.data), by=_by(request), at=clock.now()
             )
         )
         return Response(told(made), status=201)
@@ -196,7 +196,7 @@ class VersionsView(APIView):
                     strategy,
                     drafts.read(request.data),
                     by=_by(request),
-                    at=timezone.now(),
+                    at=clock.now(),
                 )
             )
         except Strategy.DoesNotExist as error:

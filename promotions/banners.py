@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db.models import F
 from django.http import HttpResponse
-from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from analytics import clock
 from promotions import authoring, book, phrases, rules
 from promotions.models import Strategy
 
@@ -104,7 +104,7 @@ def told(row: Strategy) -> dict[str, Any]:
 
 def _live() -> Any:
     """Who is in a segment is nobody else's business, so those are left out."""
-    at = timezone.now()
+    at = clock.now()
     return (
         Strategy.objects.filter(
             state=Strategy.State.LIVE,

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import clock
 from analytics.access import caller
 from analytics.problems import Problem
 from analytics.races import anew
@@ -61,9 +61,9 @@ class QualificationsView(APIView):
     def post(self, request: Request) -> Response:
         """Price a cart with all that applies; nothing is recorded."""
         sent = valid(QualificationSerializer, request)
-        at = sent.get("as_of", timezone.now())
+        at = sent.get("as_of", clock.now())
         asker = _asker(request, sent)
-        wait = guessing.pause(asker, at=timezone.now()) if asker else 0
+        wait = guessing.pause(asker, at=clock.wall()) if asker else 0
         cart = replace(_cart(sent), codes=()) if wait else _cart(sent)
         priced = carts.qualify(cart, at=at, proposed=sent["proposed"])
         body = answer(priced, cart.currency)
@@ -73,7 +73,7 @@ class QualificationsView(APIView):
             return Response(body | {"codes": later}, headers={"Retry-After": str(wait)})
         if asker:
             wrong = [one.text for one in priced.entered if one.refused]
-            guessing.note(asker, wrong, at=timezone.now())
+            guessing.note(asker, wrong, at=clock.wall())
         return Response(body)
 
 
@@ -101,7 +101,7 @@ class ReservationView(APIView):
     @extend_schema(operation_id="delete_reservation", responses={204: None})
     def delete(self, request: Request, reservation: UUID) -> Response:
         """Give back what it holds; again is no error."""
-        _refusing(lambda: holds.release(reservation, at=timezone.now()))
+        _refusing(lambda: holds.release(reservation, at=clock.now()))
         return Response(status=204)
 
 
@@ -183,7 +183,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
 
 def _reserved(sent: dict[str, Any], asker: guessing.Asker | None) -> dict[str, Any]:
     _heed(asker)
-    at, currency = timezone.now(), _currency(sent)
+    at, currency = clock.now(), _currency(sent)
     until = at + timedelta(seconds=sent["seconds"])
     priced, held = reservations.reserve(
         _cart(sent),
@@ -235,7 +235,7 @@ def _taken_back(redemptions: Sequence[str]) -> bool:
 
 def _redeemed(order: redemption.Order, asker: guessing.Asker | None) -> dict[str, Any]:
     _heed(asker)
-    at = timezone.now()
+    at = clock.now()
     if order.reservation:
         body, made = reservations.redeem(
             order.reservation, order_id=order.order_id, at=at, total=order.total
@@ -249,7 +249,7 @@ def _redeemed(order: redemption.Order, asker: guessing.Asker | None) -> dict[str
 def _rolled_back(key: UUID, sent: dict[str, Any]) -> dict[str, Any]:
     parts = [rollbacks.Part(**part) for part in sent.get("lines", ())]
     row, made = rollbacks.roll_back(
-        key, parts=parts, reason=sent["reason"], at=timezone.now()
+        key, parts=parts, reason=sent["reason"], at=clock.now()
     )
     currency = row.strategy.currency
     return {
@@ -277,12 +277,12 @@ def _once(
             return Response(
                 _refusing(lambda: anew(lambda: _undone(lambda: do(sent, asker))))
             )
-        holds.expire(at=timezone.now())
+        holds.expire(at=clock.now())
         return _refusing(lambda: once(request, lambda: do(sent, asker)))
     except Problem as problem:
         refused = problem.__cause__
         if asker and isinstance(refused, redemption.CodeRefused):
-            guessing.note(asker, refused.texts, at=timezone.now())
+            guessing.note(asker, refused.texts, at=clock.wall())
         raise
 
 
@@ -300,13 +300,13 @@ def _heed(asker: guessing.Asker | None) -> None:
 
     :raises CodesPaused: they must.
     """
-    if asker and (wait := guessing.pause(asker, at=timezone.now())):
+    if asker and (wait := guessing.pause(asker, at=clock.wall())):
         raise CodesPaused(wait)
 
 
 def _undone(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     with transaction.atomic():
-        holds.expire(at=timezone.now())
+        holds.expire(at=clock.now())
         body = do()
         transaction.set_rollback(True)
     unmade: dict[str, Any] = {"reservation": None, "redemptions": []}

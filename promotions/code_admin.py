@@ -11,13 +11,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
+from analytics import clock
 from analytics.admin import Acting, ReadOnly
 from promotions import batches, code_files, codes, giving, spelling
 from promotions.models import Code, CodeBatch, Guesser, Strategy
@@ -165,7 +165,7 @@ class CodeBatchAdmin(Making):
             most_uses=obj.most_uses,
             expires_at=obj.expires_at,
             by=request.user.get_username(),
-            at=timezone.now(),
+            at=clock.now(),
         )
         obj.pk = made.pk
 

@@ -10,7 +10,6 @@ from uuid import UUID
 from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import StreamingHttpResponse
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -19,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import clock
 from analytics.access import caller
 from analytics.bodies import TooLarge
 from analytics.models import Customer
@@ -155,7 +155,7 @@ class BatchesView(APIView):
 
         def ask() -> dict[str, Any]:
             row = _taking(strategy)
-            made = batches.request(row, **sent, by=by, at=timezone.now())
+            made = batches.request(row, **sent, by=by, at=clock.now())
             return _batch(made)
 
         try:

@@ -19,9 +19,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils import timezone
 
-from analytics import store
+from analytics import clock, store
 from analytics.events import Unreadable
 from promotions import posting, signatures, webhooks
 from promotions.models import Delivery, Endpoint
@@ -81,7 +80,7 @@ def forget(*, before: datetime) -> None:
 def _send(until: datetime) -> int:
     posts, flying = 0, Flying()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        while timezone.now() < until:
+        while clock.wall() < until:
             for delivery in _claimed(flying):
                 if call := _prepared(delivery):
                     flying[pool.submit(call)] = delivery
@@ -98,7 +97,7 @@ def _claimed(flying: Flying) -> Iterator[Delivery]:
     """Claim what is due, a few of each endpoint and one where nothing is taken."""
     free = AT_ONCE - len(flying)
     busy = Counter(one.endpoint_id for one in flying.values())
-    for delivery in _heads(timezone.now()) if free else ():
+    for delivery in _heads(clock.wall()) if free else ():
         endpoint = delivery.endpoint
         most = 1 if endpoint.failing_since else OF_AN_ENDPOINT
         if free and busy[endpoint.id] < most and _claim(delivery):
@@ -116,7 +115,7 @@ def _heads(at: datetime) -> list[Delivery]:
 
 
 def _claim(delivery: Delivery) -> bool:
-    now = timezone.now()
+    now = clock.wall()
     mine = Delivery.objects.filter(
         id=delivery.id, state=State.WAITING, next_at__lte=now
     )
@@ -126,7 +125,7 @@ def _claim(delivery: Delivery) -> bool:
 
 def _prepared(delivery: Delivery) -> Callable[[], Answer] | None:
     """Return the call that posts; it touches no database, since a thread makes it."""
-    now, place = timezone.now(), delivery.position
+    now, place = clock.wall(), delivery.position
     found = store.read(after=place - 1, until=place, types=webhooks.TYPES)
     try:
         message = webhooks.message(delivery, next(found))
@@ -154,7 +153,7 @@ def _prepared(delivery: Delivery) -> Callable[[], Answer] | None:
 def _land(flying: Flying, *, timeout: float | None) -> None:
     done, _ = wait(flying, timeout=timeout, return_when=FIRST_COMPLETED)
     for future in done:
-        _record(flying.pop(future), future.result(), timezone.now())
+        _record(flying.pop(future), future.result(), clock.wall())
 
 
 def _record(delivery: Delivery, answer: Answer, at: datetime) -> None:

@@ -13,9 +13,9 @@ from uuid import UUID
 
 import msgspec
 from django.http import QueryDict
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from analytics import clock
 from catalog.models import Product
 from promotions import drafts, forms, proposals, rules
 from promotions.drafts import Fault, Faulty
@@ -149,7 +149,7 @@ class Desk:
         every += [self.parts] if self.parts is not None else []
         if not min([one.is_valid() for one in every]):  # each must say its own
             return None
-        at = timezone.now()
+        at = clock.now()
         try:
             draft = self._draft()
             if before:
@@ -336,7 +336,7 @@ def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
     body = form.part() | {"limits": [row.part() for row in limits.filled]}
     try:
         draft = drafts.read_campaign(body)
-        return proposals.open_campaign(draft, by=by, at=timezone.now())
+        return proposals.open_campaign(draft, by=by, at=clock.now())
     except Faulty as error:
         for fault in error.faults:
             found = ROW.match(fault.field)

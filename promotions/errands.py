@@ -7,8 +7,8 @@ here imports the learning libraries.
 from datetime import timedelta
 
 from celery import shared_task
-from django.utils import timezone
 
+from analytics import clock
 from promotions import batches, deliveries, holds, webhooks
 
 SENDING = timedelta(seconds=20)
@@ -23,8 +23,8 @@ def make_codes() -> None:
 @shared_task(ignore_result=True)
 def send_webhooks() -> None:
     """Tell shops of what has happened, for some seconds; the next call goes on."""
-    until = timezone.now() + SENDING
-    while webhooks.catch_up() and timezone.now() < until:
+    until = clock.wall() + SENDING
+    while webhooks.catch_up() and clock.wall() < until:
         pass
     deliveries.run(until=until)
 
@@ -32,4 +32,4 @@ def send_webhooks() -> None:
 @shared_task(ignore_result=True)
 def expire_reservations() -> None:
     """Give back what overdue reservations hold; safe twice at once."""
-    holds.expire(at=timezone.now())
+    holds.expire(at=clock.now())

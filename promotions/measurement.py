@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 import numpy as np
 from django.conf import settings
-from django.db.models import Min
+from django.db.models import F, Min
 
 from analytics import experiments, projections, spend_returns
 from analytics.checks import ALARM, mismatch
@@ -24,7 +24,7 @@ from analytics.moments import Moments
 from analytics.spend_returns import Return
 from promotions import sums
 from promotions.arms import HELD_OUT, HOLDOUT, TREATMENT
-from promotions.models import ArmDay, Campaign, Strategy
+from promotions.models import ArmDay, Campaign, Strategy, Summed
 
 METRICS: Mapping[str, str | None] = {
     "revenue": "before_revenue",
@@ -40,7 +40,9 @@ after them."""
 WATCHED = ("margin", "returned", "refusals")
 CROSSED = sums.CROSSED
 SETTLES = timedelta(days=1)
-"""For so long after its last day a subject is summed up again: orders come late."""
+LATE = timedelta(weeks=4)
+"""After the last day that counts a subject is summed up again with every refresh for a
+day, and once a day for four weeks: orders are told late."""
 
 Arms = Mapping[str, Moments]
 
@@ -141,7 +143,15 @@ def compared(found: Arms, control: str, weights: Mapping[str, float] | None) -> 
         for metric, before in METRICS.items()
     }
     n = treated.n + others.n
-    always = {name: experiments.sequential(one, n) for name, one in effects.items()}
+    always = {
+        name: experiments.sequential(
+            experiments.difference(
+                treated, others, name, covariate=METRICS[name], pooled=True
+            ),
+            n,
+        )
+        for name in {"profit", *WATCHED}
+    }
     return Result(
         treatment=treated.n,
         control=others.n,
@@ -195,14 +205,37 @@ NONE = Moments.none(sums.NAMES).with_sum("margin", {"profit": 1, "discount": 1})
 
 
 def _open(table: type[Any], ends_at: str, until: datetime) -> list[Any]:
-    """Return what has an audience that is watched still, or was never summed up."""
-    watched = {f"{ends_at}__gt": until - sums.WASHOUT - SETTLES}
-    known = Assignment.objects.values_list("strategy").distinct()
-    mine = Strategy.objects.filter(id__in=known)
+    """Return what has an audience, and was not summed up since all of it was told."""
+    assigned = Assignment.objects.values_list("strategy").distinct()
+    mine = Strategy.objects.filter(id__in=assigned)
     ids = mine.values("campaign" if table is Campaign else "id")
-    summed = ArmDay.objects.values("subject")
-    rows = table.objects.filter(id__in=ids)
-    return list(rows.filter(**watched).union(rows.exclude(id__in=summed)))
+    known = _known()
+    rows = table.objects.filter(id__in=ids).annotate(over=F(ends_at)).order_by("id")
+    return [
+        row
+        for row in rows
+        if _is_due(known.get(row.id), row.over + sums.WASHOUT, until)
+    ]
+
+
+def _known() -> dict[UUID, datetime]:
+    return dict(Summed.objects.values_list("subject", "until"))
+
+
+def _is_due(
+    last: datetime | None,
+    closes: datetime,
+    until: datetime,
+    *,
+    late: timedelta = LATE,
+) -> bool:
+    """Whether to sum up again what was summed up `last`, and is over when it `closes`.
+
+    However long nobody looked: what was not summed up since its end is due.
+    """
+    if last is None or until < closes + SETTLES:
+        return True
+    return last < closes + late and last.date() < until.date()
 
 
 def _months(until: datetime) -> list[datetime]:
@@ -210,15 +243,12 @@ def _months(until: datetime) -> list[datetime]:
     first = Assignment.objects.aggregate(at=Min("at"))["at"]
     if first is None:
         return []
+    known = _known()
     begins = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     found = []
     while begins <= until:
-        ends = (begins + timedelta(days=32)).replace(day=1)
-        subject = sums.month(begins)
-        if (
-            ends + SETTLES > until
-            or not ArmDay.objects.filter(subject=subject).exists()
-        ):
+        ends, subject = sums.ends(begins), sums.month(begins)
+        if _is_due(known.get(subject), ends, until, late=sums.WASHOUT + LATE):
             found.append(begins)
         begins = ends
     return found

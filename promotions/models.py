@@ -19,9 +19,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Concat
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from analytics import clock
 from promotions import drafts, rules
 
 Decoded = TypeVar("Decoded")
@@ -185,7 +185,7 @@ class Strategy(models.Model):
         default=dict, blank=True, help_text="Counted from events every quarter hour."
     )
     guards = models.JSONField()
-    proposed_at = models.DateTimeField(default=timezone.now)
+    proposed_at = models.DateTimeField(default=clock.now)
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=150, default="", blank=True)
     comment = models.TextField(default="", blank=True)
@@ -415,6 +415,16 @@ class ArmDay(models.Model):
         return f"{self.arm} {self.variant} on {self.day}"
 
 
+class Summed(models.Model):
+    """When a subject's days (`ArmDay`) were last summed up: with all before `until`."""
+
+    subject = models.UUIDField(primary_key=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.subject} until {self.until:%Y-%m-%d %H:%M}"
+
+
 class Learnt(models.Model):
     """How customers answer offers, as believed at a time: see promotions.response.
 
@@ -477,7 +487,7 @@ class StandingRule(models.Model):
     )
     state = models.CharField(max_length=20, choices=State, default=State.PROPOSED)
     proposed_by = models.CharField(max_length=150)
-    proposed_at = models.DateTimeField(default=timezone.now)
+    proposed_at = models.DateTimeField(default=clock.now)
     decided_by = models.CharField(max_length=150, default="", blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     comment = models.TextField(help_text="Why, for whoever asks later.")
@@ -554,7 +564,7 @@ class CodeBatch(models.Model):
     state = models.CharField(max_length=20, choices=State, default=State.WAITING)
     error = models.TextField(default="", blank=True)
     requested_by = models.CharField(max_length=150)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         verbose_name_plural = "code batches"
@@ -835,7 +845,7 @@ class Receipt(models.Model):
     key = models.CharField(max_length=255, help_text="SHA-256 of what was sent.")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the request body.")
     body = models.JSONField(null=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=clock.now)
 
     def __str__(self) -> str:
         return self.key
@@ -861,7 +871,7 @@ class Endpoint(models.Model):
     position = models.BigIntegerField(
         default=0, editable=False, help_text="The log's position it was told up to."
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=clock.wall, editable=False)
 
     def __str__(self) -> str:
         return self.url
@@ -882,7 +892,7 @@ class Delivery(models.Model):
     type = models.TextField()
     state = models.CharField(max_length=20, choices=State, default=State.WAITING)
     attempts = models.IntegerField(default=0)
-    next_at = models.DateTimeField(default=timezone.now)
+    next_at = models.DateTimeField(default=clock.wall)
     status = models.IntegerField(null=True, help_text="The last answer's.")
     error = models.TextField(default="", blank=True)
     delivered_at = models.DateTimeField(null=True)

@@ -13,13 +13,12 @@ from typing import Any
 
 from django.db.models import Max, Q
 from django.http import HttpResponse
-from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from analytics import access, assignment
+from analytics import access, assignment, clock
 from analytics.problems import Problem
 from promotions import arms
 from promotions.models import Strategy
@@ -44,7 +43,7 @@ class FeaturesView(APIView):
             raise Problem(401, "key_refused", "This client key opens nothing.")
         if not found.serves(request.headers.get("Origin")):
             raise Problem(401, "origin_refused", "This key is not for this site.")
-        body = json.dumps(document(at=timezone.now()), separators=(",", ":"))
+        body = json.dumps(document(at=clock.now()), separators=(",", ":"))
         etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
         answer = HttpResponse(body, content_type="application/json")
         answer["ETag"] = etag

@@ -10,14 +10,13 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from analytics import identity
+from analytics import clock, identity
 from analytics.admin import Acting, ReadOnly
 from analytics.models import Customer
 from catalog import pricing
@@ -139,7 +138,7 @@ class ReservationAdmin(OfCustomers, Acting):
         gone = 0
         for row in rows:
             try:
-                holds.release(row.id, at=timezone.now())
+                holds.release(row.id, at=clock.now())
             except holds.ReservationGone:
                 gone += 1
         if gone:

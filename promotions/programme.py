@@ -19,7 +19,7 @@ from analytics.experiments import Effect
 from promotions import measurement, sums
 from promotions.arms import HELD_OUT
 from promotions.measurement import Result
-from promotions.models import Campaign, Strategy
+from promotions.models import Campaign, Strategy, Summed
 
 MOST_MONTHS = 120
 MOST_LINES = 50
@@ -67,7 +67,7 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Month:
-    """The programme in one month; `whole` when the month is over."""
+    """The programme in one month; `whole` when it is over, and so are its returns."""
 
     first: date
     whole: bool
@@ -168,8 +168,9 @@ def _months(at: datetime) -> list[Month]:
     by_month: dict[UUID, list[Row]] = {}
     for row in map(Row._make, lookup.rows(ROWS, [list(subjects)])):
         by_month.setdefault(row.subject, []).append(row)
+    known = dict(Summed.objects.values_list("subject", "until"))
     return [
-        _month(first, by_month[subject], at)
+        _month(first, by_month[subject], known.get(subject))
         for subject, first in subjects.items()
         if subject in by_month
     ]
@@ -186,9 +187,9 @@ def _firsts(began: datetime, at: datetime) -> list[datetime]:
     return found[::-1]
 
 
-def _month(first: datetime, rows: Sequence[Row], at: datetime) -> Month:
+def _month(first: datetime, rows: Sequence[Row], until: datetime | None) -> Month:
     arms = measurement.added(rows, lambda row: row.arm)
-    over = (first + timedelta(days=32)).replace(day=1) <= at
+    over = until is not None and until >= sums.ends(first) + sums.WASHOUT
     result = measurement.compared(arms, HELD_OUT, measurement.drawn_of_all())
     return Month(first=first.date(), whole=over, result=result)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from analytics import lookup
+from analytics import clock, lookup
 from analytics.races import anew
 from promotions.models import Receipt
 
@@ -47,7 +47,7 @@ def forget(*, caller: UUID, key: str) -> None:
 
 LOCK = (
     "INSERT INTO promotions_receipt (caller, key, digest, created_at)"
-    " VALUES (%s, %s, %s, now())"
+    " VALUES (%s, %s, %s, %s)"
     " ON CONFLICT (caller, key) DO UPDATE SET key = excluded.key"
     " RETURNING digest, body::text"
 )
@@ -62,7 +62,7 @@ def _once(
     caller: UUID, key: str, digest: str, do: Callable[[], Body]
 ) -> tuple[Body, bool]:
     with transaction.atomic():
-        [(known, answered)] = lookup.rows(LOCK, [caller, key, digest])
+        [(known, answered)] = lookup.rows(LOCK, [caller, key, digest, clock.now()])
         if answered is not None:
             if known != digest:
                 raise KeyReused(

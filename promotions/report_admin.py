@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from analytics import clock
 from promotions import (
     findings,
     programme,
@@ -72,7 +72,7 @@ def campaign_results(request: HttpRequest, key: UUID) -> HttpResponseBase:
 def programme_results(request: HttpRequest) -> HttpResponseBase:
     """Show what all strategies earned together."""
     _allow(request, "promotions.view_strategy")
-    told = programme.of(at=timezone.now())
+    told = programme.of(at=clock.now())
     rows = report_files.of_programme(report_answers.of_programme(told))
     context = {
         "title": _("Programme"),

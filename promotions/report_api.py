@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -17,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import clock
 from analytics.problems import Problem
 from promotions import (
     authoring,
@@ -132,7 +132,7 @@ class ProgrammeReportView(ReportView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Read what all strategies earned, month by month."""
-        body = report_answers.of_programme(programme.of(at=timezone.now()))
+        body = report_answers.of_programme(programme.of(at=clock.now()))
         rows = report_files.of_programme(body)
         return _told(request, lambda: body, rows, "programme")
 

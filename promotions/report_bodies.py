@@ -189,7 +189,7 @@ class CampaignReportSerializer(ReportSerializer):
 
 
 class ReportMonthSerializer(ResultSerializer):
-    """The programme in one month (UTC); `whole` when it is over."""
+    """The programme in one month (UTC); `whole` when it and its returns are over."""
 
     month = serializers.CharField()
     whole = serializers.BooleanField()

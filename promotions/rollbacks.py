@@ -168,5 +168,7 @@ def _event(
         amount=made.amount,
         given_back=given,
         whole=whole,
+        gift=row.gift or None if whole else None,
+        gift_value=row.gift_value if whole else Decimal(0),
         currency=row.strategy.currency,
     )

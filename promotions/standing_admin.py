@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from analytics import clock
 from analytics.admin import Acting
 from promotions import standing
 from promotions.models import StandingRule
@@ -55,7 +55,7 @@ class StandingRuleAdmin(Acting):
         change: bool,  # noqa: FBT001
     ) -> None:
         by = request.user.get_username()
-        standing.propose(obj, by=by, at=timezone.now())
+        standing.propose(obj, by=by, at=clock.now())
         messages.info(
             request,
             _("It acts once somebody else has approved it. It is called %s.") % obj.pk,
@@ -65,13 +65,11 @@ class StandingRuleAdmin(Acting):
     def approve(self, request: HttpRequest, rows: QuerySet[StandingRule]) -> None:
         for row in rows:
             try:
-                standing.approve(
-                    row.pk, by=request.user.get_username(), at=timezone.now()
-                )
+                standing.approve(row.pk, by=request.user.get_username(), at=clock.now())
             except standing.REFUSALS as error:
                 messages.error(request, str(error))
 
     @admin.action(description=_("Retire: it acts no more"))
     def retire(self, request: HttpRequest, rows: QuerySet[StandingRule]) -> None:
         for row in rows:
-            standing.retire(row.pk, by=request.user.get_username(), at=timezone.now())
+            standing.retire(row.pk, by=request.user.get_username(), at=clock.now())

@@ -4,13 +4,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import clock
 from catalog import pricing
 from promotions import recommendations
 from promotions.recommendations import Answer, Suggestion
@@ -82,7 +82,7 @@ class RecommendationsView(APIView):
         """
         asked = _asked(AskedSerializer, request)
         answer = recommendations.for_customer(
-            customer, at=timezone.now(), most=asked["limit"], cart=asked["cart"]
+            customer, at=clock.now(), most=asked["limit"], cart=asked["cart"]
         )
         return Response(_answered(answer))
 

@@ -7,12 +7,18 @@ sums as of it, and no unit is read again for a report.
 
 Of slices other than "all" only the whole is kept, at their last day.
 
-Subjects are strategies, campaigns, and the programme month by month. A strategy's arms
-are drawn by lot among its audience; a campaign's and the programme's are everybody of
-their audience against who is held out of everything. Where a strategy's odds move, its
-units are also summed up by the odds that drew them (`DRAWN` and their first day). Only
-money in the subject's own currency counts. Who was in two arms, by two keys before they
-proved to be one person's, counts in none, and is counted as crossed.
+Subjects are strategies, campaigns, and the programme month by month. What goes back
+counts where its order did: for a month, up to `WASHOUT` after its end. A strategy's
+arms are drawn by lot among its audience; a campaign's and the programme's are everybody
+of their audience against who is held out of everything. Where a strategy's odds move,
+its units are also summed up by the odds that drew them (`DRAWN` and their first day).
+Only money in the subject's own currency counts.
+
+Who was assigned by two keys, before they proved to be one person's, may be in two arms,
+so counts in none, and is counted as crossed; whoever was in the same arm twice too.
+Were only those dropped whose arms differ, nearly all of them would be missing from a
+small arm and hardly any from a large one: with 5 % held back, what such people spend
+would look like an effect.
 """
 
 from collections.abc import Iterable
@@ -23,7 +29,7 @@ from uuid import UUID, uuid5
 from django.conf import settings
 from django.db import connection, transaction
 
-from promotions.models import ArmDay
+from promotions.models import ArmDay, Summed
 
 NAMES = (
     *("revenue", "profit", "discount", "orders", "returned", "refusals"),
@@ -31,7 +37,8 @@ NAMES = (
 )
 """What a unit comes to; the last two are of the eight weeks before the assignment.
 
-Profit is what was paid less what the goods cost: a discount is off it already. Goods
+Profit is what was paid less what the goods cost: a discount is off it already. Of a
+gift, `discount` is what it cost, so that profit and discount make up the margin. Goods
 of no known cost have the assumed margin at shelf prices; of what comes back, a part of
 its order's cost.
 """
@@ -46,8 +53,8 @@ DRAWN = "drawn "
 
 AUDIENCE = """
 assigned AS (
-    SELECT a.position, a.strategy, a.at, a.arm, a.variant, a.segment, a.odds,
-        coalesce(c.person, a.customer) AS person,
+    SELECT a.position, a.strategy, a.customer, a.at, a.arm, a.variant, a.segment,
+        a.odds, coalesce(c.person, a.customer) AS person,
         CASE WHEN e.offer IS NOT NULL THEN greatest(e.first_shown_at, a.at) END
             AS shown
     FROM analytics_assignment a
@@ -57,16 +64,17 @@ assigned AS (
 )"""
 STRATEGIES = """
 member AS (
-    SELECT a.strategy AS subject, s.currency, a.person, a.at, a.position,
-        p.ends_at + %(washout)s AS closes, a.shown, a.arm, a.variant, a.segment, a.odds
+    SELECT a.strategy AS subject, s.currency, a.person, a.customer, a.at, a.position,
+        p.ends_at + %(washout)s AS closes, p.ends_at + %(washout)s AS settles, a.shown,
+         a.arm, a.variant, a.segment, a.odds
     FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
     JOIN promotions_campaign p ON p.id = s.campaign_id
     WHERE a.strategy = %(subject)s
 )"""
 CAMPAIGNS = """
 member AS (
-    SELECT p.id AS subject, p.currency, a.person, a.at, a.position,
-        p.ends_at + %(washout)s AS closes, a.shown,
+    SELECT p.id AS subject, p.currency, a.person, a.customer, a.at, a.position,
+        p.ends_at + %(washout)s AS closes, p.ends_at + %(washout)s AS settles, a.shown,
         CASE a.arm WHEN 'held_out' THEN 'held_out' ELSE 'treatment' END AS arm,
         NULL::text AS variant, a.segment, NULL::date AS odds
     FROM assigned a JOIN promotions_strategy s ON s.id = a.strategy
@@ -75,8 +83,9 @@ member AS (
 )"""
 MONTH = """
 member AS (
-    SELECT %(subject)s::uuid AS subject, %(currency)s AS currency, a.person, a.at,
-        a.position, %(closes)s::timestamptz AS closes, NULL::timestamptz AS shown,
+    SELECT %(subject)s::uuid AS subject, %(currency)s AS currency, a.person, a.customer,
+        a.at, a.position, %(closes)s::timestamptz AS closes,
+        %(closes)s::timestamptz + %(washout)s AS settles, NULL::timestamptz AS shown,
         CASE a.arm WHEN 'held_out' THEN 'held_out' ELSE 'treatment' END AS arm,
         NULL::text AS variant, '' AS segment, NULL::date AS odds
     FROM assigned a WHERE a.at < %(closes)s
@@ -84,8 +93,10 @@ member AS (
 UNITS = """
 unit AS (
     SELECT subject, person, min(currency) AS currency, min(at) AS since,
-        least(max(closes), %(until)s) AS closes, min(shown) AS shown,
-        CASE WHEN count(DISTINCT arm) > 1 THEN 'crossed' ELSE min(arm) END AS arm,
+        least(max(closes), %(until)s) AS closes,
+        least(max(settles), %(until)s) AS settles, min(shown) AS shown,
+        CASE WHEN count(DISTINCT customer) > 1 OR count(DISTINCT arm) > 1
+            THEN 'crossed' ELSE min(arm) END AS arm,
         coalesce((array_agg(variant ORDER BY position))[1], '') AS variant,
         (array_agg(segment ORDER BY position))[1] AS segment,
         (array_agg(odds ORDER BY position))[1] AS odds
@@ -95,8 +106,8 @@ watched AS (
     SELECT *, row_number() OVER () AS u FROM (
         SELECT *, false AS seen, greatest(since, %(opens)s) AS begins FROM unit
         UNION ALL
-        SELECT subject, person, currency, shown, closes, shown, arm, variant, segment,
-            odds, true, shown
+        SELECT subject, person, currency, shown, closes, settles, shown, arm, variant,
+            segment, odds, true, shown
         FROM unit WHERE shown < closes AND arm <> 'crossed'
     ) both_ways
 )"""
@@ -104,7 +115,7 @@ OUTCOMES = """
 happened AS (
     SELECT o.position, o.at, o.kind, o.number, o.currency, o.skus,
         o.paid::float8 AS paid, o.shelf::float8 AS shelf,
-        o.discount::float8 AS discount,
+        o.discount::float8 AS discount, o.gift::float8 AS gift,
         (o.cost + o.uncosted * %(cost)s)::float8 AS cost,
         coalesce(c.person, o.customer) AS person
     FROM analytics_outcome o LEFT JOIN analytics_customer c ON c.key = o.customer
@@ -119,7 +130,7 @@ named AS (
         b.paid AS amount, b.skus <> '{}' AS goods
     FROM happened b
     JOIN happened o ON o.number = b.number AND o.person = b.person
-        AND o.kind = 'order'
+        AND o.kind = 'order' AND b.currency IN ('', o.currency)
     LEFT JOIN LATERAL (
         SELECT sum((line->>'paid')::float8) AS paid, sum((line->>'paid')::float8
             + coalesce((line->>'shelf_discount')::float8, 0)
@@ -153,10 +164,11 @@ outcome AS (
     ) really
     WHERE gone > 0
     UNION ALL
-    SELECT person, at, at, currency, 0, -cost, discount, 0, 0, 0
+    SELECT person, at, at, currency, 0, -cost, discount - gift + cost, 0, 0, 0
     FROM happened WHERE kind = 'redeemed'
     UNION ALL
-    SELECT person, at, at, NULL, 0, 0, 0, 0, 0, 1 FROM happened WHERE kind = 'refused'
+    SELECT person, min(at), min(at), NULL, 0, 0, 0, 0, 0, 1 FROM happened
+    WHERE kind = 'refused' GROUP BY person
 )"""
 DAYS = """
 part AS (
@@ -172,7 +184,8 @@ part AS (
     SELECT w.u, (o.at AT TIME ZONE 'UTC')::date, 0, sum(o.revenue), sum(o.profit),
         sum(o.discount), sum(o.orders), sum(o.returned), sum(o.refusals), 0, 0
     FROM watched w JOIN outcome o ON o.person = w.person
-        AND o.origin >= w.begins AND o.at >= w.begins AND o.at < w.closes
+        AND o.origin >= w.begins AND o.at >= w.begins
+        AND o.origin < w.closes AND o.at < w.settles
         AND (o.currency = w.currency OR o.currency IS NULL)
     GROUP BY 1, 2
 )"""
@@ -190,8 +203,7 @@ def refresh_campaign(campaign: UUID, *, until: datetime) -> None:
 
 def refresh_month(first: datetime, *, until: datetime) -> None:
     """Sum the programme's month up anew that begins with `first`."""
-    closes = (first + timedelta(days=32)).replace(day=1)
-    _refresh(MONTH, month(first), until=until, opens=first, closes=closes)
+    _refresh(MONTH, month(first), until=until, opens=first, closes=ends(first))
 
 
 def analyze() -> None:
@@ -208,6 +220,11 @@ def analyze() -> None:
 def month(first: datetime) -> UUID:
     """Return the subject that is the programme in the month."""
     return uuid5(PROGRAMME, f"{first:%Y-%m}")
+
+
+def ends(first: datetime) -> datetime:
+    """Return the end of the month that begins with `first`."""
+    return (first + timedelta(days=32)).replace(day=1)
 
 
 def _refresh(
@@ -231,6 +248,7 @@ def _refresh(
     with transaction.atomic(), connection.cursor() as cursor:
         ArmDay.objects.filter(subject=subject).delete()
         cursor.execute(_statement(members), values)
+        Summed(subject=subject, until=until).save()
 
 
 def _statement(members: str) -> str:

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from celery import shared_task
-from django.utils import timezone
 
+from analytics import clock
 from promotions import (
     backtest,
     bandit,
@@ -25,7 +25,7 @@ KEEP_RECEIPTS = timedelta(days=30)
 @shared_task(ignore_result=True)
 def forget_deliveries() -> None:
     """Delete old deliveries, and whom nobody suspects any more."""
-    now = timezone.now()
+    now = clock.wall()
     deliveries.forget(before=now - deliveries.KEEP)
     Guesser.objects.filter(last_at__lt=now - deliveries.KEEP).delete()
 
@@ -33,13 +33,13 @@ def forget_deliveries() -> None:
 @shared_task(ignore_result=True)
 def refresh_offers() -> None:
     """Compute every customer's offers; safe at any time and any number of times."""
-    targeting.refresh(at=timezone.now())
+    targeting.refresh(at=clock.now())
 
 
 @shared_task(ignore_result=True)
 def forget_receipts() -> None:
     """Delete old answers and carts, which may tell of a customer."""
-    old = timezone.now() - KEEP_RECEIPTS
+    old = clock.now() - KEEP_RECEIPTS
     Receipt.objects.filter(created_at__lt=old).delete()
     done = Reservation.objects.exclude(state=Reservation.State.HELD)
     done.filter(expires_at__lt=old).delete()
@@ -48,13 +48,13 @@ def forget_receipts() -> None:
 @shared_task(ignore_result=True)
 def look_for_fraud() -> None:
     """Count the signs of fraud; alerts show them until the next look."""
-    fraud.look(at=timezone.now())
+    fraud.look(at=clock.now())
 
 
 @shared_task(ignore_result=True)
 def measure() -> None:
     """Count again what each strategy has earned, set odds, heed the standing rules."""
-    now = timezone.now()
+    now = clock.now()
     measurement.refresh(until=now)
     bandit.set_odds(at=now)
     standing.act(at=now)
@@ -63,17 +63,17 @@ def measure() -> None:
 @shared_task(ignore_result=True)
 def learn() -> None:
     """Learn from all arms how customers answer offers; safe to run twice."""
-    experience.refresh(at=timezone.now())
+    experience.refresh(at=clock.now())
 
 
 @shared_task(ignore_result=True)
 def propose() -> None:
     """Propose strategies from the newest scores."""
-    strategies.propose(at=timezone.now())
+    strategies.propose(at=clock.now())
 
 
 @shared_task(ignore_result=True)
 def review() -> None:
     """Try the proposals that wait for it on past baskets; safe to run twice."""
-    for strategy in backtest.waiting(at=timezone.now()):
-        backtest.review(strategy, at=timezone.now())
+    for strategy in backtest.waiting(at=clock.now()):
+        backtest.review(strategy, at=clock.now())

@@ -7,11 +7,11 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from analytics import clock
 from analytics.admin import Acting
 from promotions import webhooks
 from promotions.models import Delivery, Endpoint
@@ -66,14 +66,14 @@ class EndpointAdmin(Acting):
         form: Any,
         change: bool,  # noqa: FBT001
     ) -> None:
-        made = webhooks.register(obj.url, obj.types, at=timezone.now())
+        made = webhooks.register(obj.url, obj.types, at=clock.wall())
         obj.pk = made.pk
         self._show(request, made)
 
     @admin.action(description=_("Give the selected endpoints a new secret"))
     def new_secret(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
         for row in rows:
-            self._show(request, webhooks.rotate(row.pk, at=timezone.now()))
+            self._show(request, webhooks.rotate(row.pk, at=clock.wall()))
 
     @admin.action(description=_("Switch on: told of all that happened meanwhile"))
     def switch_on(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
@@ -128,5 +128,5 @@ class DeliveryAdmin(Acting):
     @admin.action(description=_("Send the selected messages again"))
     def send_again(self, request: HttpRequest, rows: QuerySet[Delivery]) -> None:
         chosen = Delivery.objects.filter(id__in=list(rows.values_list("id", flat=True)))
-        count = webhooks.send_again(chosen, at=timezone.now())
+        count = webhooks.send_again(chosen, at=clock.wall())
         messages.success(request, _("%s messages go out again.") % count)

@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analytics import clock
 from analytics.problems import Problem
 from promotions import webhooks
 from promotions.calls import Strict, valid
@@ -76,7 +76,7 @@ class EndpointsView(APIView):
         """Make one; it is told of what happens from now on. Keep the secret."""
         sent = valid(EndpointRequestSerializer, request)
         try:
-            row = webhooks.register(sent["url"], sent["types"], at=timezone.now())
+            row = webhooks.register(sent["url"], sent["types"], at=clock.wall())
         except webhooks.BadEndpoint as error:
             detail = serializers.ErrorDetail(str(error), "refused")
             raise serializers.ValidationError({error.field: [detail]}) from error
@@ -123,7 +123,7 @@ class SecretView(APIView):
     )
     def post(self, request: Request, endpoint: UUID) -> Response:
         """Make a new secret; for a day, the one before signs too."""
-        row = webhooks.rotate(_found(endpoint).pk, at=timezone.now())
+        row = webhooks.rotate(_found(endpoint).pk, at=clock.wall())
         return Response(_told(row) | {"secret": row.secret})
 
 

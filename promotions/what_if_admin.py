@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from analytics import clock
 from ml.customers import Segment
 from promotions import charts, what_if
 from promotions.charts import Mark
@@ -93,7 +93,7 @@ def _answered(strategy: Strategy, asked: dict[str, Any]) -> dict[str, Any]:
                 segments=asked["segments"],
                 floor=float(asked["floor"]) / 100,
             ),
-            at=timezone.now(),
+            at=clock.now(),
         )
     except what_if.NothingScored as error:
         return {"says": str(error)}

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,13 @@ def test_no_file_is_named_after_a_pattern() -> None:
     found = {path for path in modules() if path.stem in patterns}
 
     assert found == {ROOT / "config" / "services.py"}
+
+
+def test_only_the_clock_asks_what_time_it_is() -> None:
+    """ruff bans Django's and datetime's; SQL's and celery's it cannot see."""
+    asking = re.compile(r"timezone\.now|datetime\.now|[^.\w]now\(\)|CURRENT_TIME|Now\(")
+    product = [path for path in modules() if "bench" not in path.parts]
+
+    found = {path for path in product if asking.search(path.read_text())}
+
+    assert found == {ROOT / "analytics" / "clock.py"}

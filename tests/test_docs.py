@@ -15,7 +15,7 @@ from django.urls import URLPattern
 
 from analytics import checks, ecommerce, events
 from analytics.access import SCOPES
-from config import processes, services, urls
+from config import processes, services, simulated, urls
 from ml import meanings, product_meanings, redemption
 from ml.meanings import Feature
 from promotions import arms, measurement, missing, report_files, sums
@@ -69,7 +69,7 @@ def test_every_name_of_the_e_commerce_specification_is_described() -> None:
 def test_every_address_and_scope_of_the_api_is_described() -> None:
     page = text("docs/api.md")
 
-    for pattern in urls.api:
+    for pattern in [*urls.api, *simulated.api]:
         assert isinstance(pattern, URLPattern)
         path = re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
         assert f" /api/v1/{path}`" in page, path

@@ -17,9 +17,10 @@ from config.services import ROOT
 RESULTS = ROOT / "docs" / "benchmarks.md"
 TITLE = """# Benchmarks
 
-Made by `make bench`, `make bench-growth`, `make bench-learning` and
-`make bench-experiments`; do not edit. Ratios count, not rates: each peer was measured
-in the same run. A ratio is ours over the peer's, or over the limit.
+Made by `make bench`, `make bench-growth`, `make bench-learning`,
+`make bench-experiments` and `make bench-worlds`; do not edit. Ratios count, not rates:
+each peer was measured in the same run. A ratio is ours over the peer's, or over the
+limit.
 """
 
 

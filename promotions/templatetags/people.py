@@ -7,8 +7,8 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.utils import timezone
 
+from analytics import clock
 from analytics.models import Customer
 from promotions import people
 
@@ -17,10 +17,10 @@ register = template.Library()
 
 @register.inclusion_tag("admin/analytics/customer/panel.html")
 def person_panel(customer: Customer) -> dict[str, Any]:
-    seen = people.seen(customer, at=timezone.now())
+    seen = people.seen(customer, at=clock.now())
     return {
         "seen": seen,
         "days": settings.HORIZON_DAYS,
         "currency": settings.CURRENCY,
-        "now": timezone.now(),
+        "now": clock.now(),
     }

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from analytics import checks
 from analytics.checks import ALARM, adjusted_interval, mismatch
-from analytics.experiments import difference
+from analytics.experiments import Effect, difference
 from analytics.moments import Moments
 from tests.analytics.oracle import cases, near
 
@@ -97,6 +97,17 @@ def test_holm_keeps_false_finds_of_a_family_at_one_in_twenty() -> None:
 
     assert naive > 0.2
     assert kept == pytest.approx(0.05, abs=0.012)
+
+
+@pytest.mark.parametrize("p", [1e-12, 1e-16, 1e-40, 1e-300, 0.0])
+def test_an_interval_has_a_width_however_small_its_p(p: float) -> None:
+    effect = Effect(value=8.0, error=0.5, df=None, low=7.0, high=9.0, p=p)
+
+    found = adjusted_interval(effect, p)
+
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.low > 0.5
 
 
 def test_an_adjusted_interval_goes_with_its_p() -> None:

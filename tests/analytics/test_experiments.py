@@ -11,6 +11,7 @@ from analytics.experiments import Effect, Prior, bayes, difference, sequential, 
 from analytics.moments import Moments
 from tests.analytics.oracle import cases, moments, near
 
+LOOKS = 28
 AMOUNTS = st.floats(0, 500).map(lambda amount: round(amount, 2))
 
 
@@ -308,3 +309,32 @@ def test_a_strong_prior_wins_over_weak_data() -> None:
     assert found.value == pytest.approx(-1, abs=1e-4)
     assert found.chance == pytest.approx(0, abs=1e-6)
     assert found.risk == pytest.approx(1, abs=1e-4)
+
+
+def _looks(shop: str, n: int, rng: np.random.Generator) -> np.ndarray:
+    """What n customers came to by each day, [n, LOOKS]; all of one kind."""
+    if shop == "refusals":
+        day = np.where(rng.random(n) < 0.02, rng.integers(0, LOOKS, n), LOOKS + 1)
+        return (day[:, None] <= np.arange(LOOKS)).astype(float)
+    each = (rng.random((n, LOOKS)) < 0.02) * rng.lognormal(2, 1, (n, LOOKS))
+    return np.asarray(each.cumsum(axis=1))
+
+
+@pytest.mark.parametrize("shop", ["refusals", "profit"])
+def test_a_small_holdout_is_not_believed_too_soon_however_often_one_looks(
+    shop: str,
+) -> None:
+    rng, found = np.random.default_rng(3), {True: 0, False: 0}
+    for _ in range(100):
+        seen, held = _looks(shop, 1000, rng), rng.random(1000) < 0.05
+        for pooled in found:
+            for look in range(LOOKS):
+                one, two = (spends(*seen[arm, look]) for arm in (~held, held))
+                effect = difference(one, two, "y", pooled=pooled)
+                p = sequential(effect, 1000).p
+                if p is not None and p < 0.05:
+                    found[pooled] += 1
+                    break
+
+    assert found[True] <= 5
+    assert found[False] > 20  # what a small arm's own variance would have found

@@ -51,7 +51,7 @@ def test_not_ready_without_a_heartbeat(client: Client, age: timedelta | None) ->
             "worker": "no worker or no beat: offers are not refreshed",
             "projections": "ok",
         },
-        "notes": {"models": "ok"},
+        "notes": {"clock": "ok", "models": "ok"},
     }
 
 

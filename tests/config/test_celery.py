@@ -90,3 +90,20 @@ def test_codes_are_made_with_no_other_worker_about_and_no_learning_library_loade
     assert len(inside) == 1
     assert "psycopg_binary" in loaded
     assert not loaded & set(HEAVY)
+
+
+def test_in_demo_mode_beat_leaves_what_has_a_time_of_day_to_the_moved_clock() -> None:
+    ask = "from config import celery; print(*celery.app.conf.beat_schedule)"
+    asked = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=services.ROOT,
+        env=os.environ | {"SIMULATED_CLOCK": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    usual = celery.app.conf.beat_schedule
+    assert usual == celery.TIMED | celery.CONSTANT
+    assert "models retrain" in celery.TIMED
+    assert asked.stdout.split() == " ".join([*celery.CONSTANT, *celery.PLAY]).split()

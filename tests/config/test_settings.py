@@ -52,3 +52,14 @@ def test_a_word_that_a_setting_does_not_know_stops_the_start(name: str) -> None:
 def test_the_words_that_a_setting_knows_are_taken() -> None:
     assert setting("DISCOUNT_ROUNDING", DISCOUNT_ROUNDING="half_even") == "half_even"
     assert setting("COMBINATION_OBJECTIVE") == "customer"
+
+
+def test_time_is_the_systems_unless_a_laptop_asks_for_another() -> None:
+    assert setting("SIMULATED_CLOCK") == "False"
+    assert setting("ROOT_URLCONF") == "config.urls"
+    assert setting("ROOT_URLCONF", SIMULATED_CLOCK="true") == "config.simulated"
+    assert setting("SIMULATED_CLOCK", SIMULATED_CLOCK="true", DEBUG="true") == "True"
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        setting("DEBUG", SIMULATED_CLOCK="true", DEBUG="false", SECRET_KEY="x")
+
+    assert "SIMULATED_CLOCK is for a laptop" in refused.value.stderr

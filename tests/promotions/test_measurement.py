@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from analytics import events, store
-from promotions import measurement
+from promotions import measurement, sums
 from promotions.models import Strategy
 from tests.conftest import Make
 
@@ -109,3 +109,51 @@ def test_a_split_that_does_not_fit_its_weights_is_noticed(live: Make) -> None:
     tell(strategy.id, lift=0.0, seed=3)
 
     assert measured_of(strategy).mismatch < 0.001
+
+
+def due(last: int | None, closes: int, until: int) -> bool:
+    def day(n: int) -> datetime:
+        return datetime(2026, 6, 1, 12, tzinfo=UTC) + timedelta(days=n)
+
+    seen = None if last is None else day(last)
+    return measurement._is_due(seen, day(closes), day(until))
+
+
+@pytest.mark.parametrize(
+    ("last", "closes", "until", "expected"),
+    [
+        (None, 0, 500, True),  # never summed up
+        (-1, 0, 0, True),  # not over yet
+        (-1, 0, 40, True),  # the worker was down when it ended
+        (3, 0, 4, True),  # once a day, since orders are told late
+        (4, 0, 4, False),
+        (27, 0, 40, True),  # the last time, whenever that is
+        (28, 0, 40, False),
+    ],
+)
+def test_what_was_not_summed_up_since_its_end_is_due(
+    last: int | None, closes: int, until: int, expected: bool
+) -> None:
+    assert due(last, closes, until) is expected
+
+
+def test_an_order_that_is_told_weeks_late_still_counts(live: Make) -> None:
+    strategy, customer, at = live(), uuid4(), timezone.now()
+    assigned = events.OfferAssigned(
+        strategy=strategy.id, arm="treatment", variant="10%", probability=0.95
+    )
+    store.append([assigned], at=at, customer=customer)
+    over = strategy.campaign.ends_at + sums.WASHOUT
+    measurement.refresh(until=over + timedelta(days=1))
+    order = events.OrderCompleted(
+        order_id="late",
+        currency="USD",
+        lines=(events.OrderLine(sku="tea", paid=Decimal(99)),),
+    )
+    store.append([order], at=at + timedelta(hours=1), customer=customer)
+
+    found = measurement.refresh(until=over + timedelta(days=20))
+
+    assert found[strategy.id].effects["revenue"].value == 99
+    assert measurement.refresh(until=over + timedelta(days=60)) != {}
+    assert measurement.refresh(until=over + timedelta(days=61)) == {}

@@ -20,7 +20,7 @@ from promotions import (
     sums,
 )
 from promotions.measurement import Result
-from promotions.models import ArmDay, Campaign, Redemption, Strategy
+from promotions.models import ArmDay, Campaign, Redemption, Strategy, Summed
 from promotions.reports import Report
 from tests.conftest import Make
 from tests.promotions import planted
@@ -408,6 +408,7 @@ def months(over: Strategy) -> Callable[..., None]:
         day = date(2026, month, 5)
         keep(subject, "treatment", treated, day=day)
         keep(subject, "held_out", units(held_out, profit=5, seed=month + 50), day=day)
+        Summed(subject=subject, until=datetime(2026, 4, 29, tzinfo=UTC)).save()
 
     return made
 

@@ -183,8 +183,96 @@ def test_discounts_cost_and_gifts_take_from_profit(tried: Strategy) -> None:
 
     gram = summed(tried)["all", "treatment"]
 
-    assert mean(gram, "discount") == pytest.approx(4)
+    # What the gift cost, and the dollar that stays of the money off.
+    assert mean(gram, "discount") == pytest.approx(0.7 * 4 + 1 - 1)
     assert mean(gram, "profit") == pytest.approx(-0.7 * 4)
+
+
+def test_a_gift_that_came_back_has_cost_nothing(tried: Strategy) -> None:
+    who, redemption = uuid4(), uuid4()
+    told = events.CostChanged(sku="mug", cost=Decimal("2.00"), currency="USD")
+    store.append([told], at=day(-1))
+    assign(tried, who, "treatment", day(0))
+    gift = {"order_id": "1", "gift": "mug", "gift_value": Decimal("4.00")}
+    used = events.OfferRedeemed(
+        strategy=tried.id,
+        redemption=redemption,
+        variant="mug",
+        offer=None,
+        discount=Decimal("4.00"),
+        currency="USD",
+        **gift,  # type: ignore[arg-type]
+    )
+    back = events.RedemptionRolledBack(
+        strategy=tried.id,
+        redemption=redemption,
+        rollback=uuid4(),
+        amount=Decimal("4.00"),
+        given_back=Decimal("4.00"),
+        whole=True,
+        currency="USD",
+        **gift,  # type: ignore[arg-type]
+    )
+    store.append([used], at=day(1), customer=who)
+    given = summed(tried)["all", "treatment"]
+    assert (mean(given, "profit"), mean(given, "discount")) == (-2.0, 2.0)
+
+    store.append([back], at=day(2), customer=who)
+
+    gram = summed(tried)["all", "treatment"]
+    assert (mean(gram, "profit"), mean(gram, "discount")) == (0.0, 0.0)
+
+
+def test_a_gift_that_the_order_lists_too_costs_once(tried: Strategy) -> None:
+    who = uuid4()
+    told = events.CostChanged(sku="mug", cost=Decimal("2.00"), currency="USD")
+    store.append([told], at=day(-1))
+    assign(tried, who, "treatment", day(0))
+    lines = (
+        events.OrderLine(sku="milk", paid=Decimal(10)),
+        events.OrderLine(sku="mug", paid=Decimal(0)),
+    )
+    order = events.OrderCompleted(order_id="1", currency="USD", lines=lines)
+    used = events.OfferRedeemed(
+        strategy=tried.id,
+        redemption=uuid4(),
+        variant="mug",
+        offer=None,
+        order_id="1",
+        discount=Decimal("4.00"),
+        gift="mug",
+        gift_value=Decimal("4.00"),
+        currency="USD",
+    )
+    store.append([order, used], at=day(1), customer=who)
+
+    gram = summed(tried)["all", "treatment"]
+
+    assert mean(gram, "profit") == pytest.approx(10 - 7 - 2)
+
+
+def test_a_refund_in_another_currency_is_not_taken_for_ours(tried: Strategy) -> None:
+    who = uuid4()
+    assign(tried, who, "treatment", day(0))
+    order(who, "1", "8.00", day(1))
+    back = events.OrderRefunded(order_id="1", currency="EUR", amount=Decimal(5))
+    store.append([back], at=day(2), customer=who)
+
+    gram = summed(tried)["all", "treatment"]
+
+    assert mean(gram, "revenue") == pytest.approx(10)
+
+
+def test_a_customer_who_refuses_twice_is_one_who_refuses(tried: Strategy) -> None:
+    who = uuid4()
+    assign(tried, who, "treatment", day(0))
+    for n, personalised in enumerate((False, True, False, False)):
+        said = events.ConsentChanged(personalised=personalised)
+        store.append([said], at=day(n + 1), customer=who)
+
+    gram = summed(tried)["all", "treatment"]
+
+    assert mean(gram, "refusals") == 1
 
 
 def test_profit_is_after_what_goods_cost_where_the_feed_said_so(
@@ -234,6 +322,43 @@ def test_a_person_in_two_arms_counts_in_none_and_is_counted(tried: Strategy) -> 
     assert ("all", "treatment") not in grams
     assert ("all", "holdout") not in grams
     assert grams["all", sums.CROSSED][0, 0] == 1
+
+
+def test_who_was_assigned_by_two_keys_is_dropped_whatever_they_drew(
+    tried: Strategy,
+) -> None:
+    ana = Customer.objects.create(external_id="ana")
+    phone = Customer.objects.create(anonymous_id="phone")
+    assign(tried, phone.key, "treatment", day(0))
+    assign(tried, ana.key, "treatment", day(1))
+    Customer.objects.filter(key=ana.key).update(person=phone.key)
+
+    grams = summed(tried)
+
+    assert ("all", "treatment") not in grams
+    assert grams["all", sums.CROSSED][0, 0] == 1
+
+
+def test_people_of_two_keys_who_spend_more_are_no_effect(tried: Strategy) -> None:
+    rng = np.random.default_rng(1)
+
+    def drawn() -> str:
+        return "holdout" if rng.random() < 0.05 else "treatment"
+
+    for n in range(1500):
+        both = rng.random() < 0.2
+        phone = Customer.objects.create(anonymous_id=f"phone {n}")
+        assign(tried, phone.key, drawn(), day(0))
+        if both:
+            known = Customer.objects.create(external_id=f"c{n}")
+            assign(tried, known.key, drawn(), day(0))
+            Customer.objects.filter(key=known.key).update(person=phone.key)
+        order(phone.key, str(n), "98.00" if both else "8.00", day(1))
+
+    grams = summed(tried)
+
+    revenue = [mean(grams["all", arm], "revenue") for arm in ("treatment", "holdout")]
+    assert revenue == pytest.approx([10, 10])
 
 
 def test_a_person_of_several_keys_is_one_unit(tried: Strategy) -> None:
@@ -327,6 +452,28 @@ def test_a_month_of_the_programme_counts_what_fell_in_it(tried: Strategy) -> Non
     gram = counted(sums.month(july))["all", "treatment"]
     assert gram[0, 0] == 1
     assert mean(gram, "revenue") == pytest.approx(20)
+
+
+def test_what_goes_back_after_its_month_is_taken_off_there(tried: Strategy) -> None:
+    who = uuid4()
+    assign(tried, who, "treatment", day(0))
+    order(who, "june", "8.00", day(1))
+    order(who, "kept", "8.00", day(2))
+    order(who, "july", "18.00", day(31))
+    gone = events.OrderRefunded(order_id="june", currency="USD")
+    store.append([gone], at=day(35), customer=who)
+    late = events.OrderRefunded(order_id="kept", currency="USD")
+    store.append([late], at=day(60), customer=who)
+    while projections.catch_up():
+        pass
+
+    june, july = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7))
+    for first in (june, july):
+        sums.refresh_month(first, until=day(90))
+
+    mine = [counted(sums.month(one))["all", "treatment"] for one in (june, july)]
+    assert [mean(gram, "revenue") for gram in mine] == pytest.approx([10, 20])
+    assert [mean(gram, "returned") for gram in mine] == pytest.approx([10, 0])
 
 
 def test_summing_twice_changes_nothing(tried: Strategy) -> None:

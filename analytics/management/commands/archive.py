@@ -4,9 +4,8 @@ from datetime import date
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
-from analytics import archive
+from analytics import archive, clock
 
 
 class Command(BaseCommand):
@@ -20,7 +19,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        at = timezone.now()
+        at = clock.now()
         if options["before"] > at.date().replace(day=1):
             raise CommandError("the current month and later ones stay in the log")
         moved = archive.archive(

@@ -12,11 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress
 
-from analytics import cells, columns, imports, sheets
+from analytics import cells, clock, columns, imports, sheets
 
 SHOWN = 80
 """Characters of a refused value on the screen; the file of errors has all of it."""
@@ -71,7 +70,7 @@ class Command(BaseCommand):
             def moved(step: str, done: int, total: int) -> None:
                 bar.update(tasks[step], completed=done, total=total)
 
-            at: datetime = timezone.now()
+            at: datetime = clock.now()
             return imports.run(sheet, how, order, errors=errors, at=at, progress=moved)
 
     def _show(self, how: cells.Reading, said: list[str]) -> None:

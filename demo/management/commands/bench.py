@@ -18,6 +18,7 @@ SECTIONS = (
     "redemption",
     "experiments",
     "measurement",
+    "worlds",
 )
 
 

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
+from analytics import clock
 from ml import challengers, tables
 from ml.tables import Sheet
 
@@ -111,7 +111,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, only: str, **options: Any) -> None:
         wanted = _names(only, tables.PROTOCOLS, "table")
         try:
-            shop = tables.read(_order(options), until=timezone.now())
+            shop = tables.read(_order(options), until=clock.now())
         except tables.NotThere as error:
             raise CommandError(str(error)) from error
         form = options["format"]

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
+from analytics import clock
 from promotions import approval
 from promotions.models import Strategy
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         self, *args: Any, strategy: UUID, by: str, comment: str, **options: Any
     ) -> None:
         try:
-            approval.approve(strategy, by=by, comment=comment, at=timezone.now())
+            approval.approve(strategy, by=by, comment=comment, at=clock.now())
         except Strategy.DoesNotExist as error:
             raise CommandError(f"There is no strategy {strategy}.") from error
         except approval.REFUSALS as error:

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from analytics import clock
 from promotions import webhooks
 from promotions.models import Endpoint
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         row = Endpoint.objects.filter(id=endpoint).first()
         if row is None:
             raise CommandError("There is no such endpoint.")
-        now = timezone.now()
+        now = clock.wall()
         count = webhooks.replay(
             row,
             since=options["since"],

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0017_response'),
+        ('promotions', '0019_the_clock'),
     ]
 
     operations = [
