@@ -128,7 +128,13 @@ def _forecast(
         return {}, [guards.reached(0)]
     believed = response.believed()
     people = audience.before(strategy.scope)
-    found = forecasts.forecast(strategy.terms, strategy.scope, people, believed)
+    found = forecasts.forecast(
+        strategy.terms,
+        strategy.scope,
+        people,
+        believed,
+        budget=float(strategy.left),
+    )
     told = forecasts.stored(found, believed, days=settings.HORIZON_DAYS)
     return told | {"priced_at": at.isoformat()}, [guards.reached(found.reach)]
 

@@ -5,12 +5,14 @@ Proposals of the platform and those that were written by hand are priced here al
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from promotions import value
 from promotions.rules import Terms
-from promotions.value import Floats, People, Response
+from promotions.value import Best, Floats, People, Response
 
 LOW, HIGH = 0.1, 0.9
 """The ends of a forecast's interval, 80 %."""
@@ -42,12 +44,19 @@ def forecast(
     believed: Response,
     *,
     step: int = 1,
+    budget: float = inf,
 ) -> Forecast:
-    """Price a menu; each of the people stands for `step` customers."""
+    """Price a menu; each of the people stands for `step` customers.
+
+    Where the budget is less than what all would cost, it is for those who bring most
+    for it; the interval shrinks as the gain does.
+    """
     found = value.priced(menu, scope, people, believed)
     best = value.best(found)
-    inside = best.margin > 0
-    low, high = np.quantile(found.totals, [LOW, HIGH])
+    inside = _within(best, budget / step)
+    whole = best.margin[best.margin > 0].sum()
+    part = best.margin[inside].sum() / whole if whole else 1.0
+    low, high = part * np.quantile(found.totals, [LOW, HIGH])
 
     def mean(values: Floats) -> float:
         return float(values[inside].mean()) if inside.any() else 0.0
@@ -62,6 +71,17 @@ def forecast(
         chance=float((found.totals > 0).mean()),
         cost=float(best.cost[inside].sum()) * step,
     )
+
+
+def _within(best: Best, budget: float) -> NDArray[np.bool_]:
+    """Say whom the budget reaches: of those who bring anything, the best for it."""
+    wanted = best.margin > 0
+    for_each = np.where(wanted, best.margin / np.maximum(best.cost, 1e-9), -np.inf)
+    order = np.argsort(-for_each, kind="stable")
+    affordable = np.cumsum(np.where(wanted, best.cost, 0.0)[order]) <= budget
+    found = np.zeros(len(wanted), dtype=bool)
+    found[order[affordable]] = True
+    return found & wanted
 
 
 def stored(found: Forecast, believed: Response, *, days: int) -> dict[str, object]:

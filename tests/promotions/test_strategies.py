@@ -186,6 +186,23 @@ def test_what_is_written_by_hand_is_priced_anew_until_it_is_decided() -> None:
 
 
 @pytest.mark.usefixtures("learnt")
+def test_a_small_budget_reaches_as_many_as_it_can_pay_for() -> None:
+    ours = strategies.propose(at=timezone.now())[0]
+    whole = ours.forecast
+    half = Decimal(str(whole["cost"])) / 2
+    by_hand = _by_hand(ours, budget=half)
+
+    backtest.review(by_hand, at=timezone.now())
+
+    found = by_hand.forecast
+    assert found["cost"] <= half
+    assert found["reach"] == pytest.approx(whole["reach"] / 2, abs=1)
+    assert found["margin"] == pytest.approx(whole["margin"] / 2, rel=0.02)
+    assert whole["high"] > found["high"] > found["margin"] > found["low"]
+    assert by_hand.promised == pytest.approx(ours.promised, rel=0.001)
+
+
+@pytest.mark.usefixtures("learnt")
 def test_a_personal_offer_on_what_nobody_is_scored_for_cannot_go_live() -> None:
     by_hand = _by_hand(strategies.propose(at=timezone.now())[0], scope=["SOAP"])
 
