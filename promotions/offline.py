@@ -3,7 +3,8 @@
 A storefront's SDK asks for `<host>/api/features/<client key>`, hashes the id that the
 shop calls the customer by, and gets the arm that targeting draws for it. It gets no
 offer: whom a strategy is for, what suits a customer and whether there is money left,
-only the API knows.
+only the API knows. Anybody may read by which hash customers are held back, which an SDK
+that works offline has to know; it names nobody (docs/api.md).
 """
 
 import hashlib

@@ -1,5 +1,6 @@
 import re
 from itertools import pairwise
+from math import inf
 from xml.etree import ElementTree
 
 import pytest
@@ -152,3 +153,16 @@ def test_what_is_doubted_is_drawn_hollow() -> None:
 
     assert 'class="doubted"' in svg
     assert 'class="dot"' not in svg
+
+
+def test_endless_intervals_go_from_edge_to_edge_and_flatten_nothing() -> None:
+    endless = [Mark(label="?", value=0.1, low=-inf, high=inf)] * 3
+    known = Mark(label="!", value=2.0, low=1.0, high=3.0)
+
+    svg = charts.forest([*endless, known], title="Some")
+
+    lines = re.findall(r'class="whisker" x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)"', svg)
+    spans = [float(right) - float(left) for left, right in lines]
+    assert len(spans) == 4
+    assert spans[0] == spans[1] == spans[2] == charts.RIGHT - 10
+    assert 0.1 < spans[3] / spans[0] < 0.9

@@ -144,6 +144,7 @@ def test_newest_customers_who_answer_otherwise_are_flagged(
     [
         (2.0, 1.0),  # half the time, half of all: the same share
         (2.0, 2.0),  # it came at once, and stays: the same for each customer
+        (2.0, 1.4),  # most of it comes soon: less for each, and a larger share
     ],
 )
 def test_who_was_watched_for_less_time_does_not_answer_otherwise_for_that(
