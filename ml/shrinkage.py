@@ -23,7 +23,7 @@ LOOKS, ROUNDS = 8, 60
 """At most so many passes over the rows, and updates of the variances in between."""
 FREE = 1e-6
 """The precision of weights that are not shrunk: intercept and the arms' own shifts."""
-VANISHED = 0.05
+VANISHED = 0.3
 """A group of which the data determine less than so many weights is left out."""
 
 

@@ -59,7 +59,7 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
 }
 
 FOLDS = 5
-MARGIN = 1.5
+MARGIN = 2.0
 """A learner replaces the favourite if better by so many standard errors (paired)."""
 LEVEL = 0.95
 """Of the largest t of all orders, one-sided: what pure noise stays below."""
