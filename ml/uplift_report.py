@@ -11,6 +11,7 @@ from time import process_time
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from ml import qini, uplift_selection
 from ml.outcome_models import Floats
@@ -82,6 +83,7 @@ class Report:
     values: tuple[Value, ...]
 
 
+@threadpool_limits.wrap(limits=1)
 def report(
     table: TrialTable,
     *,

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from analytics import off_policy
 from config.services import ROOT, VAR
@@ -56,6 +57,7 @@ class Task:
         return max(of, key=lambda name: float(np.mean(of[name])))
 
 
+@threadpool_limits.wrap(limits=1)
 def run() -> None:
     """Measure, print and keep the table; some forty minutes of CPU."""
     frame = trial_tables.read(Path(os.environ["HILLSTROM"]))

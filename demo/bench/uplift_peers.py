@@ -2,7 +2,7 @@
 
 Run with the interpreter of a venv that holds scikit-uplift, causalml and econml, and
 paths of splits (.npz): prints each learner's Qini as JSON, a line a split. Nothing of
-Proffer is imported. Numbers are scaled, categories one-hot; boosting has the settings of the study
+Proffer is imported. Numbers are scaled, categories one-hot; boosting has safe settings
 (100 trees, rate .05, 8 leaves, 100 rows a leaf), not the libraries' defaults.
 """
 
