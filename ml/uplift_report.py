@@ -11,7 +11,6 @@ from time import process_time
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from threadpoolctl import threadpool_limits
 
 from ml import qini, uplift_selection
 from ml.outcome_models import Floats
@@ -83,7 +82,6 @@ class Report:
     values: tuple[Value, ...]
 
 
-@threadpool_limits.wrap(limits=1)
 def report(
     table: TrialTable,
     *,

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
-from threadpoolctl import threadpool_limits
 
 from ml import qini
 from ml.outcome_models import Floats, Matrix
@@ -117,7 +116,6 @@ class Verdict:
         return self.low > 0
 
 
-@threadpool_limits.wrap(limits=1)  # the same digits, and CPU seconds, everywhere
 def select(
     x: Matrix,
     y: Floats,

@@ -57,13 +57,13 @@ class Task:
         return max(of, key=lambda name: float(np.mean(of[name])))
 
 
-@threadpool_limits.wrap(limits=1)
 def run() -> None:
     """Measure, print and keep the table; some forty minutes of CPU."""
     frame = trial_tables.read(Path(os.environ["HILLSTROM"]))
-    tasks = {name: measured(hillstrom(frame, name), name) for name in TASKS}
-    rows = [*_women(tasks["women"]), *_selected(tasks), *_policy(frame)]
-    show("Uplift", [*rows, *_promoted(), *_off_policy()])
+    with threadpool_limits(limits=1):
+        tasks = {name: measured(hillstrom(frame, name), name) for name in TASKS}
+        rows = [*_women(tasks["women"]), *_selected(tasks), *_policy(frame)]
+        show("Uplift", [*rows, *_promoted(), *_off_policy()])
 
 
 def hillstrom(frame: Any, task: str) -> TrialTable:

@@ -8,6 +8,7 @@ from ml.uplift_selection import LEARNERS, NOBODY
 from ml.uplift_shrunk import ShrunkSLearner
 from tests.ml.trials import CATEGORIES, Trial, trial
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 UNMOVED = {NOBODY, "response, logistic", "response, boosted"}
 FINDERS = [name for name in LEARNERS if name not in UNMOVED]
 

@@ -6,6 +6,7 @@ from ml.uplift import Constant
 from ml.uplift_selection import FAVOURITE, LEARNERS, NOBODY, Choice, compare, worth
 from tests.ml.trials import CATEGORIES, Trial, trial
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {
     name: LEARNERS[name]
     for name in (NOBODY, "response, logistic", FAVOURITE, "S shrunk, pairs")
