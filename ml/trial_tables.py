@@ -8,12 +8,12 @@ and what makes the result doubtful in `warnings`. Reads files, else pure.
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import chi2_contingency, chisquare
+
+from ml import trial_checks
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.str_]
@@ -42,9 +42,7 @@ YES = frozenset({"1", "true", "yes", "y", "t"})
 NO = frozenset({"0", "false", "no", "n", "f"})
 MOST_ARMS = 20
 LEAST_ROWS = 200
-UNEVEN = 1e-3
-"""Below this chance (times the number of columns) arms are said to differ."""
-BINS = 5
+LEAST_OUTCOMES = 20
 
 
 class Unusable(ValueError):
@@ -126,7 +124,10 @@ def understand(
         columns=columns,
         categories=categories,
         notes=tuple(notes),
-        warnings=(*_shares(given), *_balance(x, columns, categories, given)),
+        warnings=(
+            *trial_checks.shares(given),
+            *trial_checks.balance(x, columns, categories, given),
+        ),
     )
 
 
@@ -161,6 +162,12 @@ def _outcome(column: pl.Series) -> Floats:
         raise Unusable(f"the outcome {column.name} is {found[0]:g} in every row")
     if len(found) == 2 and set(found) != {0.0, 1.0}:
         y = (y == found[1]).astype(np.float64)
+    count = int((y != 0).sum())
+    if min(count, len(y) - count if len(found) == 2 else count) < LEAST_OUTCOMES:
+        raise Unusable(
+            f"the outcome {column.name} is not 0 in {count} of {len(y)} rows;"
+            f" at least {LEAST_OUTCOMES} of either kind are needed"
+        )
     return y
 
 
@@ -248,62 +255,3 @@ def _numbers(column: pl.Series) -> Floats:
     found = np.array(found, np.float64)
     found[~np.isfinite(found)] = np.nan
     return found
-
-
-def _shares(given: Texts) -> list[str]:
-    """Warn of arms that are nearly, but not by chance, of one size."""
-    names, counts = np.unique(given, return_counts=True)
-    chance = chisquare(counts).pvalue
-    near = counts.max() / counts.min() < 1.2
-    if not near or chance >= UNEVEN:
-        return []
-    told = ", ".join(f"{n} {c:,}" for n, c in zip(names, counts, strict=True))
-    return [
-        f"sample ratio: {told}. If the arms were meant to be equal, rows were lost in"
-        f" one of them (chance of this by luck {chance:.1g})"
-    ]
-
-
-def _balance(
-    x: Floats, columns: tuple[str, ...], categories: tuple[int, ...], given: Texts
-) -> list[str]:
-    """Warn of columns whose values differ between arms more than by chance (χ²)."""
-    arm = np.unique(given, return_inverse=True)[1]
-    chances = [
-        _chance(_binned(x[:, n], categorical=n in categories), arm)
-        for n in range(len(columns))
-    ]
-    worst = [
-        f"{columns[n]} ({chances[n]:.1g})"
-        for n in np.argsort(chances)
-        if chances[n] * len(columns) < UNEVEN
-    ]
-    if not worst:
-        return []
-    return [
-        "the treatment does not look randomised: arms differ in "
-        + ", ".join(worst[:5])
-        + (" …" if len(worst) > 5 else "")
-        + " (chance of that by luck). If a column was measured after the treatment,"
-        " --exclude it; else the result is not to be trusted"
-    ]
-
-
-def _binned(values: Floats, *, categorical: bool) -> Any:
-    """Return small codes: the most frequent values, or fifths; missing is one more."""
-    there = ~np.isnan(values)
-    found, counts = np.unique(values[there], return_counts=True)
-    if categorical or len(found) <= 2 * BINS:
-        known = found[np.argsort(-counts)[:50]]
-        codes = np.where(np.isin(values, known), np.searchsorted(found, values), -2)
-    else:
-        edges = np.unique(np.quantile(found.repeat(counts), np.arange(1, BINS) / BINS))
-        codes = np.searchsorted(edges, values, side="right")
-    return np.unique(np.where(there, codes, -1), return_inverse=True)[1]
-
-
-def _chance(codes: Any, arm: Any) -> float:
-    table = np.zeros((codes.max() + 1, arm.max() + 1))
-    np.add.at(table, (codes, arm), 1)
-    table = table[table.sum(axis=1) > 0]
-    return 1.0 if len(table) < 2 else float(chi2_contingency(table).pvalue)

@@ -7,8 +7,8 @@ named in `categories` hold codes, whose order means nothing. The outcome is 0/1 
 number (spend). Arms are any labels. Pure: no Django, no clock; each takes its seed.
 
 A learner that the data cannot carry raises TooFew and is left out by whoever asked.
-Names follow Künzel et al. (PNAS 2019). How one of them is chosen:
-ml.uplift_selection; settings and why these: docs/decisions/0025.
+The baselines are in ml.uplift_baselines. Names follow Künzel et al. (PNAS 2019). How
+one of them is chosen: ml.uplift_selection; why these: docs/decisions/0025.
 """
 
 from abc import abstractmethod
@@ -70,7 +70,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         names = [self.control, *self.arms_]
         for code, name in enumerate(names):
             mine = y[arm == code]
-            count = min(int((mine != 0).sum()), _variety(mine, self.binary_))
+            count = min(int((mine != 0).sum()), variety(mine, self.binary_))
             if count < self.events:
                 raise TooFew(
                     f"arm {name} has {count} outcomes of a kind, {self.events} needed"
@@ -109,58 +109,9 @@ def coded(treatment: Matrix, control: Any) -> tuple[Matrix, Codes]:
     return found[order[1:]], place[codes]
 
 
-def _variety(y: Floats, binary: bool) -> int:  # noqa: FBT001
+def variety(y: Floats, binary: bool) -> int:  # noqa: FBT001
+    """Return how many outcomes there are of the other kind: zeros, or any number."""
     return int((y == 0).sum()) if binary else len(y)
-
-
-class Constant(Learner):
-    """Baseline "treat all or none": every customer gains what the arm gains on average.
-
-    Its Qini is 0 by definition: it orders nobody before another.
-    """
-
-    events = 0
-
-    def _fit(self, x: Matrix, y: Floats, arm: Codes) -> None:
-        self.effects_ = effects(y, arm, len(self.arms_))
-
-    def _predict(self, x: Matrix) -> Floats:
-        return np.tile(self.effects_, (len(x), 1))
-
-
-class Response(Learner):
-    """Baseline "response": who would respond anyway gains most, in proportion.
-
-    τ_a(x) = μ(x) · (ȳ_a − ȳ_0) / ȳ of a plain outcome model μ that never sees the
-    treatment. An arm that does harm turns the order round.
-    """
-
-    events = 0
-
-    def __init__(
-        self,
-        *,
-        boosted: bool = False,
-        strength: float = 1.0,
-        categories: Sequence[int] = (),
-        control: Any = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(categories=categories, control=control, seed=seed)
-        self.boosted = boosted
-        self.strength = strength
-
-    def _fit(self, x: Matrix, y: Floats, arm: Codes) -> None:
-        count = min(int((y != 0).sum()), _variety(y, self.binary_))
-        if count < LEAST_EVENTS:
-            raise TooFew(f"{count} outcomes of a kind, {LEAST_EVENTS} needed")
-        model = self._boosted(y) if self.boosted else self._linear(self.strength)
-        self.model_ = model.fit(x, y)
-        scale = float(np.mean(y)) or 1.0
-        self.lifts_ = effects(y, arm, len(self.arms_)) / scale
-
-    def _predict(self, x: Matrix) -> Floats:
-        return np.outer(outcome_models.expected(self.model_, x), self.lifts_)
 
 
 class SLogistic(Learner):
@@ -295,10 +246,3 @@ class ClassTransformation(Learner):
     def _predict(self, x: Matrix) -> Floats:
         told = [outcome_models.expected(model, x) for model in self.models_]
         return 2 * np.column_stack(told) - 1
-
-
-def effects(y: Floats, arm: Codes, arms: int) -> Floats:
-    """Return the mean of each arm less control's, [arms]."""
-    totals = np.bincount(arm, weights=y, minlength=arms + 1)
-    means = totals / np.maximum(np.bincount(arm, minlength=arms + 1), 1)
-    return np.asarray(means[1:] - means[0])

@@ -92,9 +92,11 @@ def report(
 ) -> Report:
     """Choose on the training part, and measure everybody on the test part."""
     arm = coded(table.treatment, table.control)[1]
-    alike = arm * 2 + (table.y != 0)
     learn, rest = train_test_split(
-        np.arange(len(arm)), test_size=test, stratify=_common(alike), random_state=seed
+        np.arange(len(arm)),
+        test_size=test,
+        stratify=uplift_selection.strata(table.y, arm),
+        random_state=seed,
     )
     choice = uplift_selection.select(
         table.x[learn],
@@ -136,12 +138,6 @@ class _Sight:
     arm: Codes
     scores: Floats
     seed: int
-
-
-def _common(alike: Codes) -> Codes:
-    """Return strata in which those of fewer than ten rows join their arm's others."""
-    counts = np.bincount(alike)
-    return np.where(counts[alike] < 10, alike // 2 * 2, alike)
 
 
 def _fitted(

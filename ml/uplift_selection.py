@@ -20,22 +20,21 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from ml import qini
 from ml.outcome_models import Floats, Matrix
 from ml.uplift import (
     ClassTransformation,
     Codes,
-    Constant,
     Learner,
-    Response,
     SBoosted,
     SLogistic,
     TLearner,
     TooFew,
     coded,
 )
+from ml.uplift_baselines import Constant, Response
 from ml.uplift_scores import DoublyRobust, XLearner, outcome_means, robust_scores
 from ml.uplift_shrunk import ShrunkSLearner
 
@@ -59,6 +58,8 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
 }
 
 FOLDS = 5
+MOST_ROWS = 300_000
+"""A contest of more rows is held among so many, drawn; the winner learns from all."""
 MARGIN = 2.0
 """A learner replaces the favourite if better by so many standard errors (paired)."""
 LEVEL = 0.95
@@ -132,23 +133,11 @@ def select(
     :raises ValueError: there is no control, or nothing but control.
     """
     shared = {"control": control, "categories": categories, "seed": seed}
-    arm = coded(treatment, control)[1]
-    means = outcome_means(x, y, arm, categories=categories, seed=seed)
-    scores = robust_scores(y, arm, means)
-    folds = _folds(y, arm, seed)
-    parts: dict[str, Floats] = {}
-    refusals: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    for name, make in learners.items():
-        tell(name)
-        started = process_time()
-        try:
-            foretold = cross_fitted(make(**shared), x, y, treatment, folds)
-        except TooFew as error:
-            refusals[name] = str(error)
-            continue
-        seconds[name] = (process_time() - started) / FOLDS
-        parts[name] = worth(foretold, scores, folds)
+    rows = _drawn(y, coded(treatment, control)[1], seed)
+    entrants = {name: make(**shared) for name, make in learners.items()}
+    parts, seconds, refusals = _contest(
+        entrants, x[rows], y[rows], treatment[rows], tell
+    )
     standings, strongest, needed = _standings(parts, seconds, seed=seed)
     leader = _leader(standings)
     name = leader if strongest > needed else NOBODY
@@ -165,9 +154,57 @@ def select(
     )
 
 
-def _folds(y: Floats, arm: Codes, seed: int) -> Codes:
-    """Return each row's fold: arms, and who responded, are spread evenly."""
+def strata(y: Floats, arm: Codes) -> Codes:
+    """Return what splits should spread evenly: arms, and who responded in each.
+
+    Of responders too few to spread nothing is made.
+    """
     alike = arm * 2 + (y != 0)
+    return np.where(np.bincount(alike)[alike] < 2 * FOLDS, arm * 2, alike)
+
+
+def _drawn(y: Floats, arm: Codes, seed: int) -> Codes:
+    """Return the rows of the contest: all, or MOST_ROWS of them."""
+    rows = np.arange(len(y))
+    if len(y) <= MOST_ROWS:
+        return rows
+    drawn, _ = train_test_split(
+        rows, train_size=MOST_ROWS, stratify=strata(y, arm), random_state=seed
+    )
+    return np.asarray(drawn)
+
+
+def _contest(
+    entrants: Mapping[str, Learner],
+    x: Matrix,
+    y: Floats,
+    treatment: Matrix,
+    tell: Callable[[str], None],
+) -> tuple[dict[str, Floats], dict[str, float], dict[str, str]]:
+    """Return each entrant's parts of its Qini, CPU seconds a fit, and the refusals."""
+    some = next(iter(entrants.values()))
+    arm = coded(treatment, some.control)[1]
+    means = outcome_means(x, y, arm, categories=some.categories, seed=some.seed)
+    scores = robust_scores(y, arm, means)
+    folds = _folds(y, arm, some.seed)
+    parts: dict[str, Floats] = {}
+    seconds: dict[str, float] = {}
+    refusals: dict[str, str] = {}
+    for name, learner in entrants.items():
+        tell(name)
+        started = process_time()
+        try:
+            foretold = cross_fitted(learner, x, y, treatment, folds)
+        except TooFew as error:
+            refusals[name] = str(error)
+            continue
+        seconds[name] = (process_time() - started) / FOLDS
+        parts[name] = worth(foretold, scores, folds)
+    return parts, seconds, refusals
+
+
+def _folds(y: Floats, arm: Codes, seed: int) -> Codes:
+    alike = strata(y, arm)
     found = np.zeros(len(y), np.int64)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for fold, (_, rows) in enumerate(folds.split(alike, alike)):

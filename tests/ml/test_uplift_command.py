@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ml.uplift_report import BUDGETS, RANDOM
 from ml.uplift_selection import LEARNERS, NOBODY
 from tests.ml.trials import trial
 
-Frame = Callable[..., pl.DataFrame]
+RARELY = (pl.int_range(1500) < 5).cast(int)
 
 
 def frame(kind: str = "line", rows: int = 1500, **changes: Any) -> pl.DataFrame:
@@ -76,6 +75,7 @@ def test_control_is_told_or_says_so_or_is_the_most_frequent(
         ({}, {"outcome": "mail"}, "mail cannot be both"),
         ({"mail": "a"}, {}, r"mail has one arm only \(a\)"),
         ({"bought": 1}, {}, "outcome bought is 1 in every row"),
+        ({"bought": RARELY}, {}, "bought is not 0 in 5 of 1500 rows"),
         ({"bought": "soon"}, {}, "outcome bought is no number: soon"),
         ({}, {"treatment": "n0"}, "n0 has 1,500 different values"),
         ({}, {"control": "zero"}, "mail is never 'zero'; it is one of a, none"),
@@ -86,7 +86,9 @@ def test_control_is_told_or_says_so_or_is_the_most_frequent(
 def test_what_cannot_be_used_is_refused_by_name(
     changes: dict[str, Any], how: dict[str, Any], said: str
 ) -> None:
-    table = frame().with_columns(**{k: pl.lit(v) for k, v in changes.items()})
+    table = frame().with_columns(
+        **{k: v if isinstance(v, pl.Expr) else pl.lit(v) for k, v in changes.items()}
+    )
 
     with pytest.raises(Unusable, match=said):
         asked(table, **how)

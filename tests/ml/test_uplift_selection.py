@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ml import uplift_selection
-from ml.uplift import Constant
+from ml.uplift_baselines import Constant
 from ml.uplift_selection import FAVOURITE, LEARNERS, NOBODY, Choice, compare, worth
 from tests.ml.trials import CATEGORIES, Trial, trial
 
