@@ -239,15 +239,15 @@ def _effects(table: TrialTable, arm: Codes) -> tuple[Effect, ...]:
 
 
 def _why(choice: Choice, effects: Sequence[Effect]) -> str:
-    t = f"the largest t of all orders is {choice.strongest:.1f}"
+    t = f"{choice.leader} would lead with a t of {choice.t:.1f}"
     if choice.name == NOBODY:
         return (
-            f"No heterogeneity was found: {t}, and noise alone reaches"
-            f" {choice.needed:.1f} once in twenty times. {_all_or_none(effects)}"
+            f"No heterogeneity was found: {t}, and {choice.needed:.1f} is needed to be"
+            f" told from noise. {_all_or_none(effects)}"
         )
     found = (
-        f"Customers do differ in what the treatment changes: {t}, noise alone"
-        f" reaches {choice.needed:.1f} once in twenty times."
+        f"Customers do differ in what the treatment changes: {choice.leader} has a t of"
+        f" {choice.t:.1f}, and {choice.needed:.1f} tells it from noise."
     )
     favourite = uplift_selection.FAVOURITE
     if choice.name == favourite:

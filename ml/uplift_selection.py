@@ -5,11 +5,10 @@ is worth is judged by doubly robust scores (ml.qini.robust_qini), whose interval
 from a bootstrap of rows; with several arms each customer gets the arm that is foretold
 best, against the one arm that is best for all (Sverdrup, Wu, Athey & Wager 2024).
 
-Two rules, since one split's noise is as large as most differences between learners:
-the favourite is kept unless another is better by more than MARGIN standard errors of
-the paired difference; and where no order is better than chance, at the largest of all
-their t (so that many tries do not find something in noise), the answer is to treat all
-or none. Nothing here ever sees the rows on which the choice is reported. Pure.
+The favourite is kept unless another is better by more than MARGIN standard errors of
+the paired difference, since one split's noise is as large as most differences. Where
+the order so chosen is not clearly better than chance, the answer is to treat all or
+none. Nothing here sees the rows on which the choice is reported. Pure.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,8 +61,10 @@ MOST_ROWS = 300_000
 """A contest of more rows is held among so many, drawn; the winner learns from all."""
 MARGIN = 2.0
 """A learner replaces the favourite if better by so many standard errors (paired)."""
-LEVEL = 0.95
-"""Of the largest t of all orders, one-sided: what pure noise stays below."""
+ALONE = 2.0
+"""The t that the favourite needs. It was named beforehand, so that this is one try."""
+LEVEL = 0.99
+"""Of the largest t of all in noise: what another, found by trying, has to exceed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class Standing:
 
     name: str
     qini: float = 0.0
+    error: float = 0.0
     low: float = 0.0
     high: float = 0.0
     ahead: float = 0.0
@@ -86,16 +88,16 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
-    """Who won, fitted on all rows, why, and how everybody stood.
+    """Who won, fitted on all rows, and how everybody stood.
 
-    `strongest` is the largest t of all orders, `needed` what noise would reach once in
-    twenty times; `leader` is who would be chosen if orders there were.
+    `t` is the leader's Qini over its error, `needed` what it had to exceed; `leader` is
+    who would be chosen if an order there must be.
     """
 
     name: str
     leader: str
     learner: Learner
-    strongest: float
+    t: float
     needed: float
     standings: tuple[Standing, ...]
 
@@ -138,17 +140,19 @@ def select(
     parts, seconds, refusals = _contest(
         entrants, x[rows], y[rows], treatment[rows], tell
     )
-    standings, strongest, needed = _standings(parts, seconds, seed=seed)
+    standings, noise = _standings(parts, seconds, seed=seed)
     leader = _leader(standings)
-    name = leader if strongest > needed else NOBODY
+    t = leader.qini / leader.error if leader.error else 0.0
+    needed = ALONE if leader.name == FAVOURITE else noise
+    name = leader.name if t > needed else NOBODY
     tell(name)
     learner = learners.get(name, Constant)(**shared).fit(x, y, treatment)
     refused = tuple(Standing(name=n, refusal=why) for n, why in refusals.items())
     return Choice(
         name=name,
-        leader=leader,
+        leader=leader.name,
         learner=learner,
-        strongest=strongest,
+        t=t,
         needed=needed,
         standings=standings + refused,
     )
@@ -259,8 +263,8 @@ def compare(
 
 def _standings(
     parts: Mapping[str, Floats], seconds: Mapping[str, float], *, seed: int
-) -> tuple[tuple[Standing, ...], float, float]:
-    """Return the standings, the largest t, and what it would be in noise."""
+) -> tuple[tuple[Standing, ...], float]:
+    """Return the standings, and what the largest t of all is below in noise."""
     names = list(parts)
     table = np.column_stack([parts[name] for name in names])
     base = table[:, names.index(FAVOURITE)] if FAVOURITE in names else 0 * table[:, 0]
@@ -272,6 +276,7 @@ def _standings(
         Standing(
             name=name,
             qini=float(means[n]),
+            error=float(errors[n]),
             low=qini.interval(own[:, n])[0],
             high=qini.interval(own[:, n])[1],
             ahead=float(means[n] - base.mean()),
@@ -282,19 +287,18 @@ def _standings(
     )
     judged = errors > 0
     if not judged.any():
-        return standings, 0.0, np.inf
+        return standings, float("inf")
     noise = ((own - means) / np.where(judged, errors, 1.0))[:, judged].max(axis=1)
-    strongest = float((means[judged] / errors[judged]).max())
-    return standings, strongest, float(np.quantile(noise, LEVEL))
+    return standings, float(np.quantile(noise, LEVEL))
 
 
-def _leader(standings: tuple[Standing, ...]) -> str:
+def _leader(standings: tuple[Standing, ...]) -> Standing:
     """Keep the favourite unless another is clearly better; then take the best of those.
 
     Where the favourite could not be fitted, everybody is measured against 0 instead.
     """
     better = [s for s in standings if s.ahead > MARGIN * s.ahead_error]
     if better:
-        return max(better, key=lambda one: one.qini).name
-    there = {one.name for one in standings}
-    return FAVOURITE if FAVOURITE in there else NOBODY
+        return max(better, key=lambda one: one.qini)
+    there = {one.name: one for one in standings}
+    return there.get(FAVOURITE) or Standing(name=NOBODY)

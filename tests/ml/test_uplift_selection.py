@@ -62,7 +62,7 @@ def test_noise_is_answered_by_all_or_none() -> None:
 
     assert choice.name == NOBODY
     assert not choice.varies
-    assert choice.strongest <= choice.needed
+    assert choice.t <= choice.needed
     assert isinstance(choice.learner, Constant)
     assert choice.leader in FEW  # still told, for who must rank
 

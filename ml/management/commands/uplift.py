@@ -114,7 +114,7 @@ def as_json(table: TrialTable, report: Report) -> dict[str, Any]:
             "learner": choice.name,
             "varies": choice.varies,
             "leader": choice.leader,
-            "strongest_t": choice.strongest,
+            "t": choice.t,
             "needed_t": choice.needed,
             "why": report.why,
         },
