@@ -19,6 +19,7 @@ SECTIONS = (
     "experiments",
     "measurement",
     "worlds",
+    "allocation",
 )
 
 
