@@ -79,11 +79,11 @@ bench-worlds: .venv/.tests ## Play simulated shops whose response is known (an h
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench worlds
 
-bench-decisions: .venv/.tests ## Measure whom an offer changes, on HILLSTROM=file.csv.gz (an hour)
+bench-decisions: .venv/.tests ## Measure who gets what, and whom it changes, on HILLSTROM=file.csv.gz (two hours)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench HILLSTROM=$(abspath $(HILLSTROM)) $(BIN)/python manage.py bench uplift
+	@PROFFER_VAR=var/bench HILLSTROM=$(abspath $(HILLSTROM)) $(BIN)/python manage.py bench allocation uplift
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

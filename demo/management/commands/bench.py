@@ -20,6 +20,7 @@ SECTIONS = (
     "measurement",
     "worlds",
     "uplift",
+    "allocation",
 )
 
 
