@@ -2,9 +2,11 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Hillstrom's e-mail trial (64,000 rows, 2008); it has no licence to be shipped with.
+HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning bench-experiments bench-worlds format clean
+.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning bench-experiments bench-worlds bench-decisions format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -76,6 +78,12 @@ bench-worlds: .venv/.tests ## Play simulated shops whose response is known (an h
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench worlds
+
+bench-decisions: .venv/.tests ## Measure who gets what, and whom it changes, on HILLSTROM=file.csv.gz (two hours)
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench HILLSTROM=$(abspath $(HILLSTROM)) $(BIN)/python manage.py bench allocation uplift
 
 format: .venv/.tests ## Format the code
 	$(BIN)/ruff check --fix .

@@ -38,7 +38,7 @@ from promotions import (
     standing_admin,
     webhook_admin,
 )
-from promotions.models import Campaign, Feedback, Offer, Strategy
+from promotions.models import Allocation, Campaign, Feedback, Offer, Strategy
 
 __all__ = ["code_admin", "order_admin", "standing_admin", "webhook_admin"]
 """Loaded with this module, which is the one that Django looks for."""
@@ -401,3 +401,17 @@ class OfferAdmin(ReadOnly):
     ordering = ["-expected"]
     list_select_related = ["strategy"]
     show_full_result_count = False
+
+
+@admin.register(Allocation)
+class AllocationAdmin(ReadOnly):
+    """What each refresh decided, proved to be within the limits, and how good."""
+
+    list_display = ["computed_at", "feasible", "share", "value", "bound", "refused"]
+    list_filter = ["refused"]
+    ordering = ["-computed_at"]
+    show_full_result_count = False
+
+    @admin.display(description=_("Gap"), ordering="gap")
+    def share(self, allocation: Allocation) -> str:
+        return f"{100 * allocation.gap:.4f} %"

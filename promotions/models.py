@@ -104,6 +104,11 @@ class Campaign(models.Model):
         """The decision stream in the log."""
         return f"campaign:{self.pk}"
 
+    @property
+    def left(self) -> Decimal:
+        """What may still be reserved or spent."""
+        return self.budget - self.spent - self.reserved
+
 
 class Strategy(models.Model):
     """One approved way of forming offers inside a campaign."""
@@ -286,11 +291,7 @@ class Strategy(models.Model):
     @property
     def left(self) -> Decimal:
         """What may still be reserved or spent."""
-        mine, shared = self, self.campaign
-        return min(
-            mine.budget - mine.spent - mine.reserved,
-            shared.budget - shared.spent - shared.reserved,
-        )
+        return min(self.budget - self.spent - self.reserved, self.campaign.left)
 
     @property
     def exhausted(self) -> bool:
@@ -540,6 +541,33 @@ class Sheet(models.Model):
 
     def __str__(self) -> str:
         return str(self.customer)
+
+
+class Allocation(models.Model):
+    """A refresh's choice of who gets which offer, and what was proved of it.
+
+    No plan is worth more than `bound`; `gap` is the part of it that this one misses.
+    """
+
+    computed_at = models.DateTimeField()
+    feasible = models.BooleanField()
+    value = models.FloatField(help_text="Incremental margin of what was added.")
+    bound = models.FloatField(help_text="No plan within the limits adds more.")
+    gap = models.FloatField(help_text="(bound − value) / bound.")
+    proof = models.CharField(max_length=10, help_text="Of the bound: dual, or search.")
+    refused = models.BooleanField(help_text="Not good enough: nothing was added.")
+    prices = models.JSONField(help_text="What a unit more of each limit would earn.")
+
+    class Meta:
+        indexes = [models.Index(fields=["computed_at"], name="allocation_latest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(refused=True) | Q(feasible=True), name="allocation_served"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.computed_at:%Y-%m-%d %H:%M}: gap {self.gap:.2g}"
 
 
 class CodeBatch(models.Model):

@@ -1,5 +1,6 @@
 """Background work on offers and proposals."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from celery import shared_task
@@ -68,8 +69,9 @@ def learn() -> None:
 
 @shared_task(ignore_result=True)
 def propose() -> None:
-    """Propose strategies from the newest scores."""
-    strategies.propose(at=clock.now())
+    """Propose strategies from the newest scores; before any, there is nothing to do."""
+    with suppress(strategies.NothingLearnt):
+        strategies.propose(at=clock.now())
 
 
 @shared_task(ignore_result=True)

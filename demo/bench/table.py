@@ -18,9 +18,9 @@ RESULTS = ROOT / "docs" / "benchmarks.md"
 TITLE = """# Benchmarks
 
 Made by `make bench`, `make bench-growth`, `make bench-learning`,
-`make bench-experiments` and `make bench-worlds`; do not edit. Ratios count, not rates:
-each peer was measured in the same run. A ratio is ours over the peer's, or over the
-limit.
+`make bench-experiments`, `make bench-worlds` and `make bench-decisions`; do not edit.
+Ratios count, not rates: each peer was measured in the same run. A ratio is ours over
+the peer's, or over the limit.
 """
 
 

@@ -1,6 +1,6 @@
 """A small shop whose tastes are planted, so that tests know what is to be found."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from analytics import events, store
 from analytics.models import Customer
@@ -89,3 +90,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
     monkeypatch.setattr(app, "send_task", send)
     return queue
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Keep small fits off the other cores, which they would only wait for."""
+    with threadpool_limits(limits=1):
+        yield

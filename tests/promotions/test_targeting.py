@@ -12,7 +12,7 @@ from analytics.models import Assignment, Customer, StoredEvent
 from ml.models import CampaignResponse, Score, TrainedModel
 from promotions import approval, arms, offers, targeting
 from promotions.arms import HELD_OUT, draw
-from promotions.models import Offer, Place, Sheet, Strategy
+from promotions.models import Allocation, Offer, Place, Sheet, Strategy
 from tests.conftest import Make
 
 MANY = 300
@@ -434,3 +434,37 @@ def test_who_is_held_back_comes_no_more_easily_into_other_audiences(
         approval.end(strategy.id, by="olga", comment="Over.", at=timezone.now())
     targeting.refresh(at=at + timedelta(minutes=30))
     assert not Place.objects.exists()
+
+
+def test_a_refresh_keeps_the_certificate_of_its_plan(
+    live: Make, scored: list[Customer]
+) -> None:
+    strategy = live(budget=Decimal(10))
+
+    targeting.refresh(at=timezone.now())
+
+    kept = Allocation.objects.get()
+    assert kept.feasible
+    assert not kept.refused
+    assert kept.gap <= targeting.GAP
+    assert kept.value <= kept.bound + 1e-6
+    names = {f"budget {strategy.id}", f"budget {strategy.campaign_id}"}
+    assert set(kept.prices) == names
+
+
+def test_a_plan_that_is_not_certified_is_not_served_and_promises_stay(
+    live: Make, scored: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(holdout=0.0, budget=Decimal(10_000))
+    now = timezone.now()
+    targeting.refresh(at=now)
+    before = set(Offer.objects.values_list("customer", "strategy"))
+    Place.objects.filter(customer=scored[0].key).delete()
+    Offer.objects.filter(customer=scored[0].key).delete()
+    monkeypatch.setattr(targeting, "GAP", -1.0)
+
+    targeting.refresh(at=now + timedelta(minutes=1))
+
+    after = set(Offer.objects.values_list("customer", "strategy"))
+    assert after == {pair for pair in before if pair[0] != scored[0].key}
+    assert Allocation.objects.filter(refused=True).count() == 1

@@ -19,6 +19,8 @@ SECTIONS = (
     "experiments",
     "measurement",
     "worlds",
+    "uplift",
+    "allocation",
 )
 
 

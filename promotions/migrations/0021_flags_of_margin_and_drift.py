@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0019_the_clock'),
+        ('promotions', '0020_allocations'),
     ]
 
     operations = [

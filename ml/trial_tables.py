@@ -1,0 +1,257 @@
+"""A table of a randomised trial: read, understood, and checked for randomness.
+
+Any CSV (gzipped too) or Parquet file with one row a customer. What was assumed on the
+way (which value is control, what was left out, what was missing) is told in `notes`,
+and what makes the result doubtful in `warnings`. Reads files, else pure.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ml import trial_checks
+
+Floats = NDArray[np.float64]
+Texts = NDArray[np.str_]
+
+CONTROLS = (
+    "control",
+    "none",
+    "no e-mail",
+    "no email",
+    "no mail",
+    "no treatment",
+    "no offer",
+    "nothing",
+    "untreated",
+    "not treated",
+    "holdout",
+    "placebo",
+    "ctrl",
+    "0",
+    "false",
+    "no",
+    "n",
+)
+"""Values that are taken for control, in lower case; the first that is there wins."""
+YES = frozenset({"1", "true", "yes", "y", "t"})
+NO = frozenset({"0", "false", "no", "n", "f"})
+MOST_ARMS = 20
+LEAST_ROWS = 200
+LEAST_OUTCOMES = 20
+
+
+class Unusable(ValueError):
+    """The table cannot be used; the message names the column and says why."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrialTable:
+    """Features [rows, columns] (codes in `categories`), outcomes, arms by name."""
+
+    x: Floats
+    y: Floats
+    treatment: Texts
+    control: str
+    columns: tuple[str, ...]
+    categories: tuple[int, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def arms(self) -> list[str]:
+        """Every arm but control, in the learners' order."""
+        return [str(n) for n in np.unique(self.treatment) if n != self.control]
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Return the file's rows.
+
+    :raises Unusable: there is no such file, or it is no table.
+    """
+    if not path.is_file():
+        raise Unusable(f"there is no file {path}")
+    try:
+        if path.suffix in (".parquet", ".pq"):
+            return pl.read_parquet(path)
+        separator = "\t" if ".tsv" in path.suffixes else ","
+        return pl.read_csv(
+            path,
+            separator=separator,
+            infer_schema_length=None,
+            null_values=["", "NA", "NaN", "nan", "null", "NULL"],
+            try_parse_dates=True,
+        )
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
+        raise Unusable(f"{path} is no table that can be read: {error}") from error
+
+
+def understand(
+    frame: pl.DataFrame,
+    *,
+    treatment: str,
+    outcome: str,
+    control: str | None = None,
+    exclude: Collection[str] = (),
+) -> TrialTable:
+    """Return the trial that the frame holds.
+
+    :raises Unusable: a column is missing, there is one arm only, the outcome is no
+        number or constant, or there are too few rows.
+    """
+    for name in (treatment, outcome, *exclude):
+        if name not in frame.columns:
+            there = ", ".join(frame.columns)
+            raise Unusable(f"there is no column {name}; there are {there}")
+    if treatment == outcome:
+        raise Unusable(f"{treatment} cannot be both treatment and outcome")
+    notes: list[str] = []
+    frame = _complete(frame, treatment, outcome, notes)
+    y = _outcome(frame[outcome])
+    given = _labels(frame[treatment])
+    chosen = _control(given, treatment, control, notes)
+    left = frame.drop({treatment, outcome, *exclude})
+    x, columns, categories = _features(left, notes)
+    return TrialTable(
+        x=x,
+        y=y,
+        treatment=given,
+        control=chosen,
+        columns=columns,
+        categories=categories,
+        notes=tuple(notes),
+        warnings=(
+            *trial_checks.shares(given),
+            *trial_checks.balance(x, columns, categories, given),
+        ),
+    )
+
+
+def _complete(
+    frame: pl.DataFrame, treatment: str, outcome: str, notes: list[str]
+) -> pl.DataFrame:
+    whole = frame.drop_nulls([treatment, outcome])
+    if lost := len(frame) - len(whole):
+        notes.append(f"{lost:,} rows without {treatment} or {outcome} were left out")
+    if len(whole) < LEAST_ROWS:
+        raise Unusable(
+            f"{len(whole)} rows have {treatment} and {outcome};"
+            f" at least {LEAST_ROWS} are needed"
+        )
+    return whole
+
+
+def _outcome(column: pl.Series) -> Floats:
+    if column.dtype == pl.String:
+        text = column.str.strip_chars().str.to_lowercase()
+        values = set(text.unique())
+        if not values <= YES | NO:
+            shown = ", ".join(sorted(values)[:5])
+            raise Unusable(f"the outcome {column.name} is no number: {shown} …")
+        y = np.array(text.is_in(list(YES)).to_numpy(), np.float64)
+    else:
+        y = np.array(column.cast(pl.Float64).to_numpy(), np.float64)
+    if not np.isfinite(y).all():
+        raise Unusable(f"the outcome {column.name} has values that are no numbers")
+    found = np.unique(y)
+    if len(found) < 2:
+        raise Unusable(f"the outcome {column.name} is {found[0]:g} in every row")
+    if len(found) == 2 and set(found) != {0.0, 1.0}:
+        y = (y == found[1]).astype(np.float64)
+    count = int((y != 0).sum())
+    if min(count, len(y) - count if len(found) == 2 else count) < LEAST_OUTCOMES:
+        raise Unusable(
+            f"the outcome {column.name} is not 0 in {count} of {len(y)} rows;"
+            f" at least {LEAST_OUTCOMES} of either kind are needed"
+        )
+    return y
+
+
+def _labels(column: pl.Series) -> Texts:
+    if column.dtype.is_float() and (column == column.round()).all():
+        column = column.cast(pl.Int64)
+    if column.dtype == pl.Boolean:
+        column = column.cast(pl.Int8)
+    return np.array(column.cast(pl.String).str.strip_chars().to_list(), np.str_)
+
+
+def _control(given: Texts, name: str, asked: str | None, notes: list[str]) -> str:
+    found, counts = np.unique(given, return_counts=True)
+    shown = ", ".join(found[:8])
+    if len(found) < 2:
+        raise Unusable(f"{name} has one arm only ({shown}): nothing to compare")
+    if len(found) > MOST_ARMS:
+        raise Unusable(
+            f"{name} has {len(found):,} different values ({shown} …):"
+            f" is it the treatment? At most {MOST_ARMS} arms can be told apart"
+        )
+    if asked is not None:
+        if asked not in found:
+            raise Unusable(f"{name} is never {asked!r}; it is one of {shown}")
+        return asked
+    known = {value.lower(): value for value in found}
+    for word in CONTROLS:
+        if word in known:
+            notes.append(f"control is {name} = {known[word]} (or say --control)")
+            return str(known[word])
+    most = str(found[counts.argmax()])
+    notes.append(f"control is {name} = {most}, the most frequent (or say --control)")
+    return most
+
+
+def _features(
+    frame: pl.DataFrame, notes: list[str]
+) -> tuple[Floats, tuple[str, ...], tuple[int, ...]]:
+    columns: list[str] = []
+    categories: list[int] = []
+    values: list[Floats] = []
+    for column in frame:
+        if why := _useless(column):
+            notes.append(f"{column.name} was left out: {why}")
+            continue
+        missing = column.null_count()
+        if missing:
+            notes.append(
+                f"{column.name} is missing in {missing:,} rows, which is kept as a fact"
+            )
+        if not _numeric(column.dtype):
+            categories.append(len(columns))
+        columns.append(column.name)
+        values.append(_numbers(column))
+    if not columns:
+        raise Unusable("no column is left to tell customers apart by")
+    return np.column_stack(values), tuple(columns), tuple(categories)
+
+
+def _numeric(kind: pl.DataType) -> bool:
+    return kind.is_numeric() or kind.is_temporal() or kind == pl.Boolean
+
+
+def _useless(column: pl.Series) -> str:
+    distinct = column.drop_nulls().n_unique()
+    if distinct < 2 and not (distinct and column.null_count()):
+        return "it is the same in every row"
+    if column.dtype.is_nested():
+        return "it holds lists"
+    rows = len(column)
+    if not _numeric(column.dtype) and distinct > rows / 2:
+        return "nearly every row has a value of its own"
+    if column.dtype.is_integer() and distinct == rows:
+        return "it numbers the rows"
+    return ""
+
+
+def _numbers(column: pl.Series) -> Floats:
+    """Return numbers as they are, days of dates, and codes of texts; NaN: missing."""
+    if column.dtype.is_temporal():
+        column = column.to_physical()
+    elif not _numeric(column.dtype):
+        column = column.cast(pl.String).rank("dense") - 1
+    found = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    found = np.array(found, np.float64)
+    found[~np.isfinite(found)] = np.nan
+    return found

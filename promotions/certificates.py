@@ -1,0 +1,303 @@
+"""Whether a plan holds, and how far from the best it can be: checked from the start.
+
+Nothing of the solver is used: sums are exact, and the bound is counted in float64. So
+an error there shows here, and anybody can check a plan that was stored. Pure NumPy.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from promotions.instances import Bools, Doubles, Instance, Ints
+from promotions.remainders import left, wanted_of
+
+BLOCK = 1 << 14
+TINY = 1e-6
+"""A gap is relative to the bound, or to this part of the greatest value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What is proved of a plan, promises apart: value ≤ every legal plan's ≤ bound.
+
+    gap = (bound − value) / max(|bound|, tiny). `broken` names what does not hold.
+    `proof`: "dual", which anybody can count again from the prices; or "search", by
+    HiGHS' branch and bound, which has to be run again to be believed.
+    """
+
+    value: float
+    bound: float
+    gap: float
+    broken: tuple[str, ...]
+    proof: Literal["dual", "search"] = "dual"
+
+    @property
+    def feasible(self) -> bool:
+        return not self.broken
+
+
+def certify(
+    asked: Instance, chosen: Bools, prices: Doubles, *, searched: float | None = None
+) -> Certificate:
+    """Check a choice [m, n], promises included, and bound it by the prices [J]."""
+    new = chosen if asked.promised is None else chosen & ~asked.promised
+    value = math.fsum(asked.value[new].tolist())
+    bound = dual_bound(asked, prices)
+    proof: Literal["dual", "search"] = "dual"
+    if searched is not None and searched < bound:
+        bound, proof = max(searched, value), "search"
+    return Certificate(
+        value=value,
+        bound=bound,
+        gap=relative(asked, value, bound),
+        broken=tuple(violations(asked, chosen)),
+        proof=proof,
+    )
+
+
+def relative(asked: Instance, value: float, bound: float) -> float:
+    """Return the gap; a bound that rounding left below the value counts as equal."""
+    return max(bound - value, 0.0) / max(abs(bound), TINY * asked.greatest, 1e-300)
+
+
+def violations(asked: Instance, chosen: Bools) -> Iterator[str]:
+    """Name all that a choice breaks; what promises alone overran is no fault of it."""
+    if chosen.shape != asked.value.shape:
+        yield f"choice: shape {chosen.shape}, not {asked.value.shape}"
+        return
+    promised = asked.promised
+    old = np.zeros_like(chosen) if promised is None else promised
+    if (old & ~chosen).any():
+        yield "promised: a promise is not kept"
+    new = chosen & ~old
+    option, who = np.nonzero(new)
+    values = asked.value[option, who]
+    inside = np.isfinite(values)
+    if asked.audience is not None:
+        inside &= asked.audience[option, who]
+    if not inside.all():
+        yield "audience: a customer outside it was chosen"
+    yield from _crowded(asked, chosen, new)
+    yield from _overspent(asked, old, new)
+    yield from _short(asked, chosen, old)
+
+
+def _crowded(asked: Instance, chosen: Bools, new: Bools) -> Iterator[str]:
+    """Name caps that were passed at customers who got something new."""
+    count = chosen.sum(axis=0)
+    count += 0 if asked.given is None else asked.given
+    if (count[new.any(axis=0)] > asked.most).any():
+        yield "most: a customer has too many"
+    strategy = asked.strategies
+    for one in np.unique(strategy):
+        mine = strategy == one
+        if (
+            mine.sum() > 1
+            and (chosen[mine].sum(axis=0)[new[mine].any(axis=0)] > 1).any()
+        ):
+            yield f"strategy {one}: a customer has two variants"
+    if asked.most_of_campaign is None:
+        return
+    for one in np.unique(asked.campaigns):
+        mine = asked.campaigns == one
+        count = chosen[mine].sum(axis=0)
+        count += 0 if asked.given_of_campaign is None else asked.given_of_campaign[one]
+        if (count[new[mine].any(axis=0)] > asked.most_of_campaign[one]).any():
+            yield f"most_of_campaign {one}: a customer has too many"
+
+
+def _overspent(asked: Instance, old: Bools, new: Bools) -> Iterator[str]:
+    """Name the budgets, stocks and return that were passed, to the last bit."""
+    for budget in asked.budgets:
+        options = list(budget.options)
+        mine, before = _paid(asked, options, new), _paid(asked, options, old)
+        if mine > max(_exact(budget.amount) - before, Fraction(0)):
+            over = float(mine + before - _exact(budget.amount))
+            yield f"budget {budget.name}: {over:.6g} over"
+    if asked.sku is not None:
+        used, owed = _units(asked, new), _units(asked, old)
+        for sku, (stock, held) in enumerate(zip(asked.stock, owed, strict=True)):
+            if used[sku] > max(_exact(stock) - held, Fraction(0)):
+                yield f"stock {sku}: {float(used[sku] + held - _exact(stock)):.6g} over"
+    if asked.least_return is not None:
+        everything = list(range(asked.options))
+        short = [
+            _exact(asked.least_return) * _paid(asked, everything, part)
+            - _sum(asked.value[part & np.isfinite(asked.value)])
+            for part in (new, old)
+        ]
+        if short[0] > max(-short[1], Fraction(0)):
+            yield f"return: {float(short[0]):.6g} of value short"
+
+
+def _short(asked: Instance, chosen: Bools, old: Bools) -> Iterator[str]:
+    """Name the groups that have fewer customers with an offer than they must."""
+    if not asked.shares or asked.group is None:
+        return
+    has = np.asarray(chosen.any(axis=0))
+    wanted = wanted_of(asked)
+    for place, share in enumerate(asked.shares):
+        count = int(has[asked.group == place].sum())
+        if count < wanted[place]:
+            yield f"share {share.name}: {count} of {wanted[place]:.0f} customers"
+
+
+def _exact(number: Any) -> Fraction:
+    return Fraction(number if isinstance(number, int) else float(number))
+
+
+def _sum(numbers: Any) -> Fraction:
+    """Return the exact sum: of float32s, float64 partial sums, exact as well."""
+    if numbers.dtype.kind in "iu":
+        return Fraction(int(numbers.sum(dtype=np.int64)))
+    if not len(numbers):
+        return Fraction(0)
+    mantissa, exponent = np.frexp(numbers.astype(np.float64))
+    total = Fraction(0)
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    for one in np.unique(exponent):
+        mine = whole[exponent == one]
+        # In two halves, so that sums of millions stay within 64 bits.
+        high, low = mine >> 26, mine & ((1 << 26) - 1)
+        part = (int(high.sum()) << 26) + int(low.sum())
+        total += Fraction(part) * Fraction(2) ** (int(one) - 53)
+    return total
+
+
+def _paid(asked: Instance, options: list[int], part: Bools) -> Fraction:
+    return sum((_sum(asked.cost[o][part[o]]) for o in options), Fraction(0))
+
+
+def _units(asked: Instance, part: Bools) -> list[Fraction]:
+    skus = np.asarray(asked.sku)
+    option, who = np.nonzero(part)
+    sku = skus[option, who] if skus.ndim == 2 else skus[option]
+    units = np.asarray(asked.units)
+    if units.ndim:
+        units = units[option, who] if units.ndim == 2 else units[option]
+    units = np.broadcast_to(units, sku.shape)
+    order = np.argsort(sku, kind="stable")
+    cuts = np.searchsorted(sku[order], np.arange(len(asked.stock) + 1))
+    units = units[order]
+    return [_sum(units[a:b]) for a, b in pairwise(cuts)]
+
+
+def dual_bound(asked: Instance, prices: Doubles) -> float:
+    """Return Σ p · left + Σ of each customer's best: no legal plan is worth more.
+
+    Any prices ≥ 0 will do (weak duality). Pairs that alone pass a limit count as
+    impossible. Rounding is float64's, below 1e-14 of the sum, which is added.
+    """
+    if (prices < 0).any() or not np.isfinite(prices).all():
+        raise ValueError("prices: must be finite, and not negative")
+    limit = left(asked, asked.promised)
+    total = math.fsum((prices * limit).tolist())
+    size = float(np.abs(prices * limit).sum())
+    for start in range(0, asked.customers, BLOCK):
+        best = _best(asked, prices, limit, slice(start, start + BLOCK))
+        total += float(best.sum())
+        size += float(best.sum())
+    return total + 1e-14 * size
+
+
+def _best(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Doubles:
+    """Return what each customer's best legal set is worth at these prices."""
+    reduced, extra = _reduced(asked, prices, limit, at), _bonus(asked, prices, at)
+    room, of_campaign = _rooms(asked, at)
+    strategy, campaign = asked.strategies, asked.campaigns
+    if room is None and asked.most == 1 and of_campaign is None:
+        return np.asarray(np.maximum(reduced.max(axis=0) + extra, 0.0))
+    if len(np.unique(strategy)) < len(strategy):
+        groups = [strategy == one for one in np.unique(strategy)]
+        campaign = np.array([campaign[mine][0] for mine in groups])
+        reduced = np.array([reduced[mine].max(axis=0) for mine in groups])
+    first = reduced.max(axis=0) + extra
+    if room is None:
+        room = np.full(reduced.shape[1], asked.most)
+    if of_campaign is not None:
+        open_ = of_campaign[campaign] > 0
+        first = np.where(open_, reduced, -np.inf).max(axis=0) + extra
+        gains = _capped(reduced, campaign, of_campaign)
+    else:
+        gains = np.maximum(reduced, 0.0)
+    gains = -np.sort(-gains, axis=0)
+    taken = np.where(np.arange(len(gains))[:, None] < room, gains, 0.0).sum(axis=0)
+    # The bonus is for having one at all, which may be one that loses by itself.
+    with_one = np.where(taken > 0, taken + extra, first)
+    return np.asarray(np.where(room > 0, np.maximum(with_one, 0.0), 0.0))
+
+
+def _capped(reduced: Doubles, campaign: Ints, room: Ints) -> Doubles:
+    """Keep each campaign's best gains, as many as it has room for."""
+    kept = np.zeros_like(reduced)
+    for one in np.unique(campaign):
+        mine = np.flatnonzero(campaign == one)
+        gains = -np.sort(-np.maximum(reduced[mine], 0.0), axis=0)
+        kept[mine] = np.where(np.arange(len(mine))[:, None] < room[one], gains, 0.0)
+    return kept
+
+
+def _rooms(asked: Instance, at: slice) -> tuple[Any, Any]:
+    """Return what each customer, and campaign, has room for beside what he holds."""
+    promised = None if asked.promised is None else asked.promised[:, at]
+    room = None
+    if asked.given is not None or promised is not None:
+        held = 0 if asked.given is None else asked.given[at].astype(np.int64)
+        held = held + (0 if promised is None else promised.sum(axis=0))
+        room = np.maximum(asked.most - held, 0)
+    if asked.most_of_campaign is None:
+        return room, None
+    caps = np.asarray(asked.most_of_campaign, dtype=np.int64)[:, None]
+    size = asked.value[0, at].size
+    inside = np.zeros((len(caps), size), dtype=np.int64)
+    if asked.given_of_campaign is not None:
+        inside += asked.given_of_campaign[:, at]
+    if promised is not None:
+        for one, of in enumerate(asked.campaigns):
+            inside[of] += promised[one]
+    return room, np.maximum(caps - inside, 0)
+
+
+def _reduced(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Doubles:
+    """Return values less the prices of what each pair takes, [m, block]."""
+    budgets, stocks = len(asked.budgets), len(asked.stock)
+    value = asked.value[:, at].astype(np.float64)
+    cost = asked.cost[:, at].astype(np.float64)
+    if asked.audience is not None:
+        value[~asked.audience[:, at]] = -np.inf
+    price = prices[budgets + stocks] if asked.least_return is not None else 0.0
+    reduced = value * (1 + price) - cost * (price * (asked.least_return or 0.0))
+    for place, budget in enumerate(asked.budgets):
+        for option in budget.options:
+            reduced[option] -= prices[place] * cost[option]
+            reduced[option, cost[option] > limit[place]] = -np.inf
+    if asked.sku is not None:
+        sku = asked.sku[:, at] if asked.sku.ndim == 2 else asked.sku[:, None]
+        units = np.asarray(asked.units, dtype=np.float64)
+        units = (
+            units[:, at] if units.ndim == 2 else units[:, None] if units.ndim else units
+        )
+        reduced -= np.append(prices[budgets : budgets + stocks], 0.0)[sku] * units
+        scarce = units > np.append(limit[budgets : budgets + stocks], np.inf)[sku]
+        reduced[np.broadcast_to(scarce, reduced.shape)] = -np.inf
+    if asked.promised is not None:
+        promised = asked.promised[:, at]
+        for one in np.unique(asked.strategies):
+            mine = asked.strategies == one
+            reduced[np.ix_(mine, promised[mine].any(axis=0))] = -np.inf
+    return reduced
+
+
+def _bonus(asked: Instance, prices: Doubles, at: slice) -> Any:
+    """Return what a first offer to each customer earns for his group's share."""
+    if not asked.shares or asked.group is None:
+        return 0.0
+    extra = np.append(prices[len(prices) - len(asked.shares) :], 0.0)[asked.group[at]]
+    if asked.promised is None:
+        return extra
+    return np.where(asked.promised[:, at].any(axis=0), 0.0, extra)

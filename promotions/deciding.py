@@ -1,0 +1,166 @@
+"""One customer's offers at once, from prices that are known. Pure; loads NumPy alone.
+
+Whoever is new, or has changed, gets the best legal set at the cached prices: the same
+rule as offline, so the same answer wherever the prices have not moved. What is left of
+the limits is looked at before each offer, so nothing is ever overrun. Prices drift as
+traffic does; `resolve` mends them on a sample, with what is left (Booking.com's online
+multiple-choice knapsack, arXiv 2108.13298, moves one threshold in the same way).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promotions.duals import descend
+from promotions.instances import Doubles, Instance
+from promotions.remainders import rest_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cached:
+    """Prices and rules as plain lists, quick to read one by one; see `cached`."""
+
+    of_value: float
+    of_cost: list[float]
+    of_sku: list[float]
+    bonus: list[float]
+    strategy: list[int]
+    campaign: list[int]
+    most: int
+    most_of_campaign: list[int] | None
+    budgets: list[list[int]]
+    """For each option, the places of its budgets among the limits."""
+    first_sku: int
+    ratio: float | None
+
+
+def cached(asked: Instance, prices: Doubles) -> Cached:
+    """Prepare prices [J], in the order of `asked.names`, for decisions."""
+    budgets, stocks = len(asked.budgets), len(asked.stock)
+    of_return = 0.0 if asked.least_return is None else float(prices[budgets + stocks])
+    mine: list[list[int]] = [[] for _ in range(asked.options)]
+    for place, budget in enumerate(asked.budgets):
+        for option in budget.options:
+            mine[option].append(place)
+    by_return = of_return * (asked.least_return or 0.0)
+    shares = len(asked.shares)
+    caps = asked.most_of_campaign
+    return Cached(
+        of_value=1.0 + of_return,
+        of_cost=[by_return + float(sum(prices[j] for j in some)) for some in mine],
+        of_sku=[*prices[budgets : budgets + stocks].tolist(), 0.0],
+        bonus=[*prices[len(prices) - shares :].tolist(), 0.0],
+        strategy=asked.strategies.tolist(),
+        campaign=asked.campaigns.tolist(),
+        most=asked.most,
+        most_of_campaign=None if caps is None else [int(cap) for cap in caps],
+        budgets=mine,
+        first_sku=budgets,
+        ratio=asked.least_return,
+    )
+
+
+def decide(
+    known: Cached,
+    value: Sequence[float],
+    cost: Sequence[float],
+    sku: Sequence[int] | None = None,
+    units: Sequence[float] | None = None,
+    *,
+    group: int = -1,
+    held: Sequence[int] = (),
+    left: list[float] | None = None,
+) -> list[int]:
+    """Return the options to give, best first; the rows of the matrices come as lists.
+
+    `held`: the options he has already. `left` [J]: what the limits still hold, in the
+    order of the prices; what is given is taken off it.
+    """
+    reduced = _reduced(known, value, cost, sku, units)
+    least, given = -known.bonus[group] if not held else 0.0, list[int]()
+    for option in sorted(range(len(reduced)), key=reduced.__getitem__, reverse=True):
+        if reduced[option] <= least or len(held) + len(given) >= known.most:
+            break
+        if _crowded(known, option, [*held, *given]):
+            continue
+        if left is not None:
+            here = (sku[option], units[option]) if sku and units else (-1, 0.0)
+            if not _take(known, left, option, value[option], cost[option], here):
+                continue
+        given.append(option)
+        least = 0.0
+    return given
+
+
+def _reduced(
+    known: Cached,
+    value: Sequence[float],
+    cost: Sequence[float],
+    sku: Sequence[int] | None,
+    units: Sequence[float] | None,
+) -> list[float]:
+    of_value, of_sku = known.of_value, known.of_sku
+    reduced = [
+        v * of_value - c * price
+        for v, c, price in zip(value, cost, known.of_cost, strict=True)
+    ]
+    if sku is None or units is None:
+        return reduced
+    return [r - of_sku[one] * u for r, one, u in zip(reduced, sku, units, strict=True)]
+
+
+def _crowded(known: Cached, option: int, others: list[int]) -> bool:
+    """Whether the strategy is there already, or the campaign's cap is reached."""
+    strategy, caps = known.strategy[option], known.most_of_campaign
+    if any(known.strategy[other] == strategy for other in others):
+        return True
+    if caps is None:
+        return False
+    campaign = known.campaign[option]
+    inside = sum(known.campaign[other] == campaign for other in others)
+    return inside >= caps[campaign]
+
+
+def _take(
+    known: Cached,
+    left: list[float],
+    option: int,
+    value: float,
+    cost: float,
+    of_sku: tuple[int, float],
+) -> bool:
+    """Take an offer off what is left; leave it, and say so, if there is not enough."""
+    sku, units = of_sku
+    if any(cost > left[place] for place in known.budgets[option]):
+        return False
+    if sku >= 0 and units > left[known.first_sku + sku]:
+        return False
+    if known.ratio is not None:
+        place = known.first_sku + len(known.of_sku) - 1
+        short = known.ratio * cost - value
+        if short > 0 and short > left[place]:
+            return False
+        left[place] -= short
+    for place in known.budgets[option]:
+        left[place] -= cost
+    if sku >= 0:
+        left[known.first_sku + sku] -= units
+    return True
+
+
+def resolve(
+    sample: Instance,
+    left: Doubles,
+    *,
+    coming: int,
+    prices: Doubles,
+    tolerance: float = 1e-5,
+) -> Doubles:
+    """Return prices anew: the sample stands for `coming` customers who share `left`.
+
+    The sample's own limits are not looked at. `prices`: where to begin.
+    """
+    rest = rest_of(sample)
+    rest.limit[:] = left * (sample.customers / max(coming, 1))
+    return descend(rest, np.maximum(prices, 0.0), tolerance=tolerance).prices

@@ -1,0 +1,222 @@
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.services import ROOT
+from ml import trial_tables
+from ml.trial_tables import Unusable, understand
+from ml.uplift_report import BUDGETS, RANDOM
+from ml.uplift_selection import LEARNERS, NOBODY
+from tests.ml.trials import trial
+
+RARELY = (pl.int_range(1500) < 5).cast(int)
+
+
+def frame(kind: str = "line", rows: int = 1500, **changes: Any) -> pl.DataFrame:
+    drawn = trial(kind, rows=rows)
+    told: dict[str, Any] = {f"n{n}": drawn.x[:, n] for n in range(4)}
+    told["kind"] = np.array(["red", "blue", "green", "grey"])[drawn.x[:, 4].astype(int)]
+    told |= {"mail": drawn.treatment, "bought": drawn.y.astype(int)}
+    return pl.DataFrame(told | changes)
+
+
+def asked(table: pl.DataFrame, **how: Any) -> trial_tables.TrialTable:
+    return understand(table, **({"treatment": "mail", "outcome": "bought"} | how))
+
+
+def test_numbers_and_texts_become_columns_and_codes() -> None:
+    table = asked(frame())
+
+    assert table.columns == ("n0", "n1", "n2", "n3", "kind")
+    assert table.categories == (4,)
+    assert table.control == "none"
+    assert table.arms == ["a"]
+    assert set(table.x[:, 4]) == {0, 1, 2, 3}
+    assert table.warnings == ()
+    assert table.notes == ("control is mail = none (or say --control)",)
+
+
+@pytest.mark.parametrize(
+    ("values", "asked_for", "control", "how"),
+    [
+        ([0, 1], None, "0", "says so"),
+        ([0.0, 1.0], None, "0", "says so"),
+        ([False, True], None, "0", "says so"),
+        (["Mens E-Mail", "No E-Mail"], None, "No E-Mail", "says so"),
+        (["Control", "0"], None, "Control", "the word before the number"),
+        (["x", "y", "y"], None, "y", "most frequent"),
+        (["x", "y", "y"], "x", "x", "as told"),
+    ],
+)
+def test_control_is_told_or_says_so_or_is_the_most_frequent(
+    values: list[Any], asked_for: str | None, control: str, how: str
+) -> None:
+    table = asked(frame(mail=(values * 1500)[:1500]), control=asked_for)
+
+    assert table.control == control
+    assert any("most frequent" in note for note in table.notes) == (
+        how == "most frequent"
+    )
+    assert any("control is" in note for note in table.notes) == (how != "as told")
+
+
+@pytest.mark.parametrize(
+    ("changes", "how", "said"),
+    [
+        ({}, {"treatment": "post"}, "no column post; there are n0, n1"),
+        ({}, {"outcome": "sold"}, "no column sold"),
+        ({}, {"exclude": ["gone"]}, "no column gone"),
+        ({}, {"outcome": "mail"}, "mail cannot be both"),
+        ({"mail": "a"}, {}, r"mail has one arm only \(a\)"),
+        ({"bought": 1}, {}, "outcome bought is 1 in every row"),
+        ({"bought": RARELY}, {}, "bought is not 0 in 5 of 1500 rows"),
+        ({"bought": "soon"}, {}, "outcome bought is no number: soon"),
+        ({}, {"treatment": "n0"}, "n0 has 1,500 different values"),
+        ({}, {"control": "zero"}, "mail is never 'zero'; it is one of a, none"),
+        ({"mail": None}, {}, "0 rows have mail and bought"),
+        ({}, {"exclude": ["n0", "n1", "n2", "n3", "kind"]}, "no column is left"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(
+    changes: dict[str, Any], how: dict[str, Any], said: str
+) -> None:
+    table = frame().with_columns(
+        **{k: v if isinstance(v, pl.Expr) else pl.lit(v) for k, v in changes.items()}
+    )
+
+    with pytest.raises(Unusable, match=said):
+        asked(table, **how)
+
+
+def test_what_was_left_out_or_missing_is_told() -> None:
+    table = frame(id=range(1500), name=[f"n{n}" for n in range(1500)], same=1)
+    gaps = pl.when(pl.int_range(1500) % 10 == 0).then(None)
+    table = table.with_columns(gaps.otherwise("n0").alias("n0"))
+    lost = pl.when(pl.int_range(1500) < 3).then(None)
+    table = table.with_columns(lost.otherwise("bought").alias("bought"))
+
+    found = asked(table)
+
+    assert found.columns == ("n0", "n1", "n2", "n3", "kind")
+    assert len(found.y) == 1497
+    told = " ".join(found.notes)
+    assert "3 rows without mail or bought" in told
+    assert "id was left out: it numbers the rows" in told
+    assert "name was left out: nearly every row" in told
+    assert "same was left out: it is the same" in told
+    assert "n0 is missing in 149 rows" in told
+    assert np.isnan(found.x[:, 0]).sum() == 149
+
+
+@pytest.mark.parametrize("text", ["yes,no", "True,False", "1,0"])
+def test_an_outcome_in_words_is_one(text: str) -> None:
+    yes, no = text.split(",")
+    words = [yes if y else no for y in frame()["bought"]]
+
+    assert asked(frame(bought=words)).y.tolist() == frame()["bought"].to_list()
+
+
+def test_arms_that_differ_before_the_treatment_are_warned_of() -> None:
+    table = frame()
+    given = np.where(table["n0"].to_numpy() + 0.5 > 0, "a", "none")
+    mixed = np.where(np.arange(1500) % 2 == 0, given, table["mail"].to_numpy())
+
+    warned = asked(table.with_columns(mail=pl.Series(mixed))).warnings
+
+    assert any("does not look randomised" in told and "n0" in told for told in warned)
+    assert not any("n1" in told for told in warned)
+
+
+def test_a_sample_ratio_that_is_off_is_warned_of_and_a_wanted_one_is_not() -> None:
+    many = frame(rows=20_000)
+    off = many.filter((pl.col("mail") == "a") | (pl.int_range(20_000) % 15 > 0))
+    wanted = many.filter((pl.col("mail") == "a") | (pl.int_range(20_000) % 5 == 0))
+
+    assert any("sample ratio" in told for told in asked(off).warnings)
+    assert asked(wanted).warnings == ()
+    assert asked(many).warnings == ()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("trial") / "trial.csv"
+    frame("arms", rows=1500).write_csv(path)
+    return path
+
+
+def run(path: Path, *more: str) -> str:
+    out = StringIO()
+    wanted = ["--treatment", "mail", "--outcome", "bought", *more]
+    call_command("uplift", str(path), *wanted, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_prints_learners_policies_and_the_choice(file: Path) -> None:
+    printed = run(file)
+
+    for name in LEARNERS:
+        assert name in printed
+    assert "→" in printed
+    assert "Choice: " in printed
+    assert RANDOM in printed
+    assert "control is mail = none" in printed
+
+
+def test_its_json_has_the_keys_that_the_page_tells_of(file: Path) -> None:
+    told = json.loads(run(file, "--json", "--budget", "0.15", "--seed", "3"))
+
+    page = (ROOT / "docs" / "uplift.md").read_text()
+    for key in keys(told):
+        assert f"`{key}`" in page, key
+    assert {one["learner"] for one in told["learners"]} <= LEARNERS.keys()
+    assert {one["budget"] for one in told["policy"]} == {0.15, *BUDGETS}
+    assert told["choice"]["varies"] is (told["choice"]["learner"] != NOBODY)
+    assert told["test_rows"] == 450
+
+
+def keys(told: Any) -> set[str]:
+    if isinstance(told, list):
+        return set().union(*(keys(one) for one in told))
+    if isinstance(told, dict):
+        return set(told).union(*(keys(one) for one in told.values()))
+    return set()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--control", "zero"], "never 'zero'"),
+        (["--exclude", "n0,gone"], "no column gone"),
+        (["--test", "1.5"], "--test"),
+        (["--budget", "0"], "--budget"),
+    ],
+)
+def test_its_refusals_are_in_words(file: Path, more: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        run(file, *more)
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="no file"):
+        run(tmp_path / "none.csv")
+    (tmp_path / "bad.parquet").write_text("no")
+    with pytest.raises(CommandError, match="no table"):
+        run(tmp_path / "bad.parquet")
+
+
+def test_parquet_and_gzip_are_read_alike(tmp_path: Path) -> None:
+    table = frame()
+    table.write_parquet(tmp_path / "t.parquet")
+    table.write_csv(tmp_path / "t.csv")
+
+    one = asked(trial_tables.read(tmp_path / "t.parquet"))
+    other = asked(trial_tables.read(tmp_path / "t.csv"))
+
+    assert np.allclose(one.x, other.x)
+    assert one.y.tolist() == other.y.tolist()
