@@ -132,8 +132,9 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     by their first day.
 
     What was known then: the chance `p0` of buying in scope without an offer within the
-    shop's horizon, the `spend` at shelf prices in that case, its margin `rate`, and the
-    `traits` by which customers' answers may differ (ml.traits).
+    shop's horizon, the `spend` at shelf prices in that case, its margin `rate`, the
+    `traits` by which customers' answers may differ (ml.traits), and how this one's
+    `own` answers to earlier offers differed (ml.lifts).
     """
 
     strategy: UUID
@@ -149,6 +150,7 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     spend: float | None = None
     rate: float | None = None
     traits: tuple[float, ...] = ()
+    own: float = 0.0
 
 
 class OddsSet(Event, frozen=True, kw_only=True):

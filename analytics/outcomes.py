@@ -36,7 +36,17 @@ OUTCOME = (
 CURRENCY = OUTCOME.index("currency")
 ASSIGNMENT = (
     *("position", "customer", "strategy", "at", "arm", "variant", "counterfactual"),
-    *("bucket", "probability", "segment", "offer", "odds", "p0", "spend", "traits"),
+    *(
+        "bucket",
+        "probability",
+        "segment",
+        "offer",
+        "odds",
+        "p0",
+        "spend",
+        "traits",
+        "own",
+    ),
 )
 UNIT_COST = ("position", "sku", "currency", "cost")
 
@@ -153,7 +163,7 @@ def _assignment(stored: store.Stored, event: events.OfferAssigned) -> Row:
         *(stored.position, stored.customer, event.strategy, stored.occurred_at),
         *(event.arm, event.variant, event.counterfactual, event.bucket),
         *(event.probability, event.segment, event.offer, event.odds),
-        *(event.p0, event.spend, list(event.traits)),
+        *(event.p0, event.spend, list(event.traits), event.own),
     )
 
 

@@ -2,11 +2,15 @@
 
     logit P(buys in scope | offer) = logit p0 + b,    b = (1, d / D) ⊗ z · θ
 
-with z = (1, kind, segment, scope, traits) of the customer and the offer, d its
+with z = (1, kind, segment, scope, traits, own) of the customer and the offer, d its
 discount and D a usual one. So b has a level, which comes with any offer, and a slope in
 the discount, and both may differ by kind, segment, category and trait; what data do not
 tell apart is shrunk to what is common. Customers who were held back have no b: a base
 part γ·z, which they share, takes up what p0 gets wrong.
+
+`own` is how the customer answered earlier offers, beyond what all the rest foretold
+(`answers`). Segments that no trait shows, such as those whom offers drive away, show
+there.
 
 A Gaussian prior, centred on what past campaigns or prices suggest, is updated by
 everybody whom a lot drew into an arm: logistic regression by Newton steps, its
@@ -17,20 +21,25 @@ posterior by Laplace's approximation, the variances of the blocks by EM (MacKay 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 BLOCKS: Mapping[str, float] = {
     "kind": 0.15,
     "segment": 0.2,
     "scope": 0.15,
     "trait": 0.2,
+    "own": 0.5,
 }
 """What θ is shrunk by within a block before any data: the standard deviation."""
 DOUBT = 6.0
 """So many coefficients' worth of data that standard deviation counts for."""
+OWN = 0.7
+"""How far customers' answers differ beyond what is known of them, in log-odds."""
 BASE = 0.3
 """The base part's standard deviation: how far p0 may be off, in log-odds."""
 SHARE = 0.4
@@ -43,11 +52,24 @@ ODDS = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Who:
-    """Some customers: P(buys in scope | no offer), segments, [customers, traits]."""
+    """Some customers: P(buys in scope | no offer), segments, [customers, traits].
+
+    `own`: their own answers so far; None: nobody was ever offered anything.
+    """
 
     p0: Floats
     segment: Sequence[str]
     traits: Floats
+    own: Floats | None = None
+
+    def __getitem__(self, rows: Any) -> "Who":
+        places = np.arange(len(self.p0))[rows]
+        return Who(
+            p0=self.p0[places],
+            segment=[self.segment[i] for i in places.tolist()],
+            traits=self.traits[places],
+            own=None if self.own is None else self.own[places],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +127,7 @@ class Design:
             "segment": len(self.segments),
             "scope": len(self.scopes),
             "trait": self.traits,
+            "own": 1 if self.traits else 0,
         }
         return ["all", *(name for name, n in sizes.items() for _ in range(n))]
 
@@ -117,6 +140,7 @@ class Design:
         place = np.array([codes.get(one, -1) for one in who.segment], dtype=int)
         segment = (place[:, None] == np.arange(len(self.segments))).astype(float)
         n = len(who.p0)
+        own = np.zeros((n, 1)) if who.own is None else who.own[:, None]
         return np.hstack(
             [
                 np.ones((n, 1)),
@@ -124,6 +148,7 @@ class Design:
                 segment,
                 np.tile(scope, (n, 1)),
                 who.traits[:, : self.traits],
+                own[:, : 1 if self.traits else 0],
             ]
         )
 
@@ -184,8 +209,21 @@ def untaught(prior: Prior) -> Posterior:
     return learn([], prior)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Taught:
+    """What groups teach: the posterior, and each row's P(buys) but for `own`."""
+
+    posterior: Posterior
+    expected: Sequence[Floats]
+
+
 def learn(groups: Sequence[Group], prior: Prior) -> Posterior:
     """Update the prior by what the groups did."""
+    return taught(groups, prior).posterior
+
+
+def taught(groups: Sequence[Group], prior: Prior) -> Taught:
+    """Update the prior by what the groups did, and say what was to be expected."""
     design = Design(
         kinds=_names(group.what.kind for group in groups),
         segments=_names(name for group in groups for name in group.who.segment if name),
@@ -196,29 +234,51 @@ def learn(groups: Sequence[Group], prior: Prior) -> Posterior:
     size = len(blocks)
     mean = np.zeros(3 * size)
     mean[size], mean[2 * size] = SHARE * prior.lift, (1 - SHARE) * prior.lift
+    own = [i for i, name in enumerate(blocks) if name == "own"]
+    mean[[size + i for i in own]] = 1.0
     variance = _at_first(blocks, prior)
-    theta, covariance = mean, np.diag(variance)
+    theta, covariance, expected = mean, np.diag(variance), np.zeros(0)
     if groups:
         x, offset, y = _rows(groups, design, prior)
         for _ in range(ROUNDS):
             theta, covariance = _newton(x, offset, y, mean, variance, theta)
             variance = _variances(blocks, theta - mean, covariance, variance)
-    spread = [
-        float(variance[i + part * size] ** 0.5)
-        for part in (1, 2)
-        for i in [blocks.index("scope") if "scope" in blocks else None]
-        if i is not None
-    ]
-    return Posterior(
+        known = theta.copy()
+        known[[part * size + i for part in range(3) for i in own]] = 0.0
+        expected = 1 / (1 + np.exp(-(offset + x @ known)))
+    posterior = Posterior(
         design=design,
         depth=prior.depth,
         basis="randomised" if groups else prior.basis,
         leaning=dict(prior.leaning),
         mean=theta[size:],
         covariance=covariance[size:, size:],
-        spread=(spread[0], spread[1]) if spread else (BLOCKS["scope"],) * 2,
+        spread=_spread(blocks, variance),
         seen=sum(len(group.bought) for group in groups),
     )
+    ends = np.cumsum([len(group.bought) for group in groups])[:-1]
+    parts = np.split(expected, ends) if groups else []
+    return Taught(posterior=posterior, expected=parts)
+
+
+def answers(bought: NDArray[np.bool_], expected: Floats, person: Ints) -> Floats:
+    """Return each person's own answer: how much more they bought when offered.
+
+    Rows are what was offered; `person` numbers them. The mode of a normal deviation of
+    the log-odds with the standard deviation OWN, by one Newton step.
+    """
+    more = np.bincount(person, bought - expected)
+    known = np.bincount(person, expected * (1 - expected))
+    return np.asarray(more / (OWN**-2 + known))
+
+
+def _spread(blocks: Sequence[str], variance: Floats) -> tuple[float, float]:
+    """Return the standard deviation of scopes' levels and slopes."""
+    if "scope" not in blocks:
+        return BLOCKS["scope"], BLOCKS["scope"]
+    place, size = blocks.index("scope"), len(blocks)
+    level, slope = variance[place + size], variance[place + 2 * size]
+    return float(level**0.5), float(slope**0.5)
 
 
 def logit(p: Floats) -> Floats:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import numpy as np
 from django.conf import settings
 
 from ml import traits
 from ml.lifts import Who
 from ml.scores import ScoreMatrix
 from promotions import response, value
-from promotions.value import People
+from promotions.models import Answer
+from promotions.value import Floats, People
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class Audience:
     matrix: ScoreMatrix
     segments: Sequence[str]
     traits: traits.Rows
+    own: Floats
     rates: Sequence[float]
 
     def inside(self, scope: Sequence[str]) -> list[int]:
@@ -36,16 +39,18 @@ class Audience:
         # Rounded as the log keeps them, so that a decision can be made again from it.
         p0, spend, rate = p0.round(6), spend.round(4), rate.round(4)
         known = traits.of(matrix.customers, p0, self.traits).round(4)
-        who = Who(p0=p0, segment=self.segments, traits=known)
+        who = Who(p0=p0, segment=self.segments, traits=known, own=self.own)
         return People(who=who, spend=spend, rate=rate)
 
 
 def of(matrix: ScoreMatrix, segments: Mapping[UUID, str], *, at: datetime) -> Audience:
     """Return the audience of all offers; `segments` by customer."""
+    own = dict(Answer.objects.values_list("customer", "own"))
     rates, usual = response.rates(), float(settings.ASSUMED_MARGIN)
     return Audience(
         matrix=matrix,
         segments=[segments.get(one, "") for one in matrix.customers],
         traits=traits.profiles(at=at),
+        own=np.array([own.get(one, 0.0) for one in matrix.customers]).round(4),
         rates=[rates.get(name, usual) for name in matrix.categories],
     )

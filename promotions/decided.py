@@ -132,6 +132,7 @@ def _worth(
             p0=np.array([said.p0]),
             segment=[said.segment],
             traits=np.array([said.traits]),
+            own=np.array([said.own]),
         ),
         spend=np.array([said.spend]),
         rate=np.array([said.rate]),

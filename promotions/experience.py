@@ -16,13 +16,14 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 from django.conf import settings
+from django.db import transaction
 
 from analytics import lookup
 from ml import lifts, lines
 from ml.lifts import Floats, Group, What, Who
 from ml.traits import TRAITS
 from promotions import promises, response, value
-from promotions.models import Learnt, Redemption, Strategy
+from promotions.models import Answer, Learnt, Redemption, Strategy
 from promotions.value import Response
 
 SOONEST = timedelta(days=7)
@@ -31,10 +32,10 @@ MOST = 100_000
 """The newest so many units: the fit is exact, and takes as long as they are many."""
 
 UNITS = """
-    SELECT strategy, arm, variant, person, at, p0, spend, traits, segment FROM (
+    SELECT strategy, arm, variant, person, at, p0, spend, traits, segment, own FROM (
         SELECT DISTINCT ON (a.strategy, coalesce(c.person, a.customer))
             a.strategy, a.arm, a.variant, coalesce(c.person, a.customer) AS person,
-            a.at, a.p0, a.spend, a.traits, a.segment
+            a.at, a.p0, a.spend, a.traits, a.segment, a.own
         FROM analytics_assignment a LEFT JOIN analytics_customer c ON c.key = a.customer
         WHERE a.at >= %s AND a.at < %s
         ORDER BY a.strategy, coalesce(c.person, a.customer), a.position
@@ -55,6 +56,7 @@ class Unit:
     spend: float
     traits: Sequence[float]
     segment: str
+    own: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,9 @@ class Arm:
 def refresh(*, at: datetime) -> Learnt:
     """Learn from all arms before `at`; keep it for the next prices."""
     arms = list(gather(at=at))
-    posterior = lifts.learn([arm.group for arm in arms], response.prior())
+    found = lifts.taught([arm.group for arm in arms], response.prior())
+    posterior = found.posterior
+    _answered(arms, found.expected)
     buyers, users = _used(arms)
     row = response.keep(posterior, buyers=buyers, users=users, at=at)
     _calibrate(arms, at=at)
@@ -93,8 +97,11 @@ def gather(*, at: datetime) -> Iterator[Arm]:
             spend=spend,
             traits=traits,
             segment=segment,
+            own=own,
         )
-        for strategy, arm, variant, person, since, p0, spend, traits, segment in rows
+        for strategy, arm, variant, person, since, p0, spend, traits, segment, own in (
+            rows
+        )
     ]
     if not units:
         return
@@ -121,6 +128,7 @@ def _arm(
             p0=p0,
             segment=[unit.segment for unit in units],
             traits=np.array([list(unit.traits) for unit in units]),
+            own=np.array([unit.own for unit in units]),
         ),
         what=_what(strategy, variant),
         treated=variant is not None,
@@ -165,6 +173,30 @@ def _bought(
     found = np.zeros(len(units), dtype=bool)
     found[bought["unit"].unique().to_numpy()] = True
     return found
+
+
+def _answered(arms: Sequence[Arm], expected: Sequence[Floats]) -> None:
+    """Keep how each person answered what they were offered."""
+    treated = [
+        (arm, some)
+        for arm, some in zip(arms, expected, strict=True)
+        if arm.variant is not None
+    ]
+    people = [unit.person for arm, _ in treated for unit in arm.units]
+    with transaction.atomic():
+        Answer.objects.all().delete()
+        if not people:
+            return
+        known, codes = np.unique([str(one) for one in people], return_inverse=True)
+        own = lifts.answers(
+            np.concatenate([arm.group.bought for arm, _ in treated]),
+            np.concatenate([some for _, some in treated]),
+            codes,
+        )
+        Answer.objects.bulk_create(
+            Answer(customer=UUID(key), own=float(value))
+            for key, value in zip(known, own, strict=True)
+        )
 
 
 def _used(arms: Iterable[Arm]) -> tuple[int, int]:

@@ -443,6 +443,16 @@ class Learnt(models.Model):
         return f"{self.basis}, {self.seen:,} seen"
 
 
+class Answer(models.Model):
+    """How one person answered offers, beyond what was expected: ml.lifts.answers."""
+
+    customer = models.UUIDField(primary_key=True)
+    own = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.customer} {self.own:+.2f}"
+
+
 class Calibration(models.Model):
     """One row: the part of a gain in scope that stays, see promotions.promises."""
 

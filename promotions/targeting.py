@@ -381,6 +381,7 @@ def _assignment(
         spend=float(column.people.spend[row]),
         rate=float(column.people.rate[row]),
         traits=tuple(who.traits[row].tolist()),
+        own=0.0 if who.own is None else float(who.own[row]),
     )
     id_ = lots.assigned(strategy.id, unit)
     return store.Fact(event=event, at=at, customer=customer, id=id_)

@@ -13,6 +13,7 @@ have been bought elsewhere, or later, anyway (promotions.promises).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +65,9 @@ class People:
     spend: Floats
     rate: Floats
 
-    def __getitem__(self, rows: slice) -> "People":
-        who = self.who
+    def __getitem__(self, rows: Any) -> "People":
         return People(
-            who=Who(
-                p0=who.p0[rows], segment=who.segment[rows], traits=who.traits[rows]
-            ),
+            who=self.who[rows],
             spend=self.spend[rows],
             rate=self.rate[rows],
         )

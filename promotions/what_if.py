@@ -14,7 +14,6 @@ import numpy as np
 
 from ml import scores
 from ml.customers import segments
-from ml.lifts import Who
 from promotions import audiences, response, value
 from promotions.frontier import Point, frontier, within
 from promotions.models import Strategy
@@ -63,7 +62,7 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
         raise NothingScored("No customer is scored in its categories: train first.")
     everybody = audience.before(strategy.scope)
     wanted = [not asked.segments or s in asked.segments for s in audience.segments]
-    people = _some(everybody, np.flatnonzero(wanted))
+    people = everybody[np.flatnonzero(wanted)]
     menu = {label: deeper(t, asked.depth) for label, t in strategy.terms.items()}
     margins, costs, _ = value.drawn(menu, strategy.scope, people, response.believed())
     margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)
@@ -93,16 +92,3 @@ def deeper(terms: Terms, factor: float) -> Terms:
 def _allowed(menu: Mapping[str, Terms], people: People, floor: float) -> Floats:
     depths = np.array([value.depth(terms) for terms in menu.values()])
     return np.asarray(people.rate[:, None] - depths[None] >= floor)
-
-
-def _some(people: People, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> People:
-    who = people.who
-    return People(
-        who=Who(
-            p0=who.p0[rows],
-            segment=[who.segment[i] for i in rows.tolist()],
-            traits=who.traits[rows],
-        ),
-        spend=people.spend[rows],
-        rate=people.rate[rows],
-    )

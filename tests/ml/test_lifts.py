@@ -148,3 +148,62 @@ def test_draws_agree_with_the_expectation(seed: int, depth: float) -> None:
     assert (
         np.abs(drawn.mean(axis=0) - found.lift(some, offer)) < 6 * spread + 1e-9
     ).all()
+
+
+def test_who_is_driven_away_shows_in_their_own_answers() -> None:
+    """Nothing that is known tells the two kinds apart but what they did before."""
+    rng, people = np.random.default_rng(5), 600
+    hidden = np.where(np.arange(people) < 150, -1.2, 0.8)
+
+    def offered(own: Floats | None, *, treated: bool = True) -> Group:
+        rows = rng.permutation(people)[: people // 2]
+        p0 = rng.beta(2, 6, len(rows))
+        some = Who(
+            p0=p0,
+            segment=["loyal"] * len(rows),
+            traits=rng.normal(size=(len(rows), 2)),
+            own=np.zeros(len(rows)) if own is None else own[rows],
+        )
+        p = 1 / (1 + np.exp(-(lifts.logit(p0) + hidden[rows] * treated)))
+        persons.append(rows)
+        return Group(
+            who=some,
+            what=what(),
+            treated=treated,
+            chance=p0,
+            bought=rng.random(len(rows)) < p,
+        )
+
+    persons: list[np.ndarray] = []
+    first = [offered(None, treated=n % 10 > 0) for n in range(30)]
+    found = lifts.taught(first, PRIOR)
+    rows = [n for n in range(30) if first[n].treated]
+    own = lifts.answers(
+        np.concatenate([first[n].bought for n in rows]),
+        np.concatenate([found.expected[n] for n in rows]),
+        np.concatenate([persons[n] for n in rows]),
+    )
+    again = [*first, *(offered(own, treated=n % 10 > 0) for n in range(20))]
+    learnt = lifts.learn(again, PRIOR)
+
+    everybody = Who(
+        p0=np.full(people, 0.2),
+        segment=["loyal"] * people,
+        traits=np.zeros((people, 2)),
+        own=own,
+    )
+    b = learnt.lift(everybody, what())
+    assert b[:150].mean() < -0.1
+    assert b[150:].mean() > 0.4
+    assert (b[:150] < 0).mean() > 0.7
+    assert (b[150:] > 0).mean() > 0.8
+
+
+def test_where_all_answer_alike_own_answers_are_luck_and_count_for_little() -> None:
+    rng = np.random.default_rng(6)
+    bought, expected = rng.random(4000) < 0.2, np.full(4000, 0.2)
+
+    own = lifts.answers(bought, expected, np.arange(4000) % 400)
+
+    assert abs(own.mean()) < 0.05
+    assert own.std() < 0.4

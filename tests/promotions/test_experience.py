@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from analytics import events, projections, store
+from analytics import events, privacy, projections, store
 from analytics.models import Customer
 from ml.lifts import What, Who
 from ml.traits import TRAITS
 from promotions import experience, response
-from promotions.models import Calibration, Learnt, Redemption, Strategy
+from promotions.models import Answer, Calibration, Learnt, Redemption, Strategy
 from tests.conftest import Make
 
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -240,3 +240,24 @@ def test_how_many_buyers_use_their_offer_is_learnt(strategy: Strategy) -> None:
     learnt = experience.refresh(at=LATER)
 
     assert learnt.use == pytest.approx(0.5, abs=0.02)
+
+
+def test_how_a_person_answered_is_kept_until_they_are_forgotten(
+    strategy: Strategy,
+) -> None:
+    eager, cool = (Customer.objects.create(external_id=name) for name in ("a", "cleo"))
+    shop = Shop(strategy)
+    for who in (eager.key, cool.key):
+        shop.assigned(who, "10%")
+    for n in range(50):
+        shop.assigned(UUID(int=n + 1), "10%" if n % 2 else None)
+    shop.bought(eager.key, 2)
+    shop.tell()
+
+    experience.refresh(at=LATER)
+
+    own = dict(Answer.objects.values_list("customer", "own"))
+    assert len(own) == 27  # who was offered nothing has answered nothing
+    assert own[eager.key] > 0 > own[cool.key]
+    privacy.erase("cleo", by="cleo", at=LATER)
+    assert not Answer.objects.filter(customer=cool.key).exists()
