@@ -1,8 +1,8 @@
 """How an offer moves the odds of buying: a posterior over customers and variants.
 
-    logit P(buys in scope | offer) = logit p0 + b,    b = (1, d / D) ⊗ z · θ
+    logit P(buys in scope | offer) = logit p0 + b,    b = (1, d / D) ⊗ z · θ + own
 
-with z = (1, kind, segment, scope, traits, own) of the customer and the offer, d its
+with z = (1, kind, segment, scope, traits) of the customer and the offer, d its
 discount and D a usual one. So b has a level, which comes with any offer, and a slope in
 the discount, and both may differ by kind, segment, category and trait; what data do not
 tell apart is shrunk to what is common. Customers who were held back have no b: a base
@@ -33,7 +33,6 @@ BLOCKS: Mapping[str, float] = {
     "segment": 0.2,
     "scope": 0.15,
     "trait": 0.2,
-    "own": 0.5,
 }
 """What θ is shrunk by within a block before any data: the standard deviation."""
 DOUBT = 6.0
@@ -61,6 +60,10 @@ class Who:
     segment: Sequence[str]
     traits: Floats
     own: Floats | None = None
+
+    @property
+    def answers(self) -> Floats:
+        return np.zeros(len(self.p0)) if self.own is None else self.own
 
     def __getitem__(self, rows: Any) -> "Who":
         places = np.arange(len(self.p0))[rows]
@@ -127,7 +130,6 @@ class Design:
             "segment": len(self.segments),
             "scope": len(self.scopes),
             "trait": self.traits,
-            "own": 1 if self.traits else 0,
         }
         return ["all", *(name for name, n in sizes.items() for _ in range(n))]
 
@@ -140,7 +142,6 @@ class Design:
         place = np.array([codes.get(one, -1) for one in who.segment], dtype=int)
         segment = (place[:, None] == np.arange(len(self.segments))).astype(float)
         n = len(who.p0)
-        own = np.zeros((n, 1)) if who.own is None else who.own[:, None]
         return np.hstack(
             [
                 np.ones((n, 1)),
@@ -148,7 +149,6 @@ class Design:
                 segment,
                 np.tile(scope, (n, 1)),
                 who.traits[:, : self.traits],
-                own[:, : 1 if self.traits else 0],
             ]
         )
 
@@ -201,7 +201,7 @@ class Posterior:
         levels, slopes = np.split(thetas, 2, axis=1)
         hint = sum(self.leaning.get(one, 0.0) for one in what.scope)
         known = hint / max(1, len(what.scope)) * deep
-        return np.asarray((levels + deep * slopes) @ z.T + known)
+        return np.asarray((levels + deep * slopes) @ z.T + known + who.answers)
 
 
 def untaught(prior: Prior) -> Posterior:
@@ -234,18 +234,15 @@ def taught(groups: Sequence[Group], prior: Prior) -> Taught:
     size = len(blocks)
     mean = np.zeros(3 * size)
     mean[size], mean[2 * size] = SHARE * prior.lift, (1 - SHARE) * prior.lift
-    own = [i for i, name in enumerate(blocks) if name == "own"]
-    mean[[size + i for i in own]] = 1.0
     variance = _at_first(blocks, prior)
     theta, covariance, expected = mean, np.diag(variance), np.zeros(0)
     if groups:
         x, offset, y = _rows(groups, design, prior)
+        own = np.concatenate([group.treated * group.who.answers for group in groups])
         for _ in range(ROUNDS):
-            theta, covariance = _newton(x, offset, y, mean, variance, theta)
+            theta, covariance = _newton(x, offset + own, y, mean, variance, theta)
             variance = _variances(blocks, theta - mean, covariance, variance)
-        known = theta.copy()
-        known[[part * size + i for part in range(3) for i in own]] = 0.0
-        expected = 1 / (1 + np.exp(-(offset + x @ known)))
+        expected = 1 / (1 + np.exp(-(offset + x @ theta)))
     posterior = Posterior(
         design=design,
         depth=prior.depth,
