@@ -676,7 +676,7 @@ def assert_projections_equal_a_rebuild() -> None:
     live = folding.projected()
     # The reporters tell of no offers, which alone fill these two.
     empty = {name for name, kept in live.items() if not kept}
-    assert empty <= {"Assignment", "Exposure"}
+    assert empty <= {"Assignment", "Exposure", "UnitCost"}
     assert rebuilds.rebuild(projections.ALL) == {}
     assert folding.projected() == live
 
