@@ -23,9 +23,12 @@ UNKNOWN = (0.0, 0.0, 0.0, 0.0)
 Rows = Mapping[UUID, tuple[float, ...]]
 
 
-def profiles(*, at: datetime) -> Rows:
-    """Return all traits but the chance, of every customer with a profile."""
-    rows = CustomerProfile.objects.values_list(
+def profiles(*, at: datetime, most: int | None = None) -> Rows:
+    """Return all traits but the chance, of every customer with a profile.
+
+    `most`: of so many only. Keys are random, so the first are a sample.
+    """
+    rows = CustomerProfile.objects.order_by("customer")[:most].values_list(
         "customer", "last_order_at", "orders", "deal_index", "coupon_share"
     )
     return {

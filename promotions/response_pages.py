@@ -1,6 +1,9 @@
 """The back office's page of what is believed of customers' answers to offers."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
 
 import numpy as np
 from django.contrib import admin
@@ -10,9 +13,10 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from ml.customers import Segment
+from analytics import clock
+from ml import traits
+from ml.customers import Segment, segments
 from ml.lifts import Posterior, What, Who
-from ml.traits import TRAITS, UNKNOWN
 from promotions import charts, response
 from promotions.charts import Mark
 from promotions.models import Calibration
@@ -22,7 +26,7 @@ from promotions.value import Response, lifted
 DEPTHS = (0.05, 0.10, 0.15, 0.20)
 USUAL = 0.20
 """The chance of buying without an offer that the page takes for its examples."""
-DRAWS = 400
+DRAWS, CROWD = 300, 400
 LOW, HIGH = 0.025, 0.975
 
 
@@ -36,7 +40,7 @@ def response_page(request: HttpRequest) -> HttpResponseBase:
         "says": _says(found.posterior),
         "findings": [],
         "cards": list(_cards(found)),
-        "sections": list(_sections(found.posterior)),
+        "sections": list(_sections(found.posterior, clock.now())),
         "no_file": True,
     }
     context = {**admin.site.each_context(request), **page}
@@ -73,51 +77,49 @@ def _cards(found: Response) -> Iterator[Card]:
     )
 
 
-def _sections(found: Posterior) -> Iterator[Section]:
+def _sections(found: Posterior, at: datetime) -> Iterator[Section]:
     kind, scope = (found.design.kinds or ("percentage",))[0], found.design.scopes[:1]
-    segments = [one for one in Segment if one.value in found.design.segments]
+    usual, everybody = What(kind=kind, scope=scope, depth=0.1), _crowd(at)
     yield _section(
         found,
         _("By segment"),
         [
-            (str(one.label), one.value, What(kind=kind, scope=scope, depth=0.1))
-            for one in segments
+            (str(one.label), mine, usual)
+            for one in Segment
+            if (mine := _of(everybody, one.value)) is not None
         ],
     )
-    depths = [
-        (f"{depth:.0%}", "", What(kind=kind, scope=scope, depth=depth))
-        for depth in DEPTHS
-    ]
-    yield _section(found, _("By discount"), depths)
+    yield _section(
+        found,
+        _("By discount"),
+        [(f"{d:.0%}", everybody, replace(usual, depth=d)) for d in DEPTHS],
+    )
     yield _section(
         found,
         _("By category"),
         [
-            (name, "", What(kind=kind, scope=[name], depth=0.1))
+            (name, everybody, replace(usual, scope=[name]))
             for name in found.design.scopes
         ],
     )
 
 
 def _section(
-    found: Posterior, title: str, rows: Sequence[tuple[str, str, What]]
+    found: Posterior, title: str, rows: Sequence[tuple[str, Who, What]]
 ) -> Section:
     """Draw what an offer makes of a chance of 20 %, with intervals."""
     thetas = found.sample(DRAWS, seed=response.SEED)
     marks, lines = [], []
-    for name, segment, what in rows:
-        drawn_b = found.drawn(_somebody(segment), what, thetas)[:, 0]
-        [gain] = lifted(np.array([USUAL]), found.lift(_somebody(segment), what)) - USUAL
-        low, high = lifted(np.array([USUAL]), np.quantile(drawn_b, [LOW, HIGH])) - USUAL
-        marks.append(Mark(label=name, value=100 * gain, low=100 * low, high=100 * high))
-        lines.append(
-            Row(cells=[name, f"{100 * gain:+.1f}", _to(100 * low, 100 * high)])
-        )
+    for name, who, what in rows:
+        gains = 100 * (lifted(who.p0, found.drawn(who, what, thetas)) - USUAL)
+        mean, (low, high) = gains.mean(), np.quantile(gains.mean(axis=1), [LOW, HIGH])
+        marks.append(Mark(label=name, value=float(mean), low=low, high=high))
+        lines.append(Row(cells=[name, f"{mean:+.1f}", _to(low, high)]))
     return Section(
         title=title,
         says=_(
-            "Of 100 customers who would buy with a chance of 20 % without an offer, so "
-            "many more buy with 10 % off, or what is named."
+            "If all had a chance of 20 % without an offer: so many more of 100 buy "
+            "with 10 % off, or what is named. Of a sample of customers."
         ),
         chart=drawn(charts.forest(marks, title=title)),
         columns=[title, _("More buyers of 100"), "95 %"],
@@ -130,6 +132,18 @@ def _to(low: float, high: float) -> str:
     return _("{low} to {high}").format(low=f"{low:+.1f}", high=f"{high:+.1f}")
 
 
-def _somebody(segment: str) -> Who:
-    known = np.array([[0.0, *UNKNOWN]])
-    return Who(p0=np.array([USUAL]), segment=[segment], traits=known[:, : len(TRAITS)])
+def _crowd(at: datetime) -> Who:
+    """Return a sample of customers as they are, but all with the same chance."""
+    known, named = traits.profiles(at=at, most=CROWD), segments(most=CROWD)
+    people = list(known) or [UUID(int=0)]
+    p0 = np.full(len(people), USUAL)
+    return Who(
+        p0=p0,
+        segment=[named.get(one, "") for one in people],
+        traits=traits.of(people, p0, known),
+    )
+
+
+def _of(everybody: Who, segment: str) -> Who | None:
+    rows = [i for i, one in enumerate(everybody.segment) if one == segment]
+    return everybody[rows] if rows else None

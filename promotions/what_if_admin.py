@@ -122,8 +122,12 @@ def _cards(found: Found, currency: str) -> Iterator[Card]:
 
 
 def _ends(point: Point, currency: str) -> str:
+    return gettext("80 %%: %s") % _between(point, currency)
+
+
+def _between(point: Point, currency: str) -> str:
     low, high = (money(end, currency, whole=True) for end in (point.low, point.high))
-    return gettext("80 %%: %(low)s to %(high)s") % {"low": low, "high": high}
+    return gettext("%(low)s to %(high)s") % {"low": low, "high": high}
 
 
 def _section(found: Found, budget: float, currency: str) -> Section:
@@ -144,7 +148,7 @@ def _section(found: Found, budget: float, currency: str) -> Section:
         chart=drawn(
             charts.curve(marks, here=budget, title=title, across=gettext("Discounts"))
         ),
-        legend=[("band", "80 %")],
+        legend=[("band", "80 %"), ("dashes", gettext("the budget"))],
         columns=[
             gettext("Discounts"),
             gettext("Margin gained"),
@@ -156,7 +160,7 @@ def _section(found: Found, budget: float, currency: str) -> Section:
                 cells=[
                     money(point.cost, currency, whole=True),
                     money(point.margin, currency, whole=True),
-                    _ends(point, currency),
+                    _between(point, currency),
                     f"{point.reach:,.0f}",
                 ]
             )
