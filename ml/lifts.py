@@ -6,7 +6,8 @@ with z = (1, kind, segment, scope, traits) of the customer and the offer, d its
 discount and D a usual one. So b has a level, which comes with any offer, and a slope in
 the discount, and both may differ by kind, segment, category and trait; what data do not
 tell apart is shrunk to what is common. Customers who were held back have no b: a base
-part γ·z, which they share, takes up what p0 gets wrong.
+part γ·z, which all share, takes up what p0 gets wrong (`Posterior.unprompted`); it was
+learnt from customers who had offers, so it is too high for whom they move.
 
 `own` is how the customer answered earlier offers, beyond what all the rest foretold
 (`answers`). Segments that no trait shows, such as those whom offers drive away, show
@@ -155,7 +156,7 @@ class Design:
 
 @dataclass(frozen=True, kw_only=True)
 class Posterior:
-    """What is believed of θ = (levels, slopes), each in the order of z.
+    """What is believed of θ = (levels, slopes), each in the order of z, and of γ.
 
     `spread` has the standard deviation of scopes' levels and slopes, for a category of
     which nothing was seen. `seen`: how many customers it rests on.
@@ -165,10 +166,16 @@ class Posterior:
     depth: float
     basis: str
     leaning: Mapping[str, float]
+    base: Floats
     mean: Floats
     covariance: Floats
     spread: tuple[float, float]
     seen: int
+
+    def unprompted(self, who: Who, what: What) -> Floats:
+        """Return P(buys in scope | no offer), by p0 and who was held back."""
+        eta = logit(who.p0) + self.design.z(who, what) @ self.base
+        return np.asarray(1 / (1 + np.exp(-eta)))
 
     def lift(self, who: Who, what: What) -> Floats:
         """Return each customer's expected b."""
@@ -248,6 +255,7 @@ def taught(groups: Sequence[Group], prior: Prior) -> Taught:
         depth=prior.depth,
         basis="randomised" if groups else prior.basis,
         leaning=dict(prior.leaning),
+        base=theta[:size],
         mean=theta[size:],
         covariance=covariance[size:, size:],
         spread=_spread(blocks, variance),

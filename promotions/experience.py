@@ -232,5 +232,6 @@ def _gain(arm: Arm, found: Response) -> float:
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
     rate = np.mean([rates.get(name, usual) for name in scope] or [usual])
     b = found.posterior.lift(who, arm.group.what)
+    p0 = found.posterior.unprompted(who, arm.group.what)
     spend: Floats = np.array([unit.spend for unit in arm.units])
-    return float(((value.lifted(who.p0, b) - who.p0) * spend * rate).sum())
+    return float(((value.lifted(p0, b) - p0) * spend * rate).sum())

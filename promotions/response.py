@@ -144,7 +144,7 @@ def rates() -> Mapping[str, float]:
 def written(posterior: Posterior) -> dict[str, Any]:
     """Write a posterior as JSON."""
     body = asdict(posterior)
-    lists = {name: body[name].tolist() for name in ("mean", "covariance")}
+    lists = {name: body[name].tolist() for name in ("base", "mean", "covariance")}
     return dict(msgspec.to_builtins(body | lists))
 
 
@@ -155,6 +155,7 @@ def read(body: Mapping[str, Any]) -> Posterior:
         depth=body["depth"],
         basis=body["basis"],
         leaning=body["leaning"],
+        base=np.array(body["base"]),
         mean=np.array(body["mean"]),
         covariance=np.array(body["covariance"]),
         spread=(body["spread"][0], body["spread"][1]),

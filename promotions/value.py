@@ -244,9 +244,10 @@ def drawn(
     [draws, customers, variants], and [customers, variants] twice; all in one piece.
     """
     margins, costs, lifts = [], [], []
-    p0, kept = people.who.p0, response.kept[:, None]
+    kept = response.kept[:, None]
     for terms in menu.values():
         what = What(kind=kind(terms), scope=scope, depth=depth(terms))
+        p0 = response.posterior.unprompted(people.who, what)
         b = response.posterior.drawn(people.who, what, response.thetas)
         given, kappa = rewards(terms, people.spend, people.rate)
         p = lifted(p0, b)
