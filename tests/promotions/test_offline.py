@@ -78,7 +78,8 @@ def test_an_sdk_that_fetches_the_document_itself_gets_the_same_arms(
     sdk.load_features()
 
     result = sdk.eval_feature(str(strategy.id))
-    drawn = arms.draw(arms.of(strategy), "hh-1", {"10%": 1.0})
+    odds = {label: float(label == "10%") for label in MENU}
+    drawn = arms.draw(arms.of(strategy), "hh-1", odds)
     assert result.experimentResult is not None
     assert result.experimentResult.bucket == drawn.bucket
     assert result.experimentResult.key == result.value
