@@ -78,7 +78,7 @@ def _strategies(console: Console, loop: Loop) -> None:
     customers = Offer.objects.values("customer").distinct().count()
     console.print(
         f"\n{offers:,} offers computed for {customers:,} customers. Forecasts are "
-        "margin gained, with 95 % intervals; they rest on past campaigns "
+        "margin gained, with 80 % intervals; they rest on past campaigns "
         "(observational) and on the assumed margin.\n",
         highlight=False,
     )
