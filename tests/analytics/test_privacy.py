@@ -121,7 +121,8 @@ def test_late_events_of_the_erased_stay_out_on_every_wire() -> None:
     assert {result.status for result in results} == {"rejected"}
     assert results[0].reason == "The customer was erased"
     assert (StoredEvent.objects.count(), Rejection.objects.count()) == before
-    assert "9000" not in whole_database().replace("cleo-9000-not-me", "")
+    # With the dash: digests of random keys hold "9000" now and then.
+    assert "-9000" not in whole_database().replace("cleo-9000-not-me", "")
 
 
 @pytest.mark.django_db
