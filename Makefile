@@ -73,13 +73,13 @@ bench-experiments: .venv/.tests ## Measure whether measuring measures, and what 
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench measurement experiments
 
-bench-worlds: .venv/.tests ## Play simulated shops whose response is known (an hour)
+bench-worlds: .venv/.tests ## Play simulated shops whose response is known (long)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench worlds
 
-bench-decisions: .venv/.tests ## Measure who gets what, and whom it changes, on HILLSTROM=file.csv.gz (two hours)
+bench-decisions: .venv/.tests ## Measure who gets what, and whom it changes, on HILLSTROM=file.csv.gz (long)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0

@@ -6,7 +6,8 @@ receipt, adjusted for what they had bought there, and how often they had come, b
 began. The campaigns' coefficients are pooled with random effects (DerSimonian and Laird
 1986). Observational: the shop chose whom to address, and what it knew beyond the log is
 not adjusted for. On The Complete Journey the unadjusted odds ratio is about 5, the
-adjusted one 1.4. Our own randomised arms are to replace this.
+adjusted one 1.4. What our own arms teach begins with this as its prior
+(promotions.response).
 """
 
 from collections import defaultdict

@@ -21,9 +21,6 @@ from promotions import arms, lots, response, value
 from promotions.models import Learnt, Odds, Strategy
 from promotions.value import People
 
-LATEST = 100_000
-"""A refresh appends its summary after at most so many assignments and other events."""
-
 
 class NotDecided(Exception):
     """No offer of that id was ever assigned or withheld."""
@@ -116,7 +113,7 @@ def _logged(
     if not isinstance(assigned.event, events.OfferAssigned):
         raise TypeError(f"{assigned.type} at {position}")
     after = store.read(
-        after=position, until=position + LATEST, types=["offers_computed"]
+        after=position, until=store.high_water(), types=["offers_computed"]
     )
     summary = next((one.event for one in after), None)
     return assigned.event, (

@@ -7,7 +7,7 @@ was held back, of this strategy or of everything, is what the treated are compar
 Worker only.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -215,20 +215,20 @@ def _used(arms: Iterable[Arm]) -> tuple[int, int]:
 
 def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
     """Compare what is believed now with what strategies have brought over all goods."""
-    found = response.believed(draws=1).expected
+    found, rates = response.believed(draws=1).expected, response.rates()
     expected = {arm.strategy.id: 0.0 for arm in arms}
     people = dict.fromkeys(expected, 0)
     for arm in arms:
         if arm.variant is not None:
-            expected[arm.strategy.id] += _gain(arm, found)
+            expected[arm.strategy.id] += _gain(arm, found, rates)
             people[arm.strategy.id] += len(arm.units)
     means = {id_: expected[id_] / people[id_] for id_ in expected if people[id_]}
     promises.refresh(means, at=at)
 
 
-def _gain(arm: Arm, found: Response) -> float:
+def _gain(arm: Arm, found: Response, rates: Mapping[str, float]) -> float:
     """Return the margin that the arm's offers are believed to bring in scope."""
-    who, rates = arm.group.who, response.rates()
+    who = arm.group.who
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
     rate = np.mean([rates.get(name, usual) for name in scope] or [usual])
     b = found.posterior.lift(who, arm.group.what)

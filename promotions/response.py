@@ -16,8 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from django.conf import settings
-from django.db.models import DecimalField, F, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Sum
 from numpy.typing import NDArray
 
 from catalog.models import Product
@@ -25,6 +24,7 @@ from ml import lifts, scores
 from ml.lifts import Posterior, Prior
 from promotions.models import Calibration, Learnt
 from promotions.promises import PRIOR
+from promotions.scopes import COST, MONEY
 from promotions.value import Response
 
 Floats = NDArray[np.float64]
@@ -128,15 +128,11 @@ def use(buyers: int, users: int) -> float:
     return (share * weight + users) / (weight + max(buyers, users))
 
 
-MONEY = DecimalField(max_digits=20, decimal_places=4)
-COSTS = Coalesce("cost", F("price") * (1 - settings.ASSUMED_MARGIN), output_field=MONEY)
-
-
 def rates() -> Mapping[str, float]:
     """Return each category's margin rate, over what is on sale there."""
     shelf = Product.objects.filter(price__gt=0, currency=settings.CURRENCY)
     rows = shelf.values("category").annotate(
-        worth=Sum("price", output_field=MONEY), costs=Sum(COSTS, output_field=MONEY)
+        worth=Sum("price", output_field=MONEY), costs=COST
     )
     return {row["category"]: float(1 - row["costs"] / row["worth"]) for row in rows}
 
