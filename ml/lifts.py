@@ -1,22 +1,29 @@
-"""How an offer moves the odds of buying: a posterior over customers and variants.
+"""How an offer changes the rate of buying: a posterior over customers and variants.
 
-    logit P(buys in scope | offer) = logit p0 + b,    b = (1, d / D) ⊗ z · θ + own
+    log h(buys in scope | offer) = log h0 + b,    b = (1, d / D) ⊗ z · θ + own
 
-with z = (1, kind, segment, scope, traits) of the customer and the offer, d its
-discount and D a usual one. So b has a level, which comes with any offer, and a slope in
-the discount, and both may differ by kind, segment, category and trait; what data do not
+with h0 = −ln(1 − p0) the purchases expected in a horizon without an offer,
+z = (1, kind, segment, scope, traits) of the customer and the offer, d its discount and
+D a usual one. So b has a level, which comes with any offer, and a slope in the
+discount, and both may differ by kind, segment, category and trait; what data do not
 tell apart is shrunk to what is common. Customers who were held back have no b: a base
 part γ·z, which all share, takes up what p0 gets wrong (`Posterior.unprompted`); it was
 learnt from customers who had offers, so it is too high for whom they move.
+
+A rate, not the odds of buying within some time: an offer works until it is used, and
+customers are watched for different times, until their first purchase in scope or the
+end. With h constant over that time the likelihood is that of Poisson counts with the
+time as exposure (the exponential model of survival; Holford 1980, Laird and Olivier
+1981), whatever the time is.
 
 `own` is how the customer answered earlier offers, beyond what all the rest foretold
 (`answers`). Segments that no trait shows, such as those whom offers drive away, show
 there.
 
 A Gaussian prior, centred on what past campaigns or prices suggest, is updated by
-everybody whom a lot drew into an arm: logistic regression by Newton steps, its
-posterior by Laplace's approximation, the variances of the blocks by EM (MacKay 1992,
-"Bayesian interpolation"; Bishop 2006, 9.3.4). Pure NumPy: the web process may load it.
+everybody whom a lot drew into an arm: Newton steps, the posterior by Laplace's
+approximation, the variances of the blocks by EM (MacKay 1992, "Bayesian
+interpolation"; Bishop 2006, 9.3.4). Pure NumPy: the web process may load it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,15 +46,17 @@ BLOCKS: Mapping[str, float] = {
 DOUBT = 6.0
 """So many coefficients' worth of data that standard deviation counts for."""
 OWN = 0.7
-"""How far customers' answers differ beyond what is known of them, in log-odds."""
+"""How far customers' answers differ beyond what is known of them."""
 BASE = 0.3
-"""The base part's standard deviation: how far p0 may be off, in log-odds."""
+"""The base part's standard deviation: how far log h0 may be off."""
 SHARE = 0.4
 """The part of a prior lift that comes with any offer. With 0.4, half the discount has
 0.7 of the lift, as a square root has."""
 ROUNDS, STEPS = 4, 12
 ODDS = 1e-4
 """Chances are kept this far from 0 and 1."""
+LEAST_WATCHED = 1e-3
+"""Horizons: 40 minutes of 28 days. Who bought at once was watched for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +98,13 @@ class What:
 class Group:
     """Customers whom a lot gave a variant, or nothing (`treated` False).
 
-    `chance`: P(buys in scope | no offer) in the time watched; `bought` says who did.
+    `watched`: until they bought in scope, or the end, in horizons; `bought`: who did.
     """
 
     who: Who
     what: What
     treated: bool
-    chance: Floats
+    watched: Floats
     bought: NDArray[np.bool_]
 
 
@@ -173,9 +182,12 @@ class Posterior:
     seen: int
 
     def unprompted(self, who: Who, what: What) -> Floats:
-        """Return P(buys in scope | no offer), by p0 and who was held back."""
-        eta = logit(who.p0) + self.design.z(who, what) @ self.base
-        return np.asarray(1 / (1 + np.exp(-eta)))
+        """Return the purchases expected without an offer, by p0 and who was held back."""
+        return hazard(who.p0) * np.exp(self.correction(who, what))
+
+    def correction(self, who: Who, what: What) -> Floats:
+        """Return what is added to log h0."""
+        return np.asarray(self.design.z(who, what) @ self.base)
 
     def lift(self, who: Who, what: What) -> Floats:
         """Return each customer's expected b."""
@@ -218,7 +230,7 @@ def untaught(prior: Prior) -> Posterior:
 
 @dataclass(frozen=True, kw_only=True)
 class Taught:
-    """What groups teach: the posterior, and each row's P(buys) but for `own`."""
+    """What groups teach: the posterior, and each row's purchases but for `own`."""
 
     posterior: Posterior
     expected: Sequence[Floats]
@@ -249,7 +261,7 @@ def taught(groups: Sequence[Group], prior: Prior) -> Taught:
         for _ in range(ROUNDS):
             theta, covariance = _newton(x, offset + own, y, mean, variance, theta)
             variance = _variances(blocks, theta - mean, covariance, variance)
-        expected = 1 / (1 + np.exp(-(offset + x @ theta)))
+        expected = np.exp(offset + x @ theta)
     posterior = Posterior(
         design=design,
         depth=prior.depth,
@@ -270,10 +282,10 @@ def answers(bought: NDArray[np.bool_], expected: Floats, person: Ints) -> Floats
     """Return each person's own answer: how much more they bought when offered.
 
     Rows are what was offered; `person` numbers them. The mode of a normal deviation of
-    the log-odds with the standard deviation OWN, by one Newton step.
+    the log rate with the standard deviation OWN, by one Newton step.
     """
     more = np.bincount(person, bought - expected)
-    known = np.bincount(person, expected * (1 - expected))
+    known = np.bincount(person, expected)
     return np.asarray(more / (OWN**-2 + known))
 
 
@@ -290,6 +302,11 @@ def logit(p: Floats) -> Floats:
     """Return log-odds, of chances kept off 0 and 1."""
     kept = np.clip(p, ODDS, 1 - ODDS)
     return np.asarray(np.log(kept / (1 - kept)))
+
+
+def hazard(p: Floats) -> Floats:
+    """Return the purchases of which there is at least one with the chance p."""
+    return np.asarray(-np.log1p(-np.clip(p, ODDS, 1 - ODDS)))
 
 
 def _names(found: object) -> tuple[str, ...]:
@@ -317,7 +334,8 @@ def _rows(
         parts.append(np.hstack([z, z * group.treated, z * deep]))
         hint = sum(prior.leaning.get(one, 0.0) for one in group.what.scope)
         known = deep * hint / max(1, len(group.what.scope))
-        offsets.append(logit(group.chance) + known)
+        watched = np.maximum(group.watched, LEAST_WATCHED)
+        offsets.append(np.log(hazard(group.who.p0) * watched) + known)
     bought = np.concatenate([group.bought for group in groups]).astype(float)
     return np.vstack(parts), np.concatenate(offsets), bought
 
@@ -330,14 +348,14 @@ def _newton(
 
     def loss(theta: Floats) -> float:
         eta = offset + x @ theta
-        fit = np.logaddexp(0, eta).sum() - y @ eta
+        fit = np.exp(eta).sum() - y @ eta
         return float(fit + 0.5 * precision @ (theta - mean) ** 2)
 
     best = loss(theta)
     for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-(offset + x @ theta)))
-        gradient = x.T @ (p - y) + precision * (theta - mean)
-        curvature = (x * (p * (1 - p))[:, None]).T @ x + np.diag(precision)
+        h = np.exp(offset + x @ theta)
+        gradient = x.T @ (h - y) + precision * (theta - mean)
+        curvature = (x * h[:, None]).T @ x + np.diag(precision)
         step = np.linalg.solve(curvature, gradient)
         size = 1.0
         while (now := loss(theta - size * step)) > best and size > 1e-4:
@@ -345,8 +363,7 @@ def _newton(
         if best - now < 1e-6 * (1 + abs(best)):
             break
         theta, best = theta - size * step, now
-    p = 1 / (1 + np.exp(-(offset + x @ theta)))
-    curvature = (x * (p * (1 - p))[:, None]).T @ x + np.diag(precision)
+    curvature = (x * np.exp(offset + x @ theta)[:, None]).T @ x + np.diag(precision)
     return theta, np.asarray(np.linalg.inv(curvature), np.float64)
 
 

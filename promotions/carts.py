@@ -234,6 +234,7 @@ def _offered(offer: Offer) -> Entry:
         left=strategy.budget - strategy.spent - strategy.reserved,
         purse=campaign.budget - campaign.spent - campaign.reserved,
         offer=offer.id,
+        turn=offer.turn,
     )
 
 

@@ -134,7 +134,9 @@ def _worth(
         spend=np.array([said.spend]),
         rate=np.array([said.rate]),
     )
-    found = value.priced(strategy.terms, strategy.scope, people, believed)
+    found = value.priced(
+        strategy.terms, strategy.scope, people, believed, turns=strategy.turns
+    )
     return {
         label: Worth(
             margin=float(found.margin[0, i]),

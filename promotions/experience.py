@@ -2,7 +2,8 @@
 
 Each customer counts once for each strategy, as he was known when he was assigned
 (`OfferAssigned`: p0, traits, segment), for HORIZON_DAYS or as long as has passed, and
-not before `SOONEST`. Bought is what stayed bought, in the strategy's categories. Who
+not before `SOONEST`, until the first purchase in the strategy's categories. Bought is
+what stayed bought. Who
 was held back, of this strategy or of everything, is what the treated are compared with.
 Worker only.
 """
@@ -15,6 +16,7 @@ from uuid import UUID
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from django.conf import settings
 from django.db import transaction
 
@@ -121,19 +123,18 @@ def _arm(
     window: timedelta,
     at: datetime,
 ) -> Arm:
-    p0 = np.array([unit.p0 for unit in units])
-    shares = np.array([min(window, at - unit.at) / window for unit in units])
+    bought, watched = _watched(units, strategy.scope, history, window, at)
     group = Group(
         who=Who(
-            p0=p0,
+            p0=np.array([unit.p0 for unit in units]),
             segment=[unit.segment for unit in units],
             traits=np.array([list(unit.traits) for unit in units]),
             own=np.array([unit.own for unit in units]),
         ),
         what=_what(strategy, variant),
         treated=variant is not None,
-        chance=1 - (1 - p0) ** shares,
-        bought=_bought(units, strategy.scope, history, window, at),
+        watched=watched,
+        bought=bought,
     )
     return Arm(strategy=strategy, variant=variant, units=units, group=group)
 
@@ -145,14 +146,17 @@ def _what(strategy: Strategy, variant: str | None) -> What:
     return What(kind=value.kind(terms), scope=strategy.scope, depth=value.depth(terms))
 
 
-def _bought(
+def _watched(
     units: Sequence[Unit],
     scope: Sequence[str],
     history: pl.DataFrame,
     window: timedelta,
     at: datetime,
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Say which units bought in scope in their time; an empty scope is all goods."""
+) -> tuple[NDArray[np.bool_], Floats]:
+    """Say which units bought in scope in their time, and how many windows it took.
+
+    An empty scope is all goods. Who did not buy was watched to the end.
+    """
     named = pl.col("category").cast(pl.String).is_in(list(scope))
     about = named if scope else pl.lit(value=True)
     frame = pl.DataFrame(
@@ -164,15 +168,18 @@ def _bought(
         },
         schema_overrides={"since": pl.Datetime("us", "UTC")},
     )
-    bought = (
+    first = (
         history.filter(about)
         .select(pl.col("customer").cast(pl.String), "at")
         .join(frame, on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
+        .group_by("unit")
+        .agg(pl.col("at").min().alias("first"))
     )
-    found = np.zeros(len(units), dtype=bool)
-    found[bought["unit"].unique().to_numpy()] = True
-    return found
+    told = frame.join(first, on="unit", how="left", maintain_order="left")
+    end = pl.coalesce("first", "until") - pl.col("since")
+    watched = told.select(end / window).to_series().to_numpy()
+    return told["first"].is_not_null().to_numpy(), np.asarray(watched, np.float64)
 
 
 def _answered(arms: Sequence[Arm], expected: Sequence[Floats]) -> None:
@@ -232,6 +239,7 @@ def _gain(arm: Arm, found: Response, rates: Mapping[str, float]) -> float:
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
     rate = np.mean([rates.get(name, usual) for name in scope] or [usual])
     b = found.posterior.lift(who, arm.group.what)
-    p0 = found.posterior.unprompted(who, arm.group.what)
-    spend: Floats = np.array([unit.spend for unit in arm.units])
-    return float(((value.lifted(p0, b) - p0) * spend * rate).sum())
+    h0 = found.posterior.unprompted(who, arm.group.what)
+    each = value.basket(who.p0, np.array([unit.spend for unit in arm.units]))
+    bought = value.purchases(h0, b, arm.strategy.turns)
+    return float((bought * -np.expm1(-b) * each * rate).sum())

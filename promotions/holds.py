@@ -116,6 +116,7 @@ def uses(hold: Hold) -> Use:
         campaign=hold.strategy.campaign_id,
         cost=hold.discount,
         offer=hold.offer,
+        turn=hold.turn,
         code=hold.code,
     )
 

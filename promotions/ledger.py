@@ -62,6 +62,7 @@ class Use:
     campaign: UUID
     cost: Decimal
     offer: UUID | None = None
+    turn: int = 0
     code: UUID | None = None
     gift: str = ""
     needs: Sequence[Need] = ()
@@ -177,7 +178,9 @@ def _take_gifts(uses: Sequence[Use], lines: Sequence[Line]) -> None:
 
 def _take_offer(use: Use, changed: dict[str, datetime]) -> None:
     """An overdue hold is no free offer: whoever holds it would give ours back."""
-    rows = Offer.objects.filter(id__in=[use.offer], redeemed_at=None, held_until=None)
+    rows = Offer.objects.filter(
+        id=use.offer, turn=use.turn, redeemed_at=None, held_until=None
+    )
     if not rows.update(**changed):
         raise NotUsable(f"Not usable now: {use.offer}.", use.strategy)
 
@@ -207,7 +210,9 @@ def _move(rows: QuerySet[Any], cost: Decimal, **more: Any) -> None:
 def _give_uses_back(uses: Sequence[Use], *, held: bool) -> None:
     offers = Offer.objects.filter(id__in=[use.offer for use in uses if use.offer])
     _in_order(offers)
-    offers.update(**({"held_until": None} if held else {"redeemed_at": None}))
+    freed = {"held_until": None} if held else {"redeemed_at": None}
+    for use in uses:  # what was renewed meanwhile is free, or used again, by itself
+        offers.filter(id=use.offer, turn=use.turn).update(**freed)
     for use in _by((use for use in uses if use.code), lambda use: use.code):
         Code.objects.filter(id__in=[use.code]).update(uses=F("uses") - 1)
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q, Value
@@ -183,6 +184,12 @@ class Strategy(models.Model):
     least_margin = models.DecimalField(
         max_digits=4, decimal_places=3, help_text="No line is sold below this margin."
     )
+    renews_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="A personal offer can be used again so many days after a use; "
+        "empty: it is for one use.",
+    )
     forecast = models.JSONField(
         default=dict, blank=True, help_text="`tried`: see promotions.backtest."
     )
@@ -224,6 +231,11 @@ class Strategy(models.Model):
                 # An offer's variants are tried by lot; a shelf label has one.
                 condition=Q(trigger="offer") | Q(holdout=0),
                 name="strategy_holdout_of_offers",
+            ),
+            models.CheckConstraint(
+                condition=Q(renews_days=None)
+                | Q(renews_days__gte=1, trigger="offer"),
+                name="strategy_renews",
             ),
             models.CheckConstraint(
                 condition=Q(allocation="best")
@@ -283,6 +295,13 @@ class Strategy(models.Model):
         return rules.decoded_menu(self.menu)
 
     @property
+    def turns(self) -> float:
+        """How often its offers can be used within the horizon of forecasts."""
+        if self.renews_days is None:
+            return 1.0
+        return max(1.0, settings.HORIZON_DAYS / self.renews_days)
+
+    @property
     def promised(self) -> float | None:
         """The profit that the forecast promises for each customer it reaches."""
         margin, reach = self.forecast.get("margin"), self.forecast.get("reach")
@@ -316,11 +335,17 @@ class Offer(models.Model):
     redeemed_at = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True, help_text="By a reservation.")
     lift = models.FloatField(
-        default=0, help_text="By which it raises the log-odds of buying in scope."
+        default=0, help_text="By which it raises the log rate of buying in scope."
     )
     rate = models.FloatField(default=0, help_text="Margin rate of what is bought.")
     use = models.FloatField(default=1, help_text="Share of buyers who use it.")
     kept = models.FloatField(default=1, help_text="Of the gain in scope, what stays.")
+    correction = models.FloatField(
+        default=0, help_text="Of log h0: what scores get wrong; see ml.lifts."
+    )
+    turn = models.PositiveIntegerField(
+        default=0, help_text="How often it was renewed after a use."
+    )
     why: Sequence[str] = ()
     """What may be said to the customer, see offers.explain; not stored."""
 
@@ -756,6 +781,7 @@ class Hold(models.Model):
     reservation = models.ForeignKey(Reservation, models.CASCADE, related_name="holds")
     strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="holds")
     offer = models.UUIDField(null=True)
+    turn = models.PositiveIntegerField(default=0, help_text="Of the offer.")
     code = models.UUIDField(null=True)
     variant = models.TextField()
     discount = models.DecimalField(max_digits=14, decimal_places=4)
@@ -788,6 +814,7 @@ class Redemption(models.Model):
         Strategy, models.PROTECT, related_name="redeemed_orders"
     )
     offer = models.UUIDField(null=True)
+    turn = models.PositiveIntegerField(default=0, help_text="Of the offer.")
     code = models.UUIDField(null=True)
     customer = models.UUIDField(null=True)
     order_id = models.TextField()
@@ -835,8 +862,8 @@ class Redemption(models.Model):
                 condition=Q(rolled_back_at=None),
             ),
             models.UniqueConstraint(
-                fields=["offer"],
-                name="redemption_once_per_offer",
+                fields=["offer", "turn"],
+                name="redemption_once_per_turn",
                 condition=Q(rolled_back_at=None),
             ),
             models.CheckConstraint(

@@ -131,6 +131,8 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
         rate=rate,
         use=offer.use,
         kept=offer.kept,
+        turns=offer.strategy.turns,
+        correction=offer.correction,
     )
     return float(worth[0])
 

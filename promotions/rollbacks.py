@@ -151,6 +151,7 @@ def _give_back(row: Redemption, amount: Decimal, *, whole: bool) -> Decimal:
         campaign=row.strategy.campaign_id,
         cost=amount,
         offer=row.offer,
+        turn=row.turn,
         code=row.code,
     )
     ledger.give_back(use, row.counted, whole=whole, uses=policy == "all")

@@ -57,6 +57,7 @@ class Entry:
     left: Decimal
     purse: Decimal
     offer: UUID | None = None
+    turn: int = 0
     code: Known | None = None
 
     @property

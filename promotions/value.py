@@ -1,11 +1,17 @@
 """What an offer is worth to the shop, customer by customer. Pure NumPy.
 
-logit p_v = logit p0 + b, with b from a posterior (ml.lifts), so every figure is a mean
-over draws of what may be true, and has a distribution. With s the shelf value bought in
-scope, m its margin rate, g the reward, u the share of buyers who use the offer, and κ
-what a unit of reward costs the shop (1 for money; 1 − m for a gift, bought at cost):
+An offer changes the rate of buying in scope from h0 purchases a horizon to h = h0·e^b,
+until it is used; b comes from a posterior (ml.lifts), so every figure is a mean over
+draws of what may be true, and has a distribution. An offer that can be used again after
+a while has R turns in a horizon (one: R = 1), in each of which there is a first
+purchase with the chance 1 − e^(−h/R); of these, n = R·(1 − e^(−h/R)), the part
+1 − e^(−b) would not have been without it. (With a first purchase at time t of T, the
+rest goes at the old rate: P + h0·E(T − t) − h0·T = P·(1 − e^(−b)).) With s the shelf
+value of such a purchase, m its margin rate, g the reward, u the share of them that use
+the offer, and κ what a unit of reward costs the shop (1 for money; 1 − m for a gift,
+bought at cost):
 
-    margin = k · (p_v − p0) · s · m − p_v · u · g · κ
+    margin = k · n · (1 − e^(−b)) · s · m − n · u · g · κ
 
 k is the part of the gain in scope that is one over all goods and weeks: the rest would
 have been bought elsewhere, or later, anyway (promotions.promises).
@@ -18,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.lifts import Posterior, What, Who
+from ml.lifts import Posterior, What, Who, hazard
 from promotions.rules import Gift, Percentage, Terms, Threshold
 
 Floats = NDArray[np.float64]
@@ -58,12 +64,18 @@ class Response:
 class People:
     """Customers before a scope: who they are, what they buy there when they buy.
 
-    `spend` is at shelf prices, `rate` its margin rate; both by customer.
+    `spend` is at shelf prices, in a horizon with a purchase; `rate` its margin rate;
+    both by customer.
     """
 
     who: Who
     spend: Floats
     rate: Floats
+
+    @property
+    def basket(self) -> Floats:
+        """Return the spend of a single purchase."""
+        return basket(self.who.p0, self.spend)
 
     def __getitem__(self, rows: Any) -> "People":
         return People(
@@ -104,10 +116,15 @@ class Best:
 
 
 def priced(
-    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    response: Response,
+    *,
+    turns: float = 1.0,
 ) -> Priced:
-    """Price every variant of a menu on all customers."""
-    parts = list(_parts(menu, scope, people, response))
+    """Price every variant of a menu on all customers; `turns` is R."""
+    parts = list(_parts(menu, scope, people, response, turns))
     if not parts:
         nothing = np.zeros((0, len(menu)))
         return Priced(
@@ -162,11 +179,29 @@ def margin(
     rate: Floats | float,
     use: float,
     kept: Floats | float,
+    turns: float = 1.0,
+    correction: float = 0.0,
 ) -> Floats:
-    """Return what offering `terms` brings over offering nothing, for known lifts."""
-    given, kappa = rewards(terms, spend, rate)
-    p = lifted(p0, lift)
-    return np.asarray(kept * (p - p0) * spend * rate - p * use * given * kappa)
+    """Return what offering `terms` brings over offering nothing, for known lifts.
+
+    `correction`: what is known of log h0 beyond p0 (`Posterior.correction`).
+    """
+    each = basket(p0, spend)
+    given, kappa = rewards(terms, each, rate)
+    bought = purchases(hazard(p0) * np.exp(correction), lift, turns)
+    gain = kept * (-np.expm1(-np.asarray(lift))) * each * rate
+    return np.asarray(bought * (gain - use * given * kappa))
+
+
+def purchases(h0: Floats, lift: Floats | float, turns: float) -> Floats:
+    """Return n: the first purchases of all turns, under an offer."""
+    return np.asarray(-turns * np.expm1(-h0 * np.exp(lift) / turns))
+
+
+def basket(p0: Floats, spend: Floats) -> Floats:
+    """Return a purchase's spend, of that in a horizon with a purchase."""
+    h0 = hazard(p0)
+    return np.asarray(spend * -np.expm1(-h0) / h0)
 
 
 def inside(scope: Sequence[str], categories: Sequence[str]) -> list[int]:
@@ -191,9 +226,8 @@ def in_scope(
 
 
 def lifted(p0: Floats, lift: Floats | float) -> Floats:
-    """Return the probability whose log-odds are `lift` above those of `p0`."""
-    odds = p0 / np.maximum(1 - p0, 1e-12) * np.exp(lift)
-    return np.asarray(odds / (1 + odds))
+    """Return the chance of a purchase at e^lift times the rate that makes `p0`."""
+    return np.asarray(-np.expm1(-hazard(p0) * np.exp(lift)))
 
 
 def depth(terms: Terms) -> float:
@@ -212,7 +246,7 @@ def depth(terms: Terms) -> float:
 def rewards(
     terms: Terms, spend: Floats, rate: Floats | float
 ) -> tuple[Floats, Floats | float]:
-    """Return the reward per buyer who uses the offer, and what a unit of it costs.
+    """Return the reward per use for baskets, and what a unit of it costs.
 
     Who spends less than the threshold reaches it in proportion to how near he is; no
     stretching of baskets is counted as a gain: k learns of it from the arms.
@@ -230,29 +264,38 @@ def rewards(
 
 
 def _parts(
-    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    response: Response,
+    turns: float,
 ) -> Iterator[Priced]:
     for start in range(0, len(people.spend), CHUNK):
-        yield _part(menu, scope, people[start : start + CHUNK], response)
+        yield _part(menu, scope, people[start : start + CHUNK], response, turns)
 
 
 def drawn(
-    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    response: Response,
+    *,
+    turns: float = 1.0,
 ) -> tuple[Floats, Floats, Floats]:
     """Return draws of the margin, and expected cost and lift, of every variant.
 
     [draws, customers, variants], and [customers, variants] twice; all in one piece.
     """
     margins, costs, lifts = [], [], []
-    kept = response.kept[:, None]
+    kept, each = response.kept[:, None], people.basket
     for terms in menu.values():
         what = What(kind=kind(terms), scope=scope, depth=depth(terms))
-        p0 = response.posterior.unprompted(people.who, what)
+        h0 = response.posterior.unprompted(people.who, what)
         b = response.posterior.drawn(people.who, what, response.thetas)
-        given, kappa = rewards(terms, people.spend, people.rate)
-        p = lifted(p0, b)
-        cost = p * (response.use * given)
-        gain = kept * (p - p0) * (people.spend * people.rate)
+        given, kappa = rewards(terms, each, people.rate)
+        bought = purchases(h0, b, turns)
+        cost = bought * (response.use * given)
+        gain = kept * bought * -np.expm1(-b) * (each * people.rate)
         margins.append(gain - cost * kappa)
         costs.append(cost.mean(axis=0))
         lifts.append(b.mean(axis=0))
@@ -260,9 +303,13 @@ def drawn(
 
 
 def _part(
-    menu: Mapping[str, Terms], scope: Sequence[str], people: People, response: Response
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    response: Response,
+    turns: float,
 ) -> Priced:
-    margins, costs, lifts = drawn(menu, scope, people, response)
+    margins, costs, lifts = drawn(menu, scope, people, response, turns=turns)
     mean, winner = margins.mean(axis=0), margins.argmax(axis=2)
     chosen, rows = mean.argmax(axis=1), np.arange(len(mean))
     inside = mean[rows, chosen] > 0

@@ -64,7 +64,9 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
     wanted = [not asked.segments or s in asked.segments for s in audience.segments]
     people = everybody[np.flatnonzero(wanted)]
     menu = {label: deeper(t, asked.depth) for label, t in strategy.terms.items()}
-    margins, costs, _ = value.drawn(menu, strategy.scope, people, response.believed())
+    margins, costs, _ = value.drawn(
+        menu, strategy.scope, people, response.believed(), turns=strategy.turns
+    )
     margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)
     each = scores.customers() / len(matrix.customers)
     points = frontier(margins, costs, each=each)
