@@ -36,24 +36,19 @@ from promotions import (
     lots,
     offers,
     places,
+    plans,
     response,
     value,
     versions,
 )
-from promotions.allocation import NotCertified, Plan, solve
 from promotions.feedback import SILENT, Said
-from promotions.instances import Bools, Budget, Instance
-from promotions.models import Allocation, Odds, Offer, Sheet, Strategy
+from promotions.models import Odds, Offer, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 MOST_NEWS = 1000
 """The people whose offers a refresh ranks by orders that the scores do not know, at 15
 to 20 ms each; for anybody else GET does it, who then waits as long."""
-
-GAP = 1e-3
-"""How far from the best a plan may be, relative, to be served."""
-ALLOCATIONS_KEPT = timedelta(days=30)
 
 
 PRICED = ("expected", "lift", "rate", "use", "kept")
@@ -215,80 +210,19 @@ def _decided(
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
     if not columns:
         return
-    chosen = _allocated(columns, matrix, used, lasting, at)
+    unused = ~_where(used, columns, matrix).T
+    chosen = plans.allocated(
+        [column.strategy for column in columns],
+        [column.best for column in columns],
+        unused=unused,
+        promised=_where(lasting, columns, matrix).T & unused,
+        at=at,
+    )
     for place, column in enumerate(columns):
         for row in np.flatnonzero(chosen[place]):
             customer = matrix.customers[row]
             pair = customer, column.strategy.id
             yield _decision(column, int(row), customer, people, at, lasting.get(pair))
-
-
-def _allocated(
-    columns: Sequence[Column],
-    matrix: scores.ScoreMatrix,
-    used: Used,
-    lasting: places.Promises,
-    at: datetime,
-) -> Bools:
-    """Return who gets what, [strategies, customers], by a plan that is certified.
-
-    Without such a plan, what was promised is kept and nothing is added: the next
-    refresh tries again, and the operator sees the refusal.
-    """
-    unused = ~_where(used, columns, matrix).T
-    promised = _where(lasting, columns, matrix).T & unused
-    asked = Instance(
-        value=np.stack([column.best.margin for column in columns]),
-        cost=np.stack([column.best.cost for column in columns]),
-        most=settings.OFFERS_PER_CUSTOMER,
-        budgets=_budgets([column.strategy for column in columns]),
-        audience=unused,
-        promised=promised,
-    )
-    try:
-        plan = solve(asked, gap=GAP)
-    except NotCertified as refusal:
-        if refusal.best:
-            _certified(asked, refusal.best, at, refused=True)
-        return promised
-    _certified(asked, plan, at, refused=False)
-    return plan.chosen
-
-
-def _budgets(strategies: Sequence[Strategy]) -> tuple[Budget, ...]:
-    """Return what each strategy, and each campaign over its strategies, may spend."""
-    campaigns: dict[UUID, list[int]] = {}
-    for place, strategy in enumerate(strategies):
-        campaigns.setdefault(strategy.campaign_id, []).append(place)
-    mine = [
-        Budget(name=str(one.id), options=(place,), amount=float(one.left))
-        for place, one in enumerate(strategies)
-    ]
-    shared = [
-        Budget(
-            name=str(key),
-            options=tuple(some),
-            amount=float(strategies[some[0]].campaign.left),
-        )
-        for key, some in campaigns.items()
-    ]
-    return (*mine, *shared)
-
-
-def _certified(asked: Instance, plan: Plan, at: datetime, *, refused: bool) -> None:
-    """Keep the certificate, where an operator sees it, and the prices."""
-    proof = plan.certificate
-    Allocation.objects.filter(computed_at__lt=at - ALLOCATIONS_KEPT).delete()
-    Allocation.objects.create(
-        computed_at=at,
-        feasible=proof.feasible,
-        value=proof.value,
-        bound=proof.bound,
-        gap=proof.gap,
-        proof=proof.proof,
-        refused=refused,
-        prices=dict(zip(asked.names, plan.prices.tolist(), strict=True)),
-    )
 
 
 def _chosen(made: Sequence[Decided]) -> list[tuple[UUID, UUID]]:

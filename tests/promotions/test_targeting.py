@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from analytics import access, events, projections, store
 from analytics.models import Assignment, Customer, StoredEvent
 from ml.models import CampaignResponse, Score, TrainedModel
-from promotions import approval, arms, offers, targeting
+from promotions import approval, arms, offers, plans, targeting
 from promotions.arms import HELD_OUT, draw
 from promotions.models import Allocation, Offer, Place, Sheet, Strategy
 from tests.conftest import Make
@@ -446,7 +446,7 @@ def test_a_refresh_keeps_the_certificate_of_its_plan(
     kept = Allocation.objects.get()
     assert kept.feasible
     assert not kept.refused
-    assert kept.gap <= targeting.GAP
+    assert kept.gap <= plans.GAP
     assert kept.value <= kept.bound + 1e-6
     names = {f"budget {strategy.id}", f"budget {strategy.campaign_id}"}
     assert set(kept.prices) == names
@@ -461,7 +461,7 @@ def test_a_plan_that_is_not_certified_is_not_served_and_promises_stay(
     before = set(Offer.objects.values_list("customer", "strategy"))
     Place.objects.filter(customer=scored[0].key).delete()
     Offer.objects.filter(customer=scored[0].key).delete()
-    monkeypatch.setattr(targeting, "GAP", -1.0)
+    monkeypatch.setattr(plans, "GAP", -1.0)
 
     targeting.refresh(at=now + timedelta(minutes=1))
 
