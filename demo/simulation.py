@@ -45,10 +45,15 @@ class Rule:
     chance: float = 0.5
 
     def __str__(self) -> str:
-        return f"margin > {self.margin:g} and P(gain) >= {self.chance:g}"
+        return (
+            f"margin > {self.margin:g} and P(gain) >= {self.chance:g}, "
+            "or a test worth more than its price"
+        )
 
     def holds(self, forecast: Mapping[str, Any]) -> bool:
         """Judge a forecast by its 80 % interval, taken as normal."""
+        if test := forecast.get("trial"):
+            return bool(test["worth"] > test["price"])
         margin = float(forecast["margin"])
         deviation = (float(forecast["high"]) - float(forecast["low"])) / 2 / Z80
         return margin > self.margin and gain(margin, deviation) >= self.chance

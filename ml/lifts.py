@@ -1,29 +1,29 @@
-"""How an offer changes the rate of buying: a posterior over customers and variants.
+"""How an offer moves the odds of buying in a week: a posterior over customers, variants.
 
-    log h(buys in scope | offer) = log h0 + b,    b = (1, d / D) ⊗ z · θ + own
+    logit P(buys in scope in a week | offer) = logit w0 + b
+    b = (1, d / D) ⊗ z · θ + own
 
-with h0 = −ln(1 − p0) the purchases expected in a horizon without an offer,
-z = (1, kind, segment, scope, traits) of the customer and the offer, d its discount and
-D a usual one. So b has a level, which comes with any offer, and a slope in the
-discount, and both may differ by kind, segment, category and trait; what data do not
-tell apart is shrunk to what is common. Customers who were held back have no b: a base
-part γ·z, which all share, takes up what p0 gets wrong (`Posterior.unprompted`); it was
-learnt from customers who had offers, so it is too high for whom they move.
+with w0 = 1 − (1 − p0)^(1/weeks) the chance without an offer, z = (1, kind, segment,
+scope, traits) of the customer and the offer, d its discount and D a usual one. So b has
+a level, which comes with any offer, and a slope in the discount, and both may differ by
+kind, segment, category and trait; what data do not tell apart is shrunk to what is
+common. Customers who were held back have no b: a base part γ·z, which all share, takes
+up what p0 gets wrong (`Posterior.unprompted`); it was learnt from customers who had
+offers, so it is too high for whom they move.
 
-A rate, not the odds of buying within some time: an offer works until it is used, and
-customers are watched for different times, until their first purchase in scope or the
-end. With h constant over that time the likelihood is that of Poisson counts with the
-time as exposure (the exponential model of survival; Holford 1980, Laird and Olivier
-1981), whatever the time is.
+A week, not the whole horizon: an offer works until it is used, and customers are
+watched for different times. Each counts with the weeks until the first purchase in
+scope, or the end (discrete-time event history; Allison 1982), so that what two weeks
+taught holds for four, and who buys every week anyway has no room to be moved.
 
 `own` is how the customer answered earlier offers, beyond what all the rest foretold
 (`answers`). Segments that no trait shows, such as those whom offers drive away, show
 there.
 
 A Gaussian prior, centred on what past campaigns or prices suggest, is updated by
-everybody whom a lot drew into an arm: Newton steps, the posterior by Laplace's
-approximation, the variances of the blocks by EM (MacKay 1992, "Bayesian
-interpolation"; Bishop 2006, 9.3.4). Pure NumPy: the web process may load it.
+everybody whom a lot drew into an arm: logistic regression by Newton steps, its
+posterior by Laplace's approximation, the variances of the blocks by EM (MacKay 1992,
+"Bayesian interpolation"; Bishop 2006, 9.3.4). Pure NumPy: the web process may load it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,17 +46,17 @@ BLOCKS: Mapping[str, float] = {
 DOUBT = 6.0
 """So many coefficients' worth of data that standard deviation counts for."""
 OWN = 0.7
-"""How far customers' answers differ beyond what is known of them."""
+"""How far customers' answers differ beyond what is known of them, in log-odds."""
 BASE = 0.3
-"""The base part's standard deviation: how far log h0 may be off."""
+"""The base part's standard deviation: how far w0 may be off, in log-odds."""
 SHARE = 0.4
 """The part of a prior lift that comes with any offer. With 0.4, half the discount has
 0.7 of the lift, as a square root has."""
 ROUNDS, STEPS = 4, 12
 ODDS = 1e-4
 """Chances are kept this far from 0 and 1."""
-LEAST_WATCHED = 1e-3
-"""Horizons: 40 minutes of 28 days. Who bought at once was watched for a while."""
+WEEKS = 4.0
+"""Of the horizon of p0 (settings.HORIZON_DAYS)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +98,13 @@ class What:
 class Group:
     """Customers whom a lot gave a variant, or nothing (`treated` False).
 
-    `watched`: until they bought in scope, or the end, in horizons; `bought`: who did.
+    `weeks`: until they bought in scope, that one whole, or the end; `bought`: who did.
     """
 
     who: Who
     what: What
     treated: bool
-    watched: Floats
+    weeks: Floats
     bought: NDArray[np.bool_]
 
 
@@ -182,11 +182,11 @@ class Posterior:
     seen: int
 
     def unprompted(self, who: Who, what: What) -> Floats:
-        """Return the purchases expected without an offer, by p0 and who was held back."""
-        return hazard(who.p0) * np.exp(self.correction(who, what))
+        """Return a week's P(buys in scope | no offer), by p0 and who was held back."""
+        return expit(logit(weekly(who.p0)) + self.correction(who, what))
 
     def correction(self, who: Who, what: What) -> Floats:
-        """Return what is added to log h0."""
+        """Return what is added to the log-odds of w0."""
         return np.asarray(self.design.z(who, what) @ self.base)
 
     def lift(self, who: Who, what: What) -> Floats:
@@ -230,10 +230,10 @@ def untaught(prior: Prior) -> Posterior:
 
 @dataclass(frozen=True, kw_only=True)
 class Taught:
-    """What groups teach: the posterior, and each row's purchases but for `own`."""
+    """What groups teach: the posterior, and each row's weekly chance but for `own`."""
 
     posterior: Posterior
-    expected: Sequence[Floats]
+    chance: Sequence[Floats]
 
 
 def learn(groups: Sequence[Group], prior: Prior) -> Posterior:
@@ -254,14 +254,14 @@ def taught(groups: Sequence[Group], prior: Prior) -> Taught:
     mean = np.zeros(3 * size)
     mean[size], mean[2 * size] = SHARE * prior.lift, (1 - SHARE) * prior.lift
     variance = _at_first(blocks, prior)
-    theta, covariance, expected = mean, np.diag(variance), np.zeros(0)
+    theta, covariance, chance = mean, np.diag(variance), np.zeros(0)
     if groups:
-        x, offset, y = _rows(groups, design, prior)
+        x, offset, n, y = _rows(groups, design, prior)
         own = np.concatenate([group.treated * group.who.answers for group in groups])
         for _ in range(ROUNDS):
-            theta, covariance = _newton(x, offset + own, y, mean, variance, theta)
+            theta, covariance = _newton(x, offset + own, n, y, mean, variance, theta)
             variance = _variances(blocks, theta - mean, covariance, variance)
-        expected = np.exp(offset + x @ theta)
+        chance = expit(offset + x @ theta)
     posterior = Posterior(
         design=design,
         depth=prior.depth,
@@ -274,18 +274,21 @@ def taught(groups: Sequence[Group], prior: Prior) -> Taught:
         seen=sum(len(group.bought) for group in groups),
     )
     ends = np.cumsum([len(group.bought) for group in groups])[:-1]
-    parts = np.split(expected, ends) if groups else []
-    return Taught(posterior=posterior, expected=parts)
+    parts = np.split(chance, ends) if groups else []
+    return Taught(posterior=posterior, chance=parts)
 
 
-def answers(bought: NDArray[np.bool_], expected: Floats, person: Ints) -> Floats:
+def answers(
+    bought: NDArray[np.bool_], weeks: Floats, chance: Floats, person: Ints
+) -> Floats:
     """Return each person's own answer: how much more they bought when offered.
 
-    Rows are what was offered; `person` numbers them. The mode of a normal deviation of
-    the log rate with the standard deviation OWN, by one Newton step.
+    Rows are what was offered, with the weeks watched (`Group`) and the chance expected
+    in each; `person` numbers them. The mode of a normal deviation of
+    the log-odds with the standard deviation OWN, by one Newton step.
     """
-    more = np.bincount(person, bought - expected)
-    known = np.bincount(person, expected)
+    more = np.bincount(person, bought - weeks * chance)
+    known = np.bincount(person, weeks * chance * (1 - chance))
     return np.asarray(more / (OWN**-2 + known))
 
 
@@ -304,9 +307,15 @@ def logit(p: Floats) -> Floats:
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-def hazard(p: Floats) -> Floats:
-    """Return the purchases of which there is at least one with the chance p."""
-    return np.asarray(-np.log1p(-np.clip(p, ODDS, 1 - ODDS)))
+def expit(eta: Floats) -> Floats:
+    """Return chances of log-odds."""
+    return np.asarray(1 / (1 + np.exp(-eta)))
+
+
+def weekly(p: Floats) -> Floats:
+    """Return a week's chance, of that of buying at least once within a horizon."""
+    kept = np.clip(p, ODDS, 1 - ODDS)
+    return np.asarray(-np.expm1(np.log1p(-kept) / WEEKS))
 
 
 def _names(found: object) -> tuple[str, ...]:
@@ -325,8 +334,8 @@ def _at_first(blocks: Sequence[str], prior: Prior) -> Floats:
 
 def _rows(
     groups: Sequence[Group], design: Design, prior: Prior
-) -> tuple[Floats, Floats, Floats]:
-    """Return (x, offset, y): x is [customers, (base, levels, slopes)]."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return (x, offset, weeks, y): x is [customers, (base, levels, slopes)]."""
     parts, offsets = [], []
     for group in groups:
         z = design.z(group.who, group.what)
@@ -334,37 +343,45 @@ def _rows(
         parts.append(np.hstack([z, z * group.treated, z * deep]))
         hint = sum(prior.leaning.get(one, 0.0) for one in group.what.scope)
         known = deep * hint / max(1, len(group.what.scope))
-        watched = np.maximum(group.watched, LEAST_WATCHED)
-        offsets.append(np.log(hazard(group.who.p0) * watched) + known)
+        offsets.append(logit(weekly(group.who.p0)) + known)
     bought = np.concatenate([group.bought for group in groups]).astype(float)
-    return np.vstack(parts), np.concatenate(offsets), bought
+    weeks = np.concatenate([group.weeks for group in groups])
+    return np.vstack(parts), np.concatenate(offsets), weeks, bought
 
 
 def _newton(
-    x: Floats, offset: Floats, y: Floats, mean: Floats, variance: Floats, start: Floats
+    x: Floats,
+    offset: Floats,
+    n: Floats,
+    y: Floats,
+    mean: Floats,
+    variance: Floats,
+    start: Floats,
 ) -> tuple[Floats, Floats]:
-    """Return the mode and the inverse of the curvature there."""
+    """Return the mode and the inverse of the curvature there; `n` trials a row."""
     theta, precision = start, 1 / variance
 
     def loss(theta: Floats) -> float:
         eta = offset + x @ theta
-        fit = np.exp(eta).sum() - y @ eta
+        fit = n @ np.logaddexp(0, eta) - y @ eta
         return float(fit + 0.5 * precision @ (theta - mean) ** 2)
+
+    def curvature(p: Floats) -> Floats:
+        return np.asarray((x * (n * p * (1 - p))[:, None]).T @ x + np.diag(precision))
 
     best = loss(theta)
     for _ in range(STEPS):
-        h = np.exp(offset + x @ theta)
-        gradient = x.T @ (h - y) + precision * (theta - mean)
-        curvature = (x * h[:, None]).T @ x + np.diag(precision)
-        step = np.linalg.solve(curvature, gradient)
+        p = expit(offset + x @ theta)
+        gradient = x.T @ (n * p - y) + precision * (theta - mean)
+        step = np.linalg.solve(curvature(p), gradient)
         size = 1.0
         while (now := loss(theta - size * step)) > best and size > 1e-4:
             size /= 2
         if best - now < 1e-6 * (1 + abs(best)):
             break
         theta, best = theta - size * step, now
-    curvature = (x * np.exp(offset + x @ theta)[:, None]).T @ x + np.diag(precision)
-    return theta, np.asarray(np.linalg.inv(curvature), np.float64)
+    p = expit(offset + x @ theta)
+    return theta, np.asarray(np.linalg.inv(curvature(p)), np.float64)
 
 
 def _variances(

@@ -61,7 +61,7 @@ def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experimen
     With `odds` (by label), which are equal at first, a bandit's treated all draw.
     """
     labels, treated = list(strategy.menu), 1 - strategy.holdout
-    share = 1.0 if moves(strategy) else strategy.explore
+    share = 1.0 if by_lot(strategy) else strategy.explore
     by_label = odds or equal(strategy)
     lots = {LOT + label: treated * share * by_label[label] for label in labels}
     return Experiment(
@@ -78,9 +78,19 @@ def split(strategy: Strategy) -> Experiment:
     return replace(whole, arms=shares)
 
 
+def treated(strategy: Strategy) -> float:
+    """Return the share of its customers who get its offers."""
+    return (1 - settings.HELD_OUT) * (1 - strategy.holdout)
+
+
 def moves(strategy: Strategy) -> bool:
     """Say whether a strategy's odds follow what its variants earn."""
     return strategy.allocation == Strategy.Allocation.THOMPSON
+
+
+def by_lot(strategy: Strategy) -> bool:
+    """Say whether all of the treated draw their variant."""
+    return strategy.allocation != Strategy.Allocation.BEST
 
 
 def equal(strategy: Strategy) -> dict[str, float]:

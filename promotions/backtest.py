@@ -21,6 +21,7 @@ from catalog import history, pricing
 from ml import scores
 from ml.customers import segments
 from promotions import (
+    arms,
     audiences,
     book,
     carts,
@@ -133,6 +134,8 @@ def _forecast(
         strategy.scope,
         people,
         believed,
+        turns=strategy.turns,
+        each=arms.treated(strategy),
         budget=float(strategy.left),
     )
     told = forecasts.stored(found, believed, days=settings.HORIZON_DAYS)

@@ -16,9 +16,9 @@ from uuid import UUID
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from django.conf import settings
 from django.db import transaction
+from numpy.typing import NDArray
 
 from analytics import lookup
 from ml import lifts, lines
@@ -28,7 +28,8 @@ from promotions import promises, response, value
 from promotions.models import Answer, Learnt, Redemption, Strategy
 from promotions.value import Response
 
-SOONEST = timedelta(days=7)
+WEEK = timedelta(weeks=1)
+SOONEST = WEEK
 MEMORY = timedelta(days=365)
 MOST = 100_000
 """The newest so many units: the fit is exact, and takes as long as they are many."""
@@ -76,7 +77,7 @@ def refresh(*, at: datetime) -> Learnt:
     arms = list(gather(at=at))
     found = lifts.taught([arm.group for arm in arms], response.prior())
     posterior = found.posterior
-    _answered(arms, found.expected)
+    _answered(arms, found.chance)
     buyers, users = _used(arms)
     row = response.keep(posterior, buyers=buyers, users=users, at=at)
     _calibrate(arms, at=at)
@@ -123,7 +124,7 @@ def _arm(
     window: timedelta,
     at: datetime,
 ) -> Arm:
-    bought, watched = _watched(units, strategy.scope, history, window, at)
+    bought, weeks = _watched(units, strategy.scope, history, window, at)
     group = Group(
         who=Who(
             p0=np.array([unit.p0 for unit in units]),
@@ -133,7 +134,7 @@ def _arm(
         ),
         what=_what(strategy, variant),
         treated=variant is not None,
-        watched=watched,
+        weeks=weeks,
         bought=bought,
     )
     return Arm(strategy=strategy, variant=variant, units=units, group=group)
@@ -153,9 +154,9 @@ def _watched(
     window: timedelta,
     at: datetime,
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Say which units bought in scope in their time, and how many windows it took.
+    """Say which units bought in scope in their time, and how many weeks it took.
 
-    An empty scope is all goods. Who did not buy was watched to the end.
+    An empty scope is all goods. The week of the purchase counts whole.
     """
     named = pl.col("category").cast(pl.String).is_in(list(scope))
     about = named if scope else pl.lit(value=True)
@@ -178,15 +179,16 @@ def _watched(
     )
     told = frame.join(first, on="unit", how="left", maintain_order="left")
     end = pl.coalesce("first", "until") - pl.col("since")
-    watched = told.select(end / window).to_series().to_numpy()
-    return told["first"].is_not_null().to_numpy(), np.asarray(watched, np.float64)
+    weeks: Floats = told.select(end / WEEK).to_series().to_numpy()
+    bought = told["first"].is_not_null().to_numpy()
+    return bought, np.where(bought, np.floor(weeks) + 1, weeks)
 
 
-def _answered(arms: Sequence[Arm], expected: Sequence[Floats]) -> None:
+def _answered(arms: Sequence[Arm], chance: Sequence[Floats]) -> None:
     """Keep how each person answered what they were offered."""
     treated = [
         (arm, some)
-        for arm, some in zip(arms, expected, strict=True)
+        for arm, some in zip(arms, chance, strict=True)
         if arm.variant is not None
     ]
     people = [unit.person for arm, _ in treated for unit in arm.units]
@@ -197,6 +199,7 @@ def _answered(arms: Sequence[Arm], expected: Sequence[Floats]) -> None:
         known, codes = np.unique([str(one) for one in people], return_inverse=True)
         own = lifts.answers(
             np.concatenate([arm.group.bought for arm, _ in treated]),
+            np.concatenate([arm.group.weeks for arm, _ in treated]),
             np.concatenate([some for _, some in treated]),
             codes,
         )
@@ -239,7 +242,8 @@ def _gain(arm: Arm, found: Response, rates: Mapping[str, float]) -> float:
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
     rate = np.mean([rates.get(name, usual) for name in scope] or [usual])
     b = found.posterior.lift(who, arm.group.what)
-    h0 = found.posterior.unprompted(who, arm.group.what)
+    w0 = found.posterior.unprompted(who, arm.group.what)
+    w = value.lifted(w0, b)
     each = value.basket(who.p0, np.array([unit.spend for unit in arm.units]))
-    bought = value.purchases(h0, b, arm.strategy.turns)
-    return float((bought * -np.expm1(-b) * each * rate).sum())
+    bought = value.purchases(w, arm.strategy.turns)
+    return float((bought * (1 - w0 / w) * each * rate).sum())

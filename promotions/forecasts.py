@@ -20,7 +20,7 @@ LOW, HIGH = 0.1, 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What the customers come to whom a menu is expected to move.
+    """What the customers come to who get a menu's offers since it moves them.
 
     `audience`: their mean chance of buying unprompted; `rate`: their margin rate.
     `margin` is what is gained, in the shop's currency, after `cost`, what is given.
@@ -43,17 +43,19 @@ def forecast(
     people: People,
     believed: Response,
     *,
-    step: int = 1,
+    turns: float = 1.0,
+    each: float = 1.0,
     budget: float = inf,
 ) -> Forecast:
-    """Price a menu; each of the people stands for `step` customers.
+    """Price a menu; each of the people stands for `each` customers who get an offer.
 
-    Where the budget is less than what all would cost, it is for those who bring most
-    for it; the interval shrinks as the gain does.
+    That is less than one where some are held back. Where the budget is less than what
+    all would cost, it is for those who bring most for it; the interval shrinks as the
+    gain does.
     """
-    found = value.priced(menu, scope, people, believed)
+    found = value.priced(menu, scope, people, believed, turns=turns)
     best = value.best(found)
-    inside = _within(best, budget / step)
+    inside = _within(best, budget / each)
     whole = best.margin[best.margin > 0].sum()
     part = best.margin[inside].sum() / whole if whole else 1.0
     low, high = part * np.quantile(found.totals, [LOW, HIGH])
@@ -62,14 +64,14 @@ def forecast(
         return float(values[inside].mean()) if inside.any() else 0.0
 
     return Forecast(
-        reach=int(inside.sum()) * step,
+        reach=round(int(inside.sum()) * each),
         audience=mean(people.who.p0),
         rate=mean(people.rate),
-        margin=float(best.margin[inside].sum()) * step,
-        low=float(low) * step,
-        high=float(high) * step,
+        margin=float(best.margin[inside].sum()) * each,
+        low=float(low) * each,
+        high=float(high) * each,
         chance=float((found.totals > 0).mean()),
-        cost=float(best.cost[inside].sum()) * step,
+        cost=float(best.cost[inside].sum()) * each,
     )
 
 

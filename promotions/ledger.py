@@ -179,7 +179,7 @@ def _take_gifts(uses: Sequence[Use], lines: Sequence[Line]) -> None:
 def _take_offer(use: Use, changed: dict[str, datetime]) -> None:
     """An overdue hold is no free offer: whoever holds it would give ours back."""
     rows = Offer.objects.filter(
-        id=use.offer, turn=use.turn, redeemed_at=None, held_until=None
+        id__in=[use.offer], turn=use.turn, redeemed_at=None, held_until=None
     )
     if not rows.update(**changed):
         raise NotUsable(f"Not usable now: {use.offer}.", use.strategy)
@@ -212,7 +212,7 @@ def _give_uses_back(uses: Sequence[Use], *, held: bool) -> None:
     _in_order(offers)
     freed = {"held_until": None} if held else {"redeemed_at": None}
     for use in uses:  # what was renewed meanwhile is free, or used again, by itself
-        offers.filter(id=use.offer, turn=use.turn).update(**freed)
+        offers.filter(id__in=[use.offer], turn=use.turn).update(**freed)
     for use in _by((use for use in uses if use.code), lambda use: use.code):
         Code.objects.filter(id__in=[use.code]).update(uses=F("uses") - 1)
 

@@ -1,7 +1,7 @@
 """The menus that may be proposed for a category: depths, thresholds, gifts.
 
-Thresholds come from what the category's own customers spend there; nothing is so deep
-that it leaves less than LEAST_MARGIN of the category's margin.
+Thresholds come from what the category's own customers spend there at a time; nothing is
+so deep that it leaves less than LEAST_MARGIN of the category's margin.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,14 @@ LEAST_MARGIN = Decimal("0.05")
 
 
 def menus(category: str, people: People) -> dict[str, dict[str, Terms]]:
-    usual = float(people.spend.mean()) if len(people.spend) else 0.0
+    baskets = people.basket
+    usual = float(baskets.mean()) if len(baskets) else 0.0
     deepest = float(people.rate.mean()) - float(LEAST_MARGIN) if usual else 0.0
     rates = [rate for rate in RATES if float(rate) <= deepest]
     menus: dict[str, dict[str, Terms]] = {
         "percentage": {f"{float(r):.0%}": Percentage(rate=Decimal(r)) for r in rates}
     }
-    spent = np.quantile(people.spend, STEPS).tolist() if usual else []
+    spent = np.quantile(baskets, STEPS).tolist() if usual else []
     steps = [Decimal(f"{step * STRETCH:.0f}") for step in spent]
     steps = sorted({step for step in steps if step >= 2})
     if deepest >= REWARD:

@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q, Value
@@ -138,6 +138,7 @@ class Strategy(models.Model):
     class Allocation(models.TextChoices):
         BEST = "best", _("the best one for each")
         THOMPSON = "thompson", _("one by lot, at odds that follow what each earns")
+        TRIAL = "trial", _("one by lot, whoever they are, to learn what offers do")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="strategies")
@@ -233,13 +234,12 @@ class Strategy(models.Model):
                 name="strategy_holdout_of_offers",
             ),
             models.CheckConstraint(
-                condition=Q(renews_days=None)
-                | Q(renews_days__gte=1, trigger="offer"),
+                condition=Q(renews_days=None) | Q(renews_days__gte=1, trigger="offer"),
                 name="strategy_renews",
             ),
             models.CheckConstraint(
                 condition=Q(allocation="best")
-                | Q(allocation="thompson", trigger="offer"),
+                | Q(allocation__in=["thompson", "trial"], trigger="offer"),
                 name="strategy_allocation",
             ),
             models.CheckConstraint(
@@ -335,13 +335,13 @@ class Offer(models.Model):
     redeemed_at = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True, help_text="By a reservation.")
     lift = models.FloatField(
-        default=0, help_text="By which it raises the log rate of buying in scope."
+        default=0, help_text="By which it raises a week's log-odds of buying in scope."
     )
     rate = models.FloatField(default=0, help_text="Margin rate of what is bought.")
     use = models.FloatField(default=1, help_text="Share of buyers who use it.")
     kept = models.FloatField(default=1, help_text="Of the gain in scope, what stays.")
     correction = models.FloatField(
-        default=0, help_text="Of log h0: what scores get wrong; see ml.lifts."
+        default=0, help_text="Of a week's log-odds: what scores get wrong."
     )
     turn = models.PositiveIntegerField(
         default=0, help_text="How often it was renewed after a use."

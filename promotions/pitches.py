@@ -1,7 +1,7 @@
 """What a proposal is, and why, in plain words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.conf import settings
 
@@ -16,18 +16,31 @@ from promotions.value import Response
 class Draft(Forecast):
     """A strategy that could be proposed, priced on all customers.
 
-    `parts` say where the gain comes from.
+    `parts` say where the gain comes from; `worth` what a test may teach (None: it is
+    no test), see promotions.trials.
     """
 
     kind: str
     category: str
     menu: Mapping[str, Terms]
     parts: Sequence[Part] = ()
+    worth: float | None = None
 
 
-def title(menu: Mapping[str, Terms]) -> str:
-    said = [words(terms, settings.CURRENCY) for terms in menu.values()]
-    return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
+def title(draft: Draft) -> str:
+    said = [words(terms, settings.CURRENCY) for terms in draft.menu.values()]
+    menu = said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
+    test = "" if draft.worth is None else "test of "
+    return f"{draft.category}: {test}{menu}"
+
+
+def stored(draft: Draft) -> dict[str, object]:
+    """Write into a forecast where the gain comes from, or what a test is worth."""
+    told: dict[str, object] = {"parts": [asdict(part) for part in draft.parts]}
+    if draft.worth is not None:
+        price = max(0.0, -draft.margin)
+        told["trial"] = {"price": round(price, 2), "worth": round(draft.worth, 2)}
+    return told
 
 
 GROUNDS = {
@@ -67,12 +80,29 @@ def _shelf(stock: Stock | None) -> str:
 def reason(draft: Draft, believed: Response, stock: Stock | None) -> str:
     known = believed.posterior
     grounds = GROUNDS[known.basis].format(seen=known.seen)
+    said = _promise(draft, stock) if draft.worth is None else _test(draft)
+    return (
+        f"{said}{grounds} The goods' margin is {draft.rate:.0%}; where the feed names "
+        f"no cost, {settings.ASSUMED_MARGIN:.0%} is assumed."
+    )
+
+
+def _promise(draft: Draft, stock: Stock | None) -> str:
     return (
         f"{draft.reach:,} customers would buy in {draft.category} with a probability "
         f"of {draft.audience:.0%} within {settings.HORIZON_DAYS} days without an "
         f"offer. Offers are expected to bring {draft.margin:.0f} {settings.CURRENCY} "
         f"more margin than they cost (80 %: {draft.low:.0f} to {draft.high:.0f}). "
         f"{_sources(draft.parts)}{_shelf(stock)}"
-        f"{grounds} The goods' margin is {draft.rate:.0%}; where the feed names no "
-        f"cost, {settings.ASSUMED_MARGIN:.0%} is assumed."
+    )
+
+
+def _test(draft: Draft) -> str:
+    return (
+        f"A test: {draft.reach:,} customers, drawn by lot, get one of the variants by "
+        f"lot, and as many as have each get none. It is expected to bring "
+        f"{draft.margin:+.0f} {settings.CURRENCY} (80 %: {draft.low:.0f} to "
+        f"{draft.high:.0f}), so no gain is promised. But to know how customers answer "
+        f"offers in {draft.category} would be worth up to {draft.worth:.0f} "
+        f"{settings.CURRENCY} in half a year, and this is the way to learn it. "
     )

@@ -100,9 +100,8 @@ def plan(strategy: Strategy, some: Iterable[Base]) -> Test | None:
     spans = (campaign.ends_at + WASHOUT - campaign.starts_at).days
     base = next((one for one in reversed(measured) if one.days <= spans), measured[0])
     reach = strategy.forecast.get("reach")
-    people = round(
-        (base.customers if reach is None else reach) * (1 - settings.HELD_OUT)
-    )
+    everybody = base.customers * (1 - settings.HELD_OUT)
+    people = round(everybody if reach is None else reach / (1 - strategy.holdout))
     promised = _promised(strategy, base.days)
     control = round(people * strategy.holdout)
     smallest = _smallest(base, people, strategy.holdout)

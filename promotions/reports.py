@@ -150,7 +150,7 @@ def of_campaign(campaign: Campaign) -> Report:
 
 def by_lot(row: Strategy) -> float:
     """Return the share of the treated whose variant was drawn, not chosen for them."""
-    return 1.0 if len(row.menu) == 1 or arms.moves(row) else row.explore
+    return 1.0 if len(row.menu) == 1 or arms.by_lot(row) else row.explore
 
 
 def _report(

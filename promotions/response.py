@@ -23,7 +23,7 @@ from catalog.models import Product
 from ml import lifts, scores
 from ml.lifts import Posterior, Prior
 from promotions.models import Calibration, Learnt
-from promotions.promises import PRIOR
+from promotions.promises import PRIOR, USUAL
 from promotions.scopes import COST, MONEY
 from promotions.value import Response
 
@@ -46,7 +46,7 @@ def believed(*, draws: int = DRAWS) -> Response:
     """Read what is believed now."""
     row = Learnt.objects.order_by("-computed_at").first()
     known = Calibration.objects.filter(pk=1).first()
-    kept = (known.factor, known.error) if known else (1.0, PRIOR)
+    kept = (known.factor, known.error) if known else (USUAL, PRIOR)
     return of(row or _untaught(), kept, draws=draws)
 
 

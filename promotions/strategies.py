@@ -7,15 +7,21 @@ forecast and guards. Nothing here can make a strategy live.
 What is on its way already is not proposed again; nor is what an operator has rejected
 of late, unless its gain was doubtful and is not any more. The first look at all drafts
 is on at most SAMPLE customers, with what is believed on average; those that are chosen
-are priced on everybody, with all doubts.
+are priced with all doubts, on those whom they would reach beside each other and what is
+live. Where no gain can be promised since too little is known, tests are proposed that
+are worth their price (promotions.trials).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
+from math import inf
+from typing import Any
 
 import msgspec
+import numpy as np
 from django.conf import settings
 
 from catalog.models import Product
@@ -23,6 +29,7 @@ from ml import scores
 from ml.customers import segments
 from promotions import (
     approval,
+    arms,
     audiences,
     campaigns,
     forecasts,
@@ -32,19 +39,27 @@ from promotions import (
     pitches,
     planning,
     response,
+    together,
+    trials,
     value,
 )
 from promotions.audiences import Audience
 from promotions.guards import Guard
+from promotions.instances import Bools
 from promotions.menus import LEAST_MARGIN
 from promotions.models import Campaign, Strategy
 from promotions.opportunities import Stock
 from promotions.pitches import Draft
 from promotions.rules import Terms
-from promotions.value import Response
+from promotions.value import Best, Response
 
 MOST: Mapping[str, int] = {"percentage": 3, "threshold": 2, "gift": 2}
+MOST_TRIALS = 3
+"""At a time: each takes customers, and what one teaches others use."""
 RUNS = timedelta(days=28)
+RENEWS = 7
+"""Days after a use an offer is good again: who buys every week is moved every week."""
+TURNS = settings.HORIZON_DAYS / RENEWS
 REMEMBERS = timedelta(days=90)
 """For so long what was rejected is not proposed again."""
 SAMPLE = 5000
@@ -52,6 +67,21 @@ SAMPLE = 5000
 
 class NothingLearnt(Exception):
     """There are no scores yet: train first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """What proposals are looked for with."""
+
+    audience: Audience
+    believed: Response
+    open_to_offers: AbstractSet[str]
+    at: datetime
+
+    @property
+    def step(self) -> int:
+        """At the first look each customer stands for so many."""
+        return max(1, -(-len(self.audience.matrix.customers) // SAMPLE))
 
 
 def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
@@ -62,15 +92,23 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     matrix = scores.matrix()
     if not matrix.categories:
         raise NothingLearnt("Train a model first: there are no scores to go by.")
-    audience, believed = audiences.of(matrix, segments(), at=at), response.believed()
-    some = _chosen(_drafts(audience, believed.expected, at))
-    priced = [_again(draft, audience, believed, at) for draft in some]
+    scan = Scan(
+        audience=audiences.of(matrix, segments(), at=at),
+        believed=response.believed(),
+        open_to_offers=_promotable() - _on_their_way(at),
+        at=at,
+    )
+    promising = [one for one in _beside(_chosen(_drafts(scan)), scan) if one.margin > 0]
     unwanted = _rejected(at)
     chosen = [
-        draft for draft in priced if draft.margin > 0 and _is_news(draft, unwanted)
+        one for one in [*promising, *_tests(promising, scan)] if _is_news(one, unwanted)
     ]
-    if not chosen:
-        return []
+    return _proposed(chosen, scan.believed, by=by, at=at) if chosen else []
+
+
+def _proposed(
+    chosen: Sequence[Draft], believed: Response, *, by: str, at: datetime
+) -> list[Strategy]:
     budgets, stock = [_budget(draft.cost) for draft in chosen], opportunities.stock()
     campaign = campaigns.open_(
         name=f"Proposals of {at:%Y-%m-%d %H:%M}",
@@ -109,30 +147,83 @@ def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
     return list(chosen.values())
 
 
-def _drafts(audience: Audience, believed: Response, at: datetime) -> Iterable[Draft]:
-    taken = _on_their_way(at)
-    open_to_offers = _promotable() - taken
-    size = len(audience.matrix.customers)
-    step = max(1, -(-size // SAMPLE))
-    for category in audience.matrix.categories:
-        if category not in open_to_offers:
+def _drafts(scan: Scan) -> Iterator[Draft]:
+    """Price every menu on a sample, with what is believed on average."""
+    believed = scan.believed.expected
+    for category in scan.audience.matrix.categories:
+        if category not in scan.open_to_offers:
             continue
-        people = audience.before([category])[::step]
+        people = scan.audience.before([category])[:: scan.step]
         for kind, menu in menus.menus(category, people).items():
-            found = value.priced(menu, [category], people, believed)
+            found = value.priced(menu, [category], people, believed, turns=TURNS)
             kept = menus.widest(menu, found)
-            draft = _draft(kind, category, kept, people, believed, step)
+            draft = _draft(kind, category, kept, people, believed, float(scan.step))
             if draft.margin > 0:
                 yield draft
 
 
-def _again(draft: Draft, audience: Audience, believed: Response, at: datetime) -> Draft:
-    """Price a draft on everybody, with all doubts, and say who would bring the gain."""
-    people, scope = audience.before([draft.category]), [draft.category]
-    best = value.best(value.priced(draft.menu, scope, people, believed.expected))
-    kinds = opportunities.kinds(draft.category, audience.matrix.customers, at=at)
-    whole = _draft(draft.kind, draft.category, draft.menu, people, believed, 1)
-    return replace(whole, parts=list(opportunities.parts(kinds, best.margin)))
+def _beside(drafts: Sequence[Draft], scan: Scan) -> Iterator[Draft]:
+    """Price drafts on whom they would reach beside each other and what is live."""
+    live = [one for one in arms.live(scan.at) if scan.audience.inside(one.scope)]
+    if not drafts:
+        return
+    worth = [*(_worth(d.menu, [d.category], TURNS, scan) for d in drafts)]
+    others = [_worth(one.terms, one.scope, one.turns, scan) for one in live]
+    budgets = [inf] * len(drafts) + [float(one.left) for one in live]
+    got = together.reached([*worth, *others], budgets)
+    for draft, best, mine in zip(drafts, worth, got, strict=False):
+        yield _again(draft, best, mine, scan)
+
+
+def _worth(
+    menu: Mapping[str, Terms], scope: Sequence[str], turns: float, scan: Scan
+) -> Best:
+    people, believed = scan.audience.before(scope), scan.believed.expected
+    return value.best(value.priced(menu, scope, people, believed, turns=turns))
+
+
+def _again(draft: Draft, best: Best, mine: Bools, scan: Scan) -> Draft:
+    """Price a draft with all doubts, and say who would bring the gain."""
+    rows, customers = np.flatnonzero(mine), scan.audience.matrix.customers
+    people = scan.audience.before([draft.category])[rows]
+    kinds = opportunities.kinds(
+        draft.category, [customers[row] for row in rows], at=scan.at
+    )
+    treated = (1 - settings.HELD_OUT) * (1 - settings.HOLDOUT)
+    whole = _draft(
+        draft.kind, draft.category, draft.menu, people, scan.believed, treated
+    )
+    return replace(whole, parts=list(opportunities.parts(kinds, best.margin[rows])))
+
+
+def _tests(promising: Sequence[Draft], scan: Scan) -> list[Draft]:
+    """Return the tests that are worth most of what nothing can be promised for."""
+    running = Strategy.objects.filter(
+        allocation=Strategy.Allocation.TRIAL,
+        state__in=(Strategy.State.PROPOSED, Strategy.State.LIVE),
+        campaign__ends_at__gt=scan.at,
+    ).count()
+    taken = {draft.category for draft in promising}
+    best_first = sorted(_trials(taken, scan), key=lambda draft: -(draft.worth or 0.0))
+    chosen: dict[str, Draft] = {}
+    for draft in best_first:
+        chosen.setdefault(draft.category, draft)
+    return list(chosen.values())[: max(0, MOST_TRIALS - running)]
+
+
+def _trials(taken: AbstractSet[str], scan: Scan) -> Iterator[Draft]:
+    each = scan.step * (1 - settings.HELD_OUT)
+    for category in scan.audience.matrix.categories:
+        if category in taken or category not in scan.open_to_offers:
+            continue
+        people = scan.audience.before([category])[:: scan.step]
+        for kind, menu in menus.menus(category, people).items():
+            some = trials.variants(menu)
+            found = trials.trial(
+                some, [category], people, scan.believed, turns=TURNS, each=each
+            )
+            if found.worthwhile:
+                yield Draft(kind=kind, category=category, menu=some, **vars(found))
 
 
 def _on_their_way(at: datetime) -> set[str]:
@@ -174,10 +265,12 @@ def _draft(
     menu: Mapping[str, Terms],
     people: value.People,
     believed: Response,
-    step: int,
+    each: float,
 ) -> Draft:
-    """Price a menu; each of the people stands for `step` customers."""
-    found = forecasts.forecast(menu, [category], people, believed, step=step)
+    """Price a menu; each of the people stands for `each` customers with an offer."""
+    found = forecasts.forecast(
+        menu, [category], people, believed, turns=TURNS, each=each
+    )
     return Draft(kind=kind, category=category, menu=menu, **vars(found))
 
 
@@ -197,18 +290,27 @@ def _strategy(
     return Strategy(
         campaign=campaign,
         kind=draft.kind,
-        title=f"{draft.category}: {pitches.title(draft.menu)}",
+        title=pitches.title(draft),
         reason=pitches.reason(draft, believed, stock),
         scope=[draft.category],
         menu=msgspec.to_builtins(dict(draft.menu)),
         currency=settings.CURRENCY,
         budget=budget,
-        holdout=settings.HOLDOUT,
+        renews_days=RENEWS,
         least_margin=LEAST_MARGIN,
         forecast=forecasts.stored(draft, believed, days=settings.HORIZON_DAYS)
-        | {"parts": [asdict(part) for part in draft.parts]},
+        | pitches.stored(draft),
+        **_lots(draft),
         guards=guards.stored(checks),
     )
+
+
+def _lots(draft: Draft) -> dict[str, Any]:
+    """Say who gets which variant."""
+    if draft.worth is None:
+        return {"holdout": settings.HOLDOUT}
+    trial = Strategy.Allocation.TRIAL
+    return {"holdout": trials.HOLDOUT, "explore": 1.0, "allocation": trial}
 
 
 def _guards(draft: Draft, budget: Decimal) -> Sequence[Guard]:

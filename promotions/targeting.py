@@ -14,17 +14,18 @@ a lot withholds, for as long (`Place`).
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from numpy.typing import NDArray
 
 from analytics import events, identity, store
-from analytics.assignment import Experiment
+from analytics.assignment import Experiment, hashed
 from analytics.models import Customer
 from ml import scores
 from ml.live import ORDERS
@@ -46,12 +47,14 @@ from promotions.models import Odds, Offer, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
+WORTH_A_TRIAL = 1e-3
+"""What a plan takes a unit of a trial's cost to bring at most."""
 MOST_NEWS = 1000
 """The people whose offers a refresh ranks by orders that the scores do not know, at 15
 to 20 ms each; for anybody else GET does it, who then waits as long."""
 
 
-PRICED = ("expected", "lift", "rate", "use", "kept")
+PRICED = ("expected", "lift", "rate", "use", "kept", "correction")
 """What a refresh sets anew of an offer that lasts: what it is believed to bring."""
 
 
@@ -66,12 +69,17 @@ class Computed:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One live strategy with each customer's best variant."""
+    """One live strategy with each customer's best variant.
+
+    `wanted`: what the plan values it at. `correction`: of scores, by customer.
+    """
 
     strategy: Strategy
     labels: tuple[str, ...]
     people: value.People
     best: value.Best
+    wanted: value.Floats
+    correction: value.Floats
     use: float
     kept: float
     arms: Experiment
@@ -90,7 +98,8 @@ def refresh(*, at: datetime) -> Computed:
         known_as = lots.people(persons, live)
         believed = response.settled(at=at)
         columns = _columns(live, matrix, known_as.segments, believed, at)
-        used = _used(live, persons)
+        _renew(live, at)
+        used = _used(live, persons, at)
         _withdraw(used, persons)
         lasting = places.lasting(persons, at)
         made = list(_decided(columns, matrix, known_as, used, lasting, at))
@@ -127,10 +136,20 @@ Used = Set[tuple[UUID, UUID]]
 """(person, strategy): it is used up, and must take no place and no budget."""
 
 
-def _used(live: Sequence[Strategy], persons: Mapping[UUID, UUID]) -> Used:
+def _renew(live: Sequence[Strategy], at: datetime) -> None:
+    """Free the offers that can be used again: each time is a turn of its own."""
+    for strategy in live:
+        if strategy.renews_days is not None:
+            before = at - timedelta(days=strategy.renews_days)
+            again = strategy.offers.filter(redeemed_at__lte=before)
+            again.update(redeemed_at=None, turn=F("turn") + 1)
+
+
+def _used(live: Sequence[Strategy], persons: Mapping[UUID, UUID], at: datetime) -> Used:
     """Say who has used up which strategy, as it is or in a version before."""
     offers_used = Offer.objects.filter(redeemed_at__isnull=False)
-    pairs = {*offers_used.values_list("customer", "strategy"), *versions.used(live)}
+    before = versions.used(live, at=at)
+    pairs = {*offers_used.values_list("customer", "strategy"), *before}
     return {(persons.get(key, key), strategy) for key, strategy in pairs}
 
 
@@ -177,14 +196,20 @@ def _column(
     odds: Odds | None,
 ) -> Column:
     """Price every variant. A scope is bought if any of its categories is."""
-    people = audience.before(strategy.scope)
-    found = value.priced(strategy.terms, strategy.scope, people, believed)
-    labels = tuple(strategy.terms)
+    menu, scope = strategy.terms, strategy.scope
+    people, labels = audience.before(scope), tuple(menu)
+    found = value.priced(menu, scope, people, believed, turns=strategy.turns)
+    trial = strategy.allocation == Strategy.Allocation.TRIAL
     if odds:
         best = value.by_lot(found, [odds.odds[label] for label in labels])
+    elif trial:
+        best = value.by_lot(found, [1 / len(menu)] * len(menu))
     else:
         best = value.best(found)
+    what = value.what(menu, scope)
     return Column(
+        wanted=_by_lot(strategy, audience, best) if trial else best.margin,
+        correction=believed.posterior.correction(people.who, what),
         strategy=strategy,
         labels=labels,
         people=people,
@@ -194,6 +219,17 @@ def _column(
         arms=arms.of(strategy, odds.odds if odds else None),
         odds=odds,
     )
+
+
+def _by_lot(
+    strategy: Strategy, audience: audiences.Audience, best: value.Best
+) -> value.Floats:
+    """Value a trial: whom its budget reaches is a lot, and all else goes first."""
+    places = [
+        hashed(str(one), seed=f"trial {strategy.id}")
+        for one in audience.matrix.customers
+    ]
+    return np.asarray(WORTH_A_TRIAL * best.cost * np.array(places))
 
 
 Decided = tuple[Offer | None, store.Fact]
@@ -213,7 +249,7 @@ def _decided(
     unused = ~_where(used, columns, matrix).T
     chosen = plans.allocated(
         [column.strategy for column in columns],
-        [column.best for column in columns],
+        [replace(column.best, margin=column.wanted) for column in columns],
         unused=unused,
         promised=_where(lasting, columns, matrix).T & unused,
         at=at,
@@ -280,6 +316,7 @@ def _decision(
         rate=float(column.people.rate[row]),
         use=column.use,
         kept=column.kept,
+        correction=float(column.correction[row]),
         computed_at=at,
         expires_at=until or usual,
     )

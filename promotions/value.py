@@ -1,17 +1,16 @@
 """What an offer is worth to the shop, customer by customer. Pure NumPy.
 
-An offer changes the rate of buying in scope from h0 purchases a horizon to h = h0·e^b,
-until it is used; b comes from a posterior (ml.lifts), so every figure is a mean over
-draws of what may be true, and has a distribution. An offer that can be used again after
-a while has R turns in a horizon (one: R = 1), in each of which there is a first
-purchase with the chance 1 − e^(−h/R); of these, n = R·(1 − e^(−h/R)), the part
-1 − e^(−b) would not have been without it. (With a first purchase at time t of T, the
-rest goes at the old rate: P + h0·E(T − t) − h0·T = P·(1 − e^(−b)).) With s the shelf
-value of such a purchase, m its margin rate, g the reward, u the share of them that use
-the offer, and κ what a unit of reward costs the shop (1 for money; 1 − m for a gift,
-bought at cost):
+An offer moves a week's chance of buying in scope from w0 to w, until it is used:
+logit w = logit w0 + b, with b from a posterior (ml.lifts), so every figure is a mean
+over draws of what may be true, and has a distribution. An offer that can be used again
+after a while has R turns in the horizon's W weeks (one use: R = 1), in each of which
+there is a first purchase with the chance 1 − (1 − w)^(W/R). Of these, n in all, the
+part 1 − w0/w would not have been without it: in each week until then w − w0 more were
+bought, and w were. With s the shelf value of a purchase, m
+its margin rate, g the reward, u the share of them that use the offer, and κ what a unit
+of reward costs the shop (1 for money; 1 − m for a gift, bought at cost):
 
-    margin = k · n · (1 − e^(−b)) · s · m − n · u · g · κ
+    margin = k · n · (1 − w0/w) · s · m − n · u · g · κ
 
 k is the part of the gain in scope that is one over all goods and weeks: the rest would
 have been bought elsewhere, or later, anyway (promotions.promises).
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.lifts import Posterior, What, Who, hazard
+from ml.lifts import WEEKS, Posterior, What, Who, expit, logit, weekly
 from promotions.rules import Gift, Percentage, Terms, Threshold
 
 Floats = NDArray[np.float64]
@@ -184,24 +183,24 @@ def margin(
 ) -> Floats:
     """Return what offering `terms` brings over offering nothing, for known lifts.
 
-    `correction`: what is known of log h0 beyond p0 (`Posterior.correction`).
+    `correction`: what is known of logit w0 beyond p0 (`Posterior.correction`).
     """
     each = basket(p0, spend)
     given, kappa = rewards(terms, each, rate)
-    bought = purchases(hazard(p0) * np.exp(correction), lift, turns)
-    gain = kept * (-np.expm1(-np.asarray(lift))) * each * rate
-    return np.asarray(bought * (gain - use * given * kappa))
+    w0 = expit(logit(weekly(p0)) + correction)
+    w = lifted(w0, lift)
+    gain = kept * (1 - w0 / w) * each * rate
+    return np.asarray(purchases(w, turns) * (gain - use * given * kappa))
 
 
-def purchases(h0: Floats, lift: Floats | float, turns: float) -> Floats:
-    """Return n: the first purchases of all turns, under an offer."""
-    return np.asarray(-turns * np.expm1(-h0 * np.exp(lift) / turns))
+def purchases(w: Floats, turns: float) -> Floats:
+    """Return n, the first purchases of all turns, at a week's chance w."""
+    return np.asarray(-turns * np.expm1(np.log1p(-w) * WEEKS / turns))
 
 
 def basket(p0: Floats, spend: Floats) -> Floats:
     """Return a purchase's spend, of that in a horizon with a purchase."""
-    h0 = hazard(p0)
-    return np.asarray(spend * -np.expm1(-h0) / h0)
+    return np.asarray(spend * p0 / np.maximum(WEEKS * weekly(p0), p0))
 
 
 def inside(scope: Sequence[str], categories: Sequence[str]) -> list[int]:
@@ -225,9 +224,10 @@ def in_scope(
     return p0, np.asarray(total / np.maximum(p0, 1e-9)), rate
 
 
-def lifted(p0: Floats, lift: Floats | float) -> Floats:
-    """Return the chance of a purchase at e^lift times the rate that makes `p0`."""
-    return np.asarray(-np.expm1(-hazard(p0) * np.exp(lift)))
+def lifted(chance: Floats, lift: Floats | float) -> Floats:
+    """Return the chance whose log-odds are `lift` above those of `chance`."""
+    odds = chance / np.maximum(1 - chance, 1e-12) * np.exp(lift)
+    return np.asarray(odds / (1 + odds))
 
 
 def depth(terms: Terms) -> float:
@@ -290,12 +290,13 @@ def drawn(
     kept, each = response.kept[:, None], people.basket
     for terms in menu.values():
         what = What(kind=kind(terms), scope=scope, depth=depth(terms))
-        h0 = response.posterior.unprompted(people.who, what)
+        w0 = response.posterior.unprompted(people.who, what)
         b = response.posterior.drawn(people.who, what, response.thetas)
         given, kappa = rewards(terms, each, people.rate)
-        bought = purchases(h0, b, turns)
+        w = lifted(w0, b)
+        bought = purchases(w, turns)
         cost = bought * (response.use * given)
-        gain = kept * bought * -np.expm1(-b) * (each * people.rate)
+        gain = kept * bought * (1 - w0 / w) * (each * people.rate)
         margins.append(gain - cost * kappa)
         costs.append(cost.mean(axis=0))
         lifts.append(b.mean(axis=0))
@@ -320,6 +321,12 @@ def _part(
         lift=lifts,
         totals=margins[:, rows, chosen][:, inside].sum(axis=1),
     )
+
+
+def what(menu: Mapping[str, Terms], scope: Sequence[str]) -> What:
+    """Return what a menu offers, by its first variant: all are of one kind."""
+    first = next(iter(menu.values()))
+    return What(kind=kind(first), scope=scope, depth=depth(first))
 
 
 def kind(terms: Terms) -> str:

@@ -4,7 +4,8 @@ Who used a version has used those after it, unless the use was given back: an of
 for one use, and a limit that only the new version has counts what went before as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -44,9 +45,13 @@ def before(strategies: Iterable[Strategy]) -> Line:
     return found
 
 
-def used(strategies: Iterable[Strategy]) -> set[tuple[UUID, UUID]]:
-    """Return (customer, one of these): they used, or hold, a version before it."""
+def used(strategies: Collection[Strategy], *, at: datetime) -> set[tuple[UUID, UUID]]:
+    """Return (customer, one of these): they used, or hold, a version before it.
+
+    Where offers renew, a use that is long enough ago does not count.
+    """
     line = before(strategies)
+    renews = {one.id: one.renews_days for one in strategies}
     sold = Redemption.objects.filter(
         Q(rolled_back_at=None) | Q(strategy__rule__gives_back__in=KEEPS_THE_USE),
         strategy__in=line,
@@ -54,11 +59,21 @@ def used(strategies: Iterable[Strategy]) -> set[tuple[UUID, UUID]]:
     held = Hold.objects.filter(
         strategy__in=line, reservation__state=Reservation.State.HELD
     )
-    pairs = [
-        *sold.values_list("customer", "strategy"),
-        *held.values_list("reservation__customer", "strategy"),
+    uses = [
+        *sold.values_list("customer", "strategy", "redeemed_at"),
+        *held.values_list(
+            "reservation__customer", "strategy", "reservation__reserved_at"
+        ),
     ]
-    return {(customer, line[strategy]) for customer, strategy in pairs if customer}
+
+    def again(days: int | None, since: datetime) -> bool:
+        return days is not None and since <= at - timedelta(days=days)
+
+    return {
+        (customer, line[strategy])
+        for customer, strategy, since in uses
+        if customer and not again(renews[line[strategy]], since)
+    }
 
 
 def hand_over(old: Strategy, new: Strategy) -> None:

@@ -1,0 +1,83 @@
+"""Tests worth their price, where too little is known to promise a gain.
+
+How customers answer offers in a category is known by draws of what may be true. Were it
+known which one is, offers would bring the mean of their best gains; with what is known
+now they bring the best of their mean gains. The difference, over half a year, is the
+expected value of perfect information (Raiffa and Schlaifer 1961): no test is worth
+more. A test gives each variant by lot, to customers by lot, and costs what such offers lose.
+Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promotions import value
+from promotions.forecasts import HIGH, LOW, Forecast
+from promotions.rules import Terms
+from promotions.value import People, Response
+
+HOLDOUT = 0.25
+"""As many as get each of three variants."""
+SHARE, MOST = 0.5, 5000
+"""Of the customers so many are drawn."""
+TIMES = 6.5
+"""Horizons in half a year."""
+WORTHWHILE = 2.0
+"""What it is worth must be so many times its price: a test teaches less than all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Forecast):
+    """A test: what it is forecast to bring, which is mostly a loss, and `worth`.
+
+    `worth` is what knowing the truth would bring in half a year.
+    """
+
+    worth: float
+
+    @property
+    def price(self) -> float:
+        return max(0.0, -self.margin)
+
+    @property
+    def worthwhile(self) -> bool:
+        return self.worth > WORTHWHILE * max(self.price, 0.01 * self.cost)
+
+
+def variants(menu: Mapping[str, Terms]) -> dict[str, Terms]:
+    """Keep the least, the middle and the most of a menu."""
+    labels = list(menu)
+    places = sorted({0, len(labels) // 2, len(labels) - 1})
+    return {labels[i]: menu[labels[i]] for i in places}
+
+
+def trial(
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    believed: Response,
+    *,
+    turns: float,
+    each: float,
+) -> Trial:
+    """Price a test of a menu; each of the people stands for `each` customers."""
+    margins, costs, _ = value.drawn(menu, scope, people, believed, turns=turns)
+    drawn = min(SHARE, MOST / (each * len(people.spend)))
+    treated = each * drawn * (1 - HOLDOUT)
+    by_lot = treated * margins.mean(axis=2).sum(axis=1)
+    knowing = np.maximum(margins.max(axis=2), 0).sum(axis=1).mean()
+    unknowing = np.maximum(margins.mean(axis=0).max(axis=1), 0).sum()
+    low, high = np.quantile(by_lot, [LOW, HIGH])
+    return Trial(
+        reach=round(len(people.spend) * treated),
+        audience=float(people.who.p0.mean()),
+        rate=float(people.rate.mean()),
+        margin=float(by_lot.mean()),
+        low=float(low),
+        high=float(high),
+        chance=float((by_lot > 0).mean()),
+        cost=float(treated * costs.mean(axis=1).sum()),
+        worth=float(TIMES * each * (knowing - unknowing)),
+    )
