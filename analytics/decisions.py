@@ -91,6 +91,7 @@ class StrategyProposed(Event, frozen=True, kw_only=True):
     least_margin: Decimal = Decimal(0)
     explore: Rate = 0.2
     allocation: Text = "best"
+    renews_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
     budget: Decimal
     currency: Currency
     holdout: Rate
@@ -133,8 +134,8 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
 
     What was known then: the chance `p0` of buying in scope without an offer within the
     shop's horizon, the `spend` at shelf prices in that case, its margin `rate`, the
-    `traits` by which customers' answers may differ (ml.traits), and how this one's
-    `own` answers to earlier offers differed (ml.lifts).
+    `traits` by which customers' answers may differ (ml.traits), and how likely this one
+    is of which of the `types` that show in answers alone (ml.lifts).
     """
 
     strategy: UUID
@@ -150,7 +151,7 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     spend: float | None = None
     rate: float | None = None
     traits: tuple[float, ...] = ()
-    own: float = 0.0
+    types: tuple[float, ...] = ()
 
 
 class OddsSet(Event, frozen=True, kw_only=True):

@@ -259,7 +259,7 @@ class Assignment(models.Model):
     p0 = models.FloatField(null=True, help_text="P(buys in scope | no offer).")
     spend = models.FloatField(null=True, help_text="At shelf prices, if they buy.")
     traits = ArrayField(models.FloatField(), default=list)
-    own = models.FloatField(default=0, help_text="Own answers to offers before.")
+    types = ArrayField(models.FloatField(), default=list)
 
     class Meta:
         indexes = [

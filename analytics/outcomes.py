@@ -45,7 +45,7 @@ ASSIGNMENT = (
         "p0",
         "spend",
         "traits",
-        "own",
+        "types",
     ),
 )
 UNIT_COST = ("position", "sku", "currency", "cost")
@@ -163,7 +163,7 @@ def _assignment(stored: store.Stored, event: events.OfferAssigned) -> Row:
         *(stored.position, stored.customer, event.strategy, stored.occurred_at),
         *(event.arm, event.variant, event.counterfactual, event.bucket),
         *(event.probability, event.segment, event.offer, event.odds),
-        *(event.p0, event.spend, list(event.traits), event.own),
+        *(event.p0, event.spend, list(event.traits), list(event.types)),
     )
 
 

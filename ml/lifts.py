@@ -1,7 +1,7 @@
-"""How an offer moves the odds of buying in a week: a posterior over customers, variants.
+"""How an offer moves a week's odds of buying: a posterior over customers and variants.
 
     logit P(buys in scope in a week | offer) = logit w0 + b
-    b = (1, d / D) ⊗ z · θ + own
+    b = (1, d / D) ⊗ (z · θ + u)
 
 with w0 = 1 − (1 − p0)^(1/weeks) the chance without an offer, z = (1, kind, segment,
 scope, traits) of the customer and the offer, d its discount and D a usual one. So b has
@@ -11,19 +11,15 @@ common. Customers who were held back have no b: a base part γ·z, which all sha
 up what p0 gets wrong (`Posterior.unprompted`); it was learnt from customers who had
 offers, so it is too high for whom they move.
 
+u is of the customer's type, which no trait shows: some are moved by offers, the more
+the deeper, some hardly, and some are driven away. How many of each there are, and how
+each answers, is learnt (ml.lift_fits); of a customer is known how likely they are of
+which type, from how they answered offers before (`Who.types`).
+
 A week, not the whole horizon: an offer works until it is used, and customers are
-watched for different times. Each counts with the weeks until the first purchase in
-scope, or the end (discrete-time event history; Allison 1982), so that what two weeks
-taught holds for four, and who buys every week anyway has no room to be moved.
-
-`own` is how the customer answered earlier offers, beyond what all the rest foretold
-(`answers`). Segments that no trait shows, such as those whom offers drive away, show
-there.
-
-A Gaussian prior, centred on what past campaigns or prices suggest, is updated by
-everybody whom a lot drew into an arm: logistic regression by Newton steps, its
-posterior by Laplace's approximation, the variances of the blocks by EM (MacKay 1992,
-"Bayesian interpolation"; Bishop 2006, 9.3.4). Pure NumPy: the web process may load it.
+watched for different times (discrete-time event history; Allison 1982), so that what
+two weeks taught holds for four, and who buys every week anyway has no room to be moved.
+Pure NumPy: the web process may load it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,16 +39,6 @@ BLOCKS: Mapping[str, float] = {
     "trait": 0.2,
 }
 """What θ is shrunk by within a block before any data: the standard deviation."""
-DOUBT = 6.0
-"""So many coefficients' worth of data that standard deviation counts for."""
-OWN = 0.7
-"""How far customers' answers differ beyond what is known of them, in log-odds."""
-BASE = 0.3
-"""The base part's standard deviation: how far w0 may be off, in log-odds."""
-SHARE = 0.4
-"""The part of a prior lift that comes with any offer. With 0.4, half the discount has
-0.7 of the lift, as a square root has."""
-ROUNDS, STEPS = 4, 12
 ODDS = 1e-4
 """Chances are kept this far from 0 and 1."""
 WEEKS = 4.0
@@ -63,17 +49,14 @@ WEEKS = 4.0
 class Who:
     """Some customers: P(buys in scope | no offer), segments, [customers, traits].
 
-    `own`: their own answers so far; None: nobody was ever offered anything.
+    `types`: how likely each is of which type, [customers, types]; zeros, or None:
+    nothing is known of them.
     """
 
     p0: Floats
     segment: Sequence[str]
     traits: Floats
-    own: Floats | None = None
-
-    @property
-    def answers(self) -> Floats:
-        return np.zeros(len(self.p0)) if self.own is None else self.own
+    types: Floats | None = None
 
     def __getitem__(self, rows: Any) -> "Who":
         places = np.arange(len(self.p0))[rows]
@@ -81,7 +64,7 @@ class Who:
             p0=self.p0[places],
             segment=[self.segment[i] for i in places.tolist()],
             traits=self.traits[places],
-            own=None if self.own is None else self.own[places],
+            types=None if self.types is None else self.types[places],
         )
 
 
@@ -92,20 +75,6 @@ class What:
     kind: str
     scope: Sequence[str]
     depth: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Customers whom a lot gave a variant, or nothing (`treated` False).
-
-    `weeks`: until they bought in scope, that one whole, or the end; `bought`: who did.
-    """
-
-    who: Who
-    what: What
-    treated: bool
-    weeks: Floats
-    bought: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +133,20 @@ class Design:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Types:
+    """Types of customers: shares, and their u = (level, slope); one number for each."""
+
+    share: Floats
+    level: Floats
+    slope: Floats
+
+
+ONE_TYPE = Types(share=np.ones(1), level=np.zeros(1), slope=np.zeros(1))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Posterior:
-    """What is believed of θ = (levels, slopes), each in the order of z, and of γ.
+    """What is believed of θ = (levels, slopes), each in the order of z, of γ and u.
 
     `spread` has the standard deviation of scopes' levels and slopes, for a category of
     which nothing was seen. `seen`: how many customers it rests on.
@@ -180,6 +161,7 @@ class Posterior:
     covariance: Floats
     spread: tuple[float, float]
     seen: int
+    types: Types = ONE_TYPE
 
     def unprompted(self, who: Who, what: What) -> Floats:
         """Return a week's P(buys in scope | no offer), by p0 and who was held back."""
@@ -189,12 +171,29 @@ class Posterior:
         """Return what is added to the log-odds of w0."""
         return np.asarray(self.design.z(who, what) @ self.base)
 
-    def lift(self, who: Who, what: What) -> Floats:
-        """Return each customer's expected b."""
-        return np.asarray(self._b(who, what, self.mean[None])[0])
+    def weights(self, who: Who) -> Floats:
+        """Return how likely each customer is of which type, [customers, types]."""
+        share = self.types.share
+        if who.types is None or who.types.shape[1] != len(share):
+            return np.tile(share, (len(who.p0), 1))
+        known = who.types.sum(axis=1, keepdims=True)
+        likely = who.types / np.where(known > 0, known, 1.0)
+        return np.asarray(np.where(known > 0, likely, share))
+
+    def shifts(self, what: What) -> Floats:
+        """Return each type's (1, d / D) ⊗ u."""
+        return np.asarray(self.types.level + what.depth / self.depth * self.types.slope)
+
+    def moved(self, w0: Floats, who: Who, what: What, thetas: Floats) -> Floats:
+        """Return a week's P(buys | offer) under each of the samples, over all types."""
+        b, likely = self.drawn(who, what, thetas), self.weights(who)
+        shifts = self.shifts(what)
+        return np.asarray(
+            sum(likely[:, c] * lifted(w0, b + shifts[c]) for c in range(len(shifts)))
+        )
 
     def drawn(self, who: Who, what: What, thetas: Floats) -> Floats:
-        """Return b under each of the `sample`s, [samples, customers]."""
+        """Return b but for u under each of the `sample`s, [samples, customers]."""
         b = self._b(who, what, thetas[:, : len(self.mean)])
         unseen = sum(one not in self.design.scopes for one in what.scope)
         if unseen:
@@ -220,85 +219,13 @@ class Posterior:
         levels, slopes = np.split(thetas, 2, axis=1)
         hint = sum(self.leaning.get(one, 0.0) for one in what.scope)
         known = hint / max(1, len(what.scope)) * deep
-        return np.asarray((levels + deep * slopes) @ z.T + known + who.answers)
+        return np.asarray((levels + deep * slopes) @ z.T + known)
 
 
-def untaught(prior: Prior) -> Posterior:
-    """Return what is believed before anybody was drawn into an arm."""
-    return learn([], prior)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taught:
-    """What groups teach: the posterior, and each row's weekly chance but for `own`."""
-
-    posterior: Posterior
-    chance: Sequence[Floats]
-
-
-def learn(groups: Sequence[Group], prior: Prior) -> Posterior:
-    """Update the prior by what the groups did."""
-    return taught(groups, prior).posterior
-
-
-def taught(groups: Sequence[Group], prior: Prior) -> Taught:
-    """Update the prior by what the groups did, and say what was to be expected."""
-    design = Design(
-        kinds=_names(group.what.kind for group in groups),
-        segments=_names(name for group in groups for name in group.who.segment if name),
-        scopes=_names(name for group in groups for name in group.what.scope),
-        traits=groups[0].who.traits.shape[1] if groups else 0,
-    )
-    blocks = design.blocks
-    size = len(blocks)
-    mean = np.zeros(3 * size)
-    mean[size], mean[2 * size] = SHARE * prior.lift, (1 - SHARE) * prior.lift
-    variance = _at_first(blocks, prior)
-    theta, covariance, chance = mean, np.diag(variance), np.zeros(0)
-    if groups:
-        x, offset, n, y = _rows(groups, design, prior)
-        own = np.concatenate([group.treated * group.who.answers for group in groups])
-        for _ in range(ROUNDS):
-            theta, covariance = _newton(x, offset + own, n, y, mean, variance, theta)
-            variance = _variances(blocks, theta - mean, covariance, variance)
-        chance = expit(offset + x @ theta)
-    posterior = Posterior(
-        design=design,
-        depth=prior.depth,
-        basis="randomised" if groups else prior.basis,
-        leaning=dict(prior.leaning),
-        base=theta[:size],
-        mean=theta[size:],
-        covariance=covariance[size:, size:],
-        spread=_spread(blocks, variance),
-        seen=sum(len(group.bought) for group in groups),
-    )
-    ends = np.cumsum([len(group.bought) for group in groups])[:-1]
-    parts = np.split(chance, ends) if groups else []
-    return Taught(posterior=posterior, chance=parts)
-
-
-def answers(
-    bought: NDArray[np.bool_], weeks: Floats, chance: Floats, person: Ints
-) -> Floats:
-    """Return each person's own answer: how much more they bought when offered.
-
-    Rows are what was offered, with the weeks watched (`Group`) and the chance expected
-    in each; `person` numbers them. The mode of a normal deviation of
-    the log-odds with the standard deviation OWN, by one Newton step.
-    """
-    more = np.bincount(person, bought - weeks * chance)
-    known = np.bincount(person, weeks * chance * (1 - chance))
-    return np.asarray(more / (OWN**-2 + known))
-
-
-def _spread(blocks: Sequence[str], variance: Floats) -> tuple[float, float]:
-    """Return the standard deviation of scopes' levels and slopes."""
-    if "scope" not in blocks:
-        return BLOCKS["scope"], BLOCKS["scope"]
-    place, size = blocks.index("scope"), len(blocks)
-    level, slope = variance[place + size], variance[place + 2 * size]
-    return float(level**0.5), float(slope**0.5)
+def lifted(chance: Floats, lift: Floats | float) -> Floats:
+    """Return the chance whose log-odds are `lift` above those of `chance`."""
+    odds = chance / np.maximum(1 - chance, 1e-12) * np.exp(lift)
+    return np.asarray(odds / (1 + odds))
 
 
 def logit(p: Floats) -> Floats:
@@ -316,85 +243,3 @@ def weekly(p: Floats) -> Floats:
     """Return a week's chance, of that of buying at least once within a horizon."""
     kept = np.clip(p, ODDS, 1 - ODDS)
     return np.asarray(-np.expm1(np.log1p(-kept) / WEEKS))
-
-
-def _names(found: object) -> tuple[str, ...]:
-    return tuple(sorted(set(found)))  # type: ignore[call-overload]
-
-
-def _at_first(blocks: Sequence[str], prior: Prior) -> Floats:
-    """Return the variances of (base, levels, slopes)."""
-    common = prior.error**2 / 2
-    within = np.array([BLOCKS.get(name, 0.0) ** 2 for name in blocks])
-    base = np.full(len(blocks), BASE**2)
-    levels, slopes = within.copy(), within.copy()
-    levels[0] = slopes[0] = common
-    return np.concatenate([base, levels, slopes])
-
-
-def _rows(
-    groups: Sequence[Group], design: Design, prior: Prior
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return (x, offset, weeks, y): x is [customers, (base, levels, slopes)]."""
-    parts, offsets = [], []
-    for group in groups:
-        z = design.z(group.who, group.what)
-        deep = group.what.depth / prior.depth if group.treated else 0.0
-        parts.append(np.hstack([z, z * group.treated, z * deep]))
-        hint = sum(prior.leaning.get(one, 0.0) for one in group.what.scope)
-        known = deep * hint / max(1, len(group.what.scope))
-        offsets.append(logit(weekly(group.who.p0)) + known)
-    bought = np.concatenate([group.bought for group in groups]).astype(float)
-    weeks = np.concatenate([group.weeks for group in groups])
-    return np.vstack(parts), np.concatenate(offsets), weeks, bought
-
-
-def _newton(
-    x: Floats,
-    offset: Floats,
-    n: Floats,
-    y: Floats,
-    mean: Floats,
-    variance: Floats,
-    start: Floats,
-) -> tuple[Floats, Floats]:
-    """Return the mode and the inverse of the curvature there; `n` trials a row."""
-    theta, precision = start, 1 / variance
-
-    def loss(theta: Floats) -> float:
-        eta = offset + x @ theta
-        fit = n @ np.logaddexp(0, eta) - y @ eta
-        return float(fit + 0.5 * precision @ (theta - mean) ** 2)
-
-    def curvature(p: Floats) -> Floats:
-        return np.asarray((x * (n * p * (1 - p))[:, None]).T @ x + np.diag(precision))
-
-    best = loss(theta)
-    for _ in range(STEPS):
-        p = expit(offset + x @ theta)
-        gradient = x.T @ (n * p - y) + precision * (theta - mean)
-        step = np.linalg.solve(curvature(p), gradient)
-        size = 1.0
-        while (now := loss(theta - size * step)) > best and size > 1e-4:
-            size /= 2
-        if best - now < 1e-6 * (1 + abs(best)):
-            break
-        theta, best = theta - size * step, now
-    p = expit(offset + x @ theta)
-    return theta, np.asarray(np.linalg.inv(curvature(p)), np.float64)
-
-
-def _variances(
-    blocks: Sequence[str], apart: Floats, covariance: Floats, before: Floats
-) -> Floats:
-    """Set each block's variance to what its coefficients show (EM), and its prior."""
-    size, variance = len(blocks), before.copy()
-    second = apart**2 + np.diag(covariance)
-    for part in range(3):
-        for name, first in BLOCKS.items():
-            mine = [part * size + i for i, one in enumerate(blocks) if one == name]
-            usual = BASE if part == 0 else first
-            if mine:
-                total = second[mine].sum() + DOUBT * usual**2
-                variance[mine] = total / (len(mine) + DOUBT)
-    return variance

@@ -71,6 +71,7 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
             least_margin=strategy.least_margin,
             explore=strategy.explore,
             allocation=strategy.allocation,
+            renews_days=strategy.renews_days,
             budget=strategy.budget,
             currency=strategy.currency,
             holdout=strategy.holdout,

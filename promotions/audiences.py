@@ -23,7 +23,7 @@ class Audience:
     matrix: ScoreMatrix
     segments: Sequence[str]
     traits: traits.Rows
-    own: Floats
+    types: Floats
     rates: Sequence[float]
 
     def inside(self, scope: Sequence[str]) -> list[int]:
@@ -39,18 +39,19 @@ class Audience:
         # Rounded as the log keeps them, so that a decision can be made again from it.
         p0, spend, rate = p0.round(6), spend.round(4), rate.round(4)
         known = traits.of(matrix.customers, p0, self.traits).round(4)
-        who = Who(p0=p0, segment=self.segments, traits=known, own=self.own)
+        who = Who(p0=p0, segment=self.segments, traits=known, types=self.types)
         return People(who=who, spend=spend, rate=rate)
 
 
 def of(matrix: ScoreMatrix, segments: Mapping[UUID, str], *, at: datetime) -> Audience:
     """Return the audience of all offers; `segments` by customer."""
-    own = dict(Answer.objects.values_list("customer", "own"))
+    known = dict(Answer.objects.values_list("customer", "types"))
+    nothing = [0.0] * max(map(len, known.values()), default=1)
     rates, usual = response.rates(), float(settings.ASSUMED_MARGIN)
     return Audience(
         matrix=matrix,
         segments=[segments.get(one, "") for one in matrix.customers],
         traits=traits.profiles(at=at),
-        own=np.array([own.get(one, 0.0) for one in matrix.customers]).round(4),
+        types=np.array([known.get(one, nothing) for one in matrix.customers]),
         rates=[rates.get(name, usual) for name in matrix.categories],
     )

@@ -86,6 +86,7 @@ class StrategySerializer(serializers.Serializer[None]):
     holdout = serializers.FloatField()
     explore = serializers.FloatField()
     allocation = serializers.ChoiceField(Strategy.Allocation.choices)
+    renews_days = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(Strategy.State.choices)
     version = serializers.IntegerField()
     replaces = serializers.UUIDField(allow_null=True)
@@ -211,7 +212,7 @@ def told(row: Strategy) -> dict[str, Any]:
     plain = (
         *("title", "reason", "kind", "trigger", "menu", "rule", "scope", "currency"),
         *("redemptions", "holdout", "explore", "allocation", "state", "version"),
-        *("guards", "forecast", "measured", "decided_by", "comment"),
+        *("guards", "forecast", "measured", "decided_by", "comment", "renews_days"),
     )
     return {
         "id": str(row.id),

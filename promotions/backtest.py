@@ -30,11 +30,14 @@ from promotions import (
     planning,
     response,
     scopes,
+    trials,
 )
 from promotions.book import Terse
+from promotions.forecasts import Forecast
 from promotions.guards import Guard, Tried
 from promotions.models import Strategy
 from promotions.shopping import Cart, Entry, Item, Priced, Shelf, Shopper
+from promotions.value import People, Response
 
 LAST = timedelta(days=28)
 MOST_ORDERS = 400
@@ -129,17 +132,33 @@ def _forecast(
         return {}, [guards.reached(0)]
     believed = response.believed()
     people = audience.before(strategy.scope)
-    found = forecasts.forecast(
-        strategy.terms,
-        strategy.scope,
+    found = _priced(strategy, people, believed)
+    told = forecasts.stored(found, believed, days=settings.HORIZON_DAYS)
+    return told | {"priced_at": at.isoformat()}, [guards.reached(found.reach)]
+
+
+def _priced(strategy: Strategy, people: People, believed: Response) -> Forecast:
+    menu, scope, turns = strategy.terms, strategy.scope, strategy.turns
+    if strategy.allocation == Strategy.Allocation.TRIAL:
+        return trials.trial(
+            menu,
+            scope,
+            people,
+            believed,
+            turns=turns,
+            each=1 - settings.HELD_OUT,
+            holdout=strategy.holdout,
+            budget=float(strategy.left),
+        )
+    return forecasts.forecast(
+        menu,
+        scope,
         people,
         believed,
-        turns=strategy.turns,
+        turns=turns,
         each=arms.treated(strategy),
         budget=float(strategy.left),
     )
-    told = forecasts.stored(found, believed, days=settings.HORIZON_DAYS)
-    return told | {"priced_at": at.isoformat()}, [guards.reached(found.reach)]
 
 
 def _plan(strategy: Strategy, *, at: datetime) -> planning.Test | None:

@@ -129,7 +129,7 @@ def _worth(
             p0=np.array([said.p0]),
             segment=[said.segment],
             traits=np.array([said.traits]),
-            own=np.array([said.own]),
+            types=np.array([said.types or [0.0]]),
         ),
         spend=np.array([said.spend]),
         rate=np.array([said.rate]),

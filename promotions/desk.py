@@ -263,6 +263,7 @@ def start(strategy: Strategy) -> dict[str, Any]:
             "least_margin": strategy.least_margin,
             "holdout": Decimal(str(strategy.holdout)) if strategy.holdout else None,
             "allocation": strategy.allocation,
+            "renews_days": strategy.renews_days,
         },
         "terms": [msgspec.structs.asdict(one) for one in terms],
         "scope": plain | {"scope": strategy.scope},

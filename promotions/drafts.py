@@ -80,7 +80,8 @@ class Draft(Typed, frozen=True, kw_only=True):
     share of customers who get no offer, for the measurement; of offers only. The
     `allocation` says who gets which variant: "best" gives each the one that is best for
     them, and a share `explore` one by lot; with "thompson" all is by lot, at odds that
-    follow each day what each variant has earned.
+    follow each day what each variant has earned; with "trial" also who gets any, to
+    learn what offers do. An offer that `renews_days` after a use can be used again.
     """
 
     title: Name
@@ -94,7 +95,8 @@ class Draft(Typed, frozen=True, kw_only=True):
     least_margin: Decimal = Decimal("0.05")
     holdout: Share | None = None
     explore: Annotated[float, Meta(ge=0, le=1)] = 0.2
-    allocation: Literal["best", "thompson"] = "best"
+    allocation: Literal["best", "thompson", "trial"] = "best"
+    renews_days: Annotated[int, Meta(ge=1, le=366)] | None = None
     campaign: UUID | CampaignDraft
 
 
@@ -241,23 +243,32 @@ def _draft_faults(draft: Draft) -> Iterator[Fault]:
     if not draft.least_margin.is_finite() or not 0 <= draft.least_margin < 1:
         reason = "It must be at least 0 and below 1."
         yield Fault(field="least_margin", reason=reason)
-    if draft.trigger == "offer" and draft.kind not in PERSONAL:
-        reason = "This kind cannot be a personal offer."
-        yield Fault(field="trigger", reason=reason)
-    if draft.trigger != "offer" and draft.holdout:
-        reason = "Only personal offers can be held back."
-        yield Fault(field="holdout", reason=reason)
-    if draft.allocation == "thompson":
+    yield from _personal_faults(draft)
+    if draft.allocation != "best":
         yield from _lot_faults(draft)
     if isinstance(draft.campaign, CampaignDraft):
         yield from _campaign_faults(draft.campaign, "campaign.")
+
+
+def _personal_faults(draft: Draft) -> Iterator[Fault]:
+    if draft.trigger == "offer":
+        if draft.kind not in PERSONAL:
+            reason = "This kind cannot be a personal offer."
+            yield Fault(field="trigger", reason=reason)
+        return
+    if draft.holdout:
+        reason = "Only personal offers can be held back."
+        yield Fault(field="holdout", reason=reason)
+    if draft.renews_days:
+        reason = "Only personal offers renew; others have limits."
+        yield Fault(field="renews_days", reason=reason)
 
 
 def _lot_faults(draft: Draft) -> Iterator[Fault]:
     if draft.trigger != "offer":
         reason = "Only personal offers are drawn by lot."
         yield Fault(field="allocation", reason=reason)
-    elif len(draft.menu) < 2:
+    elif draft.allocation == "thompson" and len(draft.menu) < 2:
         reason = "A menu of one variant leaves nothing to draw."
         yield Fault(field="allocation", reason=reason)
 

@@ -2,14 +2,16 @@
 
 Each customer counts once for each strategy, as he was known when he was assigned
 (`OfferAssigned`: p0, traits, segment), for HORIZON_DAYS or as long as has passed, and
-not before `SOONEST`, until the first purchase in the strategy's categories. Bought is
-what stayed bought. Who
+not before `SOONEST`. Where an offer renews each week, each week is a trial of its own;
+else time ends with the first purchase in the strategy's categories. Bought is what
+stayed bought. Who
 was held back, of this strategy or of everything, is what the treated are compared with.
 Worker only.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
@@ -18,15 +20,15 @@ import numpy as np
 import polars as pl
 from django.conf import settings
 from django.db import transaction
-from numpy.typing import NDArray
 
 from analytics import lookup
-from ml import lifts, lines
-from ml.lifts import Floats, Group, What, Who
+from ml import lift_fits, lines
+from ml.lift_fits import Group
+from ml.lifts import Floats, What, Who
 from ml.traits import TRAITS
-from promotions import promises, response, value
+from promotions import habits, promises, response, value
 from promotions.models import Answer, Learnt, Redemption, Strategy
-from promotions.value import Response
+from promotions.value import People, Response
 
 WEEK = timedelta(weeks=1)
 SOONEST = WEEK
@@ -35,10 +37,10 @@ MOST = 100_000
 """The newest so many units: the fit is exact, and takes as long as they are many."""
 
 UNITS = """
-    SELECT strategy, arm, variant, person, at, p0, spend, traits, segment, own FROM (
+    SELECT strategy, arm, variant, person, at, p0, spend, traits, segment FROM (
         SELECT DISTINCT ON (a.strategy, coalesce(c.person, a.customer))
             a.strategy, a.arm, a.variant, coalesce(c.person, a.customer) AS person,
-            a.at, a.p0, a.spend, a.traits, a.segment, a.own
+            a.at, a.p0, a.spend, a.traits, a.segment
         FROM analytics_assignment a LEFT JOIN analytics_customer c ON c.key = a.customer
         WHERE a.at >= %s AND a.at < %s
         ORDER BY a.strategy, coalesce(c.person, a.customer), a.position
@@ -59,29 +61,62 @@ class Unit:
     spend: float
     traits: Sequence[float]
     segment: str
-    own: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What became of units: see ml.lift_fits.Group.
+
+    `spent`: the shelf value of each one's first purchase in scope; 0: there was none.
+    """
+
+    weeks: Floats
+    bought: Floats
+    spent: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """The units of a strategy's arm, and what its variant is."""
+    """The units of a strategy's arm, as they were, what its variant is, what came."""
 
     strategy: Strategy
     variant: str | None
     units: Sequence[Unit]
-    group: Group
+    who: Who
+    what: What
+    seen: Seen
 
 
 def refresh(*, at: datetime) -> Learnt:
     """Learn from all arms before `at`; keep it for the next prices."""
     arms = list(gather(at=at))
-    found = lifts.taught([arm.group for arm in arms], response.prior())
-    posterior = found.posterior
-    _answered(arms, found.chance)
-    buyers, users = _used(arms)
-    row = response.keep(posterior, buyers=buyers, users=users, at=at)
+    people = sorted({unit.person for arm in arms for unit in arm.units})
+    found = lift_fits.taught(list(_groups(arms, people)), response.prior())
+    usual, kinds = habits.learnt(list(_baskets(arms)), response.use())
+    types = dict(zip(people, found.types.round(4).tolist(), strict=True))
+    offered = {u.person for arm in arms if arm.variant is not None for u in arm.units}
+    with transaction.atomic():
+        row = response.keep(found.posterior, usual, kinds, at=at)
+        Answer.objects.all().delete()
+        Answer.objects.bulk_create(
+            Answer(customer=one, types=types[one]) for one in sorted(offered)
+        )
     _calibrate(arms, at=at)
     return row
+
+
+def _groups(arms: Iterable[Arm], people: Sequence[UUID]) -> Iterator[Group]:
+    """Number the people, who are the same in all arms."""
+    numbers = {person: number for number, person in enumerate(people)}
+    for arm in arms:
+        yield Group(
+            who=arm.who,
+            what=arm.what,
+            treated=arm.variant is not None,
+            weeks=arm.seen.weeks,
+            bought=arm.seen.bought,
+            person=np.array([numbers[unit.person] for unit in arm.units]),
+        )
 
 
 def gather(*, at: datetime) -> Iterator[Arm]:
@@ -100,11 +135,8 @@ def gather(*, at: datetime) -> Iterator[Arm]:
             spend=spend,
             traits=traits,
             segment=segment,
-            own=own,
         )
-        for strategy, arm, variant, person, since, p0, spend, traits, segment, own in (
-            rows
-        )
+        for strategy, arm, variant, person, since, p0, spend, traits, segment in rows
     ]
     if not units:
         return
@@ -124,20 +156,18 @@ def _arm(
     window: timedelta,
     at: datetime,
 ) -> Arm:
-    bought, weeks = _watched(units, strategy.scope, history, window, at)
-    group = Group(
+    return Arm(
+        strategy=strategy,
+        variant=variant,
+        units=units,
         who=Who(
             p0=np.array([unit.p0 for unit in units]),
             segment=[unit.segment for unit in units],
             traits=np.array([list(unit.traits) for unit in units]),
-            own=np.array([unit.own for unit in units]),
         ),
         what=_what(strategy, variant),
-        treated=variant is not None,
-        weeks=weeks,
-        bought=bought,
+        seen=_seen(units, strategy, history, window, at),
     )
-    return Arm(strategy=strategy, variant=variant, units=units, group=group)
 
 
 def _what(strategy: Strategy, variant: str | None) -> What:
@@ -147,19 +177,16 @@ def _what(strategy: Strategy, variant: str | None) -> What:
     return What(kind=value.kind(terms), scope=strategy.scope, depth=value.depth(terms))
 
 
-def _watched(
+def _seen(
     units: Sequence[Unit],
-    scope: Sequence[str],
+    strategy: Strategy,
     history: pl.DataFrame,
     window: timedelta,
     at: datetime,
-) -> tuple[NDArray[np.bool_], Floats]:
-    """Say which units bought in scope in their time, and how many weeks it took.
-
-    An empty scope is all goods. The week of the purchase counts whole.
-    """
-    named = pl.col("category").cast(pl.String).is_in(list(scope))
-    about = named if scope else pl.lit(value=True)
+) -> Seen:
+    """Watch units for their time; an empty scope is all goods."""
+    named = pl.col("category").cast(pl.String).is_in(list(strategy.scope))
+    about = named if strategy.scope else pl.lit(value=True)
     frame = pl.DataFrame(
         {
             "unit": range(len(units)),
@@ -169,81 +196,114 @@ def _watched(
         },
         schema_overrides={"since": pl.Datetime("us", "UTC")},
     )
-    first = (
+    shelf = pl.sum_horizontal("paid", "shelf_discount", "coupon_discount")
+    purchases = (
         history.filter(about)
-        .select(pl.col("customer").cast(pl.String), "at")
+        .select(pl.col("customer").cast(pl.String), "at", spent=shelf.cast(pl.Float64))
         .join(frame, on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
-        .group_by("unit")
-        .agg(pl.col("at").min().alias("first"))
+        .group_by("unit", "at")
+        .agg(week=((pl.col("at") - pl.col("since")) // WEEK).first(), spent=SPENT)
+        .sort("at")
+        .group_by("unit", maintain_order=True)
+        .agg(pl.col("week").first().alias("first"), pl.col("week").n_unique(), FIRST)
     )
-    told = frame.join(first, on="unit", how="left", maintain_order="left")
-    end = pl.coalesce("first", "until") - pl.col("since")
-    weeks: Floats = told.select(end / WEEK).to_series().to_numpy()
-    bought = told["first"].is_not_null().to_numpy()
-    return bought, np.where(bought, np.floor(weeks) + 1, weeks)
+    told = frame.join(purchases, on="unit", how="left", maintain_order="left")
+    return _counted(told, again=(strategy.renews_days or math.inf) <= WEEK.days)
 
 
-def _answered(arms: Sequence[Arm], chance: Sequence[Floats]) -> None:
-    """Keep how each person answered what they were offered."""
-    treated = [
-        (arm, some)
-        for arm, some in zip(arms, chance, strict=True)
-        if arm.variant is not None
-    ]
-    people = [unit.person for arm, _ in treated for unit in arm.units]
-    with transaction.atomic():
-        Answer.objects.all().delete()
-        if not people:
-            return
-        known, codes = np.unique([str(one) for one in people], return_inverse=True)
-        own = lifts.answers(
-            np.concatenate([arm.group.bought for arm, _ in treated]),
-            np.concatenate([arm.group.weeks for arm, _ in treated]),
-            np.concatenate([some for _, some in treated]),
-            codes,
+SPENT, FIRST = pl.col("spent").sum(), pl.col("spent").first()
+
+
+def _counted(told: pl.DataFrame, *, again: bool) -> Seen:
+    """Count weeks: all of them, or those until the first purchase, that one whole."""
+    watched = (pl.col("until") - pl.col("since")) / WEEK
+    weeks, first, week, spent = (
+        told.select(column.cast(pl.Float64)).to_series().to_numpy()
+        for column in (
+            watched,
+            pl.col("first"),
+            pl.col("week").fill_null(0),
+            pl.col("spent").fill_null(0.0),
         )
-        Answer.objects.bulk_create(
-            Answer(customer=UUID(key), own=float(value))
-            for key, value in zip(known, own, strict=True)
+    )
+    if again:
+        return Seen(weeks=weeks, bought=week, spent=spent)
+    bought = week > 0
+    until = np.where(bought, first + 1, weeks)
+    return Seen(weeks=until, bought=bought.astype(float), spent=spent)
+
+
+def _baskets(arms: Iterable[Arm]) -> Iterator[habits.Baskets]:
+    """Yield what those bought and got who bought in scope, arm by arm."""
+    given = _given()
+    for arm in arms:
+        rows = np.flatnonzero(arm.seen.bought)
+        people = [arm.units[row] for row in rows.tolist()]
+        p0, spend = arm.who.p0[rows], np.array([unit.spend for unit in people])
+        each = value.basket(p0, spend)
+        terms = arm.strategy.terms.get(arm.variant or "")
+        could, _ = (
+            value.rewards(terms, each, 0.0) if terms else (np.zeros(len(rows)), 1)
+        )
+        yield habits.Baskets(
+            kind=arm.what.kind if terms else None,
+            usual=each,
+            spent=arm.seen.spent[rows],
+            could=could,
+            given=np.array(
+                [given.get((arm.strategy.id, u.person), 0.0) for u in people]
+            ),
         )
 
 
-def _used(arms: Iterable[Arm]) -> tuple[int, int]:
-    """Return how many treated bought in scope, and how many of them used an offer."""
-    buyers = {
-        (arm.strategy.id, unit.person)
-        for arm in arms
-        if arm.variant is not None
-        for unit, bought in zip(arm.units, arm.group.bought, strict=True)
-        if bought
-    }
+def _given() -> dict[tuple[UUID, UUID], float]:
+    """Return what the first use of each personal offer gave: (strategy, person)."""
     rows = Redemption.objects.filter(rolled_back_at=None, offer__isnull=False)
-    used = set(rows.values_list("strategy", "customer"))
-    return len(buyers), len(buyers & used)
+    newest = rows.order_by("-redeemed_at")
+    return {
+        (strategy, who): float(given)
+        for strategy, who, given in newest.values_list(
+            "strategy", "customer", "discount"
+        )
+        if who
+    }
 
 
 def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
     """Compare what is believed now with what strategies have brought over all goods."""
     found, rates = response.believed(draws=1).expected, response.rates()
+    known = dict(Answer.objects.values_list("customer", "types"))
     expected = {arm.strategy.id: 0.0 for arm in arms}
     people = dict.fromkeys(expected, 0)
     for arm in arms:
         if arm.variant is not None:
-            expected[arm.strategy.id] += _gain(arm, found, rates)
+            types = np.array([known[unit.person] for unit in arm.units])
+            expected[arm.strategy.id] += _gain(arm, types, found, rates)
             people[arm.strategy.id] += len(arm.units)
     means = {id_: expected[id_] / people[id_] for id_ in expected if people[id_]}
     promises.refresh(means, at=at)
 
 
-def _gain(arm: Arm, found: Response, rates: Mapping[str, float]) -> float:
+def _gain(
+    arm: Arm, types: Floats, found: Response, rates: Mapping[str, float]
+) -> float:
     """Return the margin that the arm's offers are believed to bring in scope."""
-    who = arm.group.who
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
-    rate = np.mean([rates.get(name, usual) for name in scope] or [usual])
-    b = found.posterior.lift(who, arm.group.what)
-    w0 = found.posterior.unprompted(who, arm.group.what)
-    w = value.lifted(w0, b)
-    each = value.basket(who.p0, np.array([unit.spend for unit in arm.units]))
-    bought = value.purchases(w, arm.strategy.turns)
-    return float((bought * (1 - w0 / w) * each * rate).sum())
+    rate = float(np.mean([rates.get(name, usual) for name in scope] or [usual]))
+    spend = np.array([unit.spend for unit in arm.units])
+    people = People(
+        who=replace(arm.who, types=types),
+        spend=spend,
+        rate=np.full(len(spend), rate),
+    )
+    free = replace(found, kept=np.ones(1))
+    worth = value.priced(
+        {"": arm.strategy.terms[arm.variant or ""]},
+        arm.strategy.scope,
+        people,
+        free,
+        turns=arm.strategy.turns,
+    )
+    _, kappa = value.rewards(arm.strategy.terms[arm.variant or ""], spend, people.rate)
+    return float((worth.margin[:, 0] + worth.cost[:, 0] * kappa).sum())

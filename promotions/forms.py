@@ -376,6 +376,14 @@ class StrategyForm(Part):
         required=False,
     )
 
+    renews_days = whole(
+        _("Days until an offer can be used again"),
+        _("Of personal offers. Empty: an offer is for one use."),
+        required=False,
+        min_value=1,
+        max_value=366,
+    )
+
     def __init__(self, *args: Any, triggers: Any, campaigns: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
         self.fields["trigger"].choices = triggers  # type: ignore[attr-defined]

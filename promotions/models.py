@@ -338,7 +338,8 @@ class Offer(models.Model):
         default=0, help_text="By which it raises a week's log-odds of buying in scope."
     )
     rate = models.FloatField(default=0, help_text="Margin rate of what is bought.")
-    use = models.FloatField(default=1, help_text="Share of buyers who use it.")
+    use = models.FloatField(default=1, help_text="Of what it could give, is given.")
+    stretch = models.FloatField(default=1, help_text="Baskets with it, in usual ones.")
     kept = models.FloatField(default=1, help_text="Of the gain in scope, what stays.")
     correction = models.FloatField(
         default=0, help_text="Of a week's log-odds: what scores get wrong."
@@ -461,7 +462,10 @@ class Learnt(models.Model):
     computed_at = models.DateTimeField()
     basis = models.TextField(help_text="assumed, observational, or randomised.")
     seen = models.PositiveIntegerField(help_text="Customers it rests on, by strategy.")
-    use = models.FloatField(help_text="Share of buyers in scope who use their offer.")
+    use = models.FloatField(help_text="Of what buyers in scope could be given.")
+    habits = models.JSONField(
+        default=dict, help_text="By kind: [use, stretch], see promotions.value.Habit."
+    )
     body = models.JSONField(help_text="The posterior: ml.lifts.Posterior.")
 
     def __str__(self) -> str:
@@ -469,13 +473,16 @@ class Learnt(models.Model):
 
 
 class Answer(models.Model):
-    """How one person answered offers, beyond what was expected: ml.lifts.answers."""
+    """What one person's answers to offers say: how likely they are of which type.
+
+    The types are those of the newest `Learnt`, see ml.lifts.
+    """
 
     customer = models.UUIDField(primary_key=True)
-    own = models.FloatField()
+    types = ArrayField(models.FloatField())
 
     def __str__(self) -> str:
-        return f"{self.customer} {self.own:+.2f}"
+        return f"{self.customer} {self.types}"
 
 
 class Calibration(models.Model):

@@ -129,7 +129,7 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
         spend,
         lift=offer.lift,
         rate=rate,
-        use=offer.use,
+        habit=value.Habit(use=offer.use, stretch=offer.stretch),
         kept=offer.kept,
         turns=offer.strategy.turns,
         correction=offer.correction,

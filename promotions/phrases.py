@@ -26,9 +26,11 @@ GIVES_BACK = {
     "money": "After a return, the money goes back to budgets and limits, the use not.",
     "nothing": "After a return, nothing goes back to budgets and limits.",
 }
-BY_LOT = (
-    "Which one is drawn by lot, at odds that follow each day what each has earned.",
-)
+BY_LOT = {
+    "thompson": "Which one is drawn by lot, at odds that follow each day what each has "
+    "earned.",
+    "trial": "It is a test: which one is drawn by lot, and so is who gets any.",
+}
 PERIODS = {"ever": "", "day": " a day", "week": " a week", "month": " a month"}
 MOST_NAMED = 5
 
@@ -48,6 +50,7 @@ class Said:
     least_margin: Decimal
     holdout: float
     allocation: str = "best"
+    renews_days: int | None = None
 
 
 def sentences(said: Said) -> list[str]:
@@ -65,7 +68,15 @@ def sentences(said: Said) -> list[str]:
         f"Its budget is {_plain(said.budget)} {currency}, which is never passed.",
         f"No line is sold below a margin of {_share(said.least_margin)}.",
         *_held_back(said.holdout),
+        *_renews(said.renews_days),
     ]
+
+
+def _renews(days: int | None) -> list[str]:
+    if days is None:
+        return []
+    again = "day" if days == 1 else f"{days} days"
+    return [f"An offer can be used again {again} after a use."]
 
 
 def changes(old: Said, new: Said) -> tuple[list[str], list[str]]:
@@ -86,7 +97,7 @@ def gives(said: Said) -> list[str]:
     each = said.trigger == "offer" and len(offers) > 1
     if each:
         one = f"Each customer gets one of: {'; '.join(offers)}."
-        return [one, *BY_LOT] if said.allocation == "thompson" else [one]
+        return [one, BY_LOT[said.allocation]] if said.allocation in BY_LOT else [one]
     first = f"It gives: {offers[0]}."
     rest = [f"Of its menu, “{one}” is not used." for one in offers[1:]]
     return [first, *rest]

@@ -121,6 +121,7 @@ def _strategy(draft: Draft, campaign: Campaign) -> Strategy:
         holdout=usual if personal else 0,
         explore=draft.explore,
         allocation=draft.allocation,
+        renews_days=draft.renews_days,
         forecast={},
         **drafts.written(draft),
     )
@@ -159,6 +160,7 @@ def said(strategy: Strategy) -> phrases.Said:
         least_margin=strategy.least_margin,
         holdout=strategy.holdout,
         allocation=strategy.allocation,
+        renews_days=strategy.renews_days,
     )
 
 

@@ -20,12 +20,12 @@ from django.db.models import Sum
 from numpy.typing import NDArray
 
 from catalog.models import Product
-from ml import lifts, scores
-from ml.lifts import Posterior, Prior
+from ml import lift_fits, lifts, scores
+from ml.lifts import Posterior, Prior, Types
 from promotions.models import Calibration, Learnt
 from promotions.promises import PRIOR, USUAL
 from promotions.scopes import COST, MONEY
-from promotions.value import Response
+from promotions.value import Habit, Response
 
 Floats = NDArray[np.float64]
 DRAWS = 48
@@ -37,9 +37,8 @@ ASSUMED = 0.30, 0.30
 DOUBLED = 2.0
 """What was observed, and not drawn by lot, is doubted so many times as much."""
 LEAST_ERROR = 0.15
-USE = 0.8, 10.0
-"""The share of buyers in scope who use their offer, and how many customers' worth of
-evidence that assumption is."""
+USE = 0.8
+"""What of their offers buyers in scope are given, where the log says nothing."""
 
 
 def believed(*, draws: int = DRAWS) -> Response:
@@ -53,7 +52,7 @@ def believed(*, draws: int = DRAWS) -> Response:
 def settled(*, at: datetime) -> Response:
     """Return what is believed now, and see to it that it can be read for ever."""
     if not Learnt.objects.exists():
-        keep(lifts.untaught(prior()), buyers=0, users=0, at=at)
+        keep(lift_fits.untaught(prior()), Habit(use=use()), {}, at=at)
     return believed()
 
 
@@ -64,33 +63,41 @@ def of(row: Learnt, kept: tuple[float, float], *, draws: int = DRAWS) -> Respons
     return Response(
         id=row.id,
         posterior=posterior,
-        use=row.use,
+        usual=Habit(use=row.use),
+        habits={kind: Habit(use=u, stretch=r) for kind, (u, r) in row.habits.items()},
         thetas=posterior.sample(draws, seed=SEED),
         kept=np.maximum(0.0, mean + error * (luck - luck.mean())),
         kept_by=kept,
     )
 
 
-def keep(posterior: Posterior, *, buyers: int, users: int, at: datetime) -> Learnt:
-    """Put a posterior in force; of buyers in scope, `users` used their offers."""
-    row = _row(posterior, use(buyers, users), at)
+def keep(
+    posterior: Posterior, usual: Habit, habits: Mapping[str, Habit], *, at: datetime
+) -> Learnt:
+    """Put a posterior in force, and how customers buy under each kind of offer."""
+    row = _row(posterior, usual, habits, at)
     row.save()
     return row
 
 
 def _untaught() -> Learnt:
-    return _row(lifts.untaught(prior()), use(0, 0), datetime.min.replace(tzinfo=UTC))
+    at = datetime.min.replace(tzinfo=UTC)
+    return _row(lift_fits.untaught(prior()), Habit(use=use()), {}, at)
 
 
-def _row(posterior: Posterior, use: float, at: datetime) -> Learnt:
+def _row(
+    posterior: Posterior, usual: Habit, habits: Mapping[str, Habit], at: datetime
+) -> Learnt:
     body = written(posterior)
-    text = json.dumps([body, use], sort_keys=True)
+    by_kind = {kind: [one.use, one.stretch] for kind, one in sorted(habits.items())}
+    text = json.dumps([body, usual.use, by_kind], sort_keys=True)
     return Learnt(
         id=sha256(text.encode()).hexdigest(),
         computed_at=at,
         basis=posterior.basis,
         seen=posterior.seen,
-        use=use,
+        use=usual.use,
+        habits=by_kind,
         body=body,
     )
 
@@ -121,11 +128,10 @@ def prior() -> Prior:
     )
 
 
-def use(buyers: int, users: int) -> float:
-    """Return the expected share of buyers in scope who use their offer."""
+def use() -> float:
+    """Return what of their offers buyers in scope are given, before any were tried."""
     found = scores.response()
-    share, weight = (found.use, USE[1]) if found else USE
-    return (share * weight + users) / (weight + max(buyers, users))
+    return found.use if found else USE
 
 
 def rates() -> Mapping[str, float]:
@@ -141,6 +147,7 @@ def written(posterior: Posterior) -> dict[str, Any]:
     """Write a posterior as JSON."""
     body = asdict(posterior)
     lists = {name: body[name].tolist() for name in ("base", "mean", "covariance")}
+    lists["types"] = {name: one.tolist() for name, one in body["types"].items()}
     return dict(msgspec.to_builtins(body | lists))
 
 
@@ -154,6 +161,7 @@ def read(body: Mapping[str, Any]) -> Posterior:
         base=np.array(body["base"]),
         mean=np.array(body["mean"]),
         covariance=np.array(body["covariance"]),
+        types=Types(**{name: np.array(one) for name, one in body["types"].items()}),
         spread=(body["spread"][0], body["spread"][1]),
         seen=body["seen"],
     )

@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from analytics import clock
 from ml import traits
 from ml.customers import Segment, segments
-from ml.lifts import Posterior, What, Who
+from ml.lifts import WEEKS, Posterior, What, Who, weekly
 from promotions import charts, response
 from promotions.charts import Mark
 from promotions.models import Calibration
 from promotions.report_tables import Card, Row, Section, drawn
-from promotions.value import Response, lifted
+from promotions.value import Response
 
 DEPTHS = (0.05, 0.10, 0.15, 0.20)
 USUAL = 0.20
@@ -63,7 +63,7 @@ def _says(found: Posterior) -> str:
 def _cards(found: Response) -> Iterator[Card]:
     yield Card(
         name=_("Use of offers"),
-        value=f"{found.use:.0%}",
+        value=f"{found.usual.use:.0%}",
         detail=_("of the buyers in scope who have one"),
     )
     row = Calibration.objects.filter(pk=1).first()
@@ -111,7 +111,8 @@ def _section(
     thetas = found.sample(DRAWS, seed=response.SEED)
     marks, lines = [], []
     for name, who, what in rows:
-        gains = 100 * (lifted(who.p0, found.drawn(who, what, thetas)) - USUAL)
+        w = found.moved(weekly(who.p0), who, what, thetas)
+        gains = 100 * (1 - (1 - w) ** WEEKS - USUAL)
         mean, (low, high) = gains.mean(), np.quantile(gains.mean(axis=1), [LOW, HIGH])
         marks.append(Mark(label=name, value=float(mean), low=low, high=high))
         lines.append(Row(cells=[name, f"{mean:+.1f}", _to(low, high)]))

@@ -8,8 +8,8 @@ What is on its way already is not proposed again; nor is what an operator has re
 of late, unless its gain was doubtful and is not any more. The first look at all drafts
 is on at most SAMPLE customers, with what is believed on average; those that are chosen
 are priced with all doubts, on those whom they would reach beside each other and what is
-live. Where no gain can be promised since too little is known, tests are proposed that
-are worth their price (promotions.trials).
+live. Where no gain can be promised anywhere since too little is known, tests are
+proposed that are worth their price (promotions.trials).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ from promotions.pitches import Draft
 from promotions.rules import Terms
 from promotions.value import Best, Response
 
-MOST: Mapping[str, int] = {"percentage": 3, "threshold": 2, "gift": 2}
+MOST = 7
 MOST_TRIALS = 3
 """At a time: each takes customers, and what one teaches others use."""
 RUNS = timedelta(days=28)
@@ -100,9 +100,7 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     )
     promising = [one for one in _beside(_chosen(_drafts(scan)), scan) if one.margin > 0]
     unwanted = _rejected(at)
-    chosen = [
-        one for one in [*promising, *_tests(promising, scan)] if _is_news(one, unwanted)
-    ]
+    chosen = [one for one in promising or _tests(scan) if _is_news(one, unwanted)]
     return _proposed(chosen, scan.believed, by=by, at=at) if chosen else []
 
 
@@ -132,18 +130,17 @@ def _proposed(
 
 
 def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
-    """Take the best of each kind in turn, each category at most once.
+    """Take the best of each kind, then the best, each category at most once.
 
-    Two strategies on one category would compete for the same customers.
+    Each kind is tried so; two strategies on one category would compete for the same
+    customers.
     """
     best_first = sorted(drafts, key=lambda draft: -draft.margin)
+    first = {draft.kind: draft for draft in reversed(best_first)}
     chosen: dict[str, Draft] = {}
-    for turn in range(max(MOST.values())):
-        for kind in (kind for kind, most in MOST.items() if turn < most):
-            mine = (d for d in best_first if d.kind == kind)
-            free = next((d for d in mine if d.category not in chosen), None)
-            if free:
-                chosen[free.category] = free
+    for draft in [*sorted(first.values(), key=lambda d: -d.margin), *best_first]:
+        if len(chosen) < MOST:
+            chosen.setdefault(draft.category, draft)
     return list(chosen.values())
 
 
@@ -196,25 +193,21 @@ def _again(draft: Draft, best: Best, mine: Bools, scan: Scan) -> Draft:
     return replace(whole, parts=list(opportunities.parts(kinds, best.margin[rows])))
 
 
-def _tests(promising: Sequence[Draft], scan: Scan) -> list[Draft]:
-    """Return the tests that are worth most of what nothing can be promised for."""
-    running = Strategy.objects.filter(
-        allocation=Strategy.Allocation.TRIAL,
-        state__in=(Strategy.State.PROPOSED, Strategy.State.LIVE),
-        campaign__ends_at__gt=scan.at,
-    ).count()
-    taken = {draft.category for draft in promising}
-    best_first = sorted(_trials(taken, scan), key=lambda draft: -(draft.worth or 0.0))
+def _tests(scan: Scan) -> list[Draft]:
+    """Return the tests that are worth most, unless something runs that teaches."""
+    if any(one.trigger == Strategy.Trigger.OFFER for one in _under_way(scan.at)):
+        return []
+    best_first = sorted(_trials(scan), key=lambda draft: -(draft.worth or 0.0))
     chosen: dict[str, Draft] = {}
     for draft in best_first:
         chosen.setdefault(draft.category, draft)
-    return list(chosen.values())[: max(0, MOST_TRIALS - running)]
+    return list(chosen.values())[:MOST_TRIALS]
 
 
-def _trials(taken: AbstractSet[str], scan: Scan) -> Iterator[Draft]:
+def _trials(scan: Scan) -> Iterator[Draft]:
     each = scan.step * (1 - settings.HELD_OUT)
     for category in scan.audience.matrix.categories:
-        if category in taken or category not in scan.open_to_offers:
+        if category not in scan.open_to_offers:
             continue
         people = scan.audience.before([category])[:: scan.step]
         for kind, menu in menus.menus(category, people).items():
@@ -226,12 +219,17 @@ def _trials(taken: AbstractSet[str], scan: Scan) -> Iterator[Draft]:
                 yield Draft(kind=kind, category=category, menu=some, **vars(found))
 
 
+def _under_way(at: datetime) -> list[Strategy]:
+    """Return what waits for a decision, or has customers."""
+    states = (Strategy.State.PROPOSED, Strategy.State.LIVE)
+    return list(Strategy.objects.filter(state__in=states, campaign__ends_at__gt=at))
+
+
 def _on_their_way(at: datetime) -> set[str]:
     """Return the categories that have a proposal, or a strategy with customers."""
-    states = (Strategy.State.PROPOSED, Strategy.State.LIVE)
-    rows = Strategy.objects.filter(state__in=states, campaign__ends_at__gt=at)
-    scopes = rows.filter(trigger=Strategy.Trigger.OFFER).values_list("scope", flat=True)
-    return {name for scope in scopes for name in scope}
+    personal = Strategy.Trigger.OFFER
+    some = (one.scope for one in _under_way(at) if one.trigger == personal)
+    return {name for scope in some for name in scope}
 
 
 def _rejected(at: datetime) -> dict[tuple[str, str], float]:
@@ -275,8 +273,8 @@ def _draft(
 
 
 def _budget(cost: float) -> Decimal:
-    """A fifth more than expected, in full tens."""
-    return (Decimal(cost * 1.2) / 10).quantize(Decimal(1), ROUND_UP) * 10
+    """Half as much again as expected, in full tens: what is learnt moves customers."""
+    return (Decimal(cost * 1.5) / 10).quantize(Decimal(1), ROUND_UP) * 10
 
 
 def _strategy(

@@ -54,7 +54,7 @@ MOST_NEWS = 1000
 to 20 ms each; for anybody else GET does it, who then waits as long."""
 
 
-PRICED = ("expected", "lift", "rate", "use", "kept", "correction")
+PRICED = ("expected", "lift", "rate", "use", "stretch", "kept", "correction")
 """What a refresh sets anew of an offer that lasts: what it is believed to bring."""
 
 
@@ -80,7 +80,7 @@ class Column:
     best: value.Best
     wanted: value.Floats
     correction: value.Floats
-    use: float
+    habit: value.Habit
     kept: float
     arms: Experiment
     odds: Odds | None
@@ -214,7 +214,7 @@ def _column(
         labels=labels,
         people=people,
         best=best,
-        use=believed.use,
+        habit=believed.habit(what.kind),
         kept=float(believed.kept.mean()),
         arms=arms.of(strategy, odds.odds if odds else None),
         odds=odds,
@@ -314,7 +314,8 @@ def _decision(
         expected=float(column.best.margin[row]),
         lift=float(column.best.lift[row]),
         rate=float(column.people.rate[row]),
-        use=column.use,
+        use=column.habit.use,
+        stretch=column.habit.stretch,
         kept=column.kept,
         correction=float(column.correction[row]),
         computed_at=at,
@@ -352,7 +353,7 @@ def _assignment(
         spend=float(column.people.spend[row]),
         rate=float(column.people.rate[row]),
         traits=tuple(who.traits[row].tolist()),
-        own=0.0 if who.own is None else float(who.own[row]),
+        types=() if who.types is None else tuple(who.types[row].tolist()),
     )
     id_ = lots.assigned(strategy.id, unit)
     return store.Fact(event=event, at=at, customer=customer, id=id_)

@@ -4,12 +4,13 @@ How customers answer offers in a category is known by draws of what may be true.
 known which one is, offers would bring the mean of their best gains; with what is known
 now they bring the best of their mean gains. The difference, over half a year, is the
 expected value of perfect information (Raiffa and Schlaifer 1961): no test is worth
-more. A test gives each variant by lot, to customers by lot, and costs what such offers lose.
-Pure.
+more. A test gives each variant by lot, to customers by lot, and costs what such offers
+lose. Pure.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -24,7 +25,7 @@ SHARE, MOST = 0.5, 5000
 """Of the customers so many are drawn."""
 TIMES = 6.5
 """Horizons in half a year."""
-WORTHWHILE = 2.0
+WORTHWHILE = 4.0
 """What it is worth must be so many times its price: a test teaches less than all."""
 
 
@@ -61,11 +62,15 @@ def trial(
     *,
     turns: float,
     each: float,
+    holdout: float = HOLDOUT,
+    budget: float = inf,
 ) -> Trial:
     """Price a test of a menu; each of the people stands for `each` customers."""
     margins, costs, _ = value.drawn(menu, scope, people, believed, turns=turns)
-    drawn = min(SHARE, MOST / (each * len(people.spend)))
-    treated = each * drawn * (1 - HOLDOUT)
+    whole = each * (1 - holdout) * float(costs.mean(axis=1).sum())
+    everybody = max(1.0, each * len(people.spend))
+    drawn = min(SHARE, MOST / everybody, budget / max(whole, 1e-9))
+    treated = each * drawn * (1 - holdout)
     by_lot = treated * margins.mean(axis=2).sum(axis=1)
     knowing = np.maximum(margins.max(axis=2), 0).sum(axis=1).mean()
     unknowing = np.maximum(margins.mean(axis=0).max(axis=1), 0).sum()
@@ -78,6 +83,6 @@ def trial(
         low=float(low),
         high=float(high),
         chance=float((by_lot > 0).mean()),
-        cost=float(treated * costs.mean(axis=1).sum()),
+        cost=drawn * whole,
         worth=float(TIMES * each * (knowing - unknowing)),
     )

@@ -2,15 +2,16 @@
 
 An offer moves a week's chance of buying in scope from w0 to w, until it is used:
 logit w = logit w0 + b, with b from a posterior (ml.lifts), so every figure is a mean
-over draws of what may be true, and has a distribution. An offer that can be used again
+over draws of what may be true, and over what types the customer may be of, and has a
+distribution. An offer that can be used again
 after a while has R turns in the horizon's W weeks (one use: R = 1), in each of which
 there is a first purchase with the chance 1 − (1 − w)^(W/R). Of these, n in all, the
 part 1 − w0/w would not have been without it: in each week until then w − w0 more were
-bought, and w were. With s the shelf value of a purchase, m
-its margin rate, g the reward, u the share of them that use the offer, and κ what a unit
-of reward costs the shop (1 for money; 1 − m for a gift, bought at cost):
+bought, and w were. With s the shelf value of a purchase, m its margin rate, r
+by how much an offer stretches it, g the reward, u the share of it that is given, and κ
+what a unit of it costs the shop (1 for money; 1 − m for a gift, bought at cost):
 
-    margin = k · n · (1 − w0/w) · s · m − n · u · g · κ
+    margin = k · n · (r − w0/w) · s · m − n · u · g · κ
 
 k is the part of the gain in scope that is one over all goods and weeks: the rest would
 have been bought elsewhere, or later, anyway (promotions.promises).
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.lifts import WEEKS, Posterior, What, Who, expit, logit, weekly
+from ml.lifts import WEEKS, Posterior, What, Who, expit, lifted, logit, weekly
 from promotions.rules import Gift, Percentage, Terms, Threshold
 
 Floats = NDArray[np.float64]
@@ -31,19 +32,36 @@ CHUNK = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
+class Habit:
+    """How customers buy under offers of a kind, when they buy.
+
+    `use`: what they are given, as a share of what the usual basket could be given;
+    `stretch`: their basket, in usual ones.
+    """
+
+    use: float
+    stretch: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Response:
-    """How customers answer offers: b, use and k.
+    """How customers answer offers: b, their habits by kind, and k.
 
     `thetas` and `kept` are draws, row by row; a single row is the expectation. `kept`
     is drawn by `kept_by`, k and its standard error. `id` names what it was read from.
     """
 
     posterior: Posterior
-    use: float
+    usual: Habit
+    habits: Mapping[str, Habit]
     thetas: Floats
     kept: Floats
     kept_by: tuple[float, float] = (1.0, 0.0)
     id: str = ""
+
+    def habit(self, kind: str) -> Habit:
+        """Return the habit of a kind; of one that was never tried, the usual one."""
+        return self.habits.get(kind, self.usual)
 
     @property
     def expected(self) -> "Response":
@@ -51,7 +69,8 @@ class Response:
         mean = np.concatenate([self.posterior.mean, [0.0, 0.0]])
         return Response(
             posterior=self.posterior,
-            use=self.use,
+            usual=self.usual,
+            habits=self.habits,
             thetas=mean[None],
             kept=np.array([self.kept.mean()]),
             kept_by=self.kept_by,
@@ -176,7 +195,7 @@ def margin(
     *,
     lift: Floats | float,
     rate: Floats | float,
-    use: float,
+    habit: Habit,
     kept: Floats | float,
     turns: float = 1.0,
     correction: float = 0.0,
@@ -189,8 +208,8 @@ def margin(
     given, kappa = rewards(terms, each, rate)
     w0 = expit(logit(weekly(p0)) + correction)
     w = lifted(w0, lift)
-    gain = kept * (1 - w0 / w) * each * rate
-    return np.asarray(purchases(w, turns) * (gain - use * given * kappa))
+    gain = kept * (habit.stretch - w0 / w) * each * rate
+    return np.asarray(purchases(w, turns) * (gain - habit.use * given * kappa))
 
 
 def purchases(w: Floats, turns: float) -> Floats:
@@ -224,12 +243,6 @@ def in_scope(
     return p0, np.asarray(total / np.maximum(p0, 1e-9)), rate
 
 
-def lifted(chance: Floats, lift: Floats | float) -> Floats:
-    """Return the chance whose log-odds are `lift` above those of `chance`."""
-    odds = chance / np.maximum(1 - chance, 1e-12) * np.exp(lift)
-    return np.asarray(odds / (1 + odds))
-
-
 def depth(terms: Terms) -> float:
     """Return a personal offer's discount as a share of the goods."""
     match terms:
@@ -248,8 +261,7 @@ def rewards(
 ) -> tuple[Floats, Floats | float]:
     """Return the reward per use for baskets, and what a unit of it costs.
 
-    Who spends less than the threshold reaches it in proportion to how near he is; no
-    stretching of baskets is counted as a gain: k learns of it from the arms.
+    Who spends less than the threshold reaches it in proportion to how near he is.
     """
     match terms:
         case Percentage(rate=off):
@@ -286,21 +298,36 @@ def drawn(
 
     [draws, customers, variants], and [customers, variants] twice; all in one piece.
     """
-    margins, costs, lifts = [], [], []
-    kept, each = response.kept[:, None], people.basket
-    for terms in menu.values():
-        what = What(kind=kind(terms), scope=scope, depth=depth(terms))
-        w0 = response.posterior.unprompted(people.who, what)
-        b = response.posterior.drawn(people.who, what, response.thetas)
-        given, kappa = rewards(terms, each, people.rate)
-        w = lifted(w0, b)
-        bought = purchases(w, turns)
-        cost = bought * (response.use * given)
-        gain = kept * bought * (1 - w0 / w) * (each * people.rate)
-        margins.append(gain - cost * kappa)
-        costs.append(cost.mean(axis=0))
-        lifts.append(b.mean(axis=0))
+    found = [_one(terms, scope, people, response, turns) for terms in menu.values()]
+    margins, costs, lifts = zip(*found, strict=True)
     return np.stack(margins, axis=2), np.column_stack(costs), np.column_stack(lifts)
+
+
+def _one(
+    terms: Terms,
+    scope: Sequence[str],
+    people: People,
+    response: Response,
+    turns: float,
+) -> tuple[Floats, Floats, Floats]:
+    """Price one variant: over all that its customers' types may be."""
+    what = What(kind=kind(terms), scope=scope, depth=depth(terms))
+    posterior, habit = response.posterior, response.habit(what.kind)
+    w0 = posterior.unprompted(people.who, what)
+    b = posterior.drawn(people.who, what, response.thetas)
+    each = people.basket
+    given, kappa = rewards(terms, each, people.rate)
+    worth, spends = each * people.rate, habit.use * given
+    margin, cost, chance = np.zeros(b.shape), np.zeros(b.shape), np.zeros(b.shape)
+    likely = posterior.weights(people.who)
+    for weight, shift in zip(likely.T, posterior.shifts(what), strict=True):
+        w = lifted(w0, b + shift)
+        bought = weight * purchases(w, turns)
+        kept = response.kept[:, None] * (habit.stretch - w0 / w)
+        margin += bought * (kept * worth - spends * kappa)
+        cost += bought * spends
+        chance += weight * w
+    return margin, cost.mean(axis=0), logit(chance.mean(axis=0)) - logit(w0)
 
 
 def _part(

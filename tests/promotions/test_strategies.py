@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ from catalog import feeds
 from catalog.models import Product
 from ml.models import CampaignResponse, Score, TrainedModel
 from ml.scores import Response
-from promotions import backtest, guards, strategies
+from promotions import backtest, guards, strategies, trials
 from promotions.models import Strategy
 from promotions.rules import Gift
 
@@ -103,10 +104,47 @@ def test_every_proposal_is_in_the_log_with_its_forecast() -> None:
 
 @pytest.mark.usefixtures("learnt")
 def test_where_nothing_is_to_be_gained_nothing_is_proposed() -> None:
-    CampaignResponse.objects.update(lift=0.0, low=-0.1, high=0.1)
+    CampaignResponse.objects.update(lift=-0.2, low=-0.3, high=-0.1)
 
     assert strategies.propose(at=timezone.now()) == []
     assert not Strategy.objects.exists()
+
+
+@pytest.mark.usefixtures("learnt")
+def test_where_too_little_is_known_tests_are_proposed_that_say_their_price() -> None:
+    CampaignResponse.objects.update(lift=0.0, low=-0.15, high=0.15)
+
+    made = strategies.propose(at=timezone.now())
+
+    assert 0 < len(made) <= strategies.MOST_TRIALS
+    for strategy in made:
+        said = strategy.forecast["trial"]
+        assert strategy.forecast["margin"] < 0 < said["price"]
+        assert said["price"] == -strategy.forecast["margin"]
+        assert said["worth"] > trials.WORTHWHILE * said["price"]
+        assert strategy.allocation == "trial"
+        assert strategy.explore == 1
+        assert strategy.holdout == trials.HOLDOUT
+        assert "drawn by lot" in strategy.reason
+        assert f"{strategy.forecast['margin']:+.0f}" in strategy.reason
+    assert ["MILK"] not in [strategy.scope for strategy in made]
+    assert strategies.propose(at=timezone.now()) == []
+
+
+@pytest.mark.usefixtures("learnt")
+def test_proposals_do_not_count_customers_whom_others_take(
+    settings: Any,
+) -> None:
+    alone = {s.scope[0]: s.forecast for s in strategies.propose(at=timezone.now())}
+    Strategy.objects.all().delete()
+    settings.OFFERS_PER_CUSTOMER = 1
+
+    beside = strategies.propose(at=timezone.now())
+
+    promised = [s for s in beside if "trial" not in s.forecast]
+    reach = sum(s.forecast["reach"] for s in promised)
+    assert 0 < reach <= 200
+    assert reach < sum(one["reach"] for one in alone.values())
 
 
 @pytest.mark.django_db
@@ -216,6 +254,6 @@ def test_a_personal_offer_on_what_nobody_is_scored_for_cannot_go_live() -> None:
 def _by_hand(like: Strategy, **changed: object) -> Strategy:
     """Return the same strategy as an operator would write it: without a forecast."""
     names = ("campaign", "kind", "title", "reason", "scope", "menu", "currency")
-    more = ("budget", "holdout", "least_margin")
+    more = ("budget", "holdout", "least_margin", "renews_days")
     fields = {name: getattr(like, name) for name in (*names, *more)}
     return Strategy.objects.create(**(fields | {"guards": []} | changed))

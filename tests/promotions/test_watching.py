@@ -430,7 +430,7 @@ def test_the_next_forecasts_rest_on_the_factor(db: None) -> None:
     assert after.kept.mean() == pytest.approx(0.5, abs=0.01)
     assert after.kept.std() < before.kept.std() / 3
     assert after.posterior.mean == pytest.approx(before.posterior.mean)
-    assert after.use == before.use == pytest.approx(0.3)
+    assert after.usual.use == before.usual.use == pytest.approx(0.3)
 
 
 def test_operators_propose_a_rule_and_only_another_one_approves_it(

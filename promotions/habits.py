@@ -1,0 +1,86 @@
+"""How customers buy under offers of each kind, when they buy: from our own arms. Pure.
+
+Of a first purchase in scope it is known what it came to and what the offer gave. Both
+are compared with what was expected of the customer's usual basket: what was given,
+with what it could have been given (`use`); what was bought, with the same ratio among
+those who were held back (`stretch`: whoever is near a threshold takes more to reach
+it). Sums are compared, not means of ratios; kinds are shrunk towards all of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promotions.value import Floats, Habit
+
+DOUBT = 10.0
+"""So many purchases count the assumed use, and the common one for each kind."""
+STRETCHES = 0.1
+"""How far baskets are stretched before it was seen: log's standard deviation."""
+LEAST = 20
+"""Purchases of an arm without which nothing is said of its baskets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baskets:
+    """First purchases in scope; `kind` None: held back. All in money, by purchase.
+
+    `usual`: the basket expected of the customer; `spent`: what it was; `could`: what
+    the usual one could have been given; `given`: what was.
+    """
+
+    kind: str | None
+    usual: Floats
+    spent: Floats
+    could: Floats
+    given: Floats
+
+
+def learnt(
+    found: Sequence[Baskets], assumed: float
+) -> tuple[Habit, Mapping[str, Habit]]:
+    """Return the usual habit, whose use was `assumed`, and those of the kinds tried."""
+    kinds = sorted({one.kind for one in found if one.kind is not None})
+    treated = [one for one in found if one.kind is not None]
+    common = _use(treated, assumed)
+    held_back = [one for one in found if one.kind is None]
+    habits = {
+        kind: Habit(
+            use=_use(mine := [one for one in treated if one.kind == kind], common),
+            stretch=_stretch(mine, held_back),
+        )
+        for kind in kinds
+    }
+    return Habit(use=common), habits
+
+
+def _use(some: Sequence[Baskets], before: float) -> float:
+    could = np.concatenate([one.could for one in some]) if some else np.zeros(0)
+    if not could.sum() > 0:
+        return before
+    given = sum(float(one.given.sum()) for one in some)
+    doubt = DOUBT * float(could.mean())
+    return (given + doubt * before) / (float(could.sum()) + doubt)
+
+
+def _stretch(treated: Sequence[Baskets], held_back: Sequence[Baskets]) -> float:
+    """Return the ratio of two ratios of sums, shrunk to 1 by its standard error."""
+    parts = [_ratio(some) for some in (treated, held_back)]
+    if None in parts:
+        return 1.0
+    (mine, error), (usual, other) = [part for part in parts if part]
+    believed = STRETCHES**2 / (STRETCHES**2 + error**2 + other**2)
+    return float(np.exp(believed * np.log(mine / usual)))
+
+
+def _ratio(some: Sequence[Baskets]) -> tuple[float, float] | None:
+    """Return Σ spent / Σ usual and its relative standard error (Cochran 1977, 6.4)."""
+    spent = np.concatenate([one.spent for one in some]) if some else np.zeros(0)
+    usual = np.concatenate([one.usual for one in some]) if some else np.zeros(0)
+    if len(spent) < LEAST or usual.sum() <= 0 or spent.sum() <= 0:
+        return None
+    ratio = float(spent.sum() / usual.sum())
+    residual = spent - ratio * usual
+    error = float(residual.std(ddof=1)) * len(spent) ** 0.5 / float(spent.sum())
+    return ratio, error
