@@ -52,6 +52,6 @@ def of(matrix: ScoreMatrix, segments: Mapping[UUID, str], *, at: datetime) -> Au
         matrix=matrix,
         segments=[segments.get(one, "") for one in matrix.customers],
         traits=traits.profiles(at=at),
-        types=np.array([known.get(one, nothing) for one in matrix.customers]),
+        types=np.array([known.get(one) or nothing for one in matrix.customers]),
         rates=[rates.get(name, usual) for name in matrix.categories],
     )

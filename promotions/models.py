@@ -479,7 +479,7 @@ class Answer(models.Model):
     """
 
     customer = models.UUIDField(primary_key=True)
-    types = ArrayField(models.FloatField())
+    types = ArrayField(models.FloatField(), default=list)
 
     def __str__(self) -> str:
         return f"{self.customer} {self.types}"
