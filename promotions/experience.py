@@ -203,7 +203,9 @@ def _seen(
         .join(frame, on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
         .group_by("unit", "at")
-        .agg(week=((pl.col("at") - pl.col("since")) // WEEK).first(), spent=SPENT)
+        .agg(
+            week=((pl.col("at") - pl.col("since")) / WEEK).floor().first(), spent=SPENT
+        )
         .sort("at")
         .group_by("unit", maintain_order=True)
         .agg(pl.col("week").first().alias("first"), pl.col("week").n_unique(), FIRST)

@@ -238,7 +238,7 @@ def test_how_many_buyers_use_their_offer_is_learnt(strategy: Strategy) -> None:
                 customer=who,
                 order_id=str(n),
                 variant="10%",
-                discount=Decimal(1),
+                discount=Decimal("1.84"),  # of a basket of 18.4
                 adjustments=[],
                 redeemed_at=START,
             )
