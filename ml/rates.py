@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import betaln, gammaln
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ml import predictors
@@ -58,6 +59,7 @@ class Rates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Matrix, y: Matrix) -> Self:  # noqa: N803
         X, y = validate_data(self, X, y)  # noqa: N806
+        check_classification_targets(y)
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError("There is but one class, nothing to tell apart.")

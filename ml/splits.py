@@ -162,7 +162,7 @@ def plan(past: Purchases, *, horizon_days: int) -> Plan:
     if days < needed:
         enough = (first + timedelta(days=needed + 1)).date()
         raise TooLittleHistory(
-            f"Training needs {needed} days of orders; the log holds {days}. "
+            f"Training needs {needed} full days of orders; the log holds {days}. "
             f"Orders until {enough} will do."
         )
     warm = first + min(timedelta(days=WARM_UP_DAYS), (as_of - first - 2 * step) / 2)
