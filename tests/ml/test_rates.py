@@ -17,7 +17,8 @@ def counted(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw visits, and how many of them hold each category: customers × categories."""
     visits = chance.poisson(rate * days)
-    return visits, chance.binomial(visits[:, None], SHARES)
+    bought = chance.binomial(visits[:, None], SHARES)
+    return visits.astype(float), bought.astype(float)
 
 
 def matrix(
@@ -109,7 +110,7 @@ def test_any_counts_give_chances(visits: list[int], days: int, seed: int) -> Non
     chance = np.random.default_rng(seed)
     came = np.array(visits)
     bought = chance.binomial(came[:, None], SHARES)
-    x = matrix(came, bought, float(days))
+    x = matrix(came.astype(float), bought.astype(float), float(days))
 
     told = fitted(x).probability(x)
 
