@@ -204,6 +204,7 @@ def split(history: History, *, plan: Plan, categories: Sequence[str]) -> Splits:
     """
     if not categories:
         raise TooLittleHistory("No order line names a category.")
+    insist(history, plan=plan)
     past = recoded(history.purchases, categories=(history.categories, list(categories)))
     rows = {}
     for cut in plan.cuts:
@@ -217,8 +218,24 @@ def split(history: History, *, plan: Plan, categories: Sequence[str]) -> Splits:
         only_teaches = cut not in plan.rolling
         rows[cut] = whole.sampled(ROWS // TRAINING_CUTS) if only_teaches else whole
     splits = Splits(plan=plan, rows=rows)
-    _check(splits, categories)
+    _check(splits)
     return splits
+
+
+def insist(history: History, *, plan: Plan) -> None:
+    """Ask for regulars to learn from, when the first cut-off is foretold.
+
+    :raises TooLittleHistory: there are too few of them.
+    """
+    found = regulars(
+        history.purchases,
+        day=day_of(plan.rolling[0]),
+        customers=len(history.customers),
+    )
+    if len(found) < LEAST_CUSTOMERS:
+        raise TooLittleHistory(
+            f"Training needs {LEAST_CUSTOMERS} regular customers, not {len(found)}."
+        )
 
 
 def rows_at(
@@ -234,14 +251,8 @@ def rows_at(
     return Split(x=features.matrix(built, categories=categories)[rows], y=y[rows])
 
 
-def _check(splits: Splits, categories: Sequence[str]) -> None:
-    first = splits.plan.rolling[0]
-    customers = len(splits.rows[first].y) // len(categories)
-    if customers < LEAST_CUSTOMERS:
-        raise TooLittleHistory(
-            f"Training needs {LEAST_CUSTOMERS} regular customers, not {customers}."
-        )
-    y = splits.before(first).y
+def _check(splits: Splits) -> None:
+    y = splits.before(splits.plan.rolling[0]).y
     purchases = int(y.sum())
     if min(purchases, len(y) - purchases) < LEAST_PURCHASES:
         raise TooLittleHistory(

@@ -27,7 +27,7 @@ from ml import (
     untrained,
 )
 from ml.codes import day_of
-from ml.models import CustomerProfile, Score, TrainedModel, TrainingRun
+from ml.models import CustomerProfile, Score, Scoring, TrainedModel, TrainingRun
 from promotions import strategies, targeting
 from tests.ml.conftest import CATEGORIES, START, Sent, key, order
 
@@ -292,3 +292,25 @@ def test_rates_are_promoted_with_their_reason(db: None, models_dir: Path) -> Non
     assert isinstance(said.event, events.ModelPromoted)
     assert said.event.estimator == "rates"
     assert "Until a training has a winner" in said.event.reason
+
+
+def test_a_shop_without_regulars_is_scored_though_nothing_can_be_judged(
+    db: None, models_dir: Path
+) -> None:
+    chance = np.random.default_rng(3)
+    keys = [key(number) for number in range(30)]
+    Customer.objects.bulk_create(
+        Customer(key=one, external_id=str(one)) for one in keys
+    )
+    days = [0, 150, *chance.integers(1, 150, 58)]
+    store.append_new(
+        [
+            order(keys[spot % 30], START + timedelta(days=int(day)), CATEGORIES[:2])
+            for spot, day in enumerate(days)
+        ]
+    )
+    trained(100)
+    trained(151)
+
+    assert scoring.score(at=after(151)) == 30 * 2
+    assert Scoring.objects.get().watch["matured"] == []
