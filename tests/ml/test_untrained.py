@@ -15,6 +15,7 @@ from catalog import feeds
 from ml import (
     customers,
     estimators,
+    figures,
     lines,
     live,
     matured,
@@ -159,15 +160,24 @@ def test_a_handful_of_customers_is_scored(db: None, models_dir: Path) -> None:
 def test_in_the_seventh_week_the_rates_are_measured_on_what_followed(
     db: None, models_dir: Path
 ) -> None:
-    opened(days=45)
+    keys = opened(days=45)
 
     report = trained(45)
 
-    known = registry.champion("propensity").metrics["validation"]
+    champion = registry.champion("propensity")
+    known = champion.metrics["validation"]
     assert known["log_loss"] < known["base_log_loss"] - 0.1
     assert known["auc"] > 0.8
     assert known["ece"] < 0.1
     assert "AUC" in report["untrained"]
+    shown = figures.page(champion)
+    assert shown["calibration"]
+    assert {one.feature for one in shown["effects"]} == {
+        *("category", "orders_91", "customer_orders_91"),
+    }
+    now = live.chances(keys[0], at=after(45))
+    assert now is not None
+    assert [one.fact.feature for one in now.why([0])[0].raised]
 
 
 def test_as_many_buy_as_were_promised(db: None, models_dir: Path) -> None:
