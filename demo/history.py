@@ -17,7 +17,7 @@ from demo.populations import CATEGORIES, PRODUCTS, Bools, Floats, Ints
 from demo.worlds import Baskets, World
 
 WEEKS = 40
-"""A training asks for 32 weeks of orders (ml.splits)."""
+"""A training with all its cut-offs asks for 32 weeks of orders (ml.splits)."""
 CAMPAIGNS = (-31, -25, -19, -13)
 LASTS = 4
 RATE = 0.10

@@ -183,7 +183,10 @@ class TrainedModelAdmin(ReadOnly):
 
     @admin.display(description=_("Validation"))
     def validation(self, model: TrainedModel) -> str:
-        return _figures(model.metrics.get("validation", {}))
+        known = model.metrics.get("validation", {})
+        if not known and (days := model.metrics.get("log_days")):
+            return _("Not measured: the log is %(days)d days old.") % {"days": days}
+        return _figures(known)
 
     @admin.display(description=_("Test"))
     def test(self, model: TrainedModel) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+import numpy as np
+
 from ml import evaluation, registry, splits
 from ml.codes import day_of, recoded
-from ml.models import PROPENSITY, TrainedModel
+from ml.models import PROPENSITY, UNTRAINED, TrainedModel
 from ml.propensity import PropensityModel
 from ml.purchases import History
 from ml.splits import Plan, Split
@@ -66,6 +68,8 @@ def _judged(
         except registry.UNREADABLE:
             continue
         part = built(model.categories)
+        if len(np.unique(part.entity)) < splits.LEAST_CUSTOMERS:
+            continue
         figures = evaluation.measure(
             part.y,
             model.predictor.probability(part.x),
@@ -77,8 +81,14 @@ def _judged(
             trained_at=row.created_at.isoformat(),
             champion=row.promoted_at is not None,
             figures=figures,
-            warning=warning(row.metrics.get("validation", {}), figures),
+            warning=warning(_promised(row), figures),
         )
+
+
+def _promised(row: TrainedModel) -> dict[str, float]:
+    """Return the validation on regulars; untrained rates are measured on everybody."""
+    known: dict[str, float] = row.metrics.get("validation", {})
+    return {} if row.estimator == UNTRAINED else known
 
 
 def warning(promised: dict[str, float], figures: dict[str, float]) -> str:

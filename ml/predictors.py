@@ -1,8 +1,8 @@
 """Evaluate fitted classifiers from plain arrays, with the reasons for each answer.
 
-scikit-learn fits (ml.estimators), ml.exports lays the fitted out, and this module is
-the only one that evaluates: in training's own figures, by night, and in the web
-process. So what was measured is what is served. Pure NumPy.
+scikit-learn fits (ml.estimators), ml.exports lays the fitted out, as ml.rates does
+itself, and this module is the only one that evaluates: in training's own figures, by
+night, and in the web process. So what was measured is what is served. Pure NumPy.
 
 `x` always has the columns that the estimator was fitted on. A contribution is in
 log-odds for a linear model and for boosting, in probability for a tree and a forest;
@@ -185,6 +185,54 @@ class Trees:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Shrunk purchase rates, see ml.rates; `columns` are those of its READ.
+
+    Counts are of `days` days, or of as many as the customer has been seen for since
+    the fit, at most `most_days`: so an old fit does not mistake more days for more
+    orders.
+    """
+
+    columns: NDArray[np.int64]
+    levels: Levels
+    shape: float
+    rate: float
+    strength: float
+    days: float
+    most_days: float
+    horizon: float
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Self:
+        names = ("shape", "rate", "strength", "days", "most_days", "horizon")
+        numbers = {name: float(arrays[name]) for name in names}
+        return cls(columns=arrays["columns"], levels=_levels(arrays), **numbers)
+
+    def log_odds(self, x: Matrix) -> Numbers:
+        (shape, rate), _, mine = self._known(x)
+        none = shape * np.log1p(self.horizon * mine / rate)
+        return np.asarray(none + np.log(-np.expm1(-none)))
+
+    def contributions(self, x: Matrix) -> Numbers:
+        """Return by how much logs of rates lie above the shop's, by column."""
+        told = np.zeros(x.shape)
+        (shape, rate), usual, mine = self._known(x)
+        told[:, self.levels.column] = np.log(usual / self.levels.values.mean())
+        told[:, self.columns[0]] = np.log(mine / usual)
+        told[:, self.columns[1]] = np.log(shape / rate * self.rate / self.shape)
+        return told
+
+    def _known(self, x: Matrix) -> tuple[tuple[Numbers, Numbers], Numbers, Numbers]:
+        """Return the customer's shape and rate, the category's share and theirs."""
+        bought, visits, tenure = np.maximum(x[:, self.columns], 0.0).T.astype(float)
+        days = np.minimum(np.maximum(tenure, self.days), self.most_days)
+        usual = self.levels(x)
+        mine = np.minimum(bought, visits) + self.strength * usual
+        share = mine / (visits + self.strength)
+        return (self.shape + visits, self.rate + days), usual, share
+
+
+@dataclass(frozen=True, kw_only=True)
 class Calibrated:
     """Log-odds bent to fit rows that the estimator has not seen (Platt 1999)."""
 
@@ -204,7 +252,11 @@ class Calibrated:
         return self.inner.contributions(x) * self.slope
 
 
-KINDS: Mapping[str, type[Linear] | type[Trees]] = {"linear": Linear, "trees": Trees}
+KINDS: Mapping[str, type[Linear] | type[Trees] | type[Rates]] = {
+    "linear": Linear,
+    "trees": Trees,
+    "rates": Rates,
+}
 
 
 def read(arrays: Arrays) -> Calibrated:

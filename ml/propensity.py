@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ml import features, predictors, reasons
 from ml.artefacts import Artefact
 from ml.context import Context
-from ml.predictors import Calibrated
+from ml.predictors import Calibrated, Rates
 from ml.purchases import Numbers, Purchases
 from ml.reasons import Average, Why
 from ml.wordings import SAID
@@ -90,12 +90,14 @@ class PropensityModel:
     ) -> Expected:
         """Evaluate rows of `built`; who never ordered gets the categories' rates.
 
-        A model learnt from regulars would take "no orders" for a lapsed customer.
+        A model learnt from regulars would take "no orders" for a lapsed customer;
+        purchase rates are learnt from all, and know what it means.
         """
         count = len(self.categories)
         named = features.columns_of(rows)
         x = features.matrix(rows, categories=count)
         unknown = named["customer_orders_all"] == 0
+        unknown &= not isinstance(self.predictor.inner, Rates)
         chance = self.predictor.probability(x)
         probability = np.where(unknown, named["category_rate_28"], chance)
         typical = (context or self.context).column("category_spend")

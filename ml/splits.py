@@ -3,7 +3,9 @@
 Cut-offs lie a horizon apart, newest last; each one's labels end where the next begins,
 so a learner that is measured at a cut-off has seen only labels that were closed by
 then. The last MEASURED cut-offs are foretold in turn, each by learners fitted on the
-TRAINING_CUTS before it; the one before them calibrates the first.
+TRAINING_CUTS before it; the one before them calibrates the first. A log too short for
+all that has fewer cut-offs and a shorter warm-up, down to one that teaches, one that
+calibrates and one that is measured after a horizon of warm-up; see `plan`.
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,9 @@ ROWS = 300_000
 TRAINING_CUTS = 4
 MEASURED = 3
 WARM_UP_DAYS = 84
-"""History that the first training cut must have before it."""
+"""History that the first training cut has before it, if the log is long enough."""
+FEWEST_CUTS = 3
+"""One that teaches, one that calibrates and one that is measured."""
 LEAST_CUSTOMERS = 40
 LEAST_PURCHASES = 200
 
@@ -35,15 +39,35 @@ class TooLittleHistory(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All cut-offs at midnight UTC, oldest first; `as_of` closes the last labels."""
+    """All cut-offs at midnight UTC, oldest first; `as_of` closes the last labels.
 
+    `since` is where the history that they are built on begins.
+    """
+
+    since: datetime
     cuts: tuple[datetime, ...]
     as_of: datetime
 
     @property
+    def measured(self) -> int:
+        """How many cut-offs are measured, at most MEASURED."""
+        return min(MEASURED, len(self.cuts) - FEWEST_CUTS + 1)
+
+    @property
     def rolling(self) -> tuple[datetime, ...]:
         """The cut-offs to be foretold: the calibrating one, then the measured ones."""
-        return self.cuts[-MEASURED - 1 :]
+        return self.cuts[-self.measured - 1 :]
+
+    @property
+    def lacking(self) -> str:
+        """Say what a longer log would have had; "" if nothing is missing."""
+        warm = (self.cuts[0] - self.since).days
+        if self.measured == MEASURED and warm >= WARM_UP_DAYS:
+            return ""
+        return (
+            f"The log is young: {self.measured} of {MEASURED} cut-offs could be "
+            f"measured, after {warm} of {WARM_UP_DAYS} days of warm-up."
+        )
 
     @property
     def horizon(self) -> float:
@@ -124,25 +148,29 @@ class Splits:
 def plan(past: Purchases, *, horizon_days: int) -> Plan:
     """Lay the cut-offs back from the last complete day, a horizon apart.
 
-    :raises TooLittleHistory: the first cut to foretell has no cut with WARM_UP_DAYS of
-        history before it.
+    A log that is too short for MEASURED cut-offs after WARM_UP_DAYS gives half of what
+    it has beyond two horizons to the warm-up.
+
+    :raises TooLittleHistory: it is shorter than a horizon and FEWEST_CUTS of them.
     """
     if not len(past):
         raise TooLittleHistory("The log holds no orders.")
     first, last = moment_of(past.day.min()), moment_of(past.day.max())
     as_of = datetime(last.year, last.month, last.day, tzinfo=UTC)
     step = timedelta(days=horizon_days)
-    warm = first + timedelta(days=WARM_UP_DAYS)
+    days, needed = (as_of - first).days, (FEWEST_CUTS + 1) * horizon_days
+    if days < needed:
+        enough = (first + timedelta(days=needed + 1)).date()
+        raise TooLittleHistory(
+            f"Training needs {needed} full days of orders; the log holds {days}. "
+            f"Orders until {enough} will do."
+        )
+    warm = first + min(timedelta(days=WARM_UP_DAYS), (as_of - first - 2 * step) / 2)
     most = TRAINING_CUTS + MEASURED + 1
     laid = (as_of - back * step for back in range(most, 0, -1))
     cuts = tuple(cut for cut in laid if cut >= warm)
-    if len(cuts) < MEASURED + 2:
-        needed = WARM_UP_DAYS + (MEASURED + 2) * horizon_days
-        raise TooLittleHistory(
-            f"Training needs {needed} days of orders; "
-            f"the log holds {(as_of - first).days}."
-        )
-    return Plan(cuts=cuts, as_of=as_of)
+    since = max(first, cuts[0] - timedelta(days=WARM_UP_DAYS))
+    return Plan(since=since, cuts=cuts, as_of=as_of)
 
 
 def most_bought(
@@ -176,6 +204,7 @@ def split(history: History, *, plan: Plan, categories: Sequence[str]) -> Splits:
     """
     if not categories:
         raise TooLittleHistory("No order line names a category.")
+    insist(history, plan=plan)
     past = recoded(history.purchases, categories=(history.categories, list(categories)))
     rows = {}
     for cut in plan.cuts:
@@ -189,8 +218,24 @@ def split(history: History, *, plan: Plan, categories: Sequence[str]) -> Splits:
         only_teaches = cut not in plan.rolling
         rows[cut] = whole.sampled(ROWS // TRAINING_CUTS) if only_teaches else whole
     splits = Splits(plan=plan, rows=rows)
-    _check(splits, categories)
+    _check(splits)
     return splits
+
+
+def insist(history: History, *, plan: Plan) -> None:
+    """Ask for regulars to learn from, when the first cut-off is foretold.
+
+    :raises TooLittleHistory: there are too few of them.
+    """
+    found = regulars(
+        history.purchases,
+        day=day_of(plan.rolling[0]),
+        customers=len(history.customers),
+    )
+    if len(found) < LEAST_CUSTOMERS:
+        raise TooLittleHistory(
+            f"Training needs {LEAST_CUSTOMERS} regular customers, not {len(found)}."
+        )
 
 
 def rows_at(
@@ -206,14 +251,8 @@ def rows_at(
     return Split(x=features.matrix(built, categories=categories)[rows], y=y[rows])
 
 
-def _check(splits: Splits, categories: Sequence[str]) -> None:
-    first = splits.plan.rolling[0]
-    customers = len(splits.rows[first].y) // len(categories)
-    if customers < LEAST_CUSTOMERS:
-        raise TooLittleHistory(
-            f"Training needs {LEAST_CUSTOMERS} regular customers, not {customers}."
-        )
-    y = splits.before(first).y
+def _check(splits: Splits) -> None:
+    y = splits.before(splits.plan.rolling[0]).y
     purchases = int(y.sum())
     if min(purchases, len(y) - purchases) < LEAST_PURCHASES:
         raise TooLittleHistory(

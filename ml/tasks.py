@@ -32,6 +32,7 @@ from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
 
 State = TrainingRun.State
 STALE = timedelta(minutes=10)
+RECOMMENDED = "recommendations"
 RETRIED: dict[str, Any] = {
     "ignore_result": True,
     "autoretry_for": (OperationalError,),
@@ -117,10 +118,10 @@ def recommend(run: str) -> None:
     except registry.NoChampion:
         recommending.shortlist_favourites(at=clock.now())
         why = lacking or "The ranker did not beat own favourites."
-        _remark(run, f"Favourites and best sellers are recommended. {why}")
+        _remark(run, RECOMMENDED, f"Favourites and best sellers are recommended. {why}")
     else:
         if lacking:
-            _remark(run, f"The ranker of before stays. {lacking}")
+            _remark(run, RECOMMENDED, f"The ranker of before stays. {lacking}")
 
 
 @shared_task(base=Task, **RETRIED)
@@ -135,7 +136,7 @@ def score(run: str | None = None) -> None:
     try:
         scoring.score(at=clock.now())
     except registry.NoChampion:
-        _note(run, "Nobody is scored: no model has been promoted yet.")
+        _remark(run, "scores", "Nobody is scored: no model has been promoted yet.")
         return
     current_app.send_task("promotions.tasks.refresh_offers")
 
@@ -145,7 +146,8 @@ def measure_demand(run: str | None = None) -> None:
     """Measure every category's elasticity, and past campaigns' response, again."""
     demand.refresh(at=clock.now())
     if response.refresh(at=clock.now()) is None:
-        _note(run, "No response is known: the log holds no past campaign to learn by.")
+        why = "No response is known: the log holds no past campaign to learn by."
+        _remark(run, "response", why)
 
 
 @shared_task(base=Followed, **RETRIED)
@@ -197,11 +199,14 @@ def _note(run: str | None, error: str) -> None:
         TrainingRun.objects.filter(pk=run).update(error=error)
 
 
-def _remark(run: str, remark: str) -> None:
+def _remark(run: str | None, about: str, remark: str) -> None:
     """Say it in the run's report: no failure, but an operator should know."""
-    row = TrainingRun.objects.get(pk=run)
-    row.report = {**row.report, "recommendations": remark}
-    row.save(update_fields=["report"])
+    if not run:
+        return
+    with transaction.atomic():
+        row = TrainingRun.objects.select_for_update().get(pk=run)
+        row.report = {**row.report, about: remark}
+        row.save(update_fields=["report"])
 
 
 def _finish(run: str, *, state: State, **values: Any) -> None:

@@ -6,11 +6,12 @@ has never seen; settings are searched before all of that. The model that goes in
 service is then fitted again on the newest cuts, whose labels are closed, with the link
 of all foretold ones: its own figures are those of the rolling cut-offs.
 Baselines run through the same mill; who does not beat them is not promoted, and a
-champion is not replaced but by one that beats it; see evaluation.beats.
+champion is not replaced but by one that beats it; see evaluation.beats. Until there is
+a first winner, purchase rates are in charge, see ml.untrained.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ from ml import (
     registry,
     splits,
     unfinished,
+    untrained,
 )
 from ml.artefacts import pack
 from ml.codes import day_of, recoded
@@ -39,11 +41,14 @@ from ml.contest import Entrant
 from ml.effects import Effect
 from ml.estimators import Candidate
 from ml.features import Context
-from ml.models import PROPENSITY, TrainedModel, TrainingRun
+from ml.models import PROPENSITY, UNTRAINED, TrainedModel, TrainingRun
 from ml.splits import Plan, Split, Splits
 
 SEARCH_SECONDS = 60.0
 """CPU seconds that all candidates' searches may take together."""
+
+SAID = ("winner", "reason", "untrained")
+"""What a report says of rates that took charge after a contest without a winner."""
 
 Report = Callable[[str, int, int], None]
 """(step, done, total): told before each step, so that an operator sees progress."""
@@ -70,14 +75,20 @@ def train(
 ) -> dict[str, Any]:
     """Train on the log before `at`, store every candidate, promote the winner.
 
-    Returns the run's report. Nothing is promoted when no candidate beats the baselines.
+    Returns the run's report. Without a champion that was trained, purchase rates take
+    charge when the log cannot carry a training, or no candidate beats the baselines.
 
     :raises splits.TooLittleHistory: and nothing is stored.
     :raises quality.BadData: a gate before training failed; nothing is stored.
     """
     steps = len(estimators.CANDIDATES) + 4
     report("Reading the log", 0, steps)
-    world, findings = _world(at=at, exclude=exclude, report=report, steps=steps)
+    try:
+        world, findings = _world(at=at, exclude=exclude, report=report, steps=steps)
+    except splits.TooLittleHistory as young:
+        if _reigning() not in (None, UNTRAINED):
+            raise
+        return untrained.enter(run=run, at=at, why=str(young), exclude=exclude)
     report("Measuring the baselines", 2, steps)
     baselines = {
         name: contest.measured(candidate, world.parts, seed=seed)
@@ -93,6 +104,9 @@ def train(
     packed = {n: _packed(one, world, seed=seed) for n, one in entrants.items()}
     _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
     unfinished.forget(known)
+    rates: dict[str, Any] = {}
+    if choice.winner is None and _reigning() in (None, UNTRAINED):
+        rates = untrained.enter(run=run, at=at, why=choice.reason, exclude=exclude)
     return {
         "plan": _written(world.plan),
         "categories": world.categories,
@@ -102,6 +116,7 @@ def train(
         "baselines": {name: _told(one) for name, one in baselines.items()},
         "candidates": {name: _told(one) for name, one in entrants.items()},
         **asdict(choice),
+        **{name: rates[name] for name in SAID if rates},
     }
 
 
@@ -110,9 +125,11 @@ def _world(
 ) -> tuple[World, list[quality.Finding]]:
     history = lines.arrays(lines.read(until=at))
     plan = splits.plan(history.purchases, horizon_days=settings.HORIZON_DAYS)
+    # First of all: in a shop with few customers, days without orders are no fault.
+    splits.insist(history, plan=plan)
     findings = quality.of_lines(
         history.purchases,
-        since=day_of(plan.cuts[0]) - splits.WARM_UP_DAYS,
+        since=day_of(plan.since),
         until=day_of(plan.as_of),
     )
     newest = day_of(plan.cuts[-1])
@@ -131,7 +148,7 @@ def _world(
     parts = splits.split(history, plan=plan, categories=categories)
     rows = parts.newest()
     findings += quality.of_rows(rows.x, rows.y, features.COLUMNS)
-    findings += _drift(parts.rows[plan.cuts[-1]])
+    findings += _drift(parts.rows[plan.cuts[-1]], young=bool(plan.lacking))
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
@@ -158,12 +175,16 @@ def _entered(
     return found
 
 
-def _drift(rows: Split) -> list[quality.Finding]:
-    """Compare with the last training on the same features, if there was one."""
+def _drift(rows: Split, *, young: bool) -> list[quality.Finding]:
+    """Compare with the last training on the same features, if there was one.
+
+    Over a young log all counts grow, so that drift is told and stops nothing.
+    """
     done = TrainingRun.objects.filter(state=TrainingRun.State.SUCCEEDED)
     last = done.order_by("-finished_at").first()
     known = (last.report or {}).get("summary", {}) if last else {}
-    return quality.drift(known, rows.x, features.COLUMNS)
+    found = quality.drift(known, rows.x, features.COLUMNS)
+    return [replace(one, hard=one.hard and not young) for one in found]
 
 
 def _reigning() -> str | None:
@@ -237,6 +258,7 @@ def _written(plan: Plan) -> dict[str, Any]:
         "training": [cut.isoformat() for cut in plan.cuts],
         "measured": [cut.isoformat() for cut in plan.rolling[1:]],
         "as_of": plan.as_of.isoformat(),
+        "lacking": plan.lacking,
     }
 
 

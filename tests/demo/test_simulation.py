@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from django.core.management import CommandError, call_command
 
 from analytics import access, agenda, clock
 from analytics.models import Customer, StoredEvent
+from config.celery import TASKS
 from config.services import ROOT
 from demo import policies, simulation, trial
 from demo.clients import InProcess
@@ -167,6 +170,9 @@ def test_the_documents_client_plays_over_http(
 ) -> None:
     settings.SIMULATED_CLOCK = True
     monkeypatch.setenv("SIMULATED_CLOCK", "true")
+    settings.MODELS_DIR = tmp_path / "models"
+    for module in TASKS["celery"]:
+        import_module(module)
     program = tmp_path / "client.py"
     program.write_text(documented())
     key = access.create_key("outside", access.SCOPES)
@@ -186,10 +192,12 @@ def test_the_documents_client_plays_over_http(
     assert child.returncode == 0, told
     week = re.compile(r"week \d: \d+\.\d\d USD")
     untold = [line for line in told.splitlines() if not week.fullmatch(line)]
-    assert len(told.splitlines()) - len(untold) == 2
-    # A shop of two weeks has nothing to propose by, and is told so.
-    assert all("NothingLearnt" in line for line in untold), told
-    assert clock.now().isoformat() == "2031-01-20T06:00:00+00:00"
+    assert len(told.splitlines()) == 4
+    assert untold == []
+    assert clock.now().isoformat() == "2031-02-03T06:00:00+00:00"
+    # Two weeks are enough to propose by.
+    proposed = StoredEvent.objects.filter(type="strategy_proposed")
+    assert proposed.earliest("occurred_at").occurred_at.date() == date(2031, 1, 20)
     orders = StoredEvent.objects.filter(type="order_completed")
     assert orders.count() > 50
     assert orders.order_by("occurred_at").last().occurred_at > BEGIN  # type: ignore[union-attr]

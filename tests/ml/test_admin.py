@@ -108,6 +108,41 @@ def test_an_ended_run_shows_who_won_and_why(olga: Client) -> None:
     assert 'hx-trigger="every 2s"' not in html
 
 
+def test_a_young_log_is_told_of_and_what_was_not_measured(olga: Client) -> None:
+    report = {
+        "untrained": "Everybody is scored by purchase rates.",
+        "reason": "Training needs 112 full days of orders.",
+        "response": "No response is known.",
+    }
+    run = TrainingRun.objects.create(
+        requested_by="olga", state="succeeded", report=report
+    )
+    stored("propensity", timezone.now(), run)
+    model = TrainedModel.objects.get()
+    model.metrics = {"validation": {}, "log_days": 15}
+    model.save()
+
+    html = olga.get(page(run)).content.decode()
+    listed = olga.get(reverse("admin:ml_trainedmodel_changelist")).content.decode()
+
+    assert all(said in html for said in report.values())
+    assert "Not measured: the log is 15 days old." in listed
+    opened = olga.get(reverse("admin:ml_trainedmodel_change", args=[model.pk]))
+    assert opened.status_code == 200
+
+
+def test_a_shrunk_plan_says_what_was_not_measured(olga: Client) -> None:
+    plan = REPORT["plan"] | {"measured": ["2025-04-01T"], "lacking": "1 of 3 cut-offs"}
+    run = TrainingRun.objects.create(
+        requested_by="olga", state="succeeded", report=REPORT | {"plan": plan}
+    )
+
+    html = olga.get(page(run)).content.decode()
+
+    assert "1 of 3 cut-offs" in html
+    assert "from 2025-04-01 until" in html
+
+
 def test_the_lists_open(olga: Client) -> None:
     for name in ("trainingrun", "trainedmodel", "elasticity"):
         assert olga.get(reverse(f"admin:ml_{name}_changelist")).status_code == 200

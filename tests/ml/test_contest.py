@@ -74,7 +74,8 @@ def test_the_table_of_the_protocol(
     whole = trials.propensity(parts, seed=0, seconds=5)
     fifth = trials.propensity(parts, seed=0, seconds=5, apart=apart)
 
-    assert len(whole) == len(fifth) == 4 * (splits.MEASURED + 1)
+    models = len(estimators.BASELINES) + len(few)
+    assert len(whole) == len(fifth) == models * (splits.MEASURED + 1)
     assert {row["model"] for row in whole} == {*estimators.BASELINES, *few}
     newest = [row for row in whole if row["model"] == "logistic"]
     assert newest[-1]["cut"] == "mean"

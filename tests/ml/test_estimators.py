@@ -3,9 +3,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
-from ml import estimators, evaluation
+from ml import estimators, evaluation, rates
 
-COLUMNS = ("entity", "category", "decayed_100", "orders_182")
+COLUMNS = ("entity", "category", "decayed_100", "orders_182", *rates.READ)
 EVERYONE = {**estimators.BASELINES, **estimators.CANDIDATES}
 
 
@@ -13,9 +13,9 @@ def planted(rows: int = 4000, items: int = 8) -> tuple[np.ndarray, np.ndarray]:
     chance = np.random.default_rng(3)
     entity = np.repeat(np.arange(rows // items), items)
     orders = chance.poisson(2.0, rows) * chance.integers(0, 2, rows)
-    x = np.column_stack(
-        [entity, np.tile(np.arange(items), rows // items), orders, orders]
-    )
+    visits, seen = np.full(rows, 12.0), np.full(rows, 180.0)
+    columns = [entity, np.tile(np.arange(items), rows // items), orders, orders]
+    x = np.column_stack([*columns, orders, visits, seen])
     y = chance.random(rows) < 1 - np.exp(-(orders / 6.5 + 0.02))
     return x.astype(np.float32), y.astype(np.int8)
 
@@ -43,7 +43,13 @@ def test_every_setting_of_the_search_can_be_set(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "estimator", [estimators.Clip(), estimators.CategoryRate(), estimators.Frequency()]
+    "estimator",
+    [
+        estimators.Clip(),
+        estimators.CategoryRate(),
+        estimators.Frequency(),
+        rates.Rates(),
+    ],
 )
 def test_our_own_estimators_keep_the_conventions(estimator: object) -> None:
     simple = {"check_classifiers_train": "a baseline looks at one column only"}

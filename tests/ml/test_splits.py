@@ -40,10 +40,32 @@ def test_a_learner_sees_only_labels_closed_before_its_cut_off(shop: Shop) -> Non
         assert all(one + timedelta(days=28) <= cut for one in taught)
 
 
-def test_a_short_log_is_refused_with_the_days_it_lacks(shop: Shop) -> None:
-    shop(signal=True, customers=3, weeks=20)
+@pytest.mark.parametrize(
+    ("weeks", "cuts", "measured"),
+    [(17, 3, 1), (20, 3, 1), (24, 3, 1), (25, 4, 2), (33, 5, 3), (41, 7, 3)],
+)
+def test_a_young_log_has_fewer_cut_offs_and_a_shorter_warm_up(
+    shop: Shop, weeks: int, cuts: int, measured: int
+) -> None:
+    shop(signal=True, customers=3, weeks=weeks)
+    past = read().purchases
 
-    with pytest.raises(splits.TooLittleHistory, match="needs 224 days"):
+    plan = splits.plan(past, horizon_days=28)
+
+    assert (len(plan.cuts), plan.measured) == (cuts, measured)
+    assert len(plan.rolling) == measured + 1
+    assert plan.before(plan.rolling[0])
+    assert day_of(plan.since) >= past.day.min()
+    warm = plan.cuts[0] - plan.since
+    assert timedelta(days=28) <= warm
+    assert bool(plan.lacking) == (weeks < 33)
+
+
+def test_a_short_log_is_refused_with_the_days_it_lacks(shop: Shop) -> None:
+    shop(signal=True, customers=3, weeks=16)
+
+    told = "needs 112 full days of orders; the log holds 10.*until 2025-0[45]"
+    with pytest.raises(splits.TooLittleHistory, match=told):
         splits.plan(read().purchases, horizon_days=28)
 
 

@@ -108,14 +108,14 @@ def test_the_night_asks_again_for_a_run_that_waits(db: None, sent: Sent) -> None
 
 
 @pytest.mark.parametrize(
-    ("task", "error"),
+    ("task", "about", "remark"),
     [
-        (tasks.score, "no model has been promoted yet"),
-        (tasks.measure_demand, "no past campaign"),
+        (tasks.score, "scores", "no model has been promoted yet"),
+        (tasks.measure_demand, "response", "no past campaign"),
     ],
 )
-def test_what_a_training_leads_to_says_why_it_could_not(
-    shop: Shop, sent: Sent, task: Any, error: str
+def test_what_a_training_leads_to_says_what_it_lacks_and_fails_not(
+    shop: Shop, sent: Sent, task: Any, about: str, remark: str
 ) -> None:
     shop(signal=True)
     run = TrainingRun.objects.create(requested_by="olga", state=State.SUCCEEDED)
@@ -123,7 +123,8 @@ def test_what_a_training_leads_to_says_why_it_could_not(
     task.apply(kwargs={"run": str(run.pk)})
 
     run.refresh_from_db()
-    assert error in run.error
+    assert remark in run.report[about]
+    assert run.error == ""
 
 
 def test_a_scoring_that_fails_says_so_in_the_trainings_row(

@@ -66,18 +66,44 @@ def test_the_promotion_is_an_event_with_the_reason(
     assert last.event.validation["log_loss"] > 0
 
 
-def test_noise_promotes_nobody(shop: Shop, models_dir: Path) -> None:
+def test_noise_promotes_no_candidate(shop: Shop, models_dir: Path) -> None:
     shop(signal=False)
 
     report = trained()
 
+    assert report["winner"] == "rates"
+    assert "No candidate beats" in report["reason"]
+    assert report["untrained"]
+    (promoted,) = TrainedModel.objects.filter(promoted_at__isnull=False)
+    assert promoted.estimator == "rates"
+    assert promoted.metrics["validation"]["rows"] > 0
+    assert StoredEvent.objects.filter(type="model_promoted").count() == 1
+
+
+def test_noise_leaves_what_was_trained_in_charge(shop: Shop, models_dir: Path) -> None:
+    shop(signal=False)
+    trained()
+    TrainedModel.objects.update(promoted_at=None)
+    TrainedModel.objects.filter(estimator="forest").update(promoted_at=timezone.now())
+
+    report = trained()
+
     assert report["winner"] is None
-    assert not TrainedModel.objects.filter(promoted_at__isnull=False).exists()
-    assert not StoredEvent.objects.filter(type="model_promoted").exists()
+    assert registry.champion("propensity").estimator == "forest"
+
+
+def test_too_few_regulars_are_scored_by_rates(shop: Shop, models_dir: Path) -> None:
+    shop(signal=True, customers=10)
+
+    report = trained()
+
+    assert report["winner"] == "rates"
+    assert "40 regular customers" in report["reason"]
+    assert TrainedModel.objects.get().estimator == "rates"
 
 
 def test_too_little_history_stores_nothing(shop: Shop, models_dir: Path) -> None:
-    shop(signal=True, customers=10)
+    shop(signal=True, customers=4)
 
     with pytest.raises(splits.TooLittleHistory):
         trained()
