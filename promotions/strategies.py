@@ -136,9 +136,13 @@ def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
     customers.
     """
     best_first = sorted(drafts, key=lambda draft: -draft.margin)
-    first = {draft.kind: draft for draft in reversed(best_first)}
     chosen: dict[str, Draft] = {}
-    for draft in [*sorted(first.values(), key=lambda d: -d.margin), *best_first]:
+    for kind in dict.fromkeys(draft.kind for draft in best_first):
+        mine = (one for one in best_first if one.kind == kind)
+        free = next((one for one in mine if one.category not in chosen), None)
+        if free:
+            chosen[free.category] = free
+    for draft in best_first:
         if len(chosen) < MOST:
             chosen.setdefault(draft.category, draft)
     return list(chosen.values())

@@ -25,7 +25,7 @@ SHARE, MOST = 0.5, 5000
 """Of the customers so many are drawn."""
 TIMES = 6.5
 """Horizons in half a year."""
-WORTHWHILE = 4.0
+WORTHWHILE = 2.0
 """What it is worth must be so many times its price: a test teaches less than all."""
 
 
