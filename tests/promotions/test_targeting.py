@@ -337,7 +337,7 @@ def test_offers_that_last_bind_the_budget_when_others_become_worth_more(
 def test_offers_that_last_take_their_place_with_the_customer(
     scored: list[Customer], live: Make
 ) -> None:
-    menu = {"30%": {"kind": "percentage", "rate": "0.30"}}
+    menu = {"15%": {"kind": "percentage", "rate": "0.15"}}
     rich = {"budget": Decimal(10_000), "holdout": 0.0}
     old = [live(**rich, menu=menu) for _ in range(3)]
     targeting.refresh(at=timezone.now())
