@@ -38,7 +38,7 @@ from promotions.audiences import Audience
 from promotions.guards import Guard
 from promotions.menus import LEAST_MARGIN
 from promotions.models import Campaign, Strategy
-from promotions.opportunities import Stock
+from promotions.opportunities import Partner, Stock
 from promotions.pitches import Draft
 from promotions.rules import Terms
 from promotions.value import Response
@@ -64,7 +64,8 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
         raise NothingLearnt("Train a model first: there are no scores to go by.")
     audience, believed = audiences.of(matrix, segments(), at=at), response.believed()
     some = _chosen(_drafts(audience, believed.expected, at))
-    priced = [_again(draft, audience, believed, at) for draft in some]
+    partners = opportunities.partners(at=at)
+    priced = [_again(draft, audience, believed, partners, at) for draft in some]
     unwanted = _rejected(at)
     chosen = [
         draft for draft in priced if draft.margin > 0 and _is_news(draft, unwanted)
@@ -126,13 +127,24 @@ def _drafts(audience: Audience, believed: Response, at: datetime) -> Iterable[Dr
                 yield draft
 
 
-def _again(draft: Draft, audience: Audience, believed: Response, at: datetime) -> Draft:
+def _again(
+    draft: Draft,
+    audience: Audience,
+    believed: Response,
+    partners: Mapping[str, Partner],
+    at: datetime,
+) -> Draft:
     """Price a draft on everybody, with all doubts, and say who would bring the gain."""
     people, scope = audience.before([draft.category]), [draft.category]
     best = value.best(value.priced(draft.menu, scope, people, believed.expected))
-    kinds = opportunities.kinds(draft.category, audience.matrix.customers, at=at)
+    stands = opportunities.kinds(
+        draft.category,
+        audience.matrix.customers,
+        at=at,
+        partner=partners.get(draft.category),
+    )
     whole = _draft(draft.kind, draft.category, draft.menu, people, believed, 1)
-    return replace(whole, parts=list(opportunities.parts(kinds, best.margin)))
+    return replace(whole, parts=list(opportunities.parts(stands, best.margin)))
 
 
 def _on_their_way(at: datetime) -> set[str]:
