@@ -73,15 +73,14 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     if not chosen:
         return []
     budgets, stock = [_budget(draft.cost) for draft in chosen], opportunities.stock()
-    campaign = campaigns.open_(
+    planned = campaigns.made(
         name=f"Proposals of {at:%Y-%m-%d %H:%M}",
         starts_at=at,
         ends_at=at + RUNS,
         budget=sum(budgets, Decimal(0)),
         currency=settings.CURRENCY,
-        by=by,
-        at=at,
     )
+    campaign = campaigns.open_(planned, by=by, at=at)
     made = [
         _strategy(draft, budget, campaign, believed, stock.get(draft.category))
         for draft, budget in zip(chosen, budgets, strict=True)
