@@ -1,5 +1,6 @@
 """The doors of backtests: ask for one, read how far it is and what it found."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from analytics.problems import Problem
 from promotions import backtest_runs, past_weeks
 from promotions.authoring import REF, Invalid
 from promotions.calls import Strict, valid
-from promotions.drafts import Fault, Faulty
+from promotions.drafts import YEARS, Fault, Faulty
 from promotions.models import Backtest, Strategy
 
 MONEY = {"max_digits": 22, "decimal_places": 3}
@@ -37,6 +38,13 @@ class BacktestRequestSerializer(Strict):
     until = serializers.DateTimeField(
         required=False, help_text="Default: with the newest order."
     )
+
+    def validate_until(self, until: datetime) -> datetime:
+        """Refuse what weeks before it cannot be counted back from."""
+        if until.year not in YEARS:
+            reason = f"It must lie between {YEARS[0]} and {YEARS[-1]}."
+            raise serializers.ValidationError(reason)
+        return until
 
 
 class TriedSerializer(serializers.Serializer[None]):

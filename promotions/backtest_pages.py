@@ -47,13 +47,7 @@ def _state(row: Backtest) -> str:
 
 def _section(weeks: Sequence[Week], strategy: Strategy, *, says: str) -> Section:
     title = _("Week by week")
-    marks = [
-        Mark(
-            label=date_format(week.since, "j M"),
-            value=100 * week.touched / max(1, week.baskets),
-        )
-        for week in weeks
-    ]
+    marks = [_mark(week) for week in weeks]
     return Section(
         title=title,
         says=f"{_note(strategy)} {says}",
@@ -65,6 +59,14 @@ def _section(weeks: Sequence[Week], strategy: Strategy, *, says: str) -> Section
         ],
         rows=[_row(week, strategy) for week in reversed(weeks)],
     )
+
+
+def _mark(week: Week) -> Mark | None:
+    """Return the week's share; a week of which nothing was tried has none."""
+    if not week.baskets:
+        return None
+    value = 100 * week.touched / week.baskets
+    return Mark(label=date_format(week.since, "j M"), value=value)
 
 
 def _note(strategy: Strategy) -> str:
@@ -79,6 +81,7 @@ def _note(strategy: Strategy) -> str:
 
 def _row(week: Week, strategy: Strategy) -> Row:
     stopped = _("%s: time was over") % f"{week.baskets:,}"
+    shares = [f"{100 * one:.1f} %" for one in (week.worst, week.kept)]
     cells: list[Any] = [
         date_format(week.since, "Y-m-d"),
         f"{week.orders:,}",
@@ -86,8 +89,7 @@ def _row(week: Week, strategy: Strategy) -> Row:
         share(week.touched, week.baskets),
         f"{week.customers:,}",
         f"{week.cost:,} {strategy.currency}",
-        f"{100 * week.worst:.1f} %",
-        f"{100 * week.kept:.1f} %",
+        *(shares if week.touched else ["", ""]),
         f"{week.floored:,}",
     ]
     return Row(cells=cells)

@@ -13,7 +13,6 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -24,10 +23,11 @@ from analytics import off_policy
 from analytics.off_policy import Log
 from ml.lifts import Who
 from ml.traits import TRAITS
-from promotions import policies, response, sums, value
+from promotions import policies, response, value, watched
 from promotions.models import Hindsight, Strategy
 from promotions.policies import NOTHING, Ends, Floats, Rows, Valued
 from promotions.value import People
+from promotions.watched import Unit
 
 MOST = 30_000
 
@@ -60,13 +60,13 @@ def refresh(strategies: Iterable[UUID], *, until: datetime) -> None:
 
 def look_back(strategy: Strategy, *, until: datetime) -> None:
     """Value the usual rules in a strategy's place, if enough were watched."""
-    units = sums.watched(
+    units = watched.read(
         strategy.id,
         until=until,
         horizon=timedelta(days=settings.HORIZON_DAYS),
         most=MOST,
     )
-    units = [unit for unit in units if len(unit[6]) == len(TRAITS)]
+    units = [unit for unit in units if len(unit.traits) == len(TRAITS)]
     if len(units) < policies.LEAST:
         return
     rows = _rows(strategy, units)
@@ -131,18 +131,20 @@ def _best(rows: Rows, strategy: Strategy, people: People) -> Floats:
     return policies.chosen(rows, margins.argmax(axis=1))
 
 
-def _rows(strategy: Strategy, units: Sequence[tuple[Any, ...]]) -> Rows:
+def _rows(strategy: Strategy, units: Sequence[Unit]) -> Rows:
     actions = [NOTHING, *strategy.menu]
-    segments = sorted({unit[2] for unit in units})
+    segments = sorted({unit.segment for unit in units})
     log = Log(
-        action=np.array([actions.index(unit[0]) for unit in units]),
-        reward=np.array([unit[8] for unit in units], float),
-        propensity=np.array([unit[1] for unit in units], float),
+        action=np.array([actions.index(unit.variant) for unit in units]),
+        reward=np.array([unit.profit for unit in units], float),
+        propensity=np.array([unit.probability for unit in units], float),
     )
-    segment = np.array([segments.index(unit[2]) for unit in units])
-    known = [[unit[3], unit[4] or 0.0, unit[5], unit[9], *unit[6]] for unit in units]
-    marks = np.eye(len(segments))[segment]
-    x = np.column_stack([np.array(known, float), marks])
+    segment = np.array([segments.index(unit.segment) for unit in units])
+    known = [
+        [one.p0, one.spend or 0.0, one.own, one.before_profit, *one.traits]
+        for one in units
+    ]
+    x = np.column_stack([np.array(known, float), np.eye(len(segments))[segment]])
     return Rows(
         log=log,
         actions=actions,
@@ -152,17 +154,18 @@ def _rows(strategy: Strategy, units: Sequence[tuple[Any, ...]]) -> Rows:
     )
 
 
-def _people(units: Sequence[tuple[Any, ...]]) -> People:
+def _people(units: Sequence[Unit]) -> People:
     usual = float(settings.ASSUMED_MARGIN)
+    rates = [usual if one.rate is None else one.rate for one in units]
     return People(
         who=Who(
-            p0=np.array([unit[3] for unit in units], float),
-            segment=[unit[2] for unit in units],
-            traits=np.array([unit[6] for unit in units], float),
-            own=np.array([unit[5] for unit in units], float),
+            p0=np.array([one.p0 for one in units], float),
+            segment=[one.segment for one in units],
+            traits=np.array([one.traits for one in units], float),
+            own=np.array([one.own for one in units], float),
         ),
-        spend=np.array([unit[4] or 0.0 for unit in units], float),
-        rate=np.array([usual if unit[7] is None else unit[7] for unit in units], float),
+        spend=np.array([one.spend or 0.0 for one in units], float),
+        rate=np.array(rates, float),
     )
 
 

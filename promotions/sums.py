@@ -190,43 +190,6 @@ part AS (
     GROUP BY 1, 2
 )"""
 
-HORIZON = """
-first AS (
-    SELECT DISTINCT ON (person) person, position FROM member ORDER BY person, position
-)"""
-WATCHED = f"""
-    WITH {AUDIENCE}, {STRATEGIES}, {UNITS}, {OUTCOMES}, {HORIZON}
-    SELECT coalesce(a.variant, ''), a.probability, a.segment, a.p0, a.spend, a.own,
-        a.traits, (e.data->>'rate')::float8,
-        coalesce(sum(o.profit) FILTER (WHERE o.at >= u.since AND o.origin >= u.since
-            AND o.origin < u.since + %(horizon)s), 0),
-        coalesce(sum(o.profit) FILTER (WHERE o.at < u.since
-            AND o.origin >= u.since - %(before)s), 0)
-    FROM unit u JOIN first f USING (person)
-    JOIN analytics_assignment a USING (position)
-    LEFT JOIN analytics_storedevent e USING (position)
-    LEFT JOIN outcome o ON o.person = u.person AND o.currency = u.currency
-    WHERE u.arm IN ('treatment', 'holdout') AND u.since + %(horizon)s <= %(until)s
-        AND a.p0 IS NOT NULL
-    GROUP BY a.position, e.position ORDER BY a.position DESC LIMIT %(most)s
-"""  # noqa: S608
-
-
-def watched(
-    strategy: UUID, *, until: datetime, horizon: timedelta, most: int
-) -> list[tuple[Any, ...]]:
-    """Return the newest units of a strategy that were watched for all of a horizon.
-
-    Each with its variant ('' for the holdout's nothing), the chance of that, segment,
-    p0, spend, own, traits and margin rate as they were then, and its profit within the
-    horizon, and within the eight weeks before. Of who is held out of everything none:
-    the chance is that among the others.
-    """
-    values = _values(strategy, until) | {"horizon": horizon, "most": most}
-    with connection.cursor() as cursor:
-        cursor.execute(WATCHED, values)
-        return list(cursor.fetchall())
-
 
 def refresh_strategy(strategy: UUID, *, until: datetime) -> None:
     """Sum a strategy up anew, with all that is known before `until`."""
@@ -272,14 +235,15 @@ def _refresh(
     opens: datetime | None = None,
     closes: datetime | None = None,
 ) -> None:
-    values = _values(subject, until) | {"opens": opens, "closes": closes}
+    given = values(subject, until) | {"opens": opens, "closes": closes}
     with transaction.atomic(), connection.cursor() as cursor:
         ArmDay.objects.filter(subject=subject).delete()
-        cursor.execute(_statement(members), values)
+        cursor.execute(_statement(members), given)
         Summed(subject=subject, until=until).save()
 
 
-def _values(subject: UUID, until: datetime) -> dict[str, Any]:
+def values(subject: UUID, until: datetime) -> dict[str, Any]:
+    """Return what the parts of statements need; MONTH, when it opens and closes too."""
     return {
         "subject": subject,
         "until": until,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -22,6 +23,7 @@ from analytics.models import Customer, StoredEvent
 from promotions import backtest_runs, drafts, past_weeks, proposals, tasks
 from promotions.models import Backtest, Campaign, Strategy
 from tests.conftest import Body
+from tests.promotions.test_report_admin import look
 
 LAST = datetime(2026, 6, 29, 12, tzinfo=UTC)
 PAGE = "/api/v1/backtests"
@@ -158,6 +160,7 @@ def test_it_is_a_draft_or_a_strategy_and_nothing_else(
         ({"draft": draft(), "strategy": strange}, "invalid"),
         ({"draft": draft(), "week": 3}, "invalid"),
         ({"draft": draft(), "weeks": 105}, "invalid"),
+        ({"draft": draft(), "until": "0001-01-01T00:00:00Z"}, "invalid"),
         ({"strategy": strange}, "strategy_unknown"),
     ):
         assert api.post(PAGE, sent, format="json").json()["code"] == code
@@ -300,3 +303,21 @@ def test_operators_see_the_weeks_on_the_strategy_s_page(
     assert "0 of 12 weeks" in client.get(page).content.decode()
     tasks.try_on_past_weeks()
     assert "12 of 12 weeks" in client.get(page).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.usefixtures("orders")
+def test_the_page_fits_its_window(
+    live_server: Any, olga: User, draft: Body, width: int
+) -> None:
+    strategy = proposals.propose(drafts.read(draft()), by="olga", at=timezone.now())
+    backtest_runs.request(strategy, weeks=12, until=None, by="olga", at=timezone.now())
+    tasks.try_on_past_weeks()
+    pages = [reverse("admin:promotions_strategy_change", args=[strategy.id])]
+
+    with ThreadPoolExecutor(1) as thread:
+        [found] = thread.submit(look, live_server.url, pages, width).result()
+
+    assert (found["wide"], found["small"], found["errors"]) == (0, [], [])
+    assert found["charts"] == 1

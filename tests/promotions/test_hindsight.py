@@ -1,6 +1,7 @@
 """What other rules would have earned in a strategy's place."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,10 +18,11 @@ from rest_framework.test import APIClient
 from analytics import events, off_policy, projections, store
 from analytics.off_policy import Log
 from ml.traits import TRAITS
-from promotions import hindsight, policies
+from promotions import hindsight, measurement, policies
 from promotions.models import Hindsight, Strategy
 from promotions.policies import Floats, Rows
 from tests.conftest import Make
+from tests.promotions.test_report_admin import look
 
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
 LATER = START + timedelta(days=40)
@@ -380,3 +382,19 @@ def test_the_results_page_has_the_table(
     assert "What other rules would have earned" in text
     assert "cannot be told: it rests on too few customers" in text
     assert "As it ran" in text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_results_page_fits_its_window(
+    live_server: Any, olga: User, strategy: Strategy, width: int
+) -> None:
+    told(strategy)
+    measurement.refresh(until=LATER)
+    hindsight.refresh([strategy.id], until=LATER)
+    pages = [reverse("strategy_results", args=[strategy.id])]
+
+    with ThreadPoolExecutor(1) as thread:
+        [found] = thread.submit(look, live_server.url, pages, width).result()
+
+    assert (found["wide"], found["small"], found["errors"]) == (0, [], [])

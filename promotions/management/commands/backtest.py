@@ -18,7 +18,7 @@ from rich.table import Table
 
 from analytics import clock
 from promotions import backtest_runs, drafts, past_weeks, proposals
-from promotions.drafts import Faulty
+from promotions.drafts import YEARS, Faulty
 from promotions.models import Strategy
 from promotions.past_weeks import Outcome, Week
 
@@ -63,8 +63,8 @@ class Command(BaseCommand):
 
 def _moment(text: str) -> datetime:
     found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError("a time without a zone")
+    if found.tzinfo is None or found.year not in YEARS:
+        raise ValueError("a time without a zone, or of another age")
     return found
 
 
