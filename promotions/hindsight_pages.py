@@ -39,7 +39,7 @@ def section(strategy: Strategy) -> Section | None:
         says=_says(told),
         columns=[
             *(_("Rule"), _("Profit each (DR)"), "95 %", _("Over nothing"), "95 %"),
-            *("IPS", "SNIPS", "Switch-DR", _("Worth so many customers")),
+            *(_("Worth so many customers"), "IPS", "SNIPS", "Switch-DR"),
         ],
         rows=[_as_it_ran(told, currency), *(_row(one, currency) for one in told.rules)],
     )
@@ -58,15 +58,16 @@ def _says(told: Told) -> str:
 def _as_it_ran(told: Told, currency: str) -> Row:
     found = told.observed
     cells = [money(found.value, currency), _between(found, currency)]
-    empty = [""] * (2 + len(OTHERS))
-    return Row(cells=[_("As it ran"), *cells, *empty, f"{told.customers:,}"])
+    others = ["", "", f"{told.customers:,}", *([""] * len(OTHERS))]
+    return Row(cells=[_("As it ran"), *cells, *others])
 
 
 def _row(one: Valued, currency: str) -> Row:
     name = NAMES.get(one.rule) or _("“%s” for everybody") % one.variant
     worth = f"{one.effective:,.0f}"
     if one.why:
-        return Row(cells=[name, Gap(text=WHY[one.why], span=7), worth])
+        empty = [""] * len(OTHERS)
+        return Row(cells=[name, Gap(text=WHY[one.why], span=4), worth, *empty])
     known, over = one.estimates, one.over_nothing
     gain = ["", ""]
     if over and one.rule != "nothing":
@@ -76,9 +77,8 @@ def _row(one: Valued, currency: str) -> Row:
     return Row(
         cells=[
             *(name, money(known["dr"].value, currency)),
-            *(_between(known["dr"], currency), *gain),
+            *(_between(known["dr"], currency), *gain, worth),
             *(money(known[other].value, currency) for other in OTHERS),
-            worth,
         ]
     )
 

@@ -105,6 +105,21 @@ def test_the_ridge_makes_intervals_narrower() -> None:
     assert width["dr"] < 0.7 * width["ips"]
 
 
+def test_nobody_s_own_reward_foretells_it() -> None:
+    rng = np.random.default_rng(8)
+    known, reward = rng.normal(size=(200, 3)), rng.normal(size=200)
+    action = rng.integers(2, size=200)
+
+    def model(first: float) -> Floats:
+        changed = np.concatenate([[first], reward[1:]])
+        log = Log(action=action, reward=changed, propensity=np.full(200, 0.5))
+        return policies.foretold(known, log, 2)
+
+    usual, wild = model(0.0), model(1e6)
+    assert np.array_equal(usual[0], wild[0])
+    assert not np.array_equal(usual[1], wild[1])
+
+
 def test_the_rule_that_ran_is_worth_what_was_observed() -> None:
     made = world(3)
     found = policies.valued(made.rows, made.chance, rule="asked")
