@@ -136,6 +136,17 @@ def dr(draft: Draft) -> Estimate:
     return _mean(draft.foretold + draft.weight * draft.residual)
 
 
+def gained(draft: Draft, over: Draft) -> Estimate:
+    """Return dr of one draft less that of another over the same log, row by row."""
+    parts = [one.foretold + one.weight * one.residual for one in (draft, over)]
+    return _mean(parts[0] - parts[1])
+
+
+def observed(log: Log) -> Estimate:
+    """Return what the policy that ran earned: the mean reward."""
+    return _mean(log.reward)
+
+
 def sndr(draft: Draft) -> Estimate:
     return _ratio(draft.weight, draft.residual, draft.foretold)
 

@@ -10,7 +10,7 @@ so every position up to its answer is final. It needs READ COMMITTED, the defaul
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -365,23 +365,28 @@ def first_position(type_: str, customer: UUID | None = None) -> int | None:
     return rows.values_list("position", flat=True).first()
 
 
-def sample(type_: str, *, last: timedelta, most: int) -> tuple[list[Stored], int]:
-    """Return at most `most` events from all over a type's `last` days, by position.
+def newest(type_: str) -> datetime | None:
+    """Return when the newest event of a type happened; no bots."""
+    rows = StoredEvent.objects.filter(type=type_, bot=False).order_by("-position")
+    return rows.values_list("occurred_at", flat=True).first()
 
-    With them, how many there were. The days end with the newest event; no bots.
+
+def sample(
+    type_: str, *, since: datetime, until: datetime, most: int
+) -> tuple[list[Stored], int]:
+    """Return at most `most` events of a type from all over a half-open time, in order.
+
+    With them, how many there were; no bots.
     """
-    rows = StoredEvent.objects.filter(type=type_, bot=False)
-    newest = rows.order_by("-position").values_list("occurred_at", flat=True).first()
-    if newest is None:
-        return [], 0
-    recent = rows.filter(occurred_at__gt=newest - last, occurred_at__lte=newest)
-    count = recent.count()
+    count = StoredEvent.objects.filter(
+        type=type_, bot=False, occurred_at__gte=since, occurred_at__lt=until
+    ).count()
     step = -(-count // most)  # rounded up
     found = lookup.rows(
         f"SELECT {_TEXT} FROM analytics_storedevent WHERE type = %s AND NOT bot"  # noqa: S608
-        " AND occurred_at > %s AND occurred_at <= %s AND position %% %s = 0"
+        " AND occurred_at >= %s AND occurred_at < %s AND position %% %s = 0"
         " ORDER BY position LIMIT %s",
-        [type_, newest - last, newest, max(1, step), most],
+        [type_, since, until, max(1, step), most],
         prepare=False,
     )
     return [Stored(*row) for row in found], count

@@ -71,6 +71,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="2-59/5"),
         "options": {"expires": 300.0},
     },
+    "backtests go on": {
+        "task": "promotions.tasks.try_on_past_weeks",
+        "schedule": 45.0,
+        "options": {"expires": 45.0},
+    },
     "codes are made": {
         "task": "promotions.errands.make_codes",
         "schedule": 5.0,

@@ -17,6 +17,7 @@ from promotions.authoring import (
     StrategyView,
     VersionsView,
 )
+from promotions.backtest_api import BacktestsView, BacktestView
 from promotions.banners import PromotionsView
 from promotions.checkout import (
     QualificationsView,
@@ -34,6 +35,7 @@ from promotions.code_api import (
     StrategyFileView,
 )
 from promotions.decision_api import DecisionView
+from promotions.hindsight_api import PoliciesView
 from promotions.offline import FeaturesView
 from promotions.report_admin import (
     campaign_results,
@@ -85,6 +87,11 @@ api = [
     path(
         "strategies/<uuid:strategy>/versions", VersionsView.as_view(), name="versions"
     ),
+    path(
+        "strategies/<uuid:strategy>/policies", PoliciesView.as_view(), name="policies"
+    ),
+    path("backtests", BacktestsView.as_view(), name="backtests"),
+    path("backtests/<uuid:backtest>", BacktestView.as_view(), name="backtest"),
     path("promotions", PromotionsView.as_view(), name="promotions"),
     path("reports/strategies", StrategyReportsView.as_view(), name="reports"),
     path(

@@ -1,5 +1,9 @@
-"""Count which products go together in orders. Worker only; see ml.companions."""
+"""Count which products, or categories, go together in orders. Worker only.
 
+See ml.companions for what is kept of products.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,19 @@ from ml.purchases import Numbers, Purchases
 SHRUNK = 10.0
 MOST = 30
 BLOCK = 1000
+DOUBTS = 3.0
+"""So many standard errors below the count is its lower bound: pairs are many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affinity:
+    """How much oftener than by chance two categories are in one order, [one, other].
+
+    `times` is shrunk to 1 where few orders tell; `low` is a one-sided lower bound.
+    """
+
+    times: Numbers
+    low: Numbers
 
 
 def fit(past: Purchases, *, products: int, most: int = MOST) -> Companions:
@@ -34,6 +51,25 @@ def fit(past: Purchases, *, products: int, most: int = MOST) -> Companions:
             expected = count[start + row] * count[other[top]]
             lift[spot] = both[top] * held.shape[0] / expected
     return Companions(partner=partner, cosine=cosine, lift=lift)
+
+
+def of_categories(past: Purchases, *, categories: int) -> Affinity:
+    """Compare how often pairs share an order with what chance would bring.
+
+    Chance knows how full orders are (the configuration model of a bipartite graph:
+    n_i n_j Σ k (k − 1) / (Σ k)² for orders of k categories), since in a full one all
+    pairs meet. The bound is that of a Poisson count: (√n − z/2)².
+    """
+    held = orders(replace(past, product=past.category), categories)
+    both = np.asarray((held.T @ held).todense(), float)
+    count, size = np.diag(both), np.asarray(held.sum(1)).ravel()
+    pairs = float((size * (size - 1)).sum()) / max(1.0, float(size.sum()) ** 2)
+    chance = np.outer(count, count) * pairs
+    least = np.maximum(np.sqrt(both) - DOUBTS / 2, 0.0) ** 2
+    return Affinity(
+        times=(both + SHRUNK) / (chance + SHRUNK),
+        low=np.divide(least, chance, out=np.zeros_like(chance), where=chance > 0),
+    )
 
 
 def _cosine(both: Numbers, one: float, other: Numbers) -> Numbers:

@@ -25,6 +25,8 @@ from catalog import pricing
 from catalog.admin import money
 from promotions import (
     approval,
+    backtest_pages,
+    backtest_runs,
     code_admin,
     desk,
     feedback,
@@ -119,7 +121,12 @@ class StrategyAdmin(ReadOnly):
             self.admin_site.admin_view(self.names),
             name="promotions_strategy_names",
         )
-        return [decide, version, names, *super().get_urls()]
+        backtest = path(
+            "backtest/<uuid:key>",
+            self.admin_site.admin_view(self.backtest),
+            name="promotions_strategy_backtest",
+        )
+        return [decide, version, names, backtest, *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("promotions.add_strategy"))
@@ -206,6 +213,28 @@ class StrategyAdmin(ReadOnly):
             messages.success(request, _("Your decision is in the log."))
         return page
 
+    def backtest(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Ask a worker to try a strategy on past weeks."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = Strategy.objects.select_related("campaign")
+        strategy, weeks = get_object_or_404(rows, id=key), request.POST.get("weeks", "")
+        if request.method == "POST" and weeks in map(str, backtest_pages.CHOICES):
+            try:
+                backtest_runs.request(
+                    strategy,
+                    weeks=int(weeks),
+                    until=None,
+                    by=request.user.get_username(),
+                    at=clock.now(),
+                )
+            except backtest_runs.TooMany as refusal:
+                messages.error(request, str(refusal))
+            else:
+                said = _("A worker tries it on past weeks now.")
+                messages.success(request, said)
+        return redirect("admin:promotions_strategy_change", key)
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -233,6 +262,8 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "dropped": dropped,
         "added": added,
         "tried": _tried(strategy),
+        "past_weeks": backtest_pages.section(strategy),
+        "choices": backtest_pages.CHOICES,
         "measured": _measured(strategy),
         "checks": _checks(strategy),
         "feedback": _feedback(strategy),

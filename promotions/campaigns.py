@@ -12,7 +12,7 @@ from promotions.models import Campaign
 from promotions.rules import Limit
 
 
-def open_(
+def made(
     *,
     name: str,
     starts_at: datetime,
@@ -21,10 +21,8 @@ def open_(
     budget: Decimal,
     currency: str,
     limits: Sequence[Limit] = (),
-    by: str,
-    at: datetime,
 ) -> Campaign:
-    """Make a campaign and log it.
+    """Make a campaign that is not stored.
 
     :raises ValidationError: its fields make no sense.
     """
@@ -38,14 +36,19 @@ def open_(
         limits=msgspec.to_builtins(list(limits)),
     )
     campaign.full_clean()
+    return campaign
+
+
+def open_(campaign: Campaign, *, by: str, at: datetime) -> Campaign:
+    """Store a campaign that was `made`, and log it."""
     opened = events.CampaignOpened(
-        name=name,
+        name=campaign.name,
         by=by,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        zone=zone,
-        budget=budget,
-        currency=currency,
+        starts_at=campaign.starts_at,
+        ends_at=campaign.ends_at,
+        zone=campaign.zone,
+        budget=campaign.budget,
+        currency=campaign.currency,
         limits=campaign.limits,
     )
     with transaction.atomic():

@@ -1,12 +1,13 @@
 """Where a proposal's gain would come from, and what it does to stock.
 
-Customers stand in one of three ways to a category: they bought there and are slipping
-away, they never bought there though they might, or they buy there.
+Customers stand in one of four ways to a category, and the first that is true counts:
+they bought there and are slipping away; they buy there; they never did, but they buy
+what goes with it (cross-sell); they never did, though they may. Worker only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -14,9 +15,14 @@ from django.db.models import Count, Q, Sum
 
 from analytics import lookup
 from catalog.models import Product
+from ml import lines, together
 from promotions.value import Floats
 
-LAPSING, UNWON, REGULAR = "lapsing", "unwon", "regular"
+LAPSING, REGULAR, CROSS_SELL, UNWON = "lapsing", "regular", "cross-sell", "unwon"
+TIMES = 1.5
+"""Categories go together that surely share an order so much oftener than by chance."""
+MEMORY = timedelta(days=365)
+"""So old may an order be that tells of pairs."""
 LATE = 2.0
 """Whoever has stayed away so many of their usual gaps is slipping away."""
 MONTH = 28
@@ -36,11 +42,33 @@ BOUGHT = """
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Customers of one kind in a proposal: how many, and what they would bring."""
+    """Customers of one kind in a proposal: how many, and what they would bring.
+
+    Of a cross-sell, `partner` is what they buy, which is in one order with the category
+    `times` as often as by chance.
+    """
 
     kind: str
     reach: int
     margin: float
+    partner: str = ""
+    times: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partner:
+    """What goes with a category, `times` as often as by chance."""
+
+    category: str
+    times: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stands:
+    """How each customer stands to a category, and what goes with it, if anything."""
+
+    kinds: Sequence[str]
+    partner: Partner | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,27 +92,69 @@ class Stock:
         return self.weeks is not None and self.weeks > WEEKS
 
 
-def kinds(category: str, customers: Sequence[UUID], *, at: datetime) -> list[str]:
-    """Say of each customer how they stand to a category."""
-    rows = lookup.rows(BOUGHT, [category], prepare=False)
-    known = {
-        person: _kind(orders, last, first, at) for person, orders, last, first in rows
+def partners(*, at: datetime) -> Mapping[str, Partner]:
+    """Return what goes with each category best, for those with which something does."""
+    history = lines.arrays(lines.read(until=at))
+    now = at.timestamp() / 86_400
+    past = history.purchases
+    past = past.where(past.bought(now - MEMORY.days, now))
+    if not len(past):
+        return {}
+    found = together.of_categories(past, categories=len(history.categories))
+    np.fill_diagonal(found.low, 0.0)
+    return {
+        name: Partner(
+            category=history.categories[best],
+            times=float(found.times[place, best]),
+        )
+        for place, name in enumerate(history.categories)
+        if found.low[place, best := int(found.low[place].argmax())] >= TIMES
     }
-    return [known.get(one, UNWON) for one in customers]
 
 
-def parts(kinds: Sequence[str], margin: Floats) -> Iterator[Part]:
+def kinds(
+    category: str,
+    customers: Sequence[UUID],
+    *,
+    at: datetime,
+    partner: Partner | None = None,
+) -> Stands:
+    """Say of each customer how they stand to a category, with which a partner goes."""
+    known, theirs = _known(category, at), {}
+    if partner:
+        theirs = _known(partner.category, at)
+    buyers = {one for one, kind in theirs.items() if kind == REGULAR}
+    others = dict.fromkeys(buyers, CROSS_SELL)
+    every = others | known
+    return Stands(kinds=[every.get(one, UNWON) for one in customers], partner=partner)
+
+
+def parts(stands: Stands, margin: Floats) -> Iterator[Part]:
     """Split what a proposal brings by kind, the largest first; `margin` by customer."""
-    named, inside = np.array(kinds), margin > 0
+    named, inside = np.array(stands.kinds), margin > 0
     found = [
         Part(
             kind=kind,
             reach=int((mine := inside & (named == kind)).sum()),
             margin=float(margin[mine].sum()),
         )
-        for kind in (LAPSING, UNWON, REGULAR)
+        for kind in (LAPSING, REGULAR, CROSS_SELL, UNWON)
     ]
+    if partner := stands.partner:
+        named_after = {"partner": partner.category, "times": partner.times}
+        found = [
+            replace(one, **named_after) if one.kind == CROSS_SELL else one  # type: ignore[arg-type]
+            for one in found
+        ]
     yield from sorted((one for one in found if one.reach), key=lambda one: -one.margin)
+
+
+def _known(category: str, at: datetime) -> dict[UUID, str]:
+    """Say of whoever bought in a category whether they still do."""
+    rows = lookup.rows(BOUGHT, [category], prepare=False)
+    return {
+        person: _kind(orders, last, first, at) for person, orders, last, first in rows
+    }
 
 
 def stock() -> Mapping[str, Stock]:

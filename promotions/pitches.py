@@ -57,13 +57,15 @@ SOURCES = {
     "slipping away",
     opportunities.UNWON: "{share:.0%} from {reach:,} who never bought there but may",
     opportunities.REGULAR: "{share:.0%} from {reach:,} who buy there",
+    opportunities.CROSS_SELL: "{share:.0%} from {reach:,} who never bought there but "
+    "buy {partner}, which goes with it ({times:.1f} times as often as by chance)",
 }
 
 
 def _sources(parts: Sequence[Part]) -> str:
     whole = sum(part.margin for part in parts)
     said = [
-        SOURCES[part.kind].format(share=part.margin / whole, reach=part.reach)
+        SOURCES[part.kind].format(share=part.margin / whole, **vars(part))
         for part in parts
         if whole > 0
     ]

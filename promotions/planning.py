@@ -25,6 +25,8 @@ FOUND = 0.8
 """The chance with which the effect is to be found."""
 SMALLEST = 1.9600 + 0.8416
 """The smallest effect found with that chance, in standard errors (5 %, two-sided)."""
+MOST_ALIKE = 0.999
+"""No more than this is one time believed to foretell another."""
 Z80 = 1.2816
 """The ends of an interval that holds 80 %, in standard errors."""
 
@@ -162,7 +164,8 @@ def _base(days: int, currency: str, at: datetime) -> Base:
         customers=customers,
         mean=mean,
         deviation=deviation,
-        correlation=correlation,
+        # By rounding above 1 in a few equal customers, who would see any effect.
+        correlation=max(-MOST_ALIKE, min(MOST_ALIKE, correlation)),
     )
 
 

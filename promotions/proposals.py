@@ -30,20 +30,21 @@ def open_campaign(draft: CampaignDraft, *, by: str, at: datetime) -> Campaign:
 
     :raises Faulty: its fields make no sense.
     """
+    return campaigns.open_(_made(draft), by=by, at=at)
+
+
+def drawn_up(draft: Draft) -> Strategy:
+    """Return the strategy that a draft would become; neither it nor its campaign is
+    stored.
+
+    :raises Faulty: it makes no sense, or its campaign is not there.
+    """
+    strategy = _strategy(draft, _campaign(draft))
     try:
-        return campaigns.open_(
-            name=draft.name,
-            starts_at=draft.starts_at,
-            ends_at=draft.ends_at,
-            zone=draft.zone,
-            budget=draft.budget,
-            currency=draft.currency or settings.CURRENCY,
-            limits=draft.limits,
-            by=by,
-            at=at,
-        )
+        strategy.full_clean(exclude=["campaign", "guards"])
     except ValidationError as error:
         raise Faulty(_faults(error)) from error
+    return strategy
 
 
 def propose(draft: Draft, *, by: str, at: datetime) -> Strategy:
@@ -75,7 +76,9 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
 def _proposed(
     draft: Draft, before: Strategy | None, *, by: str, at: datetime
 ) -> Strategy:
-    strategy = _strategy(draft, _campaign(draft, by=by, at=at))
+    strategy = drawn_up(draft)
+    if isinstance(draft.campaign, CampaignDraft):
+        campaigns.open_(strategy.campaign, by=by, at=at)
     if before:
         strategy.replaces, strategy.version = before, _next_version(before)
     strategy.guards = guards.stored(checks(strategy, at=at))
@@ -87,10 +90,11 @@ def _proposed(
     return strategy
 
 
-def _campaign(draft: Draft, *, by: str, at: datetime) -> Campaign:
+def _campaign(draft: Draft) -> Campaign:
+    """Return an open campaign, or one that is not stored yet."""
     if isinstance(draft.campaign, CampaignDraft):
         try:
-            return open_campaign(draft.campaign, by=by, at=at)
+            return _made(draft.campaign)
         except Faulty as error:
             raise Faulty(
                 [
@@ -102,6 +106,21 @@ def _campaign(draft: Draft, *, by: str, at: datetime) -> Campaign:
     if campaign is None:
         raise Faulty([Fault(field="campaign", reason="There is no such campaign.")])
     return campaign
+
+
+def _made(draft: CampaignDraft) -> Campaign:
+    try:
+        return campaigns.made(
+            name=draft.name,
+            starts_at=draft.starts_at,
+            ends_at=draft.ends_at,
+            zone=draft.zone,
+            budget=draft.budget,
+            currency=draft.currency or settings.CURRENCY,
+            limits=draft.limits,
+        )
+    except ValidationError as error:
+        raise Faulty(_faults(error)) from error
 
 
 def _strategy(draft: Draft, campaign: Campaign) -> Strategy:

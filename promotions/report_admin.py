@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from analytics import clock
 from promotions import (
     findings,
+    hindsight_pages,
     programme,
     report_answers,
     report_files,
@@ -35,13 +36,17 @@ def strategy_results(request: HttpRequest, key: UUID) -> HttpResponseBase:
     report = reports.of_strategy(row)
     rows = report_files.of_strategy(report_answers.strategy(row, report))
     told = findings.of_report(report, programme.promise(row))
+    others = hindsight_pages.section(row)
     context = {
         "title": _("Results of “%s”") % row.title,
         "back": row,
         "cards": report_pages.cards(report.result, report.currency),
         "findings": list(told),
         "doubts": list(findings.doubts(report)),
-        "sections": list(report_pages.of_strategy(row, report)),
+        "sections": [
+            *report_pages.of_strategy(row, report),
+            *([others] if others else []),
+        ],
         "through": report.through,
     }
     return _shown(request, context, rows, f"strategy-{row.pk}")

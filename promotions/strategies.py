@@ -48,7 +48,7 @@ from promotions.guards import Guard
 from promotions.instances import Bools
 from promotions.menus import LEAST_MARGIN
 from promotions.models import Campaign, Strategy
-from promotions.opportunities import Stock
+from promotions.opportunities import Partner, Stock
 from promotions.pitches import Draft
 from promotions.rules import Terms
 from promotions.value import Best, Response
@@ -108,15 +108,14 @@ def _proposed(
     chosen: Sequence[Draft], believed: Response, *, by: str, at: datetime
 ) -> list[Strategy]:
     budgets, stock = [_budget(draft.cost) for draft in chosen], opportunities.stock()
-    campaign = campaigns.open_(
+    planned = campaigns.made(
         name=f"Proposals of {at:%Y-%m-%d %H:%M}",
         starts_at=at,
         ends_at=at + RUNS,
         budget=sum(budgets, Decimal(0)),
         currency=settings.CURRENCY,
-        by=by,
-        at=at,
     )
+    campaign = campaigns.open_(planned, by=by, at=at)
     made = [
         _strategy(draft, budget, campaign, believed, stock.get(draft.category))
         for draft, budget in zip(chosen, budgets, strict=True)
@@ -172,8 +171,9 @@ def _beside(drafts: Sequence[Draft], scan: Scan) -> Iterator[Draft]:
     others = [_worth(one.terms, one.scope, one.turns, scan) for one in live]
     budgets = [inf] * len(drafts) + [float(one.left) for one in live]
     got = together.reached([*worth, *others], budgets)
+    partners = opportunities.partners(at=scan.at)
     for draft, best, mine in zip(drafts, worth, got, strict=False):
-        yield _again(draft, best, mine, scan)
+        yield _again(draft, best, mine, partners.get(draft.category), scan)
 
 
 def _worth(
@@ -183,18 +183,23 @@ def _worth(
     return value.best(value.priced(menu, scope, people, believed, turns=turns))
 
 
-def _again(draft: Draft, best: Best, mine: Bools, scan: Scan) -> Draft:
+def _again(
+    draft: Draft, best: Best, mine: Bools, partner: Partner | None, scan: Scan
+) -> Draft:
     """Price a draft with all doubts, and say who would bring the gain."""
     rows, customers = np.flatnonzero(mine), scan.audience.matrix.customers
     people = scan.audience.before([draft.category])[rows]
-    kinds = opportunities.kinds(
-        draft.category, [customers[row] for row in rows], at=scan.at
+    stands = opportunities.kinds(
+        draft.category,
+        [customers[row] for row in rows],
+        at=scan.at,
+        partner=partner,
     )
     treated = (1 - settings.HELD_OUT) * (1 - settings.HOLDOUT)
     whole = _draft(
         draft.kind, draft.category, draft.menu, people, scan.believed, treated
     )
-    return replace(whole, parts=list(opportunities.parts(kinds, best.margin[rows])))
+    return replace(whole, parts=list(opportunities.parts(stands, best.margin[rows])))
 
 
 def _tests(scan: Scan) -> list[Draft]:

@@ -235,20 +235,25 @@ def _refresh(
     opens: datetime | None = None,
     closes: datetime | None = None,
 ) -> None:
-    values = {
+    given = values(subject, until) | {"opens": opens, "closes": closes}
+    with transaction.atomic(), connection.cursor() as cursor:
+        ArmDay.objects.filter(subject=subject).delete()
+        cursor.execute(_statement(members), given)
+        Summed(subject=subject, until=until).save()
+
+
+def values(subject: UUID, until: datetime) -> dict[str, Any]:
+    """Return what the parts of statements need; MONTH, when it opens and closes too."""
+    return {
         "subject": subject,
         "until": until,
-        "opens": opens,
-        "closes": closes,
+        "opens": None,
+        "closes": None,
         "before": BEFORE,
         "washout": WASHOUT,
         "cost": 1 - settings.ASSUMED_MARGIN,
         "currency": settings.CURRENCY,
     }
-    with transaction.atomic(), connection.cursor() as cursor:
-        ArmDay.objects.filter(subject=subject).delete()
-        cursor.execute(_statement(members), values)
-        Summed(subject=subject, until=until).save()
 
 
 def _statement(members: str) -> str:

@@ -8,10 +8,12 @@ from celery import shared_task
 from analytics import clock
 from promotions import (
     backtest,
+    backtest_runs,
     bandit,
     deliveries,
     experience,
     fraud,
+    hindsight,
     measurement,
     standing,
     strategies,
@@ -39,8 +41,9 @@ def refresh_offers() -> None:
 
 @shared_task(ignore_result=True)
 def forget_receipts() -> None:
-    """Delete old answers and carts, which may tell of a customer."""
+    """Delete old answers and carts, which may tell of a customer, and backtests."""
     old = clock.now() - KEEP_RECEIPTS
+    backtest_runs.forget(before=clock.now() - backtest_runs.KEEP)
     Receipt.objects.filter(created_at__lt=old).delete()
     done = Reservation.objects.exclude(state=Reservation.State.HELD)
     done.filter(expires_at__lt=old).delete()
@@ -56,9 +59,10 @@ def look_for_fraud() -> None:
 def measure() -> None:
     """Count again what each strategy has earned, set odds, heed the standing rules."""
     now = clock.now()
-    measurement.refresh(until=now)
+    measured = measurement.refresh(until=now)
     bandit.set_odds(at=now)
     standing.act(at=now)
+    hindsight.refresh(measured, until=now)
 
 
 @shared_task(ignore_result=True)
@@ -79,3 +83,9 @@ def review() -> None:
     """Try the proposals that wait for it on past baskets; safe to run twice."""
     for strategy in backtest.waiting(at=clock.now()):
         backtest.review(strategy, at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def try_on_past_weeks() -> None:
+    """Go on with the backtests that wait, for half a minute; safe to run twice."""
+    backtest_runs.run()

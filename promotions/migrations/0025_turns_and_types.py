@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0022_answers'),
+        ('promotions', '0024_backtests_and_hindsight'),
     ]
 
     operations = [

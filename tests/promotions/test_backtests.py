@@ -1,0 +1,323 @@
+"""A draft or a strategy on past weeks: asked for by API, by command, on its page."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from analytics import events, store
+from analytics.models import Customer, StoredEvent
+from promotions import backtest_runs, drafts, past_weeks, proposals, tasks
+from promotions.models import Backtest, Campaign, Strategy
+from tests.conftest import Body
+from tests.promotions.test_report_admin import look
+
+LAST = datetime(2026, 6, 29, 12, tzinfo=UTC)
+PAGE = "/api/v1/backtests"
+
+
+def order(who: Customer | None, at: datetime, *lines: tuple[str, str, str]) -> None:
+    made = events.OrderCompleted(
+        order_id=str(uuid4()),
+        currency="USD",
+        lines=tuple(
+            events.OrderLine(sku=sku, category=category, paid=Decimal(paid))
+            for sku, category, paid in lines
+        ),
+    )
+    store.append([made], at=at, customer=who.key if who else None)
+
+
+TEA, MILK = ("tea", "TEA", "10.00"), ("milk", "MILK", "2.00")
+
+
+@pytest.fixture
+def orders(ana: Customer, ben: Customer) -> None:
+    """Four orders in three weeks: two of tea by ana, one by a guest, ben's milk."""
+    order(ana, LAST - timedelta(days=15), TEA)
+    order(ana, LAST - timedelta(days=14), TEA, MILK)
+    order(None, LAST - timedelta(days=8), TEA)
+    order(ben, LAST, MILK)
+
+
+def done(api: APIClient, **sent: Any) -> Any:
+    answer = api.post(PAGE, sent, format="json")
+    assert answer.status_code == 201, answer.json()
+    tasks.try_on_past_weeks()
+    return api.get(f"{PAGE}/{answer.json()['id']}").json()
+
+
+@pytest.mark.usefixtures("orders")
+def test_a_draft_is_tried_week_by_week_and_not_stored(
+    api: APIClient, draft: Body
+) -> None:
+    before = StoredEvent.objects.count()
+
+    told = done(api, draft=draft(), weeks=3)
+
+    assert (told["state"], told["done"], told["error"]) == ("done", 3, "")
+    names = ("orders", "baskets", "touched", "customers", "given", "cost")
+    weeks = [tuple(week[name] for name in names) for week in told["result"]]
+    assert weeks == [
+        (2, 2, 2, 1, "2.00", "2.00"),
+        (1, 1, 1, 0, "1.00", "1.00"),
+        (1, 1, 0, 0, "0.00", "0.00"),
+    ]
+    total = told["total"]
+    assert (total["cost"], total["mean"], total["touched"]) == ("3.00", "1.00", 3)
+    assert total["worst"] == "0.1000"
+    assert not Strategy.objects.exists()
+    assert not Campaign.objects.exists()
+    assert StoredEvent.objects.count() == before
+
+
+@pytest.mark.usefixtures("orders")
+def test_weeks_end_where_they_are_asked_to_and_are_half_open(
+    api: APIClient, draft: Body
+) -> None:
+    until = LAST - timedelta(days=14)
+
+    told = done(api, draft=draft(), weeks=2, until=until.isoformat())
+
+    assert [week["orders"] for week in told["result"]] == [0, 1]
+    assert told["result"][-1]["until"] == until.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.usefixtures("orders")
+def test_a_floor_that_stops_a_draft_is_counted(api: APIClient, draft: Body) -> None:
+    told = done(api, draft=draft(menu={"40%": {"rate": "0.40"}}), weeks=3)
+
+    assert [week["floored"] for week in told["result"]] == [2, 1, 0]
+    assert Decimal(told["total"]["kept"]) >= Decimal("0.05")
+
+
+@pytest.mark.usefixtures("orders")
+def test_a_stored_strategy_comes_to_the_same_as_its_draft(
+    api: APIClient, draft: Body
+) -> None:
+    strategy = proposals.propose(drafts.read(draft()), by="olga", at=timezone.now())
+
+    by_id = done(api, strategy=str(strategy.id), weeks=3)
+
+    by_draft = done(api, draft=draft(), weeks=3)
+    assert by_id["result"] == by_draft["result"]
+    assert (by_id["strategy"], by_draft["strategy"]) == (str(strategy.id), None)
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a rate of 2": ({"menu": {"10%": {"rate": "2"}}}, "draft.menu.10%.rate"),
+    "an unknown field": ({"sccope": ["TEA"]}, "draft.sccope"),
+    "a campaign that ends first": (
+        {
+            "campaign": {
+                "name": "June",
+                "starts_at": "2026-06-02T00:00:00Z",
+                "ends_at": "2026-06-01T00:00:00Z",
+                "budget": "5",
+            }
+        },
+        "draft.campaign.ends_at",
+    ),
+    "a campaign that is not there": (
+        {"campaign": str(uuid4())},
+        "draft.campaign",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_bad_draft_is_refused_at_its_field(
+    api: APIClient, draft: Body, case: str
+) -> None:
+    changed, field = FAULTS[case]
+
+    answer = api.post(PAGE, {"draft": draft(**changed)}, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert field in [one["field"] for one in answer.json()["errors"]]
+    assert not Backtest.objects.exists()
+
+
+def test_it_is_a_draft_or_a_strategy_and_nothing_else(
+    api: APIClient, draft: Body
+) -> None:
+    strange = str(uuid4())
+    for sent, code in (
+        ({}, "invalid"),
+        ({"draft": draft(), "strategy": strange}, "invalid"),
+        ({"draft": draft(), "week": 3}, "invalid"),
+        ({"draft": draft(), "weeks": 105}, "invalid"),
+        ({"draft": draft(), "until": "0001-01-01T00:00:00Z"}, "invalid"),
+        ({"strategy": strange}, "strategy_unknown"),
+    ):
+        assert api.post(PAGE, sent, format="json").json()["code"] == code
+    assert api.get(f"{PAGE}/{strange}").json()["code"] == "backtest_unknown"
+
+
+def test_no_more_wait_than_a_worker_can_do(
+    api: APIClient, draft: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backtest_runs, "MOST_WAITING", 1)
+    assert api.post(PAGE, {"draft": draft()}, format="json").status_code == 201
+
+    refused = api.post(PAGE, {"draft": draft()}, format="json")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_backtests")
+    tasks.try_on_past_weeks()
+    assert api.post(PAGE, {"draft": draft()}, format="json").status_code == 201
+
+
+@pytest.fixture
+def asked(draft: Body, orders: None) -> Callable[[], Backtest]:
+    def ask() -> Backtest:
+        return backtest_runs.request(
+            draft(), weeks=3, until=None, by="test", at=timezone.now()
+        )
+
+    return ask
+
+
+def test_a_turn_that_ends_goes_on_where_it_was(
+    asked: Callable[[], Backtest],
+) -> None:
+    whole, row = asked(), asked()
+    backtest_runs._advance(row)
+
+    backtest_runs.run(seconds=0)
+
+    row.refresh_from_db()
+    assert (row.state, len(row.found)) == ("running", 1)
+    backtest_runs.run()
+    row.refresh_from_db()
+    whole.refresh_from_db()
+    assert (row.state, row.found) == ("done", whole.found)
+
+
+def test_a_week_that_two_workers_did_is_stored_once(
+    asked: Callable[[], Backtest],
+) -> None:
+    row = asked()
+    stale = Backtest.objects.get(id=row.id)
+    backtest_runs._advance(row)
+
+    backtest_runs._advance(stale)
+
+    row.refresh_from_db()
+    assert len(row.found) == 1
+
+
+def test_what_breaks_off_again_and_again_is_given_up_and_stops_nobody(
+    asked: Callable[[], Backtest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = asked(), asked()
+    week = past_weeks.week
+
+    def killed(*args: Any, **how: Any) -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(past_weeks, "week", killed)
+    for _ in range(backtest_runs.ATTEMPTS):
+        with pytest.raises(SystemExit):
+            backtest_runs._advance(Backtest.objects.get(id=bad.id))
+    monkeypatch.setattr(past_weeks, "week", week)
+    backtest_runs.run()
+
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.state, good.state) == ("failed", "done")
+    assert "broke off" in bad.error
+
+
+def test_old_backtests_are_forgotten(asked: Callable[[], Backtest]) -> None:
+    old, new = asked(), asked()
+    at = timezone.now() - backtest_runs.KEEP - timedelta(days=1)
+    Backtest.objects.filter(id=old.id).update(created_at=at)
+
+    tasks.forget_receipts()
+
+    assert [row.id for row in Backtest.objects.all()] == [new.id]
+
+
+@pytest.mark.usefixtures("orders")
+def test_the_command_tells_the_weeks_of_a_file(draft: Body, tmp_path: Path) -> None:
+    file, out, bars = tmp_path / "draft.json", StringIO(), StringIO()
+    file.write_text(json.dumps(draft()))
+
+    call_command("backtest", str(file), "--weeks=3", stdout=out, stderr=bars)
+
+    assert "2026-06-08" in out.getvalue()
+    assert "Tea week (USD)" in out.getvalue()
+    plain = StringIO()
+    call_command("backtest", str(file), "--weeks=3", "--json", stdout=plain)
+    told = json.loads(plain.getvalue())
+    assert (told["total"]["cost"], len(told["result"])) == ("3.00", 3)
+    assert not Strategy.objects.exists()
+
+
+def test_the_command_names_the_field_of_a_bad_draft(
+    draft: Body, tmp_path: Path
+) -> None:
+    file = tmp_path / "draft.json"
+    file.write_text(json.dumps(draft(menu={"10%": {"rate": "2"}})))
+    with pytest.raises(CommandError, match=r"menu\.10%\.rate"):
+        call_command("backtest", str(file))
+    file.write_text("{")
+    with pytest.raises(CommandError, match=r"draft\.json"):
+        call_command("backtest", str(file))
+    with pytest.raises(CommandError, match="There is no strategy"):
+        call_command("backtest", strategy=uuid4())
+
+
+@pytest.mark.usefixtures("orders")
+def test_operators_see_the_weeks_on_the_strategy_s_page(
+    client: Client, olga: User, draft: Body
+) -> None:
+    strategy = proposals.propose(drafts.read(draft()), by="olga", at=timezone.now())
+    client.force_login(olga)
+    page = reverse("admin:promotions_strategy_change", args=[strategy.id])
+    assert "Week by week" not in client.get(page).content.decode()
+
+    tasks.review()
+
+    own = client.get(page).content.decode()
+    assert "Week by week" in own
+    assert "<svg" in own
+    ask = reverse("admin:promotions_strategy_backtest", args=[strategy.id])
+    client.post(ask, {"weeks": "12"})
+    client.post(ask, {"weeks": "13"})
+    row = Backtest.objects.get()
+    assert (row.weeks, row.requested_by) == (12, "olga")
+    assert "0 of 12 weeks" in client.get(page).content.decode()
+    tasks.try_on_past_weeks()
+    assert "12 of 12 weeks" in client.get(page).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.usefixtures("orders")
+def test_the_page_fits_its_window(
+    live_server: Any, olga: User, draft: Body, width: int
+) -> None:
+    strategy = proposals.propose(drafts.read(draft()), by="olga", at=timezone.now())
+    backtest_runs.request(strategy, weeks=12, until=None, by="olga", at=timezone.now())
+    tasks.try_on_past_weeks()
+    pages = [reverse("admin:promotions_strategy_change", args=[strategy.id])]
+
+    with ThreadPoolExecutor(1) as thread:
+        [found] = thread.submit(look, live_server.url, pages, width).result()
+
+    assert (found["wide"], found["small"], found["errors"]) == (0, [], [])
+    assert found["charts"] == 1
