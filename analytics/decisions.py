@@ -135,7 +135,9 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     What was known then: the chance `p0` of buying in scope without an offer within the
     shop's horizon, the `spend` at shelf prices in that case, its margin `rate`, the
     `traits` by which customers' answers may differ (ml.traits), and how likely this one
-    is of which of the `types` that show in answers alone (ml.lifts).
+    is of which of the `types` that show in answers alone (ml.lifts). `elsewhere`: the
+    purchases a week expected out of scope; `rest`: an offer's part of their margin
+    within the horizon.
     """
 
     strategy: UUID
@@ -152,6 +154,8 @@ class OfferAssigned(Event, frozen=True, kw_only=True):
     rate: float | None = None
     traits: tuple[float, ...] = ()
     types: tuple[float, ...] = ()
+    elsewhere: float = 0.0
+    rest: float = 0.0
 
 
 class OddsSet(Event, frozen=True, kw_only=True):

@@ -260,6 +260,8 @@ class Assignment(models.Model):
     spend = models.FloatField(null=True, help_text="At shelf prices, if they buy.")
     traits = ArrayField(models.FloatField(), default=list)
     types = ArrayField(models.FloatField(), default=list)
+    elsewhere = models.FloatField(default=0, help_text="Purchases a week out of scope.")
+    rest = models.FloatField(default=0, help_text="An offer's part of their margin.")
 
     class Meta:
         indexes = [

@@ -46,6 +46,8 @@ ASSIGNMENT = (
         "spend",
         "traits",
         "types",
+        "elsewhere",
+        "rest",
     ),
 )
 UNIT_COST = ("position", "sku", "currency", "cost")
@@ -163,7 +165,14 @@ def _assignment(stored: store.Stored, event: events.OfferAssigned) -> Row:
         *(stored.position, stored.customer, event.strategy, stored.occurred_at),
         *(event.arm, event.variant, event.counterfactual, event.bucket),
         *(event.probability, event.segment, event.offer, event.odds),
-        *(event.p0, event.spend, list(event.traits), list(event.types)),
+        *(
+            event.p0,
+            event.spend,
+            list(event.traits),
+            list(event.types),
+            event.elsewhere,
+            event.rest,
+        ),
     )
 
 

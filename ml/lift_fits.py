@@ -9,7 +9,7 @@ answer alike there is one. Each customer counts with all that they were ever in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,8 +39,8 @@ SHARE = 0.4
 ROUNDS, STEPS = 4, 12
 MOST_TYPES = 3
 """In three simulated shops four types chose no better offers than three."""
-LEVEL, SLOPE = 0.7, 0.7
-"""Standard deviations of types' u, in log-odds."""
+LEVEL, SLOPE, ADDRESS = 0.7, 0.7, 0.15
+"""Standard deviations of types' u, in log-odds, and of log purchases elsewhere."""
 TURNS, ENOUGH = 60, 1e-4
 """EM ends when a turn adds less than ENOUGH to a customer's log-likelihood."""
 
@@ -51,7 +51,9 @@ class Group:
 
     `weeks`: how long each was watched; `bought`: in how many of these in scope. An
     offer that is used up ends its customer's time with that week, whole. `person`:
-    numbers from 0 that are one customer's in all groups.
+    numbers from 0 that are one customer's in all groups. `elsewhere`: purchases found
+    out of scope, and how many were expected; zeros where nothing can be said, such as
+    of whom other strategies address.
     """
 
     who: Who
@@ -60,6 +62,7 @@ class Group:
     weeks: Floats
     bought: Floats
     person: Ints
+    elsewhere: tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,8 @@ class Rows:
     person: Ints
     treated: Floats
     deep: Floats
+    found: Floats
+    expected: Floats
 
     @property
     def u(self) -> Floats:
@@ -109,8 +114,11 @@ def learn(groups: Sequence[Group], prior: Prior) -> Posterior:
     return taught(groups, prior).posterior
 
 
-def taught(groups: Sequence[Group], prior: Prior) -> Taught:
-    """Update the prior by what the groups did, and say who is of which type."""
+def taught(groups: Sequence[Group], prior: Prior, *, together: int = 1) -> Taught:
+    """Update the prior by what the groups did, and say who is of which type.
+
+    `together`: offers that a customer may have at a time.
+    """
     design = Design(
         kinds=_names(group.what.kind for group in groups),
         segments=_names(name for group in groups for name in group.who.segment if name),
@@ -131,7 +139,7 @@ def taught(groups: Sequence[Group], prior: Prior) -> Taught:
         criterion=0.0,
     )
     if groups:
-        rows = _rows(groups, design, prior)
+        rows = _weighed(_rows(groups, design, prior), together)
         theta = mean
         for _ in range(ROUNDS):
             theta, covariance = _newton(rows, mean, variance, theta)
@@ -166,6 +174,7 @@ def _typed(
         share=np.full(types, 1 / types),
         level=np.linspace(-LEVEL, LEVEL, types) if types > 1 else np.zeros(1),
         slope=np.zeros(types),
+        address=np.linspace(-ADDRESS, ADDRESS, types) if types > 1 else np.zeros(1),
     )
     covariance, before = np.diag(variance), -np.inf
     weights = np.ones((persons, 1))
@@ -177,7 +186,7 @@ def _typed(
         before = likelihood
         found = _types(rows, eta, found, weights, tried)
         theta, covariance = _step(rows, found, weights, mean, variance, theta)
-    free = 3 * (types - 1)
+    free = 4 * (types - 1)
     criterion = free * float(np.log(max(2, tried))) - 2 * likelihood
     return Fit(
         theta=theta,
@@ -196,6 +205,8 @@ def _expected(
     for c, (share, *u) in enumerate(_each(found)):
         mine = eta + rows.u @ np.array(u)
         fit = rows.bought * mine - rows.weeks * np.logaddexp(0, mine)
+        address = found.address[c] * rows.treated
+        fit += rows.found * address - rows.expected * np.exp(address)
         by_type[:, c] = np.log(share) + np.bincount(rows.person, fit, persons)
     top = by_type.max(axis=1, keepdims=True)
     odds = np.exp(by_type - top)
@@ -205,8 +216,9 @@ def _expected(
 
 def _types(rows: Rows, eta: Floats, found: Types, weights: Floats, tried: int) -> Types:
     """Take a Newton step for each type's u; the one type of all has none."""
+    address = _addressed(rows, found, weights)
     if len(found.share) == 1:
-        return found
+        return replace(found, address=address)
     treated = np.unique(rows.person[rows.treated > 0])
     share = weights[treated].sum(axis=0) + 2
     moved = []
@@ -218,7 +230,30 @@ def _types(rows: Rows, eta: Floats, found: Types, weights: Floats, tried: int) -
         hessian = (rows.u * curve[:, None]).T @ rows.u + np.diag(precision)
         moved.append(np.array(u) + np.linalg.solve(hessian, gradient))
     level, slope = np.array(moved).T
-    return Types(share=share / (tried + 2 * len(share)), level=level, slope=slope)
+    share = share / (tried + 2 * len(share))
+    return Types(share=share, level=level, slope=slope, address=address)
+
+
+def _addressed(rows: Rows, found: Types, weights: Floats) -> Floats:
+    """Take a Newton step for what being addressed does to purchases elsewhere."""
+    mine = weights[rows.person] * rows.treated[:, None]
+    expected = mine.T @ rows.expected * np.exp(found.address)
+    gradient = mine.T @ rows.found - expected - found.address * ADDRESS**-2
+    return np.asarray(found.address + gradient / (expected + ADDRESS**-2))
+
+
+def _weighed(rows: Rows, together: int) -> Rows:
+    """Set what was expected elsewhere right by whom nobody addresses; weigh both."""
+    nobody = (rows.treated == 0) & (rows.expected > 0)
+    found, expected = rows.found[nobody], rows.expected[nobody]
+    doubt = BASE**-2
+    right = (found.sum() + doubt) / (expected.sum() + doubt)
+    off = found - right * expected
+    over = float((off**2).sum() / (right * expected).sum()) if len(found) else 1.0
+    weight = 1 / (max(1.0, over) * together)
+    return replace(
+        rows, found=weight * rows.found, expected=weight * right * rows.expected
+    )
 
 
 def _step(
@@ -290,6 +325,8 @@ def _rows(groups: Sequence[Group], design: Design, prior: Prior) -> Rows:
         person=np.concatenate([group.person for group in groups]),
         treated=np.concatenate(treated),
         deep=np.concatenate(deeps),
+        found=np.concatenate([group.elsewhere[0] for group in groups]),
+        expected=np.concatenate([group.elsewhere[1] for group in groups]),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from django.conf import settings
 
 from ml import traits
-from ml.lifts import Who
+from ml.lifts import Who, weekly
 from ml.scores import ScoreMatrix
 from promotions import response, value
 from promotions.models import Answer
@@ -38,9 +38,27 @@ class Audience:
         )
         # Rounded as the log keeps them, so that a decision can be made again from it.
         p0, spend, rate = p0.round(6), spend.round(4), rate.round(4)
+        rest = self._rest(scope)
         known = traits.of(matrix.customers, p0, self.traits).round(4)
         who = Who(p0=p0, segment=self.segments, traits=known, types=self.types)
-        return People(who=who, spend=spend, rate=rate)
+        return People(who=who, spend=spend, rate=rate, rest=rest)
+
+    def expected(self, scope: Sequence[str]) -> Floats:
+        """Return how many purchases a week each customer is to make out of scope."""
+        return np.asarray(
+            weekly(self.matrix.probability)[:, self._outside(scope)].sum(1)
+        )
+
+    def _rest(self, scope: Sequence[str]) -> Floats:
+        """Return an offer's part of the margin out of scope: see value.People."""
+        matrix, outside = self.matrix, self._outside(scope)
+        chance, spend = matrix.probability[:, outside], matrix.spend[:, outside]
+        margin = (chance * spend) @ np.array(self.rates)[outside]
+        return np.asarray(margin / settings.OFFERS_PER_CUSTOMER).round(4)
+
+    def _outside(self, scope: Sequence[str]) -> list[int]:
+        inside = set(self.inside(scope))
+        return [i for i in range(len(self.matrix.categories)) if i not in inside]
 
 
 def of(matrix: ScoreMatrix, segments: Mapping[UUID, str], *, at: datetime) -> Audience:

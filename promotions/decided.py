@@ -133,6 +133,7 @@ def _worth(
         ),
         spend=np.array([said.spend]),
         rate=np.array([said.rate]),
+        rest=np.array([said.rest]),
     )
     found = value.priced(
         strategy.terms, strategy.scope, people, believed, turns=strategy.turns

@@ -11,7 +11,7 @@ Worker only.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
@@ -26,6 +26,7 @@ from ml import lift_fits, lines
 from ml.lift_fits import Group
 from ml.lifts import Floats, What, Who
 from ml.traits import TRAITS
+from promotions import arms as arms_
 from promotions import habits, promises, response, value
 from promotions.models import Answer, Learnt, Redemption, Strategy
 from promotions.value import People, Response
@@ -37,10 +38,10 @@ MOST = 100_000
 """The newest so many units: the fit is exact, and takes as long as they are many."""
 
 UNITS = """
-    SELECT strategy, arm, variant, person, at, p0, spend, traits, segment FROM (
+    SELECT first.* FROM (
         SELECT DISTINCT ON (a.strategy, coalesce(c.person, a.customer))
             a.strategy, a.arm, a.variant, coalesce(c.person, a.customer) AS person,
-            a.at, a.p0, a.spend, a.traits, a.segment
+            a.at, a.p0, a.spend, a.traits, a.segment, a.elsewhere, a.rest
         FROM analytics_assignment a LEFT JOIN analytics_customer c ON c.key = a.customer
         WHERE a.at >= %s AND a.at < %s
         ORDER BY a.strategy, coalesce(c.person, a.customer), a.position
@@ -54,6 +55,7 @@ class Unit:
     """One customer's place in one strategy, as it was then; `variant` None: nothing."""
 
     strategy: UUID
+    arm: str
     variant: str | None
     person: UUID
     at: datetime
@@ -61,6 +63,11 @@ class Unit:
     spend: float
     traits: Sequence[float]
     segment: str
+    elsewhere: float
+    rest: float
+
+
+FIELDS = [field.name for field in fields(Unit)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +75,13 @@ class Seen:
     """What became of units: see ml.lift_fits.Group.
 
     `spent`: the shelf value of each one's first purchase in scope; 0: there was none.
+    `elsewhere`: in how many categories and weeks they bought out of scope.
     """
 
     weeks: Floats
     bought: Floats
     spent: Floats
+    elsewhere: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +100,11 @@ def refresh(*, at: datetime) -> Learnt:
     """Learn from all arms before `at`; keep it for the next prices."""
     arms = list(gather(at=at))
     people = sorted({unit.person for arm in arms for unit in arm.units})
-    found = lift_fits.taught(list(_groups(arms, people)), response.prior())
+    found = lift_fits.taught(
+        list(_groups(arms, people, at)),
+        response.prior(),
+        together=settings.OFFERS_PER_CUSTOMER,
+    )
     usual, kinds = habits.learnt(list(_baskets(arms)), response.use())
     types = dict(zip(people, found.types.round(4).tolist(), strict=True))
     offered = {u.person for arm in arms if arm.variant is not None for u in arm.units}
@@ -105,7 +118,9 @@ def refresh(*, at: datetime) -> Learnt:
     return row
 
 
-def _groups(arms: Iterable[Arm], people: Sequence[UUID]) -> Iterator[Group]:
+def _groups(
+    arms: Iterable[Arm], people: Sequence[UUID], at: datetime
+) -> Iterator[Group]:
     """Number the people, who are the same in all arms."""
     numbers = {person: number for number, person in enumerate(people)}
     for arm in arms:
@@ -116,7 +131,20 @@ def _groups(arms: Iterable[Arm], people: Sequence[UUID]) -> Iterator[Group]:
             weeks=arm.seen.weeks,
             bought=arm.seen.bought,
             person=np.array([numbers[unit.person] for unit in arm.units]),
+            elsewhere=_elsewhere(arm, at),
         )
+
+
+def _elsewhere(arm: Arm, at: datetime) -> tuple[Floats, Floats]:
+    """Return purchases out of scope, and how many were expected.
+
+    Nothing is said of whom this strategy alone holds back: others address them.
+    """
+    window = timedelta(days=settings.HORIZON_DAYS)
+    said = np.array([unit.arm != arms_.HOLDOUT for unit in arm.units], float)
+    weeks = np.array([min(at - unit.at, window) / WEEK for unit in arm.units])
+    expected = np.array([unit.elsewhere for unit in arm.units])
+    return said * (expected > 0) * arm.seen.elsewhere, said * weeks * expected
 
 
 def gather(*, at: datetime) -> Iterator[Arm]:
@@ -125,19 +153,7 @@ def gather(*, at: datetime) -> Iterator[Arm]:
     rows = lookup.rows(
         UNITS, [at - MEMORY, at - SOONEST, len(TRAITS), MOST], prepare=False
     )
-    units = [
-        Unit(
-            strategy=strategy,
-            variant=variant if arm == "treatment" else None,
-            person=person,
-            at=since,
-            p0=p0,
-            spend=spend,
-            traits=traits,
-            segment=segment,
-        )
-        for strategy, arm, variant, person, since, p0, spend, traits, segment in rows
-    ]
+    units = [Unit(**dict(zip(FIELDS, row, strict=True))) for row in rows]
     if not units:
         return
     known = Strategy.objects.in_bulk({unit.strategy for unit in units})
@@ -210,7 +226,18 @@ def _seen(
         .group_by("unit", maintain_order=True)
         .agg(pl.col("week").first().alias("first"), pl.col("week").n_unique(), FIRST)
     )
+    rest = (
+        history.filter(~about & (pl.col("category").cast(pl.String) != ""))
+        .select(pl.col("customer", "category").cast(pl.String), "at")
+        .join(frame, on="customer")
+        .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
+        .select("unit", "category", ((pl.col("at") - pl.col("since")) / WEEK).floor())
+        .unique()
+        .group_by("unit")
+        .agg(pl.len().alias("elsewhere"))
+    )
     told = frame.join(purchases, on="unit", how="left", maintain_order="left")
+    told = told.join(rest, on="unit", how="left", maintain_order="left")
     return _counted(told, again=(strategy.renews_days or math.inf) <= WEEK.days)
 
 
@@ -220,20 +247,23 @@ SPENT, FIRST = pl.col("spent").sum(), pl.col("spent").first()
 def _counted(told: pl.DataFrame, *, again: bool) -> Seen:
     """Count weeks: all of them, or those until the first purchase, that one whole."""
     watched = (pl.col("until") - pl.col("since")) / WEEK
-    weeks, first, week, spent = (
+    weeks, first, week, spent, elsewhere = (
         told.select(column.cast(pl.Float64)).to_series().to_numpy()
         for column in (
             watched,
             pl.col("first"),
             pl.col("week").fill_null(0),
             pl.col("spent").fill_null(0.0),
+            pl.col("elsewhere").fill_null(0),
         )
     )
     if again:
-        return Seen(weeks=weeks, bought=week, spent=spent)
+        return Seen(weeks=weeks, bought=week, spent=spent, elsewhere=elsewhere)
     bought = week > 0
     until = np.where(bought, first + 1, weeks)
-    return Seen(weeks=until, bought=bought.astype(float), spent=spent)
+    return Seen(
+        weeks=until, bought=bought.astype(float), spent=spent, elsewhere=elsewhere
+    )
 
 
 def _baskets(arms: Iterable[Arm]) -> Iterator[habits.Baskets]:
@@ -276,36 +306,44 @@ def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
     """Compare what is believed now with what strategies have brought over all goods."""
     found, rates = response.believed(draws=1).expected, response.rates()
     known = dict(Answer.objects.values_list("customer", "types"))
-    expected = {arm.strategy.id: 0.0 for arm in arms}
-    people = dict.fromkeys(expected, 0)
+    sums: dict[UUID, Floats] = {}
     for arm in arms:
         if arm.variant is not None:
             types = np.array([known[unit.person] for unit in arm.units])
-            expected[arm.strategy.id] += _gain(arm, types, found, rates)
-            people[arm.strategy.id] += len(arm.units)
-    means = {id_: expected[id_] / people[id_] for id_ in expected if people[id_]}
-    promises.refresh(means, at=at)
+            mine = np.array([*_gain(arm, types, found, rates), len(arm.units)])
+            sums[arm.strategy.id] = sums.get(arm.strategy.id, np.zeros(3)) + mine
+    believed = {
+        id_: promises.Believed(gain=gain / people, aside=aside / people)
+        for id_, (gain, aside, people) in sums.items()
+    }
+    promises.refresh(believed, at=at)
 
 
 def _gain(
     arm: Arm, types: Floats, found: Response, rates: Mapping[str, float]
-) -> float:
-    """Return the margin that the arm's offers are believed to bring in scope."""
+) -> tuple[float, float]:
+    """Return the margin that offers are believed to bring, in scope and elsewhere."""
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
     rate = float(np.mean([rates.get(name, usual) for name in scope] or [usual]))
     spend = np.array([unit.spend for unit in arm.units])
+    who = replace(arm.who, types=types)
     people = People(
-        who=replace(arm.who, types=types),
+        who=who,
         spend=spend,
         rate=np.full(len(spend), rate),
+        rest=np.zeros(len(spend)),
     )
-    free = replace(found, kept=np.ones(1))
+    terms = arm.strategy.terms[arm.variant or ""]
     worth = value.priced(
-        {"": arm.strategy.terms[arm.variant or ""]},
+        {"": terms},
         arm.strategy.scope,
         people,
-        free,
+        replace(found, kept=np.ones(1)),
         turns=arm.strategy.turns,
     )
-    _, kappa = value.rewards(arm.strategy.terms[arm.variant or ""], spend, people.rate)
-    return float((worth.margin[:, 0] + worth.cost[:, 0] * kappa).sum())
+    _, kappa = value.rewards(terms, spend, people.rate)
+    rest = np.array([unit.rest for unit in arm.units])
+    aside = found.posterior.elsewhere(who) * rest
+    return float((worth.margin[:, 0] + worth.cost[:, 0] * kappa).sum()), float(
+        aside.sum()
+    )

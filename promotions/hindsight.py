@@ -141,7 +141,7 @@ def _rows(strategy: Strategy, units: Sequence[Unit]) -> Rows:
     )
     segment = np.array([segments.index(unit.segment) for unit in units])
     known = [
-        [one.p0, one.spend or 0.0, one.own, one.before_profit, *one.traits]
+        [one.p0, one.spend or 0.0, one.rest, one.before_profit, *one.traits]
         for one in units
     ]
     x = np.column_stack([np.array(known, float), np.eye(len(segments))[segment]])
@@ -162,10 +162,10 @@ def _people(units: Sequence[Unit]) -> People:
             p0=np.array([one.p0 for one in units], float),
             segment=[one.segment for one in units],
             traits=np.array([one.traits for one in units], float),
-            own=np.array([one.own for one in units], float),
         ),
         spend=np.array([one.spend or 0.0 for one in units], float),
         rate=np.array(rates, float),
+        rest=np.array([one.rest for one in units], float),
     )
 
 

@@ -344,6 +344,9 @@ class Offer(models.Model):
     correction = models.FloatField(
         default=0, help_text="Of a week's log-odds: what scores get wrong."
     )
+    aside = models.FloatField(
+        default=0, help_text="What being addressed brings, or costs, elsewhere."
+    )
     turn = models.PositiveIntegerField(
         default=0, help_text="How often it was renewed after a use."
     )

@@ -134,7 +134,7 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
         turns=offer.strategy.turns,
         correction=offer.correction,
     )
-    return float(worth[0])
+    return float(worth[0]) + offer.aside
 
 
 def explain(some: Collection[Offer]) -> None:

@@ -27,8 +27,22 @@ USUAL, PRIOR = 2 / 3, 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
+class Believed:
+    """What a strategy is believed to bring a customer, before discounts.
+
+    `gain` in scope, and `aside` by what being addressed does elsewhere.
+    """
+
+    gain: float
+    aside: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Promise:
-    """What one strategy promised and what came: margin before discounts, a customer."""
+    """What one strategy promised and what came: margin before discounts, a customer.
+
+    But for what being addressed does elsewhere.
+    """
 
     strategy: Strategy
     promised: float
@@ -37,12 +51,11 @@ class Promise:
 
 
 def kept(
-    *, at: datetime, believed: Mapping[UUID, float] | None = None
+    *, at: datetime, believed: Mapping[UUID, Believed] | None = None
 ) -> list[Promise]:
     """Return the promises whose time is over, and whose arms can be believed.
 
-    `believed`: by strategy, the margin before discounts in scope for each customer
-    that is believed now; without, it is what the proposal said.
+    `believed`: by strategy, what is believed now; without, it is what was proposed.
     """
     rows = Strategy.objects.exclude(measured={}).select_related("campaign")
     known = believed or {}
@@ -73,7 +86,7 @@ def calibrate(promises: Iterable[Promise], *, at: datetime) -> Calibration:
 
 
 def refresh(
-    believed: Mapping[UUID, float] | None = None, *, at: datetime
+    believed: Mapping[UUID, Believed] | None = None, *, at: datetime
 ) -> Calibration:
     """Calibrate anew, and keep it for the next forecasts."""
     made = calibrate(kept(at=at, believed=believed), at=at)
@@ -82,7 +95,7 @@ def refresh(
 
 
 def _promise(
-    strategy: Strategy, believed: float | None, at: datetime
+    strategy: Strategy, believed: Believed | None, at: datetime
 ) -> Promise | None:
     forecast, measured = strategy.forecast, strategy.measured
     effect: dict[str, Any] = measured.get("effects", {}).get("margin", {})
@@ -97,7 +110,7 @@ def _promise(
     said = (forecast["margin"] + forecast["cost"]) / forecast["reach"]
     return Promise(
         strategy=strategy,
-        promised=said if believed is None else believed,
-        measured=effect["value"],
+        promised=said if believed is None else believed.gain,
+        measured=effect["value"] - (believed.aside if believed else 0.0),
         error=effect["error"],
     )

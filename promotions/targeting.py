@@ -54,7 +54,7 @@ MOST_NEWS = 1000
 to 20 ms each; for anybody else GET does it, who then waits as long."""
 
 
-PRICED = ("expected", "lift", "rate", "use", "stretch", "kept", "correction")
+PRICED = ("expected", "lift", "rate", "use", "stretch", "kept", "correction", "aside")
 """What a refresh sets anew of an offer that lasts: what it is believed to bring."""
 
 
@@ -71,7 +71,8 @@ class Computed:
 class Column:
     """One live strategy with each customer's best variant.
 
-    `wanted`: what the plan values it at. `correction`: of scores, by customer.
+    `wanted`: what the plan values it at. `correction`: of scores, `aside`: what being
+    addressed brings elsewhere, `elsewhere`: purchases a week there; by customer.
     """
 
     strategy: Strategy
@@ -80,6 +81,8 @@ class Column:
     best: value.Best
     wanted: value.Floats
     correction: value.Floats
+    aside: value.Floats
+    elsewhere: value.Floats
     habit: value.Habit
     kept: float
     arms: Experiment
@@ -210,6 +213,8 @@ def _column(
     return Column(
         wanted=_by_lot(strategy, audience, best) if trial else best.margin,
         correction=believed.posterior.correction(people.who, what),
+        aside=believed.posterior.elsewhere(people.who) * people.rest,
+        elsewhere=audience.expected(scope),
         strategy=strategy,
         labels=labels,
         people=people,
@@ -318,6 +323,7 @@ def _decision(
         stretch=column.habit.stretch,
         kept=column.kept,
         correction=float(column.correction[row]),
+        aside=float(column.aside[row]),
         computed_at=at,
         expires_at=until or usual,
     )
@@ -354,6 +360,8 @@ def _assignment(
         rate=float(column.people.rate[row]),
         traits=tuple(who.traits[row].tolist()),
         types=() if who.types is None else tuple(who.types[row].tolist()),
+        elsewhere=round(float(column.elsewhere[row]), 6),
+        rest=float(column.people.rest[row]),
     )
     id_ = lots.assigned(strategy.id, unit)
     return store.Fact(event=event, at=at, customer=customer, id=id_)

@@ -11,10 +11,12 @@ bought, and w were. With s the shelf value of a purchase, m its margin rate, r
 by how much an offer stretches it, g the reward, u the share of it that is given, and κ
 what a unit of it costs the shop (1 for money; 1 − m for a gift, bought at cost):
 
-    margin = k · n · (r − w0/w) · s · m − n · u · g · κ
+    margin = k · n · (r − w0/w) · s · m − n · u · g · κ + (e^a − 1) · o
 
 k is the part of the gain in scope that is one over all goods and weeks: the rest would
-have been bought elsewhere, or later, anyway (promotions.promises).
+have been bought elsewhere, or later, anyway (promotions.promises). Whoever is addressed
+buys e^a as much of all the rest, whose margin within the horizon is o; each of the
+offers that a customer may have bears its part of that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,12 +85,13 @@ class People:
     """Customers before a scope: who they are, what they buy there when they buy.
 
     `spend` is at shelf prices, in a horizon with a purchase; `rate` its margin rate;
-    both by customer.
+    `rest` an offer's part of the margin expected elsewhere in the horizon; by customer.
     """
 
     who: Who
     spend: Floats
     rate: Floats
+    rest: Floats
 
     @property
     def basket(self) -> Floats:
@@ -100,6 +103,7 @@ class People:
             who=self.who[rows],
             spend=self.spend[rows],
             rate=self.rate[rows],
+            rest=self.rest[rows],
         )
 
 
@@ -318,7 +322,8 @@ def _one(
     each = people.basket
     given, kappa = rewards(terms, each, people.rate)
     worth, spends = each * people.rate, habit.use * given
-    margin, cost, chance = np.zeros(b.shape), np.zeros(b.shape), np.zeros(b.shape)
+    cost, chance = np.zeros(b.shape), np.zeros(b.shape)
+    margin = np.tile(posterior.elsewhere(people.who) * people.rest, (len(b), 1))
     likely = posterior.weights(people.who)
     for weight, shift in zip(likely.T, posterior.shifts(what), strict=True):
         w = lifted(w0, b + shift)

@@ -31,7 +31,7 @@ WATCHED = f"""
     WITH {AUDIENCE}, {STRATEGIES}, {UNITS}, {OUTCOMES}, {HORIZON}
     SELECT u.arm IN ('treatment', 'holdout') AND u.since + %(horizon)s <= %(until)s
             AND a.p0 IS NOT NULL AS counts,
-        coalesce(a.variant, ''), a.probability, a.segment, a.p0, a.spend, a.own,
+        coalesce(a.variant, ''), a.probability, a.segment, a.p0, a.spend, a.rest,
         a.traits, (e.data->>'rate')::float8, coalesce(c.profit, 0),
         coalesce(c.before_profit, 0)
     FROM unit u JOIN first f USING (person)
@@ -52,7 +52,7 @@ class Unit(NamedTuple):
     segment: str
     p0: float
     spend: float | None
-    own: float
+    rest: float
     traits: Sequence[float]
     rate: float | None
     profit: float

@@ -45,10 +45,16 @@ def arms(truth: Truth, *, size: int, seed: int, off: float = 0.0) -> list[Group]
                     weeks=weeks,
                     bought=bought,
                     person=count + np.arange(len(bought)),
+                    elsewhere=nothing(len(bought)),
                 )
             )
             count += len(bought)
     return made
+
+
+def nothing(size: int) -> tuple[Floats, Floats]:
+    """Return what says nothing of purchases elsewhere."""
+    return np.zeros(size), np.zeros(size)
 
 
 def watched(
@@ -179,6 +185,9 @@ def test_types_that_no_trait_shows_are_found_and_who_is_of_which(seed: int) -> N
         for taken in (True, False):
             rows = np.flatnonzero(treated == taken)
             bought, weeks = watched(rng, p0[rows], b[rows])
+            expected = rng.uniform(1, 8, len(rows))
+            fewer = np.where((hidden[rows] == 0) & taken, np.exp(-0.3), 1.0)
+            found = rng.poisson(1.2 * expected * fewer).astype(float)
             groups.append(
                 Group(
                     who=replace(some[rows], p0=p0[rows]),
@@ -187,18 +196,19 @@ def test_types_that_no_trait_shows_are_found_and_who_is_of_which(seed: int) -> N
                     weeks=weeks,
                     bought=bought,
                     person=rows,
+                    elsewhere=(found, expected),
                 )
             )
 
-    found = lift_fits.taught(groups, PRIOR)
+    taught = lift_fits.taught(groups, PRIOR)
 
-    known = found.posterior
+    known = taught.posterior
     assert len(known.types.share) > 1
     everybody = Who(
         p0=np.full(people, 0.2),
         segment=["loyal"] * people,
         traits=np.zeros((people, 2)),
-        types=found.types,
+        types=taught.types,
     )
     mild, deep_ = (lift(known, everybody, what(d)) for d in (0.1, 0.2))
     assert mild[hidden == 0].mean() < -0.2
@@ -206,6 +216,9 @@ def test_types_that_no_trait_shows_are_found_and_who_is_of_which(seed: int) -> N
     assert mild[hidden == 1].mean() > 0.8
     assert (deep_ - mild)[hidden == 1].mean() > 0.7
     assert (deep_ - mild)[hidden == 0].mean() < 0.4
+    rest = known.elsewhere(everybody)
+    assert rest[hidden == 0].mean() < rest[hidden == 1].mean() - 0.05
+    assert rest[hidden == 0].mean() == pytest.approx(np.exp(-0.3) - 1, abs=0.12)
     of_two = (mild[hidden == 1][:, None] > mild[hidden == 0][None]).mean()
     assert of_two > 0.95
 

@@ -179,7 +179,8 @@ def test_what_operators_rejected_is_not_proposed_for_a_quarter() -> None:
 
 
 @pytest.mark.usefixtures("learnt")
-def test_goods_with_little_margin_get_no_deep_discounts() -> None:
+def test_goods_with_little_margin_get_no_deep_discounts(settings: Any) -> None:
+    settings.OFFERS_PER_CUSTOMER = 4
     Product.objects.filter(category="WINE").update(cost=F("price") * Decimal("0.9"))
     Product.objects.filter(category="TEA").update(cost=F("price") * Decimal("0.2"))
     CampaignResponse.objects.update(lift=1.0, low=0.7, high=1.3)

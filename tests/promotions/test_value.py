@@ -28,10 +28,17 @@ def believed(lift: float = 0.4, error: float = 0.2, draws: int = 200) -> Respons
     )
 
 
-def people(*p0: float, spend: float = 20.0, rate: float = 0.3) -> People:
+def people(
+    *p0: float, spend: float = 20.0, rate: float = 0.3, rest: float = 0.0
+) -> People:
     some = len(p0)
     who = Who(p0=np.array(p0), segment=["loyal"] * some, traits=np.zeros((some, 0)))
-    return People(who=who, spend=np.full(some, spend), rate=np.full(some, rate))
+    return People(
+        who=who,
+        spend=np.full(some, spend),
+        rate=np.full(some, rate),
+        rest=np.full(some, rest),
+    )
 
 
 def test_the_lift_is_on_the_log_odds() -> None:
@@ -98,6 +105,7 @@ def test_a_customer_is_worth_what_the_types_are_that_he_may_be_of() -> None:
         share=np.array([0.5, 0.5]),
         level=np.array([0.8, -0.8]),
         slope=np.array([0.4, 0.0]),
+        address=np.zeros(2),
     )
     both = replace(found, posterior=replace(found.posterior, types=types))
     some = people(0.2, 0.2, 0.2, 0.2)
@@ -111,6 +119,26 @@ def test_a_customer_is_worth_what_the_types_are_that_he_may_be_of() -> None:
     assert likely == pytest.approx(0.25 * moved + 0.75 * driven)
     assert unknown == pytest.approx(0.5 * moved + 0.5 * driven)
     assert worth.lift[:2, 0] == pytest.approx([0.4 + 1.2, 0.4 - 0.8])
+
+
+def test_whom_offers_drive_away_is_charged_with_what_they_buy_elsewhere() -> None:
+    found = believed().expected
+    away = Types(
+        share=np.array([0.5, 0.5]),
+        level=np.zeros(2),
+        slope=np.zeros(2),
+        address=np.array([0.0, -0.3]),
+    )
+    driven = replace(found, posterior=replace(found.posterior, types=away))
+    some = people(0.2, 0.2, rest=5.0)
+    who = replace(some.who, types=np.array([[1.0, 0.0], [0.0, 1.0]]))
+    menu, those = {"10%": TEN}, replace(some, who=who)
+
+    plain, worth = (value.priced(menu, ["TEA"], those, one) for one in (found, driven))
+
+    loss = (worth.margin - plain.margin)[:, 0]
+    assert loss == pytest.approx([0.0, 5 * (np.exp(-0.3) - 1)])
+    assert worth.cost == pytest.approx(plain.cost)
 
 
 def test_what_scores_get_wrong_is_corrected_before_the_offer_moves_anything() -> None:
