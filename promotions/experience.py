@@ -131,11 +131,11 @@ def _groups(
             weeks=arm.seen.weeks,
             bought=arm.seen.bought,
             person=np.array([numbers[unit.person] for unit in arm.units]),
-            elsewhere=_elsewhere(arm, at),
+            elsewhere=elsewhere(arm, at),
         )
 
 
-def _elsewhere(arm: Arm, at: datetime) -> tuple[Floats, Floats]:
+def elsewhere(arm: Arm, at: datetime) -> tuple[Floats, Floats]:
     """Return purchases out of scope, and how many were expected.
 
     Nothing is said of whom this strategy alone holds back: others address them.

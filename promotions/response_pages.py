@@ -66,6 +66,12 @@ def _cards(found: Response) -> Iterator[Card]:
         value=f"{found.usual.use:.0%}",
         detail=_("of the buyers in scope who have one"),
     )
+    elsewhere = found.posterior.types.share @ np.expm1(found.posterior.types.address)
+    yield Card(
+        name=_("Other purchases of whom offers address"),
+        value=f"{elsewhere:+.1%}",
+        detail=_("of what they would buy out of scope without"),
+    )
     row = Calibration.objects.filter(pk=1).first()
     low, high = (row.low, row.high) if row else (0.0, 2.0)
     yield Card(
@@ -94,6 +100,12 @@ def _sections(found: Posterior, at: datetime) -> Iterator[Section]:
         _("By discount"),
         [(f"{d:.0%}", everybody, replace(usual, depth=d)) for d in DEPTHS],
     )
+    if len(found.types.share) > 1:
+        yield _section(
+            found,
+            _("By type of customer"),
+            [(name, who, usual) for name, who in _types(found, everybody)],
+        )
     yield _section(
         found,
         _("By category"),
@@ -143,6 +155,17 @@ def _crowd(at: datetime) -> Who:
         segment=[named.get(one, "") for one in people],
         traits=traits.of(people, p0, known),
     )
+
+
+def _types(found: Posterior, everybody: Who) -> Iterator[tuple[str, Who]]:
+    """Yield each type that shows in answers alone, as if all were of it."""
+    order = np.argsort(-(found.types.level + found.types.slope), kind="stable")
+    for rank, place in enumerate(order.tolist(), start=1):
+        only = np.tile(np.eye(len(order))[place], (len(everybody.p0), 1))
+        name = _("type {rank}, {share} of customers").format(
+            rank=rank, share=f"{found.types.share[place]:.0%}"
+        )
+        yield name, replace(everybody, types=only)
 
 
 def _of(everybody: Who, segment: str) -> Who | None:

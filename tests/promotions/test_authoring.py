@@ -139,6 +139,9 @@ def gift(**changed: str) -> dict[str, Any]:
         ({"allocation": "thompson"}, "allocation"),
         ({"allocation": "thompson", "trigger": "offer"}, "allocation"),
         ({"allocation": "luck"}, "allocation"),
+        ({"allocation": "trial"}, "allocation"),
+        ({"renews_days": 7}, "renews_days"),
+        ({"renews_days": 0, "trigger": "offer"}, "renews_days"),
         ({"colour": "red"}, "colour"),
         ({"title": "a\0b"}, "title"),
         ({"scope": ["a\0b"]}, "scope[0]"),
@@ -321,12 +324,34 @@ def test_the_log_tells_a_strategy_whole(api: APIClient, draft: Body) -> None:
     assert isinstance(told, events.StrategyProposed)
     columns = (
         *("kind", "title", "reason", "menu", "trigger", "rule", "budget", "currency"),
-        *("holdout", "explore", "allocation", "least_margin", "version"),
+        *("holdout", "explore", "allocation", "renews_days", "least_margin", "version"),
     )
     for name in columns:
         assert getattr(told, name) == getattr(strategy, name), name
     assert list(told.scope) == strategy.scope
     assert told.campaign == strategy.campaign_id
+
+
+def test_a_test_whose_offers_renew_is_proposed_logged_and_told_in_words(
+    api: APIClient, draft: Body
+) -> None:
+    menu = {"5%": {"rate": "0.05"}, "10%": {"rate": "0.10"}}
+    body = draft(menu=menu, trigger="offer", allocation="trial", renews_days=7)
+
+    strategy = made(api, body)
+
+    answer = api.get(f"/api/v1/strategies/{strategy.id}").json()
+    assert (answer["allocation"], answer["renews_days"]) == ("trial", 7)
+    assert len([one for one in answer["words"] if "It is a test" in one]) == 1
+    assert "An offer can be used again 7 days after a use." in answer["words"]
+    told = approval.history(strategy)[0].event
+    assert isinstance(told, events.StrategyProposed)
+    assert (told.allocation, told.renews_days) == ("trial", 7)
+    plain = made(api, draft(menu=menu, trigger="offer"))
+    assert plain.renews_days is None
+    assert not [
+        one for one in phrases.sentences(proposals.said(plain)) if "again" in one
+    ]
 
 
 def test_a_bandit_is_proposed_logged_and_told_in_words(

@@ -269,3 +269,49 @@ def test_how_a_person_answered_is_kept_until_they_are_forgotten(
     assert all(sum(one) == pytest.approx(1) for one in known.values())
     privacy.erase("cleo", by="cleo", at=LATER)
     assert not Answer.objects.filter(customer=cool.key).exists()
+
+
+def test_where_offers_renew_each_week_is_a_trial(live: Make) -> None:
+    shop, once = (Shop(live(menu=MENU, renews_days=days)) for days in (7, None))
+    ana, ben = uuid4(), uuid4()
+    for one in (shop, once):
+        one.assigned(ana, "10%")
+        one.assigned(ben, "10%")
+    for day in (1, 2, 9, 30):
+        shop.bought(ana, day)
+    for one in (shop, once):
+        one.tell()
+
+    found = {
+        arm.strategy.id: (arm.seen.bought.tolist(), arm.seen.weeks.tolist())
+        for arm in experience.gather(at=LATER)
+    }
+
+    (bought, weeks), (first, until) = (found[s.strategy.id] for s in (shop, once))
+    assert (sorted(bought), weeks) == ([0, 2], [4, 4])
+    assert (sorted(first), sorted(until)) == ([0, 1], [1, 4])
+
+
+def test_what_is_bought_elsewhere_counts_by_category_and_week(
+    strategy: Strategy,
+) -> None:
+    """But of whom this strategy alone holds back nothing is said: others have them."""
+    shop, people = Shop(strategy), [uuid4() for _ in range(3)]
+    for who, arm in zip(people, ("treatment", "held_out", "holdout"), strict=True):
+        variant = "10%" if arm == "treatment" else None
+        shop.assigned(who, variant, arm=arm, elsewhere=0.5)
+        for day, category in ((1, "MILK"), (2, "MILK"), (9, "MILK"), (9, "WINE")):
+            shop.bought(who, day, category)
+        shop.bought(who, 3)
+    shop.tell()
+
+    found = {}
+    for arm in experience.gather(at=LATER):
+        counts, expected = experience.elsewhere(arm, LATER)
+        found |= {
+            unit.arm: (count, hope)
+            for unit, count, hope in zip(arm.units, counts, expected, strict=True)
+        }
+
+    assert found["treatment"] == found["held_out"] == (3, 2)
+    assert found["holdout"] == (0, 0)
