@@ -6,6 +6,14 @@ variances of the blocks by EM (MacKay 1992, "Bayesian interpolation"; Bishop 200
 9.3.4). Types of customers are latent classes (Kamakura and Russell 1989): EM, with the
 number of types that the Bayesian information criterion prefers, so that where all
 answer alike there is one. Each customer counts with all that they were ever in.
+
+What customers buy elsewhere tells two things. Whoever buys more there than was expected
+does so in scope too, offer or not: that is no answer, and is taken off (a negative
+control; Lipsitch et al. 2010). And where all who are addressed buy less than who is
+held back from everything, addressing does that. Both are Poisson counts; those of one
+visit come together, and the same ones stand beside all the offers that a customer has
+at a time, so a row's counts for less: by its overdispersion (McCullagh and Nelder 1989,
+6.2), and by `together`.
 """
 
 from collections.abc import Sequence
@@ -39,8 +47,11 @@ SHARE = 0.4
 ROUNDS, STEPS = 4, 12
 MOST_TYPES = 3
 """In three simulated shops four types chose no better offers than three."""
-LEVEL, SLOPE, ADDRESS = 0.7, 0.7, 0.15
-"""Standard deviations of types' u, in log-odds, and of log purchases elsewhere."""
+LEVEL, SLOPE = 0.7, 0.7
+"""Standard deviations of types' u, in log-odds."""
+EAGER, ADDRESS = 0.3, 0.05
+"""Standard deviations of log purchases: of a customer's, beside what was expected, and
+of what being addressed does to them."""
 TURNS, ENOUGH = 60, 1e-4
 """EM ends when a turn adds less than ENOUGH to a customer's log-likelihood."""
 
@@ -138,8 +149,12 @@ def taught(groups: Sequence[Group], prior: Prior, *, together: int = 1) -> Taugh
         weights=nobody,
         criterion=0.0,
     )
+    address = 0.0
     if groups:
-        rows = _weighed(_rows(groups, design, prior), together)
+        rows = _rows(groups, design, prior)
+        weight = 1 / (_over(rows) * together)
+        address = _addressed(rows, weight)
+        rows = replace(rows, offset=rows.offset + _eager(rows, weight)[rows.person])
         theta = mean
         for _ in range(ROUNDS):
             theta, covariance = _newton(rows, mean, variance, theta)
@@ -160,6 +175,7 @@ def taught(groups: Sequence[Group], prior: Prior, *, together: int = 1) -> Taugh
         spread=_spread(blocks, variance),
         seen=sum(len(group.bought) for group in groups),
         types=fit.types,
+        address=address,
     )
     return Taught(posterior=posterior, types=fit.weights)
 
@@ -174,7 +190,6 @@ def _typed(
         share=np.full(types, 1 / types),
         level=np.linspace(-LEVEL, LEVEL, types) if types > 1 else np.zeros(1),
         slope=np.zeros(types),
-        address=np.linspace(-ADDRESS, ADDRESS, types) if types > 1 else np.zeros(1),
     )
     covariance, before = np.diag(variance), -np.inf
     weights = np.ones((persons, 1))
@@ -186,7 +201,7 @@ def _typed(
         before = likelihood
         found = _types(rows, eta, found, weights, tried)
         theta, covariance = _step(rows, found, weights, mean, variance, theta)
-    free = 4 * (types - 1)
+    free = 3 * (types - 1)
     criterion = free * float(np.log(max(2, tried))) - 2 * likelihood
     return Fit(
         theta=theta,
@@ -205,8 +220,6 @@ def _expected(
     for c, (share, *u) in enumerate(_each(found)):
         mine = eta + rows.u @ np.array(u)
         fit = rows.bought * mine - rows.weeks * np.logaddexp(0, mine)
-        address = found.address[c] * rows.treated
-        fit += rows.found * address - rows.expected * np.exp(address)
         by_type[:, c] = np.log(share) + np.bincount(rows.person, fit, persons)
     top = by_type.max(axis=1, keepdims=True)
     odds = np.exp(by_type - top)
@@ -216,9 +229,8 @@ def _expected(
 
 def _types(rows: Rows, eta: Floats, found: Types, weights: Floats, tried: int) -> Types:
     """Take a Newton step for each type's u; the one type of all has none."""
-    address = _addressed(rows, found, weights)
     if len(found.share) == 1:
-        return replace(found, address=address)
+        return found
     treated = np.unique(rows.person[rows.treated > 0])
     share = weights[treated].sum(axis=0) + 2
     moved = []
@@ -230,30 +242,7 @@ def _types(rows: Rows, eta: Floats, found: Types, weights: Floats, tried: int) -
         hessian = (rows.u * curve[:, None]).T @ rows.u + np.diag(precision)
         moved.append(np.array(u) + np.linalg.solve(hessian, gradient))
     level, slope = np.array(moved).T
-    share = share / (tried + 2 * len(share))
-    return Types(share=share, level=level, slope=slope, address=address)
-
-
-def _addressed(rows: Rows, found: Types, weights: Floats) -> Floats:
-    """Take a Newton step for what being addressed does to purchases elsewhere."""
-    mine = weights[rows.person] * rows.treated[:, None]
-    expected = mine.T @ rows.expected * np.exp(found.address)
-    gradient = mine.T @ rows.found - expected - found.address * ADDRESS**-2
-    return np.asarray(found.address + gradient / (expected + ADDRESS**-2))
-
-
-def _weighed(rows: Rows, together: int) -> Rows:
-    """Set what was expected elsewhere right by whom nobody addresses; weigh both."""
-    nobody = (rows.treated == 0) & (rows.expected > 0)
-    found, expected = rows.found[nobody], rows.expected[nobody]
-    doubt = BASE**-2
-    right = (found.sum() + doubt) / (expected.sum() + doubt)
-    off = found - right * expected
-    over = float((off**2).sum() / (right * expected).sum()) if len(found) else 1.0
-    weight = 1 / (max(1.0, over) * together)
-    return replace(
-        rows, found=weight * rows.found, expected=weight * right * rows.expected
-    )
+    return Types(share=share / (tried + 2 * len(share)), level=level, slope=slope)
 
 
 def _step(
@@ -276,6 +265,44 @@ def _step(
     hessian = (rows.x * curve[:, None]).T @ rows.x + np.diag(1 / variance)
     inverse = np.asarray(np.linalg.inv(hessian), np.float64)
     return theta + inverse @ gradient, inverse
+
+
+def _over(rows: Rows) -> float:
+    """Return the overdispersion of what was bought elsewhere."""
+    expected = _right(rows) * rows.expected
+    if not expected.any():
+        return 1.0
+    return max(1.0, float(((rows.found - expected) ** 2).sum() / expected.sum()))
+
+
+def _right(rows: Rows) -> float:
+    """Return what was bought elsewhere by all, over what was expected."""
+    return float(rows.found.sum() / max(rows.expected.sum(), 1e-9))
+
+
+def _eager(rows: Rows, weight: float) -> Floats:
+    """Return the log of how much more each person buys than was expected, shrunk."""
+    persons = int(rows.person.max()) + 1
+    found = np.bincount(rows.person, weight * rows.found, persons)
+    expected = np.bincount(rows.person, weight * _right(rows) * rows.expected, persons)
+    return np.asarray(np.log((found + EAGER**-2) / (expected + EAGER**-2)))
+
+
+def _addressed(rows: Rows, weight: float) -> float:
+    """Return the log of what all the addressed bought elsewhere over all the others."""
+    ratios, doubts = [], []
+    for treated in (1.0, 0.0):
+        mine = rows.treated == treated
+        found, expected = (
+            weight * rows.found[mine].sum(),
+            weight * rows.expected[mine].sum(),
+        )
+        if not (found > 0 and expected > 0):
+            return 0.0
+        ratios.append(float(np.log(found / expected)))
+        doubts.append(1 / float(found))
+    believed = ADDRESS**2 / (ADDRESS**2 + sum(doubts))
+    return believed * (ratios[0] - ratios[1])
 
 
 def _each(found: Types) -> list[tuple[float, float, float]]:

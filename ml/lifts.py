@@ -15,8 +15,8 @@ u is of the customer's type, which no trait shows: some are moved by offers, the
 the deeper, some hardly, and some are driven away. How many of each there are, and how
 each answers, is learnt (ml.lift_fits); of a customer is known how likely they are of
 which type, from how they answered offers before (`Who.types`). Whoever is addressed may
-also buy more or less of all the rest; by so much the log of these purchases changes,
-which is of the type too (`Types.address`).
+also buy more or less of all the rest: `address` is by how much the log of these
+purchases changes, for all alike.
 
 A week, not the whole horizon: an offer works until it is used, and customers are
 watched for different times (discrete-time event history; Allison 1982), so that what
@@ -138,19 +138,15 @@ class Design:
 class Types:
     """Types of customers; one number for each.
 
-    `share` of all customers, their u = (`level`, `slope`), and what being addressed
-    does to the log of the purchases elsewhere.
+    `share` of all customers, and their u = (`level`, `slope`).
     """
 
     share: Floats
     level: Floats
     slope: Floats
-    address: Floats
 
 
-ONE_TYPE = Types(
-    share=np.ones(1), level=np.zeros(1), slope=np.zeros(1), address=np.zeros(1)
-)
+ONE_TYPE = Types(share=np.ones(1), level=np.zeros(1), slope=np.zeros(1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +167,7 @@ class Posterior:
     spread: tuple[float, float]
     seen: int
     types: Types = ONE_TYPE
+    address: float = 0.0
 
     def unprompted(self, who: Who, what: What) -> Floats:
         """Return a week's P(buys in scope | no offer), by p0 and who was held back."""
@@ -192,10 +189,6 @@ class Posterior:
     def shifts(self, what: What) -> Floats:
         """Return each type's (1, d / D) ⊗ u."""
         return np.asarray(self.types.level + what.depth / self.depth * self.types.slope)
-
-    def elsewhere(self, who: Who) -> Floats:
-        """Return by what part each customer's other purchases change if addressed."""
-        return np.asarray(self.weights(who) @ np.expm1(self.types.address))
 
     def moved(self, w0: Floats, who: Who, what: What, thetas: Floats) -> Floats:
         """Return a week's P(buys | offer) under each of the samples, over all types."""

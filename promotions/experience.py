@@ -326,9 +326,8 @@ def _gain(
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
     rate = float(np.mean([rates.get(name, usual) for name in scope] or [usual]))
     spend = np.array([unit.spend for unit in arm.units])
-    who = replace(arm.who, types=types)
     people = People(
-        who=who,
+        who=replace(arm.who, types=types),
         spend=spend,
         rate=np.full(len(spend), rate),
         rest=np.zeros(len(spend)),
@@ -343,7 +342,7 @@ def _gain(
     )
     _, kappa = value.rewards(terms, spend, people.rate)
     rest = np.array([unit.rest for unit in arm.units])
-    aside = found.posterior.elsewhere(who) * rest
+    aside = np.expm1(found.posterior.address) * rest
     return float((worth.margin[:, 0] + worth.cost[:, 0] * kappa).sum()), float(
         aside.sum()
     )

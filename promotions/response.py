@@ -161,6 +161,7 @@ def read(body: Mapping[str, Any]) -> Posterior:
         base=np.array(body["base"]),
         mean=np.array(body["mean"]),
         covariance=np.array(body["covariance"]),
+        address=body["address"],
         types=Types(**{name: np.array(one) for name, one in body["types"].items()}),
         spread=(body["spread"][0], body["spread"][1]),
         seen=body["seen"],

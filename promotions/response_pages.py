@@ -66,7 +66,7 @@ def _cards(found: Response) -> Iterator[Card]:
         value=f"{found.usual.use:.0%}",
         detail=_("of the buyers in scope who have one"),
     )
-    elsewhere = found.posterior.types.share @ np.expm1(found.posterior.types.address)
+    elsewhere = np.expm1(found.posterior.address)
     yield Card(
         name=_("Other purchases of whom offers address"),
         value=f"{elsewhere:+.1%}",

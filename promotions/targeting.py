@@ -213,7 +213,7 @@ def _column(
     return Column(
         wanted=_by_lot(strategy, audience, best) if trial else best.margin,
         correction=believed.posterior.correction(people.who, what),
-        aside=believed.posterior.elsewhere(people.who) * people.rest,
+        aside=np.expm1(believed.posterior.address) * people.rest,
         elsewhere=audience.expected(scope),
         strategy=strategy,
         labels=labels,

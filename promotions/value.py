@@ -323,7 +323,7 @@ def _one(
     given, kappa = rewards(terms, each, people.rate)
     worth, spends = each * people.rate, habit.use * given
     cost, chance = np.zeros(b.shape), np.zeros(b.shape)
-    margin = np.tile(posterior.elsewhere(people.who) * people.rest, (len(b), 1))
+    margin = np.tile(np.expm1(posterior.address) * people.rest, (len(b), 1))
     likely = posterior.weights(people.who)
     for weight, shift in zip(likely.T, posterior.shifts(what), strict=True):
         w = lifted(w0, b + shift)

@@ -305,13 +305,11 @@ def test_what_is_bought_elsewhere_counts_by_category_and_week(
         shop.bought(who, 3)
     shop.tell()
 
-    found = {}
-    for arm in experience.gather(at=LATER):
-        counts, expected = experience.elsewhere(arm, LATER)
-        found |= {
-            unit.arm: (count, hope)
-            for unit, count, hope in zip(arm.units, counts, expected, strict=True)
-        }
+    found: dict[str, tuple[float, float]] = {}
+    for some in experience.gather(at=LATER):
+        counts, expected = experience.elsewhere(some, LATER)
+        both = zip(counts.tolist(), expected.tolist(), strict=True)
+        found |= zip((unit.arm for unit in some.units), both, strict=True)
 
     assert found["treatment"] == found["held_out"] == (3, 2)
     assert found["holdout"] == (0, 0)

@@ -105,7 +105,6 @@ def test_a_customer_is_worth_what_the_types_are_that_he_may_be_of() -> None:
         share=np.array([0.5, 0.5]),
         level=np.array([0.8, -0.8]),
         slope=np.array([0.4, 0.0]),
-        address=np.zeros(2),
     )
     both = replace(found, posterior=replace(found.posterior, types=types))
     some = people(0.2, 0.2, 0.2, 0.2)
@@ -121,23 +120,15 @@ def test_a_customer_is_worth_what_the_types_are_that_he_may_be_of() -> None:
     assert worth.lift[:2, 0] == pytest.approx([0.4 + 1.2, 0.4 - 0.8])
 
 
-def test_whom_offers_drive_away_is_charged_with_what_they_buy_elsewhere() -> None:
+def test_an_offer_is_charged_with_what_being_addressed_does_elsewhere() -> None:
     found = believed().expected
-    away = Types(
-        share=np.array([0.5, 0.5]),
-        level=np.zeros(2),
-        slope=np.zeros(2),
-        address=np.array([0.0, -0.3]),
-    )
-    driven = replace(found, posterior=replace(found.posterior, types=away))
-    some = people(0.2, 0.2, rest=5.0)
-    who = replace(some.who, types=np.array([[1.0, 0.0], [0.0, 1.0]]))
-    menu, those = {"10%": TEN}, replace(some, who=who)
+    driven = replace(found, posterior=replace(found.posterior, address=-0.3))
+    some, menu = people(0.2, rest=5.0), {"10%": TEN}
 
-    plain, worth = (value.priced(menu, ["TEA"], those, one) for one in (found, driven))
+    plain, worth = (value.priced(menu, ["TEA"], some, one) for one in (found, driven))
 
     loss = (worth.margin - plain.margin)[:, 0]
-    assert loss == pytest.approx([0.0, 5 * (np.exp(-0.3) - 1)])
+    assert loss == pytest.approx([5 * (np.exp(-0.3) - 1)])
     assert worth.cost == pytest.approx(plain.cost)
 
 
