@@ -21,7 +21,7 @@ from promotions.remainders import rest_of
 class Cached:
     """Prices and rules as plain lists, quick to read one by one; see `cached`."""
 
-    of_value: float
+    of_value: list[float]
     of_cost: list[float]
     of_sku: list[float]
     bonus: list[float]
@@ -31,24 +31,30 @@ class Cached:
     most_of_campaign: list[int] | None
     budgets: list[list[int]]
     """For each option, the places of its budgets among the limits."""
+    returns: list[list[tuple[int, float]]]
+    """For each option, the place and least of its returns."""
     first_sku: int
-    ratio: float | None
 
 
 def cached(asked: Instance, prices: Doubles) -> Cached:
     """Prepare prices [J], in the order of `asked.names`, for decisions."""
     budgets, stocks = len(asked.budgets), len(asked.stock)
-    of_return = 0.0 if asked.least_return is None else float(prices[budgets + stocks])
     mine: list[list[int]] = [[] for _ in range(asked.options)]
     for place, budget in enumerate(asked.budgets):
         for option in budget.options:
             mine[option].append(place)
-    by_return = of_return * (asked.least_return or 0.0)
+    returns: list[list[tuple[int, float]]] = [[] for _ in range(asked.options)]
+    for place, one in enumerate(asked.every_return, start=budgets + stocks):
+        for option in one.options:
+            returns[option].append((place, one.least))
     shares = len(asked.shares)
     caps = asked.most_of_campaign
     return Cached(
-        of_value=1.0 + of_return,
-        of_cost=[by_return + float(sum(prices[j] for j in some)) for some in mine],
+        of_value=[1.0 + sum(float(prices[j]) for j, _ in some) for some in returns],
+        of_cost=[
+            float(sum(prices[j] for j in some) + sum(prices[j] * r for j, r in asks))
+            for some, asks in zip(mine, returns, strict=True)
+        ],
         of_sku=[*prices[budgets : budgets + stocks].tolist(), 0.0],
         bonus=[*prices[len(prices) - shares :].tolist(), 0.0],
         strategy=asked.strategies.tolist(),
@@ -56,8 +62,8 @@ def cached(asked: Instance, prices: Doubles) -> Cached:
         most=asked.most,
         most_of_campaign=None if caps is None else [int(cap) for cap in caps],
         budgets=mine,
+        returns=returns,
         first_sku=budgets,
-        ratio=asked.least_return,
     )
 
 
@@ -100,10 +106,12 @@ def _reduced(
     sku: Sequence[int] | None,
     units: Sequence[float] | None,
 ) -> list[float]:
-    of_value, of_sku = known.of_value, known.of_sku
+    of_sku = known.of_sku
     reduced = [
-        v * of_value - c * price
-        for v, c, price in zip(value, cost, known.of_cost, strict=True)
+        v * more - c * price
+        for v, more, c, price in zip(
+            value, known.of_value, cost, known.of_cost, strict=True
+        )
     ]
     if sku is None or units is None:
         return reduced
@@ -136,11 +144,10 @@ def _take(
         return False
     if sku >= 0 and units > left[known.first_sku + sku]:
         return False
-    if known.ratio is not None:
-        place = known.first_sku + len(known.of_sku) - 1
-        short = known.ratio * cost - value
-        if short > 0 and short > left[place]:
-            return False
+    shorts = [(place, least * cost - value) for place, least in known.returns[option]]
+    if any(short > 0 and short > left[place] for place, short in shorts):
+        return False
+    for place, short in shorts:
         left[place] -= short
     for place in known.budgets[option]:
         left[place] -= cost

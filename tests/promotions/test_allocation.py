@@ -13,7 +13,7 @@ from promotions.allocation import Impossible, NotCertified, solve
 from promotions.certificates import certify, violations
 from promotions.choices import sweep
 from promotions.deciding import cached, decide, resolve
-from promotions.instances import Budget, Instance, Invalid, Share
+from promotions.instances import Budget, Instance, Invalid, Return, Share
 from promotions.remainders import left, rest_of
 
 EXACT = 1e-6
@@ -141,6 +141,23 @@ def test_a_return_that_binds_is_met_to_the_last_bit() -> None:
     assert asked.value[chosen].sum() / asked.cost[chosen].sum() < 4.01
 
 
+def test_each_return_is_asked_of_its_own_options_alone() -> None:
+    free = shop(5, n=800, most=2, budgets=each(1e9))
+    asked = replace(free, returns=(Return(name="first", options=(0,), least=4.0),))
+
+    chosen = solve(asked, gap=1e-3).chosen
+
+    def brings(option: int) -> float:
+        mine = chosen[option]
+        return float(
+            asked.value[option, mine].sum() - 4 * asked.cost[option, mine].sum()
+        )
+
+    assert chosen[0].any()
+    assert brings(0) >= 0 > brings(1)
+    assert (chosen[1] == solve(free, gap=1e-3).chosen[1]).mean() > 0.9
+
+
 def test_cents_are_never_passed_by_one() -> None:
     chance = np.random.default_rng(7)
     cost = chance.integers(1, 400, (2, 5000))
@@ -260,6 +277,10 @@ def test_the_bound_holds_for_any_prices() -> None:
         ({"sku": np.zeros(3, np.int64)}, "sku"),
         ({"sku": np.zeros(3, np.int64), "stock": np.array([np.nan])}, "stock"),
         ({"least_return": np.nan}, "least_return"),
+        ({"returns": (Return(name="r", options=(0,), least=-1),)}, "returns"),
+        ({"returns": (Return(name="r", options=(3,), least=1),)}, "returns"),
+        ({"returns": (Return(name="r", options=(0, 0), least=1),)}, "returns"),
+        ({"stock": np.ones(2), "stock_names": ("mug",)}, "stock_names"),
         ({"shares": (Share(name="x", share=0.5),)}, "group"),
         ({"audience": np.ones((3, 60))}, "audience"),
     ],
