@@ -21,6 +21,8 @@ def open_(
     budget: Decimal,
     currency: str,
     limits: Sequence[Limit] = (),
+    least_return: Decimal | None = None,
+    most_per_customer: int | None = None,
     by: str,
     at: datetime,
 ) -> Campaign:
@@ -36,6 +38,8 @@ def open_(
         budget=budget,
         currency=currency,
         limits=msgspec.to_builtins(list(limits)),
+        least_return=least_return,
+        most_per_customer=most_per_customer,
     )
     campaign.full_clean()
     opened = events.CampaignOpened(
@@ -47,6 +51,8 @@ def open_(
         budget=budget,
         currency=currency,
         limits=campaign.limits,
+        least_return=least_return,
+        most_per_customer=most_per_customer,
     )
     with transaction.atomic():
         campaign.save(force_insert=True)

@@ -39,6 +39,8 @@ def open_campaign(draft: CampaignDraft, *, by: str, at: datetime) -> Campaign:
             budget=draft.budget,
             currency=draft.currency or settings.CURRENCY,
             limits=draft.limits,
+            least_return=draft.least_return,
+            most_per_customer=draft.most_per_customer,
             by=by,
             at=at,
         )
