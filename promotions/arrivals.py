@@ -23,7 +23,6 @@ import numpy as np
 from django.db import transaction
 
 from analytics import events, identity, lookup, store
-from analytics.models import Customer
 from analytics.races import anew
 from ml import live, registry
 from ml.models import PROPENSITY
@@ -107,7 +106,7 @@ def _arrive(person: UUID, chances: live.Chances, at: datetime) -> bool:
         )
         if market.late:
             return True
-        _keep_sheet(person, chances, at)
+        _keep_sheet(person, keys, people.names[person], chances, at)
         if facts:
             told = _summary(facts, strategies, priced.believed)
             store.append_new([*facts, store.Fact(event=told, at=at)])
@@ -246,19 +245,23 @@ def _drifted(
     )
 
 
-def _keep_sheet(person: UUID, chances: live.Chances, at: datetime) -> None:
+def _keep_sheet(
+    person: UUID, keys: Sequence[UUID], name: str, chances: live.Chances, at: datetime
+) -> None:
     """Write the sheet, an empty one too; any order makes its ranking news."""
     mine = offers.usable(person, currency=None, at=at)
     mine = offers.expect_now(mine, person, at=at, chances=chances)
-    name = Customer.objects.values_list(lots.NAME, flat=True).get(key=person)
-    shown = offers.ranked(mine, person, at=at)
-    Sheet.objects.update_or_create(
+    sheet = Sheet(
         customer=person,
-        defaults={
-            "body": offers.render(name, shown, at=at),
-            "expires_at": min([at + EVERY, *(one.expires_at for one in mine)]),
-            "position": 0,
-        },
+        body=offers.render(name, offers.ranked(mine, keys, at=at), at=at),
+        expires_at=min([at + EVERY, *(one.expires_at for one in mine)]),
+        position=0,
+    )
+    Sheet.objects.bulk_create(
+        [sheet],
+        update_conflicts=True,
+        unique_fields=["customer"],
+        update_fields=["body", "expires_at", "position"],
     )
 
 

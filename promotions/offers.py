@@ -89,9 +89,9 @@ def read(external_id: str, of: Known | None, *, currency: str, at: datetime) -> 
     if of.body is not None and of.lasts(at) and not of.news:
         return of.body
     mine = usable(of.person, currency=currency, at=at)
-    return render(
-        external_id, ranked(expect_now(mine, of.person, at=at), of.person, at=at), at=at
-    )
+    mine = expect_now(mine, of.person, at=at)
+    shown = ranked(mine, identity.keys(of.person), at=at)
+    return render(external_id, shown, at=at)
 
 
 def usable(person: UUID, *, currency: str | None, at: datetime) -> list[Offer]:
@@ -100,9 +100,9 @@ def usable(person: UUID, *, currency: str | None, at: datetime) -> list[Offer]:
     return [offer for offer in found if not offer.strategy.exhausted]
 
 
-def ranked(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
+def ranked(mine: list[Offer], keys: Sequence[UUID], *, at: datetime) -> list[Offer]:
     """Return those of a person's offers that are shown, the most promising first."""
-    return feedback.ranked(mine, feedback.of(identity.keys(person), at=at))
+    return feedback.ranked(mine, feedback.of(keys, at=at))
 
 
 WITHHELD = (
