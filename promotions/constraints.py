@@ -24,7 +24,8 @@ from catalog.models import Product
 from promotions import gifts
 from promotions.instances import NOBODY, Bools, Budget, Floats, Instance, Ints, Return
 from promotions.instances import Share as LeastShare
-from promotions.models import Campaign, Strategy
+from promotions.models import Campaign, Offer, Place, Strategy
+from promotions.places import EVERY
 from promotions.rules import Gift
 from promotions.value import Best
 
@@ -62,30 +63,66 @@ def asked(given: Candidates, *, at: datetime) -> Instance:
     """Return what the allocator is asked: an option is a strategy."""
     campaigns = given.campaigns
     place = {one.id: i for i, one in enumerate(campaigns)}
+    elsewhere = _elsewhere(given, at)
     return Instance(
         value=np.stack([one.margin for one in given.worth]),
         cost=np.stack([one.cost for one in given.worth]),
         campaign=[place[one.campaign_id] for one in given.strategies],
         most=settings.OFFERS_PER_CUSTOMER,
-        budgets=_budgets(given),
+        budgets=_budgets(given, elsewhere),
         returns=_returns(given),
         audience=given.unused & _in_stock(given.strategies)[:, None],
         promised=given.promised,
         given=_contacts(given, at),
         **_caps(given),
-        **_gifts(given),
+        **_gifts(given, elsewhere),
         **_shares(given),
     )
 
 
-def _budgets(given: Candidates) -> tuple[Budget, ...]:
+Costs = Mapping[UUID, float]
+"""By strategy."""
+
+
+def _elsewhere(given: Candidates, at: datetime) -> Costs:
+    """Return the expected costs of what others hold, who came after the scores.
+
+    What they have used is spent, and counted by the strategy.
+    """
+    rows = Place.objects.filter(
+        strategy__in=given.strategies, cost__gt=0, until__gt=at + EVERY
+    )
+    mine, held = set(given.customers), dict[UUID, float]()
+    others = [
+        (who, strategy, cost)
+        for who, strategy, cost in rows.values_list("customer", "strategy", "cost")
+        if who not in mine
+    ]
+    used = Offer.objects.filter(customer__in={who for who, *_ in others})
+    gone = {*used.exclude(redeemed_at=None).values_list("customer", "strategy")}
+    for who, strategy, cost in others:
+        if (who, strategy) not in gone:
+            held[strategy] = held.get(strategy, 0.0) + cost
+    return held
+
+
+def _budgets(given: Candidates, elsewhere: Costs) -> tuple[Budget, ...]:
     """Return what each strategy, and each campaign over its strategies, may spend."""
+    held = [elsewhere.get(one.id, 0.0) for one in given.strategies]
     mine = [
-        Budget(name=str(one.id), options=(place,), amount=float(one.left))
+        Budget(
+            name=str(one.id),
+            options=(place,),
+            amount=max(0.0, float(one.left) - held[place]),
+        )
         for place, one in enumerate(given.strategies)
     ]
     shared = [
-        Budget(name=str(one.id), options=given.of(one), amount=float(one.left))
+        Budget(
+            name=str(one.id),
+            options=(places := given.of(one)),
+            amount=max(0.0, float(one.left) - sum(held[i] for i in places)),
+        )
         for one in given.campaigns
     ]
     return (*mine, *shared)
@@ -128,18 +165,13 @@ def _contacts(given: Candidates, at: datetime) -> Ints | None:
     return np.asarray(usual - np.clip(most - np.array(others), 0, usual))
 
 
-FEW = 1000
-"""So many customers are asked for by name, more by everybody's rows."""
-
-
 def _lately(customers: Collection[UUID], *, since: datetime) -> dict[UUID, set[UUID]]:
     """Return the strategies that each person newly came into since then."""
     rows = Assignment.objects.filter(at__gt=since)
-    persons = {}
-    if len(customers) <= FEW:
-        keys = [key for one in customers for key in identity.keys(one)]
-        rows = rows.filter(customer__in=keys)
-        persons = {key: one for one in customers for key in identity.keys(one)}
+    if len(customers) == 1:
+        [person] = customers
+        persons = dict.fromkeys(identity.keys(person), person)
+        rows = rows.filter(customer__in=persons)
     else:
         persons = identity.persons()
     mine: dict[UUID, set[UUID]] = {}
@@ -148,7 +180,7 @@ def _lately(customers: Collection[UUID], *, since: datetime) -> dict[UUID, set[U
     return mine
 
 
-def _gifts(given: Candidates) -> dict[str, Any]:
+def _gifts(given: Candidates, elsewhere: Costs) -> dict[str, Any]:
     """Return the units of gifts that offers are expected to take, and what is there.
 
     An offer's expected cost is its gift's value times the chance that it is given. Of a
@@ -170,11 +202,16 @@ def _gifts(given: Candidates) -> dict[str, Any]:
             mine = np.array([places.get(one, NOBODY) for one, _ in menu])[best.variant]
             value = np.array([float(worth) for _, worth in menu])[best.variant]
             sku[option], units[option] = mine, best.cost / np.maximum(value, 1e-9)
-    stock = [float(there[one].left or 0) if one in there else 0.0 for one in names]
+    stock = np.array([there[one].left or 0 if one in there else 0 for one in names])
+    held = np.zeros(len(names))
+    for strategy, menu in zip(given.strategies, menus, strict=True):
+        if menu and menu[0][0] in places:
+            name, worth = menu[0]
+            held[places[name]] += elsewhere.get(strategy.id, 0.0) / float(worth)
     return {
         "sku": sku,
         "units": units,
-        "stock": np.array(stock),
+        "stock": np.maximum(stock - held, 0.0),
         "stock_names": tuple(names),
     }
 

@@ -546,8 +546,18 @@ class Place(models.Model):
     customer = models.UUIDField()
     strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="+")
     until = models.DateTimeField()
+    cost = models.FloatField(
+        default=0,
+        db_default=0,
+        help_text="Expected, of who came after the scores; else each refresh knows.",
+    )
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["strategy"], name="place_arrived", condition=Q(cost__gt=0)
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "strategy"], name="place_once_per_strategy"

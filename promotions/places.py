@@ -56,8 +56,12 @@ def take(
     promised: Promises,
     *,
     at: datetime,
+    costs: Mapping[UUID, float] | None = None,
 ) -> None:
-    """Store the places of the chosen (customer, strategy)."""
+    """Store the places of the chosen (customer, strategy).
+
+    `costs`: what each strategy is expected to cost with who came after the scores.
+    """
     ends = {row.id: row.campaign.ends_at for row in live}
     usual = at + timedelta(days=settings.OFFER_DAYS)
     Place.objects.bulk_create(
@@ -66,11 +70,12 @@ def take(
                 customer=customer,
                 strategy_id=strategy,
                 until=promised.get((customer, strategy)) or min(usual, ends[strategy]),
+                cost=costs[strategy] if costs else 0.0,
             )
             for customer, strategy in chosen
         ],
         update_conflicts=True,
         unique_fields=["customer", "strategy"],
-        update_fields=["until"],
+        update_fields=["until", "cost"],
         batch_size=5000,
     )

@@ -441,7 +441,8 @@ def for_one(
     lasting = places.lasting(persons, at, of=keys)
     made = _decided(columns, audience.matrix, people, used, lasting, at, allocated)
     new = [one for one in made if {*_chosen([one])}.isdisjoint(lasting)]
-    places.take(_chosen(new), live, {}, at=at)
+    costs = {one.strategy.id: float(one.best.cost[0]) for one in columns}
+    places.take(_chosen(new), live, {}, at=at, costs=costs)
     wanted = _wanted(new, {person: feedback.of(keys, at=at)}, lasting)
     _keep([offer for offer, _ in wanted if offer])
     return [fact for _, fact in new]

@@ -77,5 +77,14 @@ class Migration(migrations.Migration):
             model_name='campaign',
             constraint=models.CheckConstraint(condition=models.Q(('most_per_customer', None), ('most_per_customer__gte', 1), _connector='OR'), name='campaign_most_per_customer'),
         ),
+        migrations.AddField(
+            model_name='place',
+            name='cost',
+            field=models.FloatField(db_default=0, default=0, help_text='Expected, of who came after the scores; else each refresh knows.'),
+        ),
+        migrations.AddIndex(
+            model_name='place',
+            index=models.Index(condition=models.Q(('cost__gt', 0)), fields=['strategy'], name='place_arrived'),
+        ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

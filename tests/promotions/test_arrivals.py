@@ -166,8 +166,9 @@ def test_the_next_refresh_and_scoring_keep_what_was_promised(
 def test_a_refresh_counts_what_arrivals_took(opened: None, live: Make) -> None:
     strategy = planned(live, holdout=0)
     name = f"budget {strategy.id}"
-    for n in range(10):
-        read(comes(f"new {n}").name)
+    people = [comes(f"new {n}") for n in range(10)]
+    for one in people:
+        read(one.name)
     row = Allocation.objects.order_by("-id")[0]
     taken = row.slack[name] - row.left[name]
     assert taken > 0
@@ -175,9 +176,12 @@ def test_a_refresh_counts_what_arrivals_took(opened: None, live: Make) -> None:
     targeting.refresh(at=timezone.now())
 
     newest = Allocation.objects.order_by("-id")[0]
-    known = newest.slack[name]
-    assert known <= row.slack[name] + 1e-6
+    assert newest.slack[name] == pytest.approx(row.left[name])
     assert newest.left == newest.slack
+    Offer.objects.filter(customer=people[0].key).update(redeemed_at=timezone.now())
+    targeting.refresh(at=timezone.now())
+    newest = Allocation.objects.order_by("-id")[0]
+    assert newest.slack[name] == pytest.approx(row.left[name] + taken / 10, rel=1e-9)
 
 
 def test_nobody_gets_more_than_is_left(opened: None, live: Make) -> None:
