@@ -4,7 +4,8 @@ Whoever is new, or has changed, gets the best legal set at the cached prices: th
 rule as offline, so the same answer wherever the prices have not moved. What is left of
 the limits is looked at before each offer, so nothing is ever overrun. Prices drift as
 traffic does; `resolve` mends them on a sample, with what is left (Booking.com's online
-multiple-choice knapsack, arXiv 2108.13298, moves one threshold in the same way).
+multiple-choice knapsack, arXiv 2108.13298, moves one threshold in the same way). What
+is asked of a return holds at every moment: `steer` moves its price in between.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from promotions.choices import sweep, takes
 from promotions.duals import descend
 from promotions.instances import Doubles, Instance
 from promotions.remainders import rest_of
@@ -171,3 +173,61 @@ def resolve(
     rest = rest_of(sample)
     rest.limit[:] = left * (sample.customers / max(coming, 1))
     return descend(rest, np.maximum(prices, 0.0), tolerance=tolerance).prices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helm:
+    """How the returns [R] answer to their prices, over all that comes.
+
+    slope: by how much less is used, Σ (least · cost − value), for a price higher by 1.
+    spread: the standard deviation of what is used, were everybody's offers by lot.
+    """
+
+    slope: Doubles
+    spread: Doubles
+
+
+AHEAD = 2.0
+"""Spreads of a Brownian bridge that a return is kept ahead of what is asked."""
+WITHIN = 0.08
+"""The part of the traffic in which a price means to bring a return back to that."""
+
+
+def helm(sample: Instance, prices: Doubles, *, coming: int) -> Helm:
+    """Measure on a sample, which stands for `coming`, at prices [J] near the right."""
+    rest = rest_of(sample)
+    returns = range(rest.first_return, rest.first_share)
+    seen = sweep(rest, prices)
+    slopes = []
+    for place in returns:
+        more = prices.copy()
+        more[place] += (step := 0.2 * prices[place] + 1e-6)
+        slopes.append((seen.used[place] - sweep(rest, more).used[place]) / step)
+    row, who = np.nonzero(seen.picks >= 0)
+    each = takes(rest, seen.picks[row, who].astype(np.int64), who)[:, returns]
+    scale = coming / sample.customers
+    return Helm(
+        slope=np.maximum(np.array(slopes) * scale, 1e-9),
+        spread=np.sqrt((each**2).sum(axis=0) * scale),
+    )
+
+
+def steer(
+    known: Instance, prices: Doubles, left: Sequence[float], by: Helm, *, gone: float
+) -> Doubles:
+    """Return prices by which each return keeps ahead of what is asked of it.
+
+    A return must hold at every moment, but what offers bring comes in any order: with
+    nothing in hand, many good ones are refused that bring less than was asked. In hand
+    is kept what a Brownian bridge would want, ∝ √(gone · (1 − gone)); prices move
+    towards it in proportion. `gone`: the part of all traffic.
+    """
+    first = len(known.budgets) + len(known.stock)
+    mine = slice(first, first + len(by.slope))
+    wanted = AHEAD * by.spread * np.sqrt(max(gone * (1 - gone), 0.0))
+    push = (wanted - np.asarray(left)[mine]) / (by.slope * WITHIN)
+    steered = prices.copy()
+    steered[mine] = np.where(
+        prices[mine] > 0, np.maximum(prices[mine] + push, 0.0), prices[mine]
+    )
+    return steered
