@@ -59,7 +59,10 @@ class ModelRolledBack(Event, frozen=True, kw_only=True):
 
 
 class CampaignOpened(Event, frozen=True, kw_only=True):
-    """A campaign was made; its period is half-open, its zone and limits stay."""
+    """A campaign was made; its period is half-open, its zone and limits stay.
+
+    `least_return` is of profit for a unit of discount, `most_per_customer` of offers.
+    """
 
     name: Text
     by: Text
@@ -69,6 +72,8 @@ class CampaignOpened(Event, frozen=True, kw_only=True):
     budget: Decimal
     currency: Currency
     limits: list[dict[str, Any]] = []
+    least_return: Decimal | None = None
+    most_per_customer: int | None = None
 
 
 class StrategyProposed(Event, frozen=True, kw_only=True):

@@ -307,6 +307,14 @@ LEAST_SHARE = 0.05
 """Of the treated, for each variant of a menu whose odds follow what it earns."""
 OFFER_DAYS = 14
 OFFERS_PER_CUSTOMER = 3
+OFFERS_IN_28_DAYS = env.int("OFFERS_IN_28_DAYS", default=0) or None
+"""The strategies a customer may newly come into within 28 days; None: any number."""
+LEAST_SHARE_OF_SEGMENT = env.float("LEAST_SHARE_OF_SEGMENT", default=0.0)
+"""Of each segment's customers, the least share that is chosen for some offer."""
+if not 0 <= LEAST_SHARE_OF_SEGMENT <= 1 or (OFFERS_IN_28_DAYS or 0) < 0:
+    raise ImproperlyConfigured(
+        "LEAST_SHARE_OF_SEGMENT lies in 0 to 1, OFFERS_IN_28_DAYS is not negative."
+    )
 LEAST_MARGIN = Decimal("0.02")
 """No stack of offers sells a line below this margin; a strategy may ask for more."""
 DISCOUNT_ROUNDING = env.str("DISCOUNT_ROUNDING", default="down")

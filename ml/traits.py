@@ -4,7 +4,7 @@ Written down with every assignment (`OfferAssigned.traits`), in the order of TRA
 that a response is learnt from what was known then. The web process may load it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -23,12 +23,19 @@ UNKNOWN = (0.0, 0.0, 0.0, 0.0)
 Rows = Mapping[UUID, tuple[float, ...]]
 
 
-def profiles(*, at: datetime, most: int | None = None) -> Rows:
-    """Return all traits but the chance, of every customer with a profile.
+def profiles(
+    *,
+    at: datetime,
+    most: int | None = None,
+    of: Collection[UUID] | None = None,
+) -> Rows:
+    """Return all traits but the chance, of every customer with a profile, or `of` some.
 
     `most`: of so many only. Keys are random, so the first are a sample.
     """
-    rows = CustomerProfile.objects.order_by("customer")[:most].values_list(
+    known = CustomerProfile.objects.order_by("customer")
+    known = known if of is None else known.filter(customer__in=of)
+    rows = known[:most].values_list(
         "customer", "last_order_at", "orders", "deal_index", "coupon_share"
     )
     return {

@@ -357,8 +357,8 @@ class CampaignAdmin(ReadOnly):
         *(money("budget"), money("spent"), "currency"),
     ]
     ordering = ["-starts_at"]
-    readonly_fields = ["period", "funds", "said", "results"]
-    fields = ["name", "period", "funds", "said", "results"]
+    readonly_fields = ["period", "funds", "asked", "said", "results"]
+    fields = ["name", "period", "funds", "asked", "said", "results"]
 
     @admin.display(description=_("Period"))
     def period(self, campaign: Campaign) -> Any:
@@ -381,6 +381,21 @@ class CampaignAdmin(ReadOnly):
         }
         said = _("%(budget)s %(currency)s: %(spent)s spent, %(reserved)s reserved")
         return said % {**told, "currency": campaign.currency}
+
+    @admin.display(description=_("Personal offers"))
+    def asked(self, campaign: Campaign) -> Any:
+        told = []
+        if campaign.least_return is not None:
+            told.append(
+                _("For each 1.00 of discount they bring %(least)s of profit or more.")
+                % {"least": f"{campaign.least_return.normalize():f}"}
+            )
+        if campaign.most_per_customer is not None:
+            told.append(
+                _("A customer gets at most %(most)s.")
+                % {"most": campaign.most_per_customer}
+            )
+        return " ".join(map(str, told)) or _("No limits of their own.")
 
     @admin.display(description=_("Results"))
     def results(self, campaign: Campaign) -> str:
@@ -438,11 +453,13 @@ class OfferAdmin(ReadOnly):
 class AllocationAdmin(ReadOnly):
     """What each refresh decided, proved to be within the limits, and how good."""
 
-    list_display = ["computed_at", "feasible", "share", "value", "bound", "refused"]
+    list_display = [
+        *("computed_at", "feasible", "share", "value", "bound", "refused", "reason"),
+    ]
     list_filter = ["refused"]
     ordering = ["-computed_at"]
     show_full_result_count = False
 
     @admin.display(description=_("Gap"), ordering="gap")
     def share(self, allocation: Allocation) -> str:
-        return f"{100 * allocation.gap:.4f} %"
+        return "–" if allocation.gap is None else f"{100 * allocation.gap:.4f} %"

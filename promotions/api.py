@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from analytics import bodies, clock, events
 from analytics.access import caller
 from analytics.problems import Problem
-from promotions import feedback, offers
+from promotions import arrivals, feedback, offers
 from promotions.models import Feedback
 
 
@@ -68,8 +68,8 @@ class OffersView(APIView):
         ],
     )
     def get(self, request: Request, customer: str) -> HttpResponse:
-        """Read the offers; nothing is recorded. An unknown customer has none."""
-        body = offers.sheet(customer, currency=settings.CURRENCY, at=clock.now())
+        """Read the offers: no exposure is recorded. An unknown customer has none."""
+        body = arrivals.sheet(customer, currency=settings.CURRENCY, at=clock.now())
         if caller(request).publishable:
             body = offers.without_habits(body)
         elif request.query_params.get("withheld") == "true":

@@ -1,6 +1,6 @@
 """All scored customers before a scope: what they buy there, and how they may answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -63,13 +63,35 @@ class Audience:
 
 def of(matrix: ScoreMatrix, segments: Mapping[UUID, str], *, at: datetime) -> Audience:
     """Return the audience of all offers; `segments` by customer."""
-    known = dict(Answer.objects.values_list("customer", "types"))
+    return _of(matrix, segments, response.rates(), None, at)
+
+
+def few(
+    matrix: ScoreMatrix,
+    segments: Mapping[UUID, str],
+    rates: Mapping[str, float],
+    *,
+    at: datetime,
+) -> Audience:
+    """Return the same of a few customers, reading their rows alone."""
+    return _of(matrix, segments, rates, matrix.customers, at)
+
+
+def _of(
+    matrix: ScoreMatrix,
+    segments: Mapping[UUID, str],
+    rates: Mapping[str, float],
+    of: Collection[UUID] | None,
+    at: datetime,
+) -> Audience:
+    answers = Answer.objects.all() if of is None else Answer.objects.filter(pk__in=of)
+    known = dict(answers.values_list("customer", "types"))
     nothing = [0.0] * max(map(len, known.values()), default=1)
-    rates, usual = response.rates(), float(settings.ASSUMED_MARGIN)
+    usual = float(settings.ASSUMED_MARGIN)
     return Audience(
         matrix=matrix,
         segments=[segments.get(one, "") for one in matrix.customers],
-        traits=traits.profiles(at=at),
+        traits=traits.profiles(at=at, of=of),
         types=np.array([known.get(one) or nothing for one in matrix.customers]),
         rates=[rates.get(name, usual) for name in matrix.categories],
     )

@@ -54,6 +54,10 @@ class CampaignSerializer(serializers.Serializer[None]):
     reserved = serializers.DecimalField(max_digits=22, decimal_places=3)
     currency = serializers.CharField()
     limits = serializers.ListField(child=serializers.DictField())
+    least_return = serializers.DecimalField(
+        max_digits=7, decimal_places=3, allow_null=True
+    )
+    most_per_customer = serializers.IntegerField(allow_null=True)
 
 
 class GuardSerializer(serializers.Serializer[None]):
@@ -238,6 +242,8 @@ def campaign_told(row: Campaign) -> dict[str, Any]:
         **_money(row, row.currency),
         "currency": row.currency,
         "limits": row.limits,
+        "least_return": None if row.least_return is None else str(row.least_return),
+        "most_per_customer": row.most_per_customer,
     }
 
 

@@ -21,6 +21,8 @@ def made(
     budget: Decimal,
     currency: str,
     limits: Sequence[Limit] = (),
+    least_return: Decimal | None = None,
+    most_per_customer: int | None = None,
 ) -> Campaign:
     """Make a campaign that is not stored.
 
@@ -34,6 +36,8 @@ def made(
         budget=budget,
         currency=currency,
         limits=msgspec.to_builtins(list(limits)),
+        least_return=least_return,
+        most_per_customer=most_per_customer,
     )
     campaign.full_clean()
     return campaign
@@ -50,6 +54,8 @@ def open_(campaign: Campaign, *, by: str, at: datetime) -> Campaign:
         budget=campaign.budget,
         currency=campaign.currency,
         limits=campaign.limits,
+        least_return=campaign.least_return,
+        most_per_customer=campaign.most_per_customer,
     )
     with transaction.atomic():
         campaign.save(force_insert=True)

@@ -112,7 +112,7 @@ def _crowded(asked: Instance, chosen: Bools, new: Bools) -> Iterator[str]:
 
 
 def _overspent(asked: Instance, old: Bools, new: Bools) -> Iterator[str]:
-    """Name the budgets, stocks and return that were passed, to the last bit."""
+    """Name the budgets, stocks and returns that were passed, to the last bit."""
     for budget in asked.budgets:
         options = list(budget.options)
         mine, before = _paid(asked, options, new), _paid(asked, options, old)
@@ -124,15 +124,16 @@ def _overspent(asked: Instance, old: Bools, new: Bools) -> Iterator[str]:
         for sku, (stock, held) in enumerate(zip(asked.stock, owed, strict=True)):
             if used[sku] > max(_exact(stock) - held, Fraction(0)):
                 yield f"stock {sku}: {float(used[sku] + held - _exact(stock)):.6g} over"
-    if asked.least_return is not None:
-        everything = list(range(asked.options))
+    for one in asked.every_return:
+        options = list(one.options)
         short = [
-            _exact(asked.least_return) * _paid(asked, everything, part)
-            - _sum(asked.value[part & np.isfinite(asked.value)])
+            _exact(one.least) * _paid(asked, options, part)
+            - _brought(asked, options, part)
             for part in (new, old)
         ]
         if short[0] > max(-short[1], Fraction(0)):
-            yield f"return: {float(short[0]):.6g} of value short"
+            named = f"return {one.name}".strip()
+            yield f"{named}: {float(short[0]):.6g} of value short"
 
 
 def _short(asked: Instance, chosen: Bools, old: Bools) -> Iterator[str]:
@@ -171,6 +172,13 @@ def _sum(numbers: Any) -> Fraction:
 
 def _paid(asked: Instance, options: list[int], part: Bools) -> Fraction:
     return sum((_sum(asked.cost[o][part[o]]) for o in options), Fraction(0))
+
+
+def _brought(asked: Instance, options: list[int], part: Bools) -> Fraction:
+    values = (asked.value[option] for option in options)
+    inside = (part[option] & np.isfinite(asked.value[option]) for option in options)
+    pairs = zip(values, inside, strict=True)
+    return sum((_sum(value[mine]) for value, mine in pairs), Fraction(0))
 
 
 def _units(asked: Instance, part: Bools) -> list[Fraction]:
@@ -270,8 +278,8 @@ def _reduced(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Dou
     cost = asked.cost[:, at].astype(np.float64)
     if asked.audience is not None:
         value[~asked.audience[:, at]] = -np.inf
-    price = prices[budgets + stocks] if asked.least_return is not None else 0.0
-    reduced = value * (1 + price) - cost * (price * (asked.least_return or 0.0))
+    more, less = _of_returns(asked, prices[budgets + stocks :])
+    reduced = value * more - cost * less
     for place, budget in enumerate(asked.budgets):
         for option in budget.options:
             reduced[option] -= prices[place] * cost[option]
@@ -291,6 +299,16 @@ def _reduced(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Dou
             mine = asked.strategies == one
             reduced[np.ix_(mine, promised[mine].any(axis=0))] = -np.inf
     return reduced
+
+
+def _of_returns(asked: Instance, prices: Doubles) -> tuple[Doubles, Doubles]:
+    """Return how returns raise an option's value, and charge its cost, [m, 1]."""
+    more, less = np.ones((asked.options, 1)), np.zeros((asked.options, 1))
+    for one, price in zip(asked.every_return, prices, strict=False):
+        some = list(one.options)
+        more[some] += price
+        less[some] += price * one.least
+    return more, less
 
 
 def _bonus(asked: Instance, prices: Doubles, at: slice) -> Any:

@@ -20,9 +20,9 @@ BLOCK = 1 << 14
 
 @dataclass(frozen=True, kw_only=True)
 class Tariff:
-    """Prices as a block needs them: per option, per sku, per group."""
+    """Prices as a block needs them: per option (value, cost), per sku, per group."""
 
-    value: Any
+    value: Floats
     cost: Floats
     sku: Floats
     bonus: Floats
@@ -31,11 +31,13 @@ class Tariff:
 def tariff(rest: Rest, prices: Doubles) -> Tariff:
     """Split prices [J] by kind, in the values' own precision."""
     budgets, stocks = len(rest.budgets), rest.stocks
-    of_return = prices[budgets + stocks] if rest.ratio is not None else 0.0
-    by_option = prices[:budgets] @ rest.budgets + of_return * (rest.ratio or 0.0)
+    of_return = prices[rest.first_return : rest.first_share]
+    by_option = (
+        prices[:budgets] @ rest.budgets + (of_return * rest.least) @ rest.returns
+    )
     kind = rest.value.dtype.type
     return Tariff(
-        value=kind(1 + of_return),
+        value=(1 + of_return @ rest.returns).astype(kind),
         cost=by_option.astype(kind),
         sku=np.append(prices[budgets : budgets + stocks], 0.0).astype(kind),
         bonus=np.append(prices[rest.first_share :], 0.0).astype(kind),
@@ -47,10 +49,10 @@ def reduced(rest: Rest, prices: Tariff, at: slice, out: Floats) -> None:
     spare = np.empty(out.shape[1], dtype=out.dtype)
     for option, row in enumerate(out):
         np.multiply(rest.cost[option, at], prices.cost[option], out=spare)
-        if prices.value == 1:
+        if prices.value[option] == 1:
             np.subtract(rest.value[option, at], spare, out=row)
         else:
-            np.multiply(rest.value[option, at], prices.value, out=row)
+            np.multiply(rest.value[option, at], prices.value[option], out=row)
             row -= spare
         if rest.sku is None or not prices.sku.any():
             continue
@@ -279,8 +281,11 @@ def _sums(rest: Rest, option: Ints, who: Ints) -> tuple[float, Doubles]:
         used[budgets : budgets + stocks] = np.bincount(
             sku[has], units[has], minlength=stocks
         )
-    if rest.ratio is not None:
-        used[budgets + stocks] = rest.ratio * cost.sum() - worth
+    if len(rest.returns):
+        value = rest.value.ravel().take(flat).astype(np.float64)
+        brings = np.bincount(option, value, minlength=rest.options)
+        asked = rest.least * (rest.returns @ by_option)
+        used[rest.first_return : rest.first_share] = asked - rest.returns @ brings
     return worth, used
 
 
@@ -296,7 +301,7 @@ def stock_use(rest: Rest, option: Ints, who: Ints) -> tuple[Ints, Doubles]:
 
 def takes(rest: Rest, option: Ints, who: Ints) -> Doubles:
     """Return what each pair takes of each limit, [pairs, J], shares left at zero."""
-    budgets, stocks = len(rest.budgets), rest.stocks
+    budgets = len(rest.budgets)
     out = np.zeros((len(option), len(rest.limit)))
     cost = rest.cost[option, who].astype(np.float64)
     out[:, :budgets] = rest.budgets.T[option] * cost[:, None]
@@ -304,7 +309,9 @@ def takes(rest: Rest, option: Ints, who: Ints) -> Doubles:
         sku, units = stock_use(rest, option, who)
         has = np.flatnonzero(sku >= 0)
         out[has, budgets + sku[has]] = units[has]
-    if rest.ratio is not None:
+    if len(rest.returns):
         value = rest.value[option, who].astype(np.float64)
-        out[:, budgets + stocks] = rest.ratio * cost - value
+        short = cost[:, None] * rest.least - value[:, None]
+        inside = rest.returns.T[option]
+        out[:, rest.first_return : rest.first_share] = np.where(inside, short, 0.0)
     return out

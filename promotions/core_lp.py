@@ -2,13 +2,13 @@
 
 The core is the pairs near a change of mind; everything else stays as the prices say. A
 limit that the rest already passes is bent at a high price, never refused: the answer is
-repaired afterwards. Loads highspy; only worker processes and commands come here.
+repaired afterwards. HiGHS is loaded when it is first asked, which only worker processes
+and commands do: the web process imports this module, and a test holds HiGHS out of it.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-import highspy
 import numpy as np
 
 from promotions.choices import takes
@@ -177,6 +177,8 @@ def _solved(
     seconds: float,
     method: str,
 ) -> Solved | None:
+    import highspy
+
     model = _model(rows, worth, ends, pairs, whole)
     solver = _solver(seconds)
     solver.setOptionValue("solver", method)
@@ -200,7 +202,9 @@ def _solved(
     return Solved(x=np.asarray(answer.col_value)[:pairs], prices=prices, bound=-bound)
 
 
-def _solver(seconds: float) -> highspy.Highs:
+def _solver(seconds: float) -> Any:
+    import highspy
+
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.silent()
     solver.setOptionValue("threads", 1)
@@ -217,6 +221,8 @@ def _model(
     pairs: int,
     whole: bool,  # noqa: FBT001
 ) -> Any:
+    import highspy
+
     row, column = np.concatenate(rows.row), np.concatenate(rows.column)
     factor = np.concatenate(rows.factor)
     order = np.argsort(column, kind="stable")

@@ -4,7 +4,8 @@ Whoever is new, or has changed, gets the best legal set at the cached prices: th
 rule as offline, so the same answer wherever the prices have not moved. What is left of
 the limits is looked at before each offer, so nothing is ever overrun. Prices drift as
 traffic does; `resolve` mends them on a sample, with what is left (Booking.com's online
-multiple-choice knapsack, arXiv 2108.13298, moves one threshold in the same way).
+multiple-choice knapsack, arXiv 2108.13298, moves one threshold in the same way). What
+is asked of a return holds at every moment: `steer` moves its price in between.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from promotions.choices import sweep, takes
 from promotions.duals import descend
 from promotions.instances import Doubles, Instance
 from promotions.remainders import rest_of
@@ -21,7 +23,7 @@ from promotions.remainders import rest_of
 class Cached:
     """Prices and rules as plain lists, quick to read one by one; see `cached`."""
 
-    of_value: float
+    of_value: list[float]
     of_cost: list[float]
     of_sku: list[float]
     bonus: list[float]
@@ -31,24 +33,30 @@ class Cached:
     most_of_campaign: list[int] | None
     budgets: list[list[int]]
     """For each option, the places of its budgets among the limits."""
+    returns: list[list[tuple[int, float]]]
+    """For each option, the place and least of its returns."""
     first_sku: int
-    ratio: float | None
 
 
 def cached(asked: Instance, prices: Doubles) -> Cached:
     """Prepare prices [J], in the order of `asked.names`, for decisions."""
     budgets, stocks = len(asked.budgets), len(asked.stock)
-    of_return = 0.0 if asked.least_return is None else float(prices[budgets + stocks])
     mine: list[list[int]] = [[] for _ in range(asked.options)]
     for place, budget in enumerate(asked.budgets):
         for option in budget.options:
             mine[option].append(place)
-    by_return = of_return * (asked.least_return or 0.0)
+    returns: list[list[tuple[int, float]]] = [[] for _ in range(asked.options)]
+    for place, one in enumerate(asked.every_return, start=budgets + stocks):
+        for option in one.options:
+            returns[option].append((place, one.least))
     shares = len(asked.shares)
     caps = asked.most_of_campaign
     return Cached(
-        of_value=1.0 + of_return,
-        of_cost=[by_return + float(sum(prices[j] for j in some)) for some in mine],
+        of_value=[1.0 + sum(float(prices[j]) for j, _ in some) for some in returns],
+        of_cost=[
+            float(sum(prices[j] for j in some) + sum(prices[j] * r for j, r in asks))
+            for some, asks in zip(mine, returns, strict=True)
+        ],
         of_sku=[*prices[budgets : budgets + stocks].tolist(), 0.0],
         bonus=[*prices[len(prices) - shares :].tolist(), 0.0],
         strategy=asked.strategies.tolist(),
@@ -56,8 +64,8 @@ def cached(asked: Instance, prices: Doubles) -> Cached:
         most=asked.most,
         most_of_campaign=None if caps is None else [int(cap) for cap in caps],
         budgets=mine,
+        returns=returns,
         first_sku=budgets,
-        ratio=asked.least_return,
     )
 
 
@@ -100,10 +108,12 @@ def _reduced(
     sku: Sequence[int] | None,
     units: Sequence[float] | None,
 ) -> list[float]:
-    of_value, of_sku = known.of_value, known.of_sku
+    of_sku = known.of_sku
     reduced = [
-        v * of_value - c * price
-        for v, c, price in zip(value, cost, known.of_cost, strict=True)
+        v * more - c * price
+        for v, more, c, price in zip(
+            value, known.of_value, cost, known.of_cost, strict=True
+        )
     ]
     if sku is None or units is None:
         return reduced
@@ -136,11 +146,10 @@ def _take(
         return False
     if sku >= 0 and units > left[known.first_sku + sku]:
         return False
-    if known.ratio is not None:
-        place = known.first_sku + len(known.of_sku) - 1
-        short = known.ratio * cost - value
-        if short > 0 and short > left[place]:
-            return False
+    shorts = [(place, least * cost - value) for place, least in known.returns[option]]
+    if any(short > 0 and short > left[place] for place, short in shorts):
+        return False
+    for place, short in shorts:
         left[place] -= short
     for place in known.budgets[option]:
         left[place] -= cost
@@ -164,3 +173,61 @@ def resolve(
     rest = rest_of(sample)
     rest.limit[:] = left * (sample.customers / max(coming, 1))
     return descend(rest, np.maximum(prices, 0.0), tolerance=tolerance).prices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helm:
+    """How the returns [R] answer to their prices, over all that comes.
+
+    slope: by how much less is used, Σ (least · cost − value), for a price higher by 1.
+    spread: the standard deviation of what is used, were everybody's offers by lot.
+    """
+
+    slope: Doubles
+    spread: Doubles
+
+
+AHEAD = 2.0
+"""Spreads of a Brownian bridge that a return is kept ahead of what is asked."""
+WITHIN = 0.08
+"""The part of the traffic in which a price means to bring a return back to that."""
+
+
+def helm(sample: Instance, prices: Doubles, *, coming: int) -> Helm:
+    """Measure on a sample, which stands for `coming`, at prices [J] near the right."""
+    rest = rest_of(sample)
+    returns = range(rest.first_return, rest.first_share)
+    seen = sweep(rest, prices)
+    slopes = []
+    for place in returns:
+        more = prices.copy()
+        more[place] += (step := 0.2 * prices[place] + 1e-6)
+        slopes.append((seen.used[place] - sweep(rest, more).used[place]) / step)
+    row, who = np.nonzero(seen.picks >= 0)
+    each = takes(rest, seen.picks[row, who].astype(np.int64), who)[:, returns]
+    scale = coming / sample.customers
+    return Helm(
+        slope=np.maximum(np.array(slopes) * scale, 1e-9),
+        spread=np.sqrt((each**2).sum(axis=0) * scale),
+    )
+
+
+def steer(
+    known: Instance, prices: Doubles, left: Sequence[float], by: Helm, *, gone: float
+) -> Doubles:
+    """Return prices by which each return keeps ahead of what is asked of it.
+
+    A return must hold at every moment, but what offers bring comes in any order: with
+    nothing in hand, many good ones are refused that bring less than was asked. In hand
+    is kept what a Brownian bridge would want, ∝ √(gone · (1 − gone)); prices move
+    towards it in proportion. `gone`: the part of all traffic.
+    """
+    first = len(known.budgets) + len(known.stock)
+    mine = slice(first, first + len(by.slope))
+    wanted = AHEAD * by.spread * np.sqrt(max(gone * (1 - gone), 0.0))
+    push = (wanted - np.asarray(left)[mine]) / (by.slope * WITHIN)
+    steered = prices.copy()
+    steered[mine] = np.where(
+        prices[mine] > 0, np.maximum(prices[mine] + push, 0.0), prices[mine]
+    )
+    return steered

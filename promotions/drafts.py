@@ -60,7 +60,9 @@ class Faulty(Exception):
 class CampaignDraft(Typed, frozen=True, kw_only=True):
     """A campaign to open. The period is half-open: it ends before `ends_at`.
 
-    Days, hours and weeks of rules and limits are those of `zone`.
+    Days, hours and weeks of rules and limits are those of `zone`. Of its personal
+    offers, a customer gets `most_per_customer`; together they bring `least_return` of
+    profit for each unit of discount, once that is paid. Null: no such limit.
     """
 
     name: Name
@@ -70,6 +72,8 @@ class CampaignDraft(Typed, frozen=True, kw_only=True):
     budget: Decimal
     currency: Currency | None = None
     limits: Limits = ()
+    least_return: Decimal | None = None
+    most_per_customer: Annotated[int, Meta(ge=1, le=32767)] | None = None
 
 
 class Draft(Typed, frozen=True, kw_only=True):
@@ -304,9 +308,19 @@ def _campaign_faults(draft: CampaignDraft, at: str) -> Iterator[Fault]:
     if draft.ends_at <= draft.starts_at:
         yield Fault(field=f"{at}ends_at", reason="It must lie after starts_at.")
     yield from _amount(f"{at}budget", draft.budget)
+    yield from _return_faults(f"{at}least_return", draft.least_return)
     if wrong := rules.limits_fault(draft.limits):
         place = rules.place(wrong, draft) or "limits"
         yield Fault(field=f"{at}{place}", reason=_said(wrong, place))
+
+
+def _return_faults(at: str, least: Decimal | None) -> Iterator[Fault]:
+    if least is None:
+        return
+    if not (least.is_finite() and 0 <= least < 10_000):
+        yield Fault(field=at, reason="It must lie between 0 and 9999.")
+    elif least != least.quantize(Decimal("0.001")):
+        yield Fault(field=at, reason="It has at most three decimals.")
 
 
 def _amount(at: str, amount: Decimal) -> Iterator[Fault]:

@@ -438,6 +438,19 @@ class CampaignForm(Part):
     )
     budget = money(_("Budget"), _("All its strategies together never pass it."))
     currency = text(_("Currency"), max_length=3)
+    least_return = money(
+        _("Least return"),
+        _(
+            "Profit that its personal offers must bring for each unit of discount, "
+            "once that is paid: 0 is not at a loss. Empty: none is asked."
+        ),
+        required=False,
+    )
+    most_per_customer = whole(
+        _("Most for one customer"),
+        _("Of its personal offers. Empty: no such cap."),
+        required=False,
+    )
 
     def clean_zone(self) -> str:
         zone = str(self.cleaned_data["zone"])

@@ -7,7 +7,7 @@ shares as names with numbers. Nothing is pickled, so a file cannot run code. Err
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 
 from promotions.certificates import Certificate
-from promotions.instances import Bools, Budget, Doubles, Instance, Invalid, Share
+from promotions.instances import (
+    Bools,
+    Budget,
+    Doubles,
+    Instance,
+    Invalid,
+    Return,
+    Share,
+)
 
 ARRAYS = {
     "value": np.floating,
@@ -33,7 +41,10 @@ ARRAYS = {
     "promised": np.bool_,
 }
 NUMBERS = ("most", "least_return")
-OTHERS = ("budget_names", "budget_amounts", "budget_options", "share_names", "shares")
+OTHERS = (
+    *("budget_names", "budget_amounts", "budget_options", "share_names", "shares"),
+    *("return_names", "returns", "return_options", "stock_names"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,7 +75,13 @@ def load(path: Path) -> Instance:
         made["most"] = int(_number("most", fields["most"]))
     if "least_return" in fields:
         made["least_return"] = float(_number("least_return", fields["least_return"]))
-    return Instance(**made, budgets=_budgets(fields), shares=_shares(fields))
+    return Instance(
+        **made,
+        budgets=_budgets(fields),
+        returns=_returns(fields),
+        shares=_shares(fields),
+        stock_names=tuple(str(name) for name in fields.get("stock_names", ())),
+    )
 
 
 def _fields(path: Path) -> Mapping[str, Any]:
@@ -105,25 +122,36 @@ def _number(name: str, given: Any) -> float:
 
 
 def _budgets(fields: Mapping[str, Any]) -> tuple[Budget, ...]:
-    """`budget_options` [budgets, options] says, as 0 and 1, whose cost each binds."""
-    amounts = np.atleast_1d(np.asarray(fields.get("budget_amounts", [])))
-    names = [str(name) for name in fields.get("budget_names", range(len(amounts)))]
-    options = np.shape(fields["value"])[0] if np.ndim(fields["value"]) else 0
-    inside = np.asarray(fields.get("budget_options", np.ones((len(amounts), options))))
-    if amounts.dtype.kind not in "iuf" or amounts.ndim != 1:
-        raise Invalid("budget_amounts", "one number for each budget is wanted")
-    if len(names) != len(amounts):
-        raise Invalid("budget_names", f"{len(amounts)} are wanted")
-    if inside.shape != (len(amounts), options) or inside.dtype.kind not in "biuf":
-        raise Invalid("budget_options", f"shape {(len(amounts), options)} is wanted")
     return tuple(
-        Budget(
-            name=name,
-            options=tuple(np.flatnonzero(row).tolist()),
-            amount=amount,
-        )
-        for name, row, amount in zip(names, inside, amounts.tolist(), strict=True)
+        Budget(name=name, options=options, amount=amount)
+        for name, options, amount in _some(fields, "budget", "budget_amounts")
     )
+
+
+def _returns(fields: Mapping[str, Any]) -> tuple[Return, ...]:
+    return tuple(
+        Return(name=name, options=options, least=least)
+        for name, options, least in _some(fields, "return", "returns")
+    )
+
+
+def _some(
+    fields: Mapping[str, Any], kind: str, numbers: str
+) -> Iterator[tuple[str, tuple[int, ...], float]]:
+    """Yield limits of some options: `…_options` [limits, options] says by 0 and 1."""
+    amounts = np.atleast_1d(np.asarray(fields.get(numbers, [])))
+    names = [str(name) for name in fields.get(f"{kind}_names", range(len(amounts)))]
+    options = np.shape(fields["value"])[0] if np.ndim(fields["value"]) else 0
+    everything = np.ones((len(amounts), options))
+    inside = np.asarray(fields.get(f"{kind}_options", everything))
+    if amounts.dtype.kind not in "iuf" or amounts.ndim != 1:
+        raise Invalid(numbers, f"one number for each {kind} is wanted")
+    if len(names) != len(amounts):
+        raise Invalid(f"{kind}_names", f"{len(amounts)} are wanted")
+    if inside.shape != (len(amounts), options) or inside.dtype.kind not in "biuf":
+        raise Invalid(f"{kind}_options", f"shape {(len(amounts), options)} is wanted")
+    for name, row, amount in zip(names, inside, amounts.tolist(), strict=True):
+        yield name, tuple(np.flatnonzero(row).tolist()), amount
 
 
 def _shares(fields: Mapping[str, Any]) -> tuple[Share, ...]:
@@ -140,18 +168,26 @@ def _shares(fields: Mapping[str, Any]) -> tuple[Share, ...]:
 def save(path: Path, asked: Instance) -> None:
     """Write an instance as .npz."""
     fields = {name: getattr(asked, name) for name in (*ARRAYS, *NUMBERS)}
-    inside = np.zeros((len(asked.budgets), asked.options), dtype=np.bool_)
-    for row, budget in zip(inside, asked.budgets, strict=True):
-        row[list(budget.options)] = True
     fields |= {
         "budget_names": np.array([one.name for one in asked.budgets], dtype=np.str_),
         "budget_amounts": np.array([one.amount for one in asked.budgets]),
-        "budget_options": inside,
+        "budget_options": _inside(asked, asked.budgets),
+        "return_names": np.array([one.name for one in asked.returns], dtype=np.str_),
+        "returns": np.array([one.least for one in asked.returns], dtype=np.float64),
+        "return_options": _inside(asked, asked.returns),
+        "stock_names": np.array(asked.stock_names, dtype=np.str_),
         "share_names": np.array([one.name for one in asked.shares], dtype=np.str_),
         "shares": np.array([one.share for one in asked.shares], dtype=np.float64),
     }
     given = {name: one for name, one in fields.items() if one is not None}
     np.savez_compressed(path, **given)
+
+
+def _inside(asked: Instance, some: Sequence[Budget | Return]) -> Bools:
+    inside = np.zeros((len(some), asked.options), dtype=np.bool_)
+    for row, one in zip(inside, some, strict=True):
+        row[list(one.options)] = True
+    return inside
 
 
 def save_plan(path: Path, chosen: Bools, prices: Doubles, proof: Certificate) -> None:

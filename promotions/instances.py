@@ -46,6 +46,15 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Return:
+    """Over these options together, Σ value ≥ `least` · Σ cost."""
+
+    name: str
+    options: tuple[int, ...]
+    least: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Share:
     """At least this share of the group's customers get an offer, promises counted."""
 
@@ -62,7 +71,8 @@ class Instance:
     strategy, campaign: [m], numbers from 0; a customer gets one variant of a strategy.
     most: offers for each customer; given [n]: those he already holds elsewhere.
     most_of_campaign [C], given_of_campaign [C, n]: the same within a campaign.
-    sku [m] or [m, n] (−1: none), units of the same shape or a number, stock [K].
+    sku [m] or [m, n] (−1: none), units of the same shape or a number, stock [K], named
+    or called by their places. least_return: of all options; `returns`: of some.
     group [n] (−1: none): a place in `shares`. promised [m, n]: given already; they
     stay, and bind every limit, even beyond it.
     Raises Invalid with the field's name.
@@ -77,7 +87,9 @@ class Instance:
     sku: Ints | None = None
     units: Floats | float = 1.0
     stock: Floats = field(default_factory=lambda: np.zeros(0))
+    stock_names: tuple[str, ...] = ()
     least_return: float | None = None
+    returns: tuple[Return, ...] = ()
     given: Ints | None = None
     most_of_campaign: Sequence[int] | Ints | None = None
     given_of_campaign: Ints | None = None
@@ -117,11 +129,21 @@ class Instance:
 
     @property
     def names(self) -> list[str]:
-        """Budgets, skus, the return, shares: the order of prices and limits."""
+        """Budgets, skus, returns, shares: the order of prices and limits."""
         named = [f"budget {one.name}" for one in self.budgets]
-        named += [f"stock {place}" for place in range(len(self.stock))]
-        named += ["return"] if self.least_return is not None else []
+        skus = self.stock_names or range(len(self.stock))
+        named += [f"stock {sku}" for sku in skus]
+        named += [f"return {one.name}".strip() for one in self.every_return]
         return named + [f"share {one.name}" for one in self.shares]
+
+    @property
+    def every_return(self) -> tuple[Return, ...]:
+        """The return of all options, if one is asked, and then those of some."""
+        if self.least_return is None:
+            return self.returns
+        everything = tuple(range(self.options))
+        whole = Return(name="", options=everything, least=self.least_return)
+        return (whole, *self.returns)
 
     @cached_property
     def greatest(self) -> float:
@@ -188,8 +210,8 @@ def _limit_faults(given: Instance) -> Iterator[Fault]:
     for budget in given.budgets:
         if not 0 <= budget.amount < np.inf:
             yield "budgets", f"{budget.name}: not a finite amount from 0"
-        if not all(0 <= option < m for option in budget.options):
-            yield "budgets", f"{budget.name}: there are only {m} options"
+        if not _listed(budget.options, m):
+            yield "budgets", f"{budget.name}: not some of {m} options, each once"
     if given.sku is not None:
         yield from _stock_faults(given, (m, n))
     yield from _share_faults(given)
@@ -199,6 +221,7 @@ def _share_faults(given: Instance) -> Iterator[Fault]:
     ratio = given.least_return
     if ratio is not None and not 0 <= ratio < np.inf:
         yield "least_return", "must be finite, and not negative"
+    yield from _return_faults(given)
     for share in given.shares:
         if not 0 <= share.share <= 1:
             yield "shares", f"{share.name}: not between 0 and 1"
@@ -206,6 +229,21 @@ def _share_faults(given: Instance) -> Iterator[Fault]:
         yield "group", "is wanted, since there are shares"
     if given.group is not None and np.max(given.group) >= len(given.shares):
         yield "group", f"there are only {len(given.shares)} shares"
+
+
+def _listed(some: Sequence[int], options: int) -> bool:
+    inside = all(0 <= option < options for option in some)
+    return inside and len(set(some)) == len(some)
+
+
+def _return_faults(given: Instance) -> Iterator[Fault]:
+    for one in given.returns:
+        if not 0 <= one.least < np.inf:
+            yield "returns", f"{one.name}: must be finite, and not negative"
+        if not _listed(one.options, given.options):
+            yield "returns", f"{one.name}: not some of {given.options} options"
+    if given.stock_names and len(given.stock_names) != len(given.stock):
+        yield "stock_names", f"{len(given.stock)} are wanted"
 
 
 def _stock_faults(given: Instance, shape: tuple[int, int]) -> Iterator[Fault]:
@@ -228,8 +266,9 @@ class Rest:
 
     value: −inf where nothing may be chosen. room: offers each may still get, a number
     or [n]; campaign_room [C, n] or None. budgets [B, m]: which options each binds.
-    limit [J]: what is left, in the order of Instance.names; the return's is what Σ
-    (return·cost − value) may reach, a share's is minus the customers still wanted.
+    returns [R, m]: which options each return is asked of, `least` [R] how much.
+    limit [J]: what is left, in the order of Instance.names; a return's is what Σ
+    (least·cost − value) may reach, a share's is minus the customers still wanted.
     """
 
     value: Floats
@@ -242,7 +281,8 @@ class Rest:
     sku: Ints | None
     units: Floats | float
     stocks: int
-    ratio: float | None
+    returns: Bools
+    least: Doubles
     group: Ints | None
     covered: Bools | None
     limit: Doubles
@@ -267,9 +307,14 @@ class Rest:
         return self.most <= 1 and self.campaign_room is None
 
     @property
+    def first_return(self) -> int:
+        """The place of the first return among the limits."""
+        return len(self.budgets) + self.stocks
+
+    @property
     def first_share(self) -> int:
         """The place of the first share among the limits."""
-        return len(self.budgets) + self.stocks + (self.ratio is not None)
+        return self.first_return + len(self.returns)
 
     def take(self, rows: Any, scale: float = 1.0) -> "Rest":
         """Return some customers (an index or a slice), with limits to scale."""

@@ -5,8 +5,9 @@ them, so nobody's arm changes by logging in. The lot is a hash of what the shop 
 that key (promotions.arms).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid5
 
 from django.db.models.functions import Coalesce
@@ -30,14 +31,24 @@ class People:
     segments: Mapping[UUID, str]
 
 
-def people(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> People:
-    profiles = CustomerProfile.objects.values_list("customer", "segment")
-    names = Customer.objects.values_list("key", NAME)
+def people(
+    persons: Mapping[UUID, UUID],
+    live: Sequence[Strategy],
+    *,
+    of: Collection[UUID] | None = None,
+) -> People:
+    """Return what is known of everybody, or of these keys: all that these people have.
+
+    `persons` says whose each key is that is not its own person's, of the same people.
+    """
+    profiles, names = CustomerProfile.objects.all(), Customer.objects.all()
+    if of is not None:
+        profiles, names = profiles.filter(customer__in=of), names.filter(key__in=of)
     return People(
         units=_units(persons, live),
-        drawn=_drawn(live),
-        names=dict(names),
-        segments=dict(profiles),
+        drawn=_drawn(live, of),
+        names=dict(names.values_list("key", NAME)),
+        segments=dict(profiles.values_list("customer", "segment")),
     )
 
 
@@ -46,16 +57,21 @@ DRAWN = (
     "SELECT a.customer, a.strategy, a.variant, a.probability"
     " FROM analytics_assignment a WHERE a.strategy = ANY(%s) AND a.arm = 'treatment'"
     " AND NOT EXISTS (SELECT FROM promotions_offer o WHERE o.id = a.offer)"
-    " ORDER BY a.position DESC"
+    "{of} ORDER BY a.position DESC"
 )
 
 
-def _drawn(live: Sequence[Strategy]) -> dict[tuple[UUID, UUID], tuple[str, float]]:
+def _drawn(
+    live: Sequence[Strategy], of: Collection[UUID] | None
+) -> dict[tuple[UUID, UUID], tuple[str, float]]:
     """Return what was drawn before by who has no such offer now, and the chance of it.
 
     By (key, strategy). Whoever has the offer keeps its variant with it.
     """
-    rows = lookup.rows(DRAWN, [[one.id for one in live]], prepare=False)
+    told: list[Any] = [[one.id for one in live]]
+    asked = DRAWN.format(of="" if of is None else " AND a.customer = ANY(%s)")
+    told += [] if of is None else [list(of)]
+    rows = lookup.rows(asked, told, prepare=of is not None)
     return {(key, strategy): (*variant,) for key, strategy, *variant in rows}
 
 

@@ -81,9 +81,30 @@ class Campaign(models.Model):
     spent = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     currency = models.CharField(max_length=3)
     limits = models.JSONField(default=list, blank=True, validators=[check_limits])
+    least_return = models.DecimalField(
+        max_digits=7,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="Profit its personal offers together must bring for each unit of "
+        "discount, once that is paid; empty: none is asked.",
+    )
+    most_per_customer = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Of its personal offers, for one customer; empty: no such cap.",
+    )
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(least_return=None) | Q(least_return__gte=0),
+                name="campaign_least_return",
+            ),
+            models.CheckConstraint(
+                condition=Q(most_per_customer=None) | Q(most_per_customer__gte=1),
+                name="campaign_most_per_customer",
+            ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")), name="campaign_period"
             ),
@@ -560,8 +581,18 @@ class Place(models.Model):
     customer = models.UUIDField()
     strategy = models.ForeignKey(Strategy, models.CASCADE, related_name="+")
     until = models.DateTimeField()
+    cost = models.FloatField(
+        default=0,
+        db_default=0,
+        help_text="Expected, of who came after the scores; else each refresh knows.",
+    )
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["strategy"], name="place_arrived", condition=Q(cost__gt=0)
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "strategy"], name="place_once_per_strategy"
@@ -591,28 +622,36 @@ class Sheet(models.Model):
 class Allocation(models.Model):
     """A refresh's choice of who gets which offer, and what was proved of it.
 
-    No plan is worth more than `bound`; `gap` is the part of it that this one misses.
+    No plan is worth more than `bound`; `gap` is the part of it that this one misses:
+    null where no plan was found at all. Who comes before the next refresh is decided
+    on by the `prices`, from what is `left` (promotions.arrivals).
     """
 
     computed_at = models.DateTimeField()
     feasible = models.BooleanField()
     value = models.FloatField(help_text="Incremental margin of what was added.")
-    bound = models.FloatField(help_text="No plan within the limits adds more.")
-    gap = models.FloatField(help_text="(bound − value) / bound.")
+    bound = models.FloatField(null=True, help_text="No plan in the limits adds more.")
+    gap = models.FloatField(null=True, help_text="(bound − value) / bound.")
     proof = models.CharField(max_length=10, help_text="Of the bound: dual, or search.")
     refused = models.BooleanField(help_text="Not good enough: nothing was added.")
+    reason = models.TextField(default="", blank=True, help_text="Why it was refused.")
     prices = models.JSONField(help_text="What a unit more of each limit would earn.")
+    slack = models.JSONField(default=dict, help_text="What it left of each limit.")
+    left = models.JSONField(default=dict, help_text="What arrivals since then left.")
 
     class Meta:
         indexes = [models.Index(fields=["computed_at"], name="allocation_latest")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(refused=True) | Q(feasible=True), name="allocation_served"
+                condition=Q(refused=True)
+                | Q(feasible=True, bound__isnull=False, gap__isnull=False),
+                name="allocation_served",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.computed_at:%Y-%m-%d %H:%M}: gap {self.gap:.2g}"
+        said = "no plan" if self.gap is None else f"gap {self.gap:.2g}"
+        return f"{self.computed_at:%Y-%m-%d %H:%M}: {said}"
 
 
 class Backtest(models.Model):

@@ -2,11 +2,12 @@
 
 Targeting decides and renders (`render`); reading is one look-up. A customer whose sheet
 is missing (an offer was just used, a strategy just ended or spent) gets it rendered
-from the offers' rows. GET has no side effects: deciders call `forget`.
+from the offers' rows. Nothing is written here: deciders call `forget`.
 """
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -40,10 +41,27 @@ MOST_REASONS = 2
 """Besides the strategy's title."""
 
 
-def sheet(external_id: str, *, currency: str, at: datetime) -> str:
-    """Return the customer's offers as JSON; a stranger has none, and is no error."""
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A person whom offers may be personal for, and the sheet that there is, if any.
+
+    `body`: None where it must be rendered anew for this id.
+    """
+
+    person: UUID
+    body: str | None
+    expires_at: datetime | None
+    news: bool
+
+    def lasts(self, at: datetime) -> bool:
+        """Whether there is a sheet that has not ended, ranked or not."""
+        return self.expires_at is not None and self.expires_at > at
+
+
+def known(external_id: str) -> Known | None:
+    """Look up whose an id is: one statement, for nearly everybody."""
     if "\0" in external_id:  # PostgreSQL holds no such text: nobody is called that
-        return render(external_id, [], at=None)
+        return None
     row = lookup.row(f"{SHEET} WHERE c.external_id = %s", [external_id])
     if row is None:  # a visitor, who must not read what a customer is called
         row = lookup.row(
@@ -51,16 +69,40 @@ def sheet(external_id: str, *, currency: str, at: datetime) -> str:
             [external_id],
         )
     if row is None or row[1] is False or (row[1] is None and settings.CONSENT_REQUIRED):
+        return None
+    person, _, body, expires_at, news = row
+    return Known(person=person, body=body, expires_at=expires_at, news=news)
+
+
+def sheet(external_id: str, *, currency: str, at: datetime) -> str:
+    """Return the customer's offers as JSON; a stranger has none, and is no error.
+
+    Nothing is decided here: see promotions.arrivals.
+    """
+    return read(external_id, known(external_id), currency=currency, at=at)
+
+
+def read(external_id: str, of: Known | None, *, currency: str, at: datetime) -> str:
+    """Return the sheet of somebody who was looked up, or render their offers."""
+    if of is None:
         return render(external_id, [], at=None)
-    key, _, body, expires_at, news = row
-    if body is not None and expires_at > at and not news:
-        return str(body)
-    usable = carts.usable(key, currency=currency, at=at)
-    left = [offer for offer in usable if not offer.strategy.exhausted]
-    ranked = feedback.ranked(
-        expect_now(left, key, at=at), feedback.of(identity.keys(key), at=at)
-    )
-    return render(external_id, ranked, at=at)
+    if of.body is not None and of.lasts(at) and not of.news:
+        return of.body
+    mine = usable(of.person, currency=currency, at=at)
+    mine = expect_now(mine, of.person, at=at)
+    shown = ranked(mine, identity.keys(of.person), at=at)
+    return render(external_id, shown, at=at)
+
+
+def usable(person: UUID, *, currency: str | None, at: datetime) -> list[Offer]:
+    """Return the offers that a person may see now."""
+    found = carts.usable(person, currency=currency, at=at)
+    return [offer for offer in found if not offer.strategy.exhausted]
+
+
+def ranked(mine: list[Offer], keys: Sequence[UUID], *, at: datetime) -> list[Offer]:
+    """Return those of a person's offers that are shown, the most promising first."""
+    return feedback.ranked(mine, feedback.of(keys, at=at))
 
 
 WITHHELD = (
@@ -95,7 +137,13 @@ def withheld(
     return [{"id": str(id_), "strategy": str(strategy)} for id_, strategy in kept]
 
 
-def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
+def expect_now(
+    mine: list[Offer],
+    person: UUID,
+    *,
+    at: datetime,
+    chances: live.Chances | None = None,
+) -> list[Offer]:
     """Expect of each offer what the customer's newest orders say; nothing is stored.
 
     Without a model, what was expected by night stands, but its reasons may not:
@@ -103,7 +151,8 @@ def expect_now(mine: list[Offer], person: UUID, *, at: datetime) -> list[Offer]:
     """
     for offer in mine:
         offer.why = ()
-    chances = live.chances(person, at=at) if mine else None
+    if mine and chances is None:
+        chances = live.chances(person, at=at)
     if chances is None:
         return mine
     for offer in mine:

@@ -4,7 +4,7 @@ Whatever they drew: were only offers to keep their places, who is held back woul
 into other audiences more easily than who is not, and arms would not be comparable.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,10 +18,18 @@ EVERY = timedelta(minutes=15)
 """How often beat refreshes: what ends within it is renewed now or not at all."""
 
 
-def lasting(persons: Mapping[UUID, UUID], at: datetime) -> Promises:
-    """Return the offers, and places without one, that outlast the next refresh."""
+def lasting(
+    persons: Mapping[UUID, UUID], at: datetime, *, of: Collection[UUID] | None = None
+) -> Promises:
+    """Return the offers, and places without one, that outlast the next refresh.
+
+    `of`: these keys' alone.
+    """
     offered = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
     placed = Place.objects.filter(until__gt=at + EVERY)
+    if of is not None:
+        offered = offered.filter(customer__in=of)
+        placed = placed.filter(customer__in=of)
     rows = [
         *placed.values_list("customer", "strategy", "until"),
         *offered.values_list("customer", "strategy", "expires_at"),
@@ -37,21 +45,37 @@ def keep(
     at: datetime,
 ) -> None:
     """Store the places of the chosen (customer, strategy); forget those that ended."""
-    ends = {row.id: row.campaign.ends_at for row in live}
-    usual = at + timedelta(days=settings.OFFER_DAYS)
     Place.objects.filter(until__lte=at + EVERY).delete()
     Place.objects.exclude(strategy__in=live).delete()
+    take(chosen, live, promised, at=at)
+
+
+def take(
+    chosen: Iterable[tuple[UUID, UUID]],
+    live: Sequence[Strategy],
+    promised: Promises,
+    *,
+    at: datetime,
+    costs: Mapping[UUID, float] | None = None,
+) -> None:
+    """Store the places of the chosen (customer, strategy).
+
+    `costs`: what each strategy is expected to cost with who came after the scores.
+    """
+    ends = {row.id: row.campaign.ends_at for row in live}
+    usual = at + timedelta(days=settings.OFFER_DAYS)
     Place.objects.bulk_create(
         [
             Place(
                 customer=customer,
                 strategy_id=strategy,
                 until=promised.get((customer, strategy)) or min(usual, ends[strategy]),
+                cost=costs[strategy] if costs else 0.0,
             )
             for customer, strategy in chosen
         ],
         update_conflicts=True,
         unique_fields=["customer", "strategy"],
-        update_fields=["until"],
+        update_fields=["until", "cost"],
         batch_size=5000,
     )

@@ -118,6 +118,8 @@ def _made(draft: CampaignDraft) -> Campaign:
             budget=draft.budget,
             currency=draft.currency or settings.CURRENCY,
             limits=draft.limits,
+            least_return=draft.least_return,
+            most_per_customer=draft.most_per_customer,
         )
     except ValidationError as error:
         raise Faulty(_faults(error)) from error

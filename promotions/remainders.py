@@ -5,11 +5,12 @@ budget gets nothing more of it. A pair that alone passes a limit is taken out: n
 answer holds it, so the bound only gets tighter (and a limit of nothing needs no price).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from promotions.instances import Bools, Doubles, Instance, Ints, Rest
+from promotions.instances import Bools, Budget, Doubles, Instance, Ints, Rest, Return
 
 
 def rest_of(asked: Instance) -> Rest:
@@ -27,11 +28,12 @@ def rest_of(asked: Instance) -> Rest:
         campaign=asked.campaigns,
         room=room,
         campaign_room=campaign_room,
-        budgets=_members(asked),
+        budgets=_members(asked, asked.budgets),
         sku=asked.sku,
         units=units,
         stocks=len(asked.stock),
-        ratio=asked.least_return,
+        returns=_members(asked, asked.every_return),
+        least=np.array([one.least for one in asked.every_return]),
         group=asked.group if asked.shares else None,
         covered=_covered(asked, promised),
         limit=np.zeros(asked.rows),
@@ -49,7 +51,7 @@ def left(asked: Instance, promised: Bools | None) -> Doubles:
         [
             [float(one.amount) for one in asked.budgets],
             asked.stock,
-            [] if asked.least_return is None else [0.0],
+            np.zeros(len(asked.every_return)),
         ]
     ).astype(np.float64)
     wanted, covered = wanted_of(asked), np.zeros(len(asked.shares))
@@ -85,10 +87,10 @@ def wanted_of(asked: Instance) -> Doubles:
 
 
 def taken(asked: Instance, option: Ints, customer: Ints) -> Doubles:
-    """Return what these pairs take of budgets, stocks and the return, in float64."""
+    """Return what these pairs take of budgets, stocks and returns, in float64."""
     cost = asked.cost[option, customer].astype(np.float64)
     by_option = np.bincount(option, cost, minlength=asked.options)
-    parts: list[Any] = [_members(asked) @ by_option]
+    parts: list[Any] = [_members(asked, asked.budgets) @ by_option]
     if asked.sku is not None:
         sku = _at(asked.sku, option, customer)
         units = np.broadcast_to(_at(asked.units, option, customer), sku.shape)
@@ -96,10 +98,13 @@ def taken(asked: Instance, option: Ints, customer: Ints) -> Doubles:
         parts.append(np.bincount(sku[has], units[has], minlength=len(asked.stock)))
     elif len(asked.stock):
         parts.append(np.zeros(len(asked.stock)))
-    if asked.least_return is not None:
+    if asked.every_return:
         value = asked.value[option, customer].astype(np.float64)
         value = np.where(np.isfinite(value), value, 0.0)
-        parts.append(np.array([asked.least_return * cost.sum() - value.sum()]))
+        brings = np.bincount(option, value, minlength=asked.options)
+        least = np.array([one.least for one in asked.every_return])
+        inside = _members(asked, asked.every_return)
+        parts.append(least * (inside @ by_option) - inside @ brings)
     return np.concatenate(parts)
 
 
@@ -111,10 +116,10 @@ def _at(what: Any, option: Ints, customer: Ints) -> Any:
     return one[option] if one.ndim else one
 
 
-def _members(asked: Instance) -> Bools:
-    inside = np.zeros((len(asked.budgets), asked.options), dtype=np.bool_)
-    for row, budget in zip(inside, asked.budgets, strict=True):
-        row[list(budget.options)] = True
+def _members(asked: Instance, some: Sequence[Budget | Return]) -> Bools:
+    inside = np.zeros((len(some), asked.options), dtype=np.bool_)
+    for row, one in zip(inside, some, strict=True):
+        row[list(one.options)] = True
     return inside
 
 

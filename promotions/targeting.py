@@ -1,4 +1,6 @@
-"""Compute each customer's offers for the live strategies. Worker only.
+"""Compute each customer's offers for the live strategies: the worker, for everybody.
+
+For who comes between two refreshes, promotions.arrivals does it in the web process.
 
 Customers are chosen first, the holdout among them; the arm is then a hash, so both arms
 hold the same kind of customers. A customer keeps his first variant for as long as the
@@ -13,7 +15,7 @@ takes its place with the customer and its expected cost out of the budget; so do
 a lot withholds, for as long (`Place`).
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -33,6 +35,7 @@ from promotions import (
     arms,
     audiences,
     carts,
+    constraints,
     feedback,
     lots,
     offers,
@@ -43,6 +46,7 @@ from promotions import (
     versions,
 )
 from promotions.feedback import SILENT, Said
+from promotions.instances import Bools
 from promotions.models import Odds, Offer, Sheet, Strategy
 
 TARGETING_LOCK = 7_102_018
@@ -247,18 +251,21 @@ def _decided(
     used: Used,
     lasting: places.Promises,
     at: datetime,
+    allocated: Callable[..., Bools] = plans.allocated,
 ) -> Iterator[Decided]:
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
     if not columns:
         return
     unused = ~_where(used, columns, matrix).T
-    chosen = plans.allocated(
-        [column.strategy for column in columns],
-        [replace(column.best, margin=column.wanted) for column in columns],
+    candidates = constraints.Candidates(
+        strategies=[column.strategy for column in columns],
+        worth=[replace(one.best, margin=one.wanted) for one in columns],
+        customers=matrix.customers,
+        segments=people.segments,
         unused=unused,
         promised=_where(lasting, columns, matrix).T & unused,
-        at=at,
     )
+    chosen = allocated(candidates, at=at)
     for place, column in enumerate(columns):
         for row in np.flatnonzero(chosen[place]):
             customer = matrix.customers[row]
@@ -451,3 +458,37 @@ def _computed(rendered: dict[UUID, list[Offer]], live: Sequence[Strategy]) -> Co
     return Computed(
         customers=len(rendered), offers=sum(counts.values()), strategies=counts
     )
+
+
+def for_one(
+    audience: audiences.Audience,
+    people: lots.People,
+    persons: Mapping[UUID, UUID],
+    believed: value.Response,
+    allocated: Callable[..., Bools],
+    *,
+    used: Used,
+    live: Sequence[Strategy],
+    at: datetime,
+) -> list[store.Fact]:
+    """Decide on one customer between two refreshes, by the same lots; store offers.
+
+    `allocated` says what he gets. Return what the log must be told in the end.
+    """
+    _rehome(persons)
+    odds = arms.in_force(live)
+    columns = [
+        _column(one, audience, believed, odds.get(one.id))
+        for one in live
+        if audience.inside(one.scope)
+    ]
+    [person] = audience.matrix.customers
+    keys = [person, *persons]
+    lasting = places.lasting(persons, at, of=keys)
+    made = _decided(columns, audience.matrix, people, used, lasting, at, allocated)
+    new = [one for one in made if {*_chosen([one])}.isdisjoint(lasting)]
+    costs = {one.strategy.id: float(one.best.cost[0]) for one in columns}
+    places.take(_chosen(new), live, {}, at=at, costs=costs)
+    wanted = _wanted(new, {person: feedback.of(keys, at=at)}, lasting)
+    _keep([offer for offer, _ in wanted if offer])
+    return [fact for _, fact in new]

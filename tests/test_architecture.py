@@ -12,7 +12,16 @@ import pytest
 from config.services import ROOT
 
 ROOMS = ("config", "analytics", "catalog", "ml", "promotions", "demo")
-LEARNERS = ("sklearn", "tensorflow", "keras", "implicit", "pandas", "polars", "joblib")
+LEARNERS = (
+    "sklearn",
+    "tensorflow",
+    "keras",
+    "implicit",
+    "pandas",
+    "polars",
+    "joblib",
+    "highspy",
+)
 WEB = """
 import sys, django
 django.setup()

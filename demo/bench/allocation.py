@@ -25,7 +25,7 @@ from demo.bench.small_markets import instance
 from demo.bench.table import Row, against, least, limit, show, shown
 from promotions import core_lp, instance_files
 from promotions.allocation import Impossible, NotCertified, Plan, solve
-from promotions.deciding import cached, decide, resolve
+from promotions.deciding import cached, decide, helm, resolve, steer
 from promotions.instances import Instance
 from promotions.remainders import left, rest_of, taken
 
@@ -33,6 +33,8 @@ SEEDS = int(os.environ.get("BENCH_SEEDS", "20"))
 FRESH = range(1000, 1000 + SEEDS)
 STRETCH = 0.05
 """Of the traffic, after which prices are made anew."""
+STEERED = 200
+"""Decisions, after which the price of the return is moved."""
 
 
 def run() -> None:
@@ -214,7 +216,8 @@ def _stream(n: int, family: str, seed: int) -> tuple[float, float, float]:
 
     Returns the share of the certified bound in hindsight, the least that was left of
     any limit, and the 99th percentile of a decision, µs. Prices are made anew every
-    5 % of the traffic, and in the last of these stretches at every tenth of it.
+    5 % of the traffic, and in the last of these stretches at every tenth of it; the
+    return's is steered in between, at every so many decisions, whose time counts.
     """
     asked = market(n, seed=seed, family=family)
     hindsight = solve(asked, gap=1e-3).certificate.bound
@@ -222,6 +225,7 @@ def _stream(n: int, family: str, seed: int) -> tuple[float, float, float]:
     order = np.random.default_rng(seed).permutation(n)
     holds = left(asked, None)
     prices = resolve(before, holds, coming=n, prices=np.zeros(len(holds)))
+    by = helm(before, prices, coming=n)
     kept, won, times = holds.tolist(), 0.0, []
     cuts = _cuts(n)
     for begun, end in pairwise(cuts):
@@ -229,9 +233,11 @@ def _stream(n: int, family: str, seed: int) -> tuple[float, float, float]:
             seen = _join(_part(_open(asked), order[:begun]), before)
             holds = np.maximum(np.array(kept), 0.0)
             prices = resolve(seen, holds, coming=n - begun, prices=prices)
-        known = cached(asked, prices)
-        for row in _rows(asked, order[begun:end]):
+        for place, row in enumerate(_rows(asked, order[begun:end]), start=begun):
             started = time.perf_counter_ns()
+            if place == begun or place % STEERED == 0:
+                gone = min(1.0, (place + STEERED) / n)
+                known = cached(asked, steer(asked, prices, kept, by, gone=gone))
             given = decide(known, *row, left=kept)
             times.append(time.perf_counter_ns() - started)
             won += sum(row[0][option] for option in given)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from promotions.certificates import violations
-from promotions.instances import Budget, Instance, Share
+from promotions.instances import Budget, Instance, Return, Share
 
 KINDS = ("plain", "whole", "losing", "free", "sparse", "twins")
 BY_CUSTOMER = ("audience", "most", "strategy", "most_of_campaign")
@@ -28,6 +28,7 @@ def instance(seed: int, n: int | None = None) -> Instance:
         given["given"] = chance.integers(0, 2, n)
     if chance.random() < 0.4:
         given["least_return"] = float(chance.choice([0, 0.5, 1, 2, 5]))
+        given["returns"] = _returns(chance, m)
     if chance.random() < 0.3:
         given["audience"] = chance.random((m, n)) < 0.8
     if chance.random() < 0.3:
@@ -62,6 +63,12 @@ def _budgets(chance: np.random.Generator, cost: Any) -> tuple[Budget, ...]:
         Budget(name="first", options=(0,), amount=0.2 * total),
     )
     return both[: chance.integers(0, 3)]
+
+
+def _returns(chance: np.random.Generator, m: int) -> tuple[Return, ...]:
+    first = Return(name="first", options=(0,), least=float(chance.choice([0.5, 2])))
+    last = Return(name="last", options=tuple({0, m - 1}), least=1.0)
+    return (first, last)[: chance.integers(0, 3)]
 
 
 def _stocks(chance: np.random.Generator, m: int, n: int) -> dict[str, Any]:

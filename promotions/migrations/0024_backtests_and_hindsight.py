@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0022_answers'),
+        ('promotions', '0023_limits_of_allocations'),
     ]
 
     operations = [

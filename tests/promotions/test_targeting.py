@@ -446,6 +446,8 @@ def test_a_refresh_keeps_the_certificate_of_its_plan(
     kept = Allocation.objects.get()
     assert kept.feasible
     assert not kept.refused
+    assert kept.gap is not None
+    assert kept.bound is not None
     assert kept.gap <= plans.GAP
     assert kept.value <= kept.bound + 1e-6
     names = {f"budget {strategy.id}", f"budget {strategy.campaign_id}"}
