@@ -186,8 +186,8 @@ class OffersComputed(Event, frozen=True, kw_only=True):
     """A refresh of all customers' offers ended; it follows what it assigned.
 
     What it went by: the `model` of the scores, the `learnt` response by its id, what
-    was `kept` of gains, give or take `kept_error`, and the money that was `left` to
-    each strategy.
+    is missing `later` of what offers sell, give or take `later_error`, and the money
+    that was `left` to each strategy.
     """
 
     customers: Count
@@ -195,8 +195,8 @@ class OffersComputed(Event, frozen=True, kw_only=True):
     strategies: dict[str, int]
     model: UUID | None
     learnt: Text | None = None
-    kept: float | None = None
-    kept_error: float | None = None
+    later: float | None = None
+    later_error: float | None = None
     left: dict[str, Decimal] = {}
 
 

@@ -281,7 +281,7 @@ def _summary(
         strategies={name: made.count(name) for name in sorted(set(made))},
         model=model,
         learnt=believed.id,
-        kept=believed.kept_by[0],
-        kept_error=believed.kept_by[1],
+        later=believed.later_by[0],
+        later_error=believed.later_by[1],
         left={str(one.id): one.left for one in strategies},
     )

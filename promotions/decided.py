@@ -50,7 +50,7 @@ class Decision:
     said: events.OfferAssigned
     model: UUID | None
     learnt: Learnt
-    kept: tuple[float, float]
+    later: tuple[float, float]
     left: Decimal | None
     variants: Mapping[str, Worth]
     again: arms.Drawn
@@ -84,8 +84,8 @@ def replay(offer: UUID) -> Decision:
     unit = name.first()
     if learnt is None or strategy is None or unit is None:
         raise NotReplayable("The customer is not known any more.")
-    kept = refresh.kept or 0.0, refresh.kept_error or 0.0
-    variants = _worth(said, strategy, response.of(learnt, kept))
+    later = refresh.later or 0.0, refresh.later_error or 0.0
+    variants = _worth(said, strategy, response.of(learnt, later))
     odds = _odds(strategy, said)
     return Decision(
         offer=offer,
@@ -94,7 +94,7 @@ def replay(offer: UUID) -> Decision:
         said=said,
         model=refresh.model,
         learnt=learnt,
-        kept=kept,
+        later=later,
         left=refresh.left.get(str(strategy.id)),
         variants=variants,
         again=arms.draw(

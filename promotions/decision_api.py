@@ -91,7 +91,7 @@ def _body(found: Decision) -> dict[str, Any]:
         "spend": said.spend,
         "rate": said.rate,
         "traits": dict(zip(TRAITS, said.traits, strict=True)),
-        "kept": found.kept[0],
+        "later": found.later[0],
         "budget_left": None if found.left is None else str(found.left),
         "variants": {label: asdict(one) for label, one in found.variants.items()},
         "decided": {name: getattr(said, name) for name in names},

@@ -311,18 +311,24 @@ def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
         if arm.variant is not None:
             types = np.array([known[unit.person] for unit in arm.units])
             mine = np.array([*_gain(arm, types, found, rates), len(arm.units)])
-            sums[arm.strategy.id] = sums.get(arm.strategy.id, np.zeros(3)) + mine
+            sums[arm.strategy.id] = sums.get(arm.strategy.id, np.zeros(4)) + mine
     believed = {
-        id_: promises.Believed(gain=gain / people, aside=aside / people)
-        for id_, (gain, aside, people) in sums.items()
+        id_: promises.Believed(
+            gain=gain / people, aside=aside / people, sold=sold / people
+        )
+        for id_, (gain, aside, sold, people) in sums.items()
     }
     promises.refresh(believed, at=at)
 
 
 def _gain(
     arm: Arm, types: Floats, found: Response, rates: Mapping[str, float]
-) -> tuple[float, float]:
-    """Return the margin that offers are believed to bring, in scope and elsewhere."""
+) -> tuple[float, float, float]:
+    """Return the margin that offers are believed to bring, in scope and elsewhere.
+
+    And that of all that is bought on them: by how much less they bring if all of it is
+    missing later.
+    """
     usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
     rate = float(np.mean([rates.get(name, usual) for name in scope] or [usual]))
     spend = np.array([unit.spend for unit in arm.units])
@@ -333,16 +339,14 @@ def _gain(
         rest=np.zeros(len(spend)),
     )
     terms = arm.strategy.terms[arm.variant or ""]
-    worth = value.priced(
-        {"": terms},
-        arm.strategy.scope,
-        people,
-        replace(found, kept=np.ones(1)),
-        turns=arm.strategy.turns,
+    scope, turns = arm.strategy.scope, arm.strategy.turns
+    gain, all_of_it = (
+        float(value.gains({"": terms}, scope, people, one, turns=turns).sum())
+        for one in (
+            replace(found, later=np.zeros(1)),
+            replace(found, later=np.full(1, -1.0)),
+        )
     )
-    _, kappa = value.rewards(terms, spend, people.rate)
     rest = np.array([unit.rest for unit in arm.units])
-    aside = np.expm1(found.posterior.address) * rest
-    return float((worth.margin[:, 0] + worth.cost[:, 0] * kappa).sum()), float(
-        aside.sum()
-    )
+    aside = float((np.expm1(found.posterior.address) * rest).sum())
+    return gain, aside, all_of_it - gain

@@ -361,7 +361,9 @@ class Offer(models.Model):
     rate = models.FloatField(default=0, help_text="Margin rate of what is bought.")
     use = models.FloatField(default=1, help_text="Of what it could give, is given.")
     stretch = models.FloatField(default=1, help_text="Baskets with it, in usual ones.")
-    kept = models.FloatField(default=1, help_text="Of the gain in scope, what stays.")
+    later = models.FloatField(
+        default=0, help_text="Of what it sells, this is missing later or elsewhere."
+    )
     correction = models.FloatField(
         default=0, help_text="Of a week's log-odds: what scores get wrong."
     )
@@ -519,7 +521,7 @@ class Calibration(models.Model):
     strategies = models.IntegerField(help_text="How many it rests on.")
 
     def __str__(self) -> str:
-        return f"× {self.factor:.2f}"
+        return f"{self.factor:.0%}"
 
     @property
     def error(self) -> float:

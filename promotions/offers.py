@@ -179,7 +179,7 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
         lift=offer.lift,
         rate=rate,
         habit=value.Habit(use=offer.use, stretch=offer.stretch),
-        kept=offer.kept,
+        later=offer.later,
         turns=offer.strategy.turns,
         correction=offer.correction,
     )

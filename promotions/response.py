@@ -45,8 +45,8 @@ def believed(*, draws: int = DRAWS) -> Response:
     """Read what is believed now."""
     row = Learnt.objects.order_by("-computed_at").first()
     known = Calibration.objects.filter(pk=1).first()
-    kept = (known.factor, known.error) if known else (USUAL, PRIOR)
-    return of(row or _untaught(), kept, draws=draws)
+    later = (known.factor, known.error) if known else (USUAL, PRIOR)
+    return of(row or _untaught(), later, draws=draws)
 
 
 def settled(*, at: datetime) -> Response:
@@ -56,9 +56,9 @@ def settled(*, at: datetime) -> Response:
     return believed()
 
 
-def of(row: Learnt, kept: tuple[float, float], *, draws: int = DRAWS) -> Response:
-    """Return a row as prices need it; `kept` is k and its standard error."""
-    posterior, (mean, error) = read(row.body), kept
+def of(row: Learnt, later: tuple[float, float], *, draws: int = DRAWS) -> Response:
+    """Return a row as prices need it; `later` is ρ and its standard error."""
+    posterior, (mean, error) = read(row.body), later
     luck = np.random.default_rng(SEED).standard_normal(draws)
     return Response(
         id=row.id,
@@ -66,8 +66,8 @@ def of(row: Learnt, kept: tuple[float, float], *, draws: int = DRAWS) -> Respons
         usual=Habit(use=row.use),
         habits={kind: Habit(use=u, stretch=r) for kind, (u, r) in row.habits.items()},
         thetas=posterior.sample(draws, seed=SEED),
-        kept=np.maximum(0.0, mean + error * (luck - luck.mean())),
-        kept_by=kept,
+        later=mean + error * (luck - luck.mean()),
+        later_by=later,
     )
 
 

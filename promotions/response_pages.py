@@ -28,6 +28,7 @@ USUAL = 0.20
 """The chance of buying without an offer that the page takes for its examples."""
 DRAWS, CROWD = 300, 400
 LOW, HIGH = 0.025, 0.975
+Z95 = 1.96
 
 
 def response_page(request: HttpRequest) -> HttpResponseBase:
@@ -73,12 +74,13 @@ def _cards(found: Response) -> Iterator[Card]:
         detail=_("of what they would buy out of scope without"),
     )
     row = Calibration.objects.filter(pk=1).first()
-    low, high = (row.low, row.high) if row else (0.0, 2.0)
+    part, error = found.later_by
+    low, high = (row.low, row.high) if row else (part - Z95 * error, part + Z95 * error)
     yield Card(
-        name=_("What stays of a gain"),
-        value=f"{found.kept_by[0]:.0%}",
+        name=_("Missing later of what offers sell"),
+        value=f"{part:.0%}",
         detail=_("over all goods and weeks; 95 %: {low} to {high}").format(
-            low=f"{max(0.0, low):.0%}", high=f"{high:.0%}"
+            low=f"{low:.0%}", high=f"{high:.0%}"
         ),
     )
 

@@ -58,7 +58,7 @@ MOST_NEWS = 1000
 to 20 ms each; for anybody else GET does it, who then waits as long."""
 
 
-PRICED = ("expected", "lift", "rate", "use", "stretch", "kept", "correction", "aside")
+PRICED = ("expected", "lift", "rate", "use", "stretch", "later", "correction", "aside")
 """What a refresh sets anew of an offer that lasts: what it is believed to bring."""
 
 
@@ -88,7 +88,7 @@ class Column:
     aside: value.Floats
     elsewhere: value.Floats
     habit: value.Habit
-    kept: float
+    later: float
     arms: Experiment
     odds: Odds | None
 
@@ -122,8 +122,8 @@ def refresh(*, at: datetime) -> Computed:
             strategies=computed.strategies,
             model=matrix.model,
             learnt=believed.id,
-            kept=believed.kept_by[0],
-            kept_error=believed.kept_by[1],
+            later=believed.later_by[0],
+            later_error=believed.later_by[1],
             left={str(strategy.id): strategy.left for strategy in live},
         )
         store.append_new(
@@ -224,7 +224,7 @@ def _column(
         people=people,
         best=best,
         habit=believed.habit(what.kind),
-        kept=float(believed.kept.mean()),
+        later=float(believed.later.mean()),
         arms=arms.of(strategy, odds.odds if odds else None),
         odds=odds,
     )
@@ -328,7 +328,7 @@ def _decision(
         rate=float(column.people.rate[row]),
         use=column.habit.use,
         stretch=column.habit.stretch,
-        kept=column.kept,
+        later=column.later,
         correction=float(column.correction[row]),
         aside=float(column.aside[row]),
         computed_at=at,

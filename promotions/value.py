@@ -11,12 +11,12 @@ bought, and w were. With s the shelf value of a purchase, m its margin rate, r
 by how much an offer stretches it, g the reward, u the share of it that is given, and κ
 what a unit of it costs the shop (1 for money; 1 − m for a gift, bought at cost):
 
-    margin = k · n · (r − w0/w) · s · m − n · u · g · κ + (e^a − 1) · o
+    margin = n · (r − w0/w − ρ) · s · m − n · u · g · κ + (e^a − 1) · o
 
-k is the part of the gain in scope that is one over all goods and weeks: the rest would
-have been bought elsewhere, or later, anyway (promotions.promises). Whoever is addressed
-buys e^a as much of all the rest, whose margin within the horizon is o; each of the
-offers that a customer may have bears its part of that.
+ρ is the part of what is bought on offers, by whomever, that is missing later, or
+elsewhere: who would have bought anyway stocks up too (promotions.promises). Whoever is
+addressed buys e^a as much of all the rest, whose margin within the horizon is o; each
+of the offers that a customer may have bears its part of that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,18 +47,18 @@ class Habit:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """How customers answer offers: b, their habits by kind, and k.
+    """How customers answer offers: b, their habits by kind, and ρ.
 
-    `thetas` and `kept` are draws, row by row; a single row is the expectation. `kept`
-    is drawn by `kept_by`, k and its standard error. `id` names what it was read from.
+    `thetas` and `later` are draws, row by row; a single row is the expectation. `later`
+    is drawn by `later_by`, ρ and its standard error. `id` names what it was read from.
     """
 
     posterior: Posterior
     usual: Habit
     habits: Mapping[str, Habit]
     thetas: Floats
-    kept: Floats
-    kept_by: tuple[float, float] = (1.0, 0.0)
+    later: Floats
+    later_by: tuple[float, float] = (0.0, 0.0)
     id: str = ""
 
     def habit(self, kind: str) -> Habit:
@@ -74,8 +74,8 @@ class Response:
             usual=self.usual,
             habits=self.habits,
             thetas=mean[None],
-            kept=np.array([self.kept.mean()]),
-            kept_by=self.kept_by,
+            later=np.array([self.later.mean()]),
+            later_by=self.later_by,
             id=self.id,
         )
 
@@ -200,7 +200,7 @@ def margin(
     lift: Floats | float,
     rate: Floats | float,
     habit: Habit,
-    kept: Floats | float,
+    later: Floats | float,
     turns: float = 1.0,
     correction: float = 0.0,
 ) -> Floats:
@@ -212,7 +212,7 @@ def margin(
     given, kappa = rewards(terms, each, rate)
     w0 = expit(logit(weekly(p0)) + correction)
     w = lifted(w0, lift)
-    gain = kept * (habit.stretch - w0 / w) * each * rate
+    gain = (habit.stretch - w0 / w - later) * each * rate
     return np.asarray(purchases(w, turns) * (gain - habit.use * given * kappa))
 
 
@@ -307,6 +307,21 @@ def drawn(
     return np.stack(margins, axis=2), np.column_stack(costs), np.column_stack(lifts)
 
 
+def gains(
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    response: Response,
+    *,
+    turns: float,
+) -> Floats:
+    """Return the margin before what is given, [customers, variants]."""
+    found = priced(menu, scope, people, response, turns=turns)
+    kappa = [rewards(terms, people.basket, people.rate)[1] for terms in menu.values()]
+    given = np.column_stack([np.broadcast_to(k, len(people.rate)) for k in kappa])
+    return np.asarray(found.margin + found.cost * given)
+
+
 def _one(
     terms: Terms,
     scope: Sequence[str],
@@ -328,8 +343,8 @@ def _one(
     for weight, shift in zip(likely.T, posterior.shifts(what), strict=True):
         w = lifted(w0, b + shift)
         bought = weight * purchases(w, turns)
-        kept = response.kept[:, None] * (habit.stretch - w0 / w)
-        margin += bought * (kept * worth - spends * kappa)
+        more = habit.stretch - w0 / w - response.later[:, None]
+        margin += bought * (more * worth - spends * kappa)
         cost += bought * spends
         chance += weight * w
     return margin, cost.mean(axis=0), logit(chance.mean(axis=0)) - logit(w0)

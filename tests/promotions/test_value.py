@@ -24,7 +24,7 @@ def believed(lift: float = 0.4, error: float = 0.2, draws: int = 200) -> Respons
         usual=Habit(use=0.5),
         habits={},
         thetas=posterior.sample(draws, seed=1),
-        kept=np.linspace(0.8, 1.2, draws),
+        later=np.linspace(-0.1, 0.1, draws),
     )
 
 
@@ -73,7 +73,7 @@ def test_an_offer_is_worth_its_gain_less_its_cost(turns: int) -> None:
         lift=0.4,
         rate=some.rate,
         habit=Habit(use=0.5),
-        kept=1.0,
+        later=0.0,
         turns=turns,
     )
     assert alone == pytest.approx(found.margin[:, 0])
@@ -144,7 +144,7 @@ def test_what_scores_get_wrong_is_corrected_before_the_offer_moves_anything() ->
             lift=0.4,
             rate=0.3,
             habit=habit,
-            kept=1.0,
+            later=0.0,
             correction=correction,
         )
         for correction in (0.0, -0.5)

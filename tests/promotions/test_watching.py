@@ -372,21 +372,21 @@ def kept(strategy: Strategy, promised: float, measured: float, error: float) -> 
 
 
 @pytest.mark.parametrize(
-    ("measured", "error", "factor"),
+    ("missing", "error", "part"),
     [
-        (1.0, 0.01, 0.5),  # half of what was promised, and sure: halve
-        (1.0, 1e6, 1.0),  # nothing known: as before
-        (-3.0, 0.01, 0.0),  # harm: no lift is expected any more, never a negative one
+        (1.0, 0.01, 0.5),  # half of what was sold is missing later, and sure
+        (1.0, 1e6, promises.USUAL),  # nothing known: as assumed
+        (-0.2, 0.01, -0.1),  # more came than was believed: offers sold elsewhere too
     ],
 )
-def test_forecasts_learn_from_what_their_promises_were_worth(
-    live: Make, measured: float, error: float, factor: float
+def test_forecasts_learn_what_is_missing_later(
+    live: Make, missing: float, error: float, part: float
 ) -> None:
-    promise = kept(live(), 2.0, measured, error)
+    promise = promises.Promise(strategy=live(), sold=2.0, missing=missing, error=error)
 
     made = promises.calibrate([promise], at=timezone.now())
 
-    assert made.factor == pytest.approx(factor, abs=0.01)
+    assert made.factor == pytest.approx(part, abs=0.01)
 
 
 def test_only_promises_whose_time_is_over_and_whose_arms_are_as_drawn_count(
@@ -394,19 +394,21 @@ def test_only_promises_whose_time_is_over_and_whose_arms_are_as_drawn_count(
 ) -> None:
     strategy, now = live(holdout=0.5), timezone.now()
     ran(strategy, lift=4.0)
+    believed = {strategy.id: promises.Believed(gain=1.5, aside=-0.2, sold=6.0)}
     Strategy.objects.filter(id=strategy.id).update(
         forecast={"reach": 100, "margin": 100.0, "cost": 10.0, "days": 28},
         decided_at=now - timedelta(days=10),
     )
-    assert promises.kept(at=now) == []
+    assert promises.kept(at=now, believed=believed) == []
 
     Strategy.objects.update(decided_at=now - timedelta(days=29))
-    [one] = promises.kept(at=now)
-    assert one.promised == pytest.approx(1.1)
-    assert one.measured == pytest.approx(4.0 * 0.3, abs=0.1)
+    [one] = promises.kept(at=now, believed=believed)
+    assert one.sold == 6.0
+    assert one.missing == pytest.approx(1.3 - 4.0 * 0.3, abs=0.1)
+    assert promises.kept(at=now, believed={}) == []
 
     Strategy.objects.update(measured=strategy.measured | {"mismatch": 1e-9})
-    assert promises.kept(at=now) == []
+    assert promises.kept(at=now, believed=believed) == []
 
 
 def test_the_next_forecasts_rest_on_the_factor(db: None) -> None:
@@ -426,9 +428,9 @@ def test_the_next_forecasts_rest_on_the_factor(db: None) -> None:
 
     after = response.believed()
 
-    assert before.kept.mean() == pytest.approx(1.0, abs=0.05)
-    assert after.kept.mean() == pytest.approx(0.5, abs=0.01)
-    assert after.kept.std() < before.kept.std() / 3
+    assert before.later.mean() == pytest.approx(promises.USUAL, abs=0.01)
+    assert after.later.mean() == pytest.approx(0.5, abs=0.01)
+    assert after.later.std() < before.later.std() / 1.5
     assert after.posterior.mean == pytest.approx(before.posterior.mean)
     assert after.usual.use == before.usual.use == pytest.approx(0.3)
 
