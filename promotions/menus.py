@@ -43,7 +43,8 @@ def menus(category: str, people: People) -> dict[str, dict[str, Terms]]:
             f"spend {step}": Threshold(spend=step, amount=_reward(step))
             for step in steps
         }
-    gift = _gift(category, steps[-1] * REWARD) if steps else None
+    worth = float(REWARD) * (1 - float(people.rate.mean())) if usual else 1.0
+    gift = _gift(category, steps[-1] * REWARD) if steps and worth <= deepest else None
     if gift and gift.price:
         price = pricing.rounded(gift.price, gift.currency)
         step = (price / REWARD).quantize(Decimal(1), ROUND_UP)

@@ -16,7 +16,7 @@ from promotions import backtest, guards, strategies, trials
 from promotions.models import Strategy
 from promotions.rules import Gift
 
-RESPONSE = Response(lift=0.4, low=0.1, high=0.7, depth=0.3, use=0.3)
+RESPONSE = Response(lift=0.8, low=0.5, high=1.1, depth=0.3, use=0.3)
 CATEGORIES = {"COFFEE": 0.3, "MILK": 0.99, "STAMPS": 0.3, "TEA": 0.2, "WINE": 0.1}
 
 
@@ -112,7 +112,7 @@ def test_where_nothing_is_to_be_gained_nothing_is_proposed() -> None:
 
 @pytest.mark.usefixtures("learnt")
 def test_where_too_little_is_known_tests_are_proposed_that_say_their_price() -> None:
-    CampaignResponse.objects.update(lift=0.0, low=-0.15, high=0.15)
+    CampaignResponse.objects.update(lift=0.2, low=-0.15, high=0.55)
 
     made = strategies.propose(at=timezone.now())
 

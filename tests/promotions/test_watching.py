@@ -365,12 +365,6 @@ def test_without_any_orders_nothing_is_planned(proposed: Make) -> None:
     assert planning.plan(proposed(), planning.bases("USD", at=timezone.now())) is None
 
 
-def kept(strategy: Strategy, promised: float, measured: float, error: float) -> Any:
-    return promises.Promise(
-        strategy=strategy, promised=promised, measured=measured, error=error
-    )
-
-
 @pytest.mark.parametrize(
     ("missing", "error", "part"),
     [
