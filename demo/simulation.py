@@ -32,6 +32,8 @@ WEEK = timedelta(weeks=1)
 MORNING, EVENING = timedelta(hours=6), timedelta(hours=20)
 BATCH = 2500
 BEFORE = timedelta(hours=4)
+AFTER = timedelta(days=28)
+"""What was only bought sooner is missing in the weeks after; then results are final."""
 Z80 = 1.2816
 TRAINING, SCORING = "ml.tasks.nightly", "ml.tasks.score"
 Progress = Callable[[str], None]
@@ -71,8 +73,8 @@ class Promise:
     """A strategy whose time is over: what was forecast of it, and what came.
 
     `margin`, from `low` to `high` (80 %), and its `truth`, by the world, are of all it
-    reached; `measured`, by the platform from its holdout, and what it was to show
-    (`shows`, 80 %) are of one customer. None: nothing was.
+    reached; `measured`, by the platform from its holdout once that is final, and what
+    it was to show (`shows`, 80 %) are of one customer. None: nothing was.
     """
 
     title: str
@@ -174,7 +176,7 @@ class Simulation:
         told = [one for state in ("live", "ended") for one in self._strategies(state)]
         now = self._now()
         return [
-            _promise(one, self.journal.truth.get(one["id"], 0.0))
+            _promise(one, self.journal.truth.get(one["id"], 0.0), now)
             for one in told
             if _ended(one, now)
         ]
@@ -265,12 +267,13 @@ def _ended(told: Mapping[str, Any], now: datetime) -> bool:
     return datetime.fromisoformat(told["decided_at"]) + lasts <= now
 
 
-def _promise(told: Mapping[str, Any], truth: float) -> Promise:
+def _promise(told: Mapping[str, Any], truth: float, now: datetime) -> Promise:
     forecast, measured = told["forecast"], told["measured"]
+    final = measured and _ended(told, now - AFTER)
     return Promise(
         title=told["title"],
         truth=truth,
         shows=tuple(forecast["shows"]) if "shows" in forecast else None,
-        measured=measured["effects"]["profit"]["value"] if measured else None,
+        measured=measured["effects"]["profit"]["value"] if final else None,
         **{name: forecast[name] for name in ("reach", "margin", "low", "high")},
     )
