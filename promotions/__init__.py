@@ -1,0 +1,31 @@
+"""What we offer: a map of the modules, from the operator's word to the measured profit.
+
+What may be promised: rules, discounts, conditions, turns, walks, stacking, phrases,
+drafts, guards, scopes.
+Carts: shopping, book, candidates, carts, answers, cart_bodies, calls, checkout,
+banners, receipts.
+Money and uses, taken and given back: ledger, counters, gifts, holds, reservations,
+redemption, rollbacks.
+Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code_admin,
+guessing, fraud.
+From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
+approval, approving, versions, admin, markup.
+How customers answer offers: experience (what lots taught), habits, promises, response
+(what is believed), value (what an offer is worth), audiences, response_pages.
+Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
+planning; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
+backtest_runs, backtest_api, backtest_pages.
+Who gets what: targeting, arms, lots, places, bandit, plans, constraints, arrivals;
+solved by allocation, instances, remainders, choices, duals, core_lp, fitting,
+certificates, deciding, instance_files.
+What storefronts read: offers, feedback, api; recommendations, suggesting, because;
+offline.
+Why: decided, decision_api, people.
+What it earned: sums, measurement, reports, programme, missing, findings, figures,
+charts, parquet; report_answers, report_bodies, report_api, report_files, report_lines,
+report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
+hindsight_pages.
+What is wrong: flags, standing, standing_admin, alerts, order_admin.
+Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
+In the background: tasks, errands; apps.
+"""
