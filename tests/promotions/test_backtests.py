@@ -119,7 +119,7 @@ def test_a_stored_strategy_comes_to_the_same_as_its_draft(
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a rate of 2": ({"menu": {"10%": {"rate": "2"}}}, "draft.menu.10%.rate"),
-    "an unknown field": ({"skope": ["TEA"]}, "draft.sccope"),
+    "an unknown field": ({"skope": ["TEA"]}, "draft.skope"),
     "a campaign that ends first": (
         {
             "campaign": {
