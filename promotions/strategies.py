@@ -54,7 +54,7 @@ from promotions.rules import Terms
 from promotions.value import Best, Response
 
 MOST = 7
-MOST_TRIALS = 3
+MOST_TRIALS = 2
 """At a time: each takes customers, and what one teaches others use."""
 RUNS = timedelta(days=28)
 RENEWS = 7

@@ -288,6 +288,33 @@ def test_what_addressing_does_elsewhere_is_learnt_from_who_is_never_addressed() 
     assert blind.address == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_few_who_are_never_addressed_prove_nothing_by_their_own_habits(
+    seed: int,
+) -> None:
+    """They differ by 40 % from each other, in all of their many rows."""
+    rng = np.random.default_rng(seed)
+    groups = []
+    for treated, people in ((True, 500), (False, 25)):
+        eager = np.exp(rng.normal(0, 0.4, people))
+        for _ in range(12):
+            p0, expected = rng.beta(2, 5, people), rng.uniform(1, 8, people)
+            bought, weeks = watched(rng, p0, 0.3 * treated)
+            groups.append(
+                Group(
+                    who=replace(who(rng, people), p0=p0),
+                    what=what(),
+                    treated=treated,
+                    weeks=weeks,
+                    bought=bought,
+                    person=500 * (not treated) + np.arange(people),
+                    elsewhere=(rng.poisson(expected * eager).astype(float), expected),
+                )
+            )
+
+    assert abs(lift_fits.learn(groups, PRIOR).address) < 0.06
+
+
 def spread(found: lift_fits.Taught, people: int) -> float:
     """Return how far customers' believed answers differ."""
     everybody = Who(
