@@ -49,7 +49,7 @@ class Trial(Forecast):
 
 
 def variants(menu: Mapping[str, Terms]) -> dict[str, Terms]:
-    """Keep the mildest of a menu: how customers answer deeper ones follows from them."""
+    """Keep the mildest of a menu: what deeper ones do follows from them."""
     return dict(list(menu.items())[:WIDEST])
 
 
