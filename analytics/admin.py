@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from analytics import access, alerts, clock, identity, privacy, replays
+from analytics import access, clock, identity, privacy, replays
 from analytics.models import (
     ApiKey,
     Archive,
@@ -52,15 +52,6 @@ class Acting(ReadOnly):
         return (
             super().get_actions(request) if self.has_change_permission(request) else {}
         )
-
-
-def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Put what needs attention on the first page."""
-    context["alerts"] = [
-        {"text": alert.text, "link": reverse(f"admin:{alert.table}_changelist")}
-        for alert in alerts.current(clock.now())
-    ]
-    return context
 
 
 @admin.register(StoredEvent)

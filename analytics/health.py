@@ -1,6 +1,6 @@
 """Is the platform alive and ready; what Prometheus reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -23,9 +23,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 def readyz(request: HttpRequest) -> JsonResponse:
     """Database, cache, worker with beat, projections: 503 if one is not well."""
-    checks = {name: _verdict(check) for name, check in CHECKS.items()}
+    checks, notes = verdicts(CHECKS), verdicts(NOTES)
     ready = all(verdict == "ok" for verdict in checks.values())
-    notes = {name: _verdict(note) for name, note in NOTES.items()}
     return JsonResponse(
         {"ready": ready, "checks": checks, "notes": notes},
         status=200 if ready else 503,
@@ -48,6 +47,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
     age = Gauge("proffer_heartbeat_age_seconds", "Since beat", registry=registry)
     age.set(_heartbeat_age().total_seconds())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def verdicts(of: Mapping[str, Callable[[], str]]) -> dict[str, str]:
+    """Return by name "ok", or what is wrong."""
+    return {name: _verdict(check) for name, check in of.items()}
 
 
 def _measure_database(lag: Gauge, wrong: Gauge) -> None:

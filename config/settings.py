@@ -215,7 +215,7 @@ UNFOLD = {
     "SITE_HEADER": "Proffer",
     "SITE_SYMBOL": "sell",
     "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": "analytics.admin.dashboard",
+    "DASHBOARD_CALLBACK": "promotions.home.dashboard",
     "SIDEBAR": {
         "navigation": [
             _group(

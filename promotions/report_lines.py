@@ -97,7 +97,8 @@ def _line(line: Line, effect: Effect) -> Row:
     )
 
 
-def _months(told: Programme) -> Section:
+def month_chart(told: Programme) -> str:
+    """Draw incremental profit by month."""
     marks = [
         Mark(
             label=date_format(month.first, "M Y"),
@@ -111,6 +112,10 @@ def _months(told: Programme) -> Section:
         for month in told.months
     ]
     title = _("Incremental profit by month; the table has the numbers.")
+    return charts.columns(marks, title=title)
+
+
+def _months(told: Programme) -> Section:
     name, *rest = head(_("Month"))
     return Section(
         title=_("Incremental profit by month (%s)") % told.currency,
@@ -118,7 +123,7 @@ def _months(told: Programme) -> Section:
             "Everybody who was ever assigned an offer against who is held out of all "
             "of them: what would be missing without the programme. Months are UTC."
         ),
-        chart=drawn(charts.columns(marks, title=title)),
+        chart=drawn(month_chart(told)),
         legend=[] if all(m.result.as_drawn for m in told.months) else _doubted(),
         columns=[name, _("As drawn"), *rest, _("Profit in all"), "95 %"],
         rows=[_month(month, told.currency) for month in reversed(told.months)],

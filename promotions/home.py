@@ -1,0 +1,214 @@
+"""The back office's first page: is the platform well, is it earning, what waits?
+
+What is broken comes first and in red: without a worker or beat no offer is computed,
+and nothing else on the page would show it. Everything is counted when asked, in a
+handful of queries, and profit is read from the sums of the last quarter hour.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from analytics import alerts, clock, health, lookup
+from analytics.experiments import Effect
+from promotions import programme, report_lines
+from promotions.figures import between, money
+from promotions.models import Strategy
+from promotions.programme import Programme
+from promotions.report_tables import Card, drawn
+
+WELL = "ok"
+MOST = 8
+"""Proposals and campaigns that are listed; the tables have the rest."""
+
+COUNTS = """
+    SELECT
+      (SELECT count(*) FROM promotions_strategy s JOIN promotions_campaign c
+         ON c.id = s.campaign_id
+         WHERE s.state = 'live' AND c.starts_at <= t.now AND c.ends_at > t.now),
+      (SELECT count(*) FROM promotions_strategy WHERE state = 'proposed'),
+      (SELECT count(*) FROM promotions_offer
+         WHERE redeemed_at IS NULL AND expires_at > t.now),
+      (SELECT count(*) FROM analytics_exposure WHERE first_shown_at >= t.since),
+      (SELECT count(*) FROM promotions_redemption
+         WHERE rolled_back_at IS NULL AND redeemed_at >= t.since),
+      (SELECT coalesce(sum(discount - returned), 0) FROM promotions_redemption
+         WHERE redeemed_at >= t.since),
+      (SELECT recorded_at FROM analytics_storedevent ORDER BY position DESC LIMIT 1),
+      (SELECT max(created_at) FROM ml_trainedmodel),
+      (SELECT max(computed_at) FROM promotions_allocation)
+    FROM (SELECT %s::timestamptz AS now,
+      %s::timestamptz - interval '28 days' AS since) t
+"""
+PACE = """
+    SELECT c.id, c.name, c.currency, c.budget, c.spent + c.reserved, c.starts_at,
+      c.ends_at FROM promotions_campaign c
+    WHERE c.starts_at <= %s AND c.ends_at > %s AND EXISTS (
+      SELECT FROM promotions_strategy s WHERE s.campaign_id = c.id AND s.state = 'live')
+    ORDER BY c.ends_at, c.id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """One part of the platform: well, or what is wrong with it."""
+
+    name: str
+    well: bool
+    says: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """A running campaign: the shares of its budget and of its time that are over."""
+
+    name: str
+    link: str
+    spent: str
+    money: float
+    time: float
+
+    @property
+    def percent(self) -> int:
+        return round(100 * self.time)
+
+    @property
+    def fast(self) -> bool:
+        """Whether the budget will not last, going on like that."""
+        return self.money > 0.1 and self.money > 1.25 * self.time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A proposal, as short as an operator can judge where to look first."""
+
+    title: str
+    link: str
+    promise: str
+    since: datetime
+    safe: bool
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Put it all on the first page, of which everybody sees what they may."""
+    at = clock.now()
+    context["signs"] = found = list(signs())
+    context["broken"] = [sign for sign in found if not sign.well]
+    context["alerts"] = [
+        {"text": alert.text, "link": reverse(f"admin:{alert.table}_changelist")}
+        for alert in alerts.current(at)
+    ]
+    if request.user.has_perm("promotions.view_strategy"):
+        told = programme.of(at=at)
+        context["cards"] = list(_cards(told, at))
+        context["chart"] = drawn(report_lines.month_chart(told))
+        context["paces"] = _paces(at)
+        context["waiting"] = list(_waiting())
+    return context
+
+
+def signs() -> Iterator[Sign]:
+    """Yield how the platform's processes are; of what they do, alerts tell."""
+    names = {
+        "database": _("Database"),
+        "cache": _("Cache"),
+        "worker": _("Worker and scheduler"),
+    }
+    asked = {key: check for key, check in health.CHECKS.items() if key in names}
+    for key, said in health.verdicts(asked).items():
+        yield Sign(name=names[key], well=said == WELL, says=said)
+
+
+def _cards(told: Programme, at: datetime) -> Iterator[Card]:
+    live, proposed, offered, shown, used, given, came, trained, computed = lookup.row(
+        COUNTS, [at, at]
+    ) or (0, 0, 0, 0, 0, Decimal(0), None, None, None)
+    yield _earned(told.total, told.added)
+    yield Card(
+        name=_("Strategies running"),
+        value=f"{live:,}",
+        detail=_("%s wait for a decision") % f"{proposed:,}",
+    )
+    yield Card(
+        name=_("Offers that customers have"),
+        value=f"{offered:,}",
+        detail=_("computed %s") % _ago(computed, at),
+    )
+    rate = _("%s of them were used") % f"{used / shown:.1%}" if shown else ""
+    yield Card(name=_("Offers shown in 28 days"), value=f"{shown:,}", detail=rate)
+    yield Card(
+        name=_("Given in 28 days"),
+        value=f"{given:,.0f} {settings.CURRENCY}",
+        detail=_("%s uses") % f"{used:,}",
+    )
+    yield Card(
+        name=_("Newest event"),
+        value=_ago(came, at),
+        detail=_("newest model: %s") % _ago(trained, at),
+    )
+
+
+def _earned(total: Effect, months: int) -> Card:
+    name = _("Incremental profit of all promotions")
+    if not total.estimable:
+        why = _("nobody is both treated and held back yet")
+        return Card(name=name, value=_("not estimable"), detail=why)
+    return Card(
+        name=name,
+        value=money(total.value, settings.CURRENCY, whole=True),
+        detail=_("%(interval)s (95 %%), of %(months)s months")
+        % {
+            "interval": between(total, settings.CURRENCY, whole=True),
+            "months": months,
+        },
+    )
+
+
+def _ago(moment: datetime | None, at: datetime) -> str:
+    if moment is None:
+        return _("never")
+    return _("%s ago") % timesince(moment, at, depth=1)
+
+
+def _paces(at: datetime) -> list[Pace]:
+    rows = lookup.rows(PACE, [at, at, MOST])
+    return [
+        Pace(
+            name=name,
+            link=reverse("admin:promotions_campaign_change", args=[key]),
+            spent=f"{used:,.0f} / {budget:,.0f} {currency}",
+            money=float(used / budget),
+            time=(at - starts) / (ends - starts),
+        )
+        for key, name, currency, budget, used, starts, ends in rows
+    ]
+
+
+def _waiting() -> Iterator[Waiting]:
+    rows = Strategy.objects.filter(state=Strategy.State.PROPOSED).order_by(
+        "-proposed_at"
+    )[:MOST]
+    for row in rows:
+        found = row.forecast
+        promise = ""
+        if "margin" in found:
+            promise = _("%(margin)s (80 %%: %(low)s to %(high)s)") % {
+                "margin": money(found["margin"], row.currency, whole=True),
+                "low": f"{found['low']:,.0f}",
+                "high": f"{found['high']:,.0f}",
+            }
+        yield Waiting(
+            title=row.title,
+            link=reverse("admin:promotions_strategy_change", args=[row.pk]),
+            promise=promise,
+            since=row.proposed_at,
+            safe=all(guard["passed"] for guard in row.guards),
+        )
