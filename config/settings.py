@@ -295,6 +295,8 @@ TRAITS = frozenset(
 ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 """The share of the shelf price that is margin where the shop's feed sends no cost."""
 MODELS_DIR = services.VAR / "models"
+FOUR_EYES = env.bool("FOUR_EYES", default=True)
+"""Nobody approves a strategy that they proposed themselves."""
 HORIZON_DAYS = 28
 """Propensity: P(buys in the category within so many days)."""
 HELD_OUT = 0.05

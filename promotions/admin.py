@@ -197,7 +197,7 @@ class StrategyAdmin(ReadOnly):
         page = redirect(reverse("admin:promotions_strategy_change", args=[key]))
         if request.method != "POST" or decision not in DECISIONS:
             return page
-        if not request.user.has_perm("promotions.change_strategy"):
+        if not request.user.has_perm("promotions.approve_strategy"):
             messages.error(request, _("You may not decide on strategies."))
             return page
         try:

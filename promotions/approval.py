@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from analytics import events, store
@@ -44,7 +45,11 @@ class CommentMissing(Exception):
     """A decision needs a comment, for whoever asks later."""
 
 
-REFUSALS = (NotProposed, NotLive, GuardFailed, CommentMissing)
+class OwnProposal(Exception):
+    """Nobody approves what they proposed themselves: four eyes."""
+
+
+REFUSALS = (NotProposed, NotLive, GuardFailed, CommentMissing, OwnProposal)
 
 
 def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
@@ -86,6 +91,7 @@ def approve(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> Non
     :raises NotProposed: it is not waiting for a decision.
     :raises GuardFailed: one of its guards does not hold.
     :raises CommentMissing: the comment is blank.
+    :raises OwnProposal: it was proposed by whoever approves it.
     """
     event = events.StrategyApproved(by=by, comment=comment)
     anew(lambda: _decide(strategy, event, at=at, then=_go_live))
@@ -181,6 +187,7 @@ def _decide(
         if strategy.state != needed:
             raise refusal(f"“{strategy.title}” is {strategy.get_state_display()}.")
         if made == State.LIVE:
+            _by_another(strategy, event.by)
             _check(strategy, at)
             _replace(strategy, event.by, at)
         strategy.state, strategy.decided_at = made, at
@@ -202,6 +209,14 @@ def _locked(key: UUID | str) -> Strategy:
 def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
     version = store.version(strategy.stream)
     store.append([event], at=at, stream=strategy.stream, after=version)
+
+
+def _by_another(strategy: Strategy, by: str) -> None:
+    """See that somebody else has proposed it; the log knows who."""
+    proposed = history(strategy)[0].event
+    mine = isinstance(proposed, events.StrategyProposed) and proposed.by == by
+    if mine and settings.FOUR_EYES:
+        raise OwnProposal("Somebody else must approve what you proposed.")
 
 
 def _check(strategy: Strategy, at: datetime) -> None:

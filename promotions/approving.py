@@ -62,7 +62,7 @@ class RejectionView(DemoView):
 
 def _decided(decide: Callable[..., None], request: Request, strategy: UUID) -> Response:
     asked = bodies.read(request, Reason)
-    by = caller(request).name
+    by = f"{caller(request).name} (simulated)"
     try:
         decide(strategy, by=by, comment=asked.comment, at=clock.now())
     except Strategy.DoesNotExist as error:

@@ -226,6 +226,7 @@ class Strategy(models.Model):
 
     class Meta:
         verbose_name_plural = "strategies"
+        permissions = (("approve_strategy", "Can approve, reject and end strategies"),)
         indexes = [
             # Which of 100,000 strategies touch this cart? See promotions.book. What is
             # written goes in at once: reading a list of 10,000 pending takes 15 ms.

@@ -125,7 +125,9 @@ def shelf(db: None) -> None:
 def proposed(db: None) -> Make:
     """Return a function that proposes a strategy; keywords change its fields."""
 
-    def propose(kind: str = "percentage", **fields: Any) -> Strategy:
+    def propose(
+        kind: str = "percentage", *, by: str = "platform", **fields: Any
+    ) -> Strategy:
         at = timezone.now()
         budget = fields.get("budget", Decimal(100))
         values = {
@@ -149,7 +151,7 @@ def proposed(db: None) -> Make:
             "guards": [{"name": "budget", "passed": True, "detail": "fits"}],
         }
         strategy = Strategy(**(values | fields))
-        approval.propose(strategy, by="platform", at=at)
+        approval.propose(strategy, by=by, at=at)
         return strategy
 
     return propose

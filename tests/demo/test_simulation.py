@@ -48,7 +48,17 @@ class Interrupted(Exception):
 )
 def test_the_rule_is_the_one_that_is_stated(rule: Rule, *, holds: bool) -> None:
     assert rule.holds(FORECAST) == holds
-    assert str(Rule()) == "margin > 0 and P(gain) >= 0.5"
+    assert str(Rule()) == (
+        "margin > 0 and P(gain) >= 0.5, or a test worth more than its price"
+    )
+
+
+def test_a_test_is_approved_for_what_it_teaches_and_not_for_what_it_loses() -> None:
+    loss = {"margin": -5.0, "low": -9.0, "high": -1.0}
+
+    assert Rule().holds(loss | {"trial": {"price": 5.0, "worth": 6.0}})
+    assert not Rule().holds(loss | {"trial": {"price": 5.0, "worth": 4.0}})
+    assert not Rule().holds(loss)
 
 
 def test_a_certain_loss_is_never_approved() -> None:
@@ -123,7 +133,7 @@ def test_three_weeks_go_round_and_what_was_killed_goes_on(tmp_path: Path) -> Non
     assert clock.now() == BEGIN + 3 * simulation.WEEK + simulation.MORNING
     assert TrainingRun.objects.get().state == "succeeded"
     decided = Strategy.objects.exclude(state="proposed")
-    assert {row.decided_by for row in decided} == {"simulation"}
+    assert {row.decided_by for row in decided} == {"simulation (simulated)"}
     assert Strategy.objects.filter(state="live").exists()
     assert Offer.objects.exists()
     assert Redemption.objects.count() >= redeemed > 0

@@ -111,7 +111,7 @@ def test_every_kind_is_made_without_json_and_can_be_approved(
     assert (strategy.kind, strategy.state) == (kind, "proposed")
     assert "It applies by itself" in shown.content.decode()
     backtest.review(strategy, at=timezone.now())
-    approval.approve(strategy.id, by="olga", comment="Good.", at=timezone.now())
+    approval.approve(strategy.id, by="oleg", comment="Good.", at=timezone.now())
     for terms in strategy.terms.values():
         assert rules.words(terms, "USD") in strategy.menu
 
@@ -193,7 +193,7 @@ def test_the_next_version_begins_with_what_is_and_shows_what_changes(
     post(hand, "percentage", filled("percentage", june))
     old = Strategy.objects.get()
     backtest.review(old, at=timezone.now())
-    approval.approve(old.id, by="olga", comment="Good.", at=timezone.now())
+    approval.approve(old.id, by="oleg", comment="Good.", at=timezone.now())
     url = reverse("admin:promotions_strategy_version", args=[old.id])
 
     begun = hand.get(url).content.decode()
@@ -226,7 +226,7 @@ def test_a_bandit_is_made_by_hand_and_its_next_version_begins_as_one(
 
     assert (strategy.allocation, len(strategy.menu)) == ("thompson", 2)
     backtest.review(strategy, at=timezone.now())
-    approval.approve(strategy.id, by="olga", comment="Good.", at=timezone.now())
+    approval.approve(strategy.id, by="oleg", comment="Good.", at=timezone.now())
     url = reverse("admin:promotions_strategy_version", args=[strategy.id])
     begun = hand.get(url).content.decode()
     assert '<option value="thompson" selected>' in begun
