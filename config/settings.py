@@ -225,6 +225,7 @@ UNFOLD = {
                 ("loyalty", _("Offers"), "promotions_offer"),
                 ("hourglass_top", _("Reservations"), "promotions_reservation"),
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
+                ("balance", _("Allocations"), "promotions_allocation"),
                 ("monitoring", _("Programme"), "programme"),
                 ("psychology", _("Response"), "response"),
                 ("gavel", _("Standing rules"), "promotions_standingrule"),

@@ -54,6 +54,8 @@ from promotions.rules import Terms
 from promotions.value import Best, Response
 
 MOST = 7
+LEAST_REACH = 10
+"""Customers: for fewer a proposal is not worth an operator's time."""
 MOST_TRIALS = 2
 """At a time: each takes customers, and what one teaches others use."""
 RUNS = timedelta(days=28)
@@ -98,7 +100,11 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
         open_to_offers=_promotable() - _on_their_way(at),
         at=at,
     )
-    promising = [one for one in _beside(_chosen(_drafts(scan)), scan) if one.margin > 0]
+    promising = [
+        one
+        for one in _beside(_chosen(_drafts(scan)), scan)
+        if one.margin > 0 and one.reach >= LEAST_REACH
+    ]
     unwanted = _rejected(at)
     chosen = [one for one in promising or _tests(scan) if _is_news(one, unwanted)]
     return _proposed(chosen, scan.believed, by=by, at=at) if chosen else []
