@@ -35,6 +35,8 @@ from promotions.models import Strategy
 from promotions.past_weeks import Outcome, Week
 from promotions.value import People, Response
 
+FORESEEN = 84
+"""Days: nobody knows what customers will want after a quarter."""
 REDUCTIONS = frozenset({"percentage"})
 """Kinds that announce a reduction by a rate. What a set price or a basket gives depends
 on what it is compared with."""
@@ -103,33 +105,36 @@ def _forecast(
         return {}, [guards.reached(0)]
     believed = response.believed()
     people = audience.before(strategy.scope)
-    found = _priced(strategy, people, believed)
-    told = forecasts.stored(found, believed, days=settings.HORIZON_DAYS)
+    days = _days(strategy, at=at)
+    found = _priced(strategy, people, believed, days=days)
+    told = forecasts.stored(found, believed, days=days)
     return told | {"priced_at": at.isoformat()}, [guards.reached(found.reach)]
 
 
-def _priced(strategy: Strategy, people: People, believed: Response) -> Forecast:
-    menu, scope, turns = strategy.terms, strategy.scope, strategy.turns
+def _priced(
+    strategy: Strategy, people: People, believed: Response, *, days: int
+) -> Forecast:
+    """Price a strategy for so many days."""
+    menu, scope = strategy.terms, strategy.scope
+    run: dict[str, float] = {"turns": strategy.turns_in(days), "weeks": days / 7}
+    left = float(strategy.left)
     if strategy.allocation == Strategy.Allocation.TRIAL:
+        each = 1 - settings.HELD_OUT
+        held = strategy.holdout
         return trials.trial(
-            menu,
-            scope,
-            people,
-            believed,
-            turns=turns,
-            each=1 - settings.HELD_OUT,
-            holdout=strategy.holdout,
-            budget=float(strategy.left),
+            menu, scope, people, believed, each=each, holdout=held, budget=left, **run
         )
+    each = arms.treated(strategy)
     return forecasts.forecast(
-        menu,
-        scope,
-        people,
-        believed,
-        turns=turns,
-        each=arms.treated(strategy),
-        budget=float(strategy.left),
+        menu, scope, people, believed, each=each, budget=left, **run
     )
+
+
+def _days(strategy: Strategy, *, at: datetime) -> int:
+    """Return how many days a strategy will run, of as many as can be foreseen."""
+    campaign = strategy.campaign
+    runs = campaign.ends_at - max(campaign.starts_at, at)
+    return min(max(1, runs.days), FORESEEN)
 
 
 def _plan(strategy: Strategy, *, at: datetime) -> planning.Test | None:

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from analytics import lookup
 from ml import lift_fits, lines
@@ -28,6 +29,7 @@ from ml.lifts import Floats, What, Who
 from ml.traits import TRAITS
 from promotions import arms as arms_
 from promotions import habits, promises, response, value
+from promotions.elsewhere import Chosen, Watched, counted
 from promotions.models import Answer, Learnt, Redemption, Strategy
 from promotions.value import People, Response
 
@@ -75,13 +77,11 @@ class Seen:
     """What became of units: see ml.lift_fits.Group.
 
     `spent`: the shelf value of each one's first purchase in scope; 0: there was none.
-    `elsewhere`: in how many categories and weeks they bought out of scope.
     """
 
     weeks: Floats
     bought: Floats
     spent: Floats
-    elsewhere: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,7 @@ class Arm:
     who: Who
     what: What
     seen: Seen
+    elsewhere: tuple[Floats, Floats]
 
 
 def refresh(*, at: datetime) -> Learnt:
@@ -101,7 +102,7 @@ def refresh(*, at: datetime) -> Learnt:
     arms = list(gather(at=at))
     people = sorted({unit.person for arm in arms for unit in arm.units})
     found = lift_fits.taught(
-        list(_groups(arms, people, at)),
+        list(_groups(arms, people)),
         response.prior(),
         together=settings.OFFERS_PER_CUSTOMER,
     )
@@ -118,9 +119,7 @@ def refresh(*, at: datetime) -> Learnt:
     return row
 
 
-def _groups(
-    arms: Iterable[Arm], people: Sequence[UUID], at: datetime
-) -> Iterator[Group]:
+def _groups(arms: Iterable[Arm], people: Sequence[UUID]) -> Iterator[Group]:
     """Number the people, who are the same in all arms."""
     numbers = {person: number for number, person in enumerate(people)}
     for arm in arms:
@@ -131,20 +130,8 @@ def _groups(
             weeks=arm.seen.weeks,
             bought=arm.seen.bought,
             person=np.array([numbers[unit.person] for unit in arm.units]),
-            elsewhere=elsewhere(arm, at),
+            elsewhere=arm.elsewhere,
         )
-
-
-def elsewhere(arm: Arm, at: datetime) -> tuple[Floats, Floats]:
-    """Return purchases out of scope, and how many were expected.
-
-    Nothing is said of whom this strategy alone holds back: others address them.
-    """
-    window = timedelta(days=settings.HORIZON_DAYS)
-    said = np.array([unit.arm != arms_.HOLDOUT for unit in arm.units], float)
-    weeks = np.array([min(at - unit.at, window) / WEEK for unit in arm.units])
-    expected = np.array([unit.elsewhere for unit in arm.units])
-    return said * (expected > 0) * arm.seen.elsewhere, said * weeks * expected
 
 
 def gather(*, at: datetime) -> Iterator[Arm]:
@@ -156,21 +143,81 @@ def gather(*, at: datetime) -> Iterator[Arm]:
     units = [Unit(**dict(zip(FIELDS, row, strict=True))) for row in rows]
     if not units:
         return
-    known = Strategy.objects.in_bulk({unit.strategy for unit in units})
+    mine = Strategy.objects.select_related("campaign")
+    known = mine.in_bulk({unit.strategy for unit in units})
     history = lines.standing(lines.read(until=at), until=at)
+    watch = Watch(
+        history=history,
+        chosen=_chosen(units, known, window, at),
+        window=window,
+        at=at,
+    )
     order = sorted(units, key=lambda unit: (unit.strategy, unit.variant or ""))
     for (id_, variant), some in groupby(order, lambda u: (u.strategy, u.variant)):
         if strategy := known.get(id_):
-            yield _arm(strategy, variant, list(some), history, window, at)
+            yield _arm(strategy, variant, list(some), watch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What all units are watched with: `window` at most, until `at`."""
+
+    history: pl.DataFrame
+    chosen: Mapping[UUID, Sequence[Chosen]]
+    window: timedelta
+    at: datetime
+
+    def until(self, unit: Unit, strategy: Strategy) -> datetime:
+        return min(_ended(strategy, self.at), unit.at + self.window)
+
+
+def _chosen(
+    units: Iterable[Unit],
+    known: Mapping[UUID, Strategy],
+    window: timedelta,
+    at: datetime,
+) -> Mapping[UUID, Sequence[Chosen]]:
+    """Return what everybody was chosen for, by person."""
+    found: dict[UUID, list[Chosen]] = {}
+    for unit in units:
+        if strategy := known.get(unit.strategy):
+            one = Chosen(
+                strategy=unit.strategy,
+                scope=frozenset(strategy.scope),
+                since=unit.at,
+                until=min(_ended(strategy, at), unit.at + window),
+                p0=unit.p0,
+            )
+            found.setdefault(unit.person, []).append(one)
+    return found
+
+
+def _elsewhere(
+    units: Sequence[Unit], strategy: Strategy, watch: Watch
+) -> tuple[Floats, Floats]:
+    """Count purchases where nobody has an offer.
+
+    Nothing is said of whom this strategy alone holds back: others address them.
+    """
+    watched = [
+        Watched(
+            person=unit.person,
+            strategy=unit.strategy,
+            scope=frozenset(strategy.scope),
+            since=unit.at,
+            until=watch.until(unit, strategy),
+            expected=0.0 if unit.arm == arms_.HOLDOUT else unit.elsewhere,
+        )
+        for unit in units
+    ]
+    return counted(watched, watch.chosen, watch.history)
 
 
 def _arm(
     strategy: Strategy,
     variant: str | None,
     units: Sequence[Unit],
-    history: pl.DataFrame,
-    window: timedelta,
-    at: datetime,
+    watch: Watch,
 ) -> Arm:
     return Arm(
         strategy=strategy,
@@ -182,7 +229,8 @@ def _arm(
             traits=np.array([list(unit.traits) for unit in units]),
         ),
         what=_what(strategy, variant),
-        seen=_seen(units, strategy, history, window, at),
+        seen=_seen(units, strategy, watch),
+        elsewhere=_elsewhere(units, strategy, watch),
     )
 
 
@@ -193,13 +241,7 @@ def _what(strategy: Strategy, variant: str | None) -> What:
     return What(kind=value.kind(terms), scope=strategy.scope, depth=value.depth(terms))
 
 
-def _seen(
-    units: Sequence[Unit],
-    strategy: Strategy,
-    history: pl.DataFrame,
-    window: timedelta,
-    at: datetime,
-) -> Seen:
+def _seen(units: Sequence[Unit], strategy: Strategy, watch: Watch) -> Seen:
     """Watch units for their time; an empty scope is all goods."""
     named = pl.col("category").cast(pl.String).is_in(list(strategy.scope))
     about = named if strategy.scope else pl.lit(value=True)
@@ -208,13 +250,13 @@ def _seen(
             "unit": range(len(units)),
             "customer": [str(unit.person) for unit in units],
             "since": [unit.at for unit in units],
-            "until": [min(at, unit.at + window) for unit in units],
+            "until": [watch.until(unit, strategy) for unit in units],
         },
         schema_overrides={"since": pl.Datetime("us", "UTC")},
     )
     shelf = pl.sum_horizontal("paid", "shelf_discount", "coupon_discount")
     purchases = (
-        history.filter(about)
+        watch.history.filter(about)
         .select(pl.col("customer").cast(pl.String), "at", spent=shelf.cast(pl.Float64))
         .join(frame, on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
@@ -226,19 +268,14 @@ def _seen(
         .group_by("unit", maintain_order=True)
         .agg(pl.col("week").first().alias("first"), pl.col("week").n_unique(), FIRST)
     )
-    rest = (
-        history.filter(~about & (pl.col("category").cast(pl.String) != ""))
-        .select(pl.col("customer", "category").cast(pl.String), "at")
-        .join(frame, on="customer")
-        .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
-        .select("unit", "category", ((pl.col("at") - pl.col("since")) / WEEK).floor())
-        .unique()
-        .group_by("unit")
-        .agg(pl.len().alias("elsewhere"))
-    )
     told = frame.join(purchases, on="unit", how="left", maintain_order="left")
-    told = told.join(rest, on="unit", how="left", maintain_order="left")
     return _counted(told, again=(strategy.renews_days or math.inf) <= WEEK.days)
+
+
+def _ended(strategy: Strategy, at: datetime) -> datetime:
+    """Return when a strategy's offers ended, or the moment."""
+    stopped = strategy.decided_at if strategy.state == Strategy.State.ENDED else None
+    return min(at, strategy.campaign.ends_at, stopped or at)
 
 
 SPENT, FIRST = pl.col("spent").sum(), pl.col("spent").first()
@@ -247,23 +284,20 @@ SPENT, FIRST = pl.col("spent").sum(), pl.col("spent").first()
 def _counted(told: pl.DataFrame, *, again: bool) -> Seen:
     """Count weeks: all of them, or those until the first purchase, that one whole."""
     watched = (pl.col("until") - pl.col("since")) / WEEK
-    weeks, first, week, spent, elsewhere = (
+    weeks, first, week, spent = (
         told.select(column.cast(pl.Float64)).to_series().to_numpy()
         for column in (
             watched,
             pl.col("first"),
             pl.col("week").fill_null(0),
             pl.col("spent").fill_null(0.0),
-            pl.col("elsewhere").fill_null(0),
         )
     )
     if again:
-        return Seen(weeks=weeks, bought=week, spent=spent, elsewhere=elsewhere)
+        return Seen(weeks=weeks, bought=week, spent=spent)
     bought = week > 0
     until = np.where(bought, first + 1, weeks)
-    return Seen(
-        weeks=until, bought=bought.astype(float), spent=spent, elsewhere=elsewhere
-    )
+    return Seen(weeks=until, bought=bought.astype(float), spent=spent)
 
 
 def _baskets(arms: Iterable[Arm]) -> Iterator[habits.Baskets]:
@@ -280,6 +314,7 @@ def _baskets(arms: Iterable[Arm]) -> Iterator[habits.Baskets]:
         )
         yield habits.Baskets(
             kind=arm.what.kind if terms else None,
+            scope=frozenset(arm.strategy.scope),
             usual=each,
             spent=arm.seen.spent[rows],
             could=could,
@@ -295,9 +330,9 @@ def _given() -> dict[tuple[UUID, UUID], float]:
     newest = rows.order_by("-redeemed_at")
     return {
         (strategy, who): float(given)
-        for strategy, who, given in newest.values_list(
-            "strategy", "customer", "discount"
-        )
+        for strategy, who, given in newest.annotate(
+            net=F("discount") - F("returned")
+        ).values_list("strategy", "customer", "net")
         if who
     }
 

@@ -10,6 +10,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.lifts import WEEKS
 from promotions import value
 from promotions.rules import Terms
 from promotions.value import Best, Floats, People, Response
@@ -44,6 +45,7 @@ def forecast(
     believed: Response,
     *,
     turns: float = 1.0,
+    weeks: float = WEEKS,
     each: float = 1.0,
     budget: float = inf,
 ) -> Forecast:
@@ -53,7 +55,7 @@ def forecast(
     all would cost, it is for those who bring most for it; the interval shrinks as the
     gain does.
     """
-    found = value.priced(menu, scope, people, believed, turns=turns)
+    found = value.priced(menu, scope, people, believed, turns=turns, weeks=weeks)
     best = value.best(found)
     inside = _within(best, budget / each)
     whole = best.margin[best.margin > 0].sum()

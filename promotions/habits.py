@@ -3,8 +3,9 @@
 Of a first purchase in scope it is known what it came to and what the offer gave. Both
 are compared with what was expected of the customer's usual basket: what was given,
 with what it could have been given (`use`); what was bought, with the same ratio among
-those who were held back (`stretch`: whoever is near a threshold takes more to reach
-it). Sums are compared, not means of ratios; kinds are shrunk towards all of them.
+those who were held back in the same scope (`stretch`: whoever is near a threshold takes
+more to reach it). Sums are compared, not means of ratios; kinds are shrunk towards all
+of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,19 +19,22 @@ DOUBT = 10.0
 """So many purchases count the assumed use, and the common one for each kind."""
 STRETCHES = 0.1
 """How far baskets are stretched before it was seen: log's standard deviation."""
+SUREST = 0.005
+"""No scope's ratio is known better than that, however alike its baskets are."""
 LEAST = 20
 """Purchases of an arm without which nothing is said of its baskets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baskets:
-    """First purchases in scope; `kind` None: held back. All in money, by purchase.
+    """First purchases in a scope; `kind` None: held back. All in money, by purchase.
 
     `usual`: the basket expected of the customer; `spent`: what it was; `could`: what
     the usual one could have been given; `given`: what was.
     """
 
     kind: str | None
+    scope: frozenset[str]
     usual: Floats
     spent: Floats
     could: Floats
@@ -65,13 +69,19 @@ def _use(some: Sequence[Baskets], before: float) -> float:
 
 
 def _stretch(treated: Sequence[Baskets], held_back: Sequence[Baskets]) -> float:
-    """Return the ratio of two ratios of sums, shrunk to 1 by its standard error."""
-    parts = [_ratio(some) for some in (treated, held_back)]
-    if None in parts:
-        return 1.0
-    (mine, error), (usual, other) = [part for part in parts if part]
-    believed = STRETCHES**2 / (STRETCHES**2 + error**2 + other**2)
-    return float(np.exp(believed * np.log(mine / usual)))
+    """Pool the scopes' log ratios by their precision, and shrink to no stretch."""
+    weight = whole = 0.0
+    for scope in {one.scope for one in treated}:
+        parts = [
+            _ratio([one for one in some if one.scope == scope])
+            for some in (treated, held_back)
+        ]
+        if None not in parts:
+            (mine, error), (usual, other) = [part for part in parts if part]
+            precision = 1 / max(error**2 + other**2, SUREST**2)
+            whole += precision * float(np.log(mine / usual))
+            weight += precision
+    return float(np.exp(whole / (weight + STRETCHES**-2)))
 
 
 def _ratio(some: Sequence[Baskets]) -> tuple[float, float] | None:

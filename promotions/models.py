@@ -319,9 +319,13 @@ class Strategy(models.Model):
     @property
     def turns(self) -> float:
         """How often its offers can be used within the horizon of forecasts."""
+        return self.turns_in(settings.HORIZON_DAYS)
+
+    def turns_in(self, days: float) -> float:
+        """How often its offers can be used within so many days."""
         if self.renews_days is None:
             return 1.0
-        return max(1.0, settings.HORIZON_DAYS / self.renews_days)
+        return max(1.0, days / self.renews_days)
 
     @property
     def promised(self) -> float | None:

@@ -20,13 +20,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from analytics.checks import ALARM
 from promotions.models import Calibration, Strategy
+from promotions.sums import WASHOUT
 
 USUAL, PRIOR = 0.15, 0.1
 """ρ before anything was measured, and its standard deviation."""
+LEAST = 20
+"""Customers in each arm: the variance of fewer may be small by luck, and rule all."""
+LONGEST = timedelta(days=42)
+"""What is believed is of one horizon; a longer campaign's result is another thing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ class Promise:
 
 
 def kept(*, at: datetime, believed: Mapping[UUID, Believed]) -> list[Promise]:
-    """Return what became of strategies whose time is over, and whose arms are sound."""
+    """Return what became of strategies with a final result and sound arms."""
     rows = Strategy.objects.exclude(measured={}).select_related("campaign")
     found = (
         _promise(row, believed[row.id], at)
@@ -93,13 +96,15 @@ def refresh(believed: Mapping[UUID, Believed], *, at: datetime) -> Calibration:
 
 
 def _promise(strategy: Strategy, believed: Believed, at: datetime) -> Promise | None:
-    forecast, measured = strategy.forecast, strategy.measured
+    measured = strategy.measured
     effect: dict[str, Any] = measured.get("effects", {}).get("margin", {})
     begun = strategy.decided_at
     if not (begun and effect.get("error")):
         return None
-    lasts = timedelta(days=forecast.get("days", settings.HORIZON_DAYS))
-    if at < min(begun + lasts, strategy.campaign.ends_at):
+    ends = strategy.campaign.ends_at
+    if at < ends + WASHOUT or ends - begun > LONGEST:
+        return None
+    if min(measured["treatment"], measured["control"]) < LEAST:
         return None
     if measured["mismatch"] < ALARM:
         return None

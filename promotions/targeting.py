@@ -42,6 +42,7 @@ from promotions import (
     places,
     plans,
     response,
+    trials,
     value,
     versions,
 )
@@ -233,12 +234,14 @@ def _column(
 def _by_lot(
     strategy: Strategy, audience: audiences.Audience, best: value.Best
 ) -> value.Floats:
-    """Value a trial: whom its budget reaches is a lot, and all else goes first."""
+    """Value a trial: a lot says whom it may reach, and all else goes first."""
     places = [
         hashed(str(one), seed=f"trial {strategy.id}")
         for one in audience.matrix.customers
     ]
-    return np.asarray(WORTH_A_TRIAL * best.cost * np.array(places))
+    lot = np.array(places)
+    most = trials.share(len(lot))
+    return np.where(lot >= 1 - most, WORTH_A_TRIAL * best.cost * lot, -np.inf)
 
 
 Decided = tuple[Offer | None, store.Fact]

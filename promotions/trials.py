@@ -14,6 +14,7 @@ from math import inf
 
 import numpy as np
 
+from ml.lifts import WEEKS
 from promotions import value
 from promotions.forecasts import HIGH, LOW, Forecast
 from promotions.rules import Terms
@@ -53,6 +54,11 @@ def variants(menu: Mapping[str, Terms]) -> dict[str, Terms]:
     return dict(list(menu.items())[:WIDEST])
 
 
+def share(customers: float) -> float:
+    """Return the share of the customers whom a test may reach."""
+    return min(SHARE, MOST / max(1.0, customers))
+
+
 def trial(
     menu: Mapping[str, Terms],
     scope: Sequence[str],
@@ -61,14 +67,17 @@ def trial(
     *,
     turns: float,
     each: float,
+    weeks: float = WEEKS,
     holdout: float = HOLDOUT,
     budget: float = inf,
 ) -> Trial:
     """Price a test of a menu; each of the people stands for `each` customers."""
-    margins, costs, _ = value.drawn(menu, scope, people, believed, turns=turns)
+    margins, costs, _ = value.drawn(
+        menu, scope, people, believed, turns=turns, weeks=weeks
+    )
     whole = each * (1 - holdout) * float(costs.mean(axis=1).sum())
     everybody = max(1.0, each * len(people.spend))
-    drawn = min(SHARE, MOST / everybody, budget / max(whole, 1e-9))
+    drawn = min(share(everybody), budget / max(whole, 1e-9))
     treated = each * drawn * (1 - holdout)
     by_lot = treated * margins.mean(axis=2).sum(axis=1)
     knowing = np.maximum(margins.max(axis=2), 0).sum(axis=1).mean()
@@ -83,5 +92,5 @@ def trial(
         high=float(high),
         chance=float((by_lot > 0).mean()),
         cost=drawn * whole,
-        worth=float(TIMES * each * (knowing - unknowing)),
+        worth=float(TIMES * WEEKS / weeks * each * (knowing - unknowing)),
     )

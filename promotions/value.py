@@ -31,6 +31,17 @@ from promotions.rules import Gift, Percentage, Terms, Threshold
 
 Floats = NDArray[np.float64]
 CHUNK = 5000
+EXACT = 9
+"""Decimals: variants that are worth the same must not be told apart by how a machine
+adds up, or a decision made again would be another one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How long offers run, and how often each can be used in that time."""
+
+    turns: float = 1.0
+    weeks: float = WEEKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +155,11 @@ def priced(
     response: Response,
     *,
     turns: float = 1.0,
+    weeks: float = WEEKS,
 ) -> Priced:
-    """Price every variant of a menu on all customers; `turns` is R."""
-    parts = list(_parts(menu, scope, people, response, turns))
+    """Price every variant of a menu on all customers; `turns` is R, `weeks` is W."""
+    run = Run(turns=turns, weeks=weeks)
+    parts = list(_parts(menu, scope, people, response, run))
     if not parts:
         nothing = np.zeros((0, len(menu)))
         return Priced(
@@ -213,12 +226,13 @@ def margin(
     w0 = expit(logit(weekly(p0)) + correction)
     w = lifted(w0, lift)
     gain = (habit.stretch - w0 / w - later) * each * rate
-    return np.asarray(purchases(w, turns) * (gain - habit.use * given * kappa))
+    bought = purchases(w, Run(turns=turns))
+    return np.asarray(bought * (gain - habit.use * given * kappa))
 
 
-def purchases(w: Floats, turns: float) -> Floats:
+def purchases(w: Floats, run: Run) -> Floats:
     """Return n, the first purchases of all turns, at a week's chance w."""
-    return np.asarray(-turns * np.expm1(np.log1p(-w) * WEEKS / turns))
+    return np.asarray(-run.turns * np.expm1(np.log1p(-w) * run.weeks / run.turns))
 
 
 def basket(p0: Floats, spend: Floats) -> Floats:
@@ -284,10 +298,10 @@ def _parts(
     scope: Sequence[str],
     people: People,
     response: Response,
-    turns: float,
+    run: Run,
 ) -> Iterator[Priced]:
     for start in range(0, len(people.spend), CHUNK):
-        yield _part(menu, scope, people[start : start + CHUNK], response, turns)
+        yield _part(menu, scope, people[start : start + CHUNK], response, run)
 
 
 def drawn(
@@ -297,12 +311,24 @@ def drawn(
     response: Response,
     *,
     turns: float = 1.0,
+    weeks: float = WEEKS,
 ) -> tuple[Floats, Floats, Floats]:
     """Return draws of the margin, and expected cost and lift, of every variant.
 
     [draws, customers, variants], and [customers, variants] twice; all in one piece.
     """
-    found = [_one(terms, scope, people, response, turns) for terms in menu.values()]
+    run = Run(turns=turns, weeks=weeks)
+    return _drawn(menu, scope, people, response, run)
+
+
+def _drawn(
+    menu: Mapping[str, Terms],
+    scope: Sequence[str],
+    people: People,
+    response: Response,
+    run: Run,
+) -> tuple[Floats, Floats, Floats]:
+    found = [_one(terms, scope, people, response, run) for terms in menu.values()]
     margins, costs, lifts = zip(*found, strict=True)
     return np.stack(margins, axis=2), np.column_stack(costs), np.column_stack(lifts)
 
@@ -327,7 +353,7 @@ def _one(
     scope: Sequence[str],
     people: People,
     response: Response,
-    turns: float,
+    run: Run,
 ) -> tuple[Floats, Floats, Floats]:
     """Price one variant: over all that its customers' types may be."""
     what = What(kind=kind(terms), scope=scope, depth=depth(terms))
@@ -338,11 +364,12 @@ def _one(
     given, kappa = rewards(terms, each, people.rate)
     worth, spends = each * people.rate, habit.use * given
     cost, chance = np.zeros(b.shape), np.zeros(b.shape)
-    margin = np.tile(np.expm1(posterior.address) * people.rest, (len(b), 1))
+    aside = np.expm1(posterior.address) * people.rest * run.weeks / WEEKS
+    margin = np.tile(aside, (len(b), 1))
     likely = posterior.weights(people.who)
     for weight, shift in zip(likely.T, posterior.shifts(what), strict=True):
         w = lifted(w0, b + shift)
-        bought = weight * purchases(w, turns)
+        bought = weight * purchases(w, run)
         more = habit.stretch - w0 / w - response.later[:, None]
         margin += bought * (more * worth - spends * kappa)
         cost += bought * spends
@@ -355,10 +382,11 @@ def _part(
     scope: Sequence[str],
     people: People,
     response: Response,
-    turns: float,
+    run: Run,
 ) -> Priced:
-    margins, costs, lifts = drawn(menu, scope, people, response, turns=turns)
-    mean, winner = margins.mean(axis=0), margins.argmax(axis=2)
+    margins, costs, lifts = _drawn(menu, scope, people, response, run)
+    margins = margins.round(EXACT)
+    mean, winner = margins.mean(axis=0).round(EXACT), margins.argmax(axis=2)
     chosen, rows = mean.argmax(axis=1), np.arange(len(mean))
     inside = mean[rows, chosen] > 0
     return Priced(

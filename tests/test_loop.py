@@ -132,7 +132,7 @@ def _it_proposes_and_olga_approves(client: Browser, olga: User) -> Strategy:
     assert not Offer.objects.exists()
 
     best = max(
-        Strategy.objects.filter(kind="percentage"),
+        Strategy.objects.filter(kind__in=["percentage", "threshold"]),
         key=lambda strategy: float(strategy.forecast["margin"]),
     )
     client.force_login(olga)
@@ -160,7 +160,7 @@ def _the_storefront_shows_prices_and_redeems(
     _report(shop, name, "offer_shown", {"offer": str(offer.id)})
 
     sku = _something_in(strategy.scope[0])
-    cart = {"customer": name, "lines": [{"sku": sku, "quantity": 3}]}
+    cart = {"customer": name, "lines": [{"sku": sku, "quantity": 12}]}
     priced = shop.call("POST", "qualifications", cart)
     assert [effect["offer"] for effect in priced["effects"]] == [str(offer.id)]
 
@@ -175,8 +175,8 @@ def _the_storefront_shows_prices_and_redeems(
 def _something_in(category: str) -> str:
     from catalog.models import Product
 
-    shelf = Product.objects.filter(category=category, price__gt=5, promotable=True)
-    return str(shelf.order_by("sku").values_list("sku", flat=True)[0])
+    shelf = Product.objects.filter(category=category, price__gt=0, promotable=True)
+    return str(shelf.order_by("-price", "sku").values_list("sku", flat=True)[0])
 
 
 def _report(shop: Client, name: str, kind: str, data: dict[str, Any]) -> None:

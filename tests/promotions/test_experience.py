@@ -307,9 +307,37 @@ def test_what_is_bought_elsewhere_counts_by_category_and_week(
 
     found: dict[str, tuple[float, float]] = {}
     for some in experience.gather(at=LATER):
-        counts, expected = experience.elsewhere(some, LATER)
+        counts, expected = some.elsewhere
         both = zip(counts.tolist(), expected.tolist(), strict=True)
         found |= zip((unit.arm for unit in some.units), both, strict=True)
 
     assert found["treatment"] == found["held_out"] == (3, 2)
     assert found["holdout"] == (0, 0)
+
+
+def test_where_a_customer_has_another_offer_is_not_elsewhere(
+    strategy: Strategy, live: Make
+) -> None:
+    """Whatever its lot gave: else offers in milk would look like an effect of tea's."""
+    ana, ben = uuid4(), uuid4()
+    tea, milk = Shop(strategy), Shop(live(menu=MENU, scope=["MILK"]))
+    for who, arm in ((ana, "treatment"), (ben, "held_out")):
+        variant = "10%" if arm == "treatment" else None
+        tea.assigned(who, variant, arm=arm, elsewhere=0.5)
+        milk.assigned(who, variant, arm=arm, elsewhere=0.5, p0=1 - 0.7**4)
+        for category in ("MILK", "WINE"):
+            tea.bought(who, 3, category)
+    for shop in (tea, milk):
+        shop.tell()
+
+    found = [
+        (arm.strategy.scope, arm.units[0].arm, *(part[0] for part in arm.elsewhere))
+        for arm in experience.gather(at=LATER)
+        if arm.strategy.scope == ["TEA"]
+    ]
+
+    # Of the 0.5 purchases a week that are expected out of scope, milk has 0.3.
+    assert sorted(found) == [
+        (["TEA"], "held_out", 1, pytest.approx(0.8)),
+        (["TEA"], "treatment", 1, pytest.approx(0.8)),
+    ]

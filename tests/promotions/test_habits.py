@@ -14,12 +14,14 @@ def baskets(
     stretch: float = 1.0,
     use: float = 0.0,
     seed: int = 1,
+    scope: str = "TEA",
 ) -> Baskets:
     luck = np.random.default_rng(seed)
     usual = luck.uniform(5, 15, size)
     could = 0.1 * usual
     return Baskets(
         kind=kind,
+        scope=frozenset([scope]),
         usual=usual,
         spent=stretch * usual * luck.lognormal(0, 0.3, size),
         could=could if kind else np.zeros(size),
@@ -81,3 +83,21 @@ def test_noise_stretches_nothing(size: int) -> None:
 
     assert abs(np.mean(far)) < 0.01
     assert np.std(far) < 0.05
+
+
+def test_what_scores_get_wrong_in_one_scope_is_no_stretch_of_its_kind() -> None:
+    """Tea is dearer than expected and wine cheaper, for who is held back as well."""
+    found = [
+        baskets(kind, 1500, stretch=wrong, seed=seed, scope=scope)
+        for scope, kind, wrong, seed in (
+            ("TEA", "percentage", 1.5, 1),
+            ("TEA", None, 1.5, 2),
+            ("WINE", "gift", 0.6, 3),
+            ("WINE", None, 0.6, 4),
+        )
+    ]
+
+    _, kinds = habits.learnt(found, 0.8)
+
+    assert kinds["percentage"].stretch == pytest.approx(1.0, abs=0.03)
+    assert kinds["gift"].stretch == pytest.approx(1.0, abs=0.03)

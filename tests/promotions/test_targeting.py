@@ -70,6 +70,31 @@ def test_a_live_strategy_reaches_its_audience_but_for_the_holdout(
     assert Offer.objects.count() == arms["treatment"]
 
 
+def test_a_test_reaches_so_many_as_it_says_by_lot_and_each_variant_alike(
+    scored: list[Customer], live: Make
+) -> None:
+    menu = {
+        label: {"kind": "percentage", "rate": rate}
+        for label, rate in (("5%", "0.05"), ("40%", "0.40"))
+    }
+    lots = {"allocation": "trial", "explore": 1.0, "holdout": 0.25}
+    strategy = live(menu=menu, budget=Decimal(10_000), **lots)
+    Score.objects.filter(customer__in=[one.key for one in scored[:150]]).update(
+        probability=0.9
+    )
+
+    targeting.refresh(at=timezone.now())
+    targeting.refresh(at=timezone.now() + timedelta(days=15))
+
+    made = assigned(strategy)
+    assert 0.17 * MANY < len(made) < 0.33 * MANY
+    variants = Counter(event.variant for event in made)
+    assert min(variants["5%"], variants["40%"]) > 0.2 * len(made)
+    assert variants[None] > 0.1 * len(made)
+    likely = sum((event.p0 or 0) > 0.5 for event in made)
+    assert 0.3 < likely / len(made) < 0.7
+
+
 def test_an_empty_scope_is_all_goods(scored: list[Customer], live: Make) -> None:
     """It went live, and reached nobody."""
     Score.objects.update(probability=0.1)

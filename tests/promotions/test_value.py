@@ -10,7 +10,7 @@ from ml import lift_fits, lifts
 from ml.lifts import Prior, Types, Who
 from promotions import value
 from promotions.rules import Gift, Percentage, Threshold
-from promotions.value import Habit, People, Response
+from promotions.value import Habit, People, Response, Run
 
 TEN = Percentage(rate=Decimal("0.10"))
 THIRTY = Percentage(rate=Decimal("0.30"))
@@ -90,7 +90,7 @@ def test_a_basket_that_is_stretched_is_a_gain_of_its_kind_alone() -> None:
     other = value.priced({"a": TEN}, ["TEA"], some, longer)
 
     w = lifts.lifted(lifts.weekly(some.who.p0), 0.4)
-    more = value.purchases(w, 1.0) * 0.2 * some.basket * 0.3
+    more = value.purchases(w, Run()) * 0.2 * some.basket * 0.3
     assert stretched.margin[:, 0] == pytest.approx(plain.margin[:, 0] + more)
     assert stretched.cost == pytest.approx(plain.cost)
     assert other.margin == pytest.approx(
@@ -165,8 +165,8 @@ def test_a_basket_is_what_is_spent_at_a_time() -> None:
 def test_who_buys_often_uses_an_offer_that_renews_more_often() -> None:
     w = np.array([0.01, 0.5])
 
-    assert value.purchases(w, 1.0) == pytest.approx(1 - (1 - w) ** 4)
-    assert value.purchases(w, 4.0) == pytest.approx(4 * w)
+    assert value.purchases(w, Run()) == pytest.approx(1 - (1 - w) ** 4)
+    assert value.purchases(w, Run(turns=4)) == pytest.approx(4 * w)
 
 
 def test_a_gift_costs_the_shop_less_than_money_of_the_same_value() -> None:

@@ -24,7 +24,13 @@ from promotions import (
     standing,
     tasks,
 )
-from promotions.models import ArmDay, Calibration, StandingRule, Strategy
+from promotions.models import (
+    ArmDay,
+    Calibration,
+    Campaign,
+    StandingRule,
+    Strategy,
+)
 from tests.conftest import Make
 from tests.promotions.daysums import keep, units
 
@@ -395,11 +401,18 @@ def test_only_promises_whose_time_is_over_and_whose_arms_are_as_drawn_count(
     )
     assert promises.kept(at=now, believed=believed) == []
 
-    Strategy.objects.update(decided_at=now - timedelta(days=29))
+    begun, over = now - timedelta(days=57), now - timedelta(days=29)
+    Strategy.objects.update(decided_at=begun)
+    Campaign.objects.update(starts_at=begun, ends_at=over)
     [one] = promises.kept(at=now, believed=believed)
     assert one.sold == 6.0
     assert one.missing == pytest.approx(1.3 - 4.0 * 0.3, abs=0.1)
     assert promises.kept(at=now, believed={}) == []
+    in_washout = now - timedelta(days=2)
+    assert promises.kept(at=in_washout, believed=believed) == []
+    few = strategy.measured | {"control": 2}
+    Strategy.objects.update(measured=few)
+    assert promises.kept(at=now, believed=believed) == []
 
     Strategy.objects.update(measured=strategy.measured | {"mismatch": 1e-9})
     assert promises.kept(at=now, believed=believed) == []
