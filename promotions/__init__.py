@@ -10,8 +10,8 @@ Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code
 guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
 approval, approving, versions, admin, home, markup.
-How customers answer offers: experience (what lots taught), elsewhere, habits, promises, response
-(what is believed), value (what an offer is worth), audiences, response_pages.
+How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
+response (what is believed), value (what an offer is worth), audiences, response_pages.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
 planning; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
 backtest_runs, backtest_api, backtest_pages.
