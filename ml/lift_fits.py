@@ -5,7 +5,9 @@ logistic regression: Newton steps, the posterior by Laplace's approximation, the
 variances of the blocks by EM (MacKay 1992, "Bayesian interpolation"; Bishop 2006,
 9.3.4). Types of customers are latent classes (Kamakura and Russell 1989): EM, with the
 number of types that the Bayesian information criterion prefers, so that where all
-answer alike there is one. Each customer counts with all that they were ever in.
+answer alike there is one, if scores foretell what they buy there; tastes that scores
+miss in a single category look like types (0.5 of log-odds: two, ±0.3). Each customer
+counts with all that they were ever in.
 
 What customers buy elsewhere tells two things. Whoever buys more there than was expected
 does so in scope too, offer or not: that is no answer, and is taken off (a negative
