@@ -42,6 +42,8 @@ YES = frozenset({"1", "true", "yes", "y", "t"})
 NO = frozenset({"0", "false", "no", "n", "f"})
 MOST_ARMS = 20
 LEAST_ROWS = 200
+FEWEST = 20
+"""Rows of an arm: each is split into folds of a test and of nested contests."""
 LEAST_OUTCOMES = 20
 
 
@@ -160,10 +162,9 @@ def _outcome(column: pl.Series) -> Floats:
     found = np.unique(y)
     if len(found) < 2:
         raise Unusable(f"the outcome {column.name} is {found[0]:g} in every row")
-    if len(found) == 2 and set(found) != {0.0, 1.0}:
-        y = (y == found[1]).astype(np.float64)
     count = int((y != 0).sum())
-    if min(count, len(y) - count if len(found) == 2 else count) < LEAST_OUTCOMES:
+    binary = set(found) == {0.0, 1.0}
+    if min(count, len(y) - count if binary else count) < LEAST_OUTCOMES:
         raise Unusable(
             f"the outcome {column.name} is not 0 in {count} of {len(y)} rows;"
             f" at least {LEAST_OUTCOMES} of either kind are needed"
@@ -184,6 +185,16 @@ def _control(given: Texts, name: str, asked: str | None, notes: list[str]) -> st
     shown = ", ".join(found[:8])
     if len(found) < 2:
         raise Unusable(f"{name} has one arm only ({shown}): nothing to compare")
+    few = [
+        f"{str(one)!r} ({n})"
+        for one, n in zip(found, counts, strict=True)
+        if n < FEWEST
+    ]
+    if few and len(found) <= MOST_ARMS:
+        raise Unusable(
+            f"{name} has arms of fewer than {FEWEST} rows, which nothing can be learnt"
+            f" of: {', '.join(few)}. Is it a slip of the pen? Take these rows out"
+        )
     if len(found) > MOST_ARMS:
         raise Unusable(
             f"{name} has {len(found):,} different values ({shown} …):"

@@ -72,7 +72,7 @@ def load(path: Path) -> Instance:
         if name in fields
     }
     if "most" in fields:
-        made["most"] = int(_number("most", fields["most"]))
+        made["most"] = _whole("most", fields["most"])
     if "least_return" in fields:
         made["least_return"] = float(_number("least_return", fields["least_return"]))
     return Instance(
@@ -80,7 +80,7 @@ def load(path: Path) -> Instance:
         budgets=_budgets(fields),
         returns=_returns(fields),
         shares=_shares(fields),
-        stock_names=tuple(str(name) for name in fields.get("stock_names", ())),
+        stock_names=tuple(_names("stock_names", fields.get("stock_names", ()))),
     )
 
 
@@ -88,7 +88,7 @@ def _fields(path: Path) -> Mapping[str, Any]:
     if path.suffix == ".json":
         try:
             read = json.loads(path.read_text())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid("file", f"is no JSON: {error}") from error
         if not isinstance(read, dict):
             raise Invalid("file", "must be a JSON object")
@@ -96,7 +96,13 @@ def _fields(path: Path) -> Mapping[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as read:
             return {name: read[name] for name in read.files}
-    except (ValueError, zipfile.BadZipFile, AttributeError) as error:
+    except (
+        ValueError,
+        zipfile.BadZipFile,
+        AttributeError,
+        TypeError,
+        EOFError,
+    ) as error:
         raise Invalid("file", f"is no .npz of plain arrays: {error}") from error
 
 
@@ -121,6 +127,26 @@ def _number(name: str, given: Any) -> float:
     return float(array)
 
 
+def _whole(name: str, given: Any) -> int:
+    number = _number(name, given)
+    if not number.is_integer():
+        raise Invalid(name, "a whole number is wanted")
+    return int(number)
+
+
+def _names(name: str, given: Any) -> list[str]:
+    if isinstance(given, str) or np.ndim(given) != 1:
+        raise Invalid(name, "a list of names is wanted")
+    return [str(one) for one in given]
+
+
+def _numbers(name: str, given: Any) -> Any:
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise Invalid(name, "the rows are not of one length, or no numbers") from error
+
+
 def _budgets(fields: Mapping[str, Any]) -> tuple[Budget, ...]:
     return tuple(
         Budget(name=name, options=options, amount=amount)
@@ -139,11 +165,12 @@ def _some(
     fields: Mapping[str, Any], kind: str, numbers: str
 ) -> Iterator[tuple[str, tuple[int, ...], float]]:
     """Yield limits of some options: `…_options` [limits, options] says by 0 and 1."""
-    amounts = np.atleast_1d(np.asarray(fields.get(numbers, [])))
-    names = [str(name) for name in fields.get(f"{kind}_names", range(len(amounts)))]
+    amounts = np.atleast_1d(_numbers(numbers, fields.get(numbers, [])))
+    usual = [str(place) for place in range(len(amounts))]
+    names = _names(f"{kind}_names", fields.get(f"{kind}_names", usual))
     options = np.shape(fields["value"])[0] if np.ndim(fields["value"]) else 0
     everything = np.ones((len(amounts), options))
-    inside = np.asarray(fields.get(f"{kind}_options", everything))
+    inside = _numbers(f"{kind}_options", fields.get(f"{kind}_options", everything))
     if amounts.dtype.kind not in "iuf" or amounts.ndim != 1:
         raise Invalid(numbers, f"one number for each {kind} is wanted")
     if len(names) != len(amounts):
@@ -155,8 +182,9 @@ def _some(
 
 
 def _shares(fields: Mapping[str, Any]) -> tuple[Share, ...]:
-    shares = np.atleast_1d(np.asarray(fields.get("shares", [])))
-    names = [str(name) for name in fields.get("share_names", range(len(shares)))]
+    shares = np.atleast_1d(_numbers("shares", fields.get("shares", [])))
+    usual = [str(place) for place in range(len(shares))]
+    names = _names("share_names", fields.get("share_names", usual))
     if shares.dtype.kind not in "iuf" or shares.ndim != 1:
         raise Invalid("shares", "one number for each group is wanted")
     if len(names) != len(shares):

@@ -183,7 +183,7 @@ def _shape_faults(given: Instance) -> Iterator[Fault]:
     m, n = given.value.shape
     for name in ("strategy", "campaign"):
         one = getattr(given, name)
-        if one is not None and (len(one) != m or np.min(one) < 0):
+        if one is not None and (one.shape != (m,) or np.min(one) < 0):
             yield name, f"{m} numbers from 0 are wanted, one for each option"
     for name in ("audience", "promised"):
         mask = getattr(given, name)
@@ -193,13 +193,16 @@ def _shape_faults(given: Instance) -> Iterator[Fault]:
         one = getattr(given, name)
         if one is not None and (one.shape != (n,) or one.dtype.kind not in "iu"):
             yield name, f"{n} whole numbers are wanted, one for each customer"
+        elif one is not None and np.min(one) < (0 if name == "given" else -1):
+            yield name, "must not be negative, but for −1: no group"
     yield from _cap_faults(given)
 
 
 def _cap_faults(given: Instance) -> Iterator[Fault]:
     n, count = given.customers, int(np.max(given.campaigns)) + 1
     caps, held = given.most_of_campaign, given.given_of_campaign
-    if caps is not None and (len(caps) < count or np.min(caps) < 0):
+    many = caps is not None and np.ndim(caps) == 1 and len(caps) >= count
+    if caps is not None and (not many or np.min(caps) < 0):
         yield "most_of_campaign", f"{count} numbers from 0 are wanted"
     if held is not None and (caps is None or held.shape != (len(caps), n)):
         yield "given_of_campaign", "wants most_of_campaign, and [campaigns, customers]"
@@ -250,13 +253,17 @@ def _stock_faults(given: Instance, shape: tuple[int, int]) -> Iterator[Fault]:
     sku, units, stock = np.asarray(given.sku), np.asarray(given.units), given.stock
     if sku.shape not in (shape, shape[:1]) or sku.dtype.kind not in "iu":
         yield "sku", f"whole numbers of shape {shape} or {shape[:1]} are wanted"
+    elif np.min(sku) < -1:
+        yield "sku", "must be places in stock, or −1: nothing"
     elif np.max(sku) >= len(stock):
         yield "sku", f"there are only {len(stock)} stocks"
     if units.shape not in (shape, shape[:1], ()):
         yield "units", f"a number, or numbers of shape {shape} or {shape[:1]}"
     elif not (np.min(units) >= 0 and np.max(units) < np.inf):
         yield "units", "must be finite, and not negative"
-    if len(stock) and not (np.min(stock) >= 0 and np.max(stock) < np.inf):
+    if stock.ndim != 1:
+        yield "stock", "one number for each sku is wanted"
+    elif len(stock) and not (np.min(stock) >= 0 and np.max(stock) < np.inf):
         yield "stock", "must be finite, and not negative"
 
 

@@ -126,7 +126,7 @@ def week(trial: Trial, span: Span, *, most: int, seconds: float) -> Week:
 
 
 def total(weeks: Sequence[Week], currency: str) -> Outcome:
-    """Put weeks together."""
+    """Put weeks together; each was sampled at a rate of its own."""
     baskets, touched, orders = (
         sum(getattr(one, name) for one in weeks)
         for name in ("baskets", "touched", "orders")
@@ -136,7 +136,7 @@ def total(weeks: Sequence[Week], currency: str) -> Outcome:
         orders=orders,
         baskets=baskets,
         touched=touched,
-        cost=pricing.rounded(given * orders / max(1, baskets), currency),
+        cost=sum((one.cost for one in weeks), Decimal(0)),
         mean=pricing.rounded(given / max(1, touched), currency),
         worst=max((one.worst for one in weeks), default=Decimal(0)),
         kept=min((one.kept for one in weeks), default=Decimal(1)),

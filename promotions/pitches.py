@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from django.conf import settings
 
-from promotions import opportunities
+from promotions import opportunities, trials
 from promotions.forecasts import Forecast
 from promotions.opportunities import Part, Stock
 from promotions.rules import Terms, words
@@ -102,8 +102,8 @@ def _promise(draft: Draft, stock: Stock | None) -> str:
 def _test(draft: Draft) -> str:
     return (
         f"A test: {draft.reach:,} customers, drawn by lot, get one of the variants by "
-        f"lot, and as many as have each get none. It is expected to bring "
-        f"{draft.margin:+.0f} {settings.CURRENCY} (80 %: {draft.low:.0f} to "
+        f"lot; {trials.HOLDOUT:.0%} of those who are drawn get none. It is expected to "
+        f"bring {draft.margin:+.0f} {settings.CURRENCY} (80 %: {draft.low:.0f} to "
         f"{draft.high:.0f}), so no gain is promised. But to know how customers answer "
         f"offers in {draft.category} would be worth up to {draft.worth:.0f} "
         f"{settings.CURRENCY} in half a year, and this is the way to learn it. "

@@ -6,7 +6,7 @@ little of what a rule would do there is no number, and `why` says so. Pure NumPy
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,13 +123,15 @@ def valued(rows: Rows, policy: Floats, *, rule: str, variant: str = "") -> Value
     }
     if why:
         return Valued(**told)  # type: ignore[arg-type]
+    robust = off_policy.dr(draft)
+    switched = off_policy.switch_dr(
+        draft, most=off_policy.tuned(draft, off_policy.switched, SWITCHES)
+    )
     estimates = {
         "ips": off_policy.ips(draft),
         "snips": off_policy.snips(draft),
-        "dr": off_policy.dr(draft),
-        "switch_dr": off_policy.switch_dr(
-            draft, most=off_policy.tuned(draft, off_policy.switched, SWITCHES)
-        ),
+        "dr": robust,
+        "switch_dr": replace(switched, error=max(switched.error, robust.error)),
     }
     return Valued(
         estimates={name: ends(one) for name, one in estimates.items()},

@@ -14,7 +14,7 @@ import numpy as np
 
 from ml import scores
 from ml.customers import segments
-from promotions import audiences, response, value
+from promotions import arms, audiences, response, value
 from promotions.frontier import Point, frontier, within
 from promotions.models import Strategy
 from promotions.rules import Gift, Percentage, Terms, Threshold
@@ -69,7 +69,7 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
     )
     margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)
     each = scores.customers() / len(matrix.customers)
-    points = frontier(margins, costs, each=each)
+    points = frontier(margins, costs, each=each * arms.treated(strategy))
     return Found(
         points=points,
         here=within(points, asked.budget),

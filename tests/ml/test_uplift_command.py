@@ -66,6 +66,27 @@ def test_control_is_told_or_says_so_or_is_the_most_frequent(
     assert any("control is" in note for note in table.notes) == (how != "as told")
 
 
+def test_an_arm_of_one_row_is_a_slip_of_the_pen() -> None:
+    table = frame()
+    first = pl.int_range(pl.len()) == 0
+    slip = pl.when(first).then(pl.lit("b ")).otherwise(pl.col("mail").cast(pl.String))
+
+    with pytest.raises(Unusable, match=r"fewer than 20 rows.*'b' \(1\)"):
+        asked(table.with_columns(mail=slip))
+
+
+def test_numbers_that_are_two_are_numbers() -> None:
+    """Not events: 50 spent is not 1 spent."""
+    table = frame()
+    some = (pl.int_range(pl.len()) % 4 == 0).cast(pl.Float64)
+
+    plain, spent = (
+        asked(table.with_columns(bought=factor * some)) for factor in (1, 50)
+    )
+
+    assert spent.y.tolist() == (50 * plain.y).tolist()
+
+
 @pytest.mark.parametrize(
     ("changes", "how", "said"),
     [

@@ -110,6 +110,44 @@ def test_what_is_wrong_is_named(
         said(written(tmp_path / "small.json", **change))
 
 
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"given": [-5, 0, 0]}, "given"),
+        ({"most": 1.7}, "most"),
+        ({"most": float("nan")}, "most"),
+        ({"most": float("inf")}, "most"),
+        ({"budget_names": 5}, "budget_names"),
+        ({"budget_amounts": [400, [1]]}, "budget_amounts"),
+        ({"budget_options": [[1, 1], [1]]}, "budget_options"),
+        ({"strategy": 0}, "strategy"),
+        ({"most_of_campaign": 3}, "most_of_campaign"),
+        ({"sku": [-5, 0], "stock": [3.0]}, "sku"),
+        ({"group": [-7, 0, 0], "shares": [0.5]}, "group"),
+        ({"sku": [0, 0], "stock": [[3.0]]}, "stock"),
+        ({"sku": [0, 0], "stock": [3.0], "stock_names": 3}, "stock_names"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_named(
+    tmp_path: Path, change: dict[str, Any], names: str
+) -> None:
+    with pytest.raises(CommandError, match=names):
+        said(written(tmp_path / "shop.json", **change))
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    empty, array = tmp_path / "empty.npz", tmp_path / "array.npz"
+    empty.write_bytes(b"")
+    with array.open("wb") as file:
+        np.save(file, np.zeros(3))
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 100_000)
+
+    for path in (empty, array, deep):
+        with pytest.raises(CommandError, match="file"):
+            said(path)
+
+
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "bad.npz", value=np.array([{}], dtype=object))
     (tmp_path / "text.npz").write_text("no archive")

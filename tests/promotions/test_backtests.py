@@ -161,6 +161,7 @@ def test_it_is_a_draft_or_a_strategy_and_nothing_else(
         ({"draft": draft(), "week": 3}, "invalid"),
         ({"draft": draft(), "weeks": 105}, "invalid"),
         ({"draft": draft(), "until": "0001-01-01T00:00:00Z"}, "invalid"),
+        ({"draft": draft(), "until": "2026-06-01T00:00:00"}, "invalid"),
         ({"strategy": strange}, "strategy_unknown"),
     ):
         assert api.post(PAGE, sent, format="json").json()["code"] == code
