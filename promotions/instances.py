@@ -183,7 +183,7 @@ def _shape_faults(given: Instance) -> Iterator[Fault]:
     m, n = given.value.shape
     for name in ("strategy", "campaign"):
         one = getattr(given, name)
-        if one is not None and (one.shape != (m,) or np.min(one) < 0):
+        if one is not None and (np.shape(one) != (m,) or np.min(one) < 0):
             yield name, f"{m} numbers from 0 are wanted, one for each option"
     for name in ("audience", "promised"):
         mask = getattr(given, name)
