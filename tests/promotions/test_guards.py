@@ -159,7 +159,7 @@ def test_untried_does_not_pass_and_no_orders_do() -> None:
 
 
 def make(body: dict[str, Any]) -> Strategy:
-    return proposals.propose(drafts.read(body), by="olga", at=timezone.now())
+    return proposals.propose(drafts.read(body), by="oscar", at=timezone.now())
 
 
 def go_live(strategy: Strategy) -> None:
@@ -436,7 +436,7 @@ def test_the_rows_come_back_from_the_log(draft: Body) -> None:
     old = make(draft(rule={"limits": [{"most": 2, "per": "customer"}]}))
     go_live(old)
     new = proposals.propose_version(
-        old.id, drafts.read(draft(title="Again")), by="olga", at=timezone.now()
+        old.id, drafts.read(draft(title="Again")), by="oscar", at=timezone.now()
     )
     go_live(new)
 
