@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import lift_fits, lifts
@@ -154,6 +154,7 @@ def test_categories_lean_as_their_prices_suggest_until_lots_say_otherwise() -> N
     assert wine - tea == pytest.approx(0.2)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.floats(0.01, 0.5))
 def test_draws_agree_with_the_expectation(seed: int, depth: float) -> None:
     found = lift_fits.learn(
