@@ -126,7 +126,7 @@ def _best(rows: Rows, strategy: Strategy, people: People) -> Floats:
     """Give each what is best for them by what is believed now, or nothing."""
     menu = {label: strategy.terms[label] for label in rows.actions[1:]}
     believed = response.believed(draws=1).expected
-    found = value.priced(menu, strategy.scope, people, believed)
+    found = value.priced(menu, strategy.scope, people, believed, turns=strategy.turns)
     margins = np.column_stack([np.zeros(len(rows)), found.margin])
     return policies.chosen(rows, margins.argmax(axis=1))
 
@@ -157,11 +157,13 @@ def _rows(strategy: Strategy, units: Sequence[Unit]) -> Rows:
 def _people(units: Sequence[Unit]) -> People:
     usual = float(settings.ASSUMED_MARGIN)
     rates = [usual if one.rate is None else one.rate for one in units]
+    nothing = [0.0] * max(1, *(len(one.types) for one in units))
     return People(
         who=Who(
             p0=np.array([one.p0 for one in units], float),
             segment=[one.segment for one in units],
             traits=np.array([one.traits for one in units], float),
+            types=np.array([one.types or nothing for one in units], float),
         ),
         spend=np.array([one.spend or 0.0 for one in units], float),
         rate=np.array(rates, float),
