@@ -1,7 +1,8 @@
 """What if a strategy had another budget, depth, audience or floor?
 
 Answered from a sample of customers, with the functions that make proposals and offers,
-and with what is believed now; nothing is stored.
+and with what is believed now; nothing is stored. Who is held back gets nothing, as in
+forecasts. That a customer may get another strategy's offer instead is left out.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 
 from ml import scores
 from ml.customers import segments
-from promotions import audiences, response, value
+from promotions import arms, audiences, response, value
 from promotions.frontier import Point, frontier, within
 from promotions.models import Strategy
 from promotions.rules import Gift, Percentage, Terms, Threshold
@@ -69,7 +70,7 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
     )
     margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)
     each = scores.customers() / len(matrix.customers)
-    points = frontier(margins, costs, each=each)
+    points = frontier(margins, costs, each=each * arms.treated(strategy))
     return Found(
         points=points,
         here=within(points, asked.budget),
