@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from analytics import clock
 from analytics.access import caller
+from analytics.bodies import MomentField
 from analytics.problems import Problem
 from promotions import backtest_runs, past_weeks
 from promotions.authoring import REF, Invalid
@@ -35,9 +36,7 @@ class BacktestRequestSerializer(Strict):
     draft = DraftField(required=False)
     strategy = serializers.UUIDField(required=False)
     weeks = serializers.IntegerField(min_value=1, max_value=104, default=12)
-    until = serializers.DateTimeField(
-        required=False, help_text="Default: with the newest order."
-    )
+    until = MomentField(required=False, help_text="Default: with the newest order.")
 
     def validate_until(self, until: datetime) -> datetime:
         """Refuse what weeks before it cannot be counted back from."""
