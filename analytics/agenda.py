@@ -34,6 +34,14 @@ class Backwards(Exception):
     """The clock only goes forward: what happened would lie ahead."""
 
 
+class UnknownTasks(Exception):
+    """No task of the schedule, nor one that others send, has these `names`."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
 class Busy(Exception):
     """The move before is still being played."""
 
@@ -46,9 +54,12 @@ def move(
     With nothing due it stands at `to` at once, else when everything is done. What is a
     key of `instead` is replaced by its value, or left out, also where others send it.
 
+    :raises UnknownTasks: a key of `instead` is no task that could be on the agenda.
     :raises Backwards: `to` lies before the clock.
     :raises Busy: something is still due.
     """
+    if unknown := sorted(instead.keys() - _tasks()):
+        raise UnknownTasks(unknown)
     with transaction.atomic():
         row = _locked()
         if Due.objects.filter(error="").exists():
@@ -67,6 +78,12 @@ def move(
             row.now = to
         row.save()
     return due
+
+
+def _tasks() -> set[str]:
+    """Return what can be on the agenda."""
+    conf = current_app.conf
+    return {*conf.sent, *(entry["task"] for entry in conf.played.values())}
 
 
 def scheduled(

@@ -16,6 +16,8 @@ from analytics import agenda, bodies, clock
 from analytics.models import Clock, Due
 from analytics.problems import Problem
 
+NO_TASK = "No task that the schedule or others run at a time has this name."
+
 
 class DemoView(APIView):
     """A call that exists in demo mode alone, for keys that may move the clock."""
@@ -89,6 +91,10 @@ class ClockView(DemoView):
             raise Problem(400, "invalid", "Say the time with its zone.")
         try:
             due = agenda.move(asked.now, runs=asked.runs, instead=asked.instead)
+        except agenda.UnknownTasks as error:
+            raise serializers.ValidationError(
+                {"instead": {name: [NO_TASK] for name in error.names}}
+            ) from error
         except agenda.Backwards as error:
             raise Problem(409, "clock_backwards", str(error)) from error
         except agenda.Busy as error:

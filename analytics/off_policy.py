@@ -152,7 +152,10 @@ def sndr(draft: Draft) -> Estimate:
 
 
 def switch_dr(draft: Draft, *, most: float) -> Estimate:
-    """`most` is τ: rows whose weight is above it are left to the model."""
+    """`most` is τ: rows whose weight is above it are left to the model.
+
+    Where there are any, its error leaves out the model's bias, as dm's does.
+    """
     return _mean(switched(draft, most))
 
 

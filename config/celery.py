@@ -122,6 +122,16 @@ PLAY: dict[str, dict[str, Any]] = {
         "options": {"expires": 1.0},
     }
 }
+SENT = {
+    "ml.tasks.retrain",
+    "ml.tasks.score",
+    "ml.tasks.recommend",
+    "ml.tasks.shortlist",
+    "ml.tasks.profile",
+    "ml.tasks.measure_demand",
+}
+"""What tasks and doors send that has no time of its own; the web process, which imports
+no tasks, knows them from here."""
 AT_ONCE = {entry["task"] for entry in (CONSTANT | PLAY).values()}
 
 
@@ -159,6 +169,7 @@ app.conf.update(
     # keeps what is for ever.
     beat_schedule=CONSTANT | PLAY if settings.SIMULATED_CLOCK else SCHEDULE,
     played=TIMED,
+    sent=SENT,
 )
 
 

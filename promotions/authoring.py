@@ -73,6 +73,10 @@ class StrategySerializer(serializers.Serializer[None]):
 
     id = serializers.UUIDField()
     campaign = serializers.UUIDField()
+    starts_at = serializers.DateTimeField(help_text="The campaign's.")
+    ends_at = serializers.DateTimeField(
+        help_text="The campaign's: a live strategy applies no longer from then on."
+    )
     title = serializers.CharField()
     reason = serializers.CharField(allow_blank=True)
     kind = serializers.ChoiceField(Strategy.Kind.choices)
@@ -221,6 +225,8 @@ def told(row: Strategy) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "campaign": str(row.campaign_id),
+        "starts_at": row.campaign.starts_at.isoformat(),
+        "ends_at": row.campaign.ends_at.isoformat(),
         **{name: getattr(row, name) for name in plain},
         "words": phrases.sentences(proposals.said(row)),
         **_money(row, row.currency),

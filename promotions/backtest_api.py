@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from rest_framework.views import APIView
 
 from analytics import clock
 from analytics.access import caller
+from analytics.bodies import MomentField
 from analytics.problems import Problem
 from promotions import backtest_runs, past_weeks
 from promotions.authoring import REF, Invalid
@@ -30,23 +30,13 @@ class DraftField(serializers.DictField):
     """A strategy's body; promotions.drafts reads it."""
 
 
-class ZonedField(serializers.DateTimeField):
-    """A time with its zone."""
-
-    def to_internal_value(self, value: Any) -> datetime:
-        read = parse_datetime(value) if isinstance(value, str) else None
-        if read and read.tzinfo is None:
-            raise serializers.ValidationError("Say the time with its zone.")
-        return super().to_internal_value(value)
-
-
 class BacktestRequestSerializer(Strict):
     """A draft, or a strategy's id; the weeks end before `until`."""
 
     draft = DraftField(required=False)
     strategy = serializers.UUIDField(required=False)
     weeks = serializers.IntegerField(min_value=1, max_value=104, default=12)
-    until = ZonedField(required=False, help_text="Default: with the newest order.")
+    until = MomentField(required=False, help_text="Default: with the newest order.")
 
     def validate_until(self, until: datetime) -> datetime:
         """Refuse what weeks before it cannot be counted back from."""

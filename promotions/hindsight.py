@@ -157,11 +157,13 @@ def _rows(strategy: Strategy, units: Sequence[Unit]) -> Rows:
 def _people(units: Sequence[Unit]) -> People:
     usual = float(settings.ASSUMED_MARGIN)
     rates = [usual if one.rate is None else one.rate for one in units]
+    nothing = [0.0] * max(1, *(len(one.types) for one in units))
     return People(
         who=Who(
             p0=np.array([one.p0 for one in units], float),
             segment=[one.segment for one in units],
             traits=np.array([one.traits for one in units], float),
+            types=np.array([one.types or nothing for one in units], float),
         ),
         spend=np.array([one.spend or 0.0 for one in units], float),
         rate=np.array(rates, float),

@@ -18,12 +18,13 @@ from promotions.calls import Strict, valid
 from promotions.drafts import Fault, Faulty
 from promotions.hindsight import NotWatched
 from promotions.models import Strategy
-from promotions.policies import OTHERS, Ends, Valued
+from promotions.policies import OTHERS, Ends, Switched, Valued
 from promotions.report_answers import each
 
 RULES = ("nothing", "variant", "equal", "best", "asked")
 WHY = ("no_overlap", "too_few")
-ESTIMATORS = ("ips", "snips", "dr", "switch_dr")
+ESTIMATORS = ("ips", "snips", "dr")
+LEFT_TO_MODEL = "left_to_model"
 ROUNDING = 1e-9
 
 
@@ -35,13 +36,25 @@ class EndsSerializer(serializers.Serializer[None]):
     high = serializers.CharField()
 
 
+class SwitchedSerializer(EndsSerializer):
+    """The same, but the part that the model answers has no known error."""
+
+    low = serializers.CharField(allow_null=True)
+    high = serializers.CharField(allow_null=True)
+    why = serializers.ChoiceField(
+        [LEFT_TO_MODEL],
+        allow_null=True,
+        help_text="No interval: the part that the model answers has no known error.",
+    )
+
+
 class EstimatesSerializer(serializers.Serializer[None]):
     """By estimator; null where it cannot be told."""
 
     ips = EndsSerializer(allow_null=True)
     snips = EndsSerializer(allow_null=True)
     dr = EndsSerializer(allow_null=True)
-    switch_dr = EndsSerializer(allow_null=True)
+    switch_dr = SwitchedSerializer(allow_null=True)
 
 
 class RuleValueSerializer(serializers.Serializer[None]):
@@ -151,7 +164,10 @@ def _told(one: Valued, currency: str) -> dict[str, Any]:
     return {
         "rule": one.rule,
         "variant": one.variant or None,
-        "estimates": {name: _ends(known.get(name), currency) for name in ESTIMATORS},
+        "estimates": {
+            **{name: _ends(known.get(name), currency) for name in ESTIMATORS},
+            "switch_dr": _switched(one.switch_dr, currency),
+        },
         "over_nothing": _ends(one.over_nothing, currency),
         "effective": one.effective,
         "covered": one.covered,
@@ -165,3 +181,13 @@ def _ends(one: Ends | None, currency: str) -> dict[str, str] | None:
         return None
     ends = {"value": one.value, "low": one.low, "high": one.high}
     return {name: each(end, currency) for name, end in ends.items()}
+
+
+def _switched(one: Switched | None, currency: str) -> dict[str, str | None] | None:
+    if one is None:
+        return None
+    told = _ends(one.ends, currency)
+    if told is None:
+        value = each(one.value, currency)
+        return {"value": value, "low": None, "high": None, "why": LEFT_TO_MODEL}
+    return {**told, "why": None}

@@ -24,7 +24,7 @@ WHY: Mapping[str, Any] = {
     ),
     "too_few": gettext_lazy("cannot be told: it rests on too few customers"),
 }
-OTHERS = ("ips", "snips", "switch_dr")
+OTHERS = ("ips", "snips")
 
 
 def section(strategy: Strategy) -> Section | None:
@@ -50,7 +50,8 @@ def _says(told: Told) -> str:
         "Estimated from the lots of %(n)s customers, for each assigned one, in the "
         "%(days)s days after the assignment. The best for each was learnt from the "
         "same customers, which flatters it somewhat. Where IPS and DR tell very "
-        "different things, believe neither."
+        "different things, believe neither. Switch-DR has no interval: the part that "
+        "the model answers has no known error."
     )
     return said % {"n": f"{told.customers:,}", "days": told.days}
 
@@ -58,7 +59,7 @@ def _says(told: Told) -> str:
 def _as_it_ran(told: Told, currency: str) -> Row:
     found = told.observed
     cells = [money(found.value, currency), _between(found, currency)]
-    others = ["", "", f"{told.customers:,}", *([""] * len(OTHERS))]
+    others = ["", "", f"{told.customers:,}", *([""] * len(OTHERS)), ""]
     return Row(cells=[_("As it ran"), *cells, *others])
 
 
@@ -66,7 +67,7 @@ def _row(one: Valued, currency: str) -> Row:
     name = NAMES.get(one.rule) or _("“%s” for everybody") % one.variant
     worth = f"{one.effective:,.0f}"
     if one.why:
-        empty = [""] * len(OTHERS)
+        empty = [""] * (len(OTHERS) + 1)
         return Row(cells=[name, Gap(text=WHY[one.why], span=4), worth, *empty])
     known, over = one.estimates, one.over_nothing
     gain = ["", ""]
@@ -79,6 +80,7 @@ def _row(one: Valued, currency: str) -> Row:
             *(name, money(known["dr"].value, currency)),
             *(_between(known["dr"], currency), *gain, worth),
             *(money(known[other].value, currency) for other in OTHERS),
+            money(one.switch_dr.value, currency) if one.switch_dr else "",
         ]
     )
 

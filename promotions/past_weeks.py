@@ -61,9 +61,11 @@ class Week:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What the strategy did in all weeks, as in `Week`; `mean` is of touched baskets.
+    """What the strategy did in all weeks, as in `Week`.
 
-    Customers cannot be added up over weeks, so they are not here.
+    `cost` is the sum of the weeks' (0 of one that no basket was tried of). `mean` is
+    what a touched basket got; each week's counts for all of the week's, as weeks are
+    sampled at different rates. Customers cannot be added up, so they are not here.
     """
 
     orders: int
@@ -131,13 +133,16 @@ def total(weeks: Sequence[Week], currency: str) -> Outcome:
         sum(getattr(one, name) for one in weeks)
         for name in ("baskets", "touched", "orders")
     )
-    given = sum((one.given for one in weeks), Decimal(0))
+    cost = sum((one.cost for one in weeks), Decimal(0))
+    reached = sum(
+        Decimal(one.touched * one.orders) / one.baskets for one in weeks if one.baskets
+    )
     return Outcome(
         orders=orders,
         baskets=baskets,
         touched=touched,
-        cost=sum((one.cost for one in weeks), Decimal(0)),
-        mean=pricing.rounded(given / max(1, touched), currency),
+        cost=pricing.rounded(cost, currency),
+        mean=pricing.rounded(cost / (reached or 1), currency),
         worst=max((one.worst for one in weeks), default=Decimal(0)),
         kept=min((one.kept for one in weeks), default=Decimal(1)),
         floored=sum(one.floored for one in weeks),

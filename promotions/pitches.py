@@ -102,9 +102,10 @@ def _promise(draft: Draft, stock: Stock | None) -> str:
 def _test(draft: Draft) -> str:
     return (
         f"A test: {draft.reach:,} customers, drawn by lot, get one of the variants by "
-        f"lot; {trials.HOLDOUT:.0%} of those who are drawn get none. It is expected to "
-        f"bring {draft.margin:+.0f} {settings.CURRENCY} (80 %: {draft.low:.0f} to "
-        f"{draft.high:.0f}), so no gain is promised. But to know how customers answer "
-        f"offers in {draft.category} would be worth up to {draft.worth:.0f} "
-        f"{settings.CURRENCY} in half a year, and this is the way to learn it. "
+        f"lot; {trials.HOLDOUT:.0%} of all who are in the test get none. It is "
+        f"expected to bring {draft.margin:+.0f} {settings.CURRENCY} (80 %: "
+        f"{draft.low:.0f} to {draft.high:.0f}), so no gain is promised. But to know "
+        f"how customers answer offers in {draft.category} would be worth up to "
+        f"{draft.worth:.0f} {settings.CURRENCY} in half a year, and this is the way "
+        f"to learn it. "
     )

@@ -19,7 +19,7 @@ from ml.customers import Segment, segments
 from ml.lifts import WEEKS, Posterior, What, Who, weekly
 from promotions import charts, response
 from promotions.charts import Mark
-from promotions.models import Calibration
+from promotions.models import Calibration, Strategy
 from promotions.report_tables import Card, Row, Section, drawn
 from promotions.value import Response
 
@@ -88,6 +88,7 @@ def _cards(found: Response) -> Iterator[Card]:
 def _sections(found: Posterior, at: datetime) -> Iterator[Section]:
     kind, scope = (found.design.kinds or ("percentage",))[0], found.design.scopes[:1]
     usual, everybody = What(kind=kind, scope=scope, depth=0.1), _crowd(at)
+    offer = f"{_kind(kind)} {_scope(scope)}".strip()
     yield _section(
         found,
         _("By segment"),
@@ -96,17 +97,20 @@ def _sections(found: Posterior, at: datetime) -> Iterator[Section]:
             for one in Segment
             if (mine := _of(everybody, one.value)) is not None
         ],
+        offer,
     )
     yield _section(
         found,
         _("By discount"),
         [(f"{d:.0%}", everybody, replace(usual, depth=d)) for d in DEPTHS],
+        offer,
     )
     if len(found.types.share) > 1:
         yield _section(
             found,
             _("By type of customer"),
             [(name, who, usual) for name, who in _types(found, everybody)],
+            offer,
         )
     yield _section(
         found,
@@ -115,13 +119,17 @@ def _sections(found: Posterior, at: datetime) -> Iterator[Section]:
             (name, everybody, replace(usual, scope=[name]))
             for name in found.design.scopes
         ],
+        _kind(kind),
     )
 
 
 def _section(
-    found: Posterior, title: str, rows: Sequence[tuple[str, Who, What]]
+    found: Posterior, title: str, rows: Sequence[tuple[str, Who, What]], offer: str
 ) -> Section:
-    """Draw what an offer makes of a chance of 20 %, with intervals."""
+    """Draw what an offer makes of a chance of 20 %, with intervals; `offer` names it.
+
+    Kinds and categories differ, so which one was taken is said.
+    """
     thetas = found.sample(DRAWS, seed=response.SEED)
     marks, lines = [], []
     for name, who, what in rows:
@@ -130,17 +138,27 @@ def _section(
         mean, (low, high) = gains.mean(), np.quantile(gains.mean(axis=1), [LOW, HIGH])
         marks.append(Mark(label=name, value=float(mean), low=low, high=high))
         lines.append(Row(cells=[name, f"{mean:+.1f}", _to(low, high)]))
+    says = _(
+        "If all had a chance of 20 % without an offer: so many more of 100 buy "
+        "with 10 % off, or what is named. Of a sample of customers."
+    )
     return Section(
         title=title,
-        says=_(
-            "If all had a chance of 20 % without an offer: so many more of 100 buy "
-            "with 10 % off, or what is named. Of a sample of customers."
-        ),
+        says=f"{says} {offer}",
         chart=drawn(charts.forest(marks, title=title)),
         columns=[title, _("More buyers of 100"), "95 %"],
         rows=lines,
         folded=True,
     )
+
+
+def _kind(kind: str) -> str:
+    return _("Kind of offer: {kind}.").format(kind=Strategy.Kind(kind).label)
+
+
+def _scope(scope: Sequence[str]) -> str:
+    """Return nothing where no category is known: then the offer has none either."""
+    return _("On: {categories}.").format(categories=", ".join(scope)) if scope else ""
 
 
 def _to(low: float, high: float) -> str:

@@ -33,11 +33,12 @@ WATCHED = f"""
             AND a.p0 IS NOT NULL AS counts,
         coalesce(a.variant, ''), a.probability, a.segment, a.p0, a.spend, a.rest,
         a.traits, (e.data->>'rate')::float8, coalesce(c.profit, 0),
-        coalesce(c.before_profit, 0)
+        coalesce(c.before_profit, 0), coalesce(w.types, '{{}}')
     FROM unit u JOIN first f USING (person)
     JOIN analytics_assignment a USING (position)
     LEFT JOIN analytics_storedevent e USING (position)
     LEFT JOIN came c USING (person)
+    LEFT JOIN promotions_answer w ON w.customer = u.person
     ORDER BY position DESC
 """  # noqa: S608
 """Who counts is told, not asked for: with conditions the planner expects one unit, and
@@ -45,7 +46,10 @@ goes through all that happened for each of them (57 s for 20,000 instead of 0.8)
 
 
 class Unit(NamedTuple):
-    """What a unit got, how likely that was, how it was known then, what it came to."""
+    """What a unit got, how likely that was, how it was known then, what it came to.
+
+    `types` is what its answers say of it now (Answer): empty where they say nothing.
+    """
 
     variant: str
     probability: float
@@ -57,6 +61,7 @@ class Unit(NamedTuple):
     rate: float | None
     profit: float
     before_profit: float
+    types: Sequence[float]
 
 
 def read(

@@ -1,7 +1,8 @@
 """What if a strategy had another budget, depth, audience or floor?
 
 Answered from a sample of customers, with the functions that make proposals and offers,
-and with what is believed now; nothing is stored.
+and with what is believed now; nothing is stored. Who is held back gets nothing, as in
+forecasts. That a customer may get another strategy's offer instead is left out.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -98,7 +98,11 @@ def _answered(strategy: Strategy, asked: dict[str, Any]) -> dict[str, Any]:
     except what_if.NothingScored as error:
         return {"says": str(error)}
     return {
-        "says": gettext("From a sample of customers, with what is believed now."),
+        "says": gettext(
+            "From a sample of customers, with what is believed now; who is held back "
+            "gets nothing. Customers who would get another strategy's offer instead "
+            "are not taken out here."
+        ),
         "cards": list(_cards(found, strategy.currency)),
         "sections": [_section(found, float(asked["budget"]), strategy.currency)],
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 
 from analytics import access, agenda, clock, store
 from analytics.models import Checkpoint, Due
+from config.celery import AT_ONCE, SENT, TASKS, TIMED
 from tests.conftest import Make
 
 MONDAY = datetime(2030, 1, 7, tzinfo=UTC)
@@ -49,6 +51,7 @@ def demo(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "often": {"task": often.name, "schedule": crontab(minute="*/15")},
     }
     monkeypatch.setitem(current_app.conf, "played", schedule)
+    monkeypatch.setitem(current_app.conf, "sent", {follow.name})
     did.clear()
     yield
     did.clear()
@@ -170,6 +173,31 @@ def test_a_program_says_how_often_and_what_is_done_instead(api: APIClient) -> No
     put(api, MONDAY + 2 * week, runs="once", instead=instead)
     agenda.play()
     assert did == [("often", MONDAY + week + night)]
+
+
+@pytest.mark.usefixtures("demo")
+def test_instead_of_a_task_that_there_is_not_nothing_moves(api: APIClient) -> None:
+    put(api, MONDAY, runs="none")
+    instead = {"nope": None, by_night.name: None, "analytics.tasks.catch_up": None}
+
+    answer = put(api, MONDAY + timedelta(days=1), instead=instead)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    fields = [one["field"] for one in answer.json()["errors"]]
+    assert fields == ["instead.analytics.tasks.catch_up", "instead.nope"]
+    assert clock.now() == MONDAY
+    assert not Due.objects.exists()
+
+
+def test_every_task_without_a_moment_of_its_own_can_be_replaced() -> None:
+    for module in {name for names in TASKS.values() for name in names}:
+        import_module(module)
+    ours = tuple(f"{module}." for names in TASKS.values() for module in names)
+
+    tasks = {name for name in current_app.tasks if name.startswith(ours)}
+
+    timed = {entry["task"] for entry in TIMED.values()}
+    assert tasks - AT_ONCE == SENT | timed
 
 
 @pytest.mark.usefixtures("demo")

@@ -224,6 +224,10 @@ def test_the_list_is_paged_and_filtered(api: APIClient, draft: Body) -> None:
     listed = [row["id"] for row in first["strategies"] + rest["strategies"]]
     assert listed == ids[::-1]
     assert rest["next"] is None
+    oldest = rest["strategies"][-1]
+    campaign = Strategy.objects.get(id=ids[0]).campaign
+    period = (campaign.starts_at.isoformat(), campaign.ends_at.isoformat())
+    assert (oldest["starts_at"], oldest["ends_at"]) == period
     rejected = api.get("/api/v1/strategies?state=rejected").json()["strategies"]
     assert [row["id"] for row in rejected] == ids[:1]
     assert fields(api.get("/api/v1/strategies?cursor=zzz")) == ["cursor"]

@@ -138,6 +138,16 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+def test_a_time_without_its_zone_is_refused(api: APIClient, draft: Body) -> None:
+    body = {"draft": draft(), "until": "2026-06-15T12:00:00"}
+
+    answer = api.post(PAGE, body, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert [one["field"] for one in answer.json()["errors"]] == ["until"]
+    assert not Backtest.objects.exists()
+
+
 @pytest.mark.parametrize("case", FAULTS)
 def test_a_bad_draft_is_refused_at_its_field(
     api: APIClient, draft: Body, case: str

@@ -8,6 +8,9 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 
 from analytics import events, privacy, projections, store
 from analytics.models import Customer
@@ -189,6 +192,20 @@ def test_the_next_prices_go_by_what_was_learnt(strategy: Strategy) -> None:
     assert lift("deal_seeker") == pytest.approx(1.2, abs=0.3)
     assert lift("loyal") == pytest.approx(0.0, abs=0.3)
     assert Calibration.objects.get().strategies == 0
+
+
+def test_the_page_of_answers_names_the_offer_that_it_draws(
+    strategy: Strategy, client: Client, olga: User
+) -> None:
+    whole(strategy, {"deal_seeker": 1.2, "loyal": 0.0}, size=400)
+    experience.refresh(at=LATER)
+    client.force_login(olga)
+
+    page = client.get(reverse("response")).content.decode()
+
+    drawn = page.count("10 % off, or what")
+    assert page.count("Kind of offer: percentage.") == drawn > 1
+    assert page.count("On: TEA.") == drawn - 1, "not where categories are compared"
 
 
 def test_where_offers_do_nothing_none_is_believed_in(strategy: Strategy) -> None:

@@ -264,6 +264,33 @@ def on_past_weeks(strategy: Strategy, **how: Any) -> past_weeks.Outcome:
     return past_weeks.total(list(past_weeks.run(strategy, **how)), "USD")
 
 
+def test_weeks_that_were_sampled_at_other_rates_count_as_what_they_stand_for() -> None:
+    def week(orders: int, touched: int, given: str) -> past_weeks.Week:
+        whole = Decimal(given) * orders / 200
+        return past_weeks.Week(
+            since=timezone.now(),
+            until=timezone.now(),
+            orders=orders,
+            baskets=200,
+            touched=touched,
+            customers=1,
+            given=Decimal(given),
+            cost=whole,
+            worst=Decimal(0),
+            kept=Decimal(1),
+            floored=0,
+            stopped=False,
+        )
+
+    weeks = [week(2000, 100, "400"), week(200, 50, "50"), week(200, 0, "0")]
+
+    found = past_weeks.total(weeks, "USD")
+
+    assert found.cost == 4050 == sum(one.cost for one in weeks)
+    assert found.mean == Decimal("3.86")  # 4,050 of 1,000 and 50 touched baskets
+    assert past_weeks.total([], "USD").mean == 0
+
+
 def test_past_baskets_tell_reach_cost_and_the_worst_stack(
     draft: Body, ana: Customer
 ) -> None:

@@ -18,8 +18,8 @@ from rest_framework.test import APIClient
 from analytics import events, off_policy, projections, store
 from analytics.off_policy import Log
 from ml.traits import TRAITS
-from promotions import hindsight, measurement, policies
-from promotions.models import Hindsight, Strategy
+from promotions import hindsight, measurement, policies, value
+from promotions.models import Answer, Hindsight, Strategy
 from promotions.policies import Floats, Rows
 from tests.conftest import Make
 from tests.promotions.test_report_admin import look
@@ -103,6 +103,43 @@ def test_the_ridge_makes_intervals_narrower() -> None:
 
     width = {name: one.high - one.low for name, one in found.items()}
     assert width["dr"] < 0.7 * width["ips"]
+
+
+def test_switch_dr_tells_no_interval_where_the_model_answers() -> None:
+    left, held = 0, 0
+    for seed in range(60):
+        rng, size = np.random.default_rng(seed), 208
+        x, action = rng.normal(size=(size, 6)), rng.integers(0, 4, size)
+        effect = np.array([0.0, 4.0, 2.0, -3.0])
+        reward = 46 + 12 * x[:, 0] + effect[action] + rng.normal(0, 33, size)
+        log = Log(action=action, reward=reward, propensity=np.full(size, 0.25))
+        rows = Rows(
+            log=log,
+            actions=["", *"abc"],
+            segment=np.zeros(size, np.int64),
+            segments=[""],
+            model=policies.foretold(x, log, 4),
+        )
+
+        found = policies.valued(rows, policies.only(rows, 0), rule="nothing")
+
+        assert found.switch_dr
+        if found.switch_dr.ends is None:
+            left += 1
+        else:
+            assert found.switch_dr.ends == found.estimates["dr"]
+        held += found.estimates["dr"].low < 46 < found.estimates["dr"].high
+    assert left > 30
+    assert held >= 52
+
+
+def test_switch_dr_has_an_interval_where_no_row_is_left_to_the_model() -> None:
+    made = world(3)
+
+    found = policies.valued(made.rows, made.chance, rule="asked")
+
+    assert found.switch_dr
+    assert found.switch_dr.ends == found.estimates["dr"]
 
 
 def test_nobody_s_own_reward_foretells_it() -> None:
@@ -276,12 +313,43 @@ def test_the_log_tells_what_each_rule_would_have_earned(
     }.items():
         snips = by_rule[rule, variant]["estimates"]["snips"]
         assert float(snips["value"]) == pytest.approx(mean, abs=1e-3)
+    for one in by_rule.values():
+        switched = one["estimates"]["switch_dr"]
+        known = switched["low"] is not None
+        assert (switched["high"] is not None, switched["why"] is None) == (known, known)
+    one_action = by_rule["nothing", None]["estimates"]["switch_dr"]
+    assert (one_action["low"], one_action["why"]) == (None, "left_to_model")
     split = api.post(page(strategy), {"odds": SPLIT}, format="json").json()
     dr = {name: float(end) for name, end in split["estimates"]["dr"].items()}
     assert dr["low"] < 0.3 * 140 < dr["high"]
     assert float(split["over_nothing"]["low"]) > 8
     for one in by_rule.values():
         assert dr["low"] > float(one["estimates"]["dr"]["value"])
+
+
+def test_the_best_goes_by_types_and_by_how_often_an_offer_can_be_used(
+    live: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategy = live(menu=MENU, scope=["TEA"], holdout=0.2, renews_days=7)
+    told(strategy, size=100)
+    known = uuid4()
+    store.append_new([assigned(strategy, known, "5%", "new")])
+    while projections.catch_up():
+        pass
+    Answer.objects.create(customer=known, types=[0.9, 0.1])
+    priced, asked = value.priced, []
+
+    def spied(*given: Any, **how: Any) -> Any:
+        asked.append((given[2].who.types.tolist(), how["turns"]))
+        return priced(*given, **how)
+
+    monkeypatch.setattr(value, "priced", spied)
+    hindsight.refresh([strategy.id], until=LATER)
+
+    [(types, turns)] = asked
+    assert turns == strategy.turns == 4
+    assert types.count([0.9, 0.1]) == 1
+    assert types.count([0.0, 0.0]) == 100
 
 
 def test_the_odds_that_ran_are_worth_what_was_observed(

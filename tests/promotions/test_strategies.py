@@ -125,6 +125,7 @@ def test_where_too_little_is_known_tests_are_proposed_that_say_their_price() -> 
         assert strategy.allocation == "trial"
         assert strategy.explore == 1
         assert strategy.holdout == trials.HOLDOUT
+        assert "25% of all who are in the test get none" in strategy.reason
         assert "drawn by lot" in strategy.reason
         assert f"{strategy.forecast['margin']:+.0f}" in strategy.reason
     assert ["MILK"] not in [strategy.scope for strategy in made]

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.models import Customer
+from ml import scores
+from ml.customers import segments
 from ml.models import CustomerProfile
-from promotions import what_if
+from promotions import arms, audiences, forecasts, response, what_if
 from promotions.frontier import NOTHING, frontier, within
 from promotions.models import Strategy
 from promotions.what_if import Asked
@@ -110,6 +112,27 @@ def test_a_larger_budget_buys_more_until_nobody_is_left(strategy: Strategy) -> N
     assert most.here.low < most.here.margin < most.here.high
 
 
+def test_at_its_own_settings_it_comes_to_its_forecast(strategy: Strategy) -> None:
+    strategy.holdout = 0.5
+    at, believed = timezone.now(), response.believed()
+    people = audiences.of(scores.matrix(), segments(), at=at).before(strategy.scope)
+    promised = forecasts.forecast(
+        strategy.terms,
+        strategy.scope,
+        people,
+        believed,
+        turns=strategy.turns,
+        each=arms.treated(strategy),
+    )
+
+    found = what_if.ask(strategy, asked(), at=at)
+
+    assert found.here.margin == pytest.approx(promised.margin, rel=0.02)
+    assert found.here.cost == pytest.approx(promised.cost, rel=0.02)
+    assert found.here.reach == pytest.approx(300 * arms.treated(strategy))
+    assert found.customers == 300
+
+
 def test_deeper_discounts_cost_more(strategy: Strategy) -> None:
     at = timezone.now()
 
@@ -168,6 +191,7 @@ def test_operators_ask_in_the_back_office(
     wrong = client.get(page, {"budget": "-1", "depth": "7"})
 
     assert "<svg" in usual.content.decode()
+    assert "another strategy&#x27;s offer" in usual.content.decode()
     assert "<svg" in other.content.decode()
     assert usual.content != other.content
     assert wrong.status_code == 200
