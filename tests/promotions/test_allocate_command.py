@@ -98,6 +98,30 @@ def test_a_small_one_may_be_json(tmp_path: Path) -> None:
         ({"sku": [0.5, 0]}, "sku: float64"),
         ({"budget_options": [[1]]}, "budget_options: "),
         ({"budget_names": ["a", "b"]}, "budget_names: "),
+        ({"budget_names": 5}, "budget_names: "),
+        ({"budget_amounts": [[1], [1, 2]]}, "budget_amounts: "),
+        ({"budget_amounts": None}, "budget_amounts: "),
+        ({"budget_amounts": [1, 2], "budget_options": [[1], [1, 2]]}, "budget_names: "),
+        ({"budget_options": [[1, 0], [1]]}, "budget_options: the rows"),
+        ({"budget_options": [[2, 0.5]]}, "budget_options: 0 or 1"),
+        ({"budget_options": [["0", "1"]]}, "budget_options: 0 or 1"),
+        ({"value": [5.0, 6.0]}, "value: "),
+        ({"most": 1.7}, "most: a whole number is wanted, not 1.7"),
+        ({"most": float("nan")}, "most: a whole number is wanted, not nan"),
+        ({"most": float("inf")}, "most: a whole number is wanted, not inf"),
+        ({"most": 10**12}, "most: "),
+        ({"given": [-5, -5, -5]}, "given: "),
+        ({"strategy": 0}, "strategy: "),
+        ({"campaign": [[0], [1]]}, "campaign: "),
+        ({"most_of_campaign": 3}, "most_of_campaign: "),
+        ({"sku": [-5, 0], "stock": [1]}, "sku: "),
+        ({"group": [-7, 0, 0], "shares": [0.5]}, "group: "),
+        ({"sku": [0, 0], "stock": [[1], [2]]}, "stock: "),
+        ({"stock": 5}, "stock: "),
+        ({"stock_names": 3}, "stock_names: "),
+        ({"stock": [1, 2], "stock_names": ["mug"]}, "stock_names: "),
+        ({"shares": [[0.5]], "group": [0, 0, 0]}, "shares: "),
+        ({"share_names": {"a": 1}}, "share_names: "),
         ({"color": 1}, "color: is no field"),
         ({"shares": [0.5]}, "group: "),
         ({"group": [0, 0, 0], "shares": [1.0], "budget_amounts": [100]}, "share 0: "),
@@ -117,6 +141,36 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     for name in ("bad.npz", "text.npz", "none.npz"):
         with pytest.raises(CommandError):
             said(tmp_path / name)
+
+
+def test_a_file_that_holds_no_fields_is_refused_in_a_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "whole.npz", value=np.ones((2, 300)))
+    whole = (tmp_path / "whole.npz").read_bytes()
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    broken = {
+        "empty.npz": b"",
+        "array.npz": (tmp_path / "array.npy").read_bytes(),
+        "cut.npz": whole[: len(whole) // 2],
+        "flipped.npz": whole[:200] + bytes(200) + whole[400:],
+        "deep.json": b"[" * 100_000,
+        "deep_value.json": b'{"cost": 1, "value": ' + b"[" * 99 + b"]" * 99 + b"}",
+        "bytes.json": b"\xff\xfe{",
+    }
+
+    for name, held in broken.items():
+        (tmp_path / name).write_bytes(held)
+        with pytest.raises(CommandError, match=r"^(file|value): ") as refusal:
+            said(tmp_path / name)
+        assert "\n" not in str(refusal.value), name
+
+
+def test_counts_without_a_sign_are_subtracted_as_numbers(tmp_path: Path) -> None:
+    """2 held where 1 is allowed leave 0, not 2⁶⁴ − 1."""
+    held = np.array([2, 0], np.uint64)
+    value, cost = np.ones((2, 2)), np.ones((2, 2))
+    np.savez(tmp_path / "held.npz", value=value, cost=cost, given=held)
+
+    assert said(tmp_path / "held.npz")["value"] == 1.0
 
 
 @pytest.mark.parametrize("seed", range(20))
