@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import off_policy
@@ -81,6 +81,7 @@ def test_errors_are_those_of_the_hand() -> None:
     assert estimate.low == pytest.approx(4 - estimate.high)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_the_policy_that_ran_is_estimated_by_the_mean_reward(seed: int) -> None:
     draft, _ = bandit(seed, rows=50, drawn_by_itself=True)
