@@ -17,6 +17,7 @@ from ml import trial_checks
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.str_]
+Bools = NDArray[np.bool_]
 
 CONTROLS = (
     "control",
@@ -42,9 +43,12 @@ YES = frozenset({"1", "true", "yes", "y", "t"})
 NO = frozenset({"0", "false", "no", "n", "f"})
 MOST_ARMS = 20
 LEAST_ROWS = 200
-FEWEST = 20
-"""Rows of an arm: each is split into folds of a test and of nested contests."""
 LEAST_OUTCOMES = 20
+LEAST_OF_ARM = 20
+"""Rows of an arm. The least demanding learners (ml.uplift_shrunk) want ten outcomes of
+each arm where they fit: of 20 rows 11 are left when the test's 30 % and a fold are out.
+An arm of fewer would have every learner refused, for all arms.
+"""
 
 
 class Unusable(ValueError):
@@ -103,7 +107,7 @@ def understand(
     """Return the trial that the frame holds.
 
     :raises Unusable: a column is missing, there is one arm only, the outcome is no
-        number or constant, or there are too few rows.
+        number or constant, or there are too few rows, of all or of an arm.
     """
     for name in (treatment, outcome, *exclude):
         if name not in frame.columns:
@@ -113,9 +117,11 @@ def understand(
         raise Unusable(f"{treatment} cannot be both treatment and outcome")
     notes: list[str] = []
     frame = _complete(frame, treatment, outcome, notes)
-    y = _outcome(frame[outcome])
     given = _labels(frame[treatment])
     chosen = _control(given, treatment, control, notes)
+    enough = _enough(given, treatment, chosen, notes)
+    frame, given = frame.filter(pl.Series(enough)), given[enough]
+    y = _outcome(frame[outcome], notes)
     left = frame.drop({treatment, outcome, *exclude})
     x, columns, categories = _features(left, notes)
     return TrialTable(
@@ -147,14 +153,10 @@ def _complete(
     return whole
 
 
-def _outcome(column: pl.Series) -> Floats:
+def _outcome(column: pl.Series, notes: list[str]) -> Floats:
+    """Return numbers as they are; of words, 1 for yes and 0 for no."""
     if column.dtype == pl.String:
-        text = column.str.strip_chars().str.to_lowercase()
-        values = set(text.unique())
-        if not values <= YES | NO:
-            shown = ", ".join(sorted(values)[:5])
-            raise Unusable(f"the outcome {column.name} is no number: {shown} …")
-        y = np.array(text.is_in(list(YES)).to_numpy(), np.float64)
+        y = _words(column, notes)
     else:
         y = np.array(column.cast(pl.Float64).to_numpy(), np.float64)
     if not np.isfinite(y).all():
@@ -162,22 +164,40 @@ def _outcome(column: pl.Series) -> Floats:
     found = np.unique(y)
     if len(found) < 2:
         raise Unusable(f"the outcome {column.name} is {found[0]:g} in every row")
-    count = int((y != 0).sum())
-    binary = set(found) == {0.0, 1.0}
-    if min(count, len(y) - count if binary else count) < LEAST_OUTCOMES:
+    low, *others = found.tolist() if len(found) == 2 else (0.0,)
+    count = int((y != low).sum())
+    if min(count, len(y) - count if others else count) < LEAST_OUTCOMES:
         raise Unusable(
-            f"the outcome {column.name} is not 0 in {count} of {len(y)} rows;"
+            f"the outcome {column.name} is not {low:g} in {count} of {len(y)} rows;"
             f" at least {LEAST_OUTCOMES} of either kind are needed"
         )
+    if others and (low, *others) != (0.0, 1.0):
+        told = f"{column.name} is {low:g} or {others[0]:g}, measured as a number"
+        notes.append(told)
     return y
 
 
+def _words(column: pl.Series, notes: list[str]) -> Floats:
+    text = column.str.strip_chars().str.to_lowercase()
+    values = set(text.unique())
+    if not values <= YES | NO:
+        shown = ", ".join(sorted(values)[:5])
+        raise Unusable(f"the outcome {column.name} is no number: {shown} …")
+    yes, no = (" and ".join(sorted(values & kind)) for kind in (YES, NO))
+    notes.append(
+        f"{column.name}: {yes or 'nothing'} counts as 1, {no or 'nothing'} as 0"
+    )
+    return np.array(text.is_in(list(YES)).to_numpy(), np.float64)
+
+
 def _labels(column: pl.Series) -> Texts:
-    if column.dtype.is_float() and (column == column.round()).all():
-        column = column.cast(pl.Int64)
     if column.dtype == pl.Boolean:
         column = column.cast(pl.Int8)
-    return np.array(column.cast(pl.String).str.strip_chars().to_list(), np.str_)
+    text = column.cast(pl.String).str.strip_chars()
+    if column.dtype.is_float():
+        # One slip of 0.5 must not make another arm of every 0.
+        text = text.str.strip_suffix(".0")
+    return np.array(text.to_list(), np.str_)
 
 
 def _control(given: Texts, name: str, asked: str | None, notes: list[str]) -> str:
@@ -185,16 +205,6 @@ def _control(given: Texts, name: str, asked: str | None, notes: list[str]) -> st
     shown = ", ".join(found[:8])
     if len(found) < 2:
         raise Unusable(f"{name} has one arm only ({shown}): nothing to compare")
-    few = [
-        f"{str(one)!r} ({n})"
-        for one, n in zip(found, counts, strict=True)
-        if n < FEWEST
-    ]
-    if few and len(found) <= MOST_ARMS:
-        raise Unusable(
-            f"{name} has arms of fewer than {FEWEST} rows, which nothing can be learnt"
-            f" of: {', '.join(few)}. Is it a slip of the pen? Take these rows out"
-        )
     if len(found) > MOST_ARMS:
         raise Unusable(
             f"{name} has {len(found):,} different values ({shown} …):"
@@ -212,6 +222,23 @@ def _control(given: Texts, name: str, asked: str | None, notes: list[str]) -> st
     most = str(found[counts.argmax()])
     notes.append(f"control is {name} = {most}, the most frequent (or say --control)")
     return most
+
+
+def _enough(given: Texts, name: str, control: str, notes: list[str]) -> Bools:
+    """Return which rows are of arms that have enough of them; tell of the others."""
+    found, counts = np.unique(given, return_counts=True)
+    few = found[counts < LEAST_OF_ARM].tolist()
+    sizes = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    shown = ", ".join(f"{arm} (rows: {sizes[arm]})" for arm in few)
+    needed = f"at least {LEAST_OF_ARM} rows of an arm are needed"
+    if control in few:
+        shown = f"{control} (rows: {sizes[control]})"
+        raise Unusable(f"the control is {shown}; {needed} (or say --control)")
+    if len(few) == len(found) - 1:
+        raise Unusable(f"nothing to compare {control} with: {shown}; {needed}")
+    if few:
+        notes.append(f"arms of {name} were left out: {shown}; {needed}")
+    return ~np.isin(given, few)
 
 
 def _features(

@@ -28,8 +28,8 @@ from promotions.choices import (
 )
 from promotions.duals import STEPS, average, descend, moves
 from promotions.fitting import fill, picks_of, relieve
-from promotions.instances import NOBODY, Bools, Doubles, Instance, Ints, Rest
-from promotions.remainders import rest_of
+from promotions.instances import NOBODY, Bools, Doubles, Instance, Ints
+from promotions.remainders import Rest, rest_of
 
 GAP = 1e-4
 SAMPLE = 20_000

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from promotions.instances import NOBODY, Bools, Doubles, Floats, Ints, Rest
+from promotions.instances import NOBODY, Bools, Doubles, Floats, Ints
+from promotions.remainders import Rest
 
 BLOCK = 1 << 14
 

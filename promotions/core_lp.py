@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from promotions.choices import takes
-from promotions.instances import Bools, Doubles, Ints, Rest
+from promotions.instances import Bools, Doubles, Ints
+from promotions.remainders import Rest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,7 +21,8 @@ from promotions.choices import (
     takes,
     tariff,
 )
-from promotions.instances import NOBODY, Doubles, Ints, Rest
+from promotions.instances import NOBODY, Doubles, Ints
+from promotions.remainders import Rest
 
 STEPS = 60
 PAIRS = 40_000

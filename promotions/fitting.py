@@ -10,7 +10,8 @@ import numpy as np
 
 from promotions.choices import blocks, chosen_of, reduced, takes, tariff, totals
 from promotions.duals import Moves, change, moves
-from promotions.instances import NOBODY, Bools, Doubles, Ints, Rest
+from promotions.instances import NOBODY, Bools, Doubles, Ints
+from promotions.remainders import Rest
 
 ROUNDS = 8
 CELLS = 1_000_000

@@ -7,12 +7,14 @@ shares as names with numbers. Nothing is pickled, so a file cannot run code. Err
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from promotions.certificates import Certificate
 from promotions.instances import (
@@ -40,6 +42,11 @@ ARRAYS = {
     "audience": np.bool_,
     "promised": np.bool_,
 }
+BROKEN = (
+    *(ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy and zipfile raise for a file that is cut off, or no archive at all."""
 NUMBERS = ("most", "least_return")
 OTHERS = (
     *("budget_names", "budget_amounts", "budget_options", "share_names", "shares"),
@@ -80,7 +87,7 @@ def load(path: Path) -> Instance:
         budgets=_budgets(fields),
         returns=_returns(fields),
         shares=_shares(fields),
-        stock_names=tuple(_names("stock_names", fields.get("stock_names", ()))),
+        stock_names=_names("stock_names", fields.get("stock_names", ())),
     )
 
 
@@ -94,34 +101,42 @@ def _fields(path: Path) -> Mapping[str, Any]:
             raise Invalid("file", "must be a JSON object")
         return read
     try:
-        with np.load(path, allow_pickle=False) as read:
-            return {name: read[name] for name in read.files}
-    except (
-        ValueError,
-        zipfile.BadZipFile,
-        AttributeError,
-        TypeError,
-        EOFError,
-    ) as error:
+        read = np.load(path, allow_pickle=False)
+        if isinstance(read, np.lib.npyio.NpzFile):
+            with read:
+                return {name: read[name] for name in read.files}
+    except BROKEN as error:
         raise Invalid("file", f"is no .npz of plain arrays: {error}") from error
+    raise Invalid("file", "holds one array without a name; np.savez is wanted")
+
+
+def _plain(name: str, given: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Invalid(name, "the rows are not of one length, or not numbers") from error
 
 
 def _array(name: str, given: Any, kind: type[np.generic]) -> Any:
-    try:
-        if isinstance(given, list) and name == "value":
-            given = [[-np.inf if one is None else one for one in row] for row in given]
-        array = np.asarray(given)
-    except (ValueError, TypeError) as error:
-        raise Invalid(name, "the rows are not of one length, or not numbers") from error
+    if name == "value" and isinstance(given, list):
+        given = [_unnulled(row) for row in given]
+    array = _plain(name, given)
     if name == "value" and array.dtype.kind in "iu":
         array = array.astype(np.float64)
     if not np.issubdtype(array.dtype, kind):
         raise Invalid(name, f"{array.dtype} where {kind.__name__} is wanted")
-    return array
+    # Sums of int64 and uint64 are floats; what wraps is negative, and refused.
+    return array.astype(np.int64) if array.dtype == np.uint64 else array
+
+
+def _unnulled(row: Any) -> Any:
+    if not isinstance(row, list):
+        return row
+    return [-np.inf if one is None else one for one in row]
 
 
 def _number(name: str, given: Any) -> float:
-    array = np.asarray(given)
+    array = _plain(name, given)
     if array.ndim or array.dtype.kind not in "iuf":
         raise Invalid(name, "one number is wanted")
     return float(array)
@@ -130,21 +145,25 @@ def _number(name: str, given: Any) -> float:
 def _whole(name: str, given: Any) -> int:
     number = _number(name, given)
     if not number.is_integer():
-        raise Invalid(name, "a whole number is wanted")
+        raise Invalid(name, f"a whole number is wanted, not {number:g}")
     return int(number)
 
 
-def _names(name: str, given: Any) -> list[str]:
-    if isinstance(given, str) or np.ndim(given) != 1:
+def _numbers(name: str, given: Any) -> Doubles:
+    """Return a list of numbers; one alone is a list of one."""
+    numbers = np.atleast_1d(_plain(name, given))
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
+        raise Invalid(name, "a list of numbers is wanted")
+    return numbers.astype(np.float64)
+
+
+def _names(name: str, given: Any, count: int | None = None) -> tuple[str, ...]:
+    names = _plain(name, given)
+    if names.ndim != 1 or names.dtype.kind == "O":
         raise Invalid(name, "a list of names is wanted")
-    return [str(one) for one in given]
-
-
-def _numbers(name: str, given: Any) -> Any:
-    try:
-        return np.asarray(given)
-    except ValueError as error:
-        raise Invalid(name, "the rows are not of one length, or no numbers") from error
+    if count is not None and len(names) != count:
+        raise Invalid(name, f"{count} are wanted")
+    return tuple(str(one) for one in names.tolist())
 
 
 def _budgets(fields: Mapping[str, Any]) -> tuple[Budget, ...]:
@@ -165,30 +184,24 @@ def _some(
     fields: Mapping[str, Any], kind: str, numbers: str
 ) -> Iterator[tuple[str, tuple[int, ...], float]]:
     """Yield limits of some options: `…_options` [limits, options] says by 0 and 1."""
-    amounts = np.atleast_1d(_numbers(numbers, fields.get(numbers, [])))
-    usual = [str(place) for place in range(len(amounts))]
-    names = _names(f"{kind}_names", fields.get(f"{kind}_names", usual))
+    amounts = _numbers(numbers, fields.get(numbers, []))
+    count, key = len(amounts), f"{kind}_options"
+    called = f"{kind}_names"
+    names = _names(called, fields.get(called, range(count)), count)
     options = np.shape(fields["value"])[0] if np.ndim(fields["value"]) else 0
-    everything = np.ones((len(amounts), options))
-    inside = _numbers(f"{kind}_options", fields.get(f"{kind}_options", everything))
-    if amounts.dtype.kind not in "iuf" or amounts.ndim != 1:
-        raise Invalid(numbers, f"one number for each {kind} is wanted")
-    if len(names) != len(amounts):
-        raise Invalid(f"{kind}_names", f"{len(amounts)} are wanted")
-    if inside.shape != (len(amounts), options) or inside.dtype.kind not in "biuf":
-        raise Invalid(f"{kind}_options", f"shape {(len(amounts), options)} is wanted")
+    shape = (count, options)
+    inside = _plain(key, fields.get(key, np.ones(shape)))
+    plain = inside.dtype.kind in "biuf"
+    if inside.shape != shape or not plain or not np.isin(inside, (0, 1)).all():
+        raise Invalid(key, f"0 or 1 in the shape {shape} is wanted")
     for name, row, amount in zip(names, inside, amounts.tolist(), strict=True):
         yield name, tuple(np.flatnonzero(row).tolist()), amount
 
 
 def _shares(fields: Mapping[str, Any]) -> tuple[Share, ...]:
-    shares = np.atleast_1d(_numbers("shares", fields.get("shares", [])))
-    usual = [str(place) for place in range(len(shares))]
-    names = _names("share_names", fields.get("share_names", usual))
-    if shares.dtype.kind not in "iuf" or shares.ndim != 1:
-        raise Invalid("shares", "one number for each group is wanted")
-    if len(names) != len(shares):
-        raise Invalid("share_names", f"{len(shares)} are wanted")
+    shares = _numbers("shares", fields.get("shares", []))
+    count = len(shares)
+    names = _names("share_names", fields.get("share_names", range(count)), count)
     pairs = zip(names, shares.tolist(), strict=True)
     return tuple(Share(name=name, share=share) for name, share in pairs)
 
@@ -236,14 +249,14 @@ def load_plan(path: Path, asked: Instance) -> Stored:
     for name in ("pairs", "prices"):
         if name not in fields:
             raise Invalid(name, "is missing from the plan")
-    pairs = np.asarray(fields["pairs"])
+    pairs = _plain("pairs", fields["pairs"])
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
         raise Invalid("pairs", "(option, customer) numbers are wanted")
     if len(pairs) and (
         pairs.min() < 0 or (pairs.max(axis=0) >= asked.value.shape).any()
     ):
         raise Invalid("pairs", f"beyond the instance's {asked.value.shape}")
-    prices = np.asarray(fields["prices"])
+    prices = _plain("prices", fields["prices"])
     if prices.shape != (asked.rows,) or prices.dtype.kind != "f":
         raise Invalid("prices", f"{asked.rows} numbers are wanted: {asked.names[:9]}")
     if not (np.isfinite(prices).all() and (prices >= 0).all()):
@@ -253,7 +266,7 @@ def load_plan(path: Path, asked: Instance) -> Stored:
     return Stored(
         chosen=chosen,
         prices=prices.astype(np.float64),
-        gap=float(fields.get("gap", np.nan)),
-        bound=float(fields.get("bound", np.nan)),
+        gap=_number("gap", fields.get("gap", np.nan)),
+        bound=_number("bound", fields.get("bound", np.nan)),
         proof=str(fields.get("proof", "dual")),
     )

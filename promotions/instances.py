@@ -1,15 +1,14 @@
 """What an allocation is asked: values, costs, and every limit, checked. Pure.
 
 An option is one variant of one strategy. Matrices are [options, customers], so that one
-option's row is read in one stretch; float32 is enough and half of the memory. `Rest`
-is what the promises leave to be decided, and what the solver works upon.
+option's row is read in one stretch; float32 is enough and half of the memory.
 
 `value` is what an option brings once its cost is paid (incremental margin after the
 discount); the least return is asked of this very sum: Σ value ≥ return · Σ cost.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +22,8 @@ Doubles = NDArray[np.float64]
 
 NOBODY = -1
 """No sku, no group, no option."""
+MOST = 2**31 - 1
+"""More offers than that for one customer are a slip, and sums of them overflow."""
 
 
 class Invalid(ValueError):
@@ -173,57 +174,56 @@ def _faults(given: Instance) -> Iterator[Fault]:
         yield "value", "nan or +inf; what is given already belongs into `promised`"
     if not (np.min(cost) >= 0 and np.max(cost) < np.inf):
         yield "cost", "must be finite, and not negative"
-    if given.most < 0:
-        yield "most", "must not be negative"
-    yield from _shape_faults(given)
+    yield from _count_faults(given)
+    yield from _cap_faults(given)
+    yield from _stock_faults(given, value.shape)
     yield from _limit_faults(given)
 
 
-def _shape_faults(given: Instance) -> Iterator[Fault]:
+def _count_faults(given: Instance) -> Iterator[Fault]:
     m, n = given.value.shape
+    if not (_whole(given.most, (), 0) and given.most <= MOST):
+        yield "most", f"a whole number from 0 to {MOST:,} is wanted"
     for name in ("strategy", "campaign"):
-        one = getattr(given, name)
-        if one is not None and (np.shape(one) != (m,) or np.min(one) < 0):
-            yield name, f"{m} numbers from 0 are wanted, one for each option"
+        if not _whole(getattr(given, name), (m,), 0):
+            yield name, f"{m} whole numbers from 0 are wanted, one for each option"
     for name in ("audience", "promised"):
         mask = getattr(given, name)
         if mask is not None and (mask.shape != (m, n) or mask.dtype != np.bool_):
             yield name, f"booleans of shape {(m, n)} are wanted"
-    for name in ("given", "group"):
-        one = getattr(given, name)
-        if one is not None and (one.shape != (n,) or one.dtype.kind not in "iu"):
-            yield name, f"{n} whole numbers are wanted, one for each customer"
-        elif one is not None and np.min(one) < (0 if name == "given" else -1):
-            yield name, "must not be negative, but for −1: no group"
-    yield from _cap_faults(given)
+    for name, least in (("given", 0), ("group", NOBODY)):
+        if not _whole(getattr(given, name), (n,), least):
+            yield name, f"{n} whole numbers from {least} are wanted, one a customer"
+
+
+def _whole(some: Any, shape: tuple[int, ...], least: int) -> bool:
+    """Whether these are whole numbers of that shape, none below; None is well."""
+    if some is None:
+        return True
+    numbers = np.asarray(some)
+    alike = numbers.shape == shape and numbers.dtype.kind in "iu"
+    return bool(alike and np.min(numbers) >= least)
 
 
 def _cap_faults(given: Instance) -> Iterator[Fault]:
     n, count = given.customers, int(np.max(given.campaigns)) + 1
     caps, held = given.most_of_campaign, given.given_of_campaign
-    many = caps is not None and np.ndim(caps) == 1 and len(caps) >= count
-    if caps is not None and (not many or np.min(caps) < 0):
-        yield "most_of_campaign", f"{count} numbers from 0 are wanted"
-    if held is not None and (caps is None or held.shape != (len(caps), n)):
-        yield "given_of_campaign", "wants most_of_campaign, and [campaigns, customers]"
+    size = 0 if caps is None else np.size(caps)
+    if caps is not None and (size < count or not _whole(caps, (size,), 0)):
+        yield "most_of_campaign", f"{count} whole numbers from 0 are wanted"
+    if held is not None and caps is None:
+        yield "given_of_campaign", "wants most_of_campaign too"
+    if not _whole(held, (size, n), 0):
+        yield "given_of_campaign", f"whole numbers from 0, {(size, n)}, are wanted"
 
 
 def _limit_faults(given: Instance) -> Iterator[Fault]:
-    m, n = given.value.shape
+    m = given.options
     for budget in given.budgets:
         if not 0 <= budget.amount < np.inf:
             yield "budgets", f"{budget.name}: not a finite amount from 0"
         if not _listed(budget.options, m):
             yield "budgets", f"{budget.name}: not some of {m} options, each once"
-    if given.sku is not None:
-        yield from _stock_faults(given, (m, n))
-    yield from _share_faults(given)
-
-
-def _share_faults(given: Instance) -> Iterator[Fault]:
-    ratio = given.least_return
-    if ratio is not None and not 0 <= ratio < np.inf:
-        yield "least_return", "must be finite, and not negative"
     yield from _return_faults(given)
     for share in given.shares:
         if not 0 <= share.share <= 1:
@@ -240,98 +240,37 @@ def _listed(some: Sequence[int], options: int) -> bool:
 
 
 def _return_faults(given: Instance) -> Iterator[Fault]:
+    ratio = given.least_return
+    if ratio is not None and not 0 <= ratio < np.inf:
+        yield "least_return", "must be finite, and not negative"
     for one in given.returns:
         if not 0 <= one.least < np.inf:
             yield "returns", f"{one.name}: must be finite, and not negative"
         if not _listed(one.options, given.options):
             yield "returns", f"{one.name}: not some of {given.options} options"
-    if given.stock_names and len(given.stock_names) != len(given.stock):
-        yield "stock_names", f"{len(given.stock)} are wanted"
 
 
-def _stock_faults(given: Instance, shape: tuple[int, int]) -> Iterator[Fault]:
-    sku, units, stock = np.asarray(given.sku), np.asarray(given.units), given.stock
-    if sku.shape not in (shape, shape[:1]) or sku.dtype.kind not in "iu":
-        yield "sku", f"whole numbers of shape {shape} or {shape[:1]} are wanted"
-    elif np.min(sku) < -1:
-        yield "sku", "must be places in stock, or −1: nothing"
-    elif np.max(sku) >= len(stock):
-        yield "sku", f"there are only {len(stock)} stocks"
+def _stock_faults(given: Instance, shape: tuple[int, ...]) -> Iterator[Fault]:
+    sku, units, stock = given.sku, np.asarray(given.units), np.asarray(given.stock)
+    if stock.ndim != 1 or not _amounts(stock):
+        yield "stock", "a list of finite numbers, none negative, is wanted"
+    if given.stock_names and len(given.stock_names) != len(stock):
+        yield "stock_names", f"{len(stock)} are wanted"
     if units.shape not in (shape, shape[:1], ()):
         yield "units", f"a number, or numbers of shape {shape} or {shape[:1]}"
-    elif not (np.min(units) >= 0 and np.max(units) < np.inf):
-        yield "units", "must be finite, and not negative"
-    if stock.ndim != 1:
-        yield "stock", "one number for each sku is wanted"
-    elif len(stock) and not (np.min(stock) >= 0 and np.max(stock) < np.inf):
-        yield "stock", "must be finite, and not negative"
+    if not _amounts(units):
+        yield "units", "must be finite numbers, and not negative"
+    if sku is None:
+        return
+    if np.shape(sku) not in (shape, shape[:1]) or not _whole(sku, sku.shape, NOBODY):
+        told = f"whole numbers from {NOBODY} of shape {shape} or {shape[:1]}"
+        yield "sku", f"{told} are wanted"
+    if np.max(sku) >= len(stock):
+        yield "sku", f"there are only {len(stock)} stocks"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rest:
-    """What is left to decide: promises are out, and have taken their part.
-
-    value: −inf where nothing may be chosen. room: offers each may still get, a number
-    or [n]; campaign_room [C, n] or None. budgets [B, m]: which options each binds.
-    returns [R, m]: which options each return is asked of, `least` [R] how much.
-    limit [J]: what is left, in the order of Instance.names; a return's is what Σ
-    (least·cost − value) may reach, a share's is minus the customers still wanted.
-    """
-
-    value: Floats
-    cost: Floats
-    strategy: Ints
-    campaign: Ints
-    room: int | Ints
-    campaign_room: Ints | None
-    budgets: Bools
-    sku: Ints | None
-    units: Floats | float
-    stocks: int
-    returns: Bools
-    least: Doubles
-    group: Ints | None
-    covered: Bools | None
-    limit: Doubles
-
-    @property
-    def customers(self) -> int:
-        return int(self.value.shape[1])
-
-    @property
-    def options(self) -> int:
-        return int(self.value.shape[0])
-
-    @property
-    def most(self) -> int:
-        """The most that anybody may get."""
-        most = self.room if isinstance(self.room, int) else int(self.room.max())
-        return min(most, len(np.unique(self.strategy)))
-
-    @property
-    def single(self) -> bool:
-        """Whether one comparison decides a customer: at most one offer each."""
-        return self.most <= 1 and self.campaign_room is None
-
-    @property
-    def first_return(self) -> int:
-        """The place of the first return among the limits."""
-        return len(self.budgets) + self.stocks
-
-    @property
-    def first_share(self) -> int:
-        """The place of the first share among the limits."""
-        return self.first_return + len(self.returns)
-
-    def take(self, rows: Any, scale: float = 1.0) -> "Rest":
-        """Return some customers (an index or a slice), with limits to scale."""
-        pick: dict[str, Any] = {
-            name: None if (one := getattr(self, name)) is None else one[..., rows]
-            for name in ("value", "cost", "campaign_room", "group", "covered")
-        }
-        for name in ("sku", "units"):
-            one = getattr(self, name)
-            if isinstance(one, np.ndarray) and one.ndim == 2:
-                pick[name] = one[:, rows]
-        room = self.room if isinstance(self.room, int) else self.room[rows]
-        return replace(self, **pick, room=room, limit=self.limit * scale)
+def _amounts(some: Floats) -> bool:
+    """Whether these are finite numbers from 0; none at all is well."""
+    if some.dtype.kind not in "iuf":
+        return False
+    return not some.size or bool(np.min(some) >= 0 and np.max(some) < np.inf)

@@ -6,11 +6,82 @@ answer holds it, so the bound only gets tighter (and a limit of nothing needs no
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from promotions.instances import Bools, Budget, Doubles, Instance, Ints, Rest, Return
+from promotions.instances import Bools, Budget, Doubles, Floats, Instance, Ints, Return
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rest:
+    """What is left to decide: promises are out, and have taken their part.
+
+    value: −inf where nothing may be chosen. room: offers each may still get, a number
+    or [n]; campaign_room [C, n] or None. budgets [B, m]: which options each binds.
+    returns [R, m]: which options each return is asked of, `least` [R] how much.
+    limit [J]: what is left, in the order of Instance.names; a return's is what Σ
+    (least·cost − value) may reach, a share's is minus the customers still wanted.
+    """
+
+    value: Floats
+    cost: Floats
+    strategy: Ints
+    campaign: Ints
+    room: int | Ints
+    campaign_room: Ints | None
+    budgets: Bools
+    sku: Ints | None
+    units: Floats | float
+    stocks: int
+    returns: Bools
+    least: Doubles
+    group: Ints | None
+    covered: Bools | None
+    limit: Doubles
+
+    @property
+    def customers(self) -> int:
+        return int(self.value.shape[1])
+
+    @property
+    def options(self) -> int:
+        return int(self.value.shape[0])
+
+    @property
+    def most(self) -> int:
+        """The most that anybody may get."""
+        most = self.room if isinstance(self.room, int) else int(self.room.max())
+        return min(most, len(np.unique(self.strategy)))
+
+    @property
+    def single(self) -> bool:
+        """Whether one comparison decides a customer: at most one offer each."""
+        return self.most <= 1 and self.campaign_room is None
+
+    @property
+    def first_return(self) -> int:
+        """The place of the first return among the limits."""
+        return len(self.budgets) + self.stocks
+
+    @property
+    def first_share(self) -> int:
+        """The place of the first share among the limits."""
+        return self.first_return + len(self.returns)
+
+    def take(self, rows: Any, scale: float = 1.0) -> "Rest":
+        """Return some customers (an index or a slice), with limits to scale."""
+        pick: dict[str, Any] = {
+            name: None if (one := getattr(self, name)) is None else one[..., rows]
+            for name in ("value", "cost", "campaign_room", "group", "covered")
+        }
+        for name in ("sku", "units"):
+            one = getattr(self, name)
+            if isinstance(one, np.ndarray) and one.ndim == 2:
+                pick[name] = one[:, rows]
+        room = self.room if isinstance(self.room, int) else self.room[rows]
+        return replace(self, **pick, room=room, limit=self.limit * scale)
 
 
 def rest_of(asked: Instance) -> Rest:
@@ -163,7 +234,7 @@ def _room(asked: Instance, promised: Bools | None) -> int | Ints:
     held = np.zeros(asked.customers, dtype=np.int64)
     held += 0 if asked.given is None else asked.given
     held += 0 if promised is None else promised.sum(axis=0)
-    return np.maximum(asked.most - held, 0).astype(np.uint8)
+    return _small(asked.most - held, asked.options)
 
 
 def _campaign_room(asked: Instance, promised: Bools | None) -> Ints | None:
@@ -175,7 +246,12 @@ def _campaign_room(asked: Instance, promised: Bools | None) -> Ints | None:
     if promised is not None:
         for option, campaign in enumerate(asked.campaigns):
             held[campaign] += promised[option]
-    return np.asarray(np.maximum(caps - held, 0).astype(np.uint8))
+    return _small(caps - held, asked.options)
+
+
+def _small(room: Ints, options: int) -> Ints:
+    """Return room in a byte or two: nobody gets more than all options."""
+    return np.clip(room, 0, options).astype(np.min_scalar_type(options))
 
 
 def _possible(rest: Rest, *, owned: bool) -> Rest:

@@ -16,6 +16,13 @@ from ml.uplift_selection import LEARNERS, NOBODY
 from tests.ml.trials import trial
 
 RARELY = (pl.int_range(1500) < 5).cast(int)
+MAIL = pl.col("mail")
+
+
+def slip(rows: int, arm: str, where: str | None = None) -> pl.Expr:
+    """Return `mail` with another arm in the first rows (of one arm)."""
+    mine = MAIL.is_not_null() if where is None else pl.lit(where) == MAIL
+    return pl.when(mine & (mine.cum_sum() <= rows)).then(pl.lit(arm)).otherwise(MAIL)
 
 
 def frame(kind: str = "line", rows: int = 1500, **changes: Any) -> pl.DataFrame:
@@ -66,27 +73,6 @@ def test_control_is_told_or_says_so_or_is_the_most_frequent(
     assert any("control is" in note for note in table.notes) == (how != "as told")
 
 
-def test_an_arm_of_one_row_is_a_slip_of_the_pen() -> None:
-    table = frame()
-    first = pl.int_range(pl.len()) == 0
-    slip = pl.when(first).then(pl.lit("b ")).otherwise(pl.col("mail").cast(pl.String))
-
-    with pytest.raises(Unusable, match=r"fewer than 20 rows.*'b' \(1\)"):
-        asked(table.with_columns(mail=slip))
-
-
-def test_numbers_that_are_two_are_numbers() -> None:
-    """Not events: 50 spent is not 1 spent."""
-    table = frame()
-    some = (pl.int_range(pl.len()) % 4 == 0).cast(pl.Float64)
-
-    plain, spent = (
-        asked(table.with_columns(bought=factor * some)) for factor in (1, 50)
-    )
-
-    assert spent.y.tolist() == (50 * plain.y).tolist()
-
-
 @pytest.mark.parametrize(
     ("changes", "how", "said"),
     [
@@ -97,17 +83,26 @@ def test_numbers_that_are_two_are_numbers() -> None:
         ({"mail": "a"}, {}, r"mail has one arm only \(a\)"),
         ({"bought": 1}, {}, "outcome bought is 1 in every row"),
         ({"bought": RARELY}, {}, "bought is not 0 in 5 of 1500 rows"),
+        ({"bought": RARELY * 50 + 1}, {}, "bought is not 1 in 5 of 1500 rows"),
         ({"bought": "soon"}, {}, "outcome bought is no number: soon"),
+        ({"mail": slip(19, "no mail")}, {"control": "no mail"}, "control is no mail"),
+        (
+            {"mail": pl.lit("none")},
+            {"treatment": "few"},
+            r"nothing to compare none with: x \(rows: 19\); at least 20 rows",
+        ),
+        ({"mail": slip(3, "control")}, {}, r"the control is control \(rows: 3\)"),
         ({}, {"treatment": "n0"}, "n0 has 1,500 different values"),
         ({}, {"control": "zero"}, "mail is never 'zero'; it is one of a, none"),
         ({"mail": None}, {}, "0 rows have mail and bought"),
-        ({}, {"exclude": ["n0", "n1", "n2", "n3", "kind"]}, "no column is left"),
+        ({}, {"exclude": ["n0", "n1", "n2", "n3", "kind", "few"]}, "no column is left"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(
     changes: dict[str, Any], how: dict[str, Any], said: str
 ) -> None:
-    table = frame().with_columns(
+    few = ["x"] * 19 + ["none"] * 1481
+    table = frame(few=few).with_columns(
         **{k: v if isinstance(v, pl.Expr) else pl.lit(v) for k, v in changes.items()}
     )
 
@@ -141,6 +136,55 @@ def test_an_outcome_in_words_is_one(text: str) -> None:
     words = [yes if y else no for y in frame()["bought"]]
 
     assert asked(frame(bought=words)).y.tolist() == frame()["bought"].to_list()
+
+
+@pytest.mark.parametrize("rows", [1, 3, 19])
+def test_a_slip_in_a_cell_is_no_arm(rows: int) -> None:
+    table = asked(frame().with_columns(slip(rows, "aa", where="a").alias("mail")))
+
+    assert table.arms == ["a"]
+    assert len(table.y) == len(table.x) == len(table.treatment) == 1500 - rows
+    assert f"arms of mail were left out: aa (rows: {rows})" in " ".join(table.notes)
+
+
+def test_a_small_arm_stays_and_nothing_is_told() -> None:
+    table = asked(frame().with_columns(slip(20, "aa", where="a").alias("mail")))
+
+    assert table.arms == ["a", "aa"]
+    assert "left out" not in " ".join(table.notes)
+
+
+def test_a_slip_in_a_number_makes_no_other_arms_of_the_rest() -> None:
+    mail = [0.5, *([0.0, 1.0] * 750)[1:]]
+
+    table = asked(frame(mail=mail))
+
+    assert (table.control, table.arms) == ("0", ["1"])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0, 50, "bought is 0 or 50, measured as a number"),
+        (-5, -1, "bought is -5 or -1, measured as a number"),
+        (1, 2, "bought is 1 or 2, measured as a number"),
+        (0.0, 0.5, "bought is 0 or 0.5, measured as a number"),
+        (0, 1, None),
+        (False, True, None),
+        ("no", "Yes", "bought: yes counts as 1, no as 0"),
+    ],
+)
+def test_two_numbers_are_measured_as_they_are(
+    low: Any, high: Any, told: str | None
+) -> None:
+    events = frame()["bought"].to_list()
+    table = asked(frame(bought=[high if event else low for event in events]))
+
+    counted = (0, 1) if isinstance(low, str) else (float(low), float(high))
+    assert table.y.tolist() == [counted[event] for event in events]
+    assert [note for note in table.notes if "bought" in note] == (
+        [told] if told else []
+    )
 
 
 def test_arms_that_differ_before_the_treatment_are_warned_of() -> None:
@@ -207,6 +251,21 @@ def keys(told: Any) -> set[str]:
     if isinstance(told, dict):
         return set(told).union(*(keys(one) for one in told.values()))
     return set()
+
+
+def test_a_slip_is_told_and_the_other_arms_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / "slip.csv"
+    fifty = pl.col("bought") * 50
+    slipped = slip(1, "aa", where="a").alias("mail")
+    frame().with_columns(slipped, bought=fifty).write_csv(path)
+
+    told = json.loads(run(path, "--json"))
+
+    assert [one["arm"] for one in told["arms"]] == ["a"]
+    assert any("left out: aa (rows: 1)" in note for note in told["notes"])
+    assert any("0 or 50" in note for note in told["notes"])
+    assert told["control_mean"] > 1
+    assert sum(one["refusal"] != "" for one in told["contest"]) == 1
 
 
 @pytest.mark.parametrize(

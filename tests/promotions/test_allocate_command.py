@@ -98,6 +98,30 @@ def test_a_small_one_may_be_json(tmp_path: Path) -> None:
         ({"sku": [0.5, 0]}, "sku: float64"),
         ({"budget_options": [[1]]}, "budget_options: "),
         ({"budget_names": ["a", "b"]}, "budget_names: "),
+        ({"budget_names": 5}, "budget_names: "),
+        ({"budget_amounts": [[1], [1, 2]]}, "budget_amounts: "),
+        ({"budget_amounts": None}, "budget_amounts: "),
+        ({"budget_amounts": [1, 2], "budget_options": [[1], [1, 2]]}, "budget_names: "),
+        ({"budget_options": [[1, 0], [1]]}, "budget_options: the rows"),
+        ({"budget_options": [[2, 0.5]]}, "budget_options: 0 or 1"),
+        ({"budget_options": [["0", "1"]]}, "budget_options: 0 or 1"),
+        ({"value": [5.0, 6.0]}, "value: "),
+        ({"most": 1.7}, "most: a whole number is wanted, not 1.7"),
+        ({"most": float("nan")}, "most: a whole number is wanted, not nan"),
+        ({"most": float("inf")}, "most: a whole number is wanted, not inf"),
+        ({"most": 10**12}, "most: "),
+        ({"given": [-5, -5, -5]}, "given: "),
+        ({"strategy": 0}, "strategy: "),
+        ({"campaign": [[0], [1]]}, "campaign: "),
+        ({"most_of_campaign": 3}, "most_of_campaign: "),
+        ({"sku": [-5, 0], "stock": [1]}, "sku: "),
+        ({"group": [-7, 0, 0], "shares": [0.5]}, "group: "),
+        ({"sku": [0, 0], "stock": [[1], [2]]}, "stock: "),
+        ({"stock": 5}, "stock: "),
+        ({"stock_names": 3}, "stock_names: "),
+        ({"stock": [1, 2], "stock_names": ["mug"]}, "stock_names: "),
+        ({"shares": [[0.5]], "group": [0, 0, 0]}, "shares: "),
+        ({"share_names": {"a": 1}}, "share_names: "),
         ({"color": 1}, "color: is no field"),
         ({"shares": [0.5]}, "group: "),
         ({"group": [0, 0, 0], "shares": [1.0], "budget_amounts": [100]}, "share 0: "),
@@ -110,44 +134,6 @@ def test_what_is_wrong_is_named(
         said(written(tmp_path / "small.json", **change))
 
 
-@pytest.mark.parametrize(
-    ("change", "names"),
-    [
-        ({"given": [-5, 0, 0]}, "given"),
-        ({"most": 1.7}, "most"),
-        ({"most": float("nan")}, "most"),
-        ({"most": float("inf")}, "most"),
-        ({"budget_names": 5}, "budget_names"),
-        ({"budget_amounts": [400, [1]]}, "budget_amounts"),
-        ({"budget_options": [[1, 1], [1]]}, "budget_options"),
-        ({"strategy": 0}, "strategy"),
-        ({"most_of_campaign": 3}, "most_of_campaign"),
-        ({"sku": [-5, 0], "stock": [3.0]}, "sku"),
-        ({"group": [-7, 0, 0], "shares": [0.5]}, "group"),
-        ({"sku": [0, 0], "stock": [[3.0]]}, "stock"),
-        ({"sku": [0, 0], "stock": [3.0], "stock_names": 3}, "stock_names"),
-    ],
-)
-def test_numbers_that_make_no_sense_are_named(
-    tmp_path: Path, change: dict[str, Any], names: str
-) -> None:
-    with pytest.raises(CommandError, match=names):
-        said(written(tmp_path / "shop.json", **change))
-
-
-def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
-    empty, array = tmp_path / "empty.npz", tmp_path / "array.npz"
-    empty.write_bytes(b"")
-    with array.open("wb") as file:
-        np.save(file, np.zeros(3))
-    deep = tmp_path / "deep.json"
-    deep.write_text("[" * 100_000)
-
-    for path in (empty, array, deep):
-        with pytest.raises(CommandError, match="file"):
-            said(path)
-
-
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "bad.npz", value=np.array([{}], dtype=object))
     (tmp_path / "text.npz").write_text("no archive")
@@ -155,6 +141,36 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     for name in ("bad.npz", "text.npz", "none.npz"):
         with pytest.raises(CommandError):
             said(tmp_path / name)
+
+
+def test_a_file_that_holds_no_fields_is_refused_in_a_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "whole.npz", value=np.ones((2, 300)))
+    whole = (tmp_path / "whole.npz").read_bytes()
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    broken = {
+        "empty.npz": b"",
+        "array.npz": (tmp_path / "array.npy").read_bytes(),
+        "cut.npz": whole[: len(whole) // 2],
+        "flipped.npz": whole[:200] + bytes(200) + whole[400:],
+        "deep.json": b"[" * 100_000,
+        "deep_value.json": b'{"cost": 1, "value": ' + b"[" * 99 + b"]" * 99 + b"}",
+        "bytes.json": b"\xff\xfe{",
+    }
+
+    for name, held in broken.items():
+        (tmp_path / name).write_bytes(held)
+        with pytest.raises(CommandError, match=r"^(file|value): ") as refusal:
+            said(tmp_path / name)
+        assert "\n" not in str(refusal.value), name
+
+
+def test_counts_without_a_sign_are_subtracted_as_numbers(tmp_path: Path) -> None:
+    """2 held where 1 is allowed leave 0, not 2⁶⁴ − 1."""
+    held = np.array([2, 0], np.uint64)
+    value, cost = np.ones((2, 2)), np.ones((2, 2))
+    np.savez(tmp_path / "held.npz", value=value, cost=cost, given=held)
+
+    assert said(tmp_path / "held.npz")["value"] == 1.0
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -273,6 +273,32 @@ def test_the_bound_holds_for_any_prices() -> None:
         ({"cost": np.full((3, 60), -1.0)}, "cost"),
         ({"cost": np.ones((2, 60))}, "cost"),
         ({"most": -1}, "most"),
+        ({"most": 1.7}, "most"),
+        ({"most": 2**40}, "most"),
+        ({"given": np.full(60, -5)}, "given"),
+        ({"given": np.full(60, 0.5)}, "given"),
+        ({"strategy": [0, 1, -1]}, "strategy"),
+        ({"strategy": [0, 1, 0.5]}, "strategy"),
+        ({"strategy": np.int64(0)}, "strategy"),
+        ({"campaign": np.zeros((3, 1), np.int64)}, "campaign"),
+        ({"most_of_campaign": [-1]}, "most_of_campaign"),
+        ({"most_of_campaign": [0.5]}, "most_of_campaign"),
+        ({"most_of_campaign": np.int64(3)}, "most_of_campaign"),
+        ({"given_of_campaign": np.zeros((1, 60), np.int64)}, "given_of_campaign"),
+        (
+            {"most_of_campaign": [1], "given_of_campaign": np.full((1, 60), -5)},
+            "given_of_campaign",
+        ),
+        (
+            {"most_of_campaign": [1], "given_of_campaign": np.full((1, 60), 0.5)},
+            "given_of_campaign",
+        ),
+        ({"sku": np.full(3, -5), "stock": np.ones(1)}, "sku"),
+        ({"sku": np.zeros(3, np.int64), "stock": np.ones((2, 1))}, "stock"),
+        ({"stock": np.full(1, -1.0)}, "stock"),
+        ({"units": -1.0}, "units"),
+        ({"units": np.full(3, np.nan)}, "units"),
+        ({"group": np.full(60, -7), "shares": (Share(name="x", share=1),)}, "group"),
         ({"budgets": each(np.nan)}, "budgets"),
         ({"sku": np.zeros(3, np.int64)}, "sku"),
         ({"sku": np.zeros(3, np.int64), "stock": np.array([np.nan])}, "stock"),
@@ -292,6 +318,15 @@ def test_what_makes_no_sense_is_refused_by_its_field(
         replace(shop(12), **change)
 
     assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("most", [2, 255, 256, 300, 2**31 - 1])
+def test_room_for_many_offers_is_not_less_than_for_few(most: int) -> None:
+    """A byte holds 255: room for 256 must not come out as none."""
+    asked = shop(14, strategy=[0, 1, 2], given=np.zeros(60, np.int64), most=most)
+    free = shop(14, strategy=[0, 1, 2], most=min(most, 3))
+
+    assert solve(asked).chosen.tolist() == solve(free).chosen.tolist()
 
 
 @pytest.mark.parametrize("seed", range(30))
