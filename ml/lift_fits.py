@@ -132,35 +132,16 @@ def taught(groups: Sequence[Group], prior: Prior, *, together: int = 1) -> Taugh
 
     `together`: offers that a customer may have at a time.
     """
-    design = Design(
-        kinds=_names(group.what.kind for group in groups),
-        segments=_names(name for group in groups for name in group.who.segment if name),
-        scopes=_names(name for group in groups for name in group.what.scope),
-        traits=groups[0].who.traits.shape[1] if groups else 0,
-    )
+    design = _design(groups)
     blocks = design.blocks
     size = len(blocks)
-    mean = np.zeros(3 * size)
+    mean, variance = np.zeros(3 * size), _at_first(blocks, prior)
     mean[size], mean[2 * size] = SHARE * prior.lift, (1 - SHARE) * prior.lift
-    variance = _at_first(blocks, prior)
-    nobody = np.ones((0, 1))
-    fit = Fit(
-        theta=mean,
-        covariance=np.diag(variance),
-        types=ONE_TYPE,
-        weights=nobody,
-        criterion=0.0,
-    )
-    address = 0.0
+    fit, address = _unfitted(mean, variance), 0.0
     if groups:
         rows = _rows(groups, design, prior)
-        weight = 1 / (_over(rows) * together)
-        address = _addressed(rows)
-        rows = replace(rows, offset=rows.offset + _eager(rows, weight)[rows.person])
-        theta = mean
-        for _ in range(ROUNDS):
-            theta, covariance = _newton(rows, mean, variance, theta)
-            variance = _variances(blocks, theta - mean, covariance, variance)
+        address, rows = _addressed(rows), _without_eager(rows, together)
+        theta, variance = _one_type(rows, blocks, mean, variance)
         fits = [
             _typed(rows, theta, mean, variance, types)
             for types in range(1, MOST_TYPES + 1)
@@ -180,6 +161,36 @@ def taught(groups: Sequence[Group], prior: Prior, *, together: int = 1) -> Taugh
         address=address,
     )
     return Taught(posterior=posterior, types=fit.weights)
+
+
+def _design(groups: Sequence[Group]) -> Design:
+    return Design(
+        kinds=_names(group.what.kind for group in groups),
+        segments=_names(name for group in groups for name in group.who.segment if name),
+        scopes=_names(name for group in groups for name in group.what.scope),
+        traits=groups[0].who.traits.shape[1] if groups else 0,
+    )
+
+
+def _unfitted(mean: Floats, variance: Floats) -> Fit:
+    return Fit(
+        theta=mean,
+        covariance=np.diag(variance),
+        types=ONE_TYPE,
+        weights=np.ones((0, 1)),
+        criterion=0.0,
+    )
+
+
+def _one_type(
+    rows: Rows, blocks: Sequence[str], mean: Floats, variance: Floats
+) -> tuple[Floats, Floats]:
+    """Return θ if all answer alike, and the blocks' variances."""
+    theta = mean
+    for _ in range(ROUNDS):
+        theta, covariance = _newton(rows, mean, variance, theta)
+        variance = _variances(blocks, theta - mean, covariance, variance)
+    return theta, variance
 
 
 def _typed(
@@ -269,25 +280,17 @@ def _step(
     return theta + inverse @ gradient, inverse
 
 
-def _over(rows: Rows) -> float:
-    """Return the overdispersion of what was bought elsewhere."""
-    expected = _right(rows) * rows.expected
-    if not expected.any():
-        return 1.0
-    return max(1.0, float(((rows.found - expected) ** 2).sum() / expected.sum()))
-
-
-def _right(rows: Rows) -> float:
-    """Return what was bought elsewhere by all, over what was expected."""
-    return float(rows.found.sum() / max(rows.expected.sum(), 1e-9))
-
-
-def _eager(rows: Rows, weight: float) -> Floats:
-    """Return the log of how much more each person buys than was expected, shrunk."""
-    persons = int(rows.person.max()) + 1
-    found = np.bincount(rows.person, weight * rows.found, persons)
-    expected = np.bincount(rows.person, weight * _right(rows) * rows.expected, persons)
-    return np.asarray(np.log((found + EAGER**-2) / (expected + EAGER**-2)))
+def _without_eager(rows: Rows, together: int) -> Rows:
+    """Expect of each person what they buy more than expected elsewhere, shrunk."""
+    usual = rows.expected * rows.found.sum() / max(float(rows.expected.sum()), 1e-9)
+    whole = max(float(usual.sum()), 1e-9)
+    over = max(1.0, float(((rows.found - usual) ** 2).sum()) / whole)
+    weight, persons = 1 / (over * together), int(rows.person.max()) + 1
+    found, expected = (
+        np.bincount(rows.person, weight * one, persons) for one in (rows.found, usual)
+    )
+    eager = np.log((found + EAGER**-2) / (expected + EAGER**-2))
+    return replace(rows, offset=rows.offset + eager[rows.person])
 
 
 def _addressed(rows: Rows) -> float:

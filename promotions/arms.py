@@ -78,9 +78,9 @@ def split(strategy: Strategy) -> Experiment:
     return replace(whole, arms=shares)
 
 
-def treated(strategy: Strategy) -> float:
-    """Return the share of its customers who get its offers."""
-    return (1 - settings.HELD_OUT) * (1 - strategy.holdout)
+def treated(holdout: float) -> float:
+    """Return the share of a strategy's customers who get its offers."""
+    return (1 - settings.HELD_OUT) * (1 - holdout)
 
 
 def moves(strategy: Strategy) -> bool:

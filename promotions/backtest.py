@@ -33,7 +33,7 @@ from promotions.forecasts import Forecast
 from promotions.guards import Guard, Tried
 from promotions.models import Strategy
 from promotions.past_weeks import Outcome, Week
-from promotions.value import People, Response
+from promotions.value import People, Response, Run
 
 FORESEEN = 84
 """Days: nobody knows what customers will want after a quarter."""
@@ -115,19 +115,13 @@ def _priced(
     strategy: Strategy, people: People, believed: Response, *, days: int
 ) -> Forecast:
     """Price a strategy for so many days."""
-    menu, scope = strategy.terms, strategy.scope
-    run: dict[str, float] = {"turns": strategy.turns_in(days), "weeks": days / 7}
-    left = float(strategy.left)
+    what = strategy.terms, strategy.scope, people, believed
+    run = Run(turns=strategy.turns_in(days), weeks=days / 7)
+    held, left = strategy.holdout, float(strategy.left)
     if strategy.allocation == Strategy.Allocation.TRIAL:
         each = 1 - settings.HELD_OUT
-        held = strategy.holdout
-        return trials.trial(
-            menu, scope, people, believed, each=each, holdout=held, budget=left, **run
-        )
-    each = arms.treated(strategy)
-    return forecasts.forecast(
-        menu, scope, people, believed, each=each, budget=left, **run
-    )
+        return trials.trial(*what, run, each=each, holdout=held, budget=left)
+    return forecasts.forecast(*what, run, each=arms.treated(held), budget=left)
 
 
 def _days(strategy: Strategy, *, at: datetime) -> int:

@@ -136,7 +136,11 @@ def _worth(
         rest=np.array([said.rest]),
     )
     found = value.priced(
-        strategy.terms, strategy.scope, people, believed, turns=strategy.turns
+        strategy.terms,
+        strategy.scope,
+        people,
+        believed,
+        value.Run(turns=strategy.turns),
     )
     return {
         label: Worth(

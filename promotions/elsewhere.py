@@ -23,26 +23,18 @@ WEEK = timedelta(weeks=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """That a customer was chosen for a strategy, from when to when, and p0 there."""
+    """That a customer was chosen for a strategy, from when to when, and p0 there.
 
-    strategy: UUID
-    scope: frozenset[str]
-    since: datetime
-    until: datetime
-    p0: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watched:
-    """A unit of which something is said: whose, for what, from when to when."""
+    `expected`: purchases a week out of its scope; 0: nothing is said of these.
+    """
 
     person: UUID
     strategy: UUID
     scope: frozenset[str]
     since: datetime
     until: datetime
+    p0: float
     expected: float
-    """Purchases a week out of scope."""
 
     @property
     def weeks(self) -> float:
@@ -50,7 +42,7 @@ class Watched:
 
 
 def counted(
-    units: Sequence[Watched],
+    units: Sequence[Chosen],
     chosen: Mapping[UUID, Sequence[Chosen]],
     history: pl.DataFrame,
 ) -> tuple[Floats, Floats]:
@@ -70,7 +62,7 @@ def counted(
     return np.where(expected > 0, found, 0.0), expected
 
 
-def _others(unit: Watched, chosen: Sequence[Chosen]) -> list[Chosen]:
+def _others(unit: Chosen, chosen: Sequence[Chosen]) -> list[Chosen]:
     """Return what else the customer was chosen for meanwhile, each scope once."""
     meanwhile = {
         one.scope: one
@@ -89,7 +81,7 @@ def _within(others: Sequence[Chosen]) -> float:
 
 
 def _barred(
-    units: Sequence[Watched], others: Sequence[Sequence[Chosen]]
+    units: Sequence[Chosen], others: Sequence[Sequence[Chosen]]
 ) -> pl.DataFrame:
     """Return which categories do not count: (unit, category)."""
     pairs = [
@@ -104,7 +96,7 @@ def _barred(
 
 
 def _purchases(
-    units: Sequence[Watched], history: pl.DataFrame, barred: pl.DataFrame
+    units: Sequence[Chosen], history: pl.DataFrame, barred: pl.DataFrame
 ) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "unit": range(len(units)),

@@ -1,12 +1,11 @@
 """What our own arms teach of how offers work: everybody drawn by lot, and who bought.
 
 Each customer counts once for each strategy, as he was known when he was assigned
-(`OfferAssigned`: p0, traits, segment), for HORIZON_DAYS or as long as has passed, and
-not before `SOONEST`. Where an offer renews each week, each week is a trial of its own;
-else time ends with the first purchase in the strategy's categories. Bought is what
-stayed bought. Who
-was held back, of this strategy or of everything, is what the treated are compared with.
-Worker only.
+(`OfferAssigned`: p0, traits, segment), for HORIZON_DAYS or as long as has passed or the
+strategy ran, and not before `SOONEST`. Where an offer renews each week, each week is a
+trial of its own; else time ends with the first purchase in the strategy's categories.
+Bought is what stayed bought. Who was held back, of this strategy or of everything, is
+what the treated are compared with. Worker only.
 """
 
 import math
@@ -29,7 +28,7 @@ from ml.lifts import Floats, What, Who
 from ml.traits import TRAITS
 from promotions import arms as arms_
 from promotions import habits, promises, response, value
-from promotions.elsewhere import Chosen, Watched, counted
+from promotions.elsewhere import Chosen, counted
 from promotions.models import Answer, Learnt, Redemption, Strategy
 from promotions.value import People, Response
 
@@ -146,16 +145,16 @@ def gather(*, at: datetime) -> Iterator[Arm]:
     mine = Strategy.objects.select_related("campaign")
     known = mine.in_bulk({unit.strategy for unit in units})
     history = lines.standing(lines.read(until=at), until=at)
-    watch = Watch(
-        history=history,
-        chosen=_chosen(units, known, window, at),
-        window=window,
-        at=at,
-    )
+    watch = Watch(history=history, window=window, at=at)
+    chosen: dict[UUID, list[Chosen]] = {}
+    for unit in units:
+        if strategy := known.get(unit.strategy):
+            one = watch.chosen(unit, strategy)
+            chosen.setdefault(unit.person, []).append(one)
     order = sorted(units, key=lambda unit: (unit.strategy, unit.variant or ""))
     for (id_, variant), some in groupby(order, lambda u: (u.strategy, u.variant)):
         if strategy := known.get(id_):
-            yield _arm(strategy, variant, list(some), watch)
+            yield _arm(strategy, variant, list(some), watch, chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,54 +162,26 @@ class Watch:
     """What all units are watched with: `window` at most, until `at`."""
 
     history: pl.DataFrame
-    chosen: Mapping[UUID, Sequence[Chosen]]
     window: timedelta
     at: datetime
 
     def until(self, unit: Unit, strategy: Strategy) -> datetime:
         return min(_ended(strategy, self.at), unit.at + self.window)
 
+    def chosen(self, unit: Unit, strategy: Strategy) -> Chosen:
+        """Return the unit as purchases elsewhere are counted.
 
-def _chosen(
-    units: Iterable[Unit],
-    known: Mapping[UUID, Strategy],
-    window: timedelta,
-    at: datetime,
-) -> Mapping[UUID, Sequence[Chosen]]:
-    """Return what everybody was chosen for, by person."""
-    found: dict[UUID, list[Chosen]] = {}
-    for unit in units:
-        if strategy := known.get(unit.strategy):
-            one = Chosen(
-                strategy=unit.strategy,
-                scope=frozenset(strategy.scope),
-                since=unit.at,
-                until=min(_ended(strategy, at), unit.at + window),
-                p0=unit.p0,
-            )
-            found.setdefault(unit.person, []).append(one)
-    return found
-
-
-def _elsewhere(
-    units: Sequence[Unit], strategy: Strategy, watch: Watch
-) -> tuple[Floats, Floats]:
-    """Count purchases where nobody has an offer.
-
-    Nothing is said of whom this strategy alone holds back: others address them.
-    """
-    watched = [
-        Watched(
+        Nothing is said of whom this strategy alone holds back: others address them.
+        """
+        return Chosen(
             person=unit.person,
             strategy=unit.strategy,
             scope=frozenset(strategy.scope),
             since=unit.at,
-            until=watch.until(unit, strategy),
+            until=self.until(unit, strategy),
+            p0=unit.p0,
             expected=0.0 if unit.arm == arms_.HOLDOUT else unit.elsewhere,
         )
-        for unit in units
-    ]
-    return counted(watched, watch.chosen, watch.history)
 
 
 def _arm(
@@ -218,7 +189,9 @@ def _arm(
     variant: str | None,
     units: Sequence[Unit],
     watch: Watch,
+    chosen: Mapping[UUID, Sequence[Chosen]],
 ) -> Arm:
+    mine = [watch.chosen(unit, strategy) for unit in units]
     return Arm(
         strategy=strategy,
         variant=variant,
@@ -230,7 +203,7 @@ def _arm(
         ),
         what=_what(strategy, variant),
         seen=_seen(units, strategy, watch),
-        elsewhere=_elsewhere(units, strategy, watch),
+        elsewhere=counted(mine, chosen, watch.history),
     )
 
 
@@ -364,8 +337,8 @@ def _gain(
     And that of all that is bought on them: by how much less they bring if all of it is
     missing later.
     """
-    usual, scope = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
-    rate = float(np.mean([rates.get(name, usual) for name in scope] or [usual]))
+    usual, goods = float(settings.ASSUMED_MARGIN), arm.strategy.scope or list(rates)
+    rate = float(np.mean([rates.get(name, usual) for name in goods] or [usual]))
     spend = np.array([unit.spend for unit in arm.units])
     people = People(
         who=replace(arm.who, types=types),
@@ -374,9 +347,9 @@ def _gain(
         rest=np.zeros(len(spend)),
     )
     terms = arm.strategy.terms[arm.variant or ""]
-    scope, turns = arm.strategy.scope, arm.strategy.turns
+    scope, run = arm.strategy.scope, value.Run(turns=arm.strategy.turns)
     gain, all_of_it = (
-        float(value.gains({"": terms}, scope, people, one, turns=turns).sum())
+        float(value.gains({"": terms}, scope, people, one, run).sum())
         for one in (
             replace(found, later=np.zeros(1)),
             replace(found, later=np.full(1, -1.0)),

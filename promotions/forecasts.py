@@ -10,10 +10,9 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.lifts import WEEKS
 from promotions import value
 from promotions.rules import Terms
-from promotions.value import Best, Floats, People, Response
+from promotions.value import ONCE, Best, Floats, People, Response, Run
 
 LOW, HIGH = 0.1, 0.9
 """The ends of a forecast's interval, 80 %."""
@@ -37,15 +36,19 @@ class Forecast:
     chance: float
     cost: float
 
+    @property
+    def price(self) -> float:
+        """Return what it is expected to lose."""
+        return max(0.0, -self.margin)
+
 
 def forecast(
     menu: Mapping[str, Terms],
     scope: Sequence[str],
     people: People,
     believed: Response,
+    run: Run = ONCE,
     *,
-    turns: float = 1.0,
-    weeks: float = WEEKS,
     each: float = 1.0,
     budget: float = inf,
 ) -> Forecast:
@@ -55,7 +58,7 @@ def forecast(
     all would cost, it is for those who bring most for it; the interval shrinks as the
     gain does.
     """
-    found = value.priced(menu, scope, people, believed, turns=turns, weeks=weeks)
+    found = value.priced(menu, scope, people, believed, run)
     best = value.best(found)
     inside = _within(best, budget / each)
     whole = best.margin[best.margin > 0].sum()

@@ -126,7 +126,9 @@ def _best(rows: Rows, strategy: Strategy, people: People) -> Floats:
     """Give each what is best for them by what is believed now, or nothing."""
     menu = {label: strategy.terms[label] for label in rows.actions[1:]}
     believed = response.believed(draws=1).expected
-    found = value.priced(menu, strategy.scope, people, believed, turns=strategy.turns)
+    found = value.priced(
+        menu, strategy.scope, people, believed, value.Run(turns=strategy.turns)
+    )
     margins = np.column_stack([np.zeros(len(rows)), found.margin])
     return policies.chosen(rows, margins.argmax(axis=1))
 

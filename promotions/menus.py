@@ -13,11 +13,10 @@ from catalog import pricing
 from catalog.models import Product
 from promotions import value
 from promotions.rules import Gift, Percentage, Terms, Threshold
+from promotions.trials import WIDEST
 from promotions.value import People, Priced
 
 RATES = ("0.05", "0.10", "0.15", "0.20", "0.30")
-WIDEST = 3
-"""So many variants at most: each must be tried by enough customers to be judged."""
 STEPS = (0.6, 0.8, 0.95)
 """Thresholds: what so many of the customers spend less than when they buy there."""
 STRETCH = 1.1

@@ -517,7 +517,7 @@ class Answer(models.Model):
 
 
 class Calibration(models.Model):
-    """One row: the part of a gain in scope that stays, see promotions.promises."""
+    """One row: ρ, what is missing later of what offers sell (promotions.promises)."""
 
     computed_at = models.DateTimeField()
     factor = models.FloatField()

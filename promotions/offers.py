@@ -180,7 +180,7 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
         rate=rate,
         habit=value.Habit(use=offer.use, stretch=offer.stretch),
         later=offer.later,
-        turns=offer.strategy.turns,
+        run=value.Run(turns=offer.strategy.turns),
         correction=offer.correction,
     )
     return float(worth[0]) + offer.aside

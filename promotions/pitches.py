@@ -38,8 +38,7 @@ def stored(draft: Draft) -> dict[str, object]:
     """Write into a forecast where the gain comes from, or what a test is worth."""
     told: dict[str, object] = {"parts": [asdict(part) for part in draft.parts]}
     if draft.worth is not None:
-        price = max(0.0, -draft.margin)
-        told["trial"] = {"price": round(price, 2), "worth": round(draft.worth, 2)}
+        told["trial"] = {"price": round(draft.price, 2), "worth": round(draft.worth, 2)}
     return told
 
 

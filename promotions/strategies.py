@@ -51,7 +51,7 @@ from promotions.models import Campaign, Strategy
 from promotions.opportunities import Partner, Stock
 from promotions.pitches import Draft
 from promotions.rules import Terms
-from promotions.value import Best, Response
+from promotions.value import Best, People, Response, Run
 
 MOST = 7
 LEAST_REACH = 10
@@ -61,7 +61,7 @@ MOST_TRIALS = 2
 RUNS = timedelta(days=28)
 RENEWS = 7
 """Days after a use an offer is good again: who buys every week is moved every week."""
-TURNS = settings.HORIZON_DAYS / RENEWS
+WEEKLY = Run(turns=settings.HORIZON_DAYS / RENEWS)
 REMEMBERS = timedelta(days=90)
 """For so long what was rejected is not proposed again."""
 SAMPLE = 5000
@@ -156,25 +156,30 @@ def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
 def _drafts(scan: Scan) -> Iterator[Draft]:
     """Price every menu on a sample, with what is believed on average."""
     believed = scan.believed.expected
+    for category, people, kind, menu in _menus(scan):
+        found = value.priced(menu, [category], people, believed, WEEKLY)
+        kept = menus.widest(menu, found)
+        draft = _draft(kind, category, kept, people, believed, float(scan.step))
+        if draft.margin > 0:
+            yield draft
+
+
+def _menus(scan: Scan) -> Iterator[tuple[str, People, str, Mapping[str, Terms]]]:
+    """Yield all that could be offered: category, a sample before it, kind, menu."""
     for category in scan.audience.matrix.categories:
-        if category not in scan.open_to_offers:
-            continue
-        people = scan.audience.before([category])[:: scan.step]
-        for kind, menu in menus.menus(category, people).items():
-            found = value.priced(menu, [category], people, believed, turns=TURNS)
-            kept = menus.widest(menu, found)
-            draft = _draft(kind, category, kept, people, believed, float(scan.step))
-            if draft.margin > 0:
-                yield draft
+        if category in scan.open_to_offers:
+            people = scan.audience.before([category])[:: scan.step]
+            for kind, menu in menus.menus(category, people).items():
+                yield category, people, kind, menu
 
 
 def _beside(drafts: Sequence[Draft], scan: Scan) -> Iterator[Draft]:
     """Price drafts on whom they would reach beside each other and what is live."""
-    live = [one for one in arms.live(scan.at) if scan.audience.inside(one.scope)]
     if not drafts:
         return
-    worth = [*(_worth(d.menu, [d.category], TURNS, scan) for d in drafts)]
-    others = [_worth(one.terms, one.scope, one.turns, scan) for one in live]
+    live = [one for one in arms.live(scan.at) if scan.audience.inside(one.scope)]
+    worth = [_worth(one.menu, [one.category], WEEKLY, scan) for one in drafts]
+    others = [_worth(one.terms, one.scope, Run(turns=one.turns), scan) for one in live]
     budgets = [inf] * len(drafts) + [float(one.left) for one in live]
     got = together.reached([*worth, *others], budgets)
     partners = opportunities.partners(at=scan.at)
@@ -183,10 +188,10 @@ def _beside(drafts: Sequence[Draft], scan: Scan) -> Iterator[Draft]:
 
 
 def _worth(
-    menu: Mapping[str, Terms], scope: Sequence[str], turns: float, scan: Scan
+    menu: Mapping[str, Terms], scope: Sequence[str], run: Run, scan: Scan
 ) -> Best:
     people, believed = scan.audience.before(scope), scan.believed.expected
-    return value.best(value.priced(menu, scope, people, believed, turns=turns))
+    return value.best(value.priced(menu, scope, people, believed, run))
 
 
 def _again(
@@ -201,10 +206,8 @@ def _again(
         at=scan.at,
         partner=partner,
     )
-    treated = (1 - settings.HELD_OUT) * (1 - settings.HOLDOUT)
-    whole = _draft(
-        draft.kind, draft.category, draft.menu, people, scan.believed, treated
-    )
+    each = arms.treated(settings.HOLDOUT)
+    whole = _draft(draft.kind, draft.category, draft.menu, people, scan.believed, each)
     return replace(whole, parts=list(opportunities.parts(stands, best.margin[rows])))
 
 
@@ -221,17 +224,11 @@ def _tests(scan: Scan) -> list[Draft]:
 
 def _trials(scan: Scan) -> Iterator[Draft]:
     each = scan.step * (1 - settings.HELD_OUT)
-    for category in scan.audience.matrix.categories:
-        if category not in scan.open_to_offers:
-            continue
-        people = scan.audience.before([category])[:: scan.step]
-        for kind, menu in menus.menus(category, people).items():
-            some = trials.variants(menu)
-            found = trials.trial(
-                some, [category], people, scan.believed, turns=TURNS, each=each
-            )
-            if found.worthwhile:
-                yield Draft(kind=kind, category=category, menu=some, **vars(found))
+    for category, people, kind, menu in _menus(scan):
+        some = trials.variants(menu)
+        found = trials.trial(some, [category], people, scan.believed, WEEKLY, each=each)
+        if found.worthwhile:
+            yield Draft(kind=kind, category=category, menu=some, **vars(found))
 
 
 def _under_way(at: datetime) -> list[Strategy]:
@@ -276,14 +273,12 @@ def _draft(
     kind: str,
     category: str,
     menu: Mapping[str, Terms],
-    people: value.People,
+    people: People,
     believed: Response,
     each: float,
 ) -> Draft:
     """Price a menu; each of the people stands for `each` customers with an offer."""
-    found = forecasts.forecast(
-        menu, [category], people, believed, turns=TURNS, each=each
-    )
+    found = forecasts.forecast(menu, [category], people, believed, WEEKLY, each=each)
     return Draft(kind=kind, category=category, menu=menu, **vars(found))
 
 

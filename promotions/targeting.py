@@ -23,7 +23,7 @@ from uuid import UUID, uuid5
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import DateTimeField, ExpressionWrapper, F
 from numpy.typing import NDArray
 
 from analytics import events, identity, store
@@ -105,7 +105,8 @@ def refresh(*, at: datetime) -> Computed:
         _rehome(persons)
         known_as = lots.people(persons, live)
         believed = response.settled(at=at)
-        columns = _columns(live, matrix, known_as.segments, believed, at)
+        audience = audiences.of(matrix, known_as.segments, at=at)
+        columns = _columns(live, audience, believed)
         _renew(live, at)
         used = _used(live, persons, at)
         _withdraw(used, persons)
@@ -146,11 +147,10 @@ Used = Set[tuple[UUID, UUID]]
 
 def _renew(live: Sequence[Strategy], at: datetime) -> None:
     """Free the offers that can be used again: each time is a turn of its own."""
-    for strategy in live:
-        if strategy.renews_days is not None:
-            before = at - timedelta(days=strategy.renews_days)
-            again = strategy.offers.filter(redeemed_at__lte=before)
-            again.update(redeemed_at=None, turn=F("turn") + 1)
+    waits = F("strategy__renews_days") * timedelta(days=1)
+    again = ExpressionWrapper(F("redeemed_at") + waits, DateTimeField())
+    used = Offer.objects.filter(strategy__in=live).alias(again=again)
+    used.filter(again__lte=at).update(redeemed_at=None, turn=F("turn") + 1)
 
 
 def _used(live: Sequence[Strategy], persons: Mapping[UUID, UUID], at: datetime) -> Used:
@@ -183,13 +183,9 @@ def _rehome(persons: Mapping[UUID, UUID]) -> None:
 
 
 def _columns(
-    live: Sequence[Strategy],
-    matrix: scores.ScoreMatrix,
-    segments: Mapping[UUID, str],
-    believed: value.Response,
-    at: datetime,
+    live: Sequence[Strategy], audience: audiences.Audience, believed: value.Response
 ) -> list[Column]:
-    audience, odds = audiences.of(matrix, segments, at=at), arms.in_force(live)
+    odds = arms.in_force(live)
     return [
         _column(strategy, audience, believed, odds.get(strategy.id))
         for strategy in live
@@ -206,7 +202,7 @@ def _column(
     """Price every variant. A scope is bought if any of its categories is."""
     menu, scope = strategy.terms, strategy.scope
     people, labels = audience.before(scope), tuple(menu)
-    found = value.priced(menu, scope, people, believed, turns=strategy.turns)
+    found = value.priced(menu, scope, people, believed, value.Run(turns=strategy.turns))
     trial = strategy.allocation == Strategy.Allocation.TRIAL
     if odds:
         best = value.by_lot(found, [odds.odds[label] for label in labels])
@@ -479,12 +475,7 @@ def for_one(
     `allocated` says what he gets. Return what the log must be told in the end.
     """
     _rehome(persons)
-    odds = arms.in_force(live)
-    columns = [
-        _column(one, audience, believed, odds.get(one.id))
-        for one in live
-        if audience.inside(one.scope)
-    ]
+    columns = _columns(live, audience, believed)
     [person] = audience.matrix.customers
     keys = [person, *persons]
     lasting = places.lasting(persons, at, of=keys)

@@ -14,19 +14,19 @@ from math import inf
 
 import numpy as np
 
-from ml.lifts import WEEKS
 from promotions import value
 from promotions.forecasts import HIGH, LOW, Forecast
 from promotions.rules import Terms
-from promotions.value import People, Response
+from promotions.value import ONCE, People, Response, Run
 
 WIDEST = 3
+"""So many variants at most: each must be tried by enough customers to be judged."""
 HOLDOUT = 0.25
 """As many as get each of three variants."""
 SHARE, MOST = 0.25, 5000
 """Of the customers so many are drawn."""
-TIMES = 6.5
-"""Horizons in half a year."""
+HALF_A_YEAR = 26
+"""Weeks in which what was learnt is used."""
 WORTHWHILE = 3.0
 """What it is worth must be so many times its price: a test teaches less than all."""
 
@@ -39,10 +39,6 @@ class Trial(Forecast):
     """
 
     worth: float
-
-    @property
-    def price(self) -> float:
-        return max(0.0, -self.margin)
 
     @property
     def worthwhile(self) -> bool:
@@ -64,17 +60,14 @@ def trial(
     scope: Sequence[str],
     people: People,
     believed: Response,
+    run: Run = ONCE,
     *,
-    turns: float,
     each: float,
-    weeks: float = WEEKS,
     holdout: float = HOLDOUT,
     budget: float = inf,
 ) -> Trial:
     """Price a test of a menu; each of the people stands for `each` customers."""
-    margins, costs, _ = value.drawn(
-        menu, scope, people, believed, turns=turns, weeks=weeks
-    )
+    margins, costs, _ = value.drawn(menu, scope, people, believed, run)
     whole = each * (1 - holdout) * float(costs.mean(axis=1).sum())
     everybody = max(1.0, each * len(people.spend))
     drawn = min(share(everybody), budget / max(whole, 1e-9))
@@ -92,5 +85,5 @@ def trial(
         high=float(high),
         chance=float((by_lot > 0).mean()),
         cost=drawn * whole,
-        worth=float(TIMES * WEEKS / weeks * each * (knowing - unknowing)),
+        worth=float(HALF_A_YEAR / run.weeks * each * (knowing - unknowing)),
     )

@@ -3,13 +3,13 @@
 An offer moves a week's chance of buying in scope from w0 to w, until it is used:
 logit w = logit w0 + b, with b from a posterior (ml.lifts), so every figure is a mean
 over draws of what may be true, and over what types the customer may be of, and has a
-distribution. An offer that can be used again
-after a while has R turns in the horizon's W weeks (one use: R = 1), in each of which
-there is a first purchase with the chance 1 − (1 − w)^(W/R). Of these, n in all, the
-part 1 − w0/w would not have been without it: in each week until then w − w0 more were
-bought, and w were. With s the shelf value of a purchase, m its margin rate, r
-by how much an offer stretches it, g the reward, u the share of it that is given, and κ
-what a unit of it costs the shop (1 for money; 1 − m for a gift, bought at cost):
+distribution. An offer that can be used again after a while has R turns in its W weeks
+(one use: R = 1), in each of which there is a first purchase with the chance
+1 − (1 − w)^(W/R). Of these, n in all, the part 1 − w0/w would not have been without it:
+in each week until then w − w0 more were bought, and w were. With s the shelf value of a
+purchase, m its margin rate, r by how much an offer stretches it, g the reward, u the
+share of it that is given, and κ what a unit of it costs the shop (1 for money; 1 − m
+for a gift, bought at cost):
 
     margin = n · (r − w0/w − ρ) · s · m − n · u · g · κ + (e^a − 1) · o
 
@@ -42,6 +42,9 @@ class Run:
 
     turns: float = 1.0
     weeks: float = WEEKS
+
+
+ONCE = Run()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +156,9 @@ def priced(
     scope: Sequence[str],
     people: People,
     response: Response,
-    *,
-    turns: float = 1.0,
-    weeks: float = WEEKS,
+    run: Run = ONCE,
 ) -> Priced:
-    """Price every variant of a menu on all customers; `turns` is R, `weeks` is W."""
-    run = Run(turns=turns, weeks=weeks)
+    """Price every variant of a menu on all customers."""
     parts = list(_parts(menu, scope, people, response, run))
     if not parts:
         nothing = np.zeros((0, len(menu)))
@@ -214,7 +214,7 @@ def margin(
     rate: Floats | float,
     habit: Habit,
     later: Floats | float,
-    turns: float = 1.0,
+    run: Run = ONCE,
     correction: float = 0.0,
 ) -> Floats:
     """Return what offering `terms` brings over offering nothing, for known lifts.
@@ -225,9 +225,8 @@ def margin(
     given, kappa = rewards(terms, each, rate)
     w0 = expit(logit(weekly(p0)) + correction)
     w = lifted(w0, lift)
-    gain = (habit.stretch - w0 / w - later) * each * rate
-    bought = purchases(w, Run(turns=turns))
-    return np.asarray(bought * (gain - habit.use * given * kappa))
+    more = habit.stretch - w0 / w - later
+    return purchases(w, run) * (more * each * rate - habit.use * given * kappa)
 
 
 def purchases(w: Floats, run: Run) -> Floats:
@@ -309,25 +308,12 @@ def drawn(
     scope: Sequence[str],
     people: People,
     response: Response,
-    *,
-    turns: float = 1.0,
-    weeks: float = WEEKS,
+    run: Run = ONCE,
 ) -> tuple[Floats, Floats, Floats]:
     """Return draws of the margin, and expected cost and lift, of every variant.
 
     [draws, customers, variants], and [customers, variants] twice; all in one piece.
     """
-    run = Run(turns=turns, weeks=weeks)
-    return _drawn(menu, scope, people, response, run)
-
-
-def _drawn(
-    menu: Mapping[str, Terms],
-    scope: Sequence[str],
-    people: People,
-    response: Response,
-    run: Run,
-) -> tuple[Floats, Floats, Floats]:
     found = [_one(terms, scope, people, response, run) for terms in menu.values()]
     margins, costs, lifts = zip(*found, strict=True)
     return np.stack(margins, axis=2), np.column_stack(costs), np.column_stack(lifts)
@@ -338,11 +324,10 @@ def gains(
     scope: Sequence[str],
     people: People,
     response: Response,
-    *,
-    turns: float,
+    run: Run = ONCE,
 ) -> Floats:
     """Return the margin before what is given, [customers, variants]."""
-    found = priced(menu, scope, people, response, turns=turns)
+    found = priced(menu, scope, people, response, run)
     kappa = [rewards(terms, people.basket, people.rate)[1] for terms in menu.values()]
     given = np.column_stack([np.broadcast_to(k, len(people.rate)) for k in kappa])
     return np.asarray(found.margin + found.cost * given)
@@ -384,7 +369,7 @@ def _part(
     response: Response,
     run: Run,
 ) -> Priced:
-    margins, costs, lifts = _drawn(menu, scope, people, response, run)
+    margins, costs, lifts = drawn(menu, scope, people, response, run)
     margins = margins.round(EXACT)
     mean, winner = margins.mean(axis=0).round(EXACT), margins.argmax(axis=2)
     chosen, rows = mean.argmax(axis=1), np.arange(len(mean))

@@ -66,11 +66,15 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
     people = everybody[np.flatnonzero(wanted)]
     menu = {label: deeper(t, asked.depth) for label, t in strategy.terms.items()}
     margins, costs, _ = value.drawn(
-        menu, strategy.scope, people, response.believed(), turns=strategy.turns
+        menu,
+        strategy.scope,
+        people,
+        response.believed(),
+        value.Run(turns=strategy.turns),
     )
     margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)
     each = scores.customers() / len(matrix.customers)
-    points = frontier(margins, costs, each=each * arms.treated(strategy))
+    points = frontier(margins, costs, each=each * arms.treated(strategy.holdout))
     return Found(
         points=points,
         here=within(points, asked.budget),

@@ -237,21 +237,9 @@ def test_where_all_answer_alike_there_is_one_type(seed: int) -> None:
 def test_who_buys_more_of_everything_has_not_answered_an_offer(seed: int) -> None:
     rng, people = np.random.default_rng(seed), 600
     eager = np.exp(rng.normal(0, 0.5, people))
-    groups = []
-    for _ in range(10):
-        p0, expected = rng.beta(2, 5, people), rng.uniform(1, 8, people)
-        bought, weeks = watched(rng, p0, np.log(eager) + 0.3)
-        groups.append(
-            Group(
-                who=replace(who(rng, people), p0=p0),
-                what=what(),
-                treated=True,
-                weeks=weeks,
-                bought=bought,
-                person=np.arange(people),
-                elsewhere=(rng.poisson(expected * eager).astype(float), expected),
-            )
-        )
+    groups = [
+        crowd(rng, people, b=np.log(eager) + 0.3, elsewhere=eager) for _ in range(10)
+    ]
 
     told = lift_fits.taught(groups, PRIOR)
     untold = lift_fits.taught(
@@ -263,22 +251,10 @@ def test_who_buys_more_of_everything_has_not_answered_an_offer(seed: int) -> Non
 
 def test_what_addressing_does_elsewhere_is_learnt_from_who_is_never_addressed() -> None:
     rng, people = np.random.default_rng(1), 4000
-    groups = []
-    for treated in (True, False):
-        p0, expected = rng.beta(2, 5, people), rng.uniform(1, 8, people)
-        bought, weeks = watched(rng, p0, 0.3 * treated)
-        fewer = expected * np.exp(-0.2 * treated)
-        groups.append(
-            Group(
-                who=replace(who(rng, people), p0=p0),
-                what=what(),
-                treated=treated,
-                weeks=weeks,
-                bought=bought,
-                person=people * treated + np.arange(people),
-                elsewhere=(rng.poisson(fewer).astype(float), expected),
-            )
-        )
+    groups = [
+        crowd(rng, people, b=0.3, elsewhere=np.exp(-0.2)),
+        crowd(rng, people, b=0.0, treated=False, first=people),
+    ]
 
     found = lift_fits.learn(groups, PRIOR)
     blind = lift_fits.learn(
@@ -298,22 +274,37 @@ def test_few_who_are_never_addressed_prove_nothing_by_their_own_habits(
     groups = []
     for treated, people in ((True, 500), (False, 25)):
         eager = np.exp(rng.normal(0, 0.4, people))
-        for _ in range(12):
-            p0, expected = rng.beta(2, 5, people), rng.uniform(1, 8, people)
-            bought, weeks = watched(rng, p0, 0.3 * treated)
-            groups.append(
-                Group(
-                    who=replace(who(rng, people), p0=p0),
-                    what=what(),
-                    treated=treated,
-                    weeks=weeks,
-                    bought=bought,
-                    person=500 * (not treated) + np.arange(people),
-                    elsewhere=(rng.poisson(expected * eager).astype(float), expected),
-                )
-            )
+        first, b = (0, 0.3) if treated else (500, 0.0)
+        groups += [
+            crowd(rng, people, b=b, elsewhere=eager, treated=treated, first=first)
+            for _ in range(12)
+        ]
 
     assert abs(lift_fits.learn(groups, PRIOR).address) < 0.06
+
+
+def crowd(
+    rng: np.random.Generator,
+    people: int,
+    *,
+    b: Floats | float,
+    elsewhere: Floats | float = 1.0,
+    treated: bool = True,
+    first: int = 0,
+) -> Group:
+    """Draw customers, numbered from `first`; elsewhere they buy so much of what was
+    expected."""
+    p0, expected = rng.beta(2, 5, people), rng.uniform(1, 8, people)
+    bought, weeks = watched(rng, p0, b)
+    return Group(
+        who=replace(who(rng, people), p0=p0),
+        what=what(),
+        treated=treated,
+        weeks=weeks,
+        bought=bought,
+        person=first + np.arange(people),
+        elsewhere=(rng.poisson(expected * elsewhere).astype(float), expected),
+    )
 
 
 def spread(found: lift_fits.Taught, people: int) -> float:

@@ -340,7 +340,7 @@ def test_the_best_goes_by_types_and_by_how_often_an_offer_can_be_used(
     priced, asked = value.priced, []
 
     def spied(*given: Any, **how: Any) -> Any:
-        asked.append((given[2].who.types.tolist(), how["turns"]))
+        asked.append((given[2].who.types.tolist(), given[4].turns))
         return priced(*given, **how)
 
     monkeypatch.setattr(value, "priced", spied)

@@ -55,7 +55,7 @@ def test_an_offer_is_worth_its_gain_less_its_cost(turns: int) -> None:
     some, weeks = people(0.2, 0.5), int(lifts.WEEKS) // turns
 
     found = value.priced(
-        {"10%": TEN}, ["TEA"], some, believed().expected, turns=float(turns)
+        {"10%": TEN}, ["TEA"], some, believed().expected, Run(turns=turns)
     )
 
     w0 = lifts.weekly(some.who.p0)
@@ -74,7 +74,7 @@ def test_an_offer_is_worth_its_gain_less_its_cost(turns: int) -> None:
         rate=some.rate,
         habit=Habit(use=0.5),
         later=0.0,
-        turns=turns,
+        run=Run(turns=turns),
     )
     assert alone == pytest.approx(found.margin[:, 0])
 

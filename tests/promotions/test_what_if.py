@@ -20,6 +20,7 @@ from ml.models import CustomerProfile
 from promotions import arms, audiences, forecasts, response, what_if
 from promotions.frontier import NOTHING, frontier, within
 from promotions.models import Strategy
+from promotions.value import Run
 from promotions.what_if import Asked
 from tests.conftest import Make
 from tests.promotions.test_targeting import scored
@@ -121,15 +122,15 @@ def test_at_its_own_settings_it_comes_to_its_forecast(strategy: Strategy) -> Non
         strategy.scope,
         people,
         believed,
-        turns=strategy.turns,
-        each=arms.treated(strategy),
+        run=Run(turns=strategy.turns),
+        each=arms.treated(strategy.holdout),
     )
 
     found = what_if.ask(strategy, asked(), at=at)
 
     assert found.here.margin == pytest.approx(promised.margin, rel=0.02)
     assert found.here.cost == pytest.approx(promised.cost, rel=0.02)
-    assert found.here.reach == pytest.approx(300 * arms.treated(strategy))
+    assert found.here.reach == pytest.approx(300 * arms.treated(strategy.holdout))
     assert found.customers == 300
 
 
