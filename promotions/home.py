@@ -38,6 +38,8 @@ COUNTS = """
       (SELECT count(*) FROM promotions_offer
          WHERE redeemed_at IS NULL AND expires_at > t.now),
       (SELECT count(*) FROM analytics_exposure WHERE first_shown_at >= t.since),
+      (SELECT count(*) FROM promotions_redemption WHERE offer IS NOT NULL
+         AND rolled_back_at IS NULL AND redeemed_at >= t.since),
       (SELECT count(*) FROM promotions_redemption
          WHERE rolled_back_at IS NULL AND redeemed_at >= t.since),
       (SELECT coalesce(sum(discount - returned), 0) FROM promotions_redemption
@@ -48,6 +50,7 @@ COUNTS = """
     FROM (SELECT %s::timestamptz AS now,
       %s::timestamptz - interval '28 days' AS since) t
 """
+NONE = (0, 0, 0, 0, 0, 0, Decimal(0), None, None, None)
 PACE = """
     SELECT c.id, c.name, c.currency, c.budget, c.spent + c.reserved, c.starts_at,
       c.ends_at FROM promotions_campaign c
@@ -128,9 +131,9 @@ def signs() -> Iterator[Sign]:
 
 
 def _cards(told: Programme, at: datetime) -> Iterator[Card]:
-    live, proposed, offered, shown, used, given, came, trained, computed = lookup.row(
-        COUNTS, [at, at]
-    ) or (0, 0, 0, 0, 0, Decimal(0), None, None, None)
+    live, proposed, offered, shown, taken, used, given, came, trained, computed = (
+        lookup.row(COUNTS, [at, at]) or NONE
+    )
     yield _earned(told.total, told.added)
     yield Card(
         name=_("Strategies running"),
@@ -142,7 +145,7 @@ def _cards(told: Programme, at: datetime) -> Iterator[Card]:
         value=f"{offered:,}",
         detail=_("computed %s") % _ago(computed, at),
     )
-    rate = _("%s of them were used") % f"{used / shown:.1%}" if shown else ""
+    rate = _("%s offers were used") % f"{taken:,}"
     yield Card(name=_("Offers shown in 28 days"), value=f"{shown:,}", detail=rate)
     yield Card(
         name=_("Given in 28 days"),
