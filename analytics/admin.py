@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from analytics import access, alerts, clock, identity, privacy, replays
+from analytics.languages import said
 from analytics.models import (
     ApiKey,
     Archive,
@@ -57,7 +58,7 @@ class Acting(ReadOnly):
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Put what needs attention on the first page."""
     context["alerts"] = [
-        {"text": alert.text, "link": reverse(f"admin:{alert.table}_changelist")}
+        {"text": said(alert.text), "link": reverse(f"admin:{alert.table}_changelist")}
         for alert in alerts.current(clock.now())
     ]
     return context
@@ -119,7 +120,7 @@ class CustomerAdmin(Acting):
         try:
             identity.unlink(key, by=request.user.get_username(), at=clock.now())
         except identity.NotLinked as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, said(refusal.args[0]))
         else:
             messages.success(request, _("The link is undone."))
         return redirect(reverse("admin:analytics_customer_change", args=[key]))

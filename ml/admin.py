@@ -26,6 +26,7 @@ from unfold.forms import BaseDialogForm
 
 from analytics import clock
 from analytics.admin import ReadOnly
+from analytics.languages import said
 from analytics.models import Customer
 from ml import customers, figures, registry
 from ml.models import (
@@ -103,8 +104,8 @@ class TrainingRunAdmin(ReadOnly):
             State.FAILED: "danger",
         },
     )
-    def status(self, run: TrainingRun) -> str:
-        return run.state
+    def status(self, run: TrainingRun) -> tuple[str, str]:
+        return run.state, run.get_state_display()
 
     @admin.display(description=_("Progress"))
     def progress(self, run: TrainingRun) -> str:
@@ -156,7 +157,7 @@ class TrainedModelAdmin(ReadOnly):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         for told in registry.doubts(at=clock.now()):
-            messages.warning(request, _("Doubtful: %s") % told)
+            messages.warning(request, _("Doubtful: %s") % said(told))
         return super().changelist_view(request, extra_context)
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
@@ -175,7 +176,7 @@ class TrainedModelAdmin(ReadOnly):
                 )
                 current_app.send_task(FOLLOWS[task])
             except registry.NoChampion as reason:
-                messages.error(request, str(reason))
+                messages.error(request, said(reason.args[0]))
             except OperationalError:
                 messages.error(request, _("The queue does not answer: score later."))
             else:

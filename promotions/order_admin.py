@@ -18,6 +18,7 @@ from unfold.decorators import display
 
 from analytics import clock, identity
 from analytics.admin import Acting, ReadOnly
+from analytics.languages import said as in_words
 from analytics.models import Customer
 from catalog import pricing
 from catalog.models import Product
@@ -272,7 +273,8 @@ def by(use: Hold | Redemption) -> str:
 def terms(of: Strategy, variant: str) -> str:
     """Say what a variant of a strategy gives."""
     found = of.terms.get(variant)
-    return rules.words(found, of.currency) if found else variant
+    words = rules.words(found, of.currency) if found else variant
+    return str(in_words(words))
 
 
 def strategy(of: Strategy) -> SafeString:

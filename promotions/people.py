@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from analytics import identity
 from analytics.models import Customer
@@ -87,9 +88,9 @@ def _deals(profile: CustomerProfile | None) -> str:
     """Say how price-sensitive somebody is; the index compares within categories."""
     index = profile.deal_index if profile else None
     if index is None:
-        return "not known yet"
+        return _("not known yet")
     if index >= MORE:
-        return "buys on discount more than others do"
+        return _("buys on discount more than others do")
     if index <= LESS:
-        return "buys on discount less than others do"
-    return "buys on discount as others do"
+        return _("buys on discount less than others do")
+    return _("buys on discount as others do")

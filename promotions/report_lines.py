@@ -100,7 +100,7 @@ def _line(line: Line, effect: Effect) -> Row:
 def _months(told: Programme) -> Section:
     marks = [
         Mark(
-            label=date_format(month.first, "M Y"),
+            label=date_format(month.first, _("M Y")),
             value=whole.value,
             low=whole.low,
             high=whole.high,

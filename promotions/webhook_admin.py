@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -16,6 +17,12 @@ from analytics.admin import Acting
 from promotions import webhooks
 from promotions.models import Delivery, Endpoint
 
+REFUSED = (
+    gettext_noop("This is not an address."),
+    gettext_noop("The address begins with https://."),
+    gettext_noop("The address has no name and password in it."),
+)
+"""What promotions.posting says of addresses."""
 COLOURS = {"waiting": "warning", "delivered": "success", "given up": "danger"}
 
 
@@ -39,7 +46,7 @@ class EndpointForm(forms.ModelForm):
         try:
             webhooks.check(cleaned.get("url", ""), cleaned.get("types", ()))
         except webhooks.BadEndpoint as error:
-            raise ValidationError({error.field: str(error)}) from error
+            raise ValidationError({error.field: gettext(str(error))}) from error
         return cleaned
 
 
