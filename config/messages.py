@@ -25,6 +25,7 @@ KEYWORDS = extract.DEFAULT_KEYWORDS | {
     "ngettext_lazy": (1, 2),
     "pgettext_lazy": ((1, "c"), 2),
     "Wording": None,
+    "gettext_noop": None,
 }
 NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """In place of now: nothing changes in the file but messages."""
