@@ -43,14 +43,18 @@ class AdminConfig(admin_apps.AdminConfig):
     """Django's, but for names: they are translatable before forms are made of them."""
 
     def ready(self) -> None:
-        with translation.override(None):
-            for thing, name, text in names():
-                setattr(thing, name, translation.gettext_lazy(text))
+        for thing, name, text in names():
+            setattr(thing, name, translation.gettext_lazy(text))
         super().ready()
 
 
-def names() -> Iterator[tuple[Any, str, str]]:
-    """Yield what the back office calls our tables and columns, as (of, name, text)."""
+def names() -> list[tuple[Any, str, str]]:
+    """Return what the back office calls tables and columns, as (of, name, English)."""
+    with translation.override(None):
+        return list(_names())
+
+
+def _names() -> Iterator[tuple[Any, str, str]]:
     for model in _tables():
         yield from _named(model._meta, "verbose_name", "verbose_name_plural")
         for field in model._meta.concrete_fields:

@@ -62,6 +62,12 @@ class Listed:
     feature: Feature
     effect: Effect | None = None
 
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """Say its meaning, its level and what stands for a missing value."""
+        one = self.feature
+        return _(one.meaning), _(one.level), _(one.rule)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Section:

@@ -63,7 +63,7 @@ class TrainingRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.requested_at:%Y-%m-%d %H:%M} {self.state}"
+        return f"{self.requested_at:%Y-%m-%d %H:%M} {self.get_state_display()}"
 
     @property
     def percent(self) -> int:

@@ -67,6 +67,7 @@ class Making(Acting):
 
 class BatchForm(forms.ModelForm):
     length = forms.IntegerField(
+        label=_("Length"),
         required=False,
         min_value=1,
         widget=UnfoldAdminIntegerFieldWidget,

@@ -28,9 +28,13 @@ COLOURS = {"waiting": "warning", "delivered": "success", "given up": "danger"}
 
 class EndpointForm(forms.ModelForm):
     url = forms.URLField(
-        max_length=500, assume_scheme="https", widget=UnfoldAdminTextInputWidget
+        label=_("Address"),
+        max_length=500,
+        assume_scheme="https",
+        widget=UnfoldAdminTextInputWidget,
     )
     types = forms.MultipleChoiceField(
+        label=_("Types"),
         choices=[(name, name) for name in webhooks.TYPES],
         required=False,
         widget=forms.CheckboxSelectMultiple,
