@@ -166,7 +166,8 @@ def _listed() -> Iterator[Found]:
     for fact in wordings.FACTS:
         yield fact.words, None, "ml/wordings.py"
     for thing, _name, text in languages.names():
-        if thing.model in admin.site._registry:
+        # Permissions name all tables; columns are seen of some.
+        if thing is thing.model._meta or thing.model in admin.site._registry:
             yield text, None, f"{thing.model._meta.app_label}/models.py"
 
 

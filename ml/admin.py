@@ -19,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 from unfold.decorators import action, display
@@ -204,9 +205,29 @@ class TrainedModelAdmin(ReadOnly):
 
 @admin.register(Elasticity)
 class ElasticityAdmin(ReadOnly):
-    list_display = ["category", "value", "low", "high", "weeks", "basis", "computed_at"]
+    list_display = [
+        "category",
+        "value",
+        "low",
+        "high",
+        "weeks",
+        "grounds",
+        "computed_at",
+    ]
     search_fields = ["category"]
     ordering = ["value"]
+
+    @admin.display(description=_("basis"), ordering="basis")
+    def grounds(self, row: Elasticity) -> str:
+        return gettext(row.basis)
+
+
+BASES = (
+    gettext_noop("assumed"),
+    gettext_noop("observational"),
+    gettext_noop("randomised"),
+)
+"""What may stand in a column "basis"."""
 
 
 @admin.register(CustomerProfile)

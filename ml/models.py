@@ -320,7 +320,7 @@ class CustomerProfile(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.customer} {self.segment}"
+        return f"{self.customer} {self.get_segment_display()}"
 
     @property
     def churn_percent(self) -> int | None:

@@ -67,7 +67,7 @@ class StrategyAdmin(ReadOnly):
     """Nothing is edited here: a strategy is decided, and the log keeps who and why."""
 
     list_display = [
-        "title",
+        "named",
         "pill",
         "kind",
         "trigger",
@@ -84,6 +84,10 @@ class StrategyAdmin(ReadOnly):
     list_select_related = ["campaign"]
     change_form_before_template = "admin/promotions/strategy/decision.html"
     fields = ["campaign", "proposed_at"]  # the template shows the rest, in words
+
+    @admin.display(description=_("title"), ordering="title")
+    def named(self, strategy: Strategy) -> str:
+        return strategy.called
 
     @display(  # type: ignore[untyped-decorator]
         description=_("State"), label=COLOURS, ordering="state"
@@ -188,7 +192,7 @@ class StrategyAdmin(ReadOnly):
                 messages.success(request, done)
                 return redirect("admin:promotions_strategy_change", made.id)
         usual = Strategy.Kind(kind).label.capitalize()
-        title = _("Next version of “%s”") % before.title if before else usual
+        title = _("Next version of “%s”") % before.called if before else usual
         return self._shown(request, "desk.html", title, page=page, before=before)
 
     def _shown(
@@ -265,7 +269,6 @@ def _page(strategy: Strategy) -> dict[str, Any]:
     )
     return {
         "strategy": strategy,
-        "why": said(revived(strategy.forecast.get("said", ""))),
         "spent": pricing.rounded(strategy.spent, strategy.currency),
         "budget": pricing.rounded(strategy.budget, strategy.currency),
         "sentences": list(map(said, phrases.sentences(now))),
@@ -464,12 +467,16 @@ class CampaignAdmin(ReadOnly):
 
 @admin.register(Offer)
 class OfferAdmin(ReadOnly):
-    list_display = ["customer", "strategy", "variant", "expected", "expires_at"]
+    list_display = ["customer", "strategy", "gives", "expected", "expires_at"]
     list_filter = ["strategy"]
     search_fields = ["customer"]
     ordering = ["-expected"]
     list_select_related = ["strategy"]
     show_full_result_count = False
+
+    @admin.display(description=_("variant"), ordering="variant")
+    def gives(self, offer: Offer) -> str:
+        return order_admin.terms(offer.strategy, offer.variant)
 
 
 @admin.register(Allocation)

@@ -76,7 +76,11 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
             budget=strategy.budget,
             currency=strategy.currency,
             holdout=strategy.holdout,
-            forecast=strategy.forecast,
+            forecast={
+                name: value
+                for name, value in strategy.forecast.items()
+                if name != "said"
+            },
         )
         store.append([proposed], at=at, stream=strategy.stream, after=0)
 

@@ -30,9 +30,13 @@ class Draft(Forecast):
 
 def title(draft: Draft) -> str:
     said = [words(terms, settings.CURRENCY) for terms in draft.menu.values()]
-    menu = said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
-    test = "" if draft.worth is None else "test of "
-    return f"{draft.category}: {test}{menu}"
+    menu = said[0]
+    if len(said) > 1:
+        menu = Wording("%(first)s to %(last)s", first=said[0], last=said[-1])
+    pattern = Wording("%(category)s: %(menu)s")
+    if draft.worth is not None:
+        pattern = Wording("%(category)s: test of %(menu)s")
+    return Wording(pattern, category=draft.category, menu=menu)
 
 
 def stored(draft: Draft) -> dict[str, object]:

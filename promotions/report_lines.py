@@ -71,7 +71,7 @@ def _marked(line: Line, effect: Effect) -> Mark | None:
     if not effect.estimable:
         return None
     return Mark(
-        label=line.strategy.title,
+        label=line.strategy.called,
         value=effect.value,
         low=-inf if effect.low is None else effect.low,
         high=inf if effect.high is None else effect.high,
@@ -83,7 +83,7 @@ def _marked(line: Line, effect: Effect) -> Mark | None:
 def _line(line: Line, effect: Effect) -> Row:
     row, result = line.strategy, line.result
     plain = profit(
-        row.title,
+        row.called,
         effect,
         result.treatment,
         result.control,

@@ -294,11 +294,12 @@ def _strategy(
     believed: Response,
     stock: Stock | None,
 ) -> Strategy:
-    checks, reason = _guards(draft, budget), pitches.reason(draft, believed, stock)
+    checks = _guards(draft, budget)
+    title, reason = pitches.title(draft), pitches.reason(draft, believed, stock)
     return Strategy(
         campaign=campaign,
         kind=draft.kind,
-        title=pitches.title(draft),
+        title=str(title),
         reason=str(reason),
         scope=[draft.category],
         menu=msgspec.to_builtins(dict(draft.menu)),
@@ -308,7 +309,7 @@ def _strategy(
         least_margin=LEAST_MARGIN,
         forecast=forecasts.stored(draft, believed, days=settings.HORIZON_DAYS)
         | pitches.stored(draft)
-        | {"said": wording.kept(reason)},
+        | {"said": {"title": wording.kept(title), "reason": wording.kept(reason)}},
         **_lots(draft),
         guards=guards.stored(checks),
     )

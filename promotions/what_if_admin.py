@@ -59,7 +59,7 @@ def what_if_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
     strategy = get_object_or_404(rows, id=key)
     form = WhatIfForm(_filled(strategy) | _given(request))
     page: dict[str, Any] = {
-        "title": gettext("What if: %s") % strategy.title,
+        "title": gettext("What if: %s") % strategy.called,
         "back": strategy,
         "form": form,
         "no_file": True,
