@@ -13,6 +13,7 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -216,7 +217,7 @@ UNFOLD = {
     "SITE_HEADER": "Proffer",
     "SITE_SYMBOL": "sell",
     "SHOW_VIEW_ON_SITE": False,
-    "SHOW_LANGUAGES": True,
+    "STYLES": [lambda request: static("admin.css")],
     "DASHBOARD_CALLBACK": "analytics.admin.dashboard",
     "SIDEBAR": {
         "navigation": [

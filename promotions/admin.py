@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -54,10 +54,10 @@ DECISIONS: dict[str, Callable[..., None]] = {
     "end": approval.end,
 }
 STEPS = {
-    "strategy_proposed": _("proposed"),
-    "strategy_approved": _("approved"),
-    "strategy_rejected": _("rejected"),
-    "strategy_ended": _("ended"),
+    "strategy_proposed": pgettext_lazy("step", "proposed"),
+    "strategy_approved": pgettext_lazy("step", "approved"),
+    "strategy_rejected": pgettext_lazy("step", "rejected"),
+    "strategy_ended": pgettext_lazy("step", "ended"),
 }
 COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
 

@@ -1,9 +1,11 @@
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format, localize
+from playwright.sync_api import sync_playwright
 from rest_framework.test import APIClient
 
 from analytics import wording
@@ -284,3 +287,29 @@ def test_numbers_are_grouped_and_dates_written_as_chinese_shops_do() -> None:
         assert floatformat(Decimal("1234567.5"), "2g") == "1,234,567.50"
         assert date_format(date(2026, 6, 1)) == "2026年6月1日"
         assert localize(Decimal("1234.50")) == "1234.50"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_language_is_switched_by_keyboard(live_server: Any, olga: User) -> None:
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(chromium).exists():
+            pytest.skip("no Chromium here: .venv/bin/playwright install chromium")
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"]
+        )
+        tab = browser.new_page(locale="en-US")
+        tab.goto(f"{live_server.url}/admin/login/")
+        tab.fill("[name=username]", "olga")
+        tab.fill("[name=password]", "secret")
+        tab.press("[name=password]", "Enter")
+        tab.wait_for_url("**/admin/")
+        for _ in range(60):
+            tab.keyboard.press("Tab")
+            if tab.evaluate("document.activeElement.lang") == "zh-hans":
+                break
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("html[lang=zh-hans]")
+        tab.press("[aria-haspopup]", "Enter")
+        tab.wait_for_selector("text=注销")
+        browser.close()
