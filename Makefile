@@ -6,7 +6,7 @@ BIN := .venv/bin
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check bench bench-growth bench-learning bench-experiments bench-worlds bench-decisions format clean
+.PHONY: help setup run test test-slow test-kill check messages bench bench-growth bench-learning bench-experiments bench-worlds bench-decisions format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ check: .venv/.tests ## Lint, types, architecture, migrations
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+messages: .venv/.tests ## Find all texts of the back office, update and compile their translations
+	$(BIN)/python -m config.messages
 
 bench: .venv/.tests ## Measure speed as ratios; writes docs/benchmarks.md
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop

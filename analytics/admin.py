@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from analytics import access, clock, identity, privacy, replays
+from analytics.languages import said
 from analytics.models import (
     ApiKey,
     Archive,
@@ -110,7 +111,7 @@ class CustomerAdmin(Acting):
         try:
             identity.unlink(key, by=request.user.get_username(), at=clock.now())
         except identity.NotLinked as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, said(refusal.args[0]))
         else:
             messages.success(request, _("The link is undone."))
         return redirect(reverse("admin:analytics_customer_change", args=[key]))

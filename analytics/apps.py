@@ -5,11 +5,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
+from django.utils.translation import gettext_lazy
 
 
 class AnalyticsConfig(AppConfig):
     name = "analytics"
-    verbose_name = "What happened"
+    verbose_name = gettext_lazy("What happened")
 
     def ready(self) -> None:
         checks.register(_suppression_key, checks.Tags.security, deploy=True)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from analytics import alerts, clock, projections
+from analytics.wording import Wording
 
 HEARTBEAT = timedelta(seconds=60)
 MOST_LAG = 100_000
@@ -75,15 +76,17 @@ def _cache() -> str:
 def _worker() -> str:
     age = _heartbeat_age()
     if age > HEARTBEAT:
-        return "no worker or no beat: offers are not refreshed"
+        return Wording("no worker or no beat: offers are not refreshed")
     return "ok"
 
 
 def _projections() -> str:
     if errors := projections.stopped():
-        return f"stopped: {', '.join(sorted(errors))}"
+        return Wording("stopped: %(names)s", names=", ".join(sorted(errors)))
     behind = max(projections.lag().values(), default=0)
-    return "ok" if behind < MOST_LAG else f"{behind} positions behind"
+    if behind >= MOST_LAG:
+        return Wording("%(positions)s positions behind", positions=behind)
+    return "ok"
 
 
 def _heartbeat_age() -> timedelta:

@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 from analytics import clock, events, lookup, store
 from analytics.models import Customer, Suppressed
 from analytics.persons import Member, settle
+from analytics.wording import Wording
 
 
 class NotLinked(Exception):
@@ -244,7 +245,7 @@ def unlink(key: UUID, *, by: str, at: datetime) -> None:
         _hold({key})
         customer = Customer.objects.filter(key=key).first()
         if customer is None or customer.linked_to is None:
-            raise NotLinked("This id is linked to nobody.")
+            raise NotLinked(Wording("This id is linked to nobody."))
         undone = events.IdentityUnlinked(target=customer.linked_to, by=by)
         apply([(key, undone, at)])
         store.append([undone], at=at, customer=key)

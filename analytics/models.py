@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from analytics import clock
 
@@ -52,7 +53,7 @@ class Customer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.external_id or f"visitor {self.anonymous_id}"
+        return self.external_id or gettext("visitor %s") % self.anonymous_id
 
     @property
     def name(self) -> str:
@@ -161,7 +162,8 @@ class Checkpoint(models.Model):
     error = models.TextField(default="", blank=True)
 
     def __str__(self) -> str:
-        return f"{self.projection} at {self.position}"
+        told = {"name": self.projection, "position": self.position}
+        return gettext("%(name)s at %(position)s") % told
 
 
 class Profile(models.Model):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy
 
 from analytics.admin import ReadOnly
 from catalog import pricing
@@ -13,7 +14,7 @@ from catalog.models import Product
 def money(field: str) -> Callable[[Any], str]:
     """A column of amounts with the decimals of the row's currency, not the table's."""
 
-    @admin.display(description=field, ordering=field)
+    @admin.display(description=gettext_lazy(field), ordering=field)
     def shown(row: Any) -> str:
         amount = getattr(row, field)
         return "" if amount is None else str(pricing.rounded(amount, row.currency))

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
 from analytics import segment, tracking
@@ -157,6 +158,7 @@ page = admin.site.admin_view
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
+    path("admin/language", set_language, name="set_language"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),

@@ -19,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 from unfold.decorators import action, display
@@ -26,6 +27,7 @@ from unfold.forms import BaseDialogForm
 
 from analytics import clock
 from analytics.admin import ReadOnly
+from analytics.languages import said
 from analytics.models import Customer
 from ml import customers, figures, registry
 from ml.models import (
@@ -103,8 +105,8 @@ class TrainingRunAdmin(ReadOnly):
             State.FAILED: "danger",
         },
     )
-    def status(self, run: TrainingRun) -> str:
-        return run.state
+    def status(self, run: TrainingRun) -> tuple[str, str]:
+        return run.state, run.get_state_display()
 
     @admin.display(description=_("Progress"))
     def progress(self, run: TrainingRun) -> str:
@@ -156,7 +158,7 @@ class TrainedModelAdmin(ReadOnly):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         for told in registry.doubts(at=clock.now()):
-            messages.warning(request, _("Doubtful: %s") % told)
+            messages.warning(request, _("Doubtful: %s") % said(told))
         return super().changelist_view(request, extra_context)
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
@@ -175,7 +177,7 @@ class TrainedModelAdmin(ReadOnly):
                 )
                 current_app.send_task(FOLLOWS[task])
             except registry.NoChampion as reason:
-                messages.error(request, str(reason))
+                messages.error(request, said(reason.args[0]))
             except OperationalError:
                 messages.error(request, _("The queue does not answer: score later."))
             else:
@@ -203,9 +205,29 @@ class TrainedModelAdmin(ReadOnly):
 
 @admin.register(Elasticity)
 class ElasticityAdmin(ReadOnly):
-    list_display = ["category", "value", "low", "high", "weeks", "basis", "computed_at"]
+    list_display = [
+        "category",
+        "value",
+        "low",
+        "high",
+        "weeks",
+        "grounds",
+        "computed_at",
+    ]
     search_fields = ["category"]
     ordering = ["value"]
+
+    @admin.display(description=_("basis"), ordering="basis")
+    def grounds(self, row: Elasticity) -> str:
+        return gettext(row.basis)
+
+
+BASES = (
+    gettext_noop("assumed"),
+    gettext_noop("observational"),
+    gettext_noop("randomised"),
+)
+"""What may stand in a column "basis"."""
 
 
 @admin.register(CustomerProfile)

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
 from ml import meanings, product_meanings, redemption, registry
 from ml.meanings import Feature
 from ml.models import PROPENSITY, RANKING, TrainedModel
@@ -19,11 +22,13 @@ MEANINGS: Mapping[str, Mapping[str, Feature]] = {
     PROPENSITY: meanings.FEATURES,
     RANKING: product_meanings.PRODUCTS,
 }
-CATEGORY = "which category it is, whoever the customer"
-UNITS = {
-    PROPENSITY: "mean of |contribution|, over customers and categories of the newest "
-    "cut-off; log-odds, of a tree and a forest probabilities",
-    RANKING: "log-odds for one standard deviation of the feature",
+CATEGORY = gettext_noop("which category it is, whoever the customer")
+UNITS: Mapping[str, Any] = {
+    PROPENSITY: gettext_lazy(
+        "mean of |contribution|, over customers and categories of the newest cut-off; "
+        "log-odds, of a tree and a forest probabilities"
+    ),
+    RANKING: gettext_lazy("log-odds for one standard deviation of the feature"),
 }
 
 
@@ -56,6 +61,12 @@ class Listed:
     name: str
     feature: Feature
     effect: Effect | None = None
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """Say its meaning, its level and what stands for a missing value."""
+        one = self.feature
+        return _(one.meaning), _(one.level), _(one.rule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +134,13 @@ def page(model: TrainedModel) -> dict[str, Any]:
 def catalogue() -> list[Section]:
     """Return every feature with its meaning, and what each champion goes by."""
     return [
-        _section("Propensity", "Will this customer buy of this category?", PROPENSITY),
-        _section("Ranking", "Will this product be in the next basket?", RANKING),
+        _section(
+            _("Propensity"), _("Will this customer buy of this category?"), PROPENSITY
+        ),
+        _section(_("Ranking"), _("Will this product be in the next basket?"), RANKING),
         Section(
-            title="Redemption",
-            says="Will this customer use a coupon of this campaign?",
+            title=_("Redemption"),
+            says=_("Will this customer use a coupon of this campaign?"),
             champion=None,
             features=[
                 Listed(name=name, feature=one)
@@ -156,5 +169,5 @@ def _section(title: str, says: str, task: str) -> Section:
 
 def _meaning(known: Mapping[str, Feature], name: str) -> str:
     if name == "category":
-        return CATEGORY
-    return known[name].meaning if name in known else ""
+        return _(CATEGORY)
+    return _(known[name].meaning) if name in known else ""

@@ -26,10 +26,10 @@ class TrainingRun(models.Model):
     """One request to train, from the asking to the report."""
 
     class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        SUCCEEDED = "succeeded"
-        FAILED = "failed"
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        SUCCEEDED = "succeeded", _("Succeeded")
+        FAILED = "failed", _("Failed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.TextField(choices=State.choices, default=State.QUEUED)
@@ -63,7 +63,7 @@ class TrainingRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.requested_at:%Y-%m-%d %H:%M} {self.state}"
+        return f"{self.requested_at:%Y-%m-%d %H:%M} {self.get_state_display()}"
 
     @property
     def percent(self) -> int:
@@ -320,7 +320,7 @@ class CustomerProfile(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.customer} {self.segment}"
+        return f"{self.customer} {self.get_segment_display()}"
 
     @property
     def churn_percent(self) -> int | None:

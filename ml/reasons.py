@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.wording import Wording
 from ml.meanings import FEATURES
 from ml.wordings import FACTS, TOPICS, Fact
 
@@ -81,6 +82,10 @@ class Average:
         return {f"average_{f.name}": getattr(self, f.name) for f in fields(self)}
 
 
+SAID_AS = ("odds (in thousandths)", "chance")
+"""How a feature's meaning is told where its value is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reason:
     """A fact that moved a chance by `share` against the average customer's."""
@@ -95,9 +100,9 @@ class Reason:
         """Return the figure behind the words, for operators."""
         meaning = FEATURES[self.fact.feature].meaning
         if self.fact.feature in ODDS:
-            meaning = meaning.replace("odds (in thousandths)", "chance")
-            return f"{meaning}: {_chance(self.value)} (average {_chance(self.average)})"
-        return f"{meaning}: {self.value:.3g} (average {self.average:.3g})"
+            meaning = meaning.replace(*SAID_AS)
+            return _detail(meaning, _chance(self.value), _chance(self.average))
+        return _detail(meaning, f"{self.value:.3g}", f"{self.average:.3g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +210,15 @@ def _reason(fact: Fact, values: Matrix, shares: Matrix, average: Matrix) -> Reas
         value=float(values[spot]),
         average=float(average[spot]),
         share=float(shares[spot]),
+    )
+
+
+def _detail(meaning: str, value: str, average: str) -> str:
+    return Wording(
+        "%(meaning)s: %(value)s (average %(average)s)",
+        meaning=Wording(meaning),
+        value=value,
+        average=average,
     )
 
 

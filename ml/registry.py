@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import events, lookup, store
+from analytics.wording import Wording
 from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.meanings import FEATURES_VERSION
 from ml.models import PROPENSITY, RANKING, Scoring, TrainedModel
@@ -155,12 +156,27 @@ def doubts(*, at: datetime) -> list[str]:
         except NoChampion:
             continue
         if fault := _fault(model.checksum):
-            found.append(f"{task}: the file of {model.estimator} {fault}")
+            found.append(
+                Wording(
+                    "%(task)s: the file of %(model)s %(fault)s",
+                    task=task,
+                    model=model.estimator,
+                    fault=fault,
+                )
+            )
         days = (at - model.created_at).days
         if days >= STALE_DAYS:
-            found.append(f"{task}: trained {days} days ago")
+            found.append(
+                Wording("%(task)s: trained %(days)s days ago", task=task, days=days)
+            )
         if task == PROPENSITY and model.features_version != FEATURES_VERSION:
-            found.append(f"{task}: knows features {model.features_version}")
+            found.append(
+                Wording(
+                    "%(task)s: knows features %(version)s",
+                    task=task,
+                    version=model.features_version,
+                )
+            )
     watched = Scoring.objects.values_list("watch", flat=True).first() or {}
     return [*found, *watched.get("doubts", [])]
 
@@ -170,9 +186,9 @@ def _fault(checksum: str) -> str:
     try:
         content = _path(checksum).read_bytes()
     except OSError as error:
-        return f"cannot be read ({type(error).__name__})"
+        return Wording("cannot be read (%(error)s)", error=type(error).__name__)
     whole = hashlib.sha256(content).hexdigest() == checksum
-    return "" if whole else "is not the one that was saved"
+    return "" if whole else Wording("is not the one that was saved")
 
 
 def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
@@ -205,7 +221,7 @@ def roll_back(task: str, *, at: datetime, by: str, comment: str = "") -> Trained
         )
         newest = list(promoted.order_by("-promoted_at")[:2])
         if len(newest) < 2 or not _path(newest[1].checksum).exists():
-            raise NoChampion(f"{task} has no model to go back to")
+            raise NoChampion(Wording("%(task)s has no model to go back to", task=task))
         now, before = newest
         before.promoted_at = at
         before.save(update_fields=["promoted_at"])

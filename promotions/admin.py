@@ -1,6 +1,6 @@
 """Strategies in the back office: read the promise, approve or reject with a comment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,12 +15,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics import clock, store
 from analytics.admin import ReadOnly
+from analytics.languages import said
 from analytics.models import Customer
+from analytics.wording import revived
 from catalog import pricing
 from catalog.admin import money
 from promotions import (
@@ -50,6 +53,12 @@ DECISIONS: dict[str, Callable[..., None]] = {
     "reject": approval.reject,
     "end": approval.end,
 }
+STEPS = {
+    "strategy_proposed": pgettext_lazy("step", "proposed"),
+    "strategy_approved": pgettext_lazy("step", "approved"),
+    "strategy_rejected": pgettext_lazy("step", "rejected"),
+    "strategy_ended": pgettext_lazy("step", "ended"),
+}
 COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
 
 
@@ -58,7 +67,7 @@ class StrategyAdmin(ReadOnly):
     """Nothing is edited here: a strategy is decided, and the log keeps who and why."""
 
     list_display = [
-        "title",
+        "named",
         "pill",
         "kind",
         "trigger",
@@ -75,6 +84,10 @@ class StrategyAdmin(ReadOnly):
     list_select_related = ["campaign"]
     change_form_before_template = "admin/promotions/strategy/decision.html"
     fields = ["campaign", "proposed_at"]  # the template shows the rest, in words
+
+    @admin.display(description=_("title"), ordering="title")
+    def named(self, strategy: Strategy) -> str:
+        return strategy.called
 
     @display(  # type: ignore[untyped-decorator]
         description=_("State"), label=COLOURS, ordering="state"
@@ -172,14 +185,14 @@ class StrategyAdmin(ReadOnly):
             try:
                 made = page.propose(by=who, before=old)
             except proposals.NotReplaceable as refusal:
-                messages.error(request, str(refusal))
+                messages.error(request, said(refusal.args[0]))
                 return redirect("admin:promotions_strategy_change", old)
             if made:
-                said = _("Proposed. A worker tries it on past orders now.")
-                messages.success(request, said)
+                done = _("Proposed. A worker tries it on past orders now.")
+                messages.success(request, done)
                 return redirect("admin:promotions_strategy_change", made.id)
         usual = Strategy.Kind(kind).label.capitalize()
-        title = _("Next version of “%s”") % before.title if before else usual
+        title = _("Next version of “%s”") % before.called if before else usual
         return self._shown(request, "desk.html", title, page=page, before=before)
 
     def _shown(
@@ -208,7 +221,7 @@ class StrategyAdmin(ReadOnly):
                 at=clock.now(),
             )
         except approval.REFUSALS as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, said(refusal.args[0]))
         else:
             messages.success(request, _("Your decision is in the log."))
         return page
@@ -229,10 +242,10 @@ class StrategyAdmin(ReadOnly):
                     at=clock.now(),
                 )
             except backtest_runs.TooMany as refusal:
-                messages.error(request, str(refusal))
+                messages.error(request, said(refusal.args[0]))
             else:
-                said = _("A worker tries it on past weeks now.")
-                messages.success(request, said)
+                done = _("A worker tries it on past weeks now.")
+                messages.success(request, done)
         return redirect("admin:promotions_strategy_change", key)
 
     def changeform_view(
@@ -249,23 +262,23 @@ class StrategyAdmin(ReadOnly):
 
 def _page(strategy: Strategy) -> dict[str, Any]:
     """Return what the decision page shows."""
-    said = proposals.said(strategy)
+    now = proposals.said(strategy)
     before = strategy.replaces
     dropped, added = (
-        phrases.changes(proposals.said(before), said) if before else ([], [])
+        phrases.changes(proposals.said(before), now) if before else ([], [])
     )
     return {
         "strategy": strategy,
         "spent": pricing.rounded(strategy.spent, strategy.currency),
         "budget": pricing.rounded(strategy.budget, strategy.currency),
-        "sentences": phrases.sentences(said),
-        "dropped": dropped,
-        "added": added,
+        "sentences": list(map(said, phrases.sentences(now))),
+        "dropped": list(map(said, dropped)),
+        "added": list(map(said, added)),
         "tried": _tried(strategy),
         "past_weeks": backtest_pages.section(strategy),
         "choices": backtest_pages.CHOICES,
         "measured": _measured(strategy),
-        "checks": _checks(strategy),
+        "checks": [_check(one) for one in _checks(strategy)],
         "feedback": _feedback(strategy),
         "successors": strategy.successors.order_by("version"),
         "versionable": strategy.state in ("live", "ended"),
@@ -319,6 +332,12 @@ def _checks(strategy: Strategy) -> list[dict[str, Any]]:
     return stored
 
 
+def _check(guard: Mapping[str, Any]) -> dict[str, Any]:
+    """Say a guard in the operator's language; what was stored before is English."""
+    detail = said(revived(guard.get("said", guard["detail"])))
+    return {**guard, "name": gettext(guard["name"]), "detail": detail}
+
+
 def _feedback(strategy: Strategy) -> list[tuple[Any, int]]:
     """Return how many customers said what of it; nothing while nobody said anything."""
     told = feedback.counts(strategy.id)
@@ -327,8 +346,8 @@ def _feedback(strategy: Strategy) -> list[tuple[Any, int]]:
 
 
 def _step(step: store.Stored) -> str:
-    """Say what a decision was: strategy_approved -> approved."""
-    return step.type.removeprefix("strategy_")
+    """Say what a decision was."""
+    return str(STEPS.get(step.type, step.type))
 
 
 def _decisions(strategy: Strategy) -> list[tuple[str, Any]]:
@@ -345,7 +364,13 @@ def _examples(strategy: Strategy) -> list[tuple[str, str]]:
     """Return some customers with their offers."""
     some = list(strategy.offers.order_by("-expected", "id")[:5])
     names = Customer.objects.in_bulk([offer.customer for offer in some])
-    return [(str(names.get(offer.customer, "")), offer.variant) for offer in some]
+    return [
+        (
+            str(names.get(offer.customer, "")),
+            order_admin.terms(strategy, offer.variant),
+        )
+        for offer in some
+    ]
 
 
 @admin.register(Campaign)
@@ -357,8 +382,8 @@ class CampaignAdmin(ReadOnly):
         *(money("budget"), money("spent"), "currency"),
     ]
     ordering = ["-starts_at"]
-    readonly_fields = ["period", "funds", "asked", "said", "results"]
-    fields = ["name", "period", "funds", "asked", "said", "results"]
+    readonly_fields = ["period", "funds", "asked", "caps", "results"]
+    fields = ["name", "period", "funds", "asked", "caps", "results"]
 
     @admin.display(description=_("Period"))
     def period(self, campaign: Campaign) -> Any:
@@ -379,8 +404,8 @@ class CampaignAdmin(ReadOnly):
             name: pricing.rounded(getattr(campaign, name), campaign.currency)
             for name in ("budget", "spent", "reserved")
         }
-        said = _("%(budget)s %(currency)s: %(spent)s spent, %(reserved)s reserved")
-        return said % {**told, "currency": campaign.currency}
+        told_of = _("%(budget)s %(currency)s: %(spent)s spent, %(reserved)s reserved")
+        return told_of % {**told, "currency": campaign.currency}
 
     @admin.display(description=_("Personal offers"))
     def asked(self, campaign: Campaign) -> Any:
@@ -404,9 +429,10 @@ class CampaignAdmin(ReadOnly):
         return format_html(link, page, _("What it earned"))
 
     @admin.display(description=_("Limits"))
-    def said(self, campaign: Campaign) -> Any:
+    def caps(self, campaign: Campaign) -> Any:
         limits = rules.decoded_limits(campaign.limits)
-        return " ".join(phrases.limits(limits, campaign.currency)) or _("None.")
+        told = map(said, phrases.limits(limits, campaign.currency))
+        return " ".join(told) or _("None.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("promotions.add_campaign"))
@@ -441,12 +467,16 @@ class CampaignAdmin(ReadOnly):
 
 @admin.register(Offer)
 class OfferAdmin(ReadOnly):
-    list_display = ["customer", "strategy", "variant", "expected", "expires_at"]
+    list_display = ["customer", "strategy", "gives", "expected", "expires_at"]
     list_filter = ["strategy"]
     search_fields = ["customer"]
     ordering = ["-expected"]
     list_select_related = ["strategy"]
     show_full_result_count = False
+
+    @admin.display(description=_("variant"), ordering="variant")
+    def gives(self, offer: Offer) -> str:
+        return order_admin.terms(offer.strategy, offer.variant)
 
 
 @admin.register(Allocation)

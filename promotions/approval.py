@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from analytics import events, store
 from analytics.races import anew
+from analytics.wording import APART, Wording, joined, revived
 from catalog.models import Product
 from promotions import book, guards, versions
 from promotions.guards import Guard
@@ -80,7 +81,11 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
             budget=strategy.budget,
             currency=strategy.currency,
             holdout=strategy.holdout,
-            forecast=strategy.forecast,
+            forecast={
+                name: value
+                for name, value in strategy.forecast.items()
+                if name != "said"
+            },
         )
         store.append([proposed], at=at, stream=strategy.stream, after=0)
 
@@ -181,11 +186,17 @@ def _decide(
 ) -> None:
     needed, made, refusal = STEPS[type(event)]
     if not event.comment.strip():
-        raise CommentMissing("Say why, in a word or two.")
+        raise CommentMissing(Wording("Say why, in a word or two."))
     with transaction.atomic():
         strategy = _locked(key)
         if strategy.state != needed:
-            raise refusal(f"“{strategy.title}” is {strategy.get_state_display()}.")
+            raise refusal(
+                Wording(
+                    "“%(title)s” is %(state)s.",
+                    title=strategy.title,
+                    state=strategy.get_state_display(),
+                )
+            )
         if made == State.LIVE:
             _by_another(strategy, event.by)
             _check(strategy, at)
@@ -223,12 +234,20 @@ def _check(strategy: Strategy, at: datetime) -> None:
     with connection.cursor() as cursor:  # two of a group must not pass each other
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [APPROVAL_LOCK])
     failed = [
-        f"{guard['name']} ({guard['detail']})"
+        Wording(
+            "%(name)s (%(detail)s)",
+            name=Wording(guard["name"]),
+            detail=revived(guard.get("said", guard["detail"])),
+        )
         for guard in checks(strategy, at=at)
         if not guard["passed"]
     ]
     if failed:
-        raise GuardFailed(f"These guards do not hold: {'; '.join(failed)}.")
+        raise GuardFailed(
+            Wording(
+                "These guards do not hold: %(failed)s.", failed=joined(APART, failed)
+            )
+        )
 
 
 def _replace(strategy: Strategy, by: str, at: datetime) -> None:

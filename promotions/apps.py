@@ -1,11 +1,12 @@
 """What we offer."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class PromotionsConfig(AppConfig):
     name = "promotions"
-    verbose_name = "What we offer"
+    verbose_name = gettext_lazy("What we offer")
 
     def ready(self) -> None:
         """Let operators be told of guesses, dead webhooks, flags and signs of fraud."""

@@ -220,7 +220,7 @@ def told(row: Strategy) -> dict[str, Any]:
     plain = (
         *("title", "reason", "kind", "trigger", "menu", "rule", "scope", "currency"),
         *("redemptions", "holdout", "explore", "allocation", "state", "version"),
-        *("guards", "forecast", "measured", "decided_by", "comment", "renews_days"),
+        *("measured", "decided_by", "comment", "renews_days"),
     )
     return {
         "id": str(row.id),
@@ -228,6 +228,13 @@ def told(row: Strategy) -> dict[str, Any]:
         "starts_at": row.campaign.starts_at.isoformat(),
         "ends_at": row.campaign.ends_at.isoformat(),
         **{name: getattr(row, name) for name in plain},
+        "guards": [
+            {name: guard[name] for name in ("name", "passed", "detail")}
+            for guard in row.guards
+        ],
+        "forecast": {
+            name: value for name, value in row.forecast.items() if name != "said"
+        },
         "words": phrases.sentences(proposals.said(row)),
         **_money(row, row.currency),
         "least_margin": str(row.least_margin),

@@ -66,7 +66,7 @@ def _mark(week: Week) -> Mark | None:
     if not week.baskets:
         return None
     value = 100 * week.touched / week.baskets
-    return Mark(label=date_format(week.since, "j M"), value=value)
+    return Mark(label=date_format(week.since, _("j M")), value=value)
 
 
 def _note(strategy: Strategy) -> str:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F
 
 from analytics import store
+from analytics.wording import Wording
 from promotions import drafts, past_baskets, past_weeks, proposals
 from promotions.drafts import Faulty
 from promotions.models import Backtest, Strategy
@@ -55,7 +56,9 @@ def request(
     stored = of if isinstance(of, Strategy) else None
     strategy = stored or proposals.drawn_up(drafts.read(of))
     if Backtest.objects.filter(state__in=OPEN).count() >= MOST_WAITING:
-        raise TooMany(f"{MOST_WAITING} backtests wait already.")
+        raise TooMany(
+            Wording("%(number)s backtests wait already.", number=MOST_WAITING)
+        )
     newest = store.newest("order_completed") or at
     with transaction.atomic():
         row = Backtest.objects.create(

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Sum
 
+from analytics.wording import Wording
 from promotions import spelling
 from promotions.models import Code, CodeBatch, Strategy
 
@@ -74,14 +75,21 @@ def check(number: int, prefix: str, length: int | None) -> int:
     :raises TooShort: so many codes need more random characters; the message says it.
     """
     if not 1 <= number <= settings.MOST_CODES:
-        raise TooMany(f"A batch has 1 to {settings.MOST_CODES:,} codes.")
+        raise TooMany(
+            Wording("A batch has 1 to %(most)s codes.", most=f"{settings.MOST_CODES:,}")
+        )
     if wrong := spelling.prefix_fault(prefix):
         raise BadPrefix(wrong)
     least = _least(number, prefix)
     if length is not None and length < least:
         raise TooShort(
-            f"{number:,} codes need at least {least} random characters, so that no"
-            f" more than one guess in {spelling.ODDS:,} hits one."
+            Wording(
+                "%(number)s codes need at least %(least)s random characters, so that "
+                "no more than one guess in %(odds)s hits one.",
+                number=f"{number:,}",
+                least=least,
+                odds=f"{spelling.ODDS:,}",
+            )
         )
     return length or least
 

@@ -13,12 +13,14 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock
 from analytics.admin import Acting, ReadOnly
+from analytics.languages import said
 from promotions import batches, code_files, codes, giving, spelling
 from promotions.models import Code, CodeBatch, Guesser, Strategy
 
@@ -28,6 +30,17 @@ STATES = {
     "done": "success",
     "failed": "danger",
 }
+
+
+REFUSED = (
+    gettext_noop("This is nobody's id: it stands for none."),
+    gettext_noop("The customer was erased."),
+    gettext_noop("Expected at least 1 use."),
+    gettext_noop(
+        "This code is there already, of another strategy or with other limits."
+    ),
+)
+"""What promotions.giving may answer."""
 
 
 def by_code() -> QuerySet[Strategy]:
@@ -54,6 +67,7 @@ class Making(Acting):
 
 class BatchForm(forms.ModelForm):
     length = forms.IntegerField(
+        label=_("Length"),
         required=False,
         min_value=1,
         widget=UnfoldAdminIntegerFieldWidget,
@@ -74,11 +88,11 @@ class BatchForm(forms.ModelForm):
                 asked["number"], asked["prefix"] or "", asked["length"]
             )
         except batches.BadPrefix as error:
-            raise ValidationError({"prefix": str(error)}) from error
+            raise ValidationError({"prefix": said(error.args[0])}) from error
         except batches.TooShort as error:
-            raise ValidationError({"length": str(error)}) from error
+            raise ValidationError({"length": said(error.args[0])}) from error
         except batches.TooMany as error:
-            raise ValidationError({"number": str(error)}) from error
+            raise ValidationError({"number": said(error.args[0])}) from error
         return cleaned
 
 
@@ -196,7 +210,7 @@ class CodeForm(forms.ModelForm):
         [became] = giving.give(cleaned["strategy"], [given(cleaned)], dry_run=True)
         if became.status == "refused":
             field = {"code": "text", "customer": "owner"}.get(became.field)
-            raise ValidationError({field or became.field: became.reason})
+            raise ValidationError({field or became.field: gettext(became.reason)})
         return cleaned
 
 

@@ -12,10 +12,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.core.cache import cache
-from django.utils.translation import gettext as _
 
 from analytics import lookup
 from analytics.alerts import Alert
+from analytics.wording import Wording
 from promotions import rules
 from promotions.models import Campaign, Strategy
 from promotions.rules import Limit
@@ -55,11 +55,14 @@ REUSED = (
 def reuse(at: datetime) -> Iterator[Alert]:
     """Tell of people who take a discount back and use it again, again and again."""
     for person, strategy, times in lookup.rows(REUSED, [at - WINDOW, REUSES, MOST]):
-        text = _("%(person)s took back and reused a promotion %(times)s × in 30 days")
         yield Alert(
             code="refund_and_reuse",
             about=f"{person} {strategy}",
-            text=text % {"person": person, "times": times},
+            text=Wording(
+                "%(person)s took back and reused a promotion %(times)s × in 30 days",
+                person=person,
+                times=times,
+            ),
             table="promotions_redemption",
         )
 
@@ -84,11 +87,12 @@ def many_ids(at: datetime) -> Iterator[Alert]:
         if any(_passed(limit, period, uses, money) for limit in limits[subject])
     ]
     for person, subject in sorted(set(passed))[:MOST]:
-        text = _("%(person)s passed a personal limit under several ids")
         yield Alert(
             code="limit_under_many_ids",
             about=f"{person} {subject}",
-            text=text % {"person": person},
+            text=Wording(
+                "%(person)s passed a personal limit under several ids", person=person
+            ),
             table="promotions_redemption",
         )
 

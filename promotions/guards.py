@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from analytics.wording import APART, LISTED, Wording, joined, kept
 from promotions.rules import (
     Amount,
     Bundle,
@@ -67,9 +68,13 @@ def guards(
     return [
         floor(menu.values(), Rule(), least_margin, usual),
         Guard(
-            name="budget",
+            name=Wording("budget"),
             passed=cost <= budget,
-            detail=f"expected cost {cost:.2f} within the budget of {budget:.2f}",
+            detail=Wording(
+                "expected cost %(cost)s within the budget of %(budget)s",
+                cost=f"{cost:.2f}",
+                budget=f"{budget:.2f}",
+            ),
         ),
         reached(reach),
     ]
@@ -78,9 +83,11 @@ def guards(
 def reached(customers: int) -> Guard:
     """Whether a personal offer is expected to move anybody."""
     return Guard(
-        name="reach",
+        name=Wording("reach"),
         passed=customers > 0,
-        detail=f"{customers:,} customers would get an offer",
+        detail=Wording(
+            "%(number)s customers would get an offer", number=f"{customers:,}"
+        ),
     )
 
 
@@ -92,52 +99,79 @@ def floor(
     deepest = max(depth(terms, price=usual.price, least=least) for terms in menu)
     left = usual.margin - deepest
     return Guard(
-        name="margin floor",
+        name=Wording("margin floor"),
         passed=left >= least_margin,
-        detail=f"deepest variant {deepest:.1%} leaves {left:.1%} of the "
-        f"{usual.margin:.1%} margin; the floor is {least_margin:.1%}",
+        detail=Wording(
+            "deepest variant %(deepest)s leaves %(left)s of the %(margin)s margin; "
+            "the floor is %(floor)s",
+            deepest=f"{deepest:.1%}",
+            left=f"{left:.1%}",
+            margin=f"{usual.margin:.1%}",
+            floor=f"{least_margin:.1%}",
+        ),
     )
 
 
 def scope(usual: Usual) -> Guard:
     """Whether the shop sells anything that the strategy is about."""
     return Guard(
-        name="scope",
+        name=Wording("scope"),
         passed=usual.products > 0,
-        detail=f"{usual.products:,} products on sale are in scope",
+        detail=Wording(
+            "%(number)s products on sale are in scope", number=f"{usual.products:,}"
+        ),
     )
 
 
 def period(starts_at: datetime, ends_at: datetime, at: datetime) -> Guard:
     """Whether the campaign is not over."""
     return Guard(
-        name="period",
+        name=Wording("period"),
         passed=at < ends_at,
-        detail=f"the campaign runs from {starts_at:%Y-%m-%d %H:%M} up to, but not "
-        f"including, {ends_at:%Y-%m-%d %H:%M} UTC",
+        detail=Wording(
+            "the campaign runs from %(since)s up to, but not including, %(until)s UTC",
+            since=f"{starts_at:%Y-%m-%d %H:%M}",
+            until=f"{ends_at:%Y-%m-%d %H:%M}",
+        ),
     )
 
 
 def money(budget: Decimal, left: Decimal, currency: str) -> Guard:
     """Whether there is a budget, and money in the campaign for it."""
     return Guard(
-        name="money",
+        name=Wording("money"),
         passed=budget > 0 and left > 0,
-        detail=f"its budget is {budget:.2f} {currency}; with what its campaign has "
-        f"left, {left:.2f} can be spent",
+        detail=Wording(
+            "its budget is %(budget)s %(currency)s; with what its campaign has left, "
+            "%(left)s can be spent",
+            budget=f"{budget:.2f}",
+            currency=currency,
+            left=f"{left:.2f}",
+        ),
     )
 
 
 def group(rule: Rule, others: Sequence[tuple[str, str]]) -> Guard:
     """Whether live strategies of the group, as (title, mode), go by the same mode."""
     if not rule.group:
-        return Guard(name="group", passed=True, detail="it is in no group")
-    other = [f"“{title}” says {mode}" for title, mode in others if mode != rule.mode]
-    said = ", ".join(other[:3]) or f"{len(others)} live ones of the group agree"
+        detail = Wording("it is in no group")
+        return Guard(name=Wording("group"), passed=True, detail=detail)
+    other = [
+        Wording("“%(title)s” says %(mode)s", title=title, mode=mode)
+        for title, mode in others
+        if mode != rule.mode
+    ]
+    agree = Wording("%(number)s live ones of the group agree", number=len(others))
+    said = joined(LISTED, other[:3]) if other else agree
     return Guard(
-        name="group",
+        name=Wording("group"),
         passed=not other,
-        detail=f"group “{rule.group}”, mode {rule.mode}: {said}",
+        detail=Wording(
+            "group “%(group)s”, mode %(mode)s: %(said)s",
+            group=rule.group,
+            mode=rule.mode,
+            said=said,
+        ),
     )
 
 
@@ -147,39 +181,54 @@ def gift(gifts: Sequence[tuple[str, Decimal, Decimal | None]], currency: str) ->
     `gifts` are (sku, declared value, shelf price); without a price it is not on sale.
     """
     wrong = [
-        f"{sku} is not on sale in {currency}"
+        Wording("%(sku)s is not on sale in %(currency)s", sku=sku, currency=currency)
         if price is None
-        else f"{sku} costs {price:.2f} {currency}, more than its value of {value:.2f}"
+        else Wording(
+            "%(sku)s costs %(price)s %(currency)s, more than its value of %(value)s",
+            sku=sku,
+            price=f"{price:.2f}",
+            currency=currency,
+            value=f"{value:.2f}",
+        )
         for sku, value, price in gifts
         if price is None or value < price
     ]
     return Guard(
-        name="gift",
+        name=Wording("gift"),
         passed=not wrong,
-        detail="; ".join(wrong[:3]) or "gifts are on sale at their value or below",
+        detail=joined(APART, wrong[:3])
+        if wrong
+        else Wording("gifts are on sale at their value or below"),
     )
 
 
 def untried() -> Guard:
     """What stands there until a worker has tried the strategy."""
     return Guard(
-        name="past baskets",
+        name=Wording("past baskets"),
         passed=False,
-        detail="a worker is trying it on past orders; look again in a minute",
+        detail=Wording("a worker is trying it on past orders; look again in a minute"),
     )
 
 
 def tried(found: Tried, least_margin: Decimal) -> Guard:
     """Whether the worst past basket keeps the shop's least margin."""
     if not found.baskets:
-        detail = "there are no past orders to try it on"
-        return Guard(name="past baskets", passed=True, detail=detail)
+        detail = Wording("there are no past orders to try it on")
+        return Guard(name=Wording("past baskets"), passed=True, detail=detail)
     return Guard(
-        name="past baskets",
+        name=Wording("past baskets"),
         passed=not found.touched or found.kept >= least_margin,
-        detail=f"it applies to {found.touched:,} of {found.baskets:,} past orders; at "
-        f"worst {found.worst:.1%} is given away together with what is live, and "
-        f"{found.kept:.1%} margin kept; the floor is {least_margin:.1%}",
+        detail=Wording(
+            "it applies to %(touched)s of %(baskets)s past orders; at worst %(worst)s "
+            "is given away together with what is live, and %(kept)s margin kept; the "
+            "floor is %(floor)s",
+            touched=f"{found.touched:,}",
+            baskets=f"{found.baskets:,}",
+            worst=f"{found.worst:.1%}",
+            kept=f"{found.kept:.1%}",
+            floor=f"{least_margin:.1%}",
+        ),
     )
 
 
@@ -190,12 +239,16 @@ def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> 
     that does not is no reduction: Directive 98/6/EC, article 6a.
     """
     sham = [sku for sku, now, lowest in prices if now > lowest <= now * (ALL - deep)]
-    named = f": {', '.join(sham[:3])}" if sham else ""
     return Guard(
-        name="reference price",
+        name=Wording("reference price"),
         passed=not sham,
-        detail=f"{len(sham):,} of {len(prices):,} products would still cost as much as "
-        f"their lowest price of the last 30 days, or more{named}",
+        detail=Wording(
+            "%(sham)s of %(all)s products would still cost as much as their lowest "
+            "price of the last 30 days, or more%(named)s",
+            sham=f"{len(sham):,}",
+            all=f"{len(prices):,}",
+            named=f": {', '.join(sham[:3])}" if sham else "",
+        ),
     )
 
 
@@ -205,8 +258,8 @@ def passed(checks: Iterable[Guard]) -> bool:
 
 
 def stored(checks: Iterable[Guard]) -> list[dict[str, object]]:
-    """Return the guards as plain values for a JSON column."""
-    return [asdict(check) for check in checks]
+    """Return the guards as plain values for a JSON column; `said`: see wording.kept."""
+    return [asdict(check) | {"said": kept(check.detail)} for check in checks]
 
 
 def depth(

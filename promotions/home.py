@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from analytics import alerts, clock, health, lookup
 from analytics.experiments import Effect
+from analytics.languages import said
 from promotions import programme, report_lines
 from promotions.figures import between, money
 from promotions.models import Strategy
@@ -106,7 +107,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["signs"] = found = list(signs())
     context["broken"] = [sign for sign in found if not sign.well]
     context["alerts"] = [
-        {"text": alert.text, "link": reverse(f"admin:{alert.table}_changelist")}
+        {"text": said(alert.text), "link": reverse(f"admin:{alert.table}_changelist")}
         for alert in alerts.current(at)
     ]
     if request.user.has_perm("promotions.view_strategy"):
@@ -126,8 +127,8 @@ def signs() -> Iterator[Sign]:
         "worker": _("Worker and scheduler"),
     }
     asked = {key: check for key, check in health.CHECKS.items() if key in names}
-    for key, said in health.verdicts(asked).items():
-        yield Sign(name=names[key], well=said == WELL, says=said)
+    for key, verdict in health.verdicts(asked).items():
+        yield Sign(name=names[key], well=verdict == WELL, says=said(verdict))
 
 
 def _cards(told: Programme, at: datetime) -> Iterator[Card]:
@@ -209,7 +210,7 @@ def _waiting() -> Iterator[Waiting]:
                 "high": f"{found['high']:,.0f}",
             }
         yield Waiting(
-            title=row.title,
+            title=row.called,
             link=reverse("admin:promotions_strategy_change", args=[row.pk]),
             promise=promise,
             since=row.proposed_at,

@@ -23,6 +23,8 @@ from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
+from analytics.languages import said
+from analytics.wording import revived
 from promotions import drafts, rules
 
 Decoded = TypeVar("Decoded")
@@ -282,7 +284,7 @@ class Strategy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return self.called
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a new strategy's place in the index follows from its rule."""
@@ -305,6 +307,17 @@ class Strategy(models.Model):
             raise ValidationError({"rule": wrong})
         if self.trigger == self.Trigger.OFFER and self.kind not in drafts.PERSONAL:
             raise ValidationError({"trigger": "This kind cannot be a personal offer."})
+
+    @property
+    def called(self) -> str:
+        """Its title, in an operator's language if the platform gave it."""
+        kept = self.forecast.get("said", {}).get("title", self.title)
+        return str(said(revived(kept)))
+
+    @property
+    def why(self) -> str:
+        """Why the platform proposes it, in an operator's language; "" if not kept."""
+        return str(said(revived(self.forecast.get("said", {}).get("reason", ""))))
 
     @property
     def stream(self) -> str:
@@ -393,7 +406,8 @@ class Offer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.variant} for {self.customer}"
+        told = {"what": self.variant, "whom": self.customer}
+        return _("%(what)s for %(whom)s") % told
 
 
 class Feedback(models.Model):
@@ -657,8 +671,10 @@ class Allocation(models.Model):
         ]
 
     def __str__(self) -> str:
-        said = "no plan" if self.gap is None else f"gap {self.gap:.2g}"
-        return f"{self.computed_at:%Y-%m-%d %H:%M}: {said}"
+        told = str(_("no plan"))
+        if self.gap is not None:
+            told = _("gap %s") % f"{self.gap:.2g}"
+        return f"{self.computed_at:%Y-%m-%d %H:%M}: {told}"
 
 
 class Backtest(models.Model):
@@ -752,7 +768,7 @@ class CodeBatch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.made} of {self.number}"
+        return _("%(part)s of %(whole)s") % {"part": self.made, "whole": self.number}
 
 
 class Code(models.Model):
@@ -1092,4 +1108,4 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.type} to {self.endpoint_id}"
+        return f"{self.type} → {self.endpoint_id}"

@@ -18,6 +18,7 @@ from unfold.decorators import display
 
 from analytics import clock, identity
 from analytics.admin import Acting, ReadOnly
+from analytics.languages import said as in_words
 from analytics.models import Customer
 from catalog import pricing
 from catalog.models import Product
@@ -97,7 +98,7 @@ class ReservationAdmin(OfCustomers, Acting):
     @admin.display(description=_("Strategies"))
     def titles(self, reservation: Reservation) -> str:
         """Tell the first: on a phone a row of the list is two lines high."""
-        titles = [hold.strategy.title for hold in reservation.holds.all()]
+        titles = [hold.strategy.called for hold in reservation.holds.all()]
         more = f" + {len(titles) - 1}" if len(titles) > 1 else ""
         return shortly(titles[0]) + more if titles else ""
 
@@ -176,7 +177,7 @@ class RedemptionAdmin(OfCustomers):
 
     @admin.display(description=_("Strategy"), ordering="strategy__title")
     def title(self, redemption: Redemption) -> str:
-        return shortly(redemption.strategy.title)
+        return shortly(redemption.strategy.called)
 
     @admin.display(description=_("Given"), ordering="discount")
     def given(self, redemption: Redemption) -> str:
@@ -272,12 +273,13 @@ def by(use: Hold | Redemption) -> str:
 def terms(of: Strategy, variant: str) -> str:
     """Say what a variant of a strategy gives."""
     found = of.terms.get(variant)
-    return rules.words(found, of.currency) if found else variant
+    words = rules.words(found, of.currency) if found else variant
+    return str(in_words(words))
 
 
 def strategy(of: Strategy) -> SafeString:
     """Link a strategy's page."""
-    said = f"{of.title}, {_('version')} {of.version}" if of.version > 1 else of.title
+    said = f"{of.called}, {_('version')} {of.version}" if of.version > 1 else of.called
     return link("promotions_strategy_change", of.pk, said)
 
 

@@ -3,7 +3,7 @@
 All of it is what the customer's own storefront is told now; nothing is stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from json import loads
@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from analytics import identity
+from analytics.languages import said
 from analytics.models import Customer
 from ml import customers, live
 from ml.models import CustomerProfile
 from ml.reasons import Why
-from promotions import offers, recommendations
+from promotions import offers, recommendations, rules
 from promotions.recommendations import Suggestion
 
 CATEGORIES = 5
@@ -62,10 +64,16 @@ def seen(customer: Customer, *, at: datetime) -> Seen | None:
         profile=profile,
         deals=_deals(profile),
         likely=_likely(live.chances(customer.person or customer.key, at=at)),
-        offers=loads(sheet)["offers"],
+        offers=[one | {"title": _title(one)} for one in loads(sheet)["offers"]],
         products=found.suggestions,
         source=found.source,
     )
+
+
+def _title(offer: Mapping[str, Any]) -> str:
+    """Say in the operator's language what the storefront is told in English."""
+    (terms,) = rules.decoded_menu({"offer": offer["terms"]}).values()
+    return str(said(rules.words(terms, offer["currency"])))
 
 
 def _likely(chances: live.Chances | None) -> list[Likely]:
@@ -87,9 +95,9 @@ def _deals(profile: CustomerProfile | None) -> str:
     """Say how price-sensitive somebody is; the index compares within categories."""
     index = profile.deal_index if profile else None
     if index is None:
-        return "not known yet"
+        return _("not known yet")
     if index >= MORE:
-        return "buys on discount more than others do"
+        return _("buys on discount more than others do")
     if index <= LESS:
-        return "buys on discount less than others do"
-    return "buys on discount as others do"
+        return _("buys on discount less than others do")
+    return _("buys on discount as others do")

@@ -1,37 +1,82 @@
-"""A strategy in plain, complete sentences, and what changed between two. Pure."""
+"""A strategy in plain, complete sentences, and what changed between two. Pure.
+
+They are wordings: English, which the back office can say in another language. A
+sentence is one pattern as a whole, since words have another order elsewhere.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from analytics.wording import AND, APART, LISTED, Wording, joined
 from promotions.rules import Bundle, Conditions, Limit, Rule, Terms, words
 
 DAYS = (
-    *("Monday", "Tuesday", "Wednesday", "Thursday"),
-    *("Friday", "Saturday", "Sunday"),
+    Wording("Monday"),
+    Wording("Tuesday"),
+    Wording("Wednesday"),
+    Wording("Thursday"),
+    Wording("Friday"),
+    Wording("Saturday"),
+    Wording("Sunday"),
 )
 TRIGGERS = {
-    "offer": "It is a personal offer, for the customers whom it is expected to move.",
-    "automatic": "It applies by itself to every cart that qualifies, guests' too.",
-    "code": "It applies only to carts where one of its codes is entered.",
+    "offer": Wording(
+        "It is a personal offer, for the customers whom it is expected to move."
+    ),
+    "automatic": Wording(
+        "It applies by itself to every cart that qualifies, guests' too."
+    ),
+    "code": Wording("It applies only to carts where one of its codes is entered."),
 }
 MODES = {
-    "stack": "all that qualify apply",
-    "first": "only the first by priority applies",
-    "best": "only the best for the customer applies",
-    "worst": "only the worst for the customer applies",
+    "stack": Wording("all that qualify apply"),
+    "first": Wording("only the first by priority applies"),
+    "best": Wording("only the best for the customer applies"),
+    "worst": Wording("only the worst for the customer applies"),
 }
 GIVES_BACK = {
-    "all": "After a return, the money and the use go back to budgets and limits.",
-    "money": "After a return, the money goes back to budgets and limits, the use not.",
-    "nothing": "After a return, nothing goes back to budgets and limits.",
+    "all": Wording(
+        "After a return, the money and the use go back to budgets and limits."
+    ),
+    "money": Wording(
+        "After a return, the money goes back to budgets and limits, the use not."
+    ),
+    "nothing": Wording("After a return, nothing goes back to budgets and limits."),
 }
 BY_LOT = {
-    "thompson": "Which one is drawn by lot, at odds that follow each day what each has "
-    "earned.",
-    "trial": "It is a test: which one is drawn by lot, and so is who gets any.",
+    "thompson": Wording(
+        "Which one is drawn by lot, at odds that follow each day what each has earned."
+    ),
+    "trial": Wording(
+        "It is a test: which one is drawn by lot, and so is who gets any."
+    ),
 }
-PERIODS = {"ever": "", "day": " a day", "week": " a week", "month": " a month"}
+LIMITS = {
+    "strategy": Wording("All customers together can have %(what)s%(period)s at most."),
+    "customer": Wording("Each customer can have %(what)s%(period)s at most."),
+    "code": Wording("Each code can have %(what)s%(period)s at most."),
+}
+PERIODS = {
+    "ever": Wording(""),
+    "day": Wording(" a day"),
+    "week": Wording(" a week"),
+    "month": Wording(" a month"),
+}
+LEAST = {
+    ("scope", "initial"): Wording(
+        "The goods in scope come to at least %(least)s, before discounts."
+    ),
+    ("scope", "discounted"): Wording(
+        "The goods in scope come to at least %(least)s, after discounts."
+    ),
+    ("basket", "initial"): Wording(
+        "The whole basket comes to at least %(least)s, before discounts."
+    ),
+    ("basket", "discounted"): Wording(
+        "The whole basket comes to at least %(least)s, after discounts."
+    ),
+}
 MOST_NAMED = 5
 
 
@@ -65,8 +110,15 @@ def sentences(said: Said) -> list[str]:
         *caps(rule, currency),
         *limits(rule.limits, currency),
         GIVES_BACK[rule.gives_back],
-        f"Its budget is {_plain(said.budget)} {currency}, which is never passed.",
-        f"No line is sold below a margin of {_share(said.least_margin)}.",
+        Wording(
+            "Its budget is %(budget)s %(currency)s, which is never passed.",
+            budget=_plain(said.budget),
+            currency=currency,
+        ),
+        Wording(
+            "No line is sold below a margin of %(margin)s.",
+            margin=_share(said.least_margin),
+        ),
         *_held_back(said.holdout),
         *_renews(said.renews_days),
     ]
@@ -75,8 +127,9 @@ def sentences(said: Said) -> list[str]:
 def _renews(days: int | None) -> list[str]:
     if days is None:
         return []
-    again = "day" if days == 1 else f"{days} days"
-    return [f"An offer can be used again {again} after a use."]
+    if days == 1:
+        return [Wording("An offer can be used again a day after a use.")]
+    return [Wording("An offer can be used again %(days)s days after a use.", days=days)]
 
 
 def changes(old: Said, new: Said) -> tuple[list[str], list[str]]:
@@ -84,9 +137,9 @@ def changes(old: Said, new: Said) -> tuple[list[str], list[str]]:
     before, after = sentences(old), sentences(new)
     titles = ([], []) if old.title == new.title else ([old.title], [new.title])
     return (
-        [f"Its title is “{one}”." for one in titles[0]]
+        [Wording("Its title is “%(title)s”.", title=one) for one in titles[0]]
         + [one for one in before if one not in after],
-        [f"Its title is “{one}”." for one in titles[1]]
+        [Wording("Its title is “%(title)s”.", title=one) for one in titles[1]]
         + [one for one in after if one not in before],
     )
 
@@ -96,120 +149,163 @@ def gives(said: Said) -> list[str]:
     offers = [words(terms, said.currency) for terms in said.menu.values()]
     each = said.trigger == "offer" and len(offers) > 1
     if each:
-        one = f"Each customer gets one of: {'; '.join(offers)}."
+        one = Wording(
+            "Each customer gets one of: %(offers)s.", offers=joined(APART, offers)
+        )
         return [one, BY_LOT[said.allocation]] if said.allocation in BY_LOT else [one]
-    first = f"It gives: {offers[0]}."
-    rest = [f"Of its menu, “{one}” is not used." for one in offers[1:]]
+    first = Wording("It gives: %(offer)s.", offer=offers[0])
+    rest = [
+        Wording("Of its menu, “%(offer)s” is not used.", offer=one)
+        for one in offers[1:]
+    ]
     return [first, *rest]
 
 
 def about(scope: Sequence[str], rule: Rule, menu: Mapping[str, Terms]) -> str:
     """Say what goods a strategy is about."""
-    named = [
-        f"{name} {_some(names)}"
-        for name, names in (
-            ("the categories", scope),
-            ("the products", rule.skus),
-            ("the brands", rule.brands),
+    named: list[str] = [
+        Wording(pattern, names=_some(names))
+        for pattern, names in (
+            (Wording("the categories %(names)s"), scope),
+            (Wording("the products %(names)s"), rule.skus),
+            (Wording("the brands %(names)s"), rule.brands),
         )
         if names
     ]
     if slots := [s for t in menu.values() if isinstance(t, Bundle) for s in t.slots]:
         named = [
-            f"{slot.quantity} of {_some([*slot.skus, *slot.categories])}"
+            Wording(
+                "%(quantity)s of %(names)s",
+                quantity=slot.quantity,
+                names=_some([*slot.skus, *slot.categories]),
+            )
             for slot in slots
         ]
-    goods = " and ".join(named) or "all goods"
-    but = f", except {_some(rule.excluded_skus)}" if rule.excluded_skus else ""
-    return f"It is about {goods}{but}."
+    goods = joined(AND, named) if named else Wording("all goods")
+    if rule.excluded_skus:
+        return Wording(
+            "It is about %(goods)s, except %(others)s.",
+            goods=goods,
+            others=_some(rule.excluded_skus),
+        )
+    return Wording("It is about %(goods)s.", goods=goods)
 
 
 def conditions(asked: Conditions, currency: str, zone: str) -> Iterator[str]:
     """Say what must hold."""
     if asked.segments:
-        yield f"Only customers of the segments {_some(asked.segments)} get it."
+        yield Wording(
+            "Only customers of the segments %(names)s get it.",
+            names=_some(asked.segments),
+        )
     if asked.first_order:
-        yield "Only a known customer's first order gets it."
-    wanted = {
-        "products": asked.skus,
-        "categories": asked.categories,
-        "brands": asked.brands,
-    }
-    for name, names in wanted.items():
+        yield Wording("Only a known customer's first order gets it.")
+    for pattern, names in (
+        (Wording("The cart must hold one of the products %(names)s."), asked.skus),
+        (
+            Wording("The cart must hold one of the categories %(names)s."),
+            asked.categories,
+        ),
+        (Wording("The cart must hold one of the brands %(names)s."), asked.brands),
+        (Wording("It is only for the channels %(names)s."), asked.channels),
+    ):
         if names:
-            yield f"The cart must hold one of the {name} {_some(names)}."
-    if asked.channels:
-        yield f"It is only for the channels {_some(asked.channels)}."
+            yield Wording(pattern, names=_some(names))
     yield from _least(asked, currency)
     if asked.weekdays:
-        days = ", ".join(DAYS[day - 1] for day in sorted(asked.weekdays))
-        yield f"It is only on {days}, in the zone {zone}."
+        days = joined(LISTED, [DAYS[day - 1] for day in sorted(asked.weekdays)])
+        yield Wording(
+            "It is only on %(days)s, in the zone %(zone)s.", days=days, zone=zone
+        )
     if asked.hours:
         since, until = asked.hours
-        yield f"It is only from {since}:00 up to {until}:00, in the zone {zone}."
+        yield Wording(
+            "It is only from %(since)s:00 up to %(until)s:00, in the zone %(zone)s.",
+            since=since,
+            until=until,
+            zone=zone,
+        )
 
 
 def combination(rule: Rule) -> Iterator[str]:
     """Say how it goes with others."""
     if rule.exclusive:
-        yield "It stands alone: nothing else applies to the same order."
+        yield Wording("It stands alone: nothing else applies to the same order.")
     elif rule.shares_lines:
-        yield "It may discount a line together with others that allow it too."
+        yield Wording("It may discount a line together with others that allow it too.")
     else:
-        yield "It does not discount a line that another strategy discounts."
+        yield Wording("It does not discount a line that another strategy discounts.")
     if rule.basis == "discounted":
-        yield "Rates are taken on what earlier strategies have left of the price."
+        yield Wording(
+            "Rates are taken on what earlier strategies have left of the price."
+        )
     if rule.priority:
-        yield f"Its priority is {rule.priority}; lower numbers go first."
+        yield Wording(
+            "Its priority is %(number)s; lower numbers go first.", number=rule.priority
+        )
     if rule.group:
-        yield f"Of the group “{rule.group}”, {MODES[rule.mode]}."
+        yield Wording(
+            "Of the group “%(group)s”, %(mode)s.",
+            group=rule.group,
+            mode=MODES[rule.mode],
+        )
 
 
 def caps(rule: Rule, currency: str) -> Iterator[str]:
     """Say what it gives at most."""
     if rule.most_per_line is not None:
-        yield f"It gives at most {_plain(rule.most_per_line)} {currency} on a line."
+        yield Wording(
+            "It gives at most %(amount)s %(currency)s on a line.",
+            amount=_plain(rule.most_per_line),
+            currency=currency,
+        )
     if rule.most_per_order is not None:
-        yield f"It gives at most {_plain(rule.most_per_order)} {currency} on an order."
+        yield Wording(
+            "It gives at most %(amount)s %(currency)s on an order.",
+            amount=_plain(rule.most_per_order),
+            currency=currency,
+        )
 
 
 def limits(some: Sequence[Limit], currency: str) -> Iterator[str]:
     """Say how often, and how much."""
     for limit in some:
-        who = {"strategy": "", "customer": "each customer ", "code": "each code "}
         most = _plain(limit.most)
         what = f"{most} {currency}" if limit.of == "money" else _uses(most)
-        subject = (who[limit.per] or "all customers together ").capitalize()
-        yield f"{subject}can have {what}{PERIODS[limit.period]} at most."
+        yield Wording(LIMITS[limit.per], what=what, period=PERIODS[limit.period])
 
 
 def _held_back(holdout: float) -> list[str]:
     if not holdout:
         return []
-    return [f"{holdout:.0%} of its customers get no offer, to measure what it earns."]
+    return [
+        Wording(
+            "%(share)s of its customers get no offer, to measure what it earns.",
+            share=f"{holdout:.0%}",
+        )
+    ]
 
 
 def _least(asked: Conditions, currency: str) -> Iterator[str]:
-    least = []
+    least: list[str] = []
     if asked.least_amount:
         least.append(f"{_plain(asked.least_amount)} {currency}")
     if asked.least_quantity:
-        least.append(f"{asked.least_quantity} units")
+        least.append(Wording("%(number)s units", number=asked.least_quantity))
     if least:
-        of = "the goods in scope" if asked.of == "scope" else "the whole basket"
-        basis = "before discounts" if asked.basis == "initial" else "after discounts"
-        verb = "comes" if asked.of == "basket" else "come"
-        yield f"{of.capitalize()} {verb} to at least {' and '.join(least)}, {basis}."
+        yield Wording(LEAST[asked.of, asked.basis], least=joined(AND, least))
 
 
 def _uses(most: str) -> str:
-    return "1 use" if most == "1" else f"{most} uses"
+    return Wording("1 use") if most == "1" else Wording("%(number)s uses", number=most)
 
 
 def _some(names: Sequence[str]) -> str:
     listed = ", ".join(names[:MOST_NAMED])
     more = len(names) - MOST_NAMED
-    return f"{listed} and {more:,} more" if more > 0 else listed
+    if more <= 0:
+        return listed
+    return Wording("%(listed)s and %(more)s more", listed=listed, more=f"{more:,}")
 
 
 def _plain(amount: Decimal) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from django.conf import settings
 
+from analytics.wording import LISTED, Wording, joined
 from promotions import opportunities, trials
 from promotions.forecasts import Forecast
 from promotions.opportunities import Part, Stock
@@ -29,9 +30,13 @@ class Draft(Forecast):
 
 def title(draft: Draft) -> str:
     said = [words(terms, settings.CURRENCY) for terms in draft.menu.values()]
-    menu = said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
-    test = "" if draft.worth is None else "test of "
-    return f"{draft.category}: {test}{menu}"
+    menu = said[0]
+    if len(said) > 1:
+        menu = Wording("%(first)s to %(last)s", first=said[0], last=said[-1])
+    pattern = Wording("%(category)s: %(menu)s")
+    if draft.worth is not None:
+        pattern = Wording("%(category)s: test of %(menu)s")
+    return Wording(pattern, category=draft.category, menu=menu)
 
 
 def stored(draft: Draft) -> dict[str, object]:
@@ -43,68 +48,111 @@ def stored(draft: Draft) -> dict[str, object]:
 
 
 GROUNDS = {
-    "assumed": "How customers answer offers is assumed: nothing was tried yet.",
-    "observational": "How customers answer is taken from the shop's own past campaigns "
-    "and prices, which were no experiment.",
-    "randomised": "How customers answer was learnt from {seen:,} customers of earlier "
-    "strategies, drawn by lot.",
+    "assumed": Wording(
+        "How customers answer offers is assumed: nothing was tried yet."
+    ),
+    "observational": Wording(
+        "How customers answer is taken from the shop's own past campaigns and prices, "
+        "which were no experiment."
+    ),
+    "randomised": Wording(
+        "How customers answer was learnt from %(seen)s customers of earlier "
+        "strategies, drawn by lot."
+    ),
 }
 
 
 SOURCES = {
-    opportunities.LAPSING: "{share:.0%} from {reach:,} who bought there and are "
-    "slipping away",
-    opportunities.UNWON: "{share:.0%} from {reach:,} who never bought there but may",
-    opportunities.REGULAR: "{share:.0%} from {reach:,} who buy there",
-    opportunities.CROSS_SELL: "{share:.0%} from {reach:,} who never bought there but "
-    "buy {partner}, which goes with it ({times:.1f} times as often as by chance)",
+    opportunities.LAPSING: Wording(
+        "%(share)s from %(reach)s who bought there and are slipping away"
+    ),
+    opportunities.UNWON: Wording(
+        "%(share)s from %(reach)s who never bought there but may"
+    ),
+    opportunities.REGULAR: Wording("%(share)s from %(reach)s who buy there"),
+    opportunities.CROSS_SELL: Wording(
+        "%(share)s from %(reach)s who never bought there but buy %(partner)s, which "
+        "goes with it (%(times)s times as often as by chance)"
+    ),
 }
 
 
 def _sources(parts: Sequence[Part]) -> str:
     whole = sum(part.margin for part in parts)
+    if whole <= 0:
+        return ""
     said = [
-        SOURCES[part.kind].format(share=part.margin / whole, **vars(part))
+        Wording(
+            SOURCES[part.kind],
+            share=f"{part.margin / whole:.0%}",
+            reach=f"{part.reach:,}",
+            partner=part.partner,
+            times=f"{part.times:.1f}",
+        )
         for part in parts
-        if whole > 0
     ]
-    return f"Of the gain comes {', '.join(said)}. " if said else ""
+    return Wording("Of the gain comes %(parts)s. ", parts=joined(LISTED, said))
 
 
 def _shelf(stock: Stock | None) -> str:
     if stock is None or stock.weeks is None:
         return ""
-    much = ", too much" if stock.too_much else ""
-    return f"The stock lasts {stock.weeks:.0f} weeks at the usual pace{much}. "
+    pattern = Wording("The stock lasts %(weeks)s weeks at the usual pace. ")
+    if stock.too_much:
+        pattern = Wording(
+            "The stock lasts %(weeks)s weeks at the usual pace, too much. "
+        )
+    return Wording(pattern, weeks=f"{stock.weeks:.0f}")
 
 
 def reason(draft: Draft, believed: Response, stock: Stock | None) -> str:
     known = believed.posterior
-    grounds = GROUNDS[known.basis].format(seen=known.seen)
+    grounds = Wording(GROUNDS[known.basis], seen=f"{known.seen:,}")
     said = _promise(draft, stock) if draft.worth is None else _test(draft)
-    return (
-        f"{said}{grounds} The goods' margin is {draft.rate:.0%}; where the feed names "
-        f"no cost, {settings.ASSUMED_MARGIN:.0%} is assumed."
+    return Wording(
+        "%(said)s%(grounds)s The goods' margin is %(rate)s; where the feed names no "
+        "cost, %(assumed)s is assumed.",
+        said=said,
+        grounds=grounds,
+        rate=f"{draft.rate:.0%}",
+        assumed=f"{settings.ASSUMED_MARGIN:.0%}",
     )
 
 
 def _promise(draft: Draft, stock: Stock | None) -> str:
-    return (
-        f"{draft.reach:,} customers would buy in {draft.category} with a probability "
-        f"of {draft.audience:.0%} within {settings.HORIZON_DAYS} days without an "
-        f"offer. Offers are expected to bring {draft.margin:.0f} {settings.CURRENCY} "
-        f"more margin than they cost (80 %: {draft.low:.0f} to {draft.high:.0f}). "
-        f"{_sources(draft.parts)}{_shelf(stock)}"
+    return Wording(
+        "%(reach)s customers would buy in %(category)s with a probability of "
+        "%(audience)s within %(days)s days without an offer. Offers are expected to "
+        "bring %(margin)s %(currency)s more margin than they cost (80 %%: %(low)s to "
+        "%(high)s). %(sources)s%(shelf)s",
+        **_figures(draft),
+        margin=f"{draft.margin:.0f}",
+        audience=f"{draft.audience:.0%}",
+        days=settings.HORIZON_DAYS,
+        sources=_sources(draft.parts),
+        shelf=_shelf(stock),
     )
 
 
 def _test(draft: Draft) -> str:
-    return (
-        f"A test: {draft.reach:,} customers, drawn by lot, get one of the variants by "
-        f"lot; {trials.HOLDOUT:.0%} of all who are in the test get none. It is "
-        f"expected to bring {draft.margin:+.0f} {settings.CURRENCY} (80 %: "
-        f"{draft.low:.0f} to {draft.high:.0f}), so no gain is promised. But to know "
-        f"how customers answer offers in {draft.category} would be worth up to "
-        f"{draft.worth:.0f} {settings.CURRENCY} in half a year, and this is the way "
-        f"to learn it. "
+    return Wording(
+        "A test: %(reach)s customers, drawn by lot, get one of the variants by lot; "
+        "%(held)s of all who are in the test get none. It is expected to bring "
+        "%(margin)s %(currency)s (80 %%: %(low)s to %(high)s), so no gain is promised. "
+        "But to know how customers answer offers in %(category)s would be worth up to "
+        "%(worth)s %(currency)s in half a year, and this is the way to learn it. ",
+        **_figures(draft),
+        held=f"{trials.HOLDOUT:.0%}",
+        margin=f"{draft.margin:+.0f}",
+        worth=f"{draft.worth:.0f}",
     )
+
+
+def _figures(draft: Draft) -> dict[str, str]:
+    return {
+        "reach": f"{draft.reach:,}",
+        "category": draft.category,
+        "low": f"{draft.low:.0f}",
+        "high": f"{draft.high:.0f}",
+        "currency": settings.CURRENCY,
+    }

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
+from analytics.wording import Wording
 from promotions import approval, book, campaigns, drafts, guards, phrases, scopes
 from promotions.drafts import CampaignDraft, Draft, Fault, Faulty
 from promotions.guards import Guard
@@ -67,9 +68,13 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
         before = Strategy.objects.select_for_update().get(id=old)
         if before.state not in (State.LIVE, State.ENDED):
             said = before.get_state_display()
-            raise NotReplaceable(f"It is {said}, so it has no next version.")
+            raise NotReplaceable(
+                Wording("It is %(state)s, so it has no next version.", state=said)
+            )
         if before.successors.exclude(state=State.REJECTED).exists():
-            raise NotReplaceable("Another version of it is proposed or approved.")
+            raise NotReplaceable(
+                Wording("Another version of it is proposed or approved.")
+            )
         return _proposed(draft, before, by=by, at=at)
 
 

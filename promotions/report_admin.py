@@ -38,7 +38,7 @@ def strategy_results(request: HttpRequest, key: UUID) -> HttpResponseBase:
     told = findings.of_report(report, programme.promise(row))
     others = hindsight_pages.section(row)
     context = {
-        "title": _("Results of “%s”") % row.title,
+        "title": _("Results of “%s”") % row.called,
         "back": row,
         "cards": report_pages.cards(report.result, report.currency),
         "findings": list(told),

@@ -71,7 +71,7 @@ def _marked(line: Line, effect: Effect) -> Mark | None:
     if not effect.estimable:
         return None
     return Mark(
-        label=line.strategy.title,
+        label=line.strategy.called,
         value=effect.value,
         low=-inf if effect.low is None else effect.low,
         high=inf if effect.high is None else effect.high,
@@ -83,7 +83,7 @@ def _marked(line: Line, effect: Effect) -> Mark | None:
 def _line(line: Line, effect: Effect) -> Row:
     row, result = line.strategy, line.result
     plain = profit(
-        row.title,
+        row.called,
         effect,
         result.treatment,
         result.control,
@@ -101,7 +101,7 @@ def month_chart(told: Programme) -> str:
     """Draw incremental profit by month."""
     marks = [
         Mark(
-            label=date_format(month.first, "M Y"),
+            label=date_format(month.first, _("M Y")),
             value=whole.value,
             low=whole.low,
             high=whole.high,

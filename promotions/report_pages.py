@@ -127,7 +127,7 @@ def _by_day(report: Report) -> Section:
 
 def _dated(day: Day) -> Mark:
     return Mark(
-        label=date_format(day.day, "j M"),
+        label=date_format(day.day, _("j M")),
         value=day.profit.value,
         low=day.profit.low,
         high=day.profit.high,

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from analytics import shapes
+from analytics.wording import OR, Wording, joined
 from catalog import pricing
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -363,20 +364,28 @@ def words(terms: Terms, currency: str) -> str:
     """Say the terms in plain words."""
     match terms:
         case Percentage(rate=rate):
-            return f"{_percent(rate)} off"
+            return Wording("%(percent)s off", percent=_percent(rate))
         case Amount(amount=amount, each=each):
-            return f"{amount} {currency} off{EACH[each]}"
+            return Wording(EACH[each], amount=amount, currency=currency)
         case FixedPrice(price=price):
-            return f"now {price} {currency}"
+            return Wording("now %(price)s %(currency)s", price=price, currency=currency)
         case Shipping(rate=rate, price=None):
-            return "free shipping" if rate == 1 else f"{_percent(rate)} off shipping"
+            if rate == 1:
+                return Wording("free shipping")
+            return Wording("%(percent)s off shipping", percent=_percent(rate))
         case Shipping(price=price):
-            return f"shipping for {price} {currency}"
+            return Wording(
+                "shipping for %(price)s %(currency)s", price=price, currency=currency
+            )
         case _:
             return _basket_words(terms, currency)
 
 
-EACH = {"unit": " each", "line": " each product", "order": ""}
+EACH = {
+    "unit": Wording("%(amount)s %(currency)s off each"),
+    "line": Wording("%(amount)s %(currency)s off each product"),
+    "order": Wording("%(amount)s %(currency)s off"),
+}
 
 
 def reward(terms: Terms | Tier, currency: str) -> str:
@@ -495,30 +504,68 @@ def _amounts(value: Any, path: str = "") -> Iterator[tuple[str, Decimal]]:
 def _basket_words(terms: Threshold | Multibuy | Bundle | Gift, currency: str) -> str:
     match terms:
         case Threshold():
-            return ", or ".join(_tier_words(tier, currency) for tier in terms.tiers)
+            return joined(OR, [_tier_words(one, currency) for one in terms.tiers])
         case Multibuy():
             return _multibuy_words(terms)
         case Bundle(slots=slots, price=price):
-            return f"{sum(slot.quantity for slot in slots)} for {price} {currency}"
+            return Wording(
+                "%(number)s for %(price)s %(currency)s",
+                number=sum(slot.quantity for slot in slots),
+                price=price,
+                currency=currency,
+            )
         case Gift(spend=spend, name=name):
-            return f"spend {spend} {currency}, get “{name}” free"
+            return Wording(
+                "spend %(spend)s %(currency)s, get “%(name)s” free",
+                spend=spend,
+                currency=currency,
+                name=name,
+            )
 
 
 def _percent(rate: Decimal) -> str:
     return f"{(rate * 100).normalize():f} %"
 
 
-def _tier_words(tier: Tier, currency: str) -> str:
-    least = f"spend {tier.spend} {currency}" if tier.spend else f"buy {tier.quantity}"
+def _tier_words(tier: Tier, currency: str) -> Wording:
+    values = {
+        "spend": tier.spend,
+        "currency": currency,
+        "number": tier.quantity,
+        "off": _percent(tier.rate) if tier.rate else f"{tier.amount} {currency}",
+    }
     if tier.spend and tier.quantity:
-        least += f" on {tier.quantity} or more"
-    off = _percent(tier.rate) if tier.rate else f"{tier.amount} {currency}"
-    return f"{least}, get {off} off"
+        return Wording(
+            "spend %(spend)s %(currency)s on %(number)s or more, get %(off)s off",
+            **values,
+        )
+    if tier.spend:
+        return Wording("spend %(spend)s %(currency)s, get %(off)s off", **values)
+    return Wording("buy %(number)s, get %(off)s off", **values)
 
 
-def _multibuy_words(terms: Multibuy) -> str:
-    kind = " of the same" if terms.same_sku else ""
+def _multibuy_words(terms: Multibuy) -> Wording:
+    values = {
+        "take": terms.take,
+        "pay": terms.take - terms.reduced,
+        "number": terms.reduced,
+        "off": _percent(terms.rate),
+    }
     if terms.rate == 1:
-        return f"{terms.take} for {terms.take - terms.reduced}{kind}"
-    cheapest = "the cheapest" if terms.reduced == 1 else f"the {terms.reduced} cheapest"
-    return f"take {terms.take}{kind}, {cheapest} {_percent(terms.rate)} off"
+        return Wording(FREE[terms.same_sku], **values)
+    return Wording(CHEAPEST[terms.same_sku, terms.reduced == 1], **values)
+
+
+FREE = {
+    False: Wording("%(take)s for %(pay)s"),
+    True: Wording("%(take)s for %(pay)s of the same"),
+}
+CHEAPEST = {
+    (False, True): Wording("take %(take)s, the cheapest %(off)s off"),
+    (False, False): Wording("take %(take)s, the %(number)s cheapest %(off)s off"),
+    (True, True): Wording("take %(take)s of the same, the cheapest %(off)s off"),
+    (True, False): Wording(
+        "take %(take)s of the same, the %(number)s cheapest %(off)s off"
+    ),
+}
+"""By whether it is of the same product, and whether one is reduced."""

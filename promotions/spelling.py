@@ -9,6 +9,8 @@ are 39 bits. NIST SP 800-63B (5.1.2) asks for a throttle below 64 bits, and ther
 import hashlib
 import unicodedata
 
+from analytics.wording import Wording
+
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Without 0 and O, 1, I and L, which people mix up."""
 ODDS = 10_000_000
@@ -56,9 +58,9 @@ def prefix_fault(prefix: str) -> str | None:
     """Say what is wrong with a prefix, if anything."""
     usual = prefix.replace("-", "")
     if len(prefix) > LONGEST_PREFIX:
-        return f"A prefix has at most {LONGEST_PREFIX} characters."
+        return Wording("A prefix has at most %(most)s characters.", most=LONGEST_PREFIX)
     if usual and not (usual.isascii() and usual.isalnum() and usual == usual.upper()):
-        return "A prefix is of the letters A to Z, digits and hyphens."
+        return Wording("A prefix is of the letters A to Z, digits and hyphens.")
     return None
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from analytics import events, store
+from analytics.wording import Wording
 from promotions import approval, flags
 from promotions.models import StandingRule, Strategy
 
@@ -87,9 +88,11 @@ def _decide(key: UUID, made: StandingRule.State, by: str, at: datetime) -> None:
         if rule.state == made:
             return
         if made == State.APPROVED and rule.state != State.PROPOSED:
-            raise NotWaiting(f"The rule is {rule.get_state_display()}.")
+            raise NotWaiting(
+                Wording("The rule is %(state)s.", state=rule.get_state_display())
+            )
         if made == State.APPROVED and rule.proposed_by == by:
-            raise NotByTwo("Somebody else must approve what you proposed.")
+            raise NotByTwo(Wording("Somebody else must approve what you proposed."))
         rule.state, rule.decided_by, rule.decided_at = made, by, at
         rule.save(update_fields=["state", "decided_by", "decided_at"])
         _log(rule, made.value, by, at)

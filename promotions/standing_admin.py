@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from analytics import clock
 from analytics.admin import Acting
+from analytics.languages import said
 from promotions import standing
 from promotions.models import StandingRule
 
@@ -67,7 +68,7 @@ class StandingRuleAdmin(Acting):
             try:
                 standing.approve(row.pk, by=request.user.get_username(), at=clock.now())
             except standing.REFUSALS as error:
-                messages.error(request, str(error))
+                messages.error(request, said(error.args[0]))
 
     @admin.action(description=_("Retire: it acts no more"))
     def retire(self, request: HttpRequest, rows: QuerySet[StandingRule]) -> None:

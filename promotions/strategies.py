@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 from django.conf import settings
 
+from analytics import wording
 from catalog.models import Product
 from ml import scores
 from ml.customers import segments
@@ -295,11 +296,12 @@ def _strategy(
     stock: Stock | None,
 ) -> Strategy:
     checks = _guards(draft, budget)
+    title, reason = pitches.title(draft), pitches.reason(draft, believed, stock)
     return Strategy(
         campaign=campaign,
         kind=draft.kind,
-        title=pitches.title(draft),
-        reason=pitches.reason(draft, believed, stock),
+        title=str(title),
+        reason=str(reason),
         scope=[draft.category],
         menu=msgspec.to_builtins(dict(draft.menu)),
         currency=settings.CURRENCY,
@@ -307,7 +309,8 @@ def _strategy(
         renews_days=RENEWS,
         least_margin=LEAST_MARGIN,
         forecast=forecasts.stored(draft, believed, days=settings.HORIZON_DAYS)
-        | pitches.stored(draft),
+        | pitches.stored(draft)
+        | {"said": {"title": wording.kept(title), "reason": wording.kept(reason)}},
         **_lots(draft),
         guards=guards.stored(checks),
     )

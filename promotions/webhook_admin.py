@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -16,14 +17,24 @@ from analytics.admin import Acting
 from promotions import webhooks
 from promotions.models import Delivery, Endpoint
 
+REFUSED = (
+    gettext_noop("This is not an address."),
+    gettext_noop("The address begins with https://."),
+    gettext_noop("The address has no name and password in it."),
+)
+"""What promotions.posting says of addresses."""
 COLOURS = {"waiting": "warning", "delivered": "success", "given up": "danger"}
 
 
 class EndpointForm(forms.ModelForm):
     url = forms.URLField(
-        max_length=500, assume_scheme="https", widget=UnfoldAdminTextInputWidget
+        label=_("Address"),
+        max_length=500,
+        assume_scheme="https",
+        widget=UnfoldAdminTextInputWidget,
     )
     types = forms.MultipleChoiceField(
+        label=_("Types"),
         choices=[(name, name) for name in webhooks.TYPES],
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -39,7 +50,7 @@ class EndpointForm(forms.ModelForm):
         try:
             webhooks.check(cleaned.get("url", ""), cleaned.get("types", ()))
         except webhooks.BadEndpoint as error:
-            raise ValidationError({error.field: str(error)}) from error
+            raise ValidationError({error.field: gettext(str(error))}) from error
         return cleaned
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
+from analytics.wording import Wording
 from ml import scores
 from ml.customers import segments
 from promotions import arms, audiences, response, value
@@ -60,7 +61,9 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
     matrix = scores.matrix(most=SAMPLE)
     audience = audiences.of(matrix, segments(), at=at)
     if not audience.inside(strategy.scope):
-        raise NothingScored("No customer is scored in its categories: train first.")
+        raise NothingScored(
+            Wording("No customer is scored in its categories: train first.")
+        )
     everybody = audience.before(strategy.scope)
     wanted = [not asked.segments or s in asked.segments for s in audience.segments]
     people = everybody[np.flatnonzero(wanted)]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
+from analytics.languages import said
 from ml.customers import Segment
 from promotions import charts, what_if
 from promotions.charts import Mark
@@ -58,7 +59,7 @@ def what_if_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
     strategy = get_object_or_404(rows, id=key)
     form = WhatIfForm(_filled(strategy) | _given(request))
     page: dict[str, Any] = {
-        "title": gettext("What if: %s") % strategy.title,
+        "title": gettext("What if: %s") % strategy.called,
         "back": strategy,
         "form": form,
         "no_file": True,
@@ -96,7 +97,7 @@ def _answered(strategy: Strategy, asked: dict[str, Any]) -> dict[str, Any]:
             at=clock.now(),
         )
     except what_if.NothingScored as error:
-        return {"says": str(error)}
+        return {"says": said(error.args[0])}
     return {
         "says": gettext(
             "From a sample of customers, with what is believed now; who is held back "

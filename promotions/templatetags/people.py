@@ -9,10 +9,12 @@ from django import template
 from django.conf import settings
 
 from analytics import clock
+from analytics.languages import said
 from analytics.models import Customer
 from promotions import people
 
 register = template.Library()
+register.filter(said)
 
 
 @register.inclusion_tag("admin/analytics/customer/panel.html")

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -5,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db.models import F
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from analytics import store
 from catalog import feeds
@@ -99,7 +100,20 @@ def test_every_proposal_is_in_the_log_with_its_forecast() -> None:
 
     for strategy in made:
         (stored,) = store.read_stream(strategy.stream)
-        assert stored.event.forecast == strategy.forecast  # type: ignore[attr-defined]
+        told = {n: one for n, one in strategy.forecast.items() if n != "said"}
+        assert stored.event.forecast == told  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("learnt")
+def test_a_proposal_s_title_and_reason_can_be_said_in_chinese() -> None:
+    (strategy, *_) = strategies.propose(at=timezone.now())
+    strategy.refresh_from_db()
+
+    assert (strategy.called, strategy.why) == (strategy.title, strategy.reason)
+    with translation.override("zh-hans"):
+        assert re.search(r"：满 \d+ USD", strategy.called)
+        assert "没有优惠的情况下" in strategy.why
+        assert not re.search("[a-z]{3}", strategy.why.replace("coffee", ""))
 
 
 @pytest.mark.usefixtures("learnt")

@@ -1,0 +1,71 @@
+"""English and Simplified Chinese: the back office speaks both, all else English.
+
+What machines read (the API, the wire, files) and what is stored is English whatever a
+browser prefers. Tables' and columns' names are written once, plainly, in the models;
+here they become translatable, so that a new column needs no more than its message, and
+no migration. `config.messages` finds all messages; a test fails on a missing one.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin import apps as admin_apps
+from django.db.models import Model
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+
+OURS = ("analytics", "catalog", "ml", "promotions", "demo")
+BACK_OFFICE = "/admin/"
+
+
+class Middleware(LocaleMiddleware):
+    """Django's, for the back office alone."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path_info.startswith(BACK_OFFICE):
+            super().process_request(request)
+        else:
+            translation.activate("en")
+            request.LANGUAGE_CODE = "en"
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if request.path_info.startswith(BACK_OFFICE):
+            super().process_response(request, response)
+        return response
+
+
+class AdminConfig(admin_apps.AdminConfig):
+    """Django's, but for names: they are translatable before forms are made of them."""
+
+    def ready(self) -> None:
+        for thing, name, text in names():
+            setattr(thing, name, translation.gettext_lazy(text))
+        super().ready()
+
+
+def names() -> list[tuple[Any, str, str]]:
+    """Return what the back office calls tables and columns, as (of, name, English)."""
+    with translation.override(None):
+        return list(_names())
+
+
+def _names() -> Iterator[tuple[Any, str, str]]:
+    for model in _tables():
+        yield from _named(model._meta, "verbose_name", "verbose_name_plural")
+        for field in model._meta.concrete_fields:
+            yield from _named(field, "verbose_name", "help_text")
+
+
+def _tables() -> list[type[Model]]:
+    return [one for one in apps.get_models() if one._meta.app_label in OURS]
+
+
+def _named(thing: Any, *kinds: str) -> Iterator[tuple[Any, str, str]]:
+    for kind in kinds:
+        if text := str(getattr(thing, kind)):
+            yield thing, kind, text

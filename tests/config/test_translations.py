@@ -1,0 +1,315 @@
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.catalog import Message
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.template.defaultfilters import floatformat
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format, localize
+from playwright.sync_api import sync_playwright
+from rest_framework.test import APIClient
+
+from analytics import wording
+from analytics.languages import said
+from analytics.models import Customer
+from config import messages
+from ml.models import TrainedModel
+from promotions import guards
+from promotions.models import Strategy
+from tests.conftest import Body, Give, Make
+from tests.promotions.test_report_admin import measured
+
+CHINESE: Any = {"HTTP_ACCEPT_LANGUAGE": "zh-Hans"}
+HOLES = re.compile(r"%\(\w+\)[-+.0-9]*[a-z]|%[-+.0-9]*[sdf]|%%|\{\w*\}|<[^>]*>")
+ENGLISH = re.compile(r"[A-Za-z]{2,}")
+ALLOWED = set(
+    ENGLISH.findall(
+        "admin API AUC Benjamini Brier CPU CSV DR ECE en English esc GET hans Hochberg "
+        "Holm ID IPS JSON log NDCG NUL offers Parquet Proffer SHA SKU SNIPS Switch "
+        "true USD UTC var Webhook withheld zh"
+    )
+)
+"""Words that are the same in Chinese."""
+DATA = set(
+    ENGLISH.findall(
+        "Ana ana arm blend due fits Good June logistic MILK Milk milk MUGS Mug mug "
+        "near olga platform Propensity propensity TEA Tea tea test week"
+    )
+)
+"""What the cast's rows hold."""
+KEY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+NAMES = re.compile(rf"{KEY}|\w+_\w+|recency /|strategy:|与 \w+ 相同|promotions\.\w+")
+"""Keys, types of events, features, modules."""
+
+
+@pytest.fixture(autouse=True)
+def english_afterwards() -> Iterator[None]:
+    """A request leaves its language behind in the thread."""
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def kept() -> list[Message]:
+    return [message for message in messages.read() if message.id]
+
+
+def pairs(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield each text with each of its translations; a plural has one in Chinese."""
+    if isinstance(message.id, str):
+        yield message.id, str(message.string)
+    else:
+        yield from ((message.id[1], text) for text in message.string or ())
+
+
+def test_every_message_is_translated_and_none_is_a_guess(kept: list[Message]) -> None:
+    assert len(kept) > 1000
+    assert not [one.id for one in kept if one.fuzzy]
+    assert not [one.id for one in kept if not all(text for _, text in pairs(one))]
+
+
+def test_every_translation_keeps_placeholders_and_markup(kept: list[Message]) -> None:
+    for one in kept:
+        for text, translated in pairs(one):
+            assert sorted(HOLES.findall(text)) == sorted(HOLES.findall(translated))
+
+
+def test_translations_end_and_punctuate_as_chinese_does(kept: list[Message]) -> None:
+    for one in kept:
+        for _, translated in pairs(one):
+            assert not re.search(r"[\u4e00-\u9fff][,;:?!]", translated), translated
+
+
+def test_no_message_is_missing_or_left_over() -> None:
+    """Whoever changes a text runs `make messages`, and translates it."""
+    assert messages.PO.read_bytes() == messages.written(
+        messages.updated(messages.read())
+    )
+
+
+def test_the_server_reads_what_people_wrote() -> None:
+    compiled = messages.PO.with_suffix(".mo").read_bytes()
+
+    assert compiled == messages.compiled(messages.read())
+
+
+class Shown(HTMLParser):
+    """Collects what a person reads: texts and labels, but for code and English."""
+
+    SKIPPED = frozenset({"script", "style", "code", "template", "textarea"})
+    VOID = frozenset({"input", "br", "img", "link", "meta", "hr", "rect", "circle"})
+    LABELS = ("aria-label", "title", "placeholder", "alt")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.quiet: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        given = dict(attrs)
+        if self.quiet:
+            self.quiet += [] if tag in self.VOID else [tag]
+            return
+        hidden = "material-symbols" in (given.get("class") or "")
+        if tag in self.SKIPPED or given.get("lang") == "en" or hidden:
+            self.quiet.append(tag)
+            return
+        self.texts += [given[name] for name in self.LABELS if given.get(name)]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.quiet:
+            while self.quiet.pop() != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.quiet and data.strip():
+            self.texts.append(data.strip())
+
+
+def english(html: str) -> str:
+    """Return the texts of a page with English words that are neither data nor names."""
+    reader = Shown()
+    reader.feed(html)
+    return "\n".join(
+        text
+        for text in reader.texts
+        if set(ENGLISH.findall(NAMES.sub("", text))) - ALLOWED - DATA
+    )
+
+
+def chinese(client: Client, address: str) -> str:
+    answer = client.get(address, follow=True, **CHINESE)
+    assert answer.status_code == 200
+    html = answer.content.decode()
+    assert '<html lang="zh-hans"' in html
+    return html
+
+
+@pytest.fixture
+def rows(
+    live: Make, give: Give, ana: Customer, shelf: None, trained: TrainedModel
+) -> Strategy:
+    strategy = measured(live(holdout=0.5, title="Tea"))
+    give(strategy, ana)
+    return strategy
+
+
+@pytest.mark.parametrize(
+    "model", [one._meta.label_lower for one in admin.site._registry]
+)
+def test_every_list_is_in_chinese(
+    client: Client, olga: User, rows: Strategy, model: str
+) -> None:
+    client.force_login(olga)
+    page = reverse(f"admin:{model.replace('.', '_')}_changelist")
+
+    assert english(chinese(client, page)) == ""
+
+
+ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("admin:index", "features", "programme", "response", "strategy_results"),
+        *("campaign_results", "what_if", "admin:promotions_strategy_change"),
+        *("admin:promotions_campaign_change", "admin:analytics_customer_change"),
+        *(f"admin:promotions_{name}_add" for name in ADDED),
+        *("admin:promotions_strategy_version", "admin:ml_trainedmodel_change"),
+    ],
+)
+def test_every_page_is_in_chinese(
+    client: Client, olga: User, rows: Strategy, ana: Customer, page: str
+) -> None:
+    client.force_login(olga)
+    keys = {
+        "strategy_results": rows.pk,
+        "what_if": rows.pk,
+        "campaign_results": rows.campaign_id,
+        "admin:promotions_strategy_change": rows.pk,
+        "admin:promotions_strategy_version": rows.pk,
+        "admin:promotions_campaign_change": rows.campaign_id,
+        "admin:analytics_customer_change": ana.pk,
+        "admin:ml_trainedmodel_change": TrainedModel.objects.get().pk,
+    }
+    args = [keys[page]] if page in keys else []
+
+    assert english(chinese(client, reverse(page, args=args))) == ""
+
+
+@pytest.mark.parametrize("kind", Strategy.Kind.values)
+def test_the_form_of_every_kind_is_in_chinese(
+    client: Client, olga: User, shelf: None, kind: str
+) -> None:
+    client.force_login(olga)
+    page = reverse("admin:promotions_strategy_add")
+
+    assert english(chinese(client, f"{page}?kind={kind}")) == ""
+
+
+def test_the_api_answers_in_english_whatever_a_client_prefers(
+    api: APIClient, draft: Body
+) -> None:
+    refused = api.post(reverse("strategies"), {}, format="json", **CHINESE)
+    made = api.post(reverse("strategies"), draft(), format="json", **CHINESE)
+
+    assert "This field is required." in refused.content.decode()
+    assert made.status_code == 201
+    assert made.json()["words"][0] == "It gives: 10 % off."
+    for answer in (refused, made):
+        assert re.search("[\u4e00-\u9fff]", answer.content.decode()) is None
+        assert "Accept-Language" not in answer.get("Vary", "")
+
+
+def test_what_a_chinese_operator_makes_is_stored_in_english(
+    client: Client, olga: User, proposed: Make
+) -> None:
+    strategy = proposed()
+    client.force_login(olga)
+    page = reverse("admin:promotions_strategy_decide", args=["approve", strategy.pk])
+
+    answer = client.post(page, {"comment": "可以"}, follow=True, **CHINESE)
+
+    strategy.refresh_from_db()
+    assert strategy.state == Strategy.State.LIVE
+    assert "您的决定已记入日志。" in answer.content.decode()
+    assert re.search("[\u4e00-\u9fff]", json.dumps(strategy.guards)) is None
+
+
+def test_a_refusal_is_said_in_the_operator_s_language(
+    client: Client, olga: User, proposed: Make
+) -> None:
+    client.force_login(olga)
+    page = reverse("admin:promotions_strategy_decide", args=["approve", proposed().pk])
+
+    for more, expected in (({}, "Say why"), (CHINESE, "请用一两句话说明理由。")):
+        answer = client.post(page, {"comment": ""}, follow=True, **more)
+        assert expected in answer.content.decode()
+
+
+def test_a_stored_guard_is_said_in_both_languages() -> None:
+    (kept,) = guards.stored([guards.reached(1200)])
+    detail = wording.revived(json.loads(json.dumps(kept["said"])))
+
+    assert kept["detail"] == detail == "1,200 customers would get an offer"
+    with translation.override("zh-hans"):
+        assert said(detail) == "将有 1,200 位客户获得优惠"
+
+
+def test_an_operator_switches_the_language(client: Client, olga: User) -> None:
+    client.force_login(olga)
+    shown = client.get("/admin/").content.decode()
+    assert "简体中文" in shown
+
+    client.post(reverse("set_language"), {"language": "zh-hans", "next": "/admin/"})
+
+    assert '<html lang="zh-hans"' in client.get("/admin/").content.decode()
+    client.post(reverse("set_language"), {"language": "en", "next": "/admin/"})
+    assert '<html lang="en"' in client.get("/admin/", **CHINESE).content.decode()
+
+
+def test_numbers_are_grouped_and_dates_written_as_chinese_shops_do() -> None:
+    with translation.override("zh-hans"):
+        assert intcomma(1234567) == "1,234,567"
+        assert floatformat(Decimal("1234567.5"), "2g") == "1,234,567.50"
+        assert date_format(date(2026, 6, 1)) == "2026年6月1日"
+        assert localize(Decimal("1234.50")) == "1234.50"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_language_is_switched_by_keyboard(live_server: Any, olga: User) -> None:
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(chromium).exists():
+            pytest.skip("no Chromium here: .venv/bin/playwright install chromium")
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"]
+        )
+        tab = browser.new_page(locale="en-US")
+        tab.goto(f"{live_server.url}/admin/login/")
+        tab.fill("[name=username]", "olga")
+        tab.fill("[name=password]", "secret")
+        tab.press("[name=password]", "Enter")
+        tab.wait_for_url("**/admin/")
+        for _ in range(60):
+            tab.keyboard.press("Tab")
+            if tab.evaluate("document.activeElement.lang") == "zh-hans":
+                break
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("html[lang=zh-hans]")
+        tab.press("[aria-haspopup]", "Enter")
+        tab.wait_for_selector("text=注销")
+        browser.close()
