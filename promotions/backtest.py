@@ -27,6 +27,7 @@ from promotions import (
     planning,
     response,
     scopes,
+    tested,
     trials,
 )
 from promotions.forecasts import Forecast
@@ -135,7 +136,8 @@ def _plan(strategy: Strategy, *, at: datetime) -> planning.Test | None:
     """Plan a test where there is one: its bases read sixteen weeks of orders."""
     if not strategy.holdout:
         return None
-    return planning.plan(strategy, planning.bases(strategy.currency, at=at))
+    bases = planning.bases(strategy.currency, at=at)
+    return planning.plan(strategy, bases, tested.read(at=at))
 
 
 def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:

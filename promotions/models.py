@@ -342,9 +342,13 @@ class Strategy(models.Model):
 
     @property
     def promised(self) -> float | None:
-        """The profit that the forecast promises for each customer it reaches."""
+        """The profit that the forecast promises for each customer who comes to get it.
+
+        More do than it reaches at once: places turn over. The planned test knows.
+        """
         margin, reach = self.forecast.get("margin"), self.forecast.get("reach")
-        return float(margin / reach) if reach and margin is not None else None
+        comes = self.forecast.get("test", {}).get("treatment") or reach
+        return float(margin / comes) if reach and margin is not None else None
 
     @property
     def left(self) -> Decimal:

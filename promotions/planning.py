@@ -3,11 +3,12 @@
 What a customer's profit varies by, and how well the eight weeks before foretell it, is
 taken from the newest weeks of the log. Whoever bought nothing in either is not counted.
 A test is planned for the days that its final report spans: those of the campaign, and
-the weeks after it in which what was only bought sooner is missing.
+the weeks after it in which what was only bought sooner is missing. How many come in by
+then, and how noisy they are, is foreseen from strategies that were measured.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from analytics import lookup
 from analytics.power import power, smallest_effect
 from promotions.models import Strategy
 from promotions.sums import BEFORE, WASHOUT
+from promotions.tested import Tested
 
 WINDOWS = (7, 14, 28, 56)
 """Days for which a test is planned; money spent in more is another question."""
@@ -29,6 +31,7 @@ MOST_ALIKE = 0.999
 """No more than this is one time believed to foretell another."""
 Z80 = 1.2816
 """The ends of an interval that holds 80 %, in standard errors."""
+FIRST = Tested()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,11 @@ class Base:
     mean: float
     deviation: float
     correlation: float
+
+    @property
+    def spread(self) -> float:
+        """Return by how much profit varies around what the weeks before foretell."""
+        return float(self.deviation * (1 - self.correlation**2) ** 0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,9 @@ class Test:
     power: float | None
     needs_days: int | None
     needs_holdout: float | None
+    spread: float
+    """The standard deviation of a customer's profit around what was foretold of it, as
+    bases have it."""
 
     @property
     def error(self) -> float | None:
@@ -72,6 +83,27 @@ class Test:
     def enough(self) -> bool | None:
         """Whether what is promised is found; None where nothing is promised."""
         return None if self.power is None else self.power >= FOUND
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arms:
+    """Who is expected to come into a test, and how they vary, as a part of all."""
+
+    people: int
+    held: float
+    noise: float
+
+    @property
+    def control(self) -> int:
+        return round(self.people * self.held)
+
+    @property
+    def treatment(self) -> int:
+        return self.people - self.control
+
+    def shared(self, held: float) -> "Arms":
+        """Return them with another part held back."""
+        return replace(self, held=held)
 
 
 VARIES = """
@@ -93,7 +125,9 @@ def bases(currency: str, *, at: datetime) -> list[Base]:
     return [_base(days, currency, at) for days in WINDOWS]
 
 
-def plan(strategy: Strategy, some: Iterable[Base]) -> Test | None:
+def plan(
+    strategy: Strategy, some: Iterable[Base], known: Tested = FIRST
+) -> Test | None:
     """Return what the strategy's test can show; None where nothing is held back."""
     measured = [base for base in some if base.customers > 1]
     if not strategy.holdout or not measured:
@@ -101,32 +135,43 @@ def plan(strategy: Strategy, some: Iterable[Base]) -> Test | None:
     campaign = strategy.campaign
     spans = (campaign.ends_at + WASHOUT - campaign.starts_at).days
     base = next((one for one in reversed(measured) if one.days <= spans), measured[0])
-    reach = strategy.forecast.get("reach")
-    everybody = base.customers * (1 - settings.HELD_OUT)
-    people = round(everybody if reach is None else reach / (1 - strategy.holdout))
-    promised = _promised(strategy, base.days)
-    control = round(people * strategy.holdout)
-    smallest = _smallest(base, people, strategy.holdout)
+    arms = _arms(strategy, base, known)
+    promised = _promised(strategy, arms, base.days)
+    smallest = _smallest(base, arms)
     return Test(
         days=base.days,
-        treatment=people - control,
-        control=control,
+        treatment=arms.treatment,
+        control=arms.control,
         smallest=smallest,
         share=smallest / base.mean if smallest and base.mean > 0 else None,
         promised=promised,
-        power=_power(base, people, strategy.holdout, promised),
+        power=_power(base, arms, promised),
         needs_days=next(
             (
                 one.days
                 for one in measured
-                if _finds(one, people, strategy.holdout, _promised(strategy, one.days))
+                if _finds(one, arms, _promised(strategy, arms, one.days))
             ),
             None,
         ),
         needs_holdout=next(
-            (share for share in HOLDOUTS if _finds(base, people, share, promised)), None
+            (share for share in HOLDOUTS if _finds(base, arms.shared(share), promised)),
+            None,
         ),
+        spread=round(base.spread, 4),
     )
+
+
+def _arms(strategy: Strategy, base: Base, known: Tested) -> Arms:
+    reach, campaign = strategy.forecast.get("reach"), strategy.campaign
+    everybody = base.customers * (1 - settings.HELD_OUT)
+    people = float(everybody)
+    if reach is not None:
+        days = (campaign.ends_at - campaign.starts_at) / timedelta(days=1)
+        # Nobody comes in who is not there.
+        most = max(reach / (1 - strategy.holdout), everybody)
+        people = min(known.comes(reach, days) / (1 - strategy.holdout), most)
+    return Arms(people=round(people), held=strategy.holdout, noise=known.noise)
 
 
 def stored(test: Test | None, forecast: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,8 +188,8 @@ def _will_show(test: Test, forecast: Mapping[str, Any]) -> dict[str, Any]:
     reach = forecast.get("reach")
     if test.error is None or not reach or "low" not in forecast:
         return {}
-    half = (forecast["high"] - forecast["low"]) / (2 * reach)
-    each = forecast["margin"] / reach
+    half = (forecast["high"] - forecast["low"]) / (2 * test.treatment)
+    each = forecast["margin"] / test.treatment
     wide = (half**2 + (Z80 * test.error) ** 2) ** 0.5
     return {"shows": [round(each - wide, 4), round(each + wide, 4)]}
 
@@ -169,36 +214,36 @@ def _base(days: int, currency: str, at: datetime) -> Base:
     )
 
 
-def _promised(strategy: Strategy, days: int) -> float | None:
+def _promised(strategy: Strategy, arms: Arms, days: int) -> float | None:
     """Return the profit promised per customer by then: it comes in evenly."""
-    whole = strategy.promised
+    margin = strategy.forecast.get("margin")
+    if margin is None or not strategy.forecast.get("reach") or not arms.treatment:
+        return None
     part = min(1.0, days / strategy.forecast.get("days", settings.HORIZON_DAYS))
-    return None if whole is None else whole * part
+    return float(margin / arms.treatment * part)
 
 
-def _smallest(base: Base, people: int, holdout: float) -> float | None:
+def _smallest(base: Base, arms: Arms) -> float | None:
     return smallest_effect(
-        cv=base.deviation,
-        treatment=people - round(people * holdout),
-        control=round(people * holdout),
+        cv=base.deviation * arms.noise,
+        treatment=arms.treatment,
+        control=arms.control,
         rho=base.correlation,
         power=FOUND,
     )
 
 
-def _power(
-    base: Base, people: int, holdout: float, effect: float | None
-) -> float | None:
+def _power(base: Base, arms: Arms, effect: float | None) -> float | None:
     if effect is None or not base.deviation:
         return None
     return power(
         effect=effect,
-        cv=base.deviation,
-        treatment=people - round(people * holdout),
-        control=round(people * holdout),
+        cv=base.deviation * arms.noise,
+        treatment=arms.treatment,
+        control=arms.control,
         rho=base.correlation,
     )
 
 
-def _finds(base: Base, people: int, holdout: float, effect: float | None) -> bool:
-    return (_power(base, people, holdout, effect) or 0.0) >= FOUND
+def _finds(base: Base, arms: Arms, effect: float | None) -> bool:
+    return (_power(base, arms, effect) or 0.0) >= FOUND

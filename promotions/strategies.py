@@ -40,6 +40,7 @@ from promotions import (
     pitches,
     planning,
     response,
+    tested,
     together,
     trials,
     value,
@@ -128,8 +129,9 @@ def _proposed(
         for draft, budget in zip(chosen, budgets, strict=True)
     ]
     bases = planning.bases(settings.CURRENCY, at=at)
+    known = tested.read(at=at)
     for strategy in made:
-        test = planning.plan(strategy, bases)
+        test = planning.plan(strategy, bases, known)
         strategy.forecast |= planning.stored(test, strategy.forecast)
         approval.propose(strategy, by=by, at=at)
     return made

@@ -23,6 +23,7 @@ from promotions import (
     response,
     standing,
     tasks,
+    tested,
 )
 from promotions.models import (
     ArmDay,
@@ -494,6 +495,77 @@ def test_a_plan_spans_the_weeks_after_the_campaign_too(proposed: Make) -> None:
     assert whole is not None
     assert short is not None
     assert (whole.days, short.days) == (56, 28)
+
+
+def was_measured(strategy: Strategy, *, error: float, spread: float) -> None:
+    """Let its test have had 180 treated where 100 were foreseen, for its 28 days."""
+    campaign = strategy.campaign
+    campaign.starts_at = timezone.now() - timedelta(days=28)
+    campaign.save()
+    strategy.decided_at = campaign.starts_at
+    strategy.forecast = {"reach": 100, "margin": 50.0, "test": {"spread": spread}}
+    strategy.measured = {
+        "effects": {"profit": {"error": error}},
+        "treatment": 180,
+        "control": 180,
+        "until": timezone.now().isoformat(),
+    }
+    strategy.save()
+
+
+def test_a_plan_counts_on_as_many_to_come_in_as_did_before(
+    proposed: Make, live: Make
+) -> None:
+    """Places turn over; what is promised is spread over all who ever get an offer."""
+    shop()
+    now = timezone.now()
+    was_measured(live(), error=1.0, spread=1.0)
+    strategy = proposed(holdout=0.5, forecast={"reach": 100, "margin": 90.0})
+    campaign, some = strategy.campaign, planning.bases("USD", at=now)
+    campaign.ends_at = campaign.starts_at + timedelta(days=28)
+
+    first = planning.plan(strategy, some)
+    told = planning.plan(strategy, some, tested.read(at=now))
+
+    assert first is not None
+    assert told is not None
+    assert (first.treatment, first.promised) == (100, 0.9)
+    assert told.treatment == pytest.approx(180, abs=1)
+    assert told.promised == pytest.approx(90 / told.treatment)
+    strategy.forecast |= planning.stored(told, strategy.forecast)
+    assert strategy.promised == told.promised
+
+
+def test_no_more_are_foreseen_than_there_are(proposed: Make, live: Make) -> None:
+    shop(150)
+    was_measured(live(), error=1.0, spread=1.0)
+    strategy = proposed(holdout=0.5, forecast={"reach": 60, "margin": 90.0})
+
+    some = planning.bases("USD", at=timezone.now())
+    told = planning.plan(strategy, some, tested.Tested(turnover=1.0))
+
+    assert told is not None
+    assert told.treatment + told.control <= 150
+
+
+def test_a_plan_is_as_noisy_as_tests_were(live: Make) -> None:
+    """Half the spread that was planned, in 180 held back, beside a belief worth 20."""
+    usual = tested.read(at=timezone.now()).noise
+    was_measured(live(), error=(1 / 180 + 1 / 180) ** 0.5, spread=2.0)
+
+    found = tested.read(at=timezone.now()).noise
+
+    assert usual == 1.0
+    assert found == pytest.approx(((20 + 180 / 4) / 200) ** 0.5)
+
+
+def test_a_handful_held_back_tells_nothing_of_noise(live: Make) -> None:
+    strategy = live()
+    was_measured(strategy, error=9.0, spread=1.0)
+    strategy.measured["control"] = tested.LEAST - 1
+    strategy.save()
+
+    assert tested.read(at=timezone.now()).noise == 1.0
 
 
 def test_where_nothing_is_promised_a_test_is_neither_good_nor_bad(
