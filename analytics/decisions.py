@@ -118,6 +118,22 @@ class StrategyRejected(StrategyDecided, frozen=True, kw_only=True):
     """An operator rejected; the strategy will never be live."""
 
 
+class StrategyReturned(StrategyDecided, frozen=True, kw_only=True):
+    """An operator wants changes: the next version may be approved, this one not."""
+
+
+class StrategyPaused(StrategyDecided, frozen=True, kw_only=True):
+    """A live strategy gives nothing until it is resumed; its arms stay as drawn."""
+
+
+class StrategyResumed(StrategyDecided, frozen=True, kw_only=True):
+    """A paused strategy is live again."""
+
+
+class StrategyCommented(StrategyDecided, frozen=True, kw_only=True):
+    """Somebody said something of a strategy, and decided nothing."""
+
+
 class StrategyEnded(StrategyDecided, frozen=True, kw_only=True):
     """A live strategy stopped forming offers and taking redemptions.
 

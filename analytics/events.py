@@ -79,10 +79,14 @@ from analytics.decisions import (
     StandingRuleDecided,
     StockChanged,
     StrategyApproved,
+    StrategyCommented,
     StrategyDecided,
     StrategyEnded,
+    StrategyPaused,
     StrategyProposed,
     StrategyRejected,
+    StrategyResumed,
+    StrategyReturned,
 )
 from analytics.shapes import Event
 
@@ -151,10 +155,14 @@ __all__ = [
     "StandingRuleDecided",
     "StockChanged",
     "StrategyApproved",
+    "StrategyCommented",
     "StrategyDecided",
     "StrategyEnded",
+    "StrategyPaused",
     "StrategyProposed",
     "StrategyRejected",
+    "StrategyResumed",
+    "StrategyReturned",
     "WishlistProductAddedToCart",
 ]
 
@@ -269,9 +277,13 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "standing_rule_decided": StandingRuleDecided,
     "stock_changed": StockChanged,
     "strategy_approved": StrategyApproved,
+    "strategy_commented": StrategyCommented,
     "strategy_ended": StrategyEnded,
+    "strategy_paused": StrategyPaused,
     "strategy_proposed": StrategyProposed,
     "strategy_rejected": StrategyRejected,
+    "strategy_resumed": StrategyResumed,
+    "strategy_returned": StrategyReturned,
     "wishlist_product_added_to_cart": WishlistProductAddedToCart,
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -48,18 +48,51 @@ from promotions.models import Allocation, Campaign, Feedback, Offer, Strategy
 __all__ = ["code_admin", "order_admin", "standing_admin", "webhook_admin"]
 """Loaded with this module, which is the one that Django looks for."""
 
-DECISIONS: dict[str, Callable[..., None]] = {
-    "approve": approval.approve,
-    "reject": approval.reject,
-    "end": approval.end,
+DECIDES, CHANGES, SEES = (
+    f"promotions.{may}_strategy" for may in ("approve", "change", "view")
+)
+
+
+class Decision(NamedTuple):
+    """What somebody may do with a strategy, who has one of some permissions."""
+
+    step: Callable[..., None]
+    label: Any
+    permissions: tuple[str, ...]
+
+
+DECISIONS = {
+    "approve": Decision(approval.approve, _("Approve"), (DECIDES,)),
+    "changes": Decision(approval.request_changes, _("Request changes"), (DECIDES,)),
+    "reject": Decision(approval.reject, _("Reject"), (DECIDES,)),
+    "resume": Decision(approval.resume, _("Resume"), (DECIDES,)),
+    # To stop giving must never wait for somebody.
+    "pause": Decision(approval.pause, _("Pause"), (DECIDES, CHANGES)),
+    "end": Decision(approval.end, _("End"), (DECIDES,)),
+    "comment": Decision(approval.comment, _("Only comment"), (SEES,)),
+}
+OPEN: Mapping[str, tuple[str, ...]] = {
+    "proposed": ("approve", "changes", "reject"),
+    "live": ("pause", "end"),
+    "paused": ("resume", "end"),
 }
 STEPS = {
     "strategy_proposed": pgettext_lazy("step", "proposed"),
     "strategy_approved": pgettext_lazy("step", "approved"),
+    "strategy_returned": pgettext_lazy("step", "requested changes"),
     "strategy_rejected": pgettext_lazy("step", "rejected"),
+    "strategy_paused": pgettext_lazy("step", "paused"),
+    "strategy_resumed": pgettext_lazy("step", "resumed"),
     "strategy_ended": pgettext_lazy("step", "ended"),
+    "strategy_commented": pgettext_lazy("step", "said"),
 }
-COLOURS = {"proposed": "warning", "live": "success", "rejected": "danger"}
+COLOURS = {
+    "proposed": "warning",
+    "returned": "info",
+    "live": "success",
+    "paused": "warning",
+    "rejected": "danger",
+}
 
 
 @admin.register(Strategy)
@@ -205,16 +238,16 @@ class StrategyAdmin(ReadOnly):
         return TemplateResponse(request, template, context)
 
     def decide(self, request: HttpRequest, decision: str, key: UUID) -> HttpResponse:
-        """Approve, reject or end; a refusal becomes a message, and nothing changes."""
+        """Decide, or comment; a refusal becomes a message, and nothing changes."""
         strategy = get_object_or_404(Strategy, id=key)
         page = redirect(reverse("admin:promotions_strategy_change", args=[key]))
         if request.method != "POST" or decision not in DECISIONS:
             return page
-        if not request.user.has_perm("promotions.approve_strategy"):
+        if not _may(request, decision):
             messages.error(request, _("You may not decide on strategies."))
             return page
         try:
-            DECISIONS[decision](
+            DECISIONS[decision].step(
                 strategy.id,
                 by=request.user.get_username(),
                 comment=request.POST.get("comment", ""),
@@ -223,7 +256,10 @@ class StrategyAdmin(ReadOnly):
         except approval.REFUSALS as refusal:
             messages.error(request, said(refusal.args[0]))
         else:
-            messages.success(request, _("Your decision is in the log."))
+            done = _("Your comment is in the log.")
+            if decision != "comment":
+                done = _("Your decision is in the log.")
+            messages.success(request, done)
         return page
 
     def backtest(self, request: HttpRequest, key: UUID) -> HttpResponse:
@@ -256,7 +292,9 @@ class StrategyAdmin(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         strategy = Strategy.objects.filter(id=object_id).first()
-        context = (extra_context or {}) | (_page(strategy) if strategy else {})
+        context = extra_context or {}
+        if strategy:
+            context = context | _page(strategy) | _choices(strategy, request)
         return super().changeform_view(request, object_id, form_url, context)
 
 
@@ -281,14 +319,33 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "checks": [_check(one) for one in _checks(strategy)],
         "feedback": _feedback(strategy),
         "successors": strategy.successors.order_by("version"),
-        "versionable": strategy.state in ("live", "ended"),
+        "versionable": strategy.state in proposals.REPLACEABLE,
         "history": [
             (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
             for step in approval.history(strategy)
         ],
         "examples": _examples(strategy),
-        "decisions": _decisions(strategy),
     }
+
+
+def _choices(strategy: Strategy, request: HttpRequest) -> dict[str, Any]:
+    """Return what whoever looks may do with a strategy, and what they may not."""
+    names = (*OPEN.get(strategy.state, ()), "comment")
+    who = request.user.get_username()
+    own = "approve" in names and approval.needs_another(strategy, who)
+    may = [name for name in names if _may(request, name)]
+    return {
+        "decisions": [
+            (name, DECISIONS[name].label)
+            for name in may
+            if not (own and name == "approve")
+        ],
+        "own": own and "approve" in may,
+    }
+
+
+def _may(request: HttpRequest, decision: str) -> bool:
+    return any(map(request.user.has_perm, DECISIONS[decision].permissions))
 
 
 def _tried(strategy: Strategy) -> dict[str, Any] | None:
@@ -348,16 +405,6 @@ def _feedback(strategy: Strategy) -> list[tuple[Any, int]]:
 def _step(step: store.Stored) -> str:
     """Say what a decision was."""
     return str(STEPS.get(step.type, step.type))
-
-
-def _decisions(strategy: Strategy) -> list[tuple[str, Any]]:
-    match strategy.state:
-        case Strategy.State.PROPOSED:
-            return [("approve", _("Approve")), ("reject", _("Reject"))]
-        case Strategy.State.LIVE:
-            return [("end", _("End"))]
-        case _:
-            return []
 
 
 def _examples(strategy: Strategy) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The one road from proposed to live to ended.
+"""The one road from proposed to live to ended, with pauses.
 
 Each step locks the strategy, refuses a wrong state, and appends the decision to the
 strategy's stream last. Going live enqueues the offers; nothing else makes them. A new
@@ -6,7 +6,7 @@ version takes the old one's place in one transaction, with its codes, all that w
 counted, and whoever has used it (promotions.versions).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -35,7 +35,11 @@ class NotProposed(Exception):
 
 
 class NotLive(Exception):
-    """Only a live strategy can be ended."""
+    """Only a live strategy can be paused, only a live or paused one ended."""
+
+
+class NotPaused(Exception):
+    """Only a paused strategy can be resumed."""
 
 
 class GuardFailed(Exception):
@@ -50,7 +54,10 @@ class OwnProposal(Exception):
     """Nobody approves what they proposed themselves: four eyes."""
 
 
-REFUSALS = (NotProposed, NotLive, GuardFailed, CommentMissing, OwnProposal)
+REFUSALS = (
+    *(NotProposed, NotLive, NotPaused),
+    *(GuardFailed, CommentMissing, OwnProposal),
+)
 
 
 def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
@@ -111,10 +118,55 @@ def reject(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None
     _decide(strategy, events.StrategyRejected(by=by, comment=comment), at=at)
 
 
-def end(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
-    """Stop a live strategy: its offers vanish at once.
+def request_changes(
+    strategy: UUID | str, *, by: str, comment: str, at: datetime
+) -> None:
+    """Give a proposal back: its next version may be approved, itself no more.
+
+    :raises NotProposed: it is not waiting for a decision.
+    :raises CommentMissing: the comment is blank.
+    """
+    _decide(strategy, events.StrategyReturned(by=by, comment=comment), at=at)
+
+
+def pause(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
+    """Stop a live strategy until it is resumed: its offers vanish at once.
+
+    Who is in which arm stays, and measurement goes on: whoever was assigned counts.
 
     :raises NotLive: it is not live.
+    :raises CommentMissing: the comment is blank.
+    """
+    event = events.StrategyPaused(by=by, comment=comment)
+    _decide(strategy, event, at=at, then=_withdraw_offers)
+
+
+def resume(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
+    """Make a paused strategy live again and enqueue its offers.
+
+    :raises NotPaused: it is not paused.
+    :raises GuardFailed: one of its guards does not hold any more.
+    :raises CommentMissing: the comment is blank.
+    """
+    event = events.StrategyResumed(by=by, comment=comment)
+    anew(lambda: _decide(strategy, event, at=at, then=_go_live))
+
+
+def comment(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
+    """Say something of a strategy, and decide nothing.
+
+    :raises CommentMissing: the comment is blank.
+    """
+    _insist_on(comment)
+    with transaction.atomic():
+        event = events.StrategyCommented(by=by, comment=comment)
+        _log(_locked(strategy), event, at)
+
+
+def end(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
+    """Stop a live or paused strategy: its offers vanish at once.
+
+    :raises NotLive: it is neither.
     :raises CommentMissing: the comment is blank.
     """
     event = events.StrategyEnded(by=by, comment=comment)
@@ -126,12 +178,18 @@ def history(strategy: Strategy) -> list[store.Stored]:
     return store.read_stream(strategy.stream)
 
 
-STEPS: Mapping[type[events.Event], tuple[State, State, type[Exception]]] = {
-    events.StrategyApproved: (State.PROPOSED, State.LIVE, NotProposed),
-    events.StrategyRejected: (State.PROPOSED, State.REJECTED, NotProposed),
-    events.StrategyEnded: (State.LIVE, State.ENDED, NotLive),
+RUNS = (State.LIVE, State.PAUSED)
+STEPS: Mapping[type[events.Event], tuple[Collection[State], State, type[Exception]]] = {
+    events.StrategyApproved: ([State.PROPOSED], State.LIVE, NotProposed),
+    events.StrategyRejected: ([State.PROPOSED], State.REJECTED, NotProposed),
+    events.StrategyReturned: ([State.PROPOSED], State.RETURNED, NotProposed),
+    events.StrategyPaused: ([State.LIVE], State.PAUSED, NotLive),
+    events.StrategyResumed: ([State.PAUSED], State.LIVE, NotPaused),
+    events.StrategyEnded: (RUNS, State.ENDED, NotLive),
 }
-"""Decision -> the state it needs, the state it makes, and the refusal."""
+"""Decision -> the states it needs, the state it makes, and the refusal."""
+PASSING = (events.StrategyPaused, events.StrategyResumed)
+"""Decisions that leave it as it is who made the strategy live, when and why."""
 
 
 def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
@@ -173,7 +231,7 @@ def _of_its_group(strategy: Strategy) -> list[tuple[str, str]]:
     if not group:
         return []
     others = Strategy.objects.filter(state=State.LIVE, rule__group=group)
-    others = others.exclude(id=strategy.replaces_id or strategy.id)
+    others = others.exclude(id__in=[strategy.id, *(o.id for o in _replaced(strategy))])
     return [(one.title, one.rule.get("mode", "stack")) for one in others]
 
 
@@ -185,11 +243,10 @@ def _decide(
     then: Callable[[Strategy], None] | None = None,
 ) -> None:
     needed, made, refusal = STEPS[type(event)]
-    if not event.comment.strip():
-        raise CommentMissing(Wording("Say why, in a word or two."))
+    _insist_on(event.comment)
     with transaction.atomic():
         strategy = _locked(key)
-        if strategy.state != needed:
+        if strategy.state not in needed:
             raise refusal(
                 Wording(
                     "“%(title)s” is %(state)s.",
@@ -198,23 +255,49 @@ def _decide(
                 )
             )
         if made == State.LIVE:
-            _by_another(strategy, event.by)
             _check(strategy, at)
+        if isinstance(event, events.StrategyApproved):
+            _by_another(strategy, event.by)
             _replace(strategy, event.by, at)
-        strategy.state, strategy.decided_at = made, at
-        strategy.decided_by, strategy.comment = event.by, event.comment
-        strategy.save(update_fields=["state", "decided_at", "decided_by", "comment"])
+        _keep(strategy, made, event, at)
         if then:
             then(strategy)
         _log(strategy, event, at)
 
 
+def _insist_on(comment: str) -> None:
+    if not comment.strip():
+        raise CommentMissing(Wording("Say why, in a word or two."))
+
+
+def _keep(
+    strategy: Strategy, made: State, event: events.StrategyDecided, at: datetime
+) -> None:
+    strategy.state = made
+    if made == State.PAUSED:
+        strategy.paused_at = at
+    if not isinstance(event, PASSING):
+        strategy.decided_at = at
+        strategy.decided_by, strategy.comment = event.by, event.comment
+    decided = ["decided_at", "decided_by", "comment"]
+    strategy.save(update_fields=["state", "paused_at", *decided])
+
+
 def _locked(key: UUID | str) -> Strategy:
-    """Lock a strategy and the one it replaces, by id, as redemptions do."""
-    mine, old = Strategy.objects.values_list("id", "replaces").get(id=key)
-    rows = Strategy.objects.filter(id__in=[one for one in (mine, old) if one])
+    """Lock a strategy and those it replaces, by id, as redemptions do."""
+    mine = Strategy.objects.select_related("replaces").get(id=key)
+    ids = [mine.id, *(one.id for one in _replaced(mine))]
+    rows = Strategy.objects.filter(id__in=ids)
     locked = {row.id: row for row in rows.order_by("id").select_for_update()}
-    return locked[mine]
+    return locked[mine.id]
+
+
+def _replaced(strategy: Strategy) -> Iterator[Strategy]:
+    """Yield the version before, and those before it that were returned meanwhile."""
+    before = strategy.replaces
+    while before:
+        yield before
+        before = before.replaces if before.state == State.RETURNED else None
 
 
 def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
@@ -222,11 +305,15 @@ def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
     store.append([event], at=at, stream=strategy.stream, after=version)
 
 
-def _by_another(strategy: Strategy, by: str) -> None:
-    """See that somebody else has proposed it; the log knows who."""
+def needs_another(strategy: Strategy, by: str) -> bool:
+    """Whether somebody else must approve it: it is theirs, as the log knows."""
     proposed = history(strategy)[0].event
     mine = isinstance(proposed, events.StrategyProposed) and proposed.by == by
-    if mine and settings.FOUR_EYES:
+    return mine and settings.FOUR_EYES
+
+
+def _by_another(strategy: Strategy, by: str) -> None:
+    if needs_another(strategy, by):
         raise OwnProposal("Somebody else must approve what you proposed.")
 
 
@@ -252,10 +339,13 @@ def _check(strategy: Strategy, at: datetime) -> None:
 
 def _replace(strategy: Strategy, by: str, at: datetime) -> None:
     """End the version before; what it has, the new one goes on with."""
-    old = strategy.replaces
-    if old is None:
-        return
-    if old.state == State.LIVE:
+    for old in _replaced(strategy):
+        _end(old, strategy, by, at)
+        versions.hand_over(old, strategy)
+
+
+def _end(old: Strategy, strategy: Strategy, by: str, at: datetime) -> None:
+    if old.state in RUNS:
         comment = f"Replaced by version {strategy.version}."
         old.state, old.decided_at = State.ENDED, at
         old.decided_by, old.comment = by, comment
@@ -263,7 +353,6 @@ def _replace(strategy: Strategy, by: str, at: datetime) -> None:
         _withdraw_offers(old)
         ended = events.StrategyEnded(by=by, comment=comment, replaced_by=strategy.id)
         _log(old, ended, at)
-    versions.hand_over(old, strategy)
 
 
 def _go_live(_: Strategy) -> None:

@@ -45,7 +45,7 @@ REFUSED = (
 
 def by_code() -> QuerySet[Strategy]:
     """Return the strategies that codes can be made for."""
-    states = [Strategy.State.PROPOSED, Strategy.State.LIVE]
+    states = ["proposed", "returned", "live", "paused"]
     rows = Strategy.objects.filter(trigger=Strategy.Trigger.CODE, state__in=states)
     return rows.order_by("title")
 

@@ -130,7 +130,8 @@ def _not_running(
 ) -> str | None:
     live = code.state == Strategy.State.LIVE or code.strategy in proposed
     if not live or at >= code.ends_at:
-        return "promotion_ended" if code.state != "proposed" else "not_yet"
+        waits = code.state in ("proposed", "returned")
+        return "not_yet" if waits else "promotion_ended"
     if at < code.starts_at:
         return "not_yet"
     return None if code.currency == currency else "other_currency"

@@ -166,7 +166,14 @@ class Watch:
     at: datetime
 
     def until(self, unit: Unit, strategy: Strategy) -> datetime:
-        return min(_ended(strategy, self.at), unit.at + self.window)
+        """Return when somebody's offer ends at the latest: at a pause, for one.
+
+        Who was assigned before it may have one again later, but their weeks between
+        were without; so what follows a pause is learnt from whoever came after it.
+        """
+        pause = strategy.paused_at
+        stopped = [pause] if pause and unit.at < pause else []
+        return min(_ended(strategy, self.at), unit.at + self.window, *stopped)
 
     def chosen(self, unit: Unit, strategy: Strategy) -> Chosen:
         """Return the unit as purchases elsewhere are counted.

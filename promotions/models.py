@@ -139,7 +139,9 @@ class Strategy(models.Model):
 
     class State(models.TextChoices):
         PROPOSED = "proposed", _("proposed")
+        RETURNED = "returned", _("returned for changes")
         LIVE = "live", _("live")
+        PAUSED = "paused", _("paused")
         REJECTED = "rejected", _("rejected")
         ENDED = "ended", _("ended")
 
@@ -225,6 +227,9 @@ class Strategy(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=150, default="", blank=True)
     comment = models.TextField(default="", blank=True)
+    paused_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was paused last, or is."
+    )
 
     class Meta:
         verbose_name_plural = "strategies"

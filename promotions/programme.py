@@ -143,7 +143,7 @@ def of(*, at: datetime) -> Programme:
 def of_campaign(campaign: Campaign) -> list[Line]:
     """Return a campaign's strategies side by side, whether measured or not."""
     offers = campaign.strategies.filter(trigger=Strategy.Trigger.OFFER)
-    decided = offers.filter(state__in=[Strategy.State.LIVE, Strategy.State.ENDED])
+    decided = offers.filter(state__in=["live", "paused", "ended"])
     return [line(one) for one in decided.order_by("-proposed_at", "id")]
 
 

@@ -20,6 +20,7 @@ from promotions.models import Campaign, Strategy
 from promotions.offers import soon
 
 State = Strategy.State
+REPLACEABLE = (State.RETURNED, State.LIVE, State.PAUSED, State.ENDED)
 
 
 class NotReplaceable(Exception):
@@ -61,12 +62,13 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
     """Propose what is to take a strategy's place, once it is approved.
 
     :raises Strategy.DoesNotExist: there is nothing to replace.
-    :raises NotReplaceable: it never was live, or another version waits or went live.
+    :raises NotReplaceable: it waits itself, or was rejected; or another version waits
+        or went live.
     :raises Faulty: the draft makes no sense.
     """
     with transaction.atomic():
         before = Strategy.objects.select_for_update().get(id=old)
-        if before.state not in (State.LIVE, State.ENDED):
+        if before.state not in REPLACEABLE:
             said = before.get_state_display()
             raise NotReplaceable(
                 Wording("It is %(state)s, so it has no next version.", state=said)

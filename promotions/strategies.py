@@ -235,8 +235,8 @@ def _trials(scan: Scan) -> Iterator[Draft]:
 
 
 def _under_way(at: datetime) -> list[Strategy]:
-    """Return what waits for a decision, or has customers."""
-    states = (Strategy.State.PROPOSED, Strategy.State.LIVE)
+    """Return what waits for a decision or for changes, or has customers."""
+    states = ("proposed", "returned", "live", "paused")
     return list(Strategy.objects.filter(state__in=states, campaign__ends_at__gt=at))
 
 

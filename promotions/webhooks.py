@@ -32,6 +32,9 @@ TYPES = (
     "strategy_proposed",
     "strategy_approved",
     "strategy_rejected",
+    "strategy_returned",
+    "strategy_paused",
+    "strategy_resumed",
     "strategy_ended",
 )
 HIDDEN = frozenset(("by", "comment", "reason"))

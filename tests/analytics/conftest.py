@@ -125,7 +125,9 @@ EVERY: dict[str, events.Event] = {
         budget=Decimal("100.00"),
         currency="USD",
     ),
+    "strategy_commented": events.StrategyCommented(by="vera", comment="Why tea?"),
     "strategy_ended": events.StrategyEnded(by="olga"),
+    "strategy_paused": events.StrategyPaused(by="olga", comment="Sold out."),
     "strategy_proposed": events.StrategyProposed(
         kind="percentage",
         title="10 % on tea",
@@ -138,6 +140,8 @@ EVERY: dict[str, events.Event] = {
         forecast={"reach": 2, "low": -1.5},
     ),
     "strategy_rejected": events.StrategyRejected(by="olga", comment="Too dear."),
+    "strategy_resumed": events.StrategyResumed(by="olga", comment="Here again."),
+    "strategy_returned": events.StrategyReturned(by="olga", comment="At most 10 %."),
     "cart_shared": events.CartShared(via="mail", skus=("tea",)),
     "cart_viewed": events.CartViewed(skus=("tea", "milk")),
     "checkout_started": events.CheckoutStarted(

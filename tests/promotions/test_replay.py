@@ -33,6 +33,9 @@ STATES = {
     events.StrategyProposed: "proposed",
     events.StrategyApproved: "live",
     events.StrategyRejected: "rejected",
+    events.StrategyReturned: "returned",
+    events.StrategyPaused: "paused",
+    events.StrategyResumed: "live",
     events.StrategyEnded: "ended",
 }
 Row = tuple[str, str, Decimal, Decimal, int]
@@ -61,7 +64,10 @@ def folded() -> dict[UUID, Row]:
         if state := STATES.get(type(event)):
             row = rows[UUID(str(stored.stream).removeprefix("strategy:"))]
             row.state = state
-            row.by = getattr(event, "by", "") if state != "proposed" else ""
+            if state == "proposed":
+                row.by = ""
+            elif not isinstance(event, approval.PASSING):
+                row.by = getattr(event, "by", "")
         elif isinstance(event, MONEY):
             _spend(rows[event.strategy], event)
     return {key: row.row for key, row in rows.items()}
@@ -144,7 +150,7 @@ STEPS = st.lists(
     st.sampled_from(
         [
             *("redeem", "reserve", "redeem_reserved", "release", "expire"),
-            *("roll_back", "roll_back_a_part", "end"),
+            *("roll_back", "roll_back_a_part", "pause", "resume", "end"),
         ]
     ),
     min_size=3,
@@ -210,8 +216,17 @@ class Shop:
             roll_back(self.api, self.sold[-1], lines=[{"line": 0, "quantity": 1}])
 
     def end(self) -> None:
-        with suppress(approval.NotLive):
-            approval.end(self.strategy.id, by="olga", comment="So.", at=timezone.now())
+        self._decide(approval.end)
+
+    def pause(self) -> None:
+        self._decide(approval.pause)
+
+    def resume(self) -> None:
+        self._decide(approval.resume)
+
+    def _decide(self, step: Any) -> None:
+        with suppress(approval.NotLive, approval.NotPaused):
+            step(self.strategy.id, by="olga", comment="So.", at=timezone.now())
 
 
 @pytest.mark.usefixtures("shelf")
@@ -247,7 +262,8 @@ def test_money_uses_offers_and_codes_are_what_the_log_says(
         check()
 
 
-DECISIONS = st.lists(st.sampled_from(["approve", "reject", "end"]), max_size=8)
+ROAD = ["approve", "request_changes", "reject", "pause", "resume", "comment", "end"]
+DECISIONS = st.lists(st.sampled_from(ROAD), max_size=8)
 
 
 @settings(
@@ -263,7 +279,7 @@ def test_decisions_are_what_the_log_says(
         strategy = proposed()
         for step in steps:
             decide = getattr(approval, step)
-            with suppress(approval.NotProposed, approval.NotLive):
+            with suppress(approval.NotProposed, approval.NotLive, approval.NotPaused):
                 decide(strategy.id, by="olga", comment="So.", at=timezone.now())
 
     assert folded() == inline()
