@@ -87,6 +87,8 @@ STEPS = {
     "strategy_commented": pgettext_lazy("step", "said"),
 }
 COLOURS = {
+    "over": "default",
+    "scheduled": "info",
     "proposed": "warning",
     "returned": "info",
     "live": "success",
@@ -126,7 +128,7 @@ class StrategyAdmin(ReadOnly):
         description=_("State"), label=COLOURS, ordering="state"
     )
     def pill(self, strategy: Strategy) -> tuple[str, str]:
-        return strategy.state, strategy.get_state_display()
+        return _standing(strategy)
 
     @admin.display(description=_("Reach"))
     def reach(self, strategy: Strategy) -> str:
@@ -291,7 +293,8 @@ class StrategyAdmin(ReadOnly):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        strategy = Strategy.objects.filter(id=object_id).first()
+        rows = Strategy.objects.select_related("campaign", "replaces")
+        strategy = rows.filter(id=object_id).first()
         context = extra_context or {}
         if strategy:
             context = context | _page(strategy) | _choices(strategy, request)
@@ -307,6 +310,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
     )
     return {
         "strategy": strategy,
+        "standing": _standing(strategy)[1],
         "spent": pricing.rounded(strategy.spent, strategy.currency),
         "budget": pricing.rounded(strategy.budget, strategy.currency),
         "sentences": list(map(said, phrases.sentences(now))),
@@ -326,6 +330,16 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         ],
         "examples": _examples(strategy),
     }
+
+
+def _standing(strategy: Strategy) -> tuple[str, str]:
+    """Return its state, and for a live one whether its campaign runs at all."""
+    campaign, at = strategy.campaign, clock.now()
+    if strategy.state == Strategy.State.LIVE and campaign.ends_at <= at:
+        return "over", gettext("over")
+    if strategy.state == Strategy.State.LIVE and campaign.starts_at > at:
+        return "scheduled", gettext("scheduled")
+    return strategy.state, str(strategy.get_state_display())
 
 
 def _choices(strategy: Strategy, request: HttpRequest) -> dict[str, Any]:
@@ -407,13 +421,13 @@ def _step(step: store.Stored) -> str:
     return str(STEPS.get(step.type, step.type))
 
 
-def _examples(strategy: Strategy) -> list[tuple[str, str]]:
+def _examples(strategy: Strategy) -> list[tuple[Customer | None, str]]:
     """Return some customers with their offers."""
     some = list(strategy.offers.order_by("-expected", "id")[:5])
     names = Customer.objects.in_bulk([offer.customer for offer in some])
     return [
         (
-            str(names.get(offer.customer, "")),
+            names.get(offer.customer),
             order_admin.terms(strategy, offer.variant),
         )
         for offer in some

@@ -104,7 +104,8 @@ def curve(
         return ""
     values = [mark for _, mark in marks]
     svg, y = _plot(title, _edges(values, _ends(values)))
-    right = max(marks[-1][0], here)
+    right = marks[-1][0]
+    right = max(right, min(here, 1.25 * right))
     x = Scale(low=0, high=right, start=LEFT, end=RIGHT)
     upper = [(x.at(at), y.at(mark.ends[1])) for at, mark in marks]
     lower = [(x.at(at), y.at(mark.ends[0])) for at, mark in marks]

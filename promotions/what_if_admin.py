@@ -1,6 +1,11 @@
-"""The back office's page that asks: what if?"""
+"""The back office's page that asks: what if?
 
-from collections.abc import Iterator
+Its sliders ask for the answer alone (`part`), and a strategy's page shows it so too,
+once all else is there. Without scripts it is a form like any other.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -25,23 +30,37 @@ from promotions.models import Strategy
 from promotions.report_tables import Card, Row, Section, drawn
 from promotions.what_if import Asked, Found
 
-DEPTHS = [
-    (text, _("× {by}").format(by=text))
-    for text in ("0.5", "0.75", "1", "1.25", "1.5", "2")
-]
+TEMPLATES = "admin/promotions/strategy"
 ROWS = 8
+STEPS = 100
+"""Places of the budget's slider."""
+
+
+class Slider(forms.NumberInput):
+    """A number between ends; the page writes it beside, with its unit."""
+
+    input_type = "range"
+
+    def __init__(self, unit: str, step: str) -> None:
+        super().__init__({"data-unit": unit, "step": step})
 
 
 class WhatIfForm(forms.Form):
     """What is to be different; empty fields are as the strategy has them."""
 
     budget = forms.DecimalField(label=_("Budget"), min_value=0, max_digits=12)
-    depth = forms.ChoiceField(label=_("All discounts"), choices=DEPTHS)
+    depth = forms.DecimalField(
+        label=_("All discounts, times"),
+        min_value=Decimal("0.25"),
+        max_value=Decimal(2),
+        widget=Slider("×", "0.25"),
+    )
     floor = forms.DecimalField(
         label=_("Least margin, %"),
         min_value=0,
         max_value=100,
         help_text=_("No variant that leaves less of the price."),
+        widget=Slider("%", "1"),
     )
     segments = forms.MultipleChoiceField(
         label=_("Only customers who are"),
@@ -50,6 +69,29 @@ class WhatIfForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
+    def __init__(self, given: Mapping[str, Any], strategy: Strategy) -> None:
+        super().__init__(given)
+        usual = max(2 * strategy.budget, Decimal(1))
+        step = _round(usual / STEPS)
+        slider = Slider(strategy.currency, f"{step:f}")
+        slider.attrs["max"] = f"{max(_asked(given['budget']), STEPS * step):f}"
+        slider.attrs["min"] = "0"
+        self.fields["budget"].widget = slider
+
+
+def _round(number: Decimal) -> Decimal:
+    """Round up to 1, 2 or 5 of a power of ten: a slider's steps are round."""
+    unit = Decimal(1).scaleb(number.adjusted())
+    return next(unit * k for k in (1, 2, 5, 10) if unit * k >= number)
+
+
+def _asked(budget: Any) -> Decimal:
+    try:
+        asked = Decimal(budget)
+    except (InvalidOperation, TypeError):
+        return Decimal(0)
+    return asked if asked.is_finite() else Decimal(0)
+
 
 def what_if_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
     """Show what another budget, depth, audience or floor is believed to bring."""
@@ -57,7 +99,7 @@ def what_if_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
         raise PermissionDenied
     rows = Strategy.objects.filter(trigger=Strategy.Trigger.OFFER)
     strategy = get_object_or_404(rows, id=key)
-    form = WhatIfForm(_filled(strategy) | _given(request))
+    form = WhatIfForm(_filled(strategy) | _given(request), strategy)
     page: dict[str, Any] = {
         "title": gettext("What if: %s") % strategy.called,
         "back": strategy,
@@ -65,9 +107,11 @@ def what_if_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
         "no_file": True,
     }
     if form.is_valid():
-        page |= _answered(strategy, form.cleaned_data)
+        page["answer"] = _answered(strategy, form.cleaned_data)
+    if "part" in request.GET:
+        return TemplateResponse(request, f"{TEMPLATES}/what_if_part.html", page)
     context = {**admin.site.each_context(request), **page}
-    return TemplateResponse(request, "admin/promotions/strategy/what_if.html", context)
+    return TemplateResponse(request, f"{TEMPLATES}/what_if.html", context)
 
 
 def _filled(strategy: Strategy) -> dict[str, Any]:
@@ -117,7 +161,7 @@ def _cards(found: Found, currency: str) -> Iterator[Card]:
         detail=_ends(here, currency),
     )
     yield Card(
-        name=gettext("Discounts given"), value=money(here.cost, currency, whole=True)
+        name=gettext("Discounts given"), value=_cost(here, currency)
     )
     yield Card(
         name=gettext("Customers with an offer"),
@@ -133,6 +177,10 @@ def _ends(point: Point, currency: str) -> str:
 def _between(point: Point, currency: str) -> str:
     low, high = (money(end, currency, whole=True) for end in (point.low, point.high))
     return gettext("%(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def _cost(point: Point, currency: str) -> str:
+    return money(point.cost, currency, whole=True).lstrip("+")
 
 
 def _section(found: Found, budget: float, currency: str) -> Section:
@@ -163,7 +211,7 @@ def _section(found: Found, budget: float, currency: str) -> Section:
         rows=[
             Row(
                 cells=[
-                    money(point.cost, currency, whole=True),
+                    _cost(point, currency),
                     money(point.margin, currency, whole=True),
                     _between(point, currency),
                     f"{point.reach:,.0f}",
@@ -171,4 +219,5 @@ def _section(found: Found, budget: float, currency: str) -> Section:
             )
             for point in told
         ],
+        folded=True,
     )
