@@ -223,6 +223,8 @@ UNFOLD = {
         "navigation": [
             _group(
                 _("What we offer"),
+                ("inbox", _("Proposals"), "proposals"),
+                ("calendar_month", _("Calendar"), "calendar"),
                 ("sell", _("Strategies"), "promotions_strategy"),
                 ("event", _("Campaigns"), "promotions_campaign"),
                 ("loyalty", _("Offers"), "promotions_offer"),
@@ -321,6 +323,8 @@ if not 0 <= LEAST_SHARE_OF_SEGMENT <= 1 or (OFFERS_IN_28_DAYS or 0) < 0:
     raise ImproperlyConfigured(
         "LEAST_SHARE_OF_SEGMENT lies in 0 to 1, OFFERS_IN_28_DAYS is not negative."
     )
+HOLIDAYS_OF = env.str("HOLIDAYS_OF", default="US")
+"""A country's code, with a region's if it has one, as "US" or "DE-BY"."""
 LEAST_MARGIN = Decimal("0.02")
 """No stack of offers sells a line below this margin; a strategy may ask for more."""
 DISCOUNT_ROUNDING = env.str("DISCOUNT_ROUNDING", default="down")

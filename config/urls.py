@@ -20,6 +20,7 @@ from promotions.authoring import (
 )
 from promotions.backtest_api import BacktestsView, BacktestView
 from promotions.banners import PromotionsView
+from promotions.calendar_page import calendar_page
 from promotions.checkout import (
     QualificationsView,
     RedemptionsView,
@@ -37,6 +38,7 @@ from promotions.code_api import (
 )
 from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
+from promotions.inbox import inbox_page
 from promotions.offline import FeaturesView
 from promotions.report_admin import (
     campaign_results,
@@ -161,6 +163,8 @@ urlpatterns = [
     path("admin/language", set_language, name="set_language"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/programme", page(programme_results), name="programme"),
+    path("admin/calendar", page(calendar_page), name="calendar"),
+    path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
     path(

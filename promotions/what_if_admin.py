@@ -160,9 +160,7 @@ def _cards(found: Found, currency: str) -> Iterator[Card]:
         value=money(here.margin, currency, whole=True),
         detail=_ends(here, currency),
     )
-    yield Card(
-        name=gettext("Discounts given"), value=_cost(here, currency)
-    )
+    yield Card(name=gettext("Discounts given"), value=_cost(here, currency))
     yield Card(
         name=gettext("Customers with an offer"),
         value=f"{here.reach:,.0f}",

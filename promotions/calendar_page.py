@@ -1,0 +1,227 @@
+"""The calendar of campaigns: what runs when, spend ahead, holidays, and what meets.
+
+From two weeks back to twelve ahead, by weeks from Monday on (UTC). What a personal
+strategy will give is its forecast's, what an automatic one will, what it gave on past
+baskets; both as if evenly in its time.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from analytics import clock
+from catalog import holidays
+from promotions import ahead
+from promotions.ahead import WEEK, Meeting, Planned
+from promotions.figures import money
+from promotions.models import Strategy
+from promotions.report_tables import Row, Section
+
+BACK, AHEAD = 2, 12
+"""Weeks."""
+SHOWN = ("proposed", "live", "paused")
+MOST = 200
+"""Strategies on the page; a shop with more finds the rest in the list."""
+MOST_MEETINGS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A strategy's place on the page's time, in per cent of its width."""
+
+    planned: Planned
+    state: str
+    link: str
+    left: float
+    width: float
+    when: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """A campaign with its strategies."""
+
+    name: str
+    link: str
+    budget: str
+    bars: list[Bar]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """The time that the page shows."""
+
+    first: datetime
+    weeks: int
+
+    @property
+    def last(self) -> datetime:
+        return self.first + self.weeks * WEEK
+
+    def place(self, at: datetime) -> float:
+        """Return where a moment is, in per cent; what is outside is at the edge."""
+        share = (at - self.first) / (self.last - self.first)
+        return round(100 * min(max(share, 0.0), 1.0), 3)
+
+
+def calendar_page(request: HttpRequest) -> HttpResponseBase:
+    """Show what runs when, and what it will cost."""
+    if not request.user.has_perm("promotions.view_strategy"):
+        raise PermissionDenied
+    at = clock.now()
+    span = _span(at)
+    rows = _rows(span)
+    planned = [_planned(row) for row in rows]
+    page = {
+        "title": _("Calendar"),
+        "no_file": True,
+        "lanes": list(_lanes(rows, span)),
+        "ticks": [
+            (span.place(span.first + n * WEEK), span.first + n * WEEK)
+            for n in range(0, span.weeks, 2)
+        ],
+        "now": span.place(at),
+        "holidays": [
+            (span.place(_midnight(day)), day, name)
+            for day, name in _holidays(span).items()
+        ],
+        "sections": [_spend(planned, at), _met(planned)],
+    }
+    context = {**admin.site.each_context(request), **page}
+    return TemplateResponse(request, "admin/promotions/calendar.html", context)
+
+
+def _span(at: datetime) -> Span:
+    monday = _midnight((at - timedelta(days=at.weekday())).date())
+    return Span(first=monday - BACK * WEEK, weeks=BACK + AHEAD)
+
+
+def _midnight(day: Any) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _holidays(span: Span) -> dict[Any, str]:
+    return holidays.between(span.first.date(), span.last.date())
+
+
+def _rows(span: Span) -> list[Strategy]:
+    rows = Strategy.objects.filter(
+        state__in=SHOWN,
+        campaign__starts_at__lt=span.last,
+        campaign__ends_at__gt=span.first,
+    )
+    order = ("campaign__starts_at", "campaign_id", "state", "title")
+    return list(rows.select_related("campaign").order_by(*order)[:MOST])
+
+
+def _planned(row: Strategy) -> Planned:
+    known = row.forecast.get("cost", row.forecast.get("tried", {}).get("cost"))
+    cost = None if known is None else min(float(known), float(row.budget))
+    return Planned(
+        key=row.id,
+        title=row.called,
+        state=row.state,
+        scope=frozenset(row.scope),
+        starts_at=row.campaign.starts_at,
+        ends_at=row.campaign.ends_at,
+        cost=cost if row.currency == settings.CURRENCY else None,
+    )
+
+
+def _lanes(rows: Iterable[Strategy], span: Span) -> Iterator[Lane]:
+    for campaign, mine in groupby(rows, key=lambda row: row.campaign):
+        used = campaign.spent + campaign.reserved
+        yield Lane(
+            name=campaign.name,
+            link=reverse("admin:promotions_campaign_change", args=[campaign.pk]),
+            budget=f"{used:,.0f} / {campaign.budget:,.0f} {campaign.currency}",
+            bars=[_bar(row, span) for row in mine],
+        )
+
+
+def _bar(row: Strategy, span: Span) -> Bar:
+    starts, ends = row.campaign.starts_at, row.campaign.ends_at
+    left, right = span.place(starts), span.place(ends)
+    return Bar(
+        planned=_planned(row),
+        state=str(row.get_state_display()),
+        link=reverse("admin:promotions_strategy_change", args=[row.pk]),
+        left=left,
+        width=round(max(right - left, 0.5), 3),
+        when=_from_to(starts, ends),
+    )
+
+
+def _from_to(starts: datetime, ends: datetime) -> str:
+    first, last = (date_format(at, _("j M")) for at in (starts, ends))
+    return _("%(low)s to %(high)s") % {"low": first, "high": last}
+
+
+def _spend(planned: list[Planned], at: datetime) -> Section:
+    weeks = ahead.by_week(planned, _span(at).first + BACK * WEEK, AHEAD)
+    while len(weeks) > 4 and not (weeks[-1].decided or weeks[-1].waiting):
+        weeks.pop()
+    unknown = sum(one.cost is None for one in planned)
+    says = _("What strategies are expected to give, as if evenly in their time, in %s.")
+    missing = ngettext(
+        "Of %d strategy it is not known.", "Of %d strategies it is not known.", unknown
+    )
+    return Section(
+        title=_("Spend ahead"),
+        says=f"{says % settings.CURRENCY} {missing % unknown if unknown else ''}",
+        columns=[_("Week from"), _("Approved"), _("Waiting"), _("Together")],
+        rows=[
+            Row(
+                cells=[
+                    week.starts_at.date().isoformat(),
+                    *map(_cost, (week.decided, week.waiting)),
+                    _cost(week.decided + week.waiting),
+                ]
+            )
+            for week in weeks
+        ],
+    )
+
+
+def _cost(amount: float) -> str:
+    return money(amount, settings.CURRENCY, whole=True).lstrip("+")
+
+
+def _met(planned: list[Planned]) -> Section:
+    found = list(ahead.meetings(planned))
+    return Section(
+        title=_("Strategies that meet"),
+        says=_("None: no two of these are about the same goods at the same time.")
+        if not found
+        else _(
+            "About the same goods at the same time. A customer gets at most %s "
+            "personal offers; in a cart, rules say which go together."
+        )
+        % settings.OFFERS_PER_CUSTOMER,
+        columns=[_("Strategy"), _("Meets"), _("About"), _("When")] if found else [],
+        rows=[_meeting(one) for one in found[:MOST_MEETINGS]],
+    )
+
+
+def _meeting(one: Meeting) -> Row:
+    about = ", ".join(sorted(one.scope)) or _("all goods")
+    return Row(
+        cells=[
+            *(one.first.title, one.second.title, about),
+            _from_to(one.starts_at, one.ends_at),
+        ],
+        link=reverse("admin:promotions_strategy_change", args=[one.first.key]),
+    )
