@@ -120,6 +120,30 @@ def curve(
     return tostring(svg, encoding="unicode")
 
 
+def grown(
+    values: Sequence[float], labels: Sequence[str], *, most: float, title: str
+) -> str:
+    """Draw what has come together by each of a time's days, beside an even growth.
+
+    `labels` are of all the days, `values` of those that are over; the even growth ends
+    at `most` with the last day. Empty for less than two days.
+    """
+    if len(labels) < 2:
+        return ""
+    top = max(most, *values, 0.0) or 1.0
+    svg, y = _plot(title, (0.0, 1.05 * top))
+    x = Scale(low=0, high=len(labels), start=LEFT, end=RIGHT)
+    _line(svg, "equal", LEFT, y.at(0), RIGHT, y.at(most))
+    line = [(LEFT, y.at(0)), *((x.at(i + 1), y.at(v)) for i, v in enumerate(values))]
+    _shape(svg, "polygon", "band", [*line, (line[-1][0], y.at(0))])
+    _shape(svg, "polyline", "line", line)
+    _zero(svg, y)
+    for i in sorted({0, len(labels) // 2, len(labels) - 1}):
+        anchor = "start" if i == 0 else "end" if i == len(labels) - 1 else "middle"
+        _text(svg, x.at(i if i == 0 else i + 1), BOTTOM + 16, labels[i], anchor)
+    return tostring(svg, encoding="unicode")
+
+
 def columns(places: Sequence[Mark | None], *, title: str) -> str:
     """Draw values side by side with their intervals; empty for none.
 

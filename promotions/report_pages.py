@@ -5,6 +5,9 @@ not estimable is a reason instead of a number.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from django.utils.formats import date_format
@@ -79,6 +82,7 @@ def of_strategy(strategy: Strategy, report: Report) -> Iterator[Section]:
         return
     yield from _common(report)
     yield _funnel(reports.funnel(strategy, report), strategy.currency)
+    yield _spent(strategy, report.through)
     yield _parts(
         _("By variant"),
         findings.of_variants(report, reports.by_lot(strategy)),
@@ -219,6 +223,47 @@ def _shown(report: Report) -> Section:
         columns=head(_("Since when")),
         rows=[profit(name, effect, one.treatment, one.control, report.currency)],
     )
+
+
+def _spent(strategy: Strategy, until: date | None) -> Section:
+    """Show the budget as it goes: money that is held or spent is never above it."""
+    days, known = reports.spent(strategy), strategy.campaign
+    first = known.starts_at.date()
+    whole = [
+        first + timedelta(days=n) for n in range((known.ends_at.date() - first).days)
+    ]
+    last = max([*days, *([until] if until else [])], default=first)
+    over = [day for day in whole if day <= last]
+    sums = list(accumulate(float(days.get(day, 0)) for day in over))
+    title = _("Discounts given by day, beside an even spending of the budget.")
+    chart = charts.grown(
+        sums,
+        [date_format(day, _("j M")) for day in whole],
+        most=float(strategy.budget),
+        title=title,
+    )
+    told = {day: given for day, given in days.items() if given}
+    return Section(
+        title=_("Spent of the budget"),
+        says=_("%(used)s of %(budget)s are spent, and %(held)s held for open orders.")
+        % {
+            "used": _plain(strategy.spent, strategy.currency),
+            "budget": _plain(strategy.budget, strategy.currency),
+            "held": _plain(strategy.reserved, strategy.currency),
+        },
+        chart=drawn(chart) if told else "",
+        legend=[("band", _("given by then")), ("dashes", _("evenly"))],
+        columns=[_("Day"), _("Given, less what came back")] if told else [],
+        rows=[
+            Row(cells=[day.isoformat(), _plain(given, strategy.currency)])
+            for day, given in sorted(told.items(), reverse=True)
+        ],
+        folded=True,
+    )
+
+
+def _plain(amount: Decimal, currency: str) -> str:
+    return money(float(amount), currency).lstrip("+")
 
 
 def _funnel(found: reports.Funnel, currency: str) -> Section:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import TruncDate
 
 from analytics import checks, experiments, lookup
 from analytics.experiments import Effect
@@ -304,10 +305,10 @@ def _until(strategies: Iterable[Strategy]) -> datetime | None:
 def funnel(strategy: Strategy, report: Report) -> Funnel:
     """Return how far the treated came: people from the sums, uses from their rows.
 
-    An offer is used once, so a use is a customer, unless it was rolled back before.
+    Where offers renew, who used several counts once.
     """
     counted = Redemption.objects.filter(strategy=strategy).aggregate(
-        redeemed=Count("id"),
+        redeemed=Count("customer", distinct=True),
         rolled_back=Count("id", filter=Q(rolled_back_at__isnull=False)),
         given=Sum(F("discount") - F("returned"), default=Decimal(0)),
     )
@@ -316,3 +317,11 @@ def funnel(strategy: Strategy, report: Report) -> Funnel:
         shown=report.shown.result.treatment,
         **counted,
     )
+
+
+def spent(strategy: Strategy) -> dict[date, Decimal]:
+    """Return what was given on each day (UTC), less what came back of it later."""
+    rows = Redemption.objects.filter(strategy=strategy)
+    by_day = rows.annotate(day=TruncDate("redeemed_at", tzinfo=UTC)).values("day")
+    given = by_day.annotate(given=Sum(F("discount") - F("returned")))
+    return dict(given.values_list("day", "given"))

@@ -166,3 +166,18 @@ def test_endless_intervals_go_from_edge_to_edge_and_flatten_nothing() -> None:
     assert len(spans) == 4
     assert spans[0] == spans[1] == spans[2] == charts.RIGHT - 10
     assert 0.1 < spans[3] / spans[0] < 0.9
+
+
+@given(st.lists(st.floats(0, 1e9), max_size=20), st.integers(2, 20), st.floats(0, 1e9))
+def test_what_grew_stays_inside_and_beside_an_even_growth(
+    steps: list[float], days: int, most: float
+) -> None:
+    svg = charts.grown(
+        steps[:days], [str(n) for n in range(days)], most=most, title="Spent"
+    )
+
+    for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", svg):
+        assert 0 <= float(x) <= charts.WIDTH
+        assert 0 <= float(y) <= charts.HEIGHT
+    assert svg.count('class="equal"') == 1
+    assert charts.grown([], ["1"], most=1, title="Spent") == ""
