@@ -21,7 +21,7 @@ from analytics import alerts, clock, health, lookup
 from analytics.experiments import Effect
 from analytics.languages import said
 from promotions import programme, report_lines
-from promotions.figures import between, money
+from promotions.figures import between, money, number
 from promotions.models import Strategy
 from promotions.programme import Programme
 from promotions.report_tables import Card, drawn
@@ -206,8 +206,8 @@ def _waiting() -> Iterator[Waiting]:
         if "margin" in found:
             promise = _("%(margin)s (80 %%: %(low)s to %(high)s)") % {
                 "margin": money(found["margin"], row.currency, whole=True),
-                "low": f"{found['low']:,.0f}",
-                "high": f"{found['high']:,.0f}",
+                "low": number(found["low"], ",.0f"),
+                "high": number(found["high"], ",.0f"),
             }
         yield Waiting(
             title=row.called,
