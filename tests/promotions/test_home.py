@@ -64,7 +64,7 @@ def test_it_tells_what_runs_what_waits_and_how_fast_budgets_go(
     assert "<dt>Offers that customers have</dt><dd>1 " in told
     assert "<dt>Offers shown in 28 days</dt><dd>1 <small>0 offers were used<" in told
     assert f'/admin/promotions/strategy/{waits.pk}/change/">Wine in winter' in told
-    assert "+42 USD (80 %: -3 to 90)" in told
+    assert "+42 USD (80 %: −3 to 90)" in told
     assert "60 / 100 USD" in told
     assert "too fast" in told
     assert "not estimable" in told
