@@ -85,6 +85,7 @@ def calendar_page(request: HttpRequest) -> HttpResponseBase:
     span = _span(at)
     rows = _rows(span)
     planned = [_planned(row) for row in rows]
+    free = holidays.between(span.first.date(), span.last.date())
     page = {
         "title": _("Calendar"),
         "no_file": True,
@@ -95,9 +96,9 @@ def calendar_page(request: HttpRequest) -> HttpResponseBase:
         ],
         "now": span.place(at),
         "holidays": [
-            (span.place(_midnight(day)), day, name)
-            for day, name in _holidays(span).items()
+            (span.place(_midnight(day)), day, name) for day, name in free.days.items()
         ],
+        "language": free.language,
         "sections": [_spend(planned, at), _met(planned)],
     }
     context = {**admin.site.each_context(request), **page}
@@ -111,10 +112,6 @@ def _span(at: datetime) -> Span:
 
 def _midnight(day: Any) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _holidays(span: Span) -> dict[Any, str]:
-    return holidays.between(span.first.date(), span.last.date())
 
 
 def _rows(span: Span) -> list[Strategy]:

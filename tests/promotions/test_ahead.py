@@ -97,14 +97,17 @@ def test_holidays_are_of_the_country_and_in_the_readers_language(
     first, last = MONDAY.date(), MONDAY.date() + timedelta(days=40)
     july = datetime(2026, 7, 4, tzinfo=UTC).date()
 
-    assert "Independence" in holidays.between(first, last)[july]
+    assert "Independence" in holidays.between(first, last).days[july]
     settings.HOLIDAYS_OF = "CN"
     with translation.override("zh-hans"):
-        assert "端午节" in holidays.between(first, last).values()
+        chinese = holidays.between(first, last)
+    assert "端午节" in chinese.days.values()
+    assert chinese.language == "zh"
     settings.HOLIDAYS_OF = "DE-BY"
-    assert first.replace(day=4) in holidays.between(first, last)  # Corpus Christi
+    corpus_christi = first.replace(day=4)
+    assert corpus_christi in holidays.between(first, last).days
     settings.HOLIDAYS_OF = "DE"
-    assert first.replace(day=4) not in holidays.between(first, last)
+    assert corpus_christi not in holidays.between(first, last).days
     settings.HOLIDAYS_OF = "Atlantis"
     with pytest.raises(ImproperlyConfigured, match="HOLIDAYS_OF"):
         holidays.between(first, last)
