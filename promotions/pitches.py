@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from django.conf import settings
 
-from analytics.wording import LISTED, Wording, joined
+from analytics.wording import LISTED, OR, Wording, joined
 from promotions import opportunities, trials
 from promotions.forecasts import Forecast
 from promotions.opportunities import Part, Stock
@@ -32,7 +32,7 @@ def title(draft: Draft) -> str:
     said = [words(terms, settings.CURRENCY) for terms in draft.menu.values()]
     menu = said[0]
     if len(said) > 1:
-        menu = Wording("%(first)s to %(last)s", first=said[0], last=said[-1])
+        menu = joined(OR, [joined(LISTED, said[:-1]), said[-1]])
     pattern = Wording("%(category)s: %(menu)s")
     if draft.worth is not None:
         pattern = Wording("%(category)s: test of %(menu)s")
