@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.languages.Middleware",
+    "config.zones.middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -218,6 +219,7 @@ UNFOLD = {
     "SITE_SYMBOL": "sell",
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("admin.css")],
+    "SCRIPTS": [lambda request: static("zone.js")],
     "DASHBOARD_CALLBACK": "promotions.home.dashboard",
     "SIDEBAR": {
         "navigation": [
