@@ -52,6 +52,10 @@ PROXIES = env.int("PROXIES", default=1)
 """How many of them each add whom they heard to X-Forwarded-For."""
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=0)
+# Who insists on TLS is sent there, once it can be told whether a request came by it.
+SECURE_SSL_REDIRECT = TRUST_PROXY and SECURE_HSTS_SECONDS > 0
+# The domain's other names, and lists in browsers, are not ours to decide on.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 
 INSTALLED_APPS = [
@@ -68,7 +72,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
-    "csp",
     "django_otp",
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
@@ -79,6 +82,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    "config.policy.Middleware",
     "config.probes.by_any_host",
     "analytics.cors.Middleware",
     "django.middleware.security.SecurityMiddleware",
