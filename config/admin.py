@@ -3,6 +3,8 @@
 `config.languages.AdminConfig` loads it when all other tables are registered.
 """
 
+from typing import Any
+
 from axes.models import AccessAttempt
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -15,6 +17,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from config import second_factor
 
@@ -24,11 +27,30 @@ for table in (TOTPDevice, StaticDevice, User, Group):
         admin.site.unregister(table)
 
 
+class Ticked(ModelAdmin):
+    """Many of few are ticked: two lists side by side fit no phone and no reader."""
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, Ticked, ModelAdmin):
+    """Operators; what they may do, their groups say."""
+
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ()
+    fieldsets = [
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("May"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    ]
     list_display = [
         *("username", "first_name", "last_name", "is_staff", "last_login"),
         "protected",
@@ -65,8 +87,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    pass
+class GroupAdmin(DjangoGroupAdmin, Ticked, ModelAdmin):
+    filter_horizontal = ()
 
 
 @admin.register(AccessAttempt)

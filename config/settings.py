@@ -288,8 +288,9 @@ UNFOLD = {
             ),
             _group(
                 _("What is likely"),
+                ("neurology", _("Models"), "models"),
                 ("model_training", _("Training runs"), "ml_trainingrun"),
-                ("neurology", _("Models"), "ml_trainedmodel"),
+                ("inventory", _("Trained models"), "ml_trainedmodel"),
                 ("dictionary", _("Features"), "features"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),

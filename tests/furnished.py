@@ -46,6 +46,7 @@ NOT_PAGES = {
     *("logout", "jsi18n", "autocomplete", "view_on_site", "search", "set_language"),
     *("promotions_strategy_names", "promotions_strategy_decide"),
     *("promotions_strategy_backtest", "promotions_codebatch_export"),
+    "ml_trainingrun_retrain",
     *("analytics_customer_export", "analytics_customer_erase"),
 }
 """Addresses that answer no page of their own: posts, files, parts of pages."""
