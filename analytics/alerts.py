@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Sum
 from django.utils.translation import gettext as _
 
-from analytics import projections
-from analytics.models import Checkpoint, Hour, Rejection, WrongKey
+from analytics import lookup, projections
 
 WINDOW = timedelta(hours=1)
 """From the beginning of the hour before: whole hours are counted."""
@@ -32,31 +31,63 @@ OTHERS: list[Callable[[datetime], Iterable[Alert]]] = []
 """What other apps know; they add theirs when they are loaded."""
 
 
+FOUND = """
+    SELECT
+      (SELECT coalesce(json_agg(c ORDER BY projection), '[]') FROM (
+         SELECT projection, position, error, moved_at < t.late AS old
+           FROM analytics_checkpoint WHERE error <> '' OR moved_at < t.late) c),
+      greatest(0, (SELECT max(position) FROM analytics_storedevent),
+         (SELECT max(last_position) FROM analytics_archive)),
+      (SELECT coalesce(json_agg(r ORDER BY refused DESC, source), '[]') FROM (
+         SELECT source, count(*) AS refused, (SELECT coalesce(sum(h.events), 0)
+             FROM analytics_hour h WHERE h.source = r.source AND h.hour >= t.since)
+             AS came
+           FROM analytics_rejection r
+           WHERE received_at >= t.since AND resolved_at IS NULL GROUP BY source) r),
+      (SELECT coalesce(json_agg(k ORDER BY attempts DESC), '[]') FROM (
+         SELECT digest, hint, attempts FROM analytics_wrongkey
+           WHERE last_at >= t.yesterday ORDER BY attempts DESC LIMIT 5) k)
+    FROM (SELECT %s::timestamptz AS late, %s::timestamptz AS since,
+      %s::timestamptz AS yesterday) t
+"""
+"""All in one statement: the first page asks it, and has others to ask.
+
+How far the log has come is asked without the barrier of store.high_water: what is
+not committed yet is not late.
+"""
+Rows = list[dict[str, Any]]
+
+
 def current(at: datetime) -> list[Alert]:
     """Return all that is wrong at the moment, worst first."""
-    ours = [*_stopped(), *_late(at), *_rejected(at), *_wrong_keys(at)]
+    since = (at - WINDOW).replace(minute=0, second=0, microsecond=0)
+    found = lookup.row(FOUND, [at - LATE, since, at - A_DAY])
+    checkpoints, newest, refused, keys = found or ([], 0, [], [])
+    ours = [
+        *_stopped(checkpoints),
+        *_late(checkpoints, newest),
+        *_rejected(refused),
+        *_wrong_keys(keys),
+    ]
     return ours + [alert for told in OTHERS for alert in told(at)]
 
 
-def _stopped() -> Iterator[Alert]:
-    for name, error in projections.stopped().items():
-        text = _("The projection %(name)s has stopped: %(error)s")
-        yield Alert(
-            code="projection_stopped",
-            about=name,
-            text=text % {"name": name, "error": error},
-            table="analytics_checkpoint",
-        )
+def _stopped(checkpoints: Rows) -> Iterator[Alert]:
+    for row in checkpoints:
+        if row["error"]:
+            text = _("The projection %(name)s has stopped: %(error)s")
+            yield Alert(
+                code="projection_stopped",
+                about=row["projection"],
+                text=text % {"name": row["projection"], "error": row["error"]},
+                table="analytics_checkpoint",
+            )
 
 
-def _late(at: datetime) -> Iterator[Alert]:
-    old = dict(
-        Checkpoint.objects.filter(moved_at__lt=at - LATE, error="").values_list(
-            "projection", "moved_at"
-        )
-    )
-    for name, behind in projections.lag().items():
-        if behind and name in old:
+def _late(checkpoints: Rows, newest: int) -> Iterator[Alert]:
+    for row in checkpoints:
+        name, behind = row["projection"], newest - row["position"]
+        if name in projections.ALL and row["old"] and not row["error"] and behind > 0:
             text = _("The projection %(name)s is %(behind)s events behind")
             yield Alert(
                 code="projection_late",
@@ -66,16 +97,9 @@ def _late(at: datetime) -> Iterator[Alert]:
             )
 
 
-def _rejected(at: datetime) -> Iterator[Alert]:
-    since = (at - WINDOW).replace(minute=0, second=0, microsecond=0)
-    rows = Rejection.objects.filter(received_at__gte=since, resolved_at=None)
-    counted = rows.values("source").annotate(refused=Count("id"))
-    arrived = Hour.objects.filter(hour__gte=since)
-    came = dict(
-        arrived.values("source").annotate(n=Sum("events")).values_list("source", "n")
-    )
-    for row in counted.order_by("-refused"):
-        total = row["refused"] + came.get(row["source"], 0)
+def _rejected(refused: Rows) -> Iterator[Alert]:
+    for row in refused:
+        total = row["refused"] + row["came"]
         if row["refused"] >= FEWEST and row["refused"] > HIGHEST * total:
             text = _("%(source)s: %(refused)s of %(total)s events were refused")
             yield Alert(
@@ -86,13 +110,12 @@ def _rejected(at: datetime) -> Iterator[Alert]:
             )
 
 
-def _wrong_keys(at: datetime) -> Iterator[Alert]:
-    rows = WrongKey.objects.filter(last_at__gte=at - A_DAY)
-    for row in rows.order_by("-attempts")[:5]:
+def _wrong_keys(keys: Rows) -> Iterator[Alert]:
+    for row in keys:
         text = _("An unknown key %(hint)s… was sent (%(times)s ×): its events are lost")
         yield Alert(
             code="wrong_key",
-            about=row.digest,
-            text=text % {"hint": row.hint, "times": row.attempts},
+            about=row["digest"],
+            text=text % {"hint": row["hint"], "times": row["attempts"]},
             table="analytics_wrongkey",
         )

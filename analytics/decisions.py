@@ -38,7 +38,7 @@ class StockChanged(Event, frozen=True, kw_only=True):
 
 
 class ModelPromoted(Event, frozen=True, kw_only=True):
-    """A trained model took charge of a task's scores."""
+    """A trained model took charge of a task's scores; no `by`: it won the contest."""
 
     model: UUID
     task: Text
@@ -46,6 +46,7 @@ class ModelPromoted(Event, frozen=True, kw_only=True):
     checksum: Text
     validation: dict[str, float]
     reason: Text
+    by: str = ""
 
 
 class ModelRolledBack(Event, frozen=True, kw_only=True):

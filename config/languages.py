@@ -7,6 +7,7 @@ no migration. `config.messages` finds all messages; a test fails on a missing on
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from django.apps import apps
@@ -42,10 +43,13 @@ class Middleware(LocaleMiddleware):
 class AdminConfig(admin_apps.AdminConfig):
     """Django's, but for names: they are translatable before forms are made of them."""
 
+    default_site = "config.site.Site"
+
     def ready(self) -> None:
         for thing, name, text in names():
             setattr(thing, name, translation.gettext_lazy(text))
         super().ready()
+        import_module("config.admin")
 
 
 def names() -> list[tuple[Any, str, str]]:

@@ -7,6 +7,7 @@ CACHE_URL the addresses are those of the embedded services (config/services.py).
 
 import os
 import secrets
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,18 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Only behind a proxy that sets the header itself: from anybody else it is a lie.
 TRUST_PROXY = env.bool("TRUST_PROXY", default=False)
+PROXIES = env.int("PROXIES", default=1)
+"""How many of them each add whom they heard to X-Forwarded-For."""
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=0)
+# Who insists on TLS is sent there, once it can be told whether a request came by it.
+SECURE_SSL_REDIRECT = TRUST_PROXY and SECURE_HSTS_SECONDS > 0
+# The domain's other names, and lists in browsers, are not ours to decide on.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "config.languages.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -64,6 +71,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "analytics",
     "catalog",
     "ml",
@@ -71,6 +82,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    "config.policy.Middleware",
     "config.probes.by_any_host",
     "analytics.cors.Middleware",
     "django.middleware.security.SecurityMiddleware",
@@ -83,8 +95,27 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "config.signin.Backend",
+]
+SESSION_ENGINE = "config.sessions"
+SECOND_FACTOR = env.str("SECOND_FACTOR", default="optional")
+"""Whether operators may, or must, give a code besides their password."""
+OTP_TOTP_ISSUER = "Proffer"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "config.signin.address"
+AXES_LOCKOUT_CALLABLE = "config.signin.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "code"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 SIMULATED_CLOCK = env.bool("SIMULATED_CLOCK", default=False)
 """Demo mode: time stands still until a secret key moves it (analytics.clock)."""
 if SIMULATED_CLOCK and not DEBUG:
@@ -148,7 +179,9 @@ LOGGING = {
     "loggers": {
         app: {"handlers": ["console"], "level": "INFO"}
         for app in ("analytics", "catalog", "django", "ml", "promotions")
-    },
+    }
+    # Its lines hold what was typed as a name, now and then a password.
+    | {"axes": {"handlers": [], "propagate": False}},
 }
 
 LANGUAGE_CODE = "en"
@@ -221,6 +254,15 @@ UNFOLD = {
     "STYLES": [lambda request: static("admin.css")],
     "SCRIPTS": [lambda request: static("zone.js")],
     "DASHBOARD_CALLBACK": "promotions.home.dashboard",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Second factor"), "link": reverse_lazy("admin:second_factor")},
+            {
+                "title": _("Change password"),
+                "link": reverse_lazy("admin:password_change"),
+            },
+        ]
+    },
     "SIDEBAR": {
         "navigation": [
             _group(
@@ -250,8 +292,9 @@ UNFOLD = {
             ),
             _group(
                 _("What is likely"),
+                ("neurology", _("Models"), "models"),
                 ("model_training", _("Training runs"), "ml_trainingrun"),
-                ("neurology", _("Models"), "ml_trainedmodel"),
+                ("inventory", _("Trained models"), "ml_trainedmodel"),
                 ("dictionary", _("Features"), "features"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
@@ -273,6 +316,7 @@ UNFOLD = {
                 _("Operators"),
                 ("manage_accounts", _("Users"), "auth_user"),
                 ("groups", _("Groups"), "auth_group"),
+                ("lock_clock", _("Wrong passwords"), "axes_accessattempt"),
             ),
         ],
     },
@@ -286,6 +330,7 @@ def _insist(name: str, value: str, *known: str) -> None:
         raise ImproperlyConfigured(f"{name} must be one of {listed}, not {value!r}.")
 
 
+_insist("SECOND_FACTOR", SECOND_FACTOR, "optional", "required")
 CURRENCY = env.str("CURRENCY", default="USD")
 SUPPRESSION_KEY = env.str("SUPPRESSION_KEY", default="") or SECRET_KEY
 """Hashes the ids of erased customers; never change it, or they can come back."""

@@ -11,6 +11,7 @@ from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from ml.admin import catalogue
+from ml.model_pages import models_page
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -162,6 +163,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("admin/language", set_language, name="set_language"),
     path("admin/features", page(catalogue), name="features"),
+    path("admin/models", page(models_page), name="models"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/proposals", page(inbox_page), name="proposals"),

@@ -29,10 +29,8 @@ from analytics import clock
 from analytics.admin import ReadOnly
 from analytics.languages import said
 from analytics.models import Customer
-from ml import customers, figures, registry
+from ml import customers, figures, model_pages, registry
 from ml.models import (
-    PROPENSITY,
-    RANKING,
     CustomerProfile,
     Elasticity,
     TrainedModel,
@@ -40,8 +38,6 @@ from ml.models import (
 )
 
 State = TrainingRun.State
-FOLLOWS = {PROPENSITY: "ml.tasks.score", RANKING: "ml.tasks.shortlist"}
-"""What is to be done anew, by task, when another model takes charge."""
 
 
 def catalogue(request: HttpRequest) -> HttpResponse:
@@ -85,11 +81,9 @@ class TrainingRunAdmin(ReadOnly):
         },
     )
     def retrain(self, request: HttpRequest, form: BaseDialogForm) -> HttpResponse:
-        operator = request.user.get_username()
-        run = TrainingRun.objects.filter(state=State.QUEUED).first()
-        run = run or TrainingRun.objects.create(requested_by=operator)
+        run = model_pages.asked(by=request.user.get_username())
         try:
-            current_app.send_task("ml.tasks.retrain", kwargs={"run": str(run.pk)})
+            model_pages.send(run)
         except OperationalError:
             messages.error(request, _("The queue does not answer: try again later."))
         page = reverse("admin:ml_trainingrun_change", args=[run.pk])
@@ -175,7 +169,7 @@ class TrainedModelAdmin(ReadOnly):
                 model = registry.roll_back(
                     task, at=clock.now(), by=request.user.get_username()
                 )
-                current_app.send_task(FOLLOWS[task])
+                current_app.send_task(model_pages.FOLLOWS[task])
             except registry.NoChampion as reason:
                 messages.error(request, said(reason.args[0]))
             except OperationalError:

@@ -169,6 +169,29 @@ def moved_chances(last: Mapping[str, Sequence[float]], chance: Numbers) -> Findi
     return _most("drift of chances", index, DRIFTED, reason, hard=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """How a column's values lie now in the bins of the training, and how they lay."""
+
+    name: str
+    index: float
+    edges: list[float]
+    then: list[float]
+    now: list[float]
+
+
+def moved(name: str, last: Mapping[str, Sequence[float]], values: Rows) -> Moved:
+    """Compare one column with what `tenths` kept of it; `index` is its PSI."""
+    edges = list(last["edges"])
+    return Moved(
+        name=name,
+        index=psi(last, values),
+        edges=edges,
+        then=list(last["shares"]),
+        now=_shares(values, np.array(edges)),
+    )
+
+
 def psi(last: Mapping[str, Sequence[float]], values: Rows) -> float:
     """Return the population stability index; empty bins count as 0.1 ‰."""
     edges = np.array(last["edges"])

@@ -54,6 +54,10 @@ class NoChampion(Exception):
     """No model has been promoted for the task yet."""
 
 
+class NotServable(Exception):
+    """A model cannot take charge: its file is gone, or it knows other features."""
+
+
 def save(model: bytes) -> str:
     """Write the file whole or not at all; return its checksum."""
     checksum = hashlib.sha256(model).hexdigest()
@@ -96,6 +100,13 @@ def champion(task: str) -> TrainedModel:
     if newest is None:
         raise NoChampion(task)
     return newest
+
+
+def champions() -> dict[str, TrainedModel]:
+    """Return who is in charge, by task, of the tasks that have somebody."""
+    promoted = TrainedModel.objects.filter(promoted_at__isnull=False)
+    newest = promoted.order_by("task", "-promoted_at").distinct("task")
+    return {model.task: model for model in newest}
 
 
 def serving(task: str) -> tuple[UUID, str]:
@@ -149,11 +160,9 @@ def doubts(*, at: datetime) -> list[str]:
 
     The night trains; who has not been fitted anew for three nights is told of.
     """
-    found = []
+    found, known = [], champions()
     for task in (PROPENSITY, RANKING):
-        try:
-            model = champion(task)
-        except NoChampion:
+        if (model := known.get(task)) is None:
             continue
         if fault := _fault(model.checksum):
             found.append(
@@ -191,8 +200,23 @@ def _fault(checksum: str) -> str:
     return "" if whole else Wording("is not the one that was saved")
 
 
-def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
-    """Put a model in charge of its task; the append ends its transaction."""
+def choose(model: TrainedModel, *, at: datetime, by: str, comment: str) -> None:
+    """Put a model in charge because an operator says so, whatever the contest said.
+
+    :raises NotServable: its file is gone, or it knows features of another version.
+    """
+    if not _path(model.checksum).exists():
+        raise NotServable(Wording("the file of %(model)s is gone", model=str(model)))
+    if model.task == PROPENSITY and model.features_version != FEATURES_VERSION:
+        raise NotServable(Wording("%(model)s knows other features", model=str(model)))
+    promote(model, at=at, reason=comment, by=by)
+
+
+def promote(model: TrainedModel, *, at: datetime, reason: str, by: str = "") -> None:
+    """Put a model in charge of its task; the append ends its transaction.
+
+    No `by`: the training did, by its contest.
+    """
     with transaction.atomic():
         TrainedModel.objects.filter(pk=model.pk).update(promoted_at=at)
         _append(
@@ -201,8 +225,9 @@ def promote(model: TrainedModel, *, at: datetime, reason: str) -> None:
                 task=model.task,
                 estimator=model.estimator,
                 checksum=model.checksum,
-                validation=model.metrics["validation"],
+                validation=model.metrics.get("validation", {}),
                 reason=reason,
+                by=by,
             ),
             at=at,
         )

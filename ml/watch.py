@@ -21,6 +21,9 @@ from ml.models import TrainedModel
 from ml.purchases import History, Numbers
 
 Watch = dict[str, Any]
+CHANCES = "chances"
+SHOWN = 8
+"""Features whose drift is kept, those that moved most."""
 FEWEST = 200
 """Regulars; of n, ten bins move by a PSI of about 18 / n through chance alone."""
 
@@ -46,6 +49,7 @@ def of(
     return {
         "findings": [asdict(one) for one in findings],
         "matured": [asdict(one) for one in judged],
+        "drift": [asdict(one) for one in _drift(model, rows, chance)] if enough else [],
         "doubts": [*_standing_in(model), *moved, *broken],
     }
 
@@ -57,12 +61,28 @@ def _standing_in(model: TrainedModel) -> list[str]:
 
 
 def _features(model: TrainedModel, rows: NDArray[np.float32]) -> list[quality.Finding]:
-    """Leave out the categories' own measures: with as few values as categories, they
+    return quality.drift(_kept(model), rows, list(FEATURES))
+
+
+def _kept(model: TrainedModel) -> quality.Summary:
+    """Return how the training's rows lay, by feature.
+
+    The categories' own measures are left out: with as few values as categories, they
     clump otherwise at each cut-off.
     """
     summary: Mapping[str, Any] = model.run.report.get("summary", {})
-    known = {name: one for name, one in summary.items() if name not in MEASURES}
-    return quality.drift(known, rows, list(FEATURES))
+    return {name: one for name, one in summary.items() if name not in MEASURES}
+
+
+def _drift(
+    model: TrainedModel, rows: NDArray[np.float32], chance: Numbers
+) -> list[quality.Moved]:
+    """Return the chances and the features that moved most, for people to look at."""
+    kept, spots = _kept(model), {name: at for at, name in enumerate(FEATURES)}
+    found = [quality.moved(n, kept[n], rows[:, spots[n]]) for n in kept if n in spots]
+    most = sorted(found, key=lambda one: -one.index)[:SHOWN]
+    known = model.metrics.get("chances")
+    return [quality.moved(CHANCES, known, chance), *most] if known else most
 
 
 def _chances(model: TrainedModel, chance: Numbers) -> list[quality.Finding]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Min
 from django.utils.translation import gettext as _
 
-from analytics import store
+from analytics import lookup
 from analytics.alerts import Alert
-from promotions.models import CodeBatch, Endpoint, Guesser
+from promotions.models import CodeBatch, Guesser
 
 A_DAY = timedelta(days=1)
 FAILING = timedelta(hours=1)
@@ -16,9 +16,35 @@ LATE = timedelta(minutes=5)
 MOST = 5
 
 
+FOUND = """
+    SELECT
+      (SELECT coalesce(json_agg(b ORDER BY created_at), '[]') FROM (
+         SELECT id, state, error, made, created_at < t.late AS old, created_at
+           FROM promotions_codebatch
+           WHERE state IN ('failed', 'waiting', 'running')) b),
+      (SELECT coalesce(json_agg(e ORDER BY id), '[]') FROM (
+         SELECT id, url, active, failing_since < t.failing AS long
+           FROM promotions_endpoint WHERE failing_since IS NOT NULL) e),
+      (SELECT s.recorded_at < t.late FROM analytics_storedevent s
+         WHERE s.position > (
+           SELECT min(position) FROM promotions_endpoint WHERE active)
+         ORDER BY s.position LIMIT 1)
+    FROM (SELECT %s::timestamptz AS late, %s::timestamptz AS failing) t
+"""
+"""Batches; webhooks that take nothing; whether what was not told has waited long."""
+Rows = list[dict[str, Any]]
+
+
 def current(at: datetime) -> list[Alert]:
     """Return what is wrong at the moment."""
-    return [*_guessing(at), *_batches(), *_webhooks(at), *_late(at)]
+    found = lookup.row(FOUND, [at - LATE, at - FAILING])
+    batches, endpoints, untold = found or ([], [], None)
+    return [
+        *_guessing(at),
+        *_batches(batches),
+        *_webhooks(endpoints),
+        *_late(late=bool(untold) or _unmade(batches)),
+    ]
 
 
 def _guessing(at: datetime) -> Iterator[Alert]:
@@ -33,54 +59,44 @@ def _guessing(at: datetime) -> Iterator[Alert]:
         )
 
 
-def _batches() -> Iterator[Alert]:
-    for row in CodeBatch.objects.filter(state=CodeBatch.State.FAILED):
-        yield Alert(
-            code="code_batch_failed",
-            about=str(row.id),
-            text=_("A batch of codes failed: %s") % row.error,
-            table="promotions_codebatch",
-        )
+def _batches(batches: Rows) -> Iterator[Alert]:
+    for row in batches:
+        if row["state"] == CodeBatch.State.FAILED:
+            yield Alert(
+                code="code_batch_failed",
+                about=row["id"],
+                text=_("A batch of codes failed: %s") % row["error"],
+                table="promotions_codebatch",
+            )
 
 
-def _webhooks(at: datetime) -> Iterator[Alert]:
-    for row in Endpoint.objects.exclude(failing_since=None):
-        if not row.active:
+def _webhooks(endpoints: Rows) -> Iterator[Alert]:
+    for row in endpoints:
+        if not row["active"]:
             text = _("The webhook %s took nothing, and was switched off")
             code = "webhook_off"
-        elif row.failing_since and row.failing_since < at - FAILING:
+        elif row["long"]:
             text, code = _("The webhook %s takes nothing"), "webhook_failing"
         else:
             continue
         yield Alert(
             code=code,
-            about=str(row.id),
-            text=text % row.url,
+            about=row["id"],
+            text=text % row["url"],
             table="promotions_endpoint",
         )
 
 
-def _late(at: datetime) -> Iterator[Alert]:
+def _late(*, late: bool) -> Iterator[Alert]:
     """What takes seconds has waited for minutes: its worker does not run."""
-    if _untold(at) or _unmade(at):
+    if late:
         text = _("Webhooks and codes wait: the worker of the queue errands is down")
         yield Alert(
             code="errands_late", about="", text=text, table="promotions_delivery"
         )
 
 
-def _untold(at: datetime) -> bool:
-    """Say whether an event has not been read for an endpoint for long."""
-    behind = Endpoint.objects.filter(active=True).aggregate(least=Min("position"))
-    if behind["least"] is None:
-        return False
-    unread = store.read(after=behind["least"], until=store.high_water())
-    first = next(unread, None)
-    return first is not None and first.recorded_at < at - LATE
-
-
-def _unmade(at: datetime) -> bool:
+def _unmade(batches: Rows) -> bool:
     """Say whether a batch has waited for long, with none under way before it."""
-    rows = CodeBatch.objects.filter(state__in=["waiting", "running"])
-    first = rows.order_by("created_at").first()
-    return first is not None and first.made == 0 and first.created_at < at - LATE
+    waiting = [row for row in batches if row["state"] != CodeBatch.State.FAILED]
+    return bool(waiting) and waiting[0]["made"] == 0 and waiting[0]["old"]

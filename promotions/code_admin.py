@@ -124,14 +124,16 @@ class CodeBatchAdmin(Making):
     def progress(self, batch: CodeBatch) -> SafeString:
         share = 100 * batch.made // batch.number if batch.number else 100
         bar = (
-            '<span style="white-space: nowrap"><span role="progressbar" '
+            '<span style="white-space: nowrap">'
+            '<span role="progressbar" aria-label="{3}" '
             'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{0}" '
             'style="display: inline-block; width: 5rem; height: .625rem; '
             "border: 1px solid rgb(128 128 128 / .6); border-radius: .25rem; "
             'background: linear-gradient(to right, #15803d {0}%, transparent 0)">'
             "</span> {1} / {2}</span>"
         )
-        return format_html(bar, share, f"{batch.made:,}", f"{batch.number:,}")
+        made, all_ = f"{batch.made:,}", f"{batch.number:,}"
+        return format_html(bar, share, made, all_, _("Made"))
 
     @admin.display(description=_("Codes"))
     def file(self, batch: CodeBatch) -> SafeString:

@@ -120,9 +120,12 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def signs() -> Iterator[Sign]:
-    """Yield how the platform's processes are; of what they do, alerts tell."""
+    """Yield how the platform's processes are; of what they do, alerts tell.
+
+    The database has answered: the operator was read from it.
+    """
+    yield Sign(name=_("Database"), well=True, says=WELL)
     names = {
-        "database": _("Database"),
         "cache": _("Cache"),
         "worker": _("Worker and scheduler"),
     }

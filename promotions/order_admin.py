@@ -23,7 +23,7 @@ from analytics.models import Customer
 from catalog import pricing
 from catalog.models import Product
 from promotions import holds, rules
-from promotions.markup import anchor, link, table
+from promotions.markup import anchor, link, once, table
 from promotions.models import (
     Code,
     Hold,
@@ -108,6 +108,7 @@ class ReservationAdmin(OfCustomers, Acting):
         return money(held, reservation.currency)
 
     @admin.display(description=_("Order"))
+    @once
     def order(self, reservation: Reservation) -> str:
         found = holds.order(reservation)
         if not found:
@@ -116,6 +117,7 @@ class ReservationAdmin(OfCustomers, Acting):
         return anchor(f"{page}?{urlencode({'q': found})}", found)
 
     @admin.display(description=_("What it holds"))
+    @once
     def held(self, reservation: Reservation) -> SafeString:
         held = list(reservation.holds.all())
         names = product_names(row["sku"] for hold in held for row in hold.adjustments)
@@ -197,6 +199,7 @@ class RedemptionAdmin(OfCustomers):
         return link("promotions_campaign_change", found.pk, found.name)
 
     @admin.display(description=_("By"))
+    @once
     def used_by(self, redemption: Redemption) -> str:
         return by(redemption)
 
@@ -205,6 +208,7 @@ class RedemptionAdmin(OfCustomers):
         return terms(redemption.strategy, redemption.variant)
 
     @admin.display(description=_("Adjustments"))
+    @once
     def rows(self, redemption: Redemption) -> SafeString:
         names = product_names(row["sku"] for row in redemption.adjustments)
         head = [_("On"), _("Sku"), _("Units"), _("Amount")]
@@ -220,6 +224,7 @@ class RedemptionAdmin(OfCustomers):
         return table(head, rows)
 
     @admin.display(description=_("Returns"))
+    @once
     def returns(self, redemption: Redemption) -> SafeString:
         skus = {row["line"]: row["sku"] for row in redemption.adjustments}
         head = [_("At"), _("Of"), _("Amount"), _("Why")]

@@ -12,21 +12,22 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Min, QuerySet
+from django.db.models import QuerySet
 
 from analytics import experiments, lookup
 from analytics.experiments import Effect
 from promotions import measurement, sums
 from promotions.arms import HELD_OUT
 from promotions.measurement import Result
-from promotions.models import Campaign, Strategy, Summed
+from promotions.models import Campaign, Strategy
 
 MOST_MONTHS = 120
 MOST_LINES = 50
 """Strategies side by side, and in what was `kept`: the newest."""
 ROWS = (
-    "SELECT subject, arm, sums FROM promotions_armday"
-    " WHERE subject = ANY(%s) AND slice = 'all'"
+    "SELECT a.subject, a.arm, a.sums, s.until FROM promotions_armday a"
+    " LEFT JOIN promotions_summed s ON s.subject = a.subject"
+    " WHERE a.subject = ANY(%s) AND a.slice = 'all'"
 )
 
 
@@ -94,11 +95,12 @@ NOTHING = measurement.compared({}, HELD_OUT, None)
 
 
 class Row(NamedTuple):
-    """A row of daily sums, of no matter which day."""
+    """A row of daily sums, of no matter which day, summed up until then."""
 
     subject: UUID
     arm: str
     sums: Sequence[float]
+    until: datetime | None
 
 
 def line(strategy: Strategy) -> Line:
@@ -160,30 +162,24 @@ def _summed(months: Sequence[Effect]) -> Effect:
 
 
 def _months(at: datetime) -> list[Month]:
-    began = Strategy.objects.filter(
-        trigger=Strategy.Trigger.OFFER, decided_at__isnull=False
-    ).aggregate(first=Min("campaign__starts_at"))["first"]
-    firsts = _firsts(began, at) if began else []
-    subjects = {sums.month(first): first for first in firsts}
+    subjects = {sums.month(first): first for first in _firsts(at)}
     by_month: dict[UUID, list[Row]] = {}
     for row in map(Row._make, lookup.rows(ROWS, [list(subjects)])):
         by_month.setdefault(row.subject, []).append(row)
-    known = dict(Summed.objects.values_list("subject", "until"))
     return [
-        _month(first, by_month[subject], known.get(subject))
+        _month(first, by_month[subject], by_month[subject][0].until)
         for subject, first in subjects.items()
         if subject in by_month
     ]
 
 
-def _firsts(began: datetime, at: datetime) -> list[datetime]:
-    """Return the first moments of the months from one to another, the last ones."""
-    found: list[datetime] = []
+def _firsts(at: datetime) -> list[datetime]:
+    """Return the first moments of the last months."""
     first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    begins = began.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    while first >= begins and len(found) < MOST_MONTHS:
-        found.append(first)
+    found = [first]
+    while len(found) < MOST_MONTHS:
         first = (first - timedelta(days=1)).replace(day=1)
+        found.append(first)
     return found[::-1]
 
 

@@ -1,0 +1,119 @@
+"""Operators in the back office: users and groups, and who is locked out.
+
+`config.languages.AdminConfig` loads it when all other tables are registered.
+"""
+
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from config import second_factor
+
+for table in (TOTPDevice, StaticDevice, User, Group):
+    # Devices hold keys and codes, which nobody may read; the others get unfold's look.
+    if admin.site.is_registered(table):
+        admin.site.unregister(table)
+
+
+class Ticked(ModelAdmin):
+    """Many of few are ticked: two lists side by side fit no phone and no reader."""
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, Ticked, ModelAdmin):
+    """Operators; what they may do, their groups say."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ()
+    fieldsets = [
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("May"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    ]
+    list_display = [
+        *("username", "first_name", "last_name", "is_staff", "last_login"),
+        "protected",
+    ]
+    actions = ["take_away"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        factor = second_factor.confirmed(TOTPDevice).values("pk")[:1]
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.annotate(second_factor=factor)
+
+    @admin.display(description=_("Second factor"), boolean=True)
+    def protected(self, user: User) -> bool:
+        return user.second_factor is not None  # type: ignore[attr-defined]
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        """Nobody changes who may more than they do: it would be a way up."""
+        above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return super().has_change_permission(request, obj) and not above
+
+    @admin.action(
+        description=_("Take the second factor away (lost telephone)"),
+        permissions=["change"],
+    )
+    def take_away(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        for user in chosen:
+            if not self.has_change_permission(request, user):
+                messages.error(request, _("You may not change %s.") % user)
+                continue
+            second_factor.take_away(user, by=request.user)  # type: ignore[arg-type]
+            messages.success(request, _("%s signs in without a code.") % user)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, Ticked, ModelAdmin):
+    filter_horizontal = ()
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(ModelAdmin):
+    """Wrong passwords of the last quarter of an hour; who is unlocked may try again."""
+
+    list_display = ["username", "ip_address", "failures_since_start", "attempt_time"]
+    fields = ["username", "ip_address", "user_agent"]
+    fields += ["failures_since_start", "attempt_time"]
+    readonly_fields = fields
+    search_fields = ["username", "ip_address"]
+    ordering = ["-attempt_time"]
+    actions = ["unlock"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: AccessAttempt | None = None
+    ) -> bool:
+        return False
+
+    @admin.action(description=_("Unlock"), permissions=["delete"])
+    def unlock(self, request: HttpRequest, chosen: QuerySet[AccessAttempt]) -> None:
+        names = sorted({str(one.username) for one in chosen})
+        # All browsers of the name count together, so all are forgotten.
+        AccessAttempt.objects.filter(username__in=names).delete()
+        messages.success(request, _("%s may try again.") % ", ".join(names))

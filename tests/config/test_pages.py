@@ -1,0 +1,156 @@
+"""Every page of the back office: what it asks the database, and what browsers say."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
+from django.urls import resolve, reverse
+from playwright.sync_api import Page, sync_playwright
+
+from tests import furnished
+from tests.conftest import Counted, Make
+
+MOST_QUERIES = 15
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+WATCH = """
+window.refused = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  refused.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
+"""
+FOUND = """async () => (await axe.run({resultTypes: ["violations"]})).violations
+  .filter(({ impact }) => ["serious", "critical"].includes(impact))
+  .map(({ id, nodes }) => id + nodes.slice(0, 4).map((one) =>
+    `\\n    ${one.html.slice(0, 150)} ${one.any[0]?.data?.contrastRatio ?? ""}`))"""
+LOOKS = [(1280, "light"), (1280, "dark"), (390, "dark"), (390, "light")]
+STILL = """() => { const sheet = new CSSStyleSheet();
+  const none = "transition: none !important; animation: none !important";
+  sheet.replaceSync(`*, ::before, ::after { ${none} }`);
+  document.adoptedStyleSheets = [sheet]; }"""
+"""Colours that are on their way are not those of the page."""
+
+
+@pytest.fixture
+def pages(olga: User, live: Make, proposed: Make, shelf: None) -> dict[str, str]:
+    """Return every page's address by its name, with rows to show."""
+    furnished.furnish([*(live(title=f"Tea {n}") for n in range(4)), proposed()])
+    request = RequestFactory().get("/admin/")
+    request.user = olga
+    return dict(furnished.pages(request))
+
+
+def test_no_page_asks_the_database_often(
+    client: Client, olga: User, pages: dict[str, str], statements: Counted
+) -> None:
+    client.force_login(olga)
+    asked = {}
+    for name, address in pages.items():
+        statements()
+        answer = client.get(address)
+        if answer.status_code != 302:  # what only takes posts leads to its page
+            assert answer.status_code == 200, (name, address)
+            asked[name] = statements()
+
+    assert len(asked) > 90
+    assert {name: n for name, n in asked.items() if n > MOST_QUERIES} == {}
+
+
+def test_every_page_is_looked_at(pages: dict[str, str]) -> None:
+    assert len(pages) > 90
+    for name in ("code", "second_factor", "what_if", "programme"):
+        assert resolve(pages[name])
+    assert pages["admin:promotions_strategy_change live"]
+    assert reverse("admin:index") in pages.values()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_browsers_refuse_nothing_and_readers_of_screens_can_use_every_page(
+    live_server: Any, olga: User, pages: dict[str, str]
+) -> None:
+    # A thread of its own: Django refuses to work in the one of Playwright's loop.
+    with ThreadPoolExecutor(1) as thread:
+        said = thread.submit(look, live_server.url, pages).result()
+
+    assert len(said) == len(pages)
+    assert "\n".join(line for lines in said.values() for line in lines) == ""
+
+
+def look(url: str, pages: dict[str, str]) -> dict[str, list[str]]:
+    """Open every page as olga; return by page what is wrong with it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium(playwright.chromium.executable_path),
+            args=["--no-sandbox"],
+        )
+        tab = browser.new_page(viewport={"width": 1280, "height": 900})
+        tab.add_init_script(WATCH)
+        heard = listen(tab, url)
+        sign_in(tab, url)
+        said = {name: list(wrong(tab, url + at, heard)) for name, at in pages.items()}
+        browser.close()
+    return {n: [f"{n}: {line}" for line in lines] for n, lines in said.items()}
+
+
+def listen(tab: Page, url: str) -> list[str]:
+    """Return a list that grows with errors, and with what is fetched elsewhere."""
+    heard: list[str] = []
+    tab.on("pageerror", lambda error: heard.append(f"raised {error}"))
+    tab.on("console", lambda m: heard.append(m.text) if m.type == "error" else None)
+    local = (url, "data:", "blob:")
+    tab.on(
+        "request",
+        lambda r: None if r.url.startswith(local) else heard.append(f"asked {r.url}"),
+    )
+    return heard
+
+
+def sign_in(tab: Page, url: str) -> None:
+    tab.goto(f"{url}/admin/login/")
+    tab.fill("[name=username]", "olga")
+    tab.fill("[name=password]", "secret")
+    tab.press("[name=password]", "Enter")
+    tab.wait_for_url("**/admin/")
+
+
+def wrong(tab: Page, address: str, heard: list[str]) -> Iterator[str]:
+    """Yield what is wrong with a page, in both themes, on a desk and on a phone."""
+    heard.clear()
+    width, theme = LOOKS[0]
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    answer = tab.goto(address, wait_until="load")
+    if answer is None or not answer.ok:
+        yield f"answered {answer and answer.status}"
+    tab.wait_for_timeout(150)
+    yield from tab.evaluate("refused")
+    yield from heard
+    if not address.endswith("docs"):  # the API's viewer is its makers' own
+        yield from looked_over(tab)
+
+
+def looked_over(tab: Page) -> Iterator[str]:
+    """Yield what is serious or critical to axe, or does not fit."""
+    tab.evaluate(AXE.read_text())
+    tab.evaluate(STILL)
+    for width, theme in LOOKS:
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        tab.wait_for_timeout(50)
+        over = "document.documentElement.scrollWidth - innerWidth"
+        if tab.evaluate(over) > 0:
+            yield f"{width}: wider than its window"
+        for found in tab.evaluate(FOUND):
+            yield f"{width} {theme}: {found}"
+
+
+def chromium(bundled: str) -> str:
+    found = shutil.which("chromium") or bundled
+    if not Path(found).exists():
+        pytest.skip("no Chromium here: .venv/bin/playwright install chromium")
+    return found

@@ -1,0 +1,274 @@
+"""A back office with some rows in every table, and the addresses of all its pages."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from axes.models import AccessAttempt
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from analytics import access, events, store
+from analytics.models import (
+    Archive,
+    Checkpoint,
+    Customer,
+    Erasure,
+    Profile,
+    Rejection,
+    WrongKey,
+)
+from catalog.models import Product
+from ml.models import CustomerProfile, Elasticity, TrainedModel, TrainingRun
+from promotions.models import (
+    Allocation,
+    Code,
+    CodeBatch,
+    Delivery,
+    Endpoint,
+    Guesser,
+    Offer,
+    Redemption,
+    Reservation,
+    StandingRule,
+    Strategy,
+)
+
+MANY = 12
+"""Rows of a table: whoever asks once for each is found out."""
+NOT_PAGES = {
+    *("logout", "jsi18n", "autocomplete", "view_on_site", "search", "set_language"),
+    *("promotions_strategy_names", "promotions_strategy_decide"),
+    *("promotions_strategy_backtest", "promotions_codebatch_export"),
+    "ml_trainingrun_retrain",
+    *("analytics_customer_export", "analytics_customer_erase"),
+}
+"""Addresses that answer no page of their own: posts, files, parts of pages."""
+
+
+def furnish(strategies: list[Strategy]) -> None:
+    """Put MANY rows into every table of the back office, beside these strategies."""
+    at = timezone.now()
+    for n in range(MANY):
+        _what_happened(n)
+        _what_is_likely(n)
+        _what_is_offered(strategies[n % len(strategies)], n)
+        Product.objects.create(
+            sku=f"p{n}", name=f"Product {n}", category="TEA", currency="USD", price=n
+        )
+        AccessAttempt.objects.create(
+            username=f"user{n}",
+            ip_address=f"10.0.0.{n}",
+            user_agent="x",
+            http_accept="",
+            path_info="",
+            failures_since_start=n,
+            attempt_time=at,
+        )
+        User.objects.create_user(f"user{n}", is_staff=True)
+
+
+def _what_happened(n: int) -> None:
+    at = timezone.now()
+    person = Customer.objects.create(external_id=f"customer-{n}")
+    store.append(
+        [events.ProductViewed(sku="tea", category="TEA")], at=at, customer=person.key
+    )
+    Profile.objects.create(customer=person.key, orders=n, last_seen_at=at)
+    Checkpoint.objects.get_or_create(projection=f"projection-{n}")
+    Rejection.objects.create(source="shop", reason="No sku", body=b'{"type": "party"}')
+    WrongKey.objects.create(digest=f"{n:064x}", hint=f"sk_{n:04d}")
+    Erasure.objects.create(by="olga", events=n, keys=[uuid4()])
+    Archive.objects.create(
+        month=date(2020, n % 12 + 1, 1),
+        path=f"{n}.parquet",
+        checksum="0" * 64,
+        events=n + 1,
+        first_position=10 * n + 1,
+        last_position=10 * n + 9,
+    )
+    access.create_key(f"shop {n}", ["events"])
+
+
+def _what_is_likely(n: int) -> None:
+    at = timezone.now()
+    run = TrainingRun.objects.create(
+        requested_by="olga", state="succeeded", started_at=at, finished_at=at
+    )
+    for task in ("propensity", "ranking"):
+        TrainedModel.objects.create(
+            task=task,
+            estimator="logistic",
+            checksum=f"{n:064x}",
+            cutoff=at,
+            features_version=1,
+            metrics=METRICS,
+            size_bytes=1000,
+            fit_seconds=1.5,
+            promoted_at=at - timedelta(days=n) if n < 4 else None,
+            run=run,
+        )
+    Elasticity.objects.create(
+        category=f"C{n}", value=-1, low=-2, high=0, weeks=30, computed_at=at
+    )
+    CustomerProfile.objects.create(
+        customer=Customer.objects.get(external_id=f"customer-{n}").key,
+        segment="loyal",
+        orders=n,
+        spend=10 * n,
+        computed_at=at,
+    )
+
+
+METRICS: dict[str, Any] = {
+    "validation": {"log_loss": 0.36, "log_loss_error": 0.01, "auc": 0.8},
+    "test": {"log_loss": 0.37, "log_loss_error": 0.01, "auc": 0.79},
+    "calibration": [
+        {"promised": 0.1 * k + 0.05, "happened": 0.1 * k + 0.04, "rows": 500.0}
+        for k in range(10)
+    ],
+    "effects": [{"feature": "orders", "strength": 0.4, "direction": "raises"}],
+}
+
+
+def _what_is_offered(strategy: Strategy, n: int) -> None:
+    at = timezone.now()
+    person = Customer.objects.get(external_id=f"customer-{n}").key
+    variant = next(iter(strategy.menu))
+    offer = Offer.objects.create(
+        id=UUID(int=person.int ^ strategy.id.int),
+        customer=person,
+        strategy=strategy,
+        variant=variant,
+        probability=0.95,
+        expected=1.0,
+        computed_at=at,
+        expires_at=at + timedelta(days=14),
+    )
+    batch = CodeBatch.objects.create(
+        strategy=strategy, number=10, made=n % 10, length=8, requested_by="olga"
+    )
+    code = Code.objects.create(
+        digest=n.to_bytes(32), text=f"TEA{n}", strategy=strategy, batch=batch
+    )
+    Redemption.objects.create(
+        strategy=strategy,
+        offer=offer.id,
+        code=code.id if n % 2 else None,
+        customer=person,
+        order_id=f"order-{n}",
+        variant=variant,
+        discount=Decimal("1.50"),
+        adjustments=[
+            {"of": "line", "line": 1, "sku": "tea", "quantity": 1, "amount": "1.50"}
+        ],
+        redeemed_at=at,
+    )
+    Reservation.objects.create(
+        customer=person,
+        currency="USD",
+        priced={},
+        reserved_at=at,
+        expires_at=at + timedelta(minutes=9),
+    )
+    Guesser.objects.create(
+        digest=f"{n:032x}", kind="key", key=f"shop {n}", first_at=at, last_at=at
+    )
+    StandingRule.objects.create(flag="harm", proposed_by="vera", comment="Safe.")
+    endpoint = Endpoint.objects.create(url=f"https://shop.example/{n}", secret="x")
+    Delivery.objects.create(
+        endpoint=endpoint, position=n, strategy=strategy.id, type="offer_redeemed"
+    )
+    Allocation.objects.create(
+        computed_at=at + timedelta(seconds=n),
+        feasible=True,
+        value=90,
+        bound=100,
+        gap=0.1,
+        proof="dual",
+        refused=False,
+        prices=[],
+    )
+
+
+def pages(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    """Yield every page that the request's user may open, as (name, address)."""
+    yield from _own()
+    for model, of in admin.site._registry.items():
+        here = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        yield f"{here}_changelist", reverse(f"{here}_changelist")
+        if of.has_add_permission(request):
+            yield f"{here}_add", reverse(f"{here}_add")
+        row = model._default_manager.order_by("pk").first()
+        if row and of.has_view_or_change_permission(request, row):
+            key = [quote(row.pk)]
+            yield f"{here}_change", reverse(f"{here}_change", args=key)
+            yield f"{here}_history", reverse(f"{here}_history", args=key)
+            if of.has_delete_permission(request, row):
+                yield f"{here}_delete", reverse(f"{here}_delete", args=key)
+
+
+def _own() -> Iterator[tuple[str, str]]:
+    """Yield the pages that are of no table, or of one row of their own making."""
+    for name in sorted(set(_names()) - _of_tables() - NOT_PAGES):
+        yield name, address(name)
+    for state in Strategy.State.values:
+        if row := Strategy.objects.filter(state=state).first():
+            here = "admin:promotions_strategy_change"
+            yield f"{here} {state}", reverse(here, args=[row.pk])
+    yield "docs", reverse("docs")
+
+
+def address(name: str) -> str:
+    """Return a page's address, of some row if it needs one.
+
+    :raises NoReverseMatch: nothing is known that it could be of; add it to KEYS.
+    """
+    for space in ("", "admin:"):
+        for args in ([], *([key] for key in _keys(name))):
+            try:
+                return reverse(f"{space}{name}", args=args)
+            except NoReverseMatch:
+                continue
+    raise NoReverseMatch(f"tests/furnished.py knows no row for the page {name}")
+
+
+KEYS: dict[str, Callable[[], object]] = {
+    "analytics_customer": lambda: Customer.objects.earliest("created_at").pk,
+    "app_list": lambda: "promotions",
+    "auth_user": lambda: User.objects.earliest("pk").pk,
+}
+"""By how a page's name begins: whose key it takes; all others are of strategies."""
+
+
+def _keys(name: str) -> Iterator[object]:
+    yield from (key() for begins, key in KEYS.items() if name.startswith(begins))
+    if strategy := Strategy.objects.exclude(state="proposed").first():
+        yield strategy.campaign_id if "campaign" in name else strategy.pk
+
+
+def _of_tables() -> set[str]:
+    kinds = ("changelist", "add", "change", "history", "delete")
+    tables = [model._meta for model in admin.site._registry]
+    return {f"{t.app_label}_{t.model_name}_{k}" for t in tables for k in kinds}
+
+
+def _names() -> Iterator[str]:
+    """Yield the names of all addresses under /admin/."""
+    for pattern in get_resolver().url_patterns:
+        if str(pattern.pattern).startswith("admin/"):
+            yield from _named(pattern)
+
+
+def _named(pattern: URLPattern | URLResolver) -> Iterator[str]:
+    if isinstance(pattern, URLResolver):
+        for inner in pattern.url_patterns:
+            yield from _named(inner)
+    elif pattern.name:
+        yield pattern.name
