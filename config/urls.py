@@ -11,6 +11,7 @@ from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from ml.admin import catalogue
+from promotions import support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -172,6 +173,24 @@ urlpatterns = [
         "admin/results/campaigns/<uuid:key>",
         page(campaign_results),
         name="campaign_results",
+    ),
+    path(
+        "admin/find-customer", page(support_pages.find_customer), name="find-customer"
+    ),
+    path(
+        "admin/customers/<uuid:key>/timeline",
+        page(support_pages.customer_timeline),
+        name="customer_timeline",
+    ),
+    path(
+        "admin/customers/<uuid:key>/why",
+        page(support_pages.customer_why),
+        name="customer_why",
+    ),
+    path(
+        "admin/decisions/<uuid:offer>",
+        page(support_pages.decision),
+        name="decision_page",
     ),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
