@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from analytics import columns
 from analytics.sheets import Sheet
+from analytics.table_files import untamed
 from catalog.bodies import ProductSerializer
 from catalog.feeds import Listed
 from catalog.intake import Fault
@@ -114,7 +115,7 @@ def _checked(
 ) -> Chunk:
     chunk, check = Chunk(rows=len(rows)), ProductSerializer()
     for row in rows:
-        given = {name: _text(row[column]) for name, column in sources.items()}
+        given = {name: untamed(_text(row[column])) for name, column in sources.items()}
         chunk.raw.append(given)
         sent = {name: value for name, value in given.items() if value}
         sent.setdefault("currency", currency)

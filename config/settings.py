@@ -256,6 +256,7 @@ UNFOLD = {
             _group(
                 _("What happened"),
                 ("person_search", _("Find a customer"), "find-customer"),
+                ("database", _("Data"), "data"),
                 ("history", _("Events"), "analytics_storedevent"),
                 ("person", _("Customers"), "analytics_customer"),
                 ("badge", _("Profiles"), "analytics_profile"),

@@ -11,7 +11,7 @@ from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from ml.admin import catalogue
-from promotions import support_pages
+from promotions import data_pages, support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -191,6 +191,23 @@ urlpatterns = [
         "admin/decisions/<uuid:offer>",
         page(support_pages.decision),
         name="decision_page",
+    ),
+    path("admin/data", page(data_pages.data_page), name="data"),
+    path("admin/data/files/<uuid:key>", page(data_pages.feed_page), name="feed"),
+    path(
+        "admin/data/files/<uuid:key>/errors.csv",
+        page(data_pages.feed_errors),
+        name="feed_errors",
+    ),
+    path(
+        "admin/data/replay/<int:example>",
+        page(data_pages.replay_alike),
+        name="replay_alike",
+    ),
+    path(
+        "admin/data/export/<str:table>.<str:form>",
+        page(data_pages.export_table),
+        name="export_table",
     ),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),

@@ -22,8 +22,9 @@ What storefronts read: offers, feedback, api; recommendations, suggesting, becau
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
 denials, why_not, support_pages.
+Data in and out: exports, data_pages.
 What it earned: sums, measurement, reports, programme, missing, findings, figures,
-charts, parquet; report_answers, report_bodies, report_api, report_files, report_lines,
+charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
 hindsight_pages.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.

@@ -70,6 +70,9 @@ class QualificationsView(APIView):
         body = answer(priced, cart.currency)
         if wait:
             # The cart is priced all the same: a shop must be able to show it.
+            denials.of_call(
+                sent.get("customer"), "cart", "codes_paused", CodesPaused(wait), at=at
+            )
             later = [{"code": text, "refused": "try_later"} for text in sent["codes"]]
             return Response(body | {"codes": later}, headers={"Retry-After": str(wait)})
         if asker:
@@ -286,20 +289,22 @@ def _once(
             )
         holds.expire(at=clock.now())
         return _refusing(lambda: once(request, lambda: do(sent, asker)))
+    except CodesPaused as paused:
+        _kept(sent, call, "codes_paused", paused)
+        raise
     except Problem as problem:
         refused = problem.__cause__
         if asker and isinstance(refused, redemption.CodeRefused):
             guessing.note(asker, refused.texts, at=clock.wall())
-        if call and refused and not dry:
-            _kept(sent, call, problem, refused)
+        if refused and not dry:
+            _kept(sent, call, str(problem.get_codes()), refused)
         raise
 
 
-def _kept(
-    sent: dict[str, Any], call: str, problem: Problem, refused: BaseException
-) -> None:
-    code = str(problem.get_codes())
-    denials.of_call(sent.get("customer"), call, code, refused, at=clock.now())
+def _kept(sent: dict[str, Any], call: str, code: str, refused: BaseException) -> None:
+    if call:
+        customer = sent.get("customer")
+        denials.of_call(customer, call, code, refused, at=clock.now())
 
 
 def _asker(request: Request, sent: dict[str, Any]) -> guessing.Asker | None:

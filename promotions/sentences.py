@@ -57,6 +57,7 @@ REASONS: Mapping[str, Any] = {
     "offers_do_not_apply": _("the cart does not qualify"),
     "order_redeemed": _("the order had used the promotion before"),
     "total_differs": _("the shop showed another total"),
+    "codes_paused": _("they had entered too many wrong codes"),
     "reservation_gone": _("the reservation was over"),
 }
 """Why the checkout refused something, by the words of the API."""

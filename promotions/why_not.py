@@ -40,9 +40,9 @@ from promotions.models import Allocation, Offer, Strategy
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Something that must be so for an offer; `code` is stable."""
+    """Something that must be so for an offer; `name` is stable."""
 
-    code: str
+    name: str
     passed: bool
     text: str
 
@@ -238,7 +238,7 @@ def _steps(strategy: Strategy, person: Person) -> Iterator[Step]:
     for ask in ASKED:
         for step in ask(strategy, person):
             yield step
-            if not step.passed and step.code not in GO_ON:
+            if not step.passed and step.name not in GO_ON:
                 return
     yield _at_last(person)
 
@@ -248,7 +248,7 @@ def _having(strategy: Strategy, offer: Offer, person: Person) -> Iterator[Step]:
     yield from _words(strategy, person)
     left = not strategy.exhausted
     yield Step(
-        code="budget_spent",
+        name="budget_spent",
         passed=left,
         text=_("There is money left for it.")
         if left
@@ -257,7 +257,7 @@ def _having(strategy: Strategy, offer: Offer, person: Person) -> Iterator[Step]:
     best = feedback.ranked(person.offers.values(), person.said)
     if person.said.one_at_a_time and best and best[0].id != offer.id:
         yield Step(
-            code="one_at_a_time",
+            name="one_at_a_time",
             passed=False,
             text=_("They have it, but asked for fewer offers: another one is shown."),
         )
@@ -267,7 +267,7 @@ def _having(strategy: Strategy, offer: Offer, person: Person) -> Iterator[Step]:
         "day": f"{offer.expires_at:%Y-%m-%d %H:%M}",
     }
     yield Step(
-        code="has_it",
+        name="has_it",
         passed=True,
         text=_("They have this offer: %(what)s, until %(day)s (UTC).") % told,
     )
@@ -296,19 +296,19 @@ def _running(strategy: Strategy, person: Person) -> Iterator[Step]:
             f"{campaign.ends_at:{day}}"
         )
     right = _("It is live, and its campaign is running.")
-    yield Step(code="not_running", passed=not wrong, text=wrong or right)
+    yield Step(name="not_running", passed=not wrong, text=wrong or right)
 
 
 def _consents(strategy: Strategy, person: Person) -> Iterator[Step]:
     if person.willing:
         right = _("The customer allows personal offers, or has not forbidden them.")
-        yield Step(code="no_consent", passed=True, text=right)
+        yield Step(name="no_consent", passed=True, text=right)
     elif person.consent is False:
         text = _("The customer has forbidden personal offers.")
-        yield Step(code="no_consent", passed=False, text=text)
+        yield Step(name="no_consent", passed=False, text=text)
     else:
         text = _("The customer has not allowed personal offers, and this shop asks.")
-        yield Step(code="no_consent", passed=False, text=text)
+        yield Step(name="no_consent", passed=False, text=text)
 
 
 def _unused(strategy: Strategy, person: Person) -> Iterator[Step]:
@@ -322,14 +322,14 @@ def _unused(strategy: Strategy, person: Person) -> Iterator[Step]:
                 strategy.renews_days,
             )
             text %= strategy.renews_days
-        yield Step(code="used", passed=False, text=text)
+        yield Step(name="used", passed=False, text=text)
         return
     if held:
         text = _("A cart of theirs holds it until %s (UTC).")
         day = f"{held.held_until:%Y-%m-%d %H:%M}"
-        yield Step(code="held", passed=False, text=text % day)
+        yield Step(name="held", passed=False, text=text % day)
         return
-    yield Step(code="used", passed=True, text=_("They have not used it yet."))
+    yield Step(name="used", passed=True, text=_("They have not used it yet."))
 
 
 def _lot(strategy: Strategy, person: Person) -> Iterator[Step]:
@@ -342,17 +342,17 @@ def _lot(strategy: Strategy, person: Person) -> Iterator[Step]:
             "They are held out of every personal offer: a lot draws %s %% of all "
             "customers, so that it can be measured what all promotions earn."
         )
-        yield Step(code="held_out", passed=False, text=text % share)
+        yield Step(name="held_out", passed=False, text=text % share)
     elif arm == arms.HOLDOUT:
         text = _(
             "A lot put them into the holdout of this strategy: %s %% get no offer of "
             "it, so that it can be measured what it earns."
         )
         share = f"{100 * strategy.holdout:.0f}"
-        yield Step(code="holdout", passed=False, text=text % share)
+        yield Step(name="holdout", passed=False, text=text % share)
     else:
         text = _("No lot keeps it from them.")
-        yield Step(code="holdout", passed=True, text=text)
+        yield Step(name="holdout", passed=True, text=text)
 
 
 def _would_draw(strategy: Strategy, person: Person) -> str:
@@ -366,7 +366,7 @@ def _words(strategy: Strategy, person: Person) -> Iterator[Step]:
     refused = person.said.refuses(strategy.id, strategy.scope)
     wrong = _("They said that such offers are not for them, within the last 8 weeks.")
     right = _("They have not said that it is not for them.")
-    yield Step(code="not_for_me", passed=not refused, text=wrong if refused else right)
+    yield Step(name="not_for_me", passed=not refused, text=wrong if refused else right)
 
 
 def _money(strategy: Strategy, person: Person) -> Iterator[Step]:
@@ -375,7 +375,7 @@ def _money(strategy: Strategy, person: Person) -> Iterator[Step]:
     told = {"left": f"{amount:,} {strategy.currency}"}
     wrong = _("Its budget, or its campaign's, is spent: %(left)s are left.") % told
     right = _("There is money left for it: %(left)s.") % told
-    yield Step(code="budget_spent", passed=left, text=right if left else wrong)
+    yield Step(name="budget_spent", passed=left, text=right if left else wrong)
 
 
 def _scored(strategy: Strategy, person: Person) -> Iterator[Step]:
@@ -385,16 +385,16 @@ def _scored(strategy: Strategy, person: Person) -> Iterator[Step]:
         text = _("It is known how likely they buy what it is about.")
         if not weighing.scored:
             text = _("The scores do not know them yet; their events were read instead.")
-        yield Step(code="not_scored", passed=True, text=text)
+        yield Step(name="not_scored", passed=True, text=text)
     elif person.allocation is None:
         text = _("No offers were ever computed.")
-        yield Step(code="never_computed", passed=False, text=text)
+        yield Step(name="never_computed", passed=False, text=text)
     elif not weighing.columns and not weighing.scored:
         text = _("Nothing is foretold of them yet: there is no model.")
-        yield Step(code="not_scored", passed=False, text=text)
+        yield Step(name="not_scored", passed=False, text=text)
     else:
         text = _("They are not in its audience: nothing it is about was ever scored.")
-        yield Step(code="not_scored", passed=False, text=text)
+        yield Step(name="not_scored", passed=False, text=text)
 
 
 def _allowed(strategy: Strategy, person: Person) -> Iterator[Step]:
@@ -405,18 +405,18 @@ def _allowed(strategy: Strategy, person: Person) -> Iterator[Step]:
         return
     if weighing.promised(place):
         text = _("They keep the place in its audience that they have.")
-        yield Step(code="has_place", passed=True, text=text)
+        yield Step(name="has_place", passed=True, text=text)
         return
     there = bool(asked.audience[place, 0])
     wrong = _("Everything it is about, is out of stock.")
     right = _("What it is about is in stock.")
-    yield Step(code="out_of_stock", passed=there, text=right if there else wrong)
+    yield Step(name="out_of_stock", passed=there, text=right if there else wrong)
     if asked.given is not None:
         room = asked.most - int(asked.given[0]) > 0
         wrong = _("The contact rule: they came into enough strategies in 28 days.")
         right = _("The contact rule allows one more offer.")
         text = right if room else wrong
-        yield Step(code="contact_rule", passed=room, text=text)
+        yield Step(name="contact_rule", passed=room, text=text)
 
 
 def _worth(strategy: Strategy, person: Person) -> Iterator[Step]:
@@ -439,18 +439,18 @@ def _worth(strategy: Strategy, person: Person) -> Iterator[Step]:
         wrong = _("It would not pay with them: expected %(margin)s for %(cost)s.")
         right = _("It would pay with them: expected %(margin)s for %(cost)s.")
         text = (right if pays else wrong) % told
-        yield Step(code="not_worth_it", passed=pays, text=text)
+        yield Step(name="not_worth_it", passed=pays, text=text)
     enough = weighing.weighed.bids[place] > 0
     wrong = _("The money is short: other customers make more of the same budget.")
     right = _("The budget is not too short for them.")
-    yield Step(code="budget_short", passed=enough, text=right if enough else wrong)
+    yield Step(name="budget_short", passed=enough, text=right if enough else wrong)
 
 
 def _tried(value: float) -> Step:
     drawn = value != float("-inf")
     wrong = _("It is a trial for a part of all customers, and no lot drew them.")
     right = _("It is a trial, and a lot drew them for it.")
-    return Step(code="not_drawn", passed=drawn, text=right if drawn else wrong)
+    return Step(name="not_drawn", passed=drawn, text=right if drawn else wrong)
 
 
 def _others(strategy: Strategy, person: Person) -> Iterator[Step]:
@@ -472,14 +472,14 @@ def _others(strategy: Strategy, person: Person) -> Iterator[Step]:
         )
     right = _("It is among the best offers for them.")
     text = right if chosen else wrong % told
-    yield Step(code="others_are_better", passed=chosen, text=text)
+    yield Step(name="others_are_better", passed=chosen, text=text)
 
 
 def _at_last(person: Person) -> Step:
     text = _("It is theirs: offers are computed every quarter of an hour.")
     if person.allocation and person.allocation.refused:
         text = _("The last computation of offers found no plan: nobody got new ones.")
-    return Step(code="not_computed_yet", passed=False, text=text)
+    return Step(name="not_computed_yet", passed=False, text=text)
 
 
 ASKED: Sequence[Callable[[Strategy, Person], Iterator[Step]]] = (

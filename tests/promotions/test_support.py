@@ -99,7 +99,7 @@ def why(customer: Customer, strategy: Strategy) -> why_not.Answer:
 
 
 def code_of(answer: why_not.Answer) -> str:
-    return answer.failed.code if answer.failed else "has_it"
+    return answer.failed.name if answer.failed else "has_it"
 
 
 def by_arm(people: list[Customer], strategy: Strategy) -> dict[str, Customer]:
