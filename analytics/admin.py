@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from analytics import access, clock, identity, privacy, replays
+from analytics import access, clock, identity, ingestion, privacy, replays, store
 from analytics.languages import said
 from analytics.models import (
     ApiKey,
@@ -25,6 +25,9 @@ from analytics.models import (
     StoredEvent,
     WrongKey,
 )
+
+WORDS = 10
+"""Of consent: so many of the last are shown."""
 
 
 class ReadOnly(ModelAdmin):
@@ -68,7 +71,10 @@ class StoredEventAdmin(ReadOnly):
 
 @admin.register(Customer)
 class CustomerAdmin(Acting):
-    """One page for a person: ids, consent, newest events, export and erasure."""
+    """One page for a person: ids, consent, newest events, export and erasure.
+
+    Who may do which is three permissions, so that support can do without the last.
+    """
 
     list_display = ["__str__", "key", "person", "consent", "created_at"]
     list_filter = ["consent"]
@@ -81,6 +87,7 @@ class CustomerAdmin(Acting):
 
     def get_urls(self) -> list[URLPattern]:
         doors: dict[str, Callable[..., HttpResponse]] = {
+            "consent": self.say,
             "export": self.export,
             "unlink": self.unlink,
             "erase": self.erase,
@@ -98,7 +105,7 @@ class CustomerAdmin(Acting):
     def export(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Download all that is held of a person."""
         customer = get_object_or_404(Customer, key=key)
-        if not self.has_change_permission(request):
+        if not request.user.has_perm("analytics.export_customer"):
             return self._refused(request, key)
         response = JsonResponse(privacy.export(customer.key))
         response["Content-Disposition"] = f'attachment; filename="{key}.json"'
@@ -106,8 +113,9 @@ class CustomerAdmin(Acting):
 
     def unlink(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Undo what made this id another's."""
-        if request.method != "POST" or not self.has_change_permission(request):
-            return self._refused(request, key)
+        allowed = self.has_change_permission(request)
+        if request.method != "POST" or not allowed:
+            return self._refused(request, key, allowed=allowed)
         try:
             identity.unlink(key, by=request.user.get_username(), at=clock.now())
         except identity.NotLinked as refusal:
@@ -119,8 +127,9 @@ class CustomerAdmin(Acting):
     def erase(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Erase a person, if the operator has typed the id."""
         customer = get_object_or_404(Customer, key=key)
-        if request.method != "POST" or not self.has_change_permission(request):
-            return self._refused(request, key)
+        allowed = request.user.has_perm("analytics.erase_customer")
+        if request.method != "POST" or not allowed:
+            return self._refused(request, key, allowed=allowed)
         if request.POST.get("name", "").strip() != customer.name.strip():
             messages.error(request, _("That is not the id: nothing was erased."))
             return redirect(reverse("admin:analytics_customer_change", args=[key]))
@@ -129,8 +138,34 @@ class CustomerAdmin(Acting):
         messages.success(request, _("Erased. The receipt is %s.") % done.id)
         return redirect(reverse("admin:analytics_customer_changelist"))
 
-    def _refused(self, request: HttpRequest, key: UUID) -> HttpResponse:
-        if not self.has_change_permission(request):
+    def say(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Record what a customer told an operator of personal offers, as the API does.
+
+        It counts from this moment, and says who took it down.
+        """
+        customer = get_object_or_404(Customer, key=key)
+        allowed = request.user.has_perm("analytics.consent_customer")
+        word = {"yes": True, "no": False}.get(request.POST.get("word", ""))
+        if request.method != "POST" or not allowed or word is None:
+            return self._refused(request, key, allowed=allowed)
+        by = request.user.get_username()
+        result = ingestion.consent(
+            customer=customer.external_id,
+            anonymous=customer.anonymous_id,
+            personalised=word,
+            source=f"operator {by}",
+            at=clock.now(),
+        )
+        if result.status == "rejected":
+            messages.error(request, f"{result.reason} ({result.path})")
+        else:
+            messages.success(request, _("The customer's word is recorded."))
+        return redirect(reverse("admin:analytics_customer_change", args=[key]))
+
+    def _refused(
+        self, request: HttpRequest, key: UUID, *, allowed: bool = False
+    ) -> HttpResponse:
+        if not allowed:
             messages.error(request, _("You may not do this."))
         return redirect(reverse("admin:analytics_customer_change", args=[key]))
 
@@ -141,14 +176,19 @@ class CustomerAdmin(Acting):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        context: dict[str, Any] = {"may_change": self.has_change_permission(request)}
+        may = request.user.has_perm
+        context: dict[str, Any] = {
+            "may_change": self.has_change_permission(request),
+            "may_export": may("analytics.export_customer"),
+            "may_erase": may("analytics.erase_customer"),
+            "may_say": may("analytics.consent_customer"),
+        }
         if customer := Customer.objects.filter(key=object_id).first():
             keys = identity.keys(customer.key)
-            trail = StoredEvent.objects.filter(customer__in=keys)
             context |= {
                 "person": Customer.objects.filter(key__in=keys).order_by("created_at"),
                 "consent": customer.consent,
-                "events": trail.order_by("-position")[:20],
+                "words": store.latest(keys, ["consent_changed"], most=WORDS),
             }
         context |= extra_context or {}
         return super().changeform_view(request, object_id, form_url, context)

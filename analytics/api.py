@@ -1,7 +1,5 @@
 """The doors for shops: events in, consent, export and erasure."""
 
-from uuid import uuid4
-
 import msgspec
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -144,18 +142,12 @@ class ConsentView(APIView):
     def post(self, request: Request) -> Response:
         """Store the word as an event; it counts from this moment."""
         said = bodies.read(request, Said)
-        event = {
-            "id": str(uuid4()),
-            "type": "consent_changed",
-            "customer": said.customer,
-            "anonymous": said.anonymous,
-            "data": {"personalised": said.personalised},
-        }
-        [result] = ingestion.ingest(
-            [msgspec.json.encode(event)],
+        result = ingestion.consent(
+            customer=said.customer,
+            anonymous=said.anonymous,
+            personalised=said.personalised,
             source=caller(request).name,
             at=clock.now(),
-            keep=False,
         )
         if result.status == "rejected":
             raise Problem(400, "consent_refused", f"{result.reason} ({result.path})")

@@ -6,7 +6,7 @@ minus turns the sign of what a shop writes below zero: `shelf_discount=-rebate`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 NEEDED = ("customer", "order", "at", "sku", "paid")
@@ -71,10 +71,8 @@ def mapped(said: Iterable[str], header: Sequence[str]) -> dict[str, Source]:
     :raises WrongMapping: says which field or column, and what the file has.
     """
     sources = dict(_said(one, header) for one in said)
-    free = {_plain(name): name for name in reversed(header)}
-    for field, names in GUESSES.items():
-        guess = next((free[name] for name in names if name in free), None)
-        if field not in sources and guess is not None:
+    for field, guess in guessed(header, GUESSES).items():
+        if field not in sources:
             sources[field] = Source(guess, ((guess,),))
     if missing := [field for field in NEEDED if field not in sources]:
         raise WrongMapping(
@@ -82,6 +80,18 @@ def mapped(said: Iterable[str], header: Sequence[str]) -> dict[str, Source]:
             f" say --map {missing[0]}=COLUMN. The file has {', '.join(header)}"
         )
     return {field: sources[field] for field in GUESSES if field in sources}
+
+
+def guessed(
+    header: Sequence[str], guesses: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Return the column of each field that one has a well-known name for."""
+    free = {_plain(name): name for name in reversed(header)}
+    found = {
+        field: next((free[name] for name in names if name in free), None)
+        for field, names in guesses.items()
+    }
+    return {field: name for field, name in found.items() if name is not None}
 
 
 def _said(one: str, header: Sequence[str]) -> tuple[str, Source]:

@@ -161,12 +161,16 @@ WHO = (
 """A customer's id goes before a visitor's that happens to be the same."""
 
 
+KEYS = (
+    "SELECT c.key, c.consent FROM analytics_customer c,"
+    " (SELECT coalesce(person, key) AS root FROM analytics_customer WHERE key = %s) p"
+    " WHERE (c.key = p.root OR c.person = p.root)"
+)
+
+
 def keys(person: UUID) -> list[UUID]:
     """Return all keys of a person, whichever of them is given."""
-    first = Customer.objects.filter(key=person).values_list("person", flat=True)
-    root = (first[0] if first else None) or person
-    rows = Customer.objects.filter(Q(key=root) | Q(person=root)).order_by("key")
-    return list(rows.values_list("key", flat=True))
+    return [key for key, _ in lookup.rows(f"{KEYS} ORDER BY c.key", [person])]
 
 
 def persons() -> dict[UUID, UUID]:
@@ -175,10 +179,16 @@ def persons() -> dict[UUID, UUID]:
     return {key: person for key, person in linked if person}
 
 
+WILLING = (
+    "SELECT key FROM (SELECT key, bool_or(coalesce(consent, %s)) OVER () AS may"  # noqa: S608
+    f" FROM ({KEYS}) mine) k WHERE may ORDER BY key"
+)
+
+
 def willing(person: UUID) -> list[UUID]:
     """Return all keys of a person, none if offers may not be personal for them."""
-    mine = keys(person)
-    return mine if Customer.objects.filter(personal(), key__in=mine).exists() else []
+    rows = lookup.rows(WILLING, [not settings.CONSENT_REQUIRED, person])
+    return [key for (key,) in rows]
 
 
 def personal() -> Q:

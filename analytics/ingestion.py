@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from django.db import transaction
@@ -64,6 +64,26 @@ def ingest(
             _keep(refused, source=source, at=at, call=call)
         became = iter(take(sent, source=source) if sent else ())
     return [_refused(c) if isinstance(c, Refused) else next(became) for c in checked]
+
+
+def consent(
+    *,
+    customer: str | None,
+    anonymous: str | None,
+    personalised: bool,
+    source: str,
+    at: datetime,
+) -> Result:
+    """Store a person's word on personal offers: by the API, or told to an operator."""
+    event = {
+        "id": str(uuid4()),
+        "type": "consent_changed",
+        "customer": customer,
+        "anonymous": anonymous,
+        "data": {"personalised": personalised},
+    }
+    [result] = ingest([msgspec.json.encode(event)], source=source, at=at, keep=False)
+    return result
 
 
 def _keep(

@@ -51,6 +51,11 @@ class Customer(models.Model):
                 name="customer_has_one_id",
             ),
         ]
+        permissions = (
+            ("export_customer", "Can export all that is held of a customer"),
+            ("consent_customer", "Can record a customer's word on consent"),
+            ("erase_customer", "Can erase a customer for ever"),
+        )
 
     def __str__(self) -> str:
         return self.external_id or gettext("visitor %s") % self.anonymous_id

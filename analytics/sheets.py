@@ -1,8 +1,9 @@
-"""Read a table of any size, CSV or Parquet, a batch of rows at a time.
+"""Read a table, CSV, XLSX, JSON Lines or Parquet, a batch of rows at a time.
 
 CSV is read by Python's own reader, so that a bad row is a row with a number and harms
 no other. Rows are numbered as a spreadsheet shows them: the header is row 1. A quote
 that is not closed swallows rows: such a row is broken and keeps the text of them all.
+A workbook alone is read whole, which may have a million rows.
 """
 
 import csv
@@ -14,8 +15,12 @@ from typing import Any
 
 import polars as pl
 
+from analytics import encodings, json_lines, workbooks
+
 BATCH = 20_000
 """Rows in memory at a time."""
+HEAD = 1 << 20
+"""Bytes that are looked at for the encoding."""
 DELIMITERS = ",;\t|"
 csv.field_size_limit(1 << 20)
 
@@ -41,21 +46,65 @@ class Broken:
 
 @dataclass(kw_only=True)
 class Sheet:
-    """An opened file. Batches have the wanted columns and `row`; text is as written."""
+    """An opened file. Batches have the wanted columns and `row`; text is as written.
+
+    `form` is csv, xlsx, jsonl or parquet; of a workbook `frame` holds all rows.
+    """
 
     path: Path
     header: list[str]
     rows: int
+    form: str
     delimiter: str | None = None
     encoding: str = "utf-8-sig"
+    frame: pl.DataFrame | None = None
     broken: list[Broken] = field(default_factory=list)
     """Rows that are no rows; `batches` adds those of a batch before it yields it."""
 
     def batches(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """Yield the rows; strings from CSV, the file's own types from Parquet."""
-        if self.delimiter is None:
-            return self._parquet(wanted)
-        return self._csv(wanted)
+        """Yield the rows; the file's own types from Parquet, else strings."""
+        match self.form:
+            case "parquet":
+                return self._parquet(wanted)
+            case "jsonl":
+                return self._json_lines(wanted)
+            case "xlsx":
+                return self._workbook(wanted)
+            case _:
+                return self._csv(wanted)
+
+    def _workbook(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
+        if self.frame is None:
+            raise TypeError("a workbook without its rows")
+        table = self.frame.with_row_index("row", offset=2).cast({"row": pl.Int64})
+        filled = table.filter(~pl.all_horizontal(pl.col(self.header).is_null()))
+        for start in range(0, len(filled), BATCH):
+            rows = filled.slice(start, BATCH).select("row", *wanted)
+            yield rows.with_columns(pl.col(list(wanted)).fill_null(""))
+
+    def _json_lines(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
+        lines = json_lines.rows(self.path)
+        while some := list(islice(lines, BATCH)):
+            good = [one for one in some if one.values is not None]
+            self.broken += [
+                Broken(
+                    row=one.number,
+                    reason=one.fault,
+                    lines=((one.text,),),
+                    width=len(self.header),
+                    delimiter="",
+                )
+                for one in some
+                if one.values is None
+            ]
+            columns = {
+                name: pl.Series(
+                    [(one.values or {}).get(name, "") for one in good], dtype=pl.String
+                )
+                for name in wanted
+            }
+            numbers = pl.Series([one.number for one in good], dtype=pl.Int64)
+            yield pl.DataFrame({"row": numbers, **columns})
 
     def _parquet(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
         table = pl.scan_parquet(self.path).select(wanted)
@@ -109,7 +158,7 @@ class Sheet:
             raise NotATable(
                 f"{self.path}, row {number + 1}: {error}: is a quote not closed?"
             ) from error
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             raise NotATable(_not_utf8(self.path)) from error
         return number
 
@@ -138,23 +187,59 @@ class Sheet:
         )
 
 
-def opened(path: Path, *, delimiter: str = "", encoding: str = "utf-8-sig") -> Sheet:
-    """Look at the file's first row; the delimiter is guessed from it unless given.
+def opened(path: Path, *, delimiter: str = "", encoding: str = "") -> Sheet:
+    """Look at how the file begins; what is not given is guessed from that.
 
-    :raises NotATable: not there, empty, or neither CSV nor Parquet.
+    :raises NotATable: not there, empty, or none of the forms that are read.
     """
     try:
         with path.open("rb") as raw:
-            head = raw.read(4)
+            head = raw.read(HEAD)
     except OSError as error:
         raise NotATable(f"{path}: {error.strerror}") from error
-    if head == b"PAR1":
+    if head[:4] == b"PAR1":
         return _parquet(path)
     if not head:
         raise NotATable(f"{path} is empty")
-    if head[:2] in (b"PK", b"\x1f\x8b") or b"\0" in head:
-        raise NotATable(f"{path} is neither CSV in UTF-8 nor Parquet: save it as such")
+    if head[:4] == b"PK\x03\x04":
+        return _workbook(path)
+    encoding = encoding or encodings.guess(head, whole=len(head) < HEAD) or ""
+    if not encoding:
+        raise NotATable(_not_utf8(path))
+    if encoding != "utf-16" and (head[:2] == b"\x1f\x8b" or b"\0" in head[:4]):
+        raise NotATable(f"{path} is neither CSV, XLSX, JSON Lines nor Parquet")
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        return _json_lines(path)
     return _csv(path, delimiter, encoding)
+
+
+def _workbook(path: Path) -> Sheet:
+    try:
+        frame = workbooks.read(path)
+    except workbooks.NotAWorkbook as error:
+        raise NotATable(
+            f"{path} is neither CSV, XLSX, JSON Lines nor Parquet: {error}"
+        ) from error
+    if len(frame.columns) < 2:
+        raise NotATable(f"{path}: the first row of its first sheet is no header")
+    return Sheet(
+        path=path, header=frame.columns, rows=len(frame), form="xlsx", frame=frame
+    )
+
+
+def _json_lines(path: Path) -> Sheet:
+    """Read it once for its names: later objects may have more than the first."""
+    names: dict[str, None] = {}
+    count = 0
+    try:
+        for row in json_lines.rows(path):
+            count += 1
+            names |= dict.fromkeys(row.values or ())
+    except (json_lines.TooLong, json_lines.NotUtf8) as error:
+        raise NotATable(f"{path}: {error}") from error
+    if len(names) < 2:
+        raise NotATable(f"{path}: no line is an object with names and values")
+    return Sheet(path=path, header=list(names), rows=count, form="jsonl")
 
 
 def _parquet(path: Path) -> Sheet:
@@ -164,7 +249,7 @@ def _parquet(path: Path) -> Sheet:
         rows = int(table.select(pl.len()).collect().item())
     except pl.exceptions.PolarsError as error:
         raise NotATable(f"{path} is a damaged Parquet file: {error}") from error
-    return Sheet(path=path, header=header, rows=rows)
+    return Sheet(path=path, header=header, rows=rows, form="parquet")
 
 
 def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
@@ -174,7 +259,7 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
             delimiter = delimiter or max(DELIMITERS, key=first.count)
             text.seek(0)
             header = next(csv.reader(islice(text, 1), delimiter=delimiter), [])
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise NotATable(_not_utf8(path)) from error
     except (LookupError, csv.Error) as error:
         raise NotATable(f"{path}: {error}") from error
@@ -191,6 +276,7 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
         path=path,
         header=header,
         rows=max(1, size // max(20, len(first))),
+        form="csv",
         delimiter=delimiter,
         encoding=encoding,
     )

@@ -348,6 +348,22 @@ def trail(
     )
 
 
+def latest(
+    customers: Sequence[UUID], types: Iterable[str] | None = None, *, most: int
+) -> list[Stored]:
+    """Return these customers' newest events by when they happened, the newest first."""
+    return [
+        Stored(*row)
+        for row in lookup.rows(
+            f"SELECT {_TEXT} FROM analytics_storedevent WHERE customer = ANY(%s)"  # noqa: S608
+            " AND (%s OR type = ANY(%s)) ORDER BY occurred_at DESC, position DESC"
+            " LIMIT %s",
+            [list(customers), types is None, list(types or ()), most],
+            prepare=False,
+        )
+    ]
+
+
 def read_stream(stream: str) -> list[Stored]:
     """Return a decision stream's events, oldest first."""
     rows = lookup.rows(

@@ -1,5 +1,6 @@
 """The catalogue's door: PUT /api/v1/products."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -9,52 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import clock
-from analytics.bodies import AmountField, WholeField
-from catalog import feeds, pricing
-
-MOST_PRODUCTS = 10_000
-
-
-class ProductSerializer(serializers.Serializer[None]):
-    """A product as the shop lists it. `cost` and `stock` may be left out."""
-
-    sku = serializers.CharField(max_length=200)
-    name = serializers.CharField()
-    department = serializers.CharField(max_length=200, default="", allow_blank=True)
-    category = serializers.CharField(max_length=200, default="", allow_blank=True)
-    brand = serializers.CharField(max_length=200, default="", allow_blank=True)
-    size = serializers.CharField(max_length=200, default="", allow_blank=True)
-    currency = serializers.RegexField("^[A-Z]{3}$")
-    price = AmountField(
-        max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
-    )
-    cost = AmountField(
-        max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
-    )
-    stock = WholeField(min_value=0, max_value=1_000_000, allow_null=True, default=None)
-    promotable = serializers.BooleanField(default=True)
-
-    def validate(self, product: dict[str, Any]) -> dict[str, Any]:
-        for name in ("price", "cost"):
-            fault = pricing.decimals_fault(product[name], product["currency"])
-            if fault:
-                raise serializers.ValidationError({name: [fault]}, "decimals")
-        return product
-
-
-class FeedSerializer(serializers.Serializer[None]):
-    """Up to 10,000 products at a time; what is not listed stays as it is."""
-
-    products = serializers.ListField(
-        child=ProductSerializer(), min_length=1, max_length=MOST_PRODUCTS
-    )
-
-
-class TakenSerializer(serializers.Serializer[None]):
-    """What the feed did."""
-
-    products = serializers.IntegerField()
-    changes = serializers.IntegerField()
+from analytics.access import caller
+from catalog import feeds, intake
+from catalog.bodies import FeedSerializer, TakenSerializer
+from catalog.intake import Fault
 
 
 class ProductsView(APIView):
@@ -67,8 +26,31 @@ class ProductsView(APIView):
     )
     def put(self, request: Request) -> Response:
         """List products. All of them are taken, or, if one is wrong, none."""
-        feed = FeedSerializer(data=request.data)
-        feed.is_valid(raise_exception=True)
+        feed, key, at = FeedSerializer(data=request.data), caller(request), clock.now()
+        if not feed.is_valid():
+            faults = list(_faults(feed.errors))
+            intake.refused_call(key.name, rows=_sent(request), faults=faults, at=at)
+            raise serializers.ValidationError(feed.errors)
         listed = [feeds.Listed(**row) for row in feed.validated_data["products"]]
-        taken = feeds.take(listed, at=clock.now())
+        taken = feeds.take(listed, at=at)
+        intake.taken_call(key.name, rows=len(listed), changes=taken.changes, at=at)
         return Response({"products": taken.products, "changes": taken.changes})
+
+
+def _sent(request: Request) -> int:
+    body = request.data
+    sent = body.get("products") if isinstance(body, dict) else None
+    return len(sent) if isinstance(sent, list) else 0
+
+
+def _faults(errors: Any) -> Iterator[Fault]:
+    """Yield the faults of a feed by product; the first one in the call is 1."""
+    found = errors.get("products", errors)
+    if not isinstance(found, dict):
+        yield Fault(row=0, field="products", reason=" ".join(map(str, found)))
+        return
+    for place, wrong in found.items():
+        row = place + 1 if isinstance(place, int) else 0
+        fields = wrong if isinstance(wrong, dict) else {str(place): wrong}
+        for name, reasons in fields.items():
+            yield Fault(row=row, field=str(name), reason=" ".join(map(str, reasons)))

@@ -20,7 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 TASKS = {
     "celery": ("analytics.tasks", "ml.tasks", "promotions.tasks"),
     "projections": ("analytics.tasks",),
-    "errands": ("promotions.errands",),
+    "errands": ("promotions.errands", "catalog.tasks"),
 }
 """Queue -> the modules of its tasks; "celery" is the default one."""
 
@@ -80,6 +80,15 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.errands.make_codes",
         "schedule": 5.0,
         "options": {"expires": 5.0},
+    },
+    "files are imported": {
+        "task": "catalog.tasks.take_files",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "files are forgotten": {
+        "task": "catalog.tasks.forget_feeds",
+        "schedule": crontab(minute="45"),
     },
     "webhooks go out": {
         "task": "promotions.errands.send_webhooks",
@@ -164,6 +173,7 @@ app.conf.update(
     task_routes={
         "analytics.tasks.catch_up": {"queue": "projections"},
         "promotions.errands.*": {"queue": "errands"},
+        "catalog.tasks.*": {"queue": "errands"},
     },
     # In demo mode the moved clock plays what has a time of day (analytics.agenda); beat
     # keeps what is for ever.

@@ -302,6 +302,8 @@ UNFOLD = {
             _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
             _group(
                 _("What happened"),
+                ("person_search", _("Find a customer"), "find-customer"),
+                ("database", _("Data"), "data"),
                 ("history", _("Events"), "analytics_storedevent"),
                 ("person", _("Customers"), "analytics_customer"),
                 ("badge", _("Profiles"), "analytics_profile"),

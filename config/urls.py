@@ -12,6 +12,7 @@ from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from ml.admin import catalogue
 from ml.model_pages import models_page
+from promotions import data_pages, support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -178,6 +179,41 @@ urlpatterns = [
         "admin/results/campaigns/<uuid:key>",
         page(campaign_results),
         name="campaign_results",
+    ),
+    path(
+        "admin/find-customer", page(support_pages.find_customer), name="find-customer"
+    ),
+    path(
+        "admin/customers/<uuid:key>/timeline",
+        page(support_pages.customer_timeline),
+        name="customer_timeline",
+    ),
+    path(
+        "admin/customers/<uuid:key>/why",
+        page(support_pages.customer_why),
+        name="customer_why",
+    ),
+    path(
+        "admin/decisions/<uuid:offer>",
+        page(support_pages.decision),
+        name="decision_page",
+    ),
+    path("admin/data", page(data_pages.data_page), name="data"),
+    path("admin/data/files/<uuid:key>", page(data_pages.feed_page), name="feed"),
+    path(
+        "admin/data/files/<uuid:key>/errors.csv",
+        page(data_pages.feed_errors),
+        name="feed_errors",
+    ),
+    path(
+        "admin/data/replay/<int:example>",
+        page(data_pages.replay_alike),
+        name="replay_alike",
+    ),
+    path(
+        "admin/data/export/<str:table>.<str:form>",
+        page(data_pages.export_table),
+        name="export_table",
     ),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),

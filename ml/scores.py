@@ -9,7 +9,6 @@ from uuid import UUID
 
 import numpy as np
 from django.conf import settings
-from django.db import connection
 from numpy.typing import NDArray
 
 from analytics import lookup
@@ -59,24 +58,25 @@ class Response:
     use: float
 
 
-def matrix(*, most: int | None = None) -> ScoreMatrix:
+def matrix(*, most: int | None = None, of: UUID | None = None) -> ScoreMatrix:
     """Read all scores; empty arrays, and no model, before the first scoring.
 
     `most`: of so many customers only. Keys are random, so the first are a sample.
+    `of`: of this one alone.
     Customers and categories are full: scoring writes every pair in one transaction.
     Who took consent back since then is left out, and so is who became someone else's.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT customer, array_agg(category ORDER BY category),"
-            " array_agg(probability ORDER BY category),"
-            " array_agg(spend::float8 ORDER BY category), min(model_id::text)"
-            " FROM ml_score LEFT JOIN analytics_customer c ON c.key = customer"
-            " WHERE c.person IS NULL AND coalesce(c.consent, %s)"
-            " GROUP BY customer ORDER BY customer LIMIT %s",
-            [not settings.CONSENT_REQUIRED, most],
-        )
-        rows = cursor.fetchall()
+    rows = lookup.rows(
+        "SELECT customer, array_agg(category ORDER BY category),"
+        " array_agg(probability ORDER BY category),"
+        " array_agg(spend::float8 ORDER BY category), min(model_id::text)"
+        " FROM ml_score LEFT JOIN analytics_customer c ON c.key = customer"
+        " WHERE c.person IS NULL AND coalesce(c.consent, %s)"
+        " AND customer >= coalesce(%s, customer) AND customer <= coalesce(%s, customer)"
+        " GROUP BY customer ORDER BY customer LIMIT %s",
+        [not settings.CONSENT_REQUIRED, of, of, most],
+        prepare=False,
+    )
     if not rows:
         nothing = np.zeros((0, 0))
         return ScoreMatrix(

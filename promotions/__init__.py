@@ -20,9 +20,11 @@ solved by allocation, instances, remainders, choices, duals, core_lp, fitting,
 certificates, deciding, instance_files.
 What storefronts read: offers, feedback, api; recommendations, suggesting, because;
 offline.
-Why: decided, decision_api, people.
+Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
+denials, why_not, support_pages.
+Data in and out: exports, data_pages.
 What it earned: sums, measurement, reports, programme, missing, findings, figures,
-charts, parquet; report_answers, report_bodies, report_api, report_files, report_lines,
+charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
 hindsight_pages.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.

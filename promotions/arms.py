@@ -55,6 +55,14 @@ def live(at: datetime) -> list[Strategy]:
     return list(rows.select_related("campaign").order_by("id"))
 
 
+def runs(strategy: Strategy, at: datetime) -> bool:
+    """Say whether `live` returns it."""
+    campaign = strategy.campaign
+    makes = strategy.trigger == Strategy.Trigger.OFFER
+    lives = strategy.state == Strategy.State.LIVE
+    return makes and lives and campaign.starts_at <= at < campaign.ends_at
+
+
 def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experiment:
     """Return a strategy's arms: its holdout, each variant by lot, and the best one.
 

@@ -38,7 +38,7 @@ from promotions import (
     versions,
 )
 from promotions.constraints import Candidates
-from promotions.deciding import cached, decide
+from promotions.deciding import cached, decide, reduced
 from promotions.instances import Bools, Floats, Instance
 from promotions.models import Allocation, Offer, Redemption, Sheet, Strategy
 from promotions.places import EVERY
@@ -86,7 +86,7 @@ def _arrive(person: UUID, chances: live.Chances, at: datetime) -> bool:
         newest = Allocation.objects.order_by("-computed_at", "-id").first()
         if not (free and there) or newest is None or newest.refused:
             return False
-        priced = _priced(newest.pk)
+        beliefs = priced(newest.pk)
         strategies = arms.live(at)
         keys = identity.keys(person)
         persons = {key: person for key in keys if key != person}
@@ -94,13 +94,13 @@ def _arrive(person: UUID, chances: live.Chances, at: datetime) -> bool:
         market = _Market(person=person, allocation=newest.pk)
         facts = targeting.for_one(
             audiences.few(
-                _matrix(person, chances), people.segments, priced.rates, at=at
+                matrix_of(person, chances), people.segments, beliefs.rates, at=at
             ),
             people,
             persons,
-            priced.believed,
+            beliefs.believed,
             market.allocated,
-            used=_used(person, keys, strategies),
+            used=used_by(person, keys, strategies),
             live=strategies,
             at=at,
         )
@@ -108,13 +108,13 @@ def _arrive(person: UUID, chances: live.Chances, at: datetime) -> bool:
             return True
         _keep_sheet(person, keys, people.names[person], chances, at)
         if facts:
-            told = _summary(facts, strategies, priced.believed)
+            told = _summary(facts, strategies, beliefs.believed)
             store.append_new([*facts, store.Fact(event=told, at=at)])
     return True
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Priced:
+class Priced:
     """What is the same for all who come between two refreshes."""
 
     believed: Response
@@ -122,11 +122,13 @@ class _Priced:
 
 
 @lru_cache(maxsize=MOST_CACHED)
-def _priced(allocation: int) -> _Priced:
-    return _Priced(believed=response.believed(), rates=response.rates())
+def priced(allocation: int) -> Priced:
+    """Read what is believed, and known of margins, once for each allocation."""
+    return Priced(believed=response.believed(), rates=response.rates())
 
 
-def _matrix(person: UUID, chances: live.Chances) -> ScoreMatrix:
+def matrix_of(person: UUID, chances: live.Chances) -> ScoreMatrix:
+    """Return the scores of one person, as of now."""
     return ScoreMatrix(
         customers=(person,),
         categories=chances.categories,
@@ -136,7 +138,7 @@ def _matrix(person: UUID, chances: live.Chances) -> ScoreMatrix:
     )
 
 
-def _used(
+def used_by(
     person: UUID, keys: Sequence[UUID], strategies: Sequence[Strategy]
 ) -> targeting.Used:
     """Say what the person has used, in whichever version; what was given back too."""
@@ -144,10 +146,9 @@ def _used(
     ids = [*line, *(one.id for one in strategies)]
     sold = Redemption.objects.filter(customer__in=keys, strategy__in=ids)
     mine = Offer.objects.filter(customer__in=keys).exclude(redeemed_at=None)
-    found = {
-        *sold.values_list("strategy", flat=True),
-        *mine.values_list("strategy", flat=True),
-    }
+    found = sold.values_list("strategy", flat=True).union(
+        mine.values_list("strategy", flat=True)
+    )
     return {(person, line.get(strategy, strategy)) for strategy in found}
 
 
@@ -170,9 +171,9 @@ class _Market:
             return given.promised
         asked = constraints.asked(given, at=at)
         chosen = given.promised.copy()
-        before = _left(asked, given, known)
+        before = holding(asked, given, known)
         after = list(before)
-        chosen[_best(asked, given, known, after), 0] = True
+        chosen[list(weighed(asked, given, known, after).given), 0] = True
         self._take(known, asked, np.subtract(before, after, dtype=np.float64))
         return chosen
 
@@ -187,7 +188,7 @@ class _Market:
                 offers.refresh_soon()
 
 
-def _left(asked: Instance, given: Candidates, known: Allocation) -> list[float]:
+def holding(asked: Instance, given: Candidates, known: Allocation) -> list[float]:
     """Return what is left of each limit, of those that are new since all of it.
 
     Never more than the limit itself still holds: redemptions may have cost more.
@@ -202,10 +203,22 @@ def _left(asked: Instance, given: Candidates, known: Allocation) -> list[float]:
     ]
 
 
-def _best(
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """One customer's strategies at the prices: `bids` are what they are worth then.
+
+    `room`: so many offers they may still get; `given`: the strategies to give.
+    """
+
+    bids: Sequence[float]
+    room: int
+    given: Sequence[int]
+
+
+def weighed(
     asked: Instance, given: Candidates, known: Allocation, holds: list[float]
-) -> list[int]:
-    """Return the strategies to give, and take them off what the limits hold."""
+) -> Weighed:
+    """Weigh the strategies; what is to be given is taken off what the limits hold."""
     prices = np.array([known.prices.get(name, 0.0) for name in asked.names])
     room = asked.most - (0 if asked.given is None else int(asked.given[0]))
     asked = replace(asked, most=max(room, 0), given=None, **_room(asked))
@@ -213,16 +226,10 @@ def _best(
     value = np.where(inside & ~given.promised[:, 0], asked.value[:, 0], -np.inf)
     sku = None if asked.sku is None else asked.sku[:, 0].tolist()
     units = None if sku is None else np.asarray(asked.units)[:, 0].tolist()
-    return decide(
-        cached(asked, prices),
-        value.tolist(),
-        asked.cost[:, 0].tolist(),
-        sku,
-        units,
-        group=-1 if asked.group is None else 0,
-        held=np.flatnonzero(given.promised[:, 0]).tolist(),
-        left=holds,
-    )
+    terms = cached(asked, prices), value.tolist(), asked.cost[:, 0].tolist(), sku, units
+    held = np.flatnonzero(given.promised[:, 0]).tolist()
+    best = decide(*terms, group=-1 if asked.group is None else 0, held=held, left=holds)
+    return Weighed(bids=reduced(*terms), room=asked.most - len(held), given=best)
 
 
 def _room(asked: Instance) -> dict[str, Any]:

@@ -167,6 +167,26 @@ def columns(places: Sequence[Mark | None], *, title: str) -> str:
     return tostring(svg, encoding="unicode")
 
 
+def bars(values: Sequence[tuple[str, float]], *, title: str) -> str:
+    """Draw counts side by side from zero; empty if there is nothing but zeros."""
+    highest = max((value for _, value in values), default=0.0)
+    if highest <= 0:
+        return ""
+    svg, y = _plot(title, (0.0, 1.05 * highest))
+    x = Scale(low=0, high=len(values), start=LEFT, end=RIGHT)
+    _zero(svg, y)
+    every = -(-len(values) // 5)
+    for i, (label, value) in enumerate(values):
+        left, right, top = x.at(i + 0.1), x.at(i + 0.9), y.at(value)
+        corners = {"x": left, "y": top, "width": right - left, "height": BOTTOM - top}
+        places = {name: f"{place:.1f}" for name, place in corners.items()}
+        bar = SubElement(svg, "rect", {"class": "bar", **places})
+        SubElement(bar, "title").text = f"{label}: {value:,.10g}"
+        if i % every == 0:
+            _text(svg, x.at(i + 0.5), BOTTOM + 16, label, "middle")
+    return tostring(svg, encoding="unicode")
+
+
 def forest(marks: Sequence[Mark], *, title: str) -> str:
     """Draw values one below the other with intervals and aims; empty for none."""
     if not marks:

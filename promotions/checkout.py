@@ -22,6 +22,7 @@ from analytics.races import anew
 from catalog import pricing
 from promotions import (
     carts,
+    denials,
     guessing,
     holds,
     ledger,
@@ -69,11 +70,16 @@ class QualificationsView(APIView):
         body = answer(priced, cart.currency)
         if wait:
             # The cart is priced all the same: a shop must be able to show it.
+            denials.of_call(
+                sent.get("customer"), "cart", "codes_paused", CodesPaused(wait), at=at
+            )
             later = [{"code": text, "refused": "try_later"} for text in sent["codes"]]
             return Response(body | {"codes": later}, headers={"Retry-After": str(wait)})
         if asker:
             wrong = [one.text for one in priced.entered if one.refused]
             guessing.note(asker, wrong, at=clock.wall())
+        if "as_of" not in sent:
+            denials.of_cart(sent.get("customer"), priced.entered, at=at)
         return Response(body)
 
 
@@ -90,7 +96,7 @@ class ReservationsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Hold budgets, limits, offers and codes for a cart. Retries get the same."""
-        return _once(request, ReservationSerializer, _reserved)
+        return _once(request, ReservationSerializer, _reserved, "reservation")
 
 
 class ReservationView(APIView):
@@ -122,7 +128,7 @@ class RedemptionsView(APIView):
         So does another call for the same order with the same content. Once all of it
         was taken back, a retry is refused: the answer is not true any more.
         """
-        response = _once(request, OrderSerializer, _redeemed_once)
+        response = _once(request, OrderSerializer, _redeemed_once, "order")
         if response.status_code == 200 and _taken_back(response.data["redemptions"]):
             raise Problem(
                 409,
@@ -265,8 +271,12 @@ def _once(
     request: Request,
     kind: type[serializers.Serializer[None]],
     do: Callable[[dict[str, Any], guessing.Asker | None], dict[str, Any]],
+    call: str = "",
 ) -> Response:
-    """Do it once for the request's key; a dry run is done, and undone."""
+    """Do it once for the request's key; a dry run is done, and undone.
+
+    Why a `call` was refused is kept for its customer, whom support may have to tell.
+    """
     dry = isinstance(request.data, Mapping) and request.data.get("dry_run")
     if not dry:
         check_key(request)
@@ -279,11 +289,22 @@ def _once(
             )
         holds.expire(at=clock.now())
         return _refusing(lambda: once(request, lambda: do(sent, asker)))
+    except CodesPaused as paused:
+        _kept(sent, call, "codes_paused", paused)
+        raise
     except Problem as problem:
         refused = problem.__cause__
         if asker and isinstance(refused, redemption.CodeRefused):
             guessing.note(asker, refused.texts, at=clock.wall())
+        if refused and not dry:
+            _kept(sent, call, str(problem.get_codes()), refused)
         raise
+
+
+def _kept(sent: dict[str, Any], call: str, code: str, refused: BaseException) -> None:
+    if call:
+        customer = sent.get("customer")
+        denials.of_call(customer, call, code, refused, at=clock.now())
 
 
 def _asker(request: Request, sent: dict[str, Any]) -> guessing.Asker | None:

@@ -11,6 +11,7 @@ from django.db import connection, reset_queries
 from django.utils.dateparse import parse_datetime
 from psycopg import sql
 
+from analytics.table_files import FORMULAS, untamed
 from promotions import giving
 from promotions.giving import Given
 from promotions.models import Strategy
@@ -19,8 +20,6 @@ COLUMNS = ("code", "customer", "most_uses", "expires_at")
 NO_LIMIT = "unlimited"
 CHUNK = 5000
 BLOCK = 1 << 16
-FORMULAS = "=+-@\t\r"
-"""A cell that begins so is a formula to spreadsheets (OWASP, CSV injection)."""
 
 
 class BadHeader(Exception):
@@ -159,7 +158,7 @@ def _given(
     if len(cells) != len(columns):
         raise BadCell("", f"Expected {len(columns)} cells, found {len(cells)}.")
     row = {
-        name: _untamed(cell.strip()) for name, cell in zip(columns, cells, strict=True)
+        name: untamed(cell.strip()) for name, cell in zip(columns, cells, strict=True)
     }
     return Given(
         text=row["code"],
@@ -167,11 +166,6 @@ def _given(
         most_uses=_uses(row, most_uses),
         expires_at=_until(row),
     )
-
-
-def _untamed(cell: str) -> str:
-    """Undo what `export` does."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in tuple(FORMULAS) else cell
 
 
 def _customer(row: Mapping[str, str]) -> str | None:

@@ -7,6 +7,7 @@ out: what comes in before an offer ends is not known, and an offer names no sku.
 NumPy alone.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,11 +17,9 @@ from uuid import UUID
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Q
 
-from analytics import identity
+from analytics import identity, lookup
 from analytics.models import Assignment
-from catalog.models import Product
 from promotions import gifts
 from promotions.instances import NOBODY, Bools, Budget, Floats, Instance, Ints, Return
 from promotions.instances import Share as LeastShare
@@ -222,18 +221,26 @@ def _skus(strategy: Strategy) -> list[tuple[str, Decimal]]:
     return [(one.sku, one.value) for one in terms if isinstance(one, Gift)]
 
 
+STOCKED = (
+    "SELECT CASE WHEN scope = '[]' THEN"
+    " EXISTS (SELECT FROM catalog_product WHERE stock IS NULL OR stock > 0)"
+    " OR NOT EXISTS (SELECT FROM catalog_product) ELSE"
+    " EXISTS (SELECT FROM catalog_product WHERE category = ANY(names)"
+    " AND (stock IS NULL OR stock > 0))"
+    " OR NOT EXISTS (SELECT FROM catalog_product WHERE category = ANY(names)) END"
+    " FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS asked (scope, place),"
+    " LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(scope)) AS names) n"
+    " ORDER BY place"
+)
+"""Of each scope, whether a product is there, or none is counted or known at all."""
+
+
 def _in_stock(strategies: Sequence[Strategy]) -> Bools:
     """Mark the strategies of whose scope not everything is sold out."""
-    scopes = {tuple(one.scope) for one in strategies}
-    there = {scope: _some_left(scope) for scope in scopes}
+    scopes = list({tuple(one.scope) for one in strategies})
+    found = lookup.rows(STOCKED, [json.dumps(scopes)])
+    there = {scope: left for scope, (left,) in zip(scopes, found, strict=True)}
     return np.array([there[tuple(one.scope)] for one in strategies])
-
-
-def _some_left(scope: Sequence[str]) -> bool:
-    """Whether a product of the scope is there, or none is counted or known at all."""
-    shelf = Product.objects.filter(category__in=scope) if scope else Product.objects
-    there = shelf.filter(Q(stock=None) | Q(stock__gt=0))
-    return there.exists() or not shelf.exists()
 
 
 def _shares(given: Candidates) -> dict[str, Any]:

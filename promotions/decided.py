@@ -16,6 +16,7 @@ import numpy as np
 
 from analytics import events, store
 from analytics.models import Assignment, Customer
+from analytics.wording import Wording
 from ml.lifts import Who
 from promotions import arms, lots, response, value
 from promotions.models import Learnt, Odds, Strategy
@@ -77,13 +78,13 @@ def replay(offer: UUID) -> Decision:
         raise NotDecided("No such offer was ever assigned.")
     said, refresh = _logged(row.position)
     if said.p0 is None or refresh is None or refresh.learnt is None:
-        raise NotReplayable("What the decision went by was not logged yet.")
+        raise NotReplayable(Wording("What the decision went by was not logged yet."))
     learnt = Learnt.objects.filter(id=refresh.learnt).first()
     strategy = Strategy.objects.filter(id=said.strategy).first()
     name = Customer.objects.filter(key=row.customer).values_list(lots.NAME, flat=True)
     unit = name.first()
     if learnt is None or strategy is None or unit is None:
-        raise NotReplayable("The customer is not known any more.")
+        raise NotReplayable(Wording("The customer is not known any more."))
     later = refresh.later or 0.0, refresh.later_error or 0.0
     variants = _worth(said, strategy, response.of(learnt, later))
     odds = _odds(strategy, said)

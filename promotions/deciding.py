@@ -85,10 +85,10 @@ def decide(
     `held`: the options he has already. `left` [J]: what the limits still hold, in the
     order of the prices; what is given is taken off it.
     """
-    reduced = _reduced(known, value, cost, sku, units)
+    bids = reduced(known, value, cost, sku, units)
     least, given = -known.bonus[group] if not held else 0.0, list[int]()
-    for option in sorted(range(len(reduced)), key=reduced.__getitem__, reverse=True):
-        if reduced[option] <= least or len(held) + len(given) >= known.most:
+    for option in sorted(range(len(bids)), key=bids.__getitem__, reverse=True):
+        if bids[option] <= least or len(held) + len(given) >= known.most:
             break
         if _crowded(known, option, [*held, *given]):
             continue
@@ -101,23 +101,24 @@ def decide(
     return given
 
 
-def _reduced(
+def reduced(
     known: Cached,
     value: Sequence[float],
     cost: Sequence[float],
     sku: Sequence[int] | None,
     units: Sequence[float] | None,
 ) -> list[float]:
+    """Return what each option is worth to one customer once the prices are paid."""
     of_sku = known.of_sku
-    reduced = [
+    bids = [
         v * more - c * price
         for v, more, c, price in zip(
             value, known.of_value, cost, known.of_cost, strict=True
         )
     ]
     if sku is None or units is None:
-        return reduced
-    return [r - of_sku[one] * u for r, one, u in zip(reduced, sku, units, strict=True)]
+        return bids
+    return [r - of_sku[one] * u for r, one, u in zip(bids, sku, units, strict=True)]
 
 
 def _crowded(known: Cached, option: int, others: list[int]) -> bool:

@@ -13,8 +13,6 @@ from uuid import UUID, uuid5
 from django.db.models.functions import Coalesce
 
 from analytics import lookup, store
-from analytics.models import Customer
-from ml.models import CustomerProfile
 from promotions.models import Strategy
 
 Units = dict[tuple[UUID, UUID], UUID]
@@ -41,17 +39,21 @@ def people(
 
     `persons` says whose each key is that is not its own person's, of the same people.
     """
-    profiles, names = CustomerProfile.objects.all(), Customer.objects.all()
-    if of is not None:
-        profiles, names = profiles.filter(customer__in=of), names.filter(key__in=of)
+    told: list[Any] = [] if of is None else [list(of)]
+    asked = CALLED if of is None else f"{CALLED} WHERE c.key = ANY(%s)"
+    rows = lookup.rows(asked, told, prepare=of is not None)
     return People(
         units=_units(persons, live),
         drawn=_drawn(live, of),
-        names=dict(names.values_list("key", NAME)),
-        segments=dict(profiles.values_list("customer", "segment")),
+        names={key: name for key, name, _ in rows},
+        segments={key: segment for key, _, segment in rows if segment is not None},
     )
 
 
+CALLED = (
+    "SELECT c.key, coalesce(c.external_id, c.anonymous_id), p.segment"
+    " FROM analytics_customer c LEFT JOIN ml_customerprofile p ON p.customer = c.key"
+)
 NAME = Coalesce("external_id", "anonymous_id")
 DRAWN = (
     "SELECT a.customer, a.strategy, a.variant, a.probability"

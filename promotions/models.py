@@ -834,6 +834,36 @@ class Guesser(models.Model):
         return f"{self.kind} {self.digest[:8]}"
 
 
+class Denial(models.Model):
+    """Something that the checkout refused to a customer; kept for support, 30 days.
+
+    `reasons` are [of, name, reason]: a code (promotions.denials says how it is named)
+    or a strategy, and why it did not apply. `detail` is the refusal in English.
+    """
+
+    class Call(models.TextChoices):
+        CART = "cart", _("a cart was priced")
+        RESERVATION = "reservation", _("a cart was to be reserved")
+        ORDER = "order", _("an order was to use promotions")
+
+    customer = models.UUIDField()
+    at = models.DateTimeField(help_text="The last time.")
+    call = models.CharField(max_length=20, choices=Call)
+    code = models.TextField(help_text="The problem's code, as the shop was told.")
+    reasons = models.JSONField(default=list)
+    detail = models.TextField(default="", blank=True)
+    times = models.IntegerField(default=1, help_text="The same again within an hour.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["customer", "-at"], name="denial_customer"),
+            models.Index(fields=["at"], name="denial_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.code}"
+
+
 class Counter(models.Model):
     """What a limit has counted: uses and money of a holder in a period.
 

@@ -30,11 +30,14 @@ def lasting(
     if of is not None:
         offered = offered.filter(customer__in=of)
         placed = placed.filter(customer__in=of)
-    rows = [
-        *placed.values_list("customer", "strategy", "until"),
-        *offered.values_list("customer", "strategy", "expires_at"),
-    ]
-    return {(persons.get(who, who), strategy): until for who, strategy, until in rows}
+    rows = placed.values_list("customer", "strategy", "until").union(
+        offered.values_list("customer", "strategy", "expires_at"), all=True
+    )
+    lasting: Promises = {}
+    for who, strategy, until in rows:
+        pair = persons.get(who, who), strategy
+        lasting[pair] = max(until, lasting.get(pair, until))
+    return lasting
 
 
 def keep(

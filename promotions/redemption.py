@@ -7,7 +7,7 @@ out is left out, and the cart priced again.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -34,16 +34,24 @@ class UnknownOffer(Exception):
 
 
 class CodeRefused(Exception):
-    """Codes cannot be used; `texts` are these."""
+    """Codes cannot be used: these `refused` ones; `texts` are as they were entered."""
 
     def __init__(self, refused: Sequence[Entered]) -> None:
         listed = ", ".join(f"{one.text}: {one.refused}" for one in refused)
         super().__init__(f"Not usable: {listed}.")
+        self.refused = refused
         self.texts = [one.text for one in refused]
 
 
 class OffersDoNotApply(Exception):
-    """The cart no longer qualifies for an offer or code that the order wants to use."""
+    """The cart no longer qualifies for an offer or code that the order wants to use.
+
+    `missed`: the strategies that do not apply, by their ids' texts, and why.
+    """
+
+    def __init__(self, message: str, missed: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.missed = missed or {}
 
 
 class OrderRedeemed(Exception):
@@ -278,7 +286,8 @@ def _refusal(error: stacking.Illegal, entries: Sequence[Entry]) -> Exception:
         if missed.reason == "limit_reached":
             return ledger.LimitReached("The promotion's limit is reached.", UUID(key))
     listed = ", ".join(f"{names[key]}: {m.reason}" for key, m in error.missed.items())
-    return OffersDoNotApply(f"The cart does not qualify: {listed}.")
+    reasons = {key: one.reason for key, one in error.missed.items()}
+    return OffersDoNotApply(f"The cart does not qualify: {listed}.", reasons)
 
 
 def check_total(ours: Decimal, total: Decimal | None, currency: str) -> None:

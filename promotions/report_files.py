@@ -1,95 +1,39 @@
 """Reports as files: one long table, a row for each figure, made from the API's answer.
 
-So a file never says anything else than the answer does. CSV is written as it is read;
-Parquet by a process of its own (promotions.parquet).
+So a file never says anything else than the answer does (analytics.table_files).
 """
 
-import csv
-import json
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from promotions.code_files import FORMULAS
+from analytics import table_files
 
-COLUMNS: Mapping[str, str] = {
+COLUMNS: table_files.Columns = {
     **dict.fromkeys(("id", "title", "part", "name", "metric", "unit"), "text"),
     **dict.fromkeys(("treatment", "control"), "count"),
     **dict.fromkeys(("value", "low", "high", "p"), "number"),
     "why": "text",
 }
 """What a file's columns are called, and what they hold."""
-PATIENCE = 30.0
 CSV = "text/csv"
-PARQUET = "application/vnd.apache.parquet"
+PARQUET = table_files.FORMS["parquet"]
 
 Row = dict[str, Any]
 Body = Mapping[str, Any]
-
-
-class NoParquet(Exception):
-    """The process that writes Parquet failed."""
 
 
 def download(
     form: str | None, rows: Iterable[Row], name: str
 ) -> HttpResponseBase | None:
     """Return the answer that holds a file; None if no form of files was asked for."""
-    answer: HttpResponseBase
-    match form:
-        case "csv":
-            kind = f"{CSV}; charset=utf-8"
-            answer = StreamingHttpResponse(csv_lines(rows), content_type=kind)
-        case "parquet":
-            answer = HttpResponse(parquet(rows), content_type=PARQUET)
-        case _:
-            return None
-    answer["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
-    return answer
-
-
-def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
-    """Yield a file's lines; a text that a spreadsheet would compute is tamed."""
-    writer = csv.DictWriter(Line(), COLUMNS)
-    yield writer.writeheader()
-    for row in rows:
-        yield writer.writerow(
-            {
-                name: _tame(value) if COLUMNS[name] == "text" else value
-                for name, value in row.items()
-            }
-        )
-
-
-class Line:
-    """A file for csv's writer that gives each line back."""
-
-    def write(self, text: str) -> bytes:
-        return text.encode()
-
-
-def parquet(rows: Iterable[Row]) -> bytes:
-    """Return a file.
-
-    :raises NoParquet: the process that writes it failed.
-    """
-    told = [[_plain(name, row.get(name)) for name in COLUMNS] for row in rows]
-    done = subprocess.run(
-        [sys.executable, "-m", "promotions.parquet"],
-        input=json.dumps({"columns": COLUMNS, "rows": told}).encode(),
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    if done.returncode:
-        raise NoParquet(done.stderr.decode(errors="replace")[-1000:])
-    return done.stdout
+    if form not in ("csv", "parquet"):
+        return None
+    told: Iterable[table_files.Row] = rows
+    if form == "parquet":
+        told = ({name: _plain(name, row.get(name)) for name in COLUMNS} for row in rows)
+    return table_files.download(form, COLUMNS, told, name)
 
 
 def of_strategy(body: Body) -> Iterator[Row]:
@@ -209,10 +153,6 @@ def _sizes(body: Body) -> Row:
 
 def _each(currency: str) -> str:
     return f"{currency} each"
-
-
-def _tame(text: Any) -> Any:
-    return f"'{text}" if text and text[0] in FORMULAS else text
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -255,8 +255,23 @@ def _decided(
     """Yield each chosen customer's offer (none in the holdout) and assignment."""
     if not columns:
         return
+    chosen = allocated(_candidates(columns, matrix, people, used, lasting), at=at)
+    for place, column in enumerate(columns):
+        for row in np.flatnonzero(chosen[place]):
+            customer = matrix.customers[row]
+            pair = customer, column.strategy.id
+            yield _decision(column, int(row), customer, people, at, lasting.get(pair))
+
+
+def _candidates(
+    columns: Sequence[Column],
+    matrix: scores.ScoreMatrix,
+    people: lots.People,
+    used: Used,
+    lasting: places.Promises,
+) -> constraints.Candidates:
     unused = ~_where(used, columns, matrix).T
-    candidates = constraints.Candidates(
+    return constraints.Candidates(
         strategies=[column.strategy for column in columns],
         worth=[replace(one.best, margin=one.wanted) for one in columns],
         customers=matrix.customers,
@@ -264,12 +279,6 @@ def _decided(
         unused=unused,
         promised=_where(lasting, columns, matrix).T & unused,
     )
-    chosen = allocated(candidates, at=at)
-    for place, column in enumerate(columns):
-        for row in np.flatnonzero(chosen[place]):
-            customer = matrix.customers[row]
-            pair = customer, column.strategy.id
-            yield _decision(column, int(row), customer, people, at, lasting.get(pair))
 
 
 def _chosen(made: Sequence[Decided]) -> list[tuple[UUID, UUID]]:
@@ -457,6 +466,25 @@ def _computed(rendered: dict[UUID, list[Offer]], live: Sequence[Strategy]) -> Co
     return Computed(
         customers=len(rendered), offers=sum(counts.values()), strategies=counts
     )
+
+
+def considered(
+    audience: audiences.Audience,
+    people: lots.People,
+    believed: value.Response,
+    lasting: places.Promises,
+    *,
+    used: Used,
+    live: Sequence[Strategy],
+) -> tuple[Sequence[Column], constraints.Candidates | None]:
+    """Return what a refresh would choose among; nothing is decided, nothing stored.
+
+    None where no strategy's scope is scored.
+    """
+    columns = _columns(live, audience, believed)
+    if not columns:
+        return columns, None
+    return columns, _candidates(columns, audience.matrix, people, used, lasting)
 
 
 def for_one(

@@ -11,6 +11,7 @@ from promotions import (
     backtest_runs,
     bandit,
     deliveries,
+    denials,
     experience,
     fraud,
     hindsight,
@@ -41,9 +42,10 @@ def refresh_offers() -> None:
 
 @shared_task(ignore_result=True)
 def forget_receipts() -> None:
-    """Delete old answers and carts, which may tell of a customer, and backtests."""
+    """Delete old answers, carts and refusals, which tell of customers; backtests."""
     old = clock.now() - KEEP_RECEIPTS
     backtest_runs.forget(before=clock.now() - backtest_runs.KEEP)
+    denials.forget(before=clock.now() - denials.KEEP)
     Receipt.objects.filter(created_at__lt=old).delete()
     done = Reservation.objects.exclude(state=Reservation.State.HELD)
     done.filter(expires_at__lt=old).delete()

@@ -158,7 +158,7 @@ def test_a_messy_file_loses_no_good_order_and_names_every_bad_row(
     ("content", "args", "reason"),
     [
         (b"", [], "is empty"),
-        (b"PK\x03\x04rest", [], "neither CSV in UTF-8 nor Parquet"),
+        (b"PK\x03\x04rest", [], "neither CSV, XLSX, JSON Lines nor Parquet"),
         (b"PAR1 but no more", [], "damaged Parquet"),
         (b"just a sentence\n", [], "no header"),
         (b"a,b\n1,2\n", [], "no column is known for customer, order, at, sku, paid"),

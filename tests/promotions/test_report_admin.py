@@ -202,7 +202,8 @@ def test_results_can_be_downloaded(client: Client, olga: User, told: Strategy) -
 
     lines = b"".join(table.streaming_content).splitlines()  # type: ignore[attr-defined]
     assert lines[0].startswith(b"id,title,part,name,metric,unit")
-    assert packed.content[:4] == b"PAR1"
+    packed_up = b"".join(packed.streaming_content)  # type: ignore[attr-defined]
+    assert packed_up[:4] == b"PAR1"
 
 
 LOOK = """() => ({

@@ -1,4 +1,4 @@
-"""`manage.py import_history FILE`: a shop's past orders, from CSV or Parquet.
+"""`manage.py import_history FILE`: a shop's past orders, from a table in a file.
 
 Exit status: 0 all rows are in the log (or would be), 1 nothing could be done, 3 some
 rows were refused and stand in the file of errors.
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         add("--time-format", default="", help="as strftime, such as '%%d/%%m/%%Y'")
         add("--decimal", choices=[".", ","], help="default: as the file looks")
         add("--delimiter", default="", help="default: as the header looks")
-        add("--encoding", default="utf-8-sig", help="such as cp1252")
+        add("--encoding", default="", help="default: as it looks; such as cp1252")
         add("--currency", default="", help="if the file has none: EUR")
         add("--id-prefix", default="order-", help="before the order's number: its id")
         add("--errors", type=Path, help="default: FILE.errors.csv")

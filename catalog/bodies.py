@@ -1,0 +1,52 @@
+"""What a product looks like as the shop sends it: by the API, or as a file's row."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from analytics.bodies import AmountField, WholeField
+from catalog import pricing
+
+MOST_PRODUCTS = 10_000
+
+
+class ProductSerializer(serializers.Serializer[None]):
+    """A product as the shop lists it. `cost` and `stock` may be left out."""
+
+    sku = serializers.CharField(max_length=200)
+    name = serializers.CharField()
+    department = serializers.CharField(max_length=200, default="", allow_blank=True)
+    category = serializers.CharField(max_length=200, default="", allow_blank=True)
+    brand = serializers.CharField(max_length=200, default="", allow_blank=True)
+    size = serializers.CharField(max_length=200, default="", allow_blank=True)
+    currency = serializers.RegexField("^[A-Z]{3}$")
+    price = AmountField(
+        max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
+    )
+    cost = AmountField(
+        max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None
+    )
+    stock = WholeField(min_value=0, max_value=1_000_000, allow_null=True, default=None)
+    promotable = serializers.BooleanField(default=True)
+
+    def validate(self, product: dict[str, Any]) -> dict[str, Any]:
+        for name in ("price", "cost"):
+            fault = pricing.decimals_fault(product[name], product["currency"])
+            if fault:
+                raise serializers.ValidationError({name: [fault]}, "decimals")
+        return product
+
+
+class FeedSerializer(serializers.Serializer[None]):
+    """Up to 10,000 products at a time; what is not listed stays as it is."""
+
+    products = serializers.ListField(
+        child=ProductSerializer(), min_length=1, max_length=MOST_PRODUCTS
+    )
+
+
+class TakenSerializer(serializers.Serializer[None]):
+    """What the feed did."""
+
+    products = serializers.IntegerField()
+    changes = serializers.IntegerField()

@@ -1,0 +1,227 @@
+"""Files are looked into, and imported once somebody wants it, by a worker.
+
+Safe at any time and when killed: products go in by chunks, each with the row's count of
+them in one transaction; orders that are in the log already are passed over. A file that
+breaks off again and again is given up, and keeps nobody waiting.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+
+from analytics import cells, clock, columns, imports, sheets
+from analytics.imports import Report
+from analytics.sheets import Sheet
+from catalog import feeds, order_files, product_files
+from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, told
+from catalog.models import Feed
+from catalog.product_files import Chunk
+
+INTAKE_LOCK = 7_102_031
+"""The advisory lock's key: one process is at files at a time, and dies with its own."""
+ATTEMPTS = 3
+SHOWN = 10
+EVERY = 0.5
+"""Seconds between two notes of how far it is."""
+State = Feed.State
+UNREADABLE = (
+    sheets.NotATable,
+    columns.WrongMapping,
+    cells.UnknownClock,
+    product_files.NoColumns,
+)
+
+
+class TooManyRows(Exception):
+    """The file has more rows than are taken by the web."""
+
+
+def run() -> None:
+    """Go on with all files that wait. If another process is at it, that one does."""
+    with _alone() as alone:
+        while alone and (row := _next()):
+            if not _advance(row):
+                return
+
+
+def _next() -> Feed | None:
+    """Return whose turn it is: whoever broke off comes last."""
+    waiting = Feed.objects.filter(state__in=BUSY, body__isnull=False)
+    return waiting.order_by("attempts", "created_at", "id").first()
+
+
+def _advance(row: Feed) -> bool:
+    """Look into a file, or import it; False if something else must end first."""
+    if row.attempts >= ATTEMPTS:
+        _end(row, State.FAILED, error=f"It broke off {ATTEMPTS} times.")
+        return True
+    looks = row.state == State.WAITING
+    Feed.objects.filter(id=row.id).update(
+        attempts=F("attempts") + 1, state=row.state if looks else State.TAKING
+    )
+    with TemporaryDirectory(prefix="proffer-") as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(bytes(row.body or b""))
+        try:
+            sheet = sheets.opened(path, encoding=row.options.get("encoding", ""))
+            if sheet.form != "csv" and sheet.rows > MOST_ROWS:
+                raise TooManyRows(f"it has more than {MOST_ROWS:,} rows")
+            if row.what == Feed.What.PRODUCTS:
+                _products(row, sheet, look=looks)
+            else:
+                _orders(row, sheet, Path(folder) / "errors", look=looks)
+        except imports.Busy:
+            Feed.objects.filter(id=row.id).update(attempts=F("attempts") - 1)
+            return False
+        except (*UNREADABLE, TooManyRows) as error:
+            text = str(error).replace(str(path), f"“{row.name}”")
+            _end(row, State.FAILED, error=text)
+    return True
+
+
+def _products(row: Feed, sheet: Sheet, *, look: bool) -> None:
+    currency = row.options.get("currency") or settings.CURRENCY
+    said = row.options.get("columns", "").split("\n")
+    sources = product_files.mapped([one for one in said if one], sheet.header, currency)
+    before, row.errors = (0, []) if look else (row.done, row.errors)
+    if not before:
+        row.rows, row.errors = max(sheet.rows, 1), []
+        row.done = row.taken = row.refused = row.changes = 0
+    first, seen, noted = list[dict[str, str]](), 0, monotonic()
+    for chunk in product_files.chunks(sheet, sources, currency):
+        seen += chunk.rows
+        first += chunk.raw[: SHOWN - len(first)]
+        if seen <= before:
+            continue
+        _count(row, chunk, seen)
+        if not look:
+            _take(row, chunk)
+        elif monotonic() - noted > EVERY:
+            _note(row, "done", "rows")
+            noted = monotonic()
+    row.rows = row.done = seen
+    unused = [name for name in sheet.header if name not in sources.values()]
+    row.seen = row.seen | _seen(sheet, sources, unused, first)
+    _end(row, State.SHOWN if look else State.DONE)
+
+
+def _count(row: Feed, chunk: Chunk, seen: int) -> None:
+    row.done, row.rows = seen, max(row.rows, seen)
+    row.taken += len(chunk.listed)
+    row.refused += chunk.rows - len(chunk.listed)
+    room = MOST_ERRORS - len(row.errors)
+    row.errors = [*row.errors, *told(chunk.faults)[:room]]
+
+
+COUNTS = ("done", "rows", "taken", "refused", "changes", "errors")
+
+
+def _take(row: Feed, chunk: Chunk) -> None:
+    """Take a chunk's good rows, and note so: both or neither."""
+    with transaction.atomic():
+        _note(row, *COUNTS)
+        if chunk.listed:
+            taken = feeds.take(chunk.listed, at=clock.now())
+            row.changes += taken.changes
+    # What it changed is told with the next note: the log is written last.
+
+
+def _orders(row: Feed, sheet: Sheet, errors: Path, *, look: bool) -> None:
+    asked = order_files.order(row.options, dry_run=look)
+    said = row.options.get("columns", "").split("\n")
+    how = imports.reading(sheet, [one for one in said if one], asked)
+    noted = monotonic()
+
+    def moved(step: str, done: int, total: int) -> None:
+        nonlocal noted
+        if monotonic() - noted > EVERY:
+            row.step, row.done, row.rows = step, done, total
+            _note(row, "step", "done", "rows")
+            noted = monotonic()
+
+    report, faults = order_files.run(
+        sheet, how, asked, errors=errors, at=clock.now(), progress=moved
+    )
+    row.rows = row.done = report.rows
+    row.refused, row.errors = report.refused_rows, told(faults)
+    row.taken, row.changes = report.orders, report.accepted
+    names = {name: source.text for name, source in how.sources.items()}
+    used = set(how.columns)
+    unused = [name for name in sheet.header if name not in used]
+    first = order_files.first_rows(sheet, how) if look else row.seen.get("first", [])
+    row.seen = row.seen | _seen(sheet, names, unused, first) | _summed(report)
+    row.seen |= {"clock": how.clock, "comma": how.comma}
+    _end(row, State.SHOWN if look else State.DONE)
+
+
+def _summed(report: Report) -> dict[str, Any]:
+    return {
+        "orders": report.orders,
+        "known": report.known,
+        "held": report.held,
+        "customers": len(report.customers),
+        "paid": {name: f"{paid:.2f}" for name, paid in report.paid.items()},
+        "from": _day(report.first),
+        "to": _day(report.last),
+    }
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else ""
+
+
+def _seen(
+    sheet: Sheet, sources: Any, unused: list[str], first: list[dict[str, str]]
+) -> dict[str, Any]:
+    return {
+        "form": sheet.form,
+        "encoding": sheet.encoding if sheet.form == "csv" else "",
+        "columns": dict(sources),
+        "unused": unused,
+        "first": first,
+    }
+
+
+def _note(row: Feed, *names: str) -> None:
+    Feed.objects.filter(id=row.id).update(
+        **{name: getattr(row, name) for name in names}
+    )
+
+
+def _end(row: Feed, state: str, *, error: str = "") -> None:
+    """Tell how it ended. An order file that was taken goes at once."""
+    row.state, row.error, row.finished_at = state, error, clock.now()
+    row.attempts, row.step = 0, ""
+    fields = [*COUNTS, "state", "error", "finished_at", "attempts", "step", "seen"]
+    if state == State.DONE and row.what == Feed.What.ORDERS:
+        row.body, row.seen = None, row.seen | {"first": []}
+        fields.append("body")
+    _note(row, *fields)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [INTAKE_LOCK])
+        alone = bool(cursor.fetchone()[0])
+        try:
+            yield alone
+        finally:
+            if alone:
+                _unlock()
+
+
+def _unlock() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [INTAKE_LOCK])
+    except DatabaseError:
+        connection.close()  # which frees it too

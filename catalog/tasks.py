@@ -1,0 +1,21 @@
+"""Background work on feeds: files are looked into and imported, old ones forgotten."""
+
+from celery import shared_task
+
+from analytics import clock
+from catalog import intake
+
+
+@shared_task(ignore_result=True)
+def take_files() -> None:
+    """Go on with the files that wait; safe at any time and any number of times."""
+    if intake.waiting():
+        from catalog import intake_runs  # Polars: this worker is small without
+
+        intake_runs.run()
+
+
+@shared_task(ignore_result=True)
+def forget_feeds() -> None:
+    """Drop files after a day, and what is known of feeds after a month."""
+    intake.forget(at=clock.now())

@@ -1,0 +1,140 @@
+"""What may be taken away as a file: products, offers, redemptions; orders and events.
+
+No row says whose it is: a file is out of reach of erasure. So offers and redemptions
+have no customer and no order's number, and orders and events are counted by day.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncDate
+from django.utils.translation import gettext_lazy as _
+
+from analytics.models import Outcome, Tally
+from analytics.table_files import Columns, Row
+from catalog import feeds, pricing
+from catalog.models import Product
+from promotions.models import Offer, Redemption
+
+CHUNK = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table to be taken away: its rows, and who may view what it is of."""
+
+    name: Any
+    permission: str
+    columns: Columns
+    rows: Callable[[], Iterator[Row]]
+
+
+def _products() -> Iterator[Row]:
+    names = feeds.COLUMNS
+    for row in Product.objects.order_by("sku").values(*names).iterator(CHUNK):
+        coins = {name: _rounded(row[name], row["currency"]) for name in MONEY}
+        yield row | coins
+
+
+MONEY = ("price", "cost")
+
+
+def _offers() -> Iterator[Row]:
+    rows = Offer.objects.order_by("computed_at", "id").values(
+        *("id", "strategy", "strategy__title", "variant", "probability", "expected"),
+        *("computed_at", "expires_at", "redeemed_at"),
+    )
+    for row in rows.iterator(CHUNK):
+        yield row | {"title": row["strategy__title"]}
+
+
+def _redemptions() -> Iterator[Row]:
+    rows = Redemption.objects.order_by("redeemed_at", "id").values(
+        *("id", "strategy", "strategy__title", "strategy__currency", "variant"),
+        *("discount", "gift", "gift_value", "redeemed_at", "returned"),
+        "rolled_back_at",
+    )
+    for row in rows.iterator(CHUNK):
+        currency = row["strategy__currency"]
+        coins = {
+            name: _rounded(row[name], currency)
+            for name in ("discount", "gift_value", "returned")
+        }
+        yield row | coins | {"title": row["strategy__title"], "currency": currency}
+
+
+def _orders() -> Iterator[Row]:
+    orders = Outcome.objects.filter(kind=Outcome.Kind.ORDER)
+    rows = orders.annotate(day=TruncDate("at")).values("day", "currency")
+    for row in rows.annotate(
+        orders=Count("position"), paid=Sum("paid"), shelf=Sum("shelf")
+    ).order_by("day", "currency"):
+        coins = {
+            name: _rounded(row[name], row["currency"]) for name in ("paid", "shelf")
+        }
+        yield row | coins
+
+
+def _events() -> Iterator[Row]:
+    yield from Tally.objects.order_by("day", "type").values("day", "type", "events")
+
+
+def _rounded(amount: Any, currency: str) -> Any:
+    return None if amount is None else pricing.rounded(amount, currency)
+
+
+TABLES: Mapping[str, Table] = {
+    "products": Table(
+        name=_("Products"),
+        permission="catalog.view_product",
+        columns={
+            **dict.fromkeys(feeds.COLUMNS, "text"),
+            **dict.fromkeys(MONEY, "amount"),
+            "stock": "count",
+            "promotable": "truth",
+        },
+        rows=_products,
+    ),
+    "offers": Table(
+        name=_("Offers"),
+        permission="promotions.view_offer",
+        columns={
+            **dict.fromkeys(("id", "strategy", "title", "variant"), "text"),
+            **dict.fromkeys(("probability", "expected"), "number"),
+            **dict.fromkeys(("computed_at", "expires_at", "redeemed_at"), "time"),
+        },
+        rows=_offers,
+    ),
+    "redemptions": Table(
+        name=_("Redemptions"),
+        permission="promotions.view_redemption",
+        columns={
+            **dict.fromkeys(("id", "strategy", "title", "variant"), "text"),
+            **dict.fromkeys(("discount", "returned"), "amount"),
+            "gift": "text",
+            "gift_value": "amount",
+            "currency": "text",
+            **dict.fromkeys(("redeemed_at", "rolled_back_at"), "time"),
+        },
+        rows=_redemptions,
+    ),
+    "orders": Table(
+        name=_("Orders by day"),
+        permission="analytics.view_storedevent",
+        columns={
+            "day": "text",
+            "currency": "text",
+            "orders": "count",
+            **dict.fromkeys(("paid", "shelf"), "amount"),
+        },
+        rows=_orders,
+    ),
+    "events": Table(
+        name=_("Events by day and type"),
+        permission="analytics.view_storedevent",
+        columns={"day": "text", "type": "text", "events": "count"},
+        rows=_events,
+    ),
+}
