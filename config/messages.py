@@ -19,7 +19,7 @@ from babel.messages.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
-APPS = ("analytics", "catalog", "config", "ml", "promotions")
+APPS = ("analytics", "catalog", "config", "demo", "ml", "promotions")
 KEYWORDS = extract.DEFAULT_KEYWORDS | {
     "gettext_lazy": None,
     "ngettext_lazy": (1, 2),
