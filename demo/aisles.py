@@ -93,10 +93,10 @@ AISLES = (
         words=("SALAD BAR",),
         departments=("PRODUCE", "SALAD BAR"),
         motifs=(
-            *(("VEG", "carrot"), ("CARROT", "carrot"), ("POTATO", "carrot")),
+            *(("VEG", "leaf"), ("CARROT", "carrot"), ("POTATO", "onion")),
             *(("SALAD", "leaf"), ("HERB", "leaf"), ("BROCCOLI", "leaf")),
             *(("TROPICAL", "banana"), ("ONION", "onion"), ("CITRUS", "citrus")),
-            ("TOMATO", "tomato"),
+            *(("TOMATO", "tomato"), ("PEPPER", "tomato"), ("ORGANIC", "carrot")),
         ),
     ),
     Aisle(
@@ -107,7 +107,8 @@ AISLES = (
         departments=("MEAT", "MEAT-PCKGD", "SEAFOOD", "SEAFOOD-PCKGD", "DELI"),
         motifs=(
             *(("SEAFOOD", "fish"), ("CHICKEN", "drumstick"), ("TURKEY", "drumstick")),
-            *(("SAUSAGE", "sausage"), ("HOT DOG", "sausage"), ("SALAD", "leaf")),
+            *(("BACON", "bacon"), ("SAUSAGE", "sausage"), ("HOT DOG", "sausage")),
+            *(("LUNCHMEAT", "sausage"), ("DELI", "sausage"), ("SALAD", "leaf")),
         ),
     ),
     Aisle(

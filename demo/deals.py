@@ -90,4 +90,4 @@ def _holes(kind: str) -> tuple[str, ...]:
 def _figure(name: str, value: str, currency: str) -> str:
     if name == "rate":
         return f"{100 * float(value):g}%"
-    return value if name == "name" else money(value, currency)
+    return value if name == "name" else money(value, currency).removesuffix(".00")

@@ -98,6 +98,18 @@ def shown_aisles() -> list[Aisle]:
     return [aisles.SHELVED[slug] for slug in aisles.ORDER if slug in selling]
 
 
+def shelf(category: str) -> dict[str, str]:
+    """Return how a category is written and drawn, by any product of it."""
+    rows = Product.objects.filter(category=category.replace("\0", ""))
+    department = rows.values_list("department", flat=True).first() or ""
+    where = aisles.aisle(department, category)
+    return {
+        "label": aisles.label(category),
+        "aisle": where.slug,
+        "motif": aisles.motif(where, category),
+    }
+
+
 def _best_first(found: Mapping[str, Card], most: int) -> list[Card]:
     ranks = {sku: rank for rank, sku in enumerate(_best())}
     ordered = sorted(found.values(), key=lambda one: ranks.get(one.sku, MOST))
@@ -134,7 +146,7 @@ def _card(one: Product) -> Card:
     about = " · ".join(part for part in (" ".join(one.size.split()), brand) if part)
     return Card(
         sku=one.sku,
-        name=one.name,
+        name=one.name.rpartition(":")[2].strip() or one.name,
         about=about,
         category=one.category,
         label=aisles.label(one.category),

@@ -7,28 +7,27 @@ production: anybody may play anybody. Every page has its strict policy; a middle
 that sets one for all pages leaves an answer alone that has it.
 """
 
-import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from demo import backend, cart, deals, goods, shoppers, visits
-from demo.aisles import SHELVED, SPELT, label
+from demo.aisles import SHELVED, label
 from demo.clients import Refused
 
 POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'"
 )
-LISTED, SHOWN, BESIDE = 48, 8, 6
+LISTED, SHOWN, BESIDE, MOST_LABELS = 48, 12, 6, 50
 View = Callable[..., HttpResponseBase]
 
 
@@ -80,6 +79,14 @@ def category(request: HttpRequest, name: str) -> HttpResponseBase:
         return _missing(request)
     slug = found[0].aisle.slug
     return _list(request, label(name), found, slug=slug, chosen=name)
+
+
+@page
+@require_GET
+def shelf_labels(request: HttpRequest) -> HttpResponseBase:
+    """Say how the shop writes and draws categories; offers name them as feeds do."""
+    asked = request.GET.getlist("category")[:MOST_LABELS]
+    return JsonResponse({name: goods.shelf(name) for name in asked})
 
 
 @page
@@ -261,7 +268,6 @@ def _shown(
         "aisles": goods.shown_aisles(),
         "key": backend.publishable_key(),
         "patterns": deals.patterns(),
-        "spelt": json.dumps(SPELT),
         "currency": settings.CURRENCY,
         "chinese": goods.chinese(),
     }

@@ -9,7 +9,8 @@ const language = document.documentElement.lang;
 const SEEN = 0.6;
 
 export function money(amount, currency = page.currency) {
-  return new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" }).format(amount);
+  const format = { style: "currency", currency, currencyDisplay: "narrowSymbol", trailingZeroDisplay: "stripIfInteger" };
+  return new Intl.NumberFormat(language, format).format(amount);
 }
 
 export function deal({ terms, title, currency }) {
@@ -25,18 +26,20 @@ export function deal({ terms, title, currency }) {
   return pattern.replace(/\{(\w+)\}/g, (_, hole) => figures[hole]);
 }
 
-// As demo/aisles.py writes a category.
-const spelt = JSON.parse(words.spelt);
-function label(category) {
-  const parts = category.replaceAll("/", " / ").replaceAll(" - ", ", ").split(/\s+/);
-  const said = parts.map((word) => spelt[word] ?? word).join(" ").trim();
-  return said.charAt(0).toUpperCase() + said.slice(1).toLowerCase();
+// How the shop writes and draws the categories that offers are about.
+let labels = {};
+async function learn(categories) {
+  const asked = [...new Set(categories)].map((name) => `category=${encodeURIComponent(name)}`);
+  if (asked.length) labels = await (await fetch(`${words.labels}?${asked.join("&")}`)).json();
 }
-const scope = (categories) => categories.map(label).join(", ") || words.everything;
+const scope = (categories) => categories.map((name) => labels[name]?.label ?? name).join(", ") || words.everything;
 
 function card(offer) {
   const made = document.getElementById("offer").content.cloneNode(true).firstElementChild;
   const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "long" }).format(new Date(offer.expires_at));
+  const drawn = labels[offer.scope[0]] ?? { aisle: "produce", motif: "marigold" };
+  made.classList.add(`aisle-${drawn.aisle}`, `motif-${drawn.motif}`);
+  made.querySelector("use").setAttribute("href", `${words.art}#${drawn.motif}`);
   made.querySelector(".deal").textContent = deal(offer);
   made.querySelector(".scope").textContent = scope(offer.scope);
   made.querySelector(".until").textContent = words.until.replace("{day}", day);
@@ -105,6 +108,7 @@ export async function load() {
     call("GET", `customers/${person}/offers`),
     call("GET", "promotions?limit=4"),
   ]);
+  await learn([...offers.flatMap((one) => one.scope), ...promotions.flatMap((one) => one.categories)]);
   mark(offers);
   banners(promotions);
   if (!list) return;
