@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET
 
 from analytics import access
 from analytics.models import ApiKey, Rejection, StoredEvent, WrongKey
-from analytics.snippets import PUBLISHABLE, SECRET, SNIPPETS
+from analytics.snippets import SNIPPETS
 
 SHOWN = 25
 NEAR = 2000
@@ -97,7 +97,7 @@ def _page(request: HttpRequest, made: tuple[str, bool] | None = None) -> HttpRes
             (one, one.filled(address, key if public == one.publishable else None))
             for one in SNIPPETS
         ],
-        "placeholders": (SECRET, PUBLISHABLE),
+        "chosen": "browser" if public else "curl",
     }
     answer = TemplateResponse(request, "admin/connect.html", page)
     answer["Cache-Control"] = "no-store"
