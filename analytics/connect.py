@@ -99,9 +99,7 @@ def _page(request: HttpRequest, made: tuple[str, bool] | None = None) -> HttpRes
         ],
         "chosen": "browser" if public else "curl",
     }
-    answer = TemplateResponse(request, "admin/connect.html", page)
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return TemplateResponse(request, "admin/connect.html", page)
 
 
 def _made(request: HttpRequest) -> tuple[str, bool]:

@@ -6,46 +6,54 @@ The patterns serve the pages of the server and, written into the page, its scrip
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as noop
+from django.utils.translation import gettext_noop
 
 from demo.aisles import label
 from demo.goods import money
 
 PATTERNS = {
-    "percentage": noop("{rate} off"),
-    "threshold": noop("Spend {spend}, save {amount}"),
-    "gift": noop("Spend {spend}, get {name} free"),
+    "percentage": gettext_noop("{rate} off"),
+    "threshold": gettext_noop("Spend {spend}, save {amount}"),
+    "gift": gettext_noop("Spend {spend}, get {name} free"),
 }
 REFUSED = {
-    "unknown_code": noop("There is no such code."),
-    "not_yours": noop("This code belongs to somebody else."),
-    "expired": noop("This code has expired."),
-    "used_up": noop("This code was used already."),
-    "not_yet": noop("This code cannot be used yet."),
-    "promotion_ended": noop("This promotion is over."),
-    "other_currency": noop("This code is for another currency."),
-    "another_code_of_the_same_promotion": noop(
+    "unknown_code": gettext_noop("There is no such code."),
+    "not_yours": gettext_noop("This code belongs to somebody else."),
+    "expired": gettext_noop("This code has expired."),
+    "used_up": gettext_noop("This code was used already."),
+    "not_yet": gettext_noop("This code cannot be used yet."),
+    "promotion_ended": gettext_noop("This promotion is over."),
+    "other_currency": gettext_noop("This code is for another currency."),
+    "another_code_of_the_same_promotion": gettext_noop(
         "Another code of the same promotion is in your cart."
     ),
-    "refused": noop("This code cannot be used. Do you have an account? Sign in first."),
-    "try_later": noop("Too many wrong codes: try again in a quarter of an hour."),
+    "refused": gettext_noop(
+        "This code cannot be used. Do you have an account? Sign in first."
+    ),
+    "try_later": gettext_noop(
+        "Too many wrong codes: try again in a quarter of an hour."
+    ),
 }
 IDLE = {
-    "nothing_in_scope": noop("Nothing in your cart is what this code is for."),
-    "below_threshold": noop("Your cart is too small for this code."),
-    "too_few_units": noop("Your cart has too few of these for this code."),
-    "budget_spent": noop("This promotion has just run out."),
+    "nothing_in_scope": gettext_noop("Nothing in your cart is what this code is for."),
+    "below_threshold": gettext_noop("Your cart is too small for this code."),
+    "too_few_units": gettext_noop("Your cart has too few of these for this code."),
+    "budget_spent": gettext_noop("This promotion has just run out."),
 }
-BETTER = noop("Your other offers save you more, so this code stays unused.")
+BETTER = gettext_noop("Your other offers save you more, so this code stays unused.")
 REFUSALS = {
-    "total_differs": noop("A price has changed meanwhile. Look again, then order."),
-    "budget_spent": noop("An offer has just run out. Look again, then order."),
-    "limit_reached": noop("An offer has just run out. Look again, then order."),
-    "code_refused": noop("A code can no longer be used. Take it out, then order."),
-    "codes_paused": noop("Too many wrong codes: take them out, then order."),
-    "order_redeemed": noop("This order was placed before."),
+    "total_differs": gettext_noop(
+        "A price has changed meanwhile. Look again, then order."
+    ),
+    "budget_spent": gettext_noop("An offer has just run out. Look again, then order."),
+    "limit_reached": gettext_noop("An offer has just run out. Look again, then order."),
+    "code_refused": gettext_noop(
+        "A code can no longer be used. Take it out, then order."
+    ),
+    "codes_paused": gettext_noop("Too many wrong codes: take them out, then order."),
+    "order_redeemed": gettext_noop("This order was placed before."),
 }
-OTHERWISE = noop("The order could not be placed. Look again, then order.")
+OTHERWISE = gettext_noop("The order could not be placed. Look again, then order.")
 
 
 def patterns() -> dict[str, str]:
