@@ -158,6 +158,7 @@ def _listed() -> Iterator[Found]:
 
     from config import languages
     from ml import meanings, product_meanings, reasons, redemption, wordings
+    from promotions import because
 
     for module in (meanings, product_meanings, redemption):
         known = getattr(module, "PRODUCTS", None) or module.FEATURES
@@ -165,6 +166,8 @@ def _listed() -> Iterator[Found]:
             for text in (feature.level, feature.meaning, feature.rule):
                 for said in {text, text.replace(*reasons.SAID_AS)}:
                     yield said, None, f"{module.__name__.replace('.', '/')}.py"
+    for spoken in because.REASONS.values():
+        yield spoken.words, None, "promotions/because.py"
     for fact in wordings.FACTS:
         yield fact.words, None, "ml/wordings.py"
     for thing, _name, text in languages.names():

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -55,8 +56,11 @@ def home(request: HttpRequest) -> HttpResponseBase:
     """Show offers, what this shopper may want, and the aisles."""
     visit = visits.read(request)
     wanted = backend.recommended(visit, most=SHOWN)
-    why = {one["sku"]: next(iter(one["reasons"]), "") for one in wanted}
-    found = [(one, why[one.sku]) for one in goods.cards(list(why))]
+    why = {one["sku"]: one["reasons"] for one in wanted}
+    found = [
+        (one, _(why[one.sku][0]) if why[one.sku] else "")
+        for one in goods.cards(list(why))
+    ]
     return _shown(request, visit, "home", recommended=found)
 
 
