@@ -80,9 +80,9 @@ class Priced:
 
 def priced(visit: Visit) -> Priced:
     """Ask the API what a visit's cart comes to, and what little is missing."""
-    asked = visit.cart() | {"shipping": SHIPPING if visit.lines else "0"}
+    known = goods.known(visit.lines)
+    asked = visit.cart(known) | {"shipping": SHIPPING if known else "0"}
     answer = backend.qualify(asked)
-    known = goods.known([line["sku"] for line in answer["lines"]])
     told, currency = _told(visit), answer["currency"]
     effects = answer["effects"]
     gifts = [effect["gift"] for effect in effects if effect["gift"]]

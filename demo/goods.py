@@ -71,13 +71,13 @@ def cards(skus: Sequence[str]) -> list[Card]:
 
 def card(sku: str) -> Card | None:
     """Return one product, if it is sold here."""
-    return next(iter(cards([sku])), None)
+    return next(iter(cards([_clean(sku)])), None)
 
 
 def in_category(category: str, *, most: int) -> list[Card]:
     """Return a category's products: what sells best, then by name."""
-    rows = Product.objects.filter(category=category, price__gt=0).order_by("name")
-    return _best_first(_sold(rows[:1000]), most)
+    rows = Product.objects.filter(category=_clean(category), price__gt=0)
+    return _best_first(_sold(rows.order_by("name")[:1000]), most)
 
 
 def in_aisle(slug: str, *, most: int) -> list[Card]:
@@ -100,7 +100,7 @@ def shown_aisles() -> list[Aisle]:
 
 def shelf(category: str) -> dict[str, str]:
     """Return how a category is written and drawn, by any product of it."""
-    rows = Product.objects.filter(category=category.replace("\0", ""))
+    rows = Product.objects.filter(category=_clean(category))
     department = rows.values_list("department", flat=True).first() or ""
     where = aisles.aisle(department, category)
     return {
@@ -108,6 +108,11 @@ def shelf(category: str) -> dict[str, str]:
         "aisle": where.slug,
         "motif": aisles.motif(where, category),
     }
+
+
+def _clean(name: str) -> str:
+    """PostgreSQL holds no text with a NUL: nothing is called that."""
+    return name.replace("\0", "")
 
 
 def _best_first(found: Mapping[str, Card], most: int) -> list[Card]:

@@ -4,6 +4,7 @@ A real shop has all this already. What is kept is what the shop itself needs; wh
 done goes to the log by events.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -48,9 +49,16 @@ class Visit:
         if code and code not in self.codes:
             self.codes = [*self.codes, code[:64]][-MOST_CODES:]
 
-    def cart(self) -> dict[str, Any]:
-        """Return the cart as the API takes it; a guest is known by a hash alone."""
-        lines = [{"sku": sku, "quantity": n} for sku, n in self.lines.items()]
+    def cart(self, sold: Collection[str]) -> dict[str, Any]:
+        """Return the cart as the API takes it, of what is still sold.
+
+        A guest is known by a hash alone.
+        """
+        lines = [
+            {"sku": sku, "quantity": number}
+            for sku, number in self.lines.items()
+            if sku in sold
+        ]
         person = {"customer": self.customer} if self.customer else {}
         visitor = sha256(self.visitor.encode()).hexdigest()[:32]
         return {"lines": lines, "codes": self.codes, "visitor": visitor, **person}

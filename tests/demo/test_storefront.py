@@ -3,10 +3,13 @@
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +17,7 @@ from playwright.sync_api import Page
 
 from analytics import access
 from analytics.models import ApiKey, Assignment, Customer, Rejection, StoredEvent
+from catalog.models import Product
 from demo import backend, deals, storefront
 from ml.models import CustomerProfile
 from promotions import giving
@@ -372,6 +376,58 @@ def test_the_key_in_the_page_is_no_secret_and_can_do_little(client: Client) -> N
     assert set(secret.scopes) == set(backend.SECRET)
     visit(client, "storefront")
     assert ApiKey.objects.count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["shop_product", "shop_category"])
+@pytest.mark.parametrize("path", ["nothing", "a\0b", "a/b", "%2e%2e"])
+def test_what_is_not_sold_is_not_found(client: Client, name: str, path: str) -> None:
+    answer = client.get(reverse(name, args=[path]))
+
+    assert answer.status_code == 404
+    assert "We do not have that" in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "code", ["-", "---", "\0", "x" * 300, "<b>x</b>", "😀", "٣٤٥٦"]
+)
+def test_whatever_is_typed_as_a_code_the_cart_is_shown(
+    client: Client, code: str
+) -> None:
+    client.post(reverse("shop_change"), {"add": "tea"})
+
+    answer = client.post(reverse("shop_change"), {"code": code}, follow=True)
+
+    assert answer.status_code == 200
+    assert "$14.90" in answer.content.decode()
+    assert "<b>x</b>" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_what_is_no_longer_sold_leaves_the_cart_unharmed(client: Client) -> None:
+    for sku in ("tea", "milk"):
+        client.post(reverse("shop_change"), {"add": sku})
+    Product.objects.get(sku="milk").delete()
+
+    page = visit(client, "shop_cart").content.decode()
+
+    assert "$14.90" in page
+    assert "Milk" not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_pictures_are_taken_by_a_command(
+    web: str, cast: dict[str, Offer], tmp_path: Path
+) -> None:
+    address = web.removesuffix("/shop/")
+
+    call_command("screenshots", address=address, to=tmp_path, stdout=StringIO())
+
+    taken = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    assert {"storefront.png", "storefront-phone.png", "home.png"} <= taken.keys()
+    assert "results.png" in taken
+    assert max(taken.values()) < 250_000
 
 
 @pytest.mark.django_db
