@@ -67,10 +67,12 @@ def create_key(
     *,
     publishable: bool = False,
     origins: Iterable[str] = (),
+    secret: str | None = None,
 ) -> str:
     """Make a key and return it; only its digest is kept.
 
-    A publishable one may be seen by browsers: it can do no more than PUBLIC.
+    A publishable one may be seen by browsers: it can do no more than PUBLIC. Without
+    a `secret` of the caller's own, which nobody may guess, it is a random one.
 
     :raises UnknownScope: a scope is not one of `SCOPES`, or not for browsers.
     """
@@ -80,7 +82,7 @@ def create_key(
         raise UnknownScope(
             f"scopes must be some of {', '.join(s for s in SCOPES if s in allowed)}"
         )
-    key = f"{'pk' if publishable else 'sk'}_{secrets.token_urlsafe(32)}"
+    key = f"{'pk' if publishable else 'sk'}_{secret or secrets.token_urlsafe(32)}"
     ApiKey.objects.create(
         name=name,
         digest=_digest(key),

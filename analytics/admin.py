@@ -252,7 +252,7 @@ class ErasureAdmin(ReadOnly):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(Acting):
-    """Keys are made by `manage.py create_key`, which shows them once."""
+    """Keys are made by the page that connects a shop, or `manage.py create_key`."""
 
     list_display = ["name", "scopes", "publishable", "created_at", "revoked_at"]
     ordering = ["name"]

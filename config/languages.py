@@ -1,4 +1,4 @@
-"""English and Simplified Chinese: the back office speaks both, all else English.
+"""English and Simplified Chinese: pages for people speak both, all else English.
 
 What machines read (the API, the wire, files) and what is stored is English whatever a
 browser prefers. Tables' and columns' names are written once, plainly, in the models;
@@ -19,14 +19,14 @@ from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
 OURS = ("analytics", "catalog", "ml", "promotions", "demo")
-BACK_OFFICE = "/admin/"
+PAGES = ("/admin/", "/shop/")
 
 
 class Middleware(LocaleMiddleware):
-    """Django's, for the back office alone."""
+    """Django's, for pages that people read."""
 
     def process_request(self, request: HttpRequest) -> None:
-        if request.path_info.startswith(BACK_OFFICE):
+        if request.path_info.startswith(PAGES):
             super().process_request(request)
         else:
             translation.activate("en")
@@ -35,7 +35,7 @@ class Middleware(LocaleMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        if request.path_info.startswith(BACK_OFFICE):
+        if request.path_info.startswith(PAGES):
             super().process_response(request, response)
         return response
 

@@ -19,7 +19,9 @@ from babel.messages.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
-APPS = ("analytics", "catalog", "config", "ml", "promotions")
+APPS = ("analytics", "catalog", "config", "demo", "ml", "promotions")
+MUTE = {"migrations", "bench"}
+"""Folders that say nothing to operators."""
 KEYWORDS = extract.DEFAULT_KEYWORDS | {
     "gettext_lazy": None,
     "ngettext_lazy": (1, 2),
@@ -91,7 +93,7 @@ def _catalog() -> Catalog:
 def _ours() -> Iterator[Found]:
     for app in APPS:
         files = sorted((ROOT / app).rglob("*"))
-        yield from _in_files(one for one in files if "migrations" not in one.parts)
+        yield from _in_files(one for one in files if not MUTE & set(one.parts))
     yield from _in_files(sorted((ROOT / "templates").rglob("*")))
 
 
@@ -155,7 +157,7 @@ def _listed() -> Iterator[Found]:
     from django.contrib import admin
 
     from config import languages
-    from ml import meanings, product_meanings, reasons, redemption, wordings
+    from ml import meanings, product_meanings, reasons, redemption
 
     for module in (meanings, product_meanings, redemption):
         known = getattr(module, "PRODUCTS", None) or module.FEATURES
@@ -163,12 +165,22 @@ def _listed() -> Iterator[Found]:
             for text in (feature.level, feature.meaning, feature.rule):
                 for said in {text, text.replace(*reasons.SAID_AS)}:
                     yield said, None, f"{module.__name__.replace('.', '/')}.py"
-    for fact in wordings.FACTS:
-        yield fact.words, None, "ml/wordings.py"
+    yield from _spoken()
     for thing, _name, text in languages.names():
         # Permissions name all tables; columns are seen of some.
         if thing is thing.model._meta or thing.model in admin.site._registry:
             yield text, None, f"{thing.model._meta.app_label}/models.py"
+
+
+def _spoken() -> Iterator[Found]:
+    """Yield what is said to customers of offers and of products."""
+    from ml import wordings
+    from promotions import because
+
+    for fact in wordings.FACTS:
+        yield fact.words, None, "ml/wordings.py"
+    for reason in because.REASONS.values():
+        yield reason.words, None, "promotions/because.py"
 
 
 def main() -> None:

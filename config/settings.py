@@ -120,6 +120,10 @@ SIMULATED_CLOCK = env.bool("SIMULATED_CLOCK", default=False)
 """Demo mode: time stands still until a secret key moves it (analytics.clock)."""
 if SIMULATED_CLOCK and not DEBUG:
     raise ImproperlyConfigured("SIMULATED_CLOCK is for a laptop: it needs DEBUG on.")
+STOREFRONT = env.bool("STOREFRONT", default=DEBUG)
+"""The demo shop at /shop/, where anybody may be any customer (demo.storefront)."""
+if STOREFRONT and not DEBUG:
+    raise ImproperlyConfigured("STOREFRONT is for a laptop: it needs DEBUG on.")
 ROOT_URLCONF = env.str(
     "ROOT_URLCONF", default="config.simulated" if SIMULATED_CLOCK else "config.urls"
 )
@@ -313,6 +317,11 @@ UNFOLD = {
                 ("inventory_2", _("Archives"), "analytics_archive"),
                 ("person_off", _("Erasures"), "analytics_erasure"),
                 ("key", _("API keys"), "analytics_apikey"),
+            ),
+            _group(
+                _("Shops"),
+                ("cable", _("Connect a shop"), "connect"),
+                *([("storefront", _("Demo shop"), "storefront")] if STOREFRONT else []),
             ),
             _group(
                 _("Operators"),

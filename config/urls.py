@@ -1,5 +1,6 @@
 """Every address of the platform, but for those of config/probes.py."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
@@ -9,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
 from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
+from analytics.connect import connect, newest
 from catalog.api import ProductsView
 from ml.admin import catalogue
 from ml.model_pages import models_page
@@ -163,6 +165,8 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("admin/language", set_language, name="set_language"),
+    path("admin/connect", page(connect), name="connect"),
+    path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
     path("admin/programme", page(programme_results), name="programme"),
@@ -221,5 +225,7 @@ urlpatterns = [
     path("", include(wire)),
     path("p/", include(wire)),
 ]
+if settings.STOREFRONT:
+    urlpatterns.append(path("shop/", include("demo.urls")))
 handler404 = "analytics.problems.not_found"
 handler500 = "analytics.problems.server_error"

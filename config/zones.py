@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from config.languages import BACK_OFFICE
+from config.languages import PAGES
 
 COOKIE = "zone"
 LONGEST = 64
@@ -24,7 +24,7 @@ def middleware(
     """Let a page's times be of its reader's zone."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(BACK_OFFICE):
+        if not request.path_info.startswith(PAGES):
             return get_response(request)
         with timezone.override(known(request.COOKIES.get(COOKIE, ""))):
             return get_response(request)

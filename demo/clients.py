@@ -1,7 +1,7 @@
 """Two ways to call the API in demo mode: over HTTP, and within this process.
 
-The second is for the bench: the same requests to the same views, without a server, and
-what the worker would do is done on the spot.
+The second is for the bench and the storefront: the same requests to the same views,
+without a server. For the bench, what the worker would do is done on the spot.
 """
 
 import json
@@ -64,14 +64,12 @@ class OverHttp:
         return told
 
 
-class InProcess:
-    """A client of this process, which does the worker's work as well."""
+class Within:
+    """A client within this process: a server that waited for itself could hang."""
 
     def __init__(self, key: str) -> None:
         self.handler = Handler(raise_request_exception=True)
         self.key = f"Bearer {key}"
-        for module in TASKS["celery"]:
-            import_module(module)
 
     def call(
         self, method: str, path: str, body: object = None, **headers: str
@@ -87,6 +85,15 @@ class InProcess:
         if answer.status_code >= 400:
             raise _refused(answer.status_code, answer.content)
         return dict(json.loads(answer.content)) if answer.content else {}
+
+
+class InProcess(Within):
+    """A client of this process, which does the worker's work as well."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        for module in TASKS["celery"]:
+            import_module(module)
 
     def settle(self) -> dict[str, Any]:
         agenda.play()

@@ -234,16 +234,15 @@ def _wait_for(done: Callable[[], bool], check: Check, what: str) -> None:
         time.sleep(0.2)
 
 
-def ensure_operator() -> None:
-    """Make the demo's operator, without a usable password."""
-    if not User.objects.filter(username=OPERATOR).exists():
-        User.objects.create_superuser(OPERATOR)
+def ensure_operator() -> User:
+    """Return the demo's operator, made without a usable password."""
+    known = User.objects.filter(username=OPERATOR).first()
+    return known or User.objects.create_superuser(OPERATOR)
 
 
 def operator_password() -> str | None:
     """Give the operator a generated password once; None when there is one already."""
-    ensure_operator()
-    operator = User.objects.get(username=OPERATOR)
+    operator = ensure_operator()
     if operator.has_usable_password():
         return None
     password = secrets.token_urlsafe(12)

@@ -63,3 +63,38 @@ def test_time_is_the_systems_unless_a_laptop_asks_for_another() -> None:
         setting("DEBUG", SIMULATED_CLOCK="true", DEBUG="false", SECRET_KEY="x")
 
     assert "SIMULATED_CLOCK is for a laptop" in refused.value.stderr
+
+
+def test_the_demo_shop_is_never_part_of_production() -> None:
+    production = {"DEBUG": "false", "SECRET_KEY": "x"}
+
+    assert setting("STOREFRONT") == "True"
+    assert setting("STOREFRONT", **production) == "False"
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        setting("STOREFRONT", STOREFRONT="true", **production)
+
+    assert "STOREFRONT is for a laptop" in refused.value.stderr
+
+
+def test_without_the_demo_shop_the_back_office_names_none() -> None:
+    asked = """
+import django; django.setup()
+from django.urls import NoReverseMatch, reverse
+from config.settings import UNFOLD
+links = [item["title"] for group in UNFOLD["SIDEBAR"]["navigation"]
+         for item in group["items"]]
+try: reverse("storefront")
+except NoReverseMatch: print("Demo shop" in links)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", asked],
+        cwd=services.ROOT,
+        env=os.environ
+        | {"DEBUG": "false", "SECRET_KEY": "x", "STOREFRONT": "false"}
+        | {"DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout == "False\n"

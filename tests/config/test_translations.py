@@ -13,6 +13,7 @@ from babel.messages.catalog import Message
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.cache import cache
 from django.template.defaultfilters import floatformat
 from django.test import Client
 from django.urls import reverse
@@ -26,7 +27,7 @@ from analytics.languages import said
 from analytics.models import Customer
 from config import messages
 from ml.models import TrainedModel
-from promotions import guards
+from promotions import giving, guards
 from promotions.models import Strategy
 from tests.conftest import Body, Give, Make
 from tests.promotions.test_report_admin import measured
@@ -190,6 +191,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         *("admin:promotions_campaign_change", "admin:analytics_customer_change"),
         *(f"admin:promotions_{name}_add" for name in ADDED),
         *("admin:promotions_strategy_version", "admin:ml_trainedmodel_change"),
+        "connect",
     ],
 )
 def test_every_page_is_in_chinese(
@@ -209,6 +211,30 @@ def test_every_page_is_in_chinese(
     args = [keys[page]] if page in keys else []
 
     assert english(chinese(client, reverse(page, args=args))) == ""
+
+
+def test_every_page_of_the_demo_shop_is_in_chinese(
+    client: Client, shelf: None, by_code: Strategy
+) -> None:
+    cache.clear()
+    giving.give(by_code, [giving.Given(text="TEA-10", most_uses=None)])
+    for sent in ({"add": "tea"}, {"code": "TEA-10"}, {"code": "MUG-10"}):
+        client.post(reverse("shop_change"), sent)
+    pages = [
+        reverse("storefront"),
+        reverse("shop_aisle", args=["drinks"]),
+        reverse("shop_category", args=["TEA"]),
+        *(reverse("shop_product", args=[sku]) for sku in ("tea", "nothing")),
+        *(reverse(name) for name in ("shop_cart", "shop_checkout")),
+    ]
+
+    for page in pages:
+        answer = client.get(page, **CHINESE)
+        html = answer.content.decode()
+        assert '<html lang="zh-hans"' in html
+        for name in ("Marigold", "TEA-10", "MUG-10"):
+            html = html.replace(name, "")
+        assert english(html) == "", page
 
 
 @pytest.mark.parametrize("kind", Strategy.Kind.values)

@@ -1,0 +1,279 @@
+"""The demo shop at /shop/, built as a shop would build it on the public API.
+
+Its pages read offers and report events from the browser by a publishable key
+(config/static/storefront/); what needs a secret key, pricing, redeeming and the order's
+event, is asked for here (demo.backend). It is served where STOREFRONT says so, never in
+production: anybody may play anybody. Every page has its strict policy; a middleware
+that sets one for all pages leaves an answer alone that has it.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from demo import backend, cart, deals, goods, shoppers, visits
+from demo.aisles import SHELVED, label
+from demo.clients import Refused
+
+POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'"
+)
+LISTED, SHOWN, BESIDE, MOST_LABELS = 48, 12, 6, 50
+View = Callable[..., HttpResponseBase]
+
+
+def page(view: View) -> View:
+    """Serve a page of the shop: its policy, and closed when its key is revoked."""
+
+    @never_cache
+    @wraps(view)
+    def served(request: HttpRequest, **route: str) -> HttpResponseBase:
+        try:
+            response = view(request, **route)
+        except Refused as refused:
+            if refused.status not in (401, 403):
+                raise
+            response = render(request, "storefront/closed.html", status=503)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        return response
+
+    return served
+
+
+@page
+@require_GET
+def home(request: HttpRequest) -> HttpResponseBase:
+    """Show offers, what this shopper may want, and the aisles."""
+    visit = visits.read(request)
+    wanted = backend.recommended(visit, most=SHOWN)
+    why = {one["sku"]: one["reasons"] for one in wanted}
+    found = [
+        (one, _(why[one.sku][0]) if why[one.sku] else "")
+        for one in goods.cards(list(why))
+    ]
+    return _shown(request, visit, "home", recommended=found)
+
+
+@page
+@require_GET
+def aisle(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Show an aisle's best sellers, and its categories."""
+    where = SHELVED.get(slug)
+    if where is None:
+        return _missing(request)
+    return _list(request, where.name, goods.in_aisle(slug, most=LISTED), slug=slug)
+
+
+@page
+@require_GET
+def category(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Show a category's products."""
+    found = goods.in_category(name, most=LISTED)
+    if not found:
+        return _missing(request)
+    slug = found[0].aisle.slug
+    return _list(request, label(name), found, slug=slug, chosen=name)
+
+
+@page
+@require_GET
+def shelf_labels(request: HttpRequest) -> HttpResponseBase:
+    """Say how the shop writes and draws categories; offers name them as feeds do."""
+    asked = request.GET.getlist("category")[:MOST_LABELS]
+    return JsonResponse({name: goods.shelf(name) for name in asked})
+
+
+@page
+@require_GET
+def product(request: HttpRequest, sku: str) -> HttpResponseBase:
+    """Show a product, what goes with it, and what could stand in for it."""
+    one = goods.card(sku)
+    if one is None:
+        return _missing(request)
+    return _shown(
+        request,
+        visits.read(request),
+        "product",
+        product=one,
+        together=goods.cards(backend.together([sku], most=BESIDE)),
+        similar=goods.cards(backend.similar(sku, most=BESIDE)),
+    )
+
+
+@page
+@require_GET
+def show_cart(request: HttpRequest) -> HttpResponseBase:
+    """Show the cart as the API prices it now."""
+    return _cart(request, visits.read(request))
+
+
+@page
+@require_POST
+def change_cart(request: HttpRequest) -> HttpResponseBase:
+    """Put in, take out, enter a code or drop one; a script gets the cart alone."""
+    visit = visits.read(request)
+    sent = request.POST
+    if "add" in sent and goods.card(sent["add"]):
+        visit.put(sent["add"], visit.lines.get(sent["add"], 0) + _whole(sent, 1))
+    elif "sku" in sent and sent["sku"] in visit.lines:
+        visit.put(sent["sku"], _whole(sent, 0))
+    elif "code" in sent:
+        visit.enter(sent["code"].strip().replace("\0", ""))
+    elif "drop" in sent:
+        visit.codes = [code for code in visit.codes if code != sent["drop"]]
+    visits.keep(request, visit)
+    if request.headers.get("Accept") == "application/json":
+        return HttpResponse(f'{{"units": {visit.units}}}', "application/json")
+    if request.headers.get("X-Part") == "cart":
+        return _cart(request, visit)
+    return redirect("shop_cart")
+
+
+@page
+@require_GET
+def checkout(request: HttpRequest) -> HttpResponseBase:
+    """Show what will be ordered; the order has its id from here on."""
+    visit = visits.read(request)
+    if not visit.lines:
+        return redirect("shop_cart")
+    return _shown(
+        request, visit, "checkout", cart=cart.priced(visit), order=f"shop-{uuid4()}"
+    )
+
+
+@page
+@require_POST
+def place_order(request: HttpRequest) -> HttpResponseBase:
+    """Redeem at the total that the shopper saw, then report the order."""
+    visit = visits.read(request)
+    order_id, total = request.POST.get("order", ""), request.POST.get("total", "")
+    if visit.order and visit.order["id"] == order_id:
+        return redirect("shop_thanks")
+    if not visit.lines or not order_id.startswith("shop-") or len(order_id) > 100:
+        return redirect("shop_cart")
+    before = cart.priced(visit)
+    try:
+        redeemed = backend.redeem(cart.order(before, order_id, total))
+    except Refused as refused:
+        if refused.status in (401, 403):
+            raise
+        context: dict[str, Any] = {
+            "fault": deals.not_ordered(refused.code),
+            "order": order_id,
+        }
+        return _shown(request, visit, "checkout", cart=before, **context)
+    event = cart.completed(redeemed, order_id)
+    backend.report(visit, "order_completed", event, message=f"order-{order_id}")
+    visit.order = _receipt(order_id, before, redeemed)
+    visit.lines, visit.codes = {}, []
+    visits.keep(request, visit)
+    return redirect("shop_thanks")
+
+
+@page
+@require_GET
+def thanks(request: HttpRequest) -> HttpResponseBase:
+    """Confirm the order, and say what it used."""
+    visit = visits.read(request)
+    if visit.order is None:
+        return redirect("storefront")
+    return _shown(request, visit, "thanks", order=visit.order)
+
+
+@page
+@require_POST
+def switch(request: HttpRequest) -> HttpResponseBase:
+    """Go on as somebody else."""
+    before = visits.read(request)
+    visit = visits.switched(request.POST.get("shopper", ""), before)
+    if visit.slug == shoppers.NEWCOMER:
+        message = f"sign-up-{visit.customer}"
+        backend.report(visit, "customer_identified", {}, message=message)
+    visits.keep(request, visit)
+    return redirect("storefront")
+
+
+def _whole(sent: Any, otherwise: int) -> int:
+    text = sent.get("quantity", "")
+    return int(text) if text.isascii() and text.isdigit() and text else otherwise
+
+
+def _list(
+    request: HttpRequest,
+    title: object,
+    found: list[goods.Card],
+    *,
+    slug: str,
+    chosen: str = "",
+) -> HttpResponseBase:
+    return _shown(
+        request,
+        visits.read(request),
+        "list",
+        title=title,
+        found=found,
+        slug=slug,
+        chosen=chosen,
+        categories=goods.categories(slug, most=14),
+    )
+
+
+def _cart(request: HttpRequest, visit: visits.Visit) -> HttpResponseBase:
+    name = "cart_part" if request.headers.get("X-Part") == "cart" else "cart"
+    beside = backend.together(list(visit.lines), most=BESIDE) if visit.lines else []
+    shown = goods.cards(beside) if name == "cart" else []
+    return _shown(request, visit, name, cart=cart.priced(visit), together=shown)
+
+
+def _missing(request: HttpRequest) -> HttpResponseBase:
+    return _shown(request, visits.read(request), "missing", status=404)
+
+
+def _receipt(
+    order_id: str, before: cart.Priced, redeemed: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what the thanks page says, as it was at that moment."""
+    currency = redeemed["currency"]
+    return {
+        "id": order_id,
+        "total": goods.money(redeemed["total"], currency),
+        "saved": before.saved,
+        "gifts": [one.name for one in before.gifts],
+        "used": [
+            {"words": one.words, "scope": one.scope, "amount": one.amount}
+            for one in before.discounts
+        ],
+        "redemptions": redeemed["redemptions"],
+    }
+
+
+def _shown(
+    request: HttpRequest,
+    visit: visits.Visit,
+    name: str,
+    *,
+    status: int = 200,
+    **context: Any,
+) -> HttpResponseBase:
+    everywhere = {
+        "visit": visit,
+        "shopper": shoppers.named(visit.slug),
+        "shoppers": shoppers.everybody(),
+        "aisles": goods.shown_aisles(),
+        "key": backend.publishable_key(),
+        "patterns": deals.patterns(),
+        "currency": settings.CURRENCY,
+        "chinese": goods.chinese(),
+    }
+    template = f"storefront/{name}.html"
+    return render(request, template, everywhere | context, status=status)

