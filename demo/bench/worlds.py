@@ -25,7 +25,9 @@ WORLDS = range(1, 11)
 WEEKS, CUSTOMERS, WARM_UP, AT_ONCE = 26, 800, 8, 2
 OPTIONS = ("--retrain", "4", "--skip", "ml.tasks.recommend")
 NONE, RANKED, ORACLE = "no promotions", "propensity ranking, same budget", "oracle"
-US = "Proffer"
+US, EQUAL = "Proffer", "oracle, same budget"
+HOLDS = 0.15
+"""Above propensity ranking, by an oracle with our budget: what a world may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,9 @@ def _run(home: Path, *words: str) -> None:
 def _rows(outcomes: list[Outcome]) -> list[Row]:
     shares = [one.share for one in outcomes]
     over = [one.profit(US) / one.profit(RANKED) - 1 for one in outcomes]
+    equal = [one.profit(US) / one.profit(EQUAL) for one in outcomes]
+    hold = [one for one in outcomes if one.profit(EQUAL) > _aim(one)]
+    reached = sum(one.profit(US) > _aim(one) for one in hold)
     losing = sum(one.earned[US]["high"] < 0 for one in outcomes)
     mean = sum(shares) / len(shares)
     return [
@@ -106,9 +111,22 @@ def _rows(outcomes: list[Outcome]) -> list[Row]:
             f"{min(over):+.1%} to {max(over):+.1%}",
             "15 % where the world holds it",
         ),
+        shown(
+            "… worlds that hold 15 %, and how many gave it",
+            f"{reached}",
+            f"{len(hold)}",
+        ),
+        shown(
+            "share of the profit of an oracle with the same budget",
+            f"{min(equal):.1%} to {max(equal):.1%}",
+        ),
         *_covered(outcomes),
         shown("seconds a world-week", f"{_seconds(outcomes):.1f}"),
     ]
+
+
+def _aim(one: Outcome) -> float:
+    return (1 + HOLDS) * one.profit(RANKED)
 
 
 def _mean(outcomes: list[Outcome]) -> float:
