@@ -1,17 +1,12 @@
 """A back office with some rows in every table, and the addresses of all its pages."""
 
-from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 from axes.models import AccessAttempt
-from django.contrib import admin
-from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
-from django.http import HttpRequest
-from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from analytics import access, events, store
@@ -42,14 +37,6 @@ from promotions.models import (
 
 MANY = 12
 """Rows of a table: whoever asks once for each is found out."""
-NOT_PAGES = {
-    *("logout", "jsi18n", "autocomplete", "view_on_site", "search", "set_language"),
-    *("promotions_strategy_names", "promotions_strategy_decide"),
-    *("promotions_strategy_backtest", "promotions_codebatch_export"),
-    "ml_trainingrun_retrain",
-    *("analytics_customer_export", "analytics_customer_erase"),
-}
-"""Addresses that answer no page of their own: posts, files, parts of pages."""
 
 
 def furnish(strategies: list[Strategy]) -> None:
@@ -195,80 +182,3 @@ def _what_is_offered(strategy: Strategy, n: int) -> None:
         refused=False,
         prices=[],
     )
-
-
-def pages(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """Yield every page that the request's user may open, as (name, address)."""
-    yield from _own()
-    for model, of in admin.site._registry.items():
-        here = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        yield f"{here}_changelist", reverse(f"{here}_changelist")
-        if of.has_add_permission(request):
-            yield f"{here}_add", reverse(f"{here}_add")
-        row = model._default_manager.order_by("pk").first()
-        if row and of.has_view_or_change_permission(request, row):
-            key = [quote(row.pk)]
-            yield f"{here}_change", reverse(f"{here}_change", args=key)
-            yield f"{here}_history", reverse(f"{here}_history", args=key)
-            if of.has_delete_permission(request, row):
-                yield f"{here}_delete", reverse(f"{here}_delete", args=key)
-
-
-def _own() -> Iterator[tuple[str, str]]:
-    """Yield the pages that are of no table, or of one row of their own making."""
-    for name in sorted(set(_names()) - _of_tables() - NOT_PAGES):
-        yield name, address(name)
-    for state in Strategy.State.values:
-        if row := Strategy.objects.filter(state=state).first():
-            here = "admin:promotions_strategy_change"
-            yield f"{here} {state}", reverse(here, args=[row.pk])
-    yield "docs", reverse("docs")
-
-
-def address(name: str) -> str:
-    """Return a page's address, of some row if it needs one.
-
-    :raises NoReverseMatch: nothing is known that it could be of; add it to KEYS.
-    """
-    for space in ("", "admin:"):
-        for args in ([], *([key] for key in _keys(name))):
-            try:
-                return reverse(f"{space}{name}", args=args)
-            except NoReverseMatch:
-                continue
-    raise NoReverseMatch(f"tests/furnished.py knows no row for the page {name}")
-
-
-KEYS: dict[str, Callable[[], object]] = {
-    "analytics_customer": lambda: Customer.objects.earliest("created_at").pk,
-    "app_list": lambda: "promotions",
-    "auth_user": lambda: User.objects.earliest("pk").pk,
-}
-"""By how a page's name begins: whose key it takes; all others are of strategies."""
-
-
-def _keys(name: str) -> Iterator[object]:
-    yield from (key() for begins, key in KEYS.items() if name.startswith(begins))
-    if strategy := Strategy.objects.exclude(state="proposed").first():
-        yield strategy.campaign_id if "campaign" in name else strategy.pk
-
-
-def _of_tables() -> set[str]:
-    kinds = ("changelist", "add", "change", "history", "delete")
-    tables = [model._meta for model in admin.site._registry]
-    return {f"{t.app_label}_{t.model_name}_{k}" for t in tables for k in kinds}
-
-
-def _names() -> Iterator[str]:
-    """Yield the names of all addresses under /admin/."""
-    for pattern in get_resolver().url_patterns:
-        if str(pattern.pattern).startswith("admin/"):
-            yield from _named(pattern)
-
-
-def _named(pattern: URLPattern | URLResolver) -> Iterator[str]:
-    if isinstance(pattern, URLResolver):
-        for inner in pattern.url_patterns:
-            yield from _named(inner)
-    elif pattern.name:
-        yield pattern.name

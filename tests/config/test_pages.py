@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import resolve, reverse
 from playwright.sync_api import Page, sync_playwright
 
+from demo.bench import pages as bench
 from tests import furnished
 from tests.conftest import Counted, Make
 
@@ -41,7 +42,7 @@ def pages(olga: User, live: Make, proposed: Make, shelf: None) -> dict[str, str]
     furnished.furnish([*(live(title=f"Tea {n}") for n in range(4)), proposed()])
     request = RequestFactory().get("/admin/")
     request.user = olga
-    return dict(furnished.pages(request))
+    return dict(bench.pages(request))
 
 
 def test_no_page_asks_the_database_often(

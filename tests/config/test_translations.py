@@ -187,6 +187,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
     [
         *("admin:index", "features", "programme", "response", "strategy_results"),
         *("calendar", "proposals"),
+        *("models", "admin:second_factor"),
         *("campaign_results", "what_if", "admin:promotions_strategy_change"),
         *("admin:promotions_campaign_change", "admin:analytics_customer_change"),
         *(f"admin:promotions_{name}_add" for name in ADDED),
