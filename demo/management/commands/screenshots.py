@@ -19,7 +19,7 @@ from django.urls import reverse
 from demo import loop
 from promotions.models import Strategy
 
-DESKTOP, PHONE = (1280, 900), (390, 844)
+DESKTOP, PHONE = (1280, 925), (390, 844)
 MOST_BYTES = 250_000
 
 
