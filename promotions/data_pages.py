@@ -20,7 +20,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.timesince import timesince
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -252,7 +252,7 @@ def _cards(at: datetime) -> Iterator[Card]:
         value=_ago(computed, at),
         detail=gettext("every quarter of an hour"),
     )
-    text = ngettext("%s product", "%s products", products) % f"{products:,}"
+    text = gettext("products: %s") % f"{products:,}"
     yield Card(name=gettext("Catalogue"), value=_ago(listed, at), detail=text)
 
 
@@ -386,7 +386,12 @@ def _sections_of(feed: Feed) -> Iterator[Section]:
                 *(gettext("What is wrong"), gettext("Value")),
             ],
             rows=[
-                Row(cells=[one["row"], one["field"], one["reason"], one["value"]])
+                Row(
+                    cells=[
+                        *(one["row"], one["field"]),
+                        *(_of_validators(one["reason"]), one["value"]),
+                    ]
+                )
                 for one in feed.errors
             ],
         )
@@ -401,6 +406,11 @@ def _sections_of(feed: Feed) -> Iterator[Section]:
             columns=names,
             rows=[Row(cells=[row.get(name, "") for name in names]) for row in first],
         )
+
+
+def _of_validators(reason: str) -> str:
+    """Say what the API's validators said in English, where they have the words."""
+    return gettext(reason) if reason else ""
 
 
 def _columns(seen: dict[str, Any]) -> Section:

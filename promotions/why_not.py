@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from analytics import identity
 from analytics.languages import said
@@ -316,11 +315,7 @@ def _unused(strategy: Strategy, person: Person) -> Iterator[Step]:
     if (person.key, strategy.id) in person.used:
         text = _("They have used it already; it is for one use.")
         if strategy.renews_days:
-            text = ngettext(
-                "They have used it; it can be used again %s day after a use.",
-                "They have used it; it can be used again %s days after a use.",
-                strategy.renews_days,
-            )
+            text = _("They have used it. Days after which it can be used again: %s.")
             text %= strategy.renews_days
         yield Step(name="used", passed=False, text=text)
         return

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -35,7 +35,7 @@ from promotions import (
 )
 from promotions.models import Code, Denial, Offer, Strategy
 from promotions.spelling import digest
-from tests.conftest import Give, Make
+from tests.conftest import Give, Make, role
 
 MOST_QUERIES = 15
 
@@ -43,7 +43,7 @@ MOST_QUERIES = 15
 @pytest.fixture
 def sue(db: None) -> User:
     user = User.objects.create_user("sue", password="secret", is_staff=True)
-    user.groups.add(Group.objects.get(name="Support"))
+    user.groups.add(role("Support"))
     return user
 
 
