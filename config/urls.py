@@ -11,7 +11,7 @@ from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from catalog.api import ProductsView
 from ml.admin import catalogue
-from promotions import data_pages, support_pages
+from promotions import data_pages, feed_pages, support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -193,10 +193,10 @@ urlpatterns = [
         name="decision_page",
     ),
     path("admin/data", page(data_pages.data_page), name="data"),
-    path("admin/data/files/<uuid:key>", page(data_pages.feed_page), name="feed"),
+    path("admin/data/files/<uuid:key>", page(feed_pages.feed_page), name="feed"),
     path(
         "admin/data/files/<uuid:key>/errors.csv",
-        page(data_pages.feed_errors),
+        page(feed_pages.feed_errors),
         name="feed_errors",
     ),
     path(

@@ -496,6 +496,7 @@ def test_no_page_of_the_desk_takes_many_queries(
     assert row
     pages = [
         reverse("find-customer") + "?id=c",
+        reverse("admin:analytics_customer_change", args=[row.customer]),
         reverse("customer_timeline", args=[row.customer]),
         reverse("customer_why", args=[row.customer]),
         reverse("customer_why", args=[row.customer]) + f"?strategy={strategies[0].pk}",
