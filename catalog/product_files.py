@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext_noop
 from rest_framework import serializers
 
 from analytics import columns
@@ -135,7 +136,7 @@ def _faults(
     for name, reasons in detail.items():
         reason = " ".join(map(str, reasons))
         if name in commas:
-            reason = "It has a decimal comma: write a point, as in 10.50."
+            reason = gettext_noop("It has a decimal comma: write a point, as in 10.50.")
         value = given.get(name, "")[:SHOWN]
         yield Fault(row=row, field=str(name), reason=reason, value=value)
 

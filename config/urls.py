@@ -14,7 +14,7 @@ from analytics.connect import connect, newest
 from catalog.api import ProductsView
 from ml.admin import catalogue
 from ml.model_pages import models_page
-from promotions import data_pages, support_pages
+from promotions import data_pages, feed_pages, support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -203,10 +203,10 @@ urlpatterns = [
         name="decision_page",
     ),
     path("admin/data", page(data_pages.data_page), name="data"),
-    path("admin/data/files/<uuid:key>", page(data_pages.feed_page), name="feed"),
+    path("admin/data/files/<uuid:key>", page(feed_pages.feed_page), name="feed"),
     path(
         "admin/data/files/<uuid:key>/errors.csv",
-        page(data_pages.feed_errors),
+        page(feed_pages.feed_errors),
         name="feed_errors",
     ),
     path(

@@ -21,8 +21,8 @@ certificates, deciding, instance_files.
 What storefronts read: offers, feedback, api; recommendations, suggesting, because;
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
-denials, why_not, support_pages.
-Data in and out: exports, data_pages.
+denials, why_not, why_steps, support_pages.
+Data in and out: exports, data_pages, feed_pages.
 What it earned: sums, measurement, reports, programme, missing, findings, figures,
 charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,

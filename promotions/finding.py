@@ -82,7 +82,9 @@ def _by_key(asked: str) -> Sequence[UUID | None]:
 def _ordered(asked: str) -> Iterable[UUID | None]:
     """An order's number, if it used a promotion or came from a file; an event's id."""
     used = Redemption.objects.filter(order_id=asked).values_list("customer", flat=True)
-    if found := list(used[:MOST]):
+    # Apart, since each has an index of its own.
+    standing, gone = used.filter(rolled_back_at=None), used.exclude(rolled_back_at=None)
+    if found := list(standing[:MOST]) or list(gone[:MOST]):
         return found
     ids = [event_id(asked), event_id(f"order-{asked}")]
     return StoredEvent.objects.filter(id__in=ids).values_list("customer", flat=True)

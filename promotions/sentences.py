@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from analytics import events
@@ -217,12 +217,6 @@ def _consent(event: events.ConsentChanged, names: Names) -> str:
     return gettext("Forbade personal offers")
 
 
-def _searched(event: events.ProductsSearched, names: Names) -> str:
-    return (
-        ngettext("Searched (%s word)", "Searched (%s words)", event.words) % event.words
-    )
-
-
 def _about(pattern: Any) -> Say:
     """Say something of one product."""
     return lambda event, names: pattern % names.listed([event.sku])
@@ -274,7 +268,7 @@ SAYS: Mapping[type[events.Event], Say] = {
     events.WishlistProductAddedToCart: _about(_("Put the wish %s into the cart")),
     events.ProductShared: _about(_("Told somebody of %s")),
     events.ProductReviewed: _about(_("Rated %s")),
-    events.ProductsSearched: _searched,
+    events.ProductsSearched: _named(_("Searched, words: %s"), "words"),
     events.ProductListViewed: _named(_("Saw a list of products (%s)"), "category"),
     events.ProductListFiltered: _named(_("Narrowed a list (%s)"), "category"),
     events.PromotionViewed: _named(_("Saw a banner of the shop (%s)"), "name"),

@@ -6,12 +6,14 @@ Tea costs 10.00 and milk 2.00, both with an assumed margin of 30 %; the mug is a
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from django.contrib.auth.models import User
+from django.apps import apps
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
@@ -224,6 +226,15 @@ def give(db: None) -> Give:
         return Offer.objects.create(**(values | fields))
 
     return offer
+
+
+def role(name: str) -> Group:
+    """Return a role's group; a test that commits empties the table before others."""
+    if not Group.objects.exists():
+        for module, made in (("0026_roles", "make"), ("0027_support", "allow")):
+            found = import_module(f"promotions.migrations.{module}")
+            getattr(found, made)(apps, None)
+    return Group.objects.get(name=name)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from babel.messages.catalog import Message
@@ -17,18 +18,24 @@ from django.core.cache import cache
 from django.template.defaultfilters import floatformat
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.formats import date_format, localize
 from playwright.sync_api import sync_playwright
 from rest_framework.test import APIClient
 
-from analytics import wording
+from analytics import events, projections, store, wording
 from analytics.languages import said
 from analytics.models import Customer
+from catalog import intake, tasks
 from config import messages
 from ml.models import TrainedModel
+<<<<<<< HEAD
 from promotions import giving, guards
 from promotions.models import Strategy
+=======
+from promotions import guards
+from promotions.models import Offer, Strategy
+>>>>>>> data
 from tests.conftest import Body, Give, Make
 from tests.promotions.test_report_admin import measured
 
@@ -39,14 +46,15 @@ ALLOWED = set(
     ENGLISH.findall(
         "admin API AUC Benjamini Brier CPU CSV DR ECE en English esc GET hans Hochberg "
         "Holm ID IPS JSON log NDCG NUL offers Parquet Proffer SHA SKU SNIPS Switch "
-        "true USD UTC var Webhook withheld zh"
+        "true USD UTC var Webhook withheld zh "
+        "XLSX Lines MiB UTF GB Windows csv xlsx jsonl parquet Europe Berlin"
     )
 )
 """Words that are the same in Chinese."""
 DATA = set(
     ENGLISH.findall(
         "Ana ana arm blend due fits Good June logistic MILK Milk milk MUGS Mug mug "
-        "near olga platform Propensity propensity TEA Tea tea test week"
+        "near olga platform Propensity propensity TEA Tea tea test week sku name price"
     )
 )
 """What the cast's rows hold."""
@@ -192,7 +200,12 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         *("admin:promotions_campaign_change", "admin:analytics_customer_change"),
         *(f"admin:promotions_{name}_add" for name in ADDED),
         *("admin:promotions_strategy_version", "admin:ml_trainedmodel_change"),
+<<<<<<< HEAD
         "connect",
+=======
+        *("find-customer", "customer_timeline", "customer_why", "decision_page"),
+        *("data", "feed"),
+>>>>>>> data
     ],
 )
 def test_every_page_is_in_chinese(
@@ -208,10 +221,49 @@ def test_every_page_is_in_chinese(
         "admin:promotions_campaign_change": rows.campaign_id,
         "admin:analytics_customer_change": ana.pk,
         "admin:ml_trainedmodel_change": TrainedModel.objects.get().pk,
+        "customer_timeline": ana.pk,
+        "customer_why": ana.pk,
+        "decision_page": decided(rows, ana),
+        "feed": looked_into(),
     }
     args = [keys[page]] if page in keys else []
+    address = reverse(page, args=args)
+    address += f"?strategy={rows.pk}" if page == "customer_why" else ""
 
-    assert english(chinese(client, reverse(page, args=args))) == ""
+    assert english(chinese(client, address)) == ""
+
+
+def decided(strategy: Strategy, customer: Customer) -> UUID:
+    """Assign a strategy to a customer, who was shown its offer; return the offer."""
+    offer = Offer.objects.get(strategy=strategy).pk
+    assigned = events.OfferAssigned(
+        strategy=strategy.pk,
+        arm="treatment",
+        variant="10%",
+        probability=0.5,
+        offer=offer,
+    )
+    happened = [
+        *(assigned, events.OfferShown(offer=offer), events.ProductViewed(sku="tea")),
+        events.ConsentChanged(personalised=True),
+    ]
+    store.append(happened, at=timezone.now(), customer=customer.key)
+    projections.catch_up()
+    return offer
+
+
+def looked_into() -> UUID:
+    """Have a file looked into that has a fault; return it."""
+    feed = intake.receive(
+        "tea",
+        b'sku,name,price\ntea,Tea,"1,5"\nmilk,,1.50\n',
+        what="products",
+        options={},
+        by="olga",
+        at=timezone.now(),
+    )
+    tasks.take_files()
+    return feed.pk
 
 
 def test_every_page_of_the_demo_shop_is_in_chinese(

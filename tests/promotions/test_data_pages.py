@@ -18,7 +18,7 @@ from typing import Any
 import fastexcel
 import polars as pl
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -35,7 +35,7 @@ from catalog.models import Feed, Product
 from config import services
 from promotions import charts, exports
 from promotions.models import Offer, Redemption
-from tests.conftest import Give, Make
+from tests.conftest import Give, Make, role
 
 MOST_QUERIES = 15
 BAD = 'sku,name,category,price\nt1,Tea,TEA,"10,50"\nm1,Milk,MILK,2.00\n'
@@ -45,7 +45,7 @@ MENDED = BAD.replace('"10,50"', "10.50")
 @pytest.fixture
 def otto(db: None) -> User:
     user = User.objects.create_user("otto", password="secret", is_staff=True)
-    user.groups.add(Group.objects.get(name="Operators"))
+    user.groups.add(role("Operators"))
     return user
 
 
@@ -216,16 +216,16 @@ def test_a_file_that_is_too_large_is_not_even_read(
 
 def test_each_role_may_do_what_it_is_for(client: Client, db: None) -> None:
     may = {}
-    for role in ("Operators", "Approvers", "Analysts", "Support"):
-        user = User.objects.create_user(role, password="x", is_staff=True)
-        user.groups.add(Group.objects.get(name=role))
+    for name in ("Operators", "Approvers", "Analysts", "Support"):
+        user = User.objects.create_user(name, password="x", is_staff=True)
+        user.groups.add(role(name))
         client.force_login(user)
         looks = client.get(reverse("data")).status_code == 200
         file = SimpleUploadedFile("f.csv", BAD.encode())
         sends = client.post(reverse("data"), {"what": "products", "file": file})
         replays = client.post(reverse("replay_alike", args=[1]))
         exported = client.get(reverse("export_table", args=["products", "csv"]))
-        may[role] = [
+        may[name] = [
             looks,
             *(one.status_code < 400 for one in (sends, replays, exported)),
         ]

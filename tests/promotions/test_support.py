@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -35,7 +35,7 @@ from promotions import (
 )
 from promotions.models import Code, Denial, Offer, Strategy
 from promotions.spelling import digest
-from tests.conftest import Give, Make
+from tests.conftest import Give, Make, role
 
 MOST_QUERIES = 15
 
@@ -43,7 +43,7 @@ MOST_QUERIES = 15
 @pytest.fixture
 def sue(db: None) -> User:
     user = User.objects.create_user("sue", password="secret", is_staff=True)
-    user.groups.add(Group.objects.get(name="Support"))
+    user.groups.add(role("Support"))
     return user
 
 
@@ -496,6 +496,7 @@ def test_no_page_of_the_desk_takes_many_queries(
     assert row
     pages = [
         reverse("find-customer") + "?id=c",
+        reverse("admin:analytics_customer_change", args=[row.customer]),
         reverse("customer_timeline", args=[row.customer]),
         reverse("customer_why", args=[row.customer]),
         reverse("customer_why", args=[row.customer]) + f"?strategy={strategies[0].pk}",
