@@ -8,7 +8,7 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client, RequestFactory
 from django.urls import resolve, reverse
 from playwright.sync_api import Page, sync_playwright
@@ -64,6 +64,21 @@ def test_no_page_asks_the_database_often(
     assert set(often) <= TO_BE_WRITTEN_ANEW, often
 
 
+@pytest.mark.parametrize("role", ["Operators", "Analysts"])
+def test_a_member_of_a_group_costs_the_first_page_two_more(
+    client: Client, pages: dict[str, str], statements: Counted, role: str
+) -> None:
+    carl = User.objects.create_user("carl", is_staff=True)
+    carl.groups.add(Group.objects.get(name=role))
+    client.force_login(carl)
+    statements()
+
+    assert client.get(reverse("admin:index")).status_code == 200
+    assert statements() <= MOST_QUERIES
+    assert client.get(reverse("models")).status_code == 200
+    assert statements() <= MOST_QUERIES
+
+
 def test_every_page_is_looked_at(pages: dict[str, str]) -> None:
     assert len(pages) > 90
     for name in ("code", "second_factor", "what_if", "programme"):
@@ -73,6 +88,7 @@ def test_every_page_is_looked_at(pages: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.django_db(transaction=True)
 def test_browsers_refuse_nothing_and_readers_of_screens_can_use_every_page(
     live_server: Any, olga: User, pages: dict[str, str]
