@@ -29,13 +29,8 @@ from analytics.models import Customer
 from catalog import intake, tasks
 from config import messages
 from ml.models import TrainedModel
-<<<<<<< HEAD
 from promotions import giving, guards
-from promotions.models import Strategy
-=======
-from promotions import guards
 from promotions.models import Offer, Strategy
->>>>>>> data
 from tests.conftest import Body, Give, Make
 from tests.promotions.test_report_admin import measured
 
@@ -200,12 +195,9 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         *("admin:promotions_campaign_change", "admin:analytics_customer_change"),
         *(f"admin:promotions_{name}_add" for name in ADDED),
         *("admin:promotions_strategy_version", "admin:ml_trainedmodel_change"),
-<<<<<<< HEAD
         "connect",
-=======
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
         *("data", "feed"),
->>>>>>> data
     ],
 )
 def test_every_page_is_in_chinese(
