@@ -101,3 +101,14 @@ def test_whoever_proposed_may_take_it_back(proposed: Make) -> None:
 
     mine.refresh_from_db()
     assert mine.state == "rejected"
+
+
+def test_engineers_make_keys_and_decide_nothing(client: Client, proposed: Make) -> None:
+    engineer = member("Engineers")
+    client.force_login(engineer)
+
+    assert client.get(reverse("connect")).status_code == 200
+    assert engineer.has_perms(["analytics.add_apikey", "promotions.add_endpoint"])
+    for page in ("proposals", "calendar", "response"):
+        assert client.get(reverse(page)).status_code == 403
+    assert approves(client, engineer, proposed()) == "proposed"
