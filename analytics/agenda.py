@@ -9,7 +9,9 @@ when it has ended: one whose worker was killed is done again, as from any queue.
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any, Literal
 
 from celery import current_app
@@ -142,6 +144,8 @@ def _do(due: Due) -> None:
 
 def _fault(due: Due) -> str:
     """Do it; return what went wrong, if something did."""
+    with suppress(ImportError, ValueError):  # a worker loads its own queue's alone
+        import_module(due.task.rpartition(".")[0])
     try:
         task = current_app.tasks[due.task]
     except NotRegistered:
