@@ -26,8 +26,10 @@ from promotions.offers import soon
 from promotions.report_tables import Card, Row, Section
 
 ERRORS: table_files.Columns = {
-    "row": "count", "field": "text",
-    "reason": "text", "value": "text",
+    "row": "count",
+    "field": "text",
+    "reason": "text",
+    "value": "text",
 }
 REFUSED = (intake.Empty, intake.TooLarge, intake.TooMany)
 
