@@ -120,19 +120,19 @@ def decision(request: HttpRequest, offer: UUID) -> HttpResponseBase:
 def _says(found: Decision) -> Iterator[str]:
     told = found.said
     if told.arm == arms.TREATMENT:
-        yield gettext("They got %s.") % _variant(found, told.variant)
+        yield gettext("They got “%s”.") % _variant(found, told.variant)
     elif told.arm == arms.HOLDOUT:
         yield gettext("They got nothing: a lot put them into the strategy's holdout.")
     else:
         yield gettext("They got nothing: they are held out of every personal offer.")
     if told.counterfactual:
         what = _variant(found, told.counterfactual)
-        yield gettext("Else they would have got %s.") % what
+        yield gettext("Else they would have got “%s”.") % what
     yield gettext("The chance of this very choice was %s %%.") % (
         f"{100 * told.probability:.1f}"
     )
     best = max(found.variants, key=lambda label: found.variants[label].best)
-    yield gettext("Most likely the best for them was %s.") % _variant(found, best)
+    yield gettext("Most likely the best for them was “%s”.") % _variant(found, best)
 
 
 def _variant(found: Decision, label: str | None) -> str:
@@ -201,12 +201,13 @@ def _sections(found: Decision) -> Iterator[Section]:
     )
     yield Section(
         title=gettext("Then, and made again"),
-        columns=["", gettext("Then"), gettext("Made again")],
+        columns=[gettext("What"), gettext("Then"), gettext("Made again")],
         rows=list(_both(found.said, found.again)),
     )
     segment = dict(Segment.choices).get(found.said.segment, found.said.segment)
     yield Section(
         title=gettext("What was known of the customer"),
+        says=gettext("How and how much are measures in which 0 is usual."),
         columns=[gettext("What"), gettext("Value")],
         rows=[
             Row(cells=[gettext("Segment"), str(segment) or "–"]),

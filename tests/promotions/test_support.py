@@ -414,7 +414,7 @@ def test_a_past_decision_is_made_again_on_a_page(
     projections.catch_up()
 
     for arm, expected in (
-        ("treatment", "They got 10 % off."),
+        ("treatment", "They got “10 % off”."),
         ("holdout", "a lot put them into the strategy's holdout"),
         ("held_out", "they are held out of every personal offer"),
     ):
