@@ -12,14 +12,16 @@ from django.utils import timezone
 from analytics import access, events, store
 from analytics.models import (
     Archive,
+    Assignment,
     Checkpoint,
     Customer,
     Erasure,
     Profile,
     Rejection,
+    StoredEvent,
     WrongKey,
 )
-from catalog.models import Product
+from catalog.models import Feed, Product
 from ml.models import CustomerProfile, Elasticity, TrainedModel, TrainingRun
 from promotions.models import (
     Allocation,
@@ -46,6 +48,14 @@ def furnish(strategies: list[Strategy]) -> None:
         _what_happened(n)
         _what_is_likely(n)
         _what_is_offered(strategies[n % len(strategies)], n)
+        Feed.objects.create(
+            what="products",
+            name=f"{n}.csv",
+            by_file=True,
+            state="done",
+            rows=n,
+            taken=n,
+        )
         Product.objects.create(
             sku=f"p{n}", name=f"Product {n}", category="TEA", currency="USD", price=n
         )
@@ -137,6 +147,23 @@ def _what_is_offered(strategy: Strategy, n: int) -> None:
         expected=1.0,
         computed_at=at,
         expires_at=at + timedelta(days=14),
+    )
+    drawn = events.OfferAssigned(
+        strategy=strategy.id,
+        arm="holdout",
+        variant=None,
+        probability=0.5,
+        offer=offer.id,
+    )
+    store.append([drawn], at=at, customer=person)
+    Assignment.objects.create(
+        position=StoredEvent.objects.latest("position").position,
+        customer=person,
+        strategy=strategy.id,
+        at=at,
+        arm="holdout",
+        probability=0.5,
+        offer=offer.id,
     )
     batch = CodeBatch.objects.create(
         strategy=strategy, number=10, made=n % 10, length=8, requested_by="olga"

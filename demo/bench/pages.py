@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import (
     NoReverseMatch,
@@ -29,7 +31,8 @@ from django.urls import (
     reverse,
 )
 
-from analytics.models import Customer
+from analytics.models import Assignment, Customer
+from catalog.models import Feed
 from config import processes
 from config.sessions import SessionStore
 from demo.bench.table import Row, limit, show, shown
@@ -44,6 +47,7 @@ NOT_PAGES = {
     *("promotions_strategy_backtest", "promotions_codebatch_export"),
     "ml_trainingrun_retrain",
     *("analytics_customer_export", "analytics_customer_erase"),
+    *("connect_newest", "feed_errors", "replay_alike", "export_table"),
 }
 """Addresses that answer no page of their own: posts, files, parts of pages."""
 
@@ -159,7 +163,8 @@ def pages(request: HttpRequest) -> Iterator[tuple[str, str]]:
 def _own() -> Iterator[tuple[str, str]]:
     """Yield the pages that are of no table, or of one row of their own making."""
     for name in sorted(set(_names()) - _of_tables() - NOT_PAGES):
-        yield name, address(name)
+        if (at := address(name)) is not None:
+            yield name, at
     for state in Strategy.State.values:
         if row := Strategy.objects.filter(state=state).first():
             here = "admin:promotions_strategy_change"
@@ -167,30 +172,39 @@ def _own() -> Iterator[tuple[str, str]]:
     yield "docs", reverse("docs")
 
 
-def address(name: str) -> str:
-    """Return a page's address, of some row if it needs one.
+def address(name: str) -> str | None:
+    """Return a page's address, of some row if it needs one; None if there is no row.
 
     :raises NoReverseMatch: nothing is known that it could be of; add it to KEYS.
     """
+    keys = [key() for begins, key in KEYS.items() if name.startswith(begins)]
     for space in ("", "admin:"):
-        for args in ([], *([key] for key in _keys(name))):
-            try:
+        for args in ([], *([key] for key in keys or _of_strategies(name))):
+            with suppress(NoReverseMatch):
                 return reverse(f"{space}{name}", args=args)
-            except NoReverseMatch:
-                continue
-    raise NoReverseMatch(f"tests/furnished.py knows no row for the page {name}")
+    if None in keys:
+        return None
+    raise NoReverseMatch(f"demo/bench/pages.py knows no row for the page {name}")
+
+
+def _first(rows: QuerySet[Any], field: str = "pk") -> Any:
+    return rows.order_by("pk").values_list(field, flat=True).first()
 
 
 KEYS: dict[str, Callable[[], object]] = {
-    "analytics_customer": lambda: Customer.objects.earliest("created_at").pk,
+    "analytics_customer": lambda: _first(Customer.objects.all()),
+    "customer_": lambda: _first(Customer.objects.all()),
+    "decision_page": lambda: _first(
+        Assignment.objects.exclude(offer=None), field="offer"
+    ),
+    "feed": lambda: _first(Feed.objects.all()),
     "app_list": lambda: "promotions",
-    "auth_user": lambda: User.objects.earliest("pk").pk,
+    "auth_user": lambda: _first(User.objects.all()),
 }
 """By how a page's name begins: whose key it takes; all others are of strategies."""
 
 
-def _keys(name: str) -> Iterator[object]:
-    yield from (key() for begins, key in KEYS.items() if name.startswith(begins))
+def _of_strategies(name: str) -> Iterator[object]:
     if strategy := Strategy.objects.exclude(state="proposed").first():
         yield strategy.campaign_id if "campaign" in name else strategy.pk
 

@@ -18,7 +18,10 @@ import django; django.setup()
 from django.core.management import call_command
 call_command("check", "--deploy", "--tag", "security", fail_level="WARNING")
 """
-INLINE = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>|\son[a-z]+=[\"']|javascript:")
+EVENTS = "click|change|input|submit|load|error|focus|blur|key|mouse|pointer|touch"
+INLINE = re.compile(
+    rf"<script(?![^>]*\ssrc=)[^>]*>|\son(?:{EVENTS})[a-z]*=|javascript:"
+)
 
 
 @pytest.mark.parametrize(
