@@ -3,8 +3,7 @@
 Its pages read offers and report events from the browser by a publishable key
 (config/static/storefront/); what needs a secret key, pricing, redeeming and the order's
 event, is asked for here (demo.backend). It is served where STOREFRONT says so, never in
-production: anybody may play anybody. Every page has its strict policy; a middleware
-that sets one for all pages leaves an answer alone that has it.
+production: anybody may play anybody.
 """
 
 from collections.abc import Callable
@@ -24,28 +23,22 @@ from demo import backend, cart, deals, goods, shoppers, visits
 from demo.aisles import SHELVED, label
 from demo.clients import Refused
 
-POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'; object-src 'none'"
-)
 LISTED, SHOWN, BESIDE, MOST_LABELS = 48, 12, 6, 50
 View = Callable[..., HttpResponseBase]
 
 
 def page(view: View) -> View:
-    """Serve a page of the shop: its policy, and closed when its key is revoked."""
+    """Serve a page of the shop; closed when its key is revoked."""
 
     @never_cache
     @wraps(view)
     def served(request: HttpRequest, **route: str) -> HttpResponseBase:
         try:
-            response = view(request, **route)
+            return view(request, **route)
         except Refused as refused:
             if refused.status not in (401, 403):
                 raise
-            response = render(request, "storefront/closed.html", status=503)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
-        return response
+            return render(request, "storefront/closed.html", status=503)
 
     return served
 
