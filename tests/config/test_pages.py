@@ -33,6 +33,8 @@ FOUND = """async () => (await axe.run({resultTypes: ["violations"]})).violations
   .map(({ id, nodes }) => id + nodes.slice(0, 4).map((one) =>
     `\\n    ${one.html.slice(0, 150)} ${one.any[0]?.data?.contrastRatio ?? ""}`))"""
 LOOKS = [(1280, "light"), (1280, "dark"), (390, "dark"), (390, "light")]
+THEME = "dark => document.documentElement.classList.toggle('dark', dark)"
+"""The theme's own switch looks at the window's colours when a page is loaded alone."""
 STILL = """() => { const sheet = new CSSStyleSheet();
   const none = "transition: none !important; animation: none !important";
   sheet.replaceSync(`*, ::before, ::after { ${none} }`);
@@ -165,6 +167,7 @@ def looked_over(tab: Page) -> Iterator[str]:
     for width, theme in LOOKS:
         tab.set_viewport_size({"width": width, "height": 900})
         tab.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        tab.evaluate(THEME, theme == "dark")
         tab.wait_for_timeout(50)
         over = "document.documentElement.scrollWidth - innerWidth"
         if tab.evaluate(over) > 0:
