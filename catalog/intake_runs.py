@@ -5,8 +5,6 @@ them in one transaction; orders that are in the log already are passed over. A f
 breaks off again and again is given up, and keeps nobody waiting.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +12,10 @@ from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 from django.db.models import F
 
-from analytics import cells, clock, columns, imports, sheets
+from analytics import cells, clock, columns, imports, races, sheets
 from analytics.imports import Report
 from analytics.sheets import Sheet
 from catalog import feeds, order_files, product_files
@@ -46,7 +44,7 @@ class TooManyRows(Exception):
 
 def run() -> None:
     """Go on with all files that wait. If another process is at it, that one does."""
-    with _alone() as alone:
+    with races.alone(INTAKE_LOCK) as alone:
         while alone and (row := _next()):
             if not _advance(row):
                 return
@@ -205,23 +203,3 @@ def _end(row: Feed, state: str, *, error: str = "") -> None:
         row.body, row.seen = None, row.seen | {"first": []}
         fields.append("body")
     _note(row, *fields)
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [INTAKE_LOCK])
-        alone = bool(cursor.fetchone()[0])
-        try:
-            yield alone
-        finally:
-            if alone:
-                _unlock()
-
-
-def _unlock() -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [INTAKE_LOCK])
-    except DatabaseError:
-        connection.close()  # which frees it too

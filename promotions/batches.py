@@ -7,14 +7,14 @@ that is taken fails its chunk, which is drawn anew.
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
 
+from analytics import races
 from analytics.wording import Wording
 from promotions import spelling
 from promotions.models import Code, CodeBatch, Strategy
@@ -99,7 +99,7 @@ def run() -> None:
 
     If another process is at it, that one does.
     """
-    with _alone() as alone:
+    with races.alone(BATCH_LOCK) as alone:
         while alone and (batch := _next()):
             _make(batch)
 
@@ -167,23 +167,3 @@ def _copy(batch: CodeBatch, texts: Iterator[str]) -> None:
         cursor.copy(f"COPY {table} ({COLUMNS}) FROM STDIN") as copy,
     ):
         copy.write(lines)
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [BATCH_LOCK])
-        alone = bool(cursor.fetchone()[0])
-        try:
-            yield alone
-        finally:
-            if alone:
-                _unlock()
-
-
-def _unlock() -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [BATCH_LOCK])
-    except DatabaseError:
-        connection.close()  # which frees it too

@@ -11,7 +11,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -20,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from analytics import clock, store
+from analytics import clock, races, store
 from analytics.events import Unreadable
 from promotions import posting, signatures, webhooks
 from promotions.models import Delivery, Endpoint
@@ -61,7 +60,7 @@ asked for than may fly."""
 
 def run(*, until: datetime) -> int:
     """Send what is due until nothing is, or the time is over; return how many posts."""
-    with _alone() as alone:
+    with races.alone(SEND_LOCK) as alone:
         return _send(until) if alone else 0
 
 
@@ -189,16 +188,3 @@ def _ill(endpoint: UUID, answer: Answer, at: datetime) -> None:
     if answer.status == 410:
         rows.update(active=False)
     rows.filter(failing_since__lt=at - PATIENCE).update(active=False)
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SEND_LOCK])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [SEND_LOCK])
