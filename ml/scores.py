@@ -123,6 +123,12 @@ def position() -> int:
     return models.Scoring.objects.values_list("position", flat=True).first() or 0
 
 
+def version() -> tuple[int, UUID | None]:
+    """Return what changes with each scoring: the log's position, and the model."""
+    model = models.Score.objects.values_list("model_id", flat=True).first()
+    return position(), model
+
+
 def elasticities() -> dict[str, Elasticity]:
     """Read the elasticity of every category that has one."""
     return {

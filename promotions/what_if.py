@@ -7,8 +7,9 @@ forecasts. That a customer may get another strategy's offer instead is left out.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -22,7 +23,10 @@ from promotions.models import Strategy
 from promotions.rules import Gift, Percentage, Terms, Threshold
 from promotions.value import Floats, People
 
-SAMPLE = 4000
+SAMPLE = 2000
+FRESH = timedelta(minutes=1)
+"""So long a process keeps the sample: a slider asks again and again, and to read it is
+more than half of an answer (0.2 of 0.36 s for 2,469 households)."""
 DEEPEST = Decimal("0.9")
 
 
@@ -58,7 +62,7 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
 
     :raises NothingScored: nobody was scored in its scope.
     """
-    matrix = scores.matrix(most=SAMPLE)
+    matrix = _sample(scores.version(), int(at.timestamp() / FRESH.total_seconds()))
     audience = audiences.of(matrix, segments(), at=at)
     if not audience.inside(strategy.scope):
         raise NothingScored(
@@ -83,6 +87,11 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
         here=within(points, asked.budget),
         customers=round(len(people.spend) * each),
     )
+
+
+@lru_cache(maxsize=1)
+def _sample(_of: object, _while: int) -> scores.ScoreMatrix:
+    return scores.matrix(most=SAMPLE)
 
 
 def deeper(terms: Terms, factor: float) -> Terms:
