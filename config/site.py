@@ -20,6 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
@@ -32,6 +33,8 @@ secret = method_decorator([sensitive_post_parameters("code"), never_cache])
 
 class Site(UnfoldAdminSite):  # type: ignore[misc]
     """Unfold's site with the pages of the second factor."""
+
+    index_title = gettext_lazy("Overview")
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(super().has_permission(request)) and second_factor.passed(request)

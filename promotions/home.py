@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from analytics import alerts, clock, health, lookup
 from analytics.experiments import Effect
@@ -138,7 +139,7 @@ def _cards(told: Programme, at: datetime) -> Iterator[Card]:
     live, proposed, offered, shown, taken, used, given, came, trained, computed = (
         lookup.row(COUNTS, [at, at]) or NONE
     )
-    yield _earned(told.total, told.added)
+    yield _earned(told.always, told.added)
     yield Card(
         name=_("Strategies running"),
         value=f"{live:,}",
@@ -171,7 +172,11 @@ def _earned(total: Effect, months: int) -> Card:
     return Card(
         name=name,
         value=money(total.value, settings.CURRENCY, whole=True),
-        detail=_("%(interval)s (95 %%), of %(months)s months")
+        detail=ngettext(
+            "%(interval)s (95 %%, whenever you look), of %(months)s month",
+            "%(interval)s (95 %%, whenever you look), of %(months)s months",
+            months,
+        )
         % {
             "interval": between(total, settings.CURRENCY, whole=True),
             "months": months,

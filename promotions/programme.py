@@ -5,7 +5,7 @@ of everything. Only strategies in the platform's own currency are put side by si
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import sqrt
 from typing import NamedTuple
@@ -80,11 +80,13 @@ class Programme:
     """Everybody against who is held out of everything, month by month.
 
     `total` is of `added` months: those that are estimable, and whose arms are as drawn.
+    `always` has the interval that holds however often one looks, as the first page is.
     """
 
     currency: str
     months: Sequence[Month]
     total: Effect
+    always: Effect
     added: int
     lines: Sequence[Line]
     kept: Kept
@@ -129,13 +131,15 @@ def of(*, at: datetime) -> Programme:
     """Report on the whole programme, and on its newest strategies side by side."""
     months = _months(at)
     results = [month.result for month in months]
-    told = [r.total for r in results if r.total.estimable and r.as_drawn]
+    known = [r for r in results if r.total.estimable and r.as_drawn]
+    told = [r.total for r in known]
     mine = measured().filter(currency=settings.CURRENCY)
     lines = [line(one) for one in mine.order_by("-proposed_at")[:MOST_LINES]]
     return Programme(
         currency=settings.CURRENCY,
         months=months,
         total=_summed(told),
+        always=_always(known),
         added=len(told),
         lines=lines,
         kept=kept(lines),
@@ -147,6 +151,17 @@ def of_campaign(campaign: Campaign) -> list[Line]:
     offers = campaign.strategies.filter(trigger=Strategy.Trigger.OFFER)
     decided = offers.filter(state__in=["live", "paused", "ended"])
     return [line(one) for one in decided.order_by("-proposed_at", "id")]
+
+
+def _always(months: Sequence[Result]) -> Effect:
+    """Add months up with their always valid intervals, ends to ends, as errors are."""
+    each = [experiments.total(r.always, r.treatment) for r in months]
+    lows, highs = [one.low for one in each], [one.high for one in each]
+    return replace(
+        _summed([r.total for r in months]),
+        low=None if None in lows else sum(low for low in lows if low is not None),
+        high=None if None in highs else sum(high for high in highs if high is not None),
+    )
 
 
 def _summed(months: Sequence[Effect]) -> Effect:
