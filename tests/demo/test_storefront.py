@@ -358,7 +358,7 @@ def test_every_answer_has_the_strict_policy(client: Client) -> None:
     assert [answer.status_code for answer in answers] == [200, 404, 302, 302]
     for answer in answers:
         policy = answer["Content-Security-Policy"]
-        assert policy.startswith("default-src 'self'; ")
+        assert "default-src 'self'" in policy.split("; ")
         assert "unsafe" not in policy
         assert b"<script>" not in answer.content
 
@@ -439,7 +439,7 @@ def test_a_revoked_key_closes_the_shop(client: Client) -> None:
 
     assert answer.status_code == 503
     assert "The demo shop is closed" in answer.content.decode()
-    assert answer["Content-Security-Policy"].startswith("default-src 'self'; ")
+    assert "default-src 'self'" in answer["Content-Security-Policy"].split("; ")
 
 
 @pytest.mark.django_db
