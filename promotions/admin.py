@@ -1,6 +1,7 @@
 """Strategies in the back office: read the promise, approve or reject with a comment."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -252,7 +253,7 @@ class StrategyAdmin(ReadOnly):
             DECISIONS[decision].step(
                 strategy.id,
                 by=request.user.get_username(),
-                comment=request.POST.get("comment", ""),
+                comment=request.POST.get("comment", "").replace("\0", ""),
                 at=clock.now(),
             )
         except approval.REFUSALS as refusal:
@@ -294,7 +295,9 @@ class StrategyAdmin(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         rows = Strategy.objects.select_related("campaign", "replaces")
-        strategy = rows.filter(id=object_id).first()
+        strategy = None
+        with suppress(ValidationError):  # what is no id is nobody's
+            strategy = rows.filter(id=object_id).first()
         context = extra_context or {}
         if strategy:
             context = context | _page(strategy) | _choices(strategy, request)

@@ -24,6 +24,7 @@ class Planned:
     starts_at: datetime
     ends_at: datetime
     cost: float | None
+    replaces: UUID | None = None
 
     @property
     def decided(self) -> bool:
@@ -72,11 +73,15 @@ def _share(one: Planned, week: datetime) -> float:
 
 
 def meetings(some: Sequence[Planned]) -> Iterator[Meeting]:
-    """Yield each pair of strategies that are about the same goods at the same time."""
+    """Yield each pair of strategies that are about the same goods at the same time.
+
+    But for a version and the one whose place it is to take.
+    """
     for first, second in combinations(some, 2):
         starts = max(first.starts_at, second.starts_at)
         ends = min(first.ends_at, second.ends_at)
-        if starts < ends and _meet(first.scope, second.scope):
+        apart = first.key != second.replaces and second.key != first.replaces
+        if apart and starts < ends and _meet(first.scope, second.scope):
             scope = first.scope & second.scope or first.scope or second.scope
             yield Meeting(
                 first=first, second=second, scope=scope, starts_at=starts, ends_at=ends

@@ -306,9 +306,13 @@ def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
 
 
 def needs_another(strategy: Strategy, by: str) -> bool:
-    """Whether somebody else must approve it: it is theirs, as the log knows."""
-    proposed = history(strategy)[0].event
-    mine = isinstance(proposed, events.StrategyProposed) and proposed.by == by
+    """Whether somebody else must approve it: it is theirs, as the log knows.
+
+    So is what they wrote of it before it was returned for changes.
+    """
+    written = [one for one in _replaced(strategy) if one.state == State.RETURNED]
+    first = [history(one)[0].event for one in (strategy, *written)]
+    mine = any(isinstance(e, events.StrategyProposed) and e.by == by for e in first)
     return mine and settings.FOUR_EYES
 
 

@@ -19,6 +19,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -88,10 +89,13 @@ def calendar_page(request: HttpRequest) -> HttpResponseBase:
     free = holidays.between(span.first.date(), span.last.date())
     page = {
         "title": _("Calendar"),
+        "says": _("The earliest %s strategies; the list has all.") % MOST
+        if len(rows) == MOST
+        else "",
         "no_file": True,
         "lanes": list(_lanes(rows, span)),
         "ticks": [
-            (span.place(span.first + n * WEEK), span.first + n * WEEK)
+            (span.place(span.first + n * WEEK), (span.first + n * WEEK).date())
             for n in range(0, span.weeks, 2)
         ],
         "now": span.place(at),
@@ -135,6 +139,7 @@ def _planned(row: Strategy) -> Planned:
         starts_at=row.campaign.starts_at,
         ends_at=row.campaign.ends_at,
         cost=cost if row.currency == settings.CURRENCY else None,
+        replaces=row.replaces_id,
     )
 
 
@@ -152,9 +157,10 @@ def _lanes(rows: Iterable[Strategy], span: Span) -> Iterator[Lane]:
 def _bar(row: Strategy, span: Span) -> Bar:
     starts, ends = row.campaign.starts_at, row.campaign.ends_at
     left, right = span.place(starts), span.place(ends)
+    over = row.state == Strategy.State.LIVE and ends <= clock.now()
     return Bar(
         planned=_planned(row),
-        state=str(row.get_state_display()),
+        state=_("over") if over else str(row.get_state_display()),
         link=reverse("admin:promotions_strategy_change", args=[row.pk]),
         left=left,
         width=round(max(right - left, 0.5), 3),
@@ -163,7 +169,9 @@ def _bar(row: Strategy, span: Span) -> Bar:
 
 
 def _from_to(starts: datetime, ends: datetime) -> str:
-    first, last = (date_format(at, _("j M")) for at in (starts, ends))
+    # Half-open: what ends at midnight has the day before as its last.
+    both = (localtime(at) for at in (starts, ends - timedelta(microseconds=1)))
+    first, last = (date_format(at, _("j M")) for at in both)
     return _("%(low)s to %(high)s") % {"low": first, "high": last}
 
 

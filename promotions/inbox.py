@@ -22,7 +22,7 @@ from promotions.figures import money
 from promotions.models import Strategy
 from promotions.report_tables import Row, Section, drawn
 
-MOST = 100
+MOST = 500
 State = Strategy.State
 ORDERS: Mapping[str, tuple[Any, Callable[[Strategy], Any]]] = {
     "margin": (
@@ -141,8 +141,11 @@ def _promise(one: Strategy) -> list[str]:
 
 def _guards(one: Strategy) -> str:
     failed = [guard["name"] for guard in one.guards if not guard["passed"]]
+    if one.campaign.ends_at <= clock.now():
+        failed.append("period")
     if not failed:
-        return _("✓ all hold")
+        tried = "tried" in one.forecast
+        return _("✓ all hold") if tried else _("not tried on past baskets yet")
     return _("✗ fails: %s") % ", ".join(map(_, failed))
 
 

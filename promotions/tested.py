@@ -25,16 +25,21 @@ TESTS = """
         (s.measured #>> '{effects,profit,error}')::float8,
         (s.forecast ->> 'reach')::float8,
         (s.forecast #>> '{test,spread}')::float8,
-        (extract(epoch FROM least((s.measured ->> 'until')::timestamptz, c.ends_at)
-            - greatest(s.decided_at, c.starts_at)) / 86400)::float8
+        (extract(epoch FROM least((s.measured ->> 'until')::timestamptz, c.ends_at,
+            CASE s.state WHEN 'ended' THEN s.decided_at END)
+            - greatest(s.proposed_at, c.starts_at)) / 86400)::float8,
+        (s.measured ->> 'until')::timestamptz >= c.ends_at
     FROM promotions_strategy s JOIN promotions_campaign c ON c.id = s.campaign_id
     WHERE s.measured ? 'effects' AND (s.forecast ->> 'reach')::float8 > 0
-        AND s.decided_at >= %s
+        AND s.proposed_at >= %s
 """
 
 
 class Test(NamedTuple):
-    """How many are in a test, how sure it is; the reach and spread planned; its age."""
+    """How many are in a test, how sure it is; the reach and spread planned; its age.
+
+    `over`: its campaign is; the spread was planned for that, and a young test has less.
+    """
 
     treatment: float
     control: float
@@ -42,6 +47,7 @@ class Test(NamedTuple):
     reach: float
     spread: float | None
     days: float
+    over: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,8 @@ def read(*, at: datetime) -> Tested:
     """Return what the tests of the last year's strategies came to."""
     some = [Test(*row) for row in lookup.rows(TESTS, [at - REMEMBERED])]
     begun = [test for test in some if test.days > 0]
-    return Tested(turnover=_turnover(begun), noise=_noise(begun))
+    over = [test for test in begun if test.over]
+    return Tested(turnover=_turnover(begun), noise=_noise(over))
 
 
 def _turnover(some: list[Test]) -> float:

@@ -226,3 +226,36 @@ def test_who_proposed_is_told_that_somebody_else_must_approve(
 
     assert "somebody else must approve it" in page.content.decode()
     assert "approve" not in {name for name, _ in page.context["decisions"]}
+
+
+def test_what_somebody_wrote_before_it_was_returned_is_theirs_too(
+    proposed: Make,
+) -> None:
+    first = step(approval.request_changes, proposed(by="anna"))
+    second = proposed(by="ben", replaces=first, version=2)
+
+    with pytest.raises(approval.OwnProposal):
+        step(approval.approve, second, by="anna")
+
+    assert step(approval.approve, second, by="oleg").state == "live"
+
+
+@pytest.mark.parametrize("comment", ["Good.\0", "\0"])
+def test_a_comment_with_a_nul_breaks_nothing(
+    client: Client, proposed: Make, comment: str
+) -> None:
+    strategy = proposed()
+    client.force_login(member("Approvers"))
+
+    page = reverse("admin:promotions_strategy_decide", args=["approve", strategy.pk])
+    answer = client.post(page, {"comment": comment}, follow=True)
+
+    assert answer.status_code == 200
+
+
+def test_an_address_of_no_strategy_is_none(client: Client, db: None) -> None:
+    client.force_login(member("Approvers"))
+
+    answer = client.get("/admin/promotions/strategy/abc/change/")
+
+    assert answer.status_code in (302, 404)

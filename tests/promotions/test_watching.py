@@ -500,9 +500,10 @@ def test_a_plan_spans_the_weeks_after_the_campaign_too(proposed: Make) -> None:
 def was_measured(strategy: Strategy, *, error: float, spread: float) -> None:
     """Let its test have had 180 treated where 100 were foreseen, for its 28 days."""
     campaign = strategy.campaign
-    campaign.starts_at = timezone.now() - timedelta(days=28)
+    campaign.ends_at = timezone.now()
+    campaign.starts_at = campaign.ends_at - timedelta(days=28)
     campaign.save()
-    strategy.decided_at = campaign.starts_at
+    strategy.proposed_at = strategy.decided_at = campaign.starts_at
     strategy.forecast = {"reach": 100, "margin": 50.0, "test": {"spread": spread}}
     strategy.measured = {
         "effects": {"profit": {"error": error}},
