@@ -33,10 +33,9 @@ ROWS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """Profit that the forecast promised for each customer, of so many."""
+    """Profit that the forecast promised for each customer."""
 
     each: float
-    reach: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,7 @@ def promise(strategy: Strategy) -> Promise | None:
     """Return what the forecast promised; None if it promised nothing to anybody."""
     if strategy.promised is None:
         return None
-    return Promise(each=strategy.promised, reach=strategy.forecast["reach"])
+    return Promise(each=strategy.promised)
 
 
 def measured() -> QuerySet[Strategy]:

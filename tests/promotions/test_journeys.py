@@ -1,18 +1,16 @@
 """What people do in the back office, in a browser: with the keyboard alone."""
 
-import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from analytics.models import Customer
 from promotions.models import Strategy
+from tests.browsing import Told, browse
 from tests.conftest import Make
 from tests.promotions.test_targeting import scored
 from tests.promotions.test_what_if import MENU
@@ -22,34 +20,21 @@ __all__ = ["scored"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def browse(url: str, journey: Callable[[Page], Any], width: int = 1280) -> Any:
+def signed_in(url: str, journey: Callable[[Page], Told]) -> Told:
     """Let olga sign in by keyboard and go on a journey; return what it returns."""
 
-    def whole() -> Any:
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium") or playwright.chromium.executable_path
-            if not Path(chromium).exists():
-                pytest.skip("no Chromium: .venv/bin/playwright install chromium")
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox"]
-            )
-            tab = browser.new_page(
-                viewport={"width": width, "height": 800}, base_url=url
-            )
-            tab.goto("/admin/login/")
-            tab_to(tab, "[name=username]")
-            tab.keyboard.type("olga")
-            tab_to(tab, "[name=password]")
-            tab.keyboard.type("secret")
-            tab.keyboard.press("Enter")
-            tab.wait_for_url("**/admin/")
-            found = journey(tab)
-            browser.close()
-            return found
+    def whole(tab: Page) -> Told:
+        tab.goto("/admin/login/")
+        tab_to(tab, "[name=username]")
+        tab.keyboard.type("olga")
+        tab_to(tab, "[name=password]")
+        tab.keyboard.type("secret")
+        tab.keyboard.press("Enter")
+        tab.wait_for_url("**/admin/")
+        return journey(tab)
 
-    # A thread of its own: Django refuses to work in the one of Playwright's loop.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(whole).result()
+    window = {"width": 1280, "height": 800}
+    return browse(whole, base_url=url, viewport=window, bypass_csp=True)
 
 
 def tab_to(tab: Page, selector: str) -> None:
@@ -79,7 +64,7 @@ def test_from_the_first_page_to_an_approval_by_keyboard_alone(
             tab.keyboard.press("Enter")
         tab.wait_for_selector("text=Your decision is in the log.")
 
-    browse(live_server.url, journey)
+    signed_in(live_server.url, journey)
 
     strategy.refresh_from_db()
     assert (strategy.state, strategy.comment) == ("live", "Tea sells itself.")
@@ -110,7 +95,7 @@ def test_a_slider_answers_where_it_is_without_a_new_page(
         told.append(tab.inner_text("output[for=id_budget]"))
         return told, len(loads)
 
-    (usual, nothing, label), loads = browse(live_server.url, journey)
+    (usual, nothing, label), loads = signed_in(live_server.url, journey)
 
     assert usual != nothing
     assert "+0 USD" in nothing
