@@ -17,9 +17,9 @@ from typing import Any, Literal
 from celery import current_app
 from celery.exceptions import NotRegistered
 from celery.schedules import crontab
-from django.db import connection, transaction
+from django.db import transaction
 
-from analytics import clock, projections
+from analytics import clock, projections, races
 from analytics.models import Clock, Due
 
 PLAY_LOCK = 7_102_027
@@ -114,16 +114,12 @@ def play() -> None:
 
     A task that fails keeps its row with the error, and the next one runs.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [PLAY_LOCK])
-        if cursor.fetchone() != (True,):
+    with races.alone(PLAY_LOCK) as alone:
+        if not alone:
             return
-        try:
-            while due := Due.objects.filter(error="").order_by("at", "id").first():
-                _do(due)
-            _arrive()
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [PLAY_LOCK])
+        while due := Due.objects.filter(error="").order_by("at", "id").first():
+            _do(due)
+        _arrive()
 
 
 def _do(due: Due) -> None:

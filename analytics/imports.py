@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
-from django.db import connection
 
 from analytics import (
     archive,
@@ -26,6 +25,7 @@ from analytics import (
     identity,
     ingestion,
     native,
+    races,
     refusals,
     store,
 )
@@ -137,14 +137,10 @@ def run(
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [IMPORT_LOCK])
-        if not cursor.fetchone()[0]:
+    with races.alone(IMPORT_LOCK) as alone:
+        if not alone:
             raise Busy("another import is under way")
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [IMPORT_LOCK])
+        yield
 
 
 def _take(
