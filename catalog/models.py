@@ -13,7 +13,11 @@ from analytics import clock
 
 
 class Product(models.Model):
-    """`cost` and `stock` are null where the shop does not say."""
+    """`cost`, `stock`, `lead_days` and `expires_on` are null where the shop is silent.
+
+    `gtin` and `mpn` (the maker's number) tell the same product in other shops. Products
+    of a `family` differ in size or colour alone: their prices keep together.
+    """
 
     sku = models.CharField(max_length=200, primary_key=True)
     name = models.TextField()
@@ -21,10 +25,23 @@ class Product(models.Model):
     category = models.TextField(default="", blank=True)
     brand = models.TextField(default="", blank=True)
     size = models.TextField(default="", blank=True)
+    gtin = models.CharField(max_length=14, default="", blank=True)
+    mpn = models.CharField(max_length=200, default="", blank=True)
+    family = models.CharField(max_length=200, default="", blank=True)
     currency = models.CharField(max_length=3)
     price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     cost = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     stock = models.IntegerField(null=True, blank=True)
+    lead_days = models.IntegerField(
+        null=True, blank=True, help_text="From an order to its arrival."
+    )
+    pack = models.IntegerField(default=1, help_text="Units that are ordered together.")
+    expires_on = models.DateField(
+        null=True, blank=True, help_text="The first day on which some are not sold."
+    )
+    expiring = models.IntegerField(
+        null=True, blank=True, help_text="Units of that day; empty: all there are."
+    )
     promotable = models.BooleanField(
         default=True, help_text="Fuel, stamps and the like must never be discounted."
     )
@@ -34,11 +51,27 @@ class Product(models.Model):
         indexes = [
             # Products of a scope: proposals, gifts.
             models.Index(fields=["category"], name="product_category"),
+            models.Index(
+                fields=["family"], name="product_family", condition=~Q(family="")
+            ),
+            models.Index(fields=["gtin"], name="product_gtin", condition=~Q(gtin="")),
+            models.Index(
+                fields=["expires_on"],
+                name="product_expires",
+                condition=Q(expires_on__isnull=False),
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price"),
             models.CheckConstraint(condition=Q(cost__gte=0), name="product_cost"),
             models.CheckConstraint(condition=Q(stock__gte=0), name="product_stock"),
+            models.CheckConstraint(condition=Q(lead_days__gte=0), name="product_lead"),
+            models.CheckConstraint(condition=Q(pack__gte=1), name="product_pack"),
+            models.CheckConstraint(
+                condition=Q(expiring__gte=0) & Q(expires_on__isnull=False)
+                | Q(expiring=None),
+                name="product_expiring",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -41,12 +41,19 @@ GUESSES: Mapping[str, Sequence[str]] = {
     ),
     "brand": ("brand", "vendor", "manufacturer", "marke", "品牌"),
     "size": ("size", "package_size", "groesse", "规格"),
+    "gtin": ("gtin", "ean", "ean13", "upc", "barcode", "条形码"),
+    "mpn": ("mpn", "manufacturer_part_number", "part_number", "herstellernummer"),
+    "family": ("family", "parent_sku", "item_group_id", "style", "款式"),
     "currency": ("currency", "currency_code", "waehrung", "币种"),
     "price": ("price", "unit_price", "shelf_price", "list_price", "preis", "价格"),
     "cost": ("cost", "unit_cost", "cost_price", "einkaufspreis", "成本"),
     "stock": (
         *("stock", "quantity", "qty", "inventory", "on_hand", "bestand", "库存"),
     ),
+    "lead_days": ("lead_days", "lead_time", "lead_time_days", "lieferzeit"),
+    "pack": ("pack", "pack_size", "order_multiple", "case_pack", "verpackungseinheit"),
+    "expires_on": ("expires_on", "expiry_date", "best_before", "mhd", "保质期至"),
+    "expiring": ("expiring", "expiring_quantity", "expiring_stock"),
     "promotable": ("promotable", "discountable", "可促销"),
 }
 
