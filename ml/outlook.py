@@ -72,11 +72,11 @@ def first_week(history: pl.DataFrame, *, at: datetime) -> date:
 
 def _rows(sold: pl.DataFrame, column: str, first: date, at: datetime) -> list[Forecast]:
     known = {row.category: row for row in Elasticity.objects.all()}
-    weekly = sold.group_by(column, "week").agg(
+    weekly = sold.group_by(pl.col(column).alias("key"), "week").agg(
         pl.col("quantity").sum(), pl.col("category").last()
     )
     rows = []
-    for (key,), part in weekly.group_by(column, maintain_order=True):
+    for (key,), part in weekly.group_by("key", maintain_order=True):
         series = np.zeros(int(part["week"].to_numpy().max()) + 1)
         series[-1 - part["week"].to_numpy()] = part["quantity"].to_numpy()
         category = part["category"][0]
