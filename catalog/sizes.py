@@ -61,7 +61,7 @@ PACKS = frozenset(
     ]
 )
 """Words that count packs: a number before one multiplies what else is there."""
-SMALL = frozenset(("ml", "g", "gr", "mg", *["ct", "cnt", "count", "pc", "pcs"]))
+SMALL = frozenset(["ml", "g", "gr", "mg", "ct", "cnt", "count", "pc", "pcs"])
 """In these, a comma before three digits parts thousands: 1,000 g."""
 _NUMBER = r"\d+[ -]+\d+/\d+|\d+/\d+|\d+(?:[.,]\d+)?|\.\d+"
 _WORDS = "|".join(sorted(map(re.escape, UNITS | dict.fromkeys(PACKS)), key=len)[::-1])
