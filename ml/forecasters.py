@@ -39,7 +39,7 @@ TINY = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """`quantiles`, shape (3, series, weeks ahead), and `mean`, (series, weeks ahead)."""
+    """`quantiles`, shape (3, series, weeks), and `mean`, shape (series, weeks)."""
 
     quantiles: Numbers
     mean: Numbers

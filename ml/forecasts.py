@@ -13,7 +13,7 @@ from math import exp, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.models import DemandShare, Forecast
+from ml.models import CrossEffect, DemandShare, Forecast
 
 HORIZON = 13
 """Weeks ahead."""
@@ -61,6 +61,26 @@ def of_categories(categories: Collection[str] | None = None) -> dict[str, Demand
     return _read(rows if categories is None else rows.filter(key__in=list(categories)))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Diverted:
+    """The share of a discount's gain that its category's other products lose.
+
+    With its 95 % interval; below 0 they gain too. Observational: ml.cross_effects.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def diverted() -> dict[str, Diverted]:
+    """Read it for every category that has one."""
+    return {
+        row.category: Diverted(value=row.diverted, low=row.low, high=row.high)
+        for row in CrossEffect.objects.all()
+    }
+
+
 def cover(
     units: Sequence[float], low: Sequence[float], high: Sequence[float], days: float
 ) -> tuple[float, float]:
@@ -75,7 +95,8 @@ def cover(
     whole = int(weeks)
     parts = [1.0] * whole + ([weeks - whole] if weeks > whole else [])
     at = [min(n, len(units) - 1) for n in range(len(parts))]
-    spreads = [(high[n] - low[n]) / (2 * Z80) for n in at]
+    # What sells now and then has intervals that end at zero, and yet it varies.
+    spreads = [max((high[n] - low[n]) / (2 * Z80), sqrt(units[n])) for n in at]
     expected = sum(part * units[n] for part, n in zip(parts, at, strict=True))
     lasting = sum(part * spread for part, spread in zip(parts, spreads, strict=True))
     passing = sum(part * sd * sd for part, sd in zip(parts, spreads, strict=True))
@@ -130,8 +151,12 @@ def _part(row: DemandShare, whole: Demand) -> Demand:
         units=tuple(units.tolist()),
         low=tuple(low.tolist()),
         high=tuple(high.tolist()),
-        elasticity=whole.elasticity,
-        elasticity_error=whole.elasticity_error,
+        elasticity=whole.elasticity if row.elasticity is None else row.elasticity,
+        elasticity_error=(
+            whole.elasticity_error
+            if row.elasticity_error is None
+            else row.elasticity_error
+        ),
         method="share",
         undiscounted=whole.undiscounted,
     )

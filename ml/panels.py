@@ -32,7 +32,7 @@ class Panel:
 
     @property
     def weeks(self) -> int:
-        return self.units.shape[1]
+        return int(self.units.shape[1])
 
     def until(self, week: int) -> Self:
         """Return what was known after so many weeks; the calendar knows the future."""
@@ -70,9 +70,9 @@ def effects(given: Panel) -> Numbers:
     out = np.zeros((len(given.units), future))
     if weeks < LEAST_WEEKS:
         return out
-    moved = _detrended(logs(given.units))
+    moved = detrended(logs(given.units))
     for column in given.calendar.T:
-        shift = _detrended(column[None, :weeks])[0]
+        shift = detrended(column[None, :weeks])[0]
         if (shift**2).sum() < 0.1:
             continue
         slopes = _slopes(moved, shift)
@@ -102,7 +102,7 @@ def _slopes(moved: Numbers, shift: Numbers) -> Numbers:
     return np.asarray(mean + own * (slope - pooled.mean))
 
 
-def _detrended(values: Numbers) -> Numbers:
+def detrended(values: Numbers) -> Numbers:
     """Take from each week the mean of the weeks around it."""
     known = ~np.isnan(values)
     pad = ((0, 0), (WINDOW + 1, WINDOW))

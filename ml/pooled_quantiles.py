@@ -47,8 +47,10 @@ def by_size(
     groups = max(1, min(groups, len(values) // 50))
     edges = np.quantile(sizes, np.linspace(0, 1, groups + 1)[1:-1])
     group = np.searchsorted(edges, sizes)
-    found = [np.quantile(values[group == g], q) if (group == g).any() else np.nan
-             for g in range(groups)]
+    found = [
+        np.quantile(values[group == g], q) if (group == g).any() else np.nan
+        for g in range(groups)
+    ]
     whole = np.quantile(values, q)
     table = np.where(np.isnan(found), whole, found)
     return np.asarray(table[np.searchsorted(edges, asked)])
