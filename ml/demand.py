@@ -13,11 +13,11 @@ with an interval that spans the others.
 
 Read it as "observational": the shop chose when to discount. Discounted products were
 often in the mailer or on display as well, which sells too (the value overstates: on The
-Complete Journey, whose displays and mailers are known, allowing for them moves the
-median of the 100 largest categories by about a quarter). Units come partly from sister
-products and from stockpiling, so a category gains less than its products; weeks without
-a sale are not seen (it understates). The intervals hold sampling error only, none of
-this.
+Complete Journey, whose displays and mailers are known, allowing for them moved the
+median of the 100 largest categories from -1.25 to -0.95 in a regression of logs). Units
+come partly from sister products (ml.cross_effects) and from stockpiling, so a category
+gains less than its products; weeks without a sale are not seen (it understates). The
+intervals hold sampling error only, none of this.
 """
 
 from datetime import datetime

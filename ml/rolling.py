@@ -48,26 +48,31 @@ YOUNG_NAME = "mean"
 class Trial:
     """A method on past weeks: what it told at each origin, beside what was true.
 
-    `loss` is the mean pinball loss, shape (series, origins).
+    `loss` is the mean pinball loss, shape (series, origins); `weight` is what a series
+    counts for, shape (series, 1).
     """
 
     method: Method
     told: Sequence[Told]
     true: Sequence[Numbers]
     loss: Numbers
+    weight: Numbers
 
     @property
     def pinball(self) -> float:
-        """Pinball loss over units."""
-        sold = sum(float(np.nansum(true)) for true in self.true)
-        return float(np.nansum(self.loss)) * AHEAD / max(sold, 1e-9)
+        """Pinball loss over units, weighted: by this the choice is made."""
+        return float(np.nansum(self.weight * self.loss)) * AHEAD / self._sold
 
     @property
     def wape(self) -> float:
-        """The median's absolute errors over units."""
-        pairs = list(zip(self.told, self.true, strict=True))
-        wrong = sum(float(np.nansum(np.abs(t - d.quantiles[1]))) for d, t in pairs)
-        return wrong / max(sum(float(np.nansum(t)) for _, t in pairs), 1e-9)
+        """The median's absolute errors over units, weighted."""
+        pairs = zip(self.told, self.true, strict=True)
+        wrong = [self.weight * np.abs(t - d.quantiles[1]) for d, t in pairs]
+        return float(np.nansum(wrong)) / self._sold
+
+    @property
+    def _sold(self) -> float:
+        return max(float(np.nansum([self.weight * t for t in self.true])), 1e-9)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +98,7 @@ def outlook(given: Panel, ahead: int, methods: Sequence[Method] = METHODS) -> Ou
         made = [YOUNG_NAME if given.weeks < YOUNG else FALLBACK.name] * len(told.mean)
         return Outlook(told=told, methods=made, trials={}, coverage=float("nan"))
     trials = {m.name: tried(given, m, origins) for m in methods}
-    weight = _weights(given.units)
-    best = min(trials.values(), key=lambda one: np.nansum(one.loss * weight))
+    best = min(trials.values(), key=lambda one: one.pinball)
     told = forecast(given, best.method, ahead)
     told, coverage = _stretched(given, best, told)
     names = np.full(len(given.units), best.method.name, dtype=object)
@@ -113,7 +117,13 @@ def tried(given: Panel, method: Method, origins: Sequence[int]) -> Trial:
     told = [forecast(given.until(week), method, AHEAD) for week in origins]
     true = [given.units[:, week : week + AHEAD] for week in origins]
     loss = [pinball(t, d) for t, d in zip(true, told, strict=True)]
-    return Trial(method=method, told=told, true=true, loss=np.array(loss).T)
+    return Trial(
+        method=method,
+        told=told,
+        true=true,
+        loss=np.array(loss).T,
+        weight=_weights(given.units),
+    )
 
 
 def pinball(true: Numbers, told: Told) -> Numbers:

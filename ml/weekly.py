@@ -11,6 +11,7 @@ Numbers = NDArray[np.float64]
 PAST = 156
 """Weeks that are looked at: three years, where the log has them."""
 YEAR = 52
+LEAST = 4
 
 
 def first_week(history: pl.DataFrame, *, at: datetime) -> date:
@@ -30,11 +31,16 @@ def first_week(history: pl.DataFrame, *, at: datetime) -> date:
 def sold(history: pl.DataFrame, first: date) -> pl.DataFrame:
     """Sum up weeks before `first`: category, sku, week, units, paid, shelf value.
 
-    Weeks count on to the last one; the first is the first with an order, or PAST ago.
+    Weeks count on to the last one; the first is the first whole one, or PAST ago. A
+    history of less than LEAST weeks is taken with a first one that is not whole.
     """
+    oldest: datetime = history["at"].min()  # type: ignore[assignment]
+    start = oldest.date() - timedelta(days=oldest.weekday())
+    if oldest.weekday() and (first - start).days >= 7 * LEAST:
+        start += timedelta(weeks=1)
     days = (pl.lit(first) - pl.col("at").dt.date()).dt.total_days()
     weekly = (
-        history.filter(pl.col("quantity") > 0)
+        history.filter(pl.col("quantity") > 0, pl.col("at").dt.date() >= start)
         .with_columns(pl.col("sku", "category").cast(pl.String), back=(days - 1) // 7)
         .filter(pl.col("back").is_between(0, PAST - 1))
         .group_by("category", "sku", "back")

@@ -70,7 +70,7 @@ def _one(level: str, key: str) -> dict[str, Any]:
         sections.append(_table(_("Products"), products, names))
     return {
         "title": names.get(key, key),
-        "says": _("Category: {category}.").format(category=row.category or "–"),
+        "says": "",
         "up": row.category if level == PRODUCT else "",
         "cards": list(_cards(row)),
         "sections": sections,

@@ -44,7 +44,7 @@ def fan(
     labels = [*(label for label, _ in past), *(mark.label for mark in marks)]
     for at in sorted({0, max(len(past) - 1, 0), len(labels) - 1}):
         anchor = "start" if at == 0 else "end" if at == len(labels) - 1 else "middle"
-        text(svg, x.at(at), BOTTOM + 16, labels[at], anchor)
+        text(svg, x.at(at), BOTTOM + 16, labels[at][:7], anchor)
     return tostring(svg, encoding="unicode")
 
 
