@@ -319,6 +319,7 @@ UNFOLD = {
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("inventory", _("Trained models"), "ml_trainedmodel"),
                 ("dictionary", _("Features"), "features"),
+                ("trending_up", _("Demand"), "demand"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),

@@ -21,6 +21,7 @@ SECTIONS = (
     "worlds",
     "uplift",
     "allocation",
+    "demand",
     "pages",
 )
 LOADED = {"pages"}
