@@ -5,7 +5,7 @@ connection but past its ORM and its cursor. `row` also mends a connection that d
 the server, so settings need no health check before each request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -28,7 +28,10 @@ def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
 
 
 def rows(
-    sql: str, values: Sequence[object], *, prepare: bool = True
+    sql: str,
+    values: Sequence[object] | Mapping[str, object],
+    *,
+    prepare: bool = True,
 ) -> list[tuple[Any, ...]]:
     """Return all rows of a statement that returns some.
 

@@ -21,6 +21,7 @@ SECTIONS = (
     "worlds",
     "uplift",
     "allocation",
+    "matching",
     "pages",
 )
 LOADED = {"pages"}
