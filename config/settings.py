@@ -401,4 +401,10 @@ MOST_CODES = 5_000_000
 """Of one batch."""
 WEBHOOKS_TO_PRIVATE = env.bool("WEBHOOKS_TO_PRIVATE", default=False)
 """Whether webhooks may go to private addresses and without TLS: on a laptop only."""
+MARKET_FROM_PRIVATE = env.bool("MARKET_FROM_PRIVATE", default=False)
+"""Whether market data may come from private addresses and without TLS."""
+MARKET_AGENT = env.str("MARKET_AGENT", default="Proffer")
+"""Who fetches them, for robots rules and logs; add an address, so that one may ask."""
+MARKET_ADAPTERS = env.dict("MARKET_ADAPTERS", default={})
+"""Adapters beside "http": name=module.Class, several with commas between."""
 ARCHIVE_DIR = services.VAR / "archive"
