@@ -201,6 +201,11 @@ urlpatterns = [
         name="customer_timeline",
     ),
     path(
+        "admin/customers/<uuid:key>/told",
+        page(support_pages.customer_told),
+        name="customer_told",
+    ),
+    path(
         "admin/customers/<uuid:key>/why",
         page(support_pages.customer_why),
         name="customer_why",
