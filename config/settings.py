@@ -306,6 +306,15 @@ UNFOLD = {
             ),
             _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
             _group(
+                _("The market"),
+                ("storefront", _("Market"), "market"),
+                ("compare_arrows", _("Review of matches"), "market-review"),
+                ("link", _("Matches"), "catalog_match"),
+                ("event_note", _("Days of the market"), "market-days"),
+                ("partly_cloudy_day", _("Daily series"), "market-series"),
+                ("cloud_download", _("Sources"), "catalog_source"),
+            ),
+            _group(
                 _("What happened"),
                 ("person_search", _("Find a customer"), "find-customer"),
                 ("database", _("Data"), "data"),
