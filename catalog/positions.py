@@ -4,8 +4,10 @@ Each matched product has a row (Position): both prices, what was sold lately, si
 we are undercut, whether a promotion of theirs runs. All of it can be counted again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
@@ -16,7 +18,7 @@ from catalog.competitors import MATCHED, STALE, histories
 from catalog.episodes import Promotion, Step
 from catalog.history import steps_of
 from catalog.mirrors import lock, mirror
-from catalog.models import Match, Position
+from catalog.models import CompetitorProduct, Match, Position, Product
 
 SOLD_IN = timedelta(days=28)
 BACK = timedelta(days=400)
@@ -27,24 +29,24 @@ NAMES = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A competitor's product and ours, which has a price in the same currency."""
+
+    theirs: CompetitorProduct
+    ours: Product
+    price: Decimal
+
+
 def count(*, at: datetime) -> int:
     """Count all positions anew; return how many there are."""
-    matches = [
-        match
-        for match in Match.objects.filter(state__in=MATCHED).select_related(
-            "product", "sku"
-        )
-        if match.sku is not None
-        and match.sku.price is not None
-        and match.sku.currency == match.product.currency
-    ]
+    pairs = list(_pairs())
     sold = store.units_sold(at - SOLD_IN, at)
-    ours = steps_of({match.sku_id for match in matches}, since=at - BACK)
-    theirs = histories([match.product_id for match in matches], since=at - BACK)
+    ours = steps_of({one.ours.sku for one in pairs}, since=at - BACK)
+    theirs = histories([one.theirs.pk for one in pairs], since=at - BACK)
     rows = [
-        _row(match, sold, ours.get(match.sku_id, []), theirs[match.product_id], at)
-        for match in matches
-        if match.product_id in theirs
+        _row(one, sold, ours.get(one.ours.sku, []), theirs.get(one.theirs.pk, []), at)
+        for one in pairs
     ]
     with transaction.atomic():
         lock("catalog_position")
@@ -53,15 +55,23 @@ def count(*, at: datetime) -> int:
     return len(rows)
 
 
+def _pairs() -> Iterator[Pair]:
+    matches = Match.objects.filter(state__in=MATCHED).select_related("product", "sku")
+    for match in matches.order_by("product"):
+        ours, theirs = match.sku, match.product
+        if ours is None or ours.price is None or ours.currency != theirs.currency:
+            continue
+        yield Pair(theirs=theirs, ours=ours, price=ours.price)
+
+
 def _row(
-    match: Match,
+    pair: Pair,
     sold: Mapping[str, float],
     ours: Sequence[Step],
     theirs: Sequence[Step],
     at: datetime,
 ) -> tuple[object, ...]:
-    mine, other = match.sku, match.product
-    price = mine.price
+    mine, other, price = pair.ours, pair.theirs, pair.price
     running = [one for one in episodes.promotions(theirs, at=at) if one.end is None]
     promotion: Promotion | None = running[-1] if running else None
     fresh = other.available and at - other.seen_at <= STALE

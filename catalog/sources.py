@@ -28,13 +28,13 @@ TOKENS = "MARKET_TOKEN_"
 State = Source.State
 
 
-def run(*, now: Callable[[], datetime] = clock.wall) -> int:
+def run(*, wall: Callable[[], datetime] = clock.wall) -> int:
     """Fetch what is due; return how many were tried. 0 if another process is at it."""
-    begun, tried = now(), 0
+    begun, tried = wall(), 0
     with races.alone(SOURCE_LOCK) as alone:
         visitor = _visitor()
-        while alone and now() - begun < RUN and (row := _claimed(now())):
-            _fetch(row, visitor, now)
+        while alone and wall() - begun < RUN and (row := _claimed(wall())):
+            _fetch(row, visitor, wall)
             tried += 1
     return tried
 
@@ -62,16 +62,16 @@ def _claimed(at: datetime) -> Source | None:
     return row
 
 
-def _fetch(row: Source, visitor: Visitor, now: Callable[[], datetime]) -> None:
+def _fetch(row: Source, visitor: Visitor, wall: Callable[[], datetime]) -> None:
     try:
         found = adapters.named(row.adapter).fetch(_asked(row, visitor))
-        _took(row, found, now())
+        _took(row, found, wall())
     except (Unfetched, adapters.UnknownAdapter, intake.TooMany) as refusal:
-        _failed(row, refusal, now())
+        _failed(row, refusal, wall())
     except (intake.TooLarge, intake.Empty) as refusal:
-        _failed(row, refusal, now())
+        _failed(row, refusal, wall())
     except Exception as error:
-        _failed(row, Unfetched(f"{type(error).__name__}: {error}"[:500]), now())
+        _failed(row, Unfetched(f"{type(error).__name__}: {error}"[:500]), wall())
 
 
 def _asked(row: Source, visitor: Visitor) -> Asked:

@@ -98,7 +98,8 @@ def days_page(request: HttpRequest) -> HttpResponseBase:
 
 def _edited(request: HttpRequest) -> dict[str, Any]:
     row = ShopDay.objects.filter(key=request.GET.get("key", "").replace("\0", ""))
-    return row.values("key", "name", "kind", "region", "first", "last").first() or {}
+    found = row.values("key", "name", "kind", "region", "first", "last").first()
+    return dict(found or {})
 
 
 def _called_off(request: HttpRequest, key: str) -> HttpResponseBase:
@@ -116,7 +117,8 @@ def series_page(request: HttpRequest) -> HttpResponseBase:
     found = SeriesValue.objects.values("series", "region").annotate(
         days=Count("day"), first=Min("day"), last=Max("day"), told=Max("updated_at")
     )
-    rows = list(found.order_by("series", "region")[:MOST_SERIES])
+    ordered = found.order_by("series", "region")[:MOST_SERIES]
+    rows: list[dict[str, Any]] = [{**one} for one in ordered]
     page = {
         "title": _("Daily series"),
         "sections": [

@@ -18,14 +18,13 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from analytics import clock
-from catalog import competitors, episodes, history, price_index
+from catalog import competitors, episodes, history, price_index, pricing
 from catalog.episodes import Step
 from catalog.models import Match, Product
 from catalog.price_index import Index, Standing, Undercut
 from promotions import charts
 from promotions.charts import LINES, Mark
 from promotions.feed_pages import allow
-from promotions.figures import money
 from promotions.report_tables import Card, Row, Section, drawn
 
 SHOWN = 180
@@ -74,7 +73,7 @@ def product_page(request: HttpRequest, sku: str) -> HttpResponseBase:
     page = {
         "title": f"{product.name} {product.size}".strip(),
         "says": _("Ours: %(price)s. Sku %(sku)s.")
-        % {"price": _money(product.price, product.currency), "sku": sku},
+        % {"price": price(product.price, product.currency), "sku": sku},
         "sections": [
             _history(named, since, at),
             _matches(matches),
@@ -95,8 +94,11 @@ def percent(share: float) -> str:
     return f"{100 * share:+.1f} %".replace("-", "−")
 
 
-def _money(amount: Decimal | None, currency: str) -> str:
-    return "–" if amount is None else money(amount, currency)
+def price(amount: Decimal | None, currency: str) -> str:
+    """Write what something costs, with the decimals of its currency."""
+    if amount is None:
+        return "–"
+    return f"{pricing.rounded(amount, currency):,} {currency}"
 
 
 def _ago(moment: datetime, at: datetime) -> str:
@@ -205,12 +207,12 @@ def _undercuts(rows: Sequence[Undercut], at: datetime) -> Section:
         rows=[
             Row(
                 cells=[
-                    *(one.name, one.competitor, _money(one.ours, one.currency)),
-                    *(_money(one.theirs, one.currency), percent(one.gap)),
+                    *(one.name, one.competitor, price(one.ours, one.currency)),
+                    *(price(one.theirs, one.currency), percent(one.gap)),
                     *(_ago(one.since, at), f"{one.units:,.1f}"),
                     *(
-                        _money(one.stake, one.currency),
-                        _money(one.matching, one.currency),
+                        price(one.stake, one.currency),
+                        price(one.matching, one.currency),
                     ),
                 ],
                 link=reverse("market_product", args=[one.sku]),
@@ -231,9 +233,9 @@ def _promotions(at: datetime) -> Section:
         rows=[
             Row(
                 cells=[
-                    *(one.name, one.competitor, _money(one.usual, one.currency)),
-                    *(_money(one.theirs, one.currency), f"{100 * one.depth:.0f} %"),
-                    *(f"{one.since:%Y-%m-%d}", _money(one.ours, one.currency)),
+                    *(one.name, one.competitor, price(one.usual, one.currency)),
+                    *(price(one.theirs, one.currency), f"{100 * one.depth:.0f} %"),
+                    *(f"{one.since:%Y-%m-%d}", price(one.ours, one.currency)),
                 ],
                 link=reverse("market_product", args=[one.sku]),
             )
@@ -297,7 +299,7 @@ def _matches(matches: Sequence[Match]) -> Section:
             Row(
                 cells=[
                     *(one.product.competitor, one.product.name, one.product.size),
-                    _money(one.product.price, one.product.currency),
+                    price(one.product.price, one.product.currency),
                     f"{one.product.seen_at:%Y-%m-%d}",
                     f"{one.get_state_display()} ({one.get_how_display()})",
                 ],
@@ -323,7 +325,7 @@ def _past_promotions(named: Sequence[Named], at: datetime, currency: str) -> Sec
             Row(
                 cells=[
                     *(name, _day(one.start), _day(one.end)),
-                    *(_money(one.usual, currency), _money(one.price, currency)),
+                    *(price(one.usual, currency), price(one.price, currency)),
                     f"{100 * one.depth:.0f} %",
                 ]
             )

@@ -21,8 +21,7 @@ from analytics import clock
 from catalog import reviews
 from catalog.models import CompetitorProduct, Match, Product
 from promotions.feed_pages import allow
-from promotions.figures import money
-from promotions.market_pages import shown
+from promotions.market_pages import price, shown
 
 MOST_SKIPPED = 100
 
@@ -69,6 +68,8 @@ def _decided(request: HttpRequest) -> HttpResponseBase:
                 reviews.reject(product, by=by, at=at)
             case "undo":
                 reviews.reopen(product, by=by, at=at)
+            case _:
+                pass
     except reviews.NotThere:
         messages.error(request, _("It is not there any more."))
     told = {"skip": request.POST.get("skip", "")}
@@ -143,7 +144,7 @@ def _facts(one: Product | CompetitorProduct) -> list[tuple[str, str]]:
         (_("Size"), one.size),
         ("GTIN", one.gtin),
         (_("Maker's number"), one.mpn),
-        (_("Price"), "" if one.price is None else money(one.price, one.currency)),
+        (_("Price"), price(one.price, one.currency)),
     ]
     if isinstance(one, Product):
         told += [(_("Category"), one.category), (_("Sku"), one.sku)]

@@ -34,7 +34,8 @@ See = Callable[..., int]
 
 
 def listed(sku: str, name: str, **more: Any) -> feeds.Listed:
-    told = {"currency": "USD", "price": D(10), "category": "TEA"} | more
+    told: dict[str, Any] = {"currency": "USD", "price": D(10), "category": "TEA"}
+    told |= more
     return feeds.Listed(sku=sku, name=name, **told)
 
 
@@ -59,7 +60,7 @@ def see(teas: None) -> See:
     """Return a function that takes a price, matches, and returns the product's id."""
 
     def seen(name: str = "Green tea", price: str = "9", **more: Any) -> int:
-        told = {"competitor": "Rival", "currency": "USD", "seen_at": AT}
+        told: dict[str, Any] = {"competitor": "Rival", "currency": "USD", "seen_at": AT}
         told |= {"product": name[:200]} | more
         row = PriceSeen(name=name, price=D(price), **told)
         market_feeds.take_prices([row], at=AT)
@@ -201,7 +202,9 @@ def test_positions_tell_who_undercuts_since_when_and_what_is_at_stake(see: See) 
     assert green.depth == pytest.approx(0.2)
     assert (black.undercut_since, black.depth) == (None, None)
     only = price_index.undercuts()
-    assert [(one.sku, one.stake, one.matching) for one in only] == [("green", 6, 4)]
+    assert [(one.sku, one.stake, one.matching) for one in only] == [
+        ("green", D(6), D(4))
+    ]
     assert only[0].gap == pytest.approx(-0.2)
     assert [one.sku for one in price_index.promotions()] == ["green"]
     index = price_index.by_category()[0]
@@ -233,7 +236,7 @@ def test_operators_are_told_of_feeds_that_stopped_and_of_what_many_prices_did(
     see: See,
 ) -> None:
     for n in range(5):
-        told = {"product": f"p{n}", "name": f"Soap {n}", "brand": f"Washers{n}"}
+        told: dict[str, Any] = {"product": f"p{n}", "name": f"Soap {n}"}
         for day, price in ((30, "10"), (1, "8")):
             row = PriceSeen(
                 competitor="Rival",

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from analytics import outward
 from catalog import adapters, fetching, intake_runs, sources
 from catalog.adapters import Asked, Fetched
 from catalog.fetching import Unfetched, Visitor
@@ -83,7 +84,8 @@ def shop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 
 
 def visitor(**more: Any) -> Visitor:
-    return Visitor(**({"agent": "Proffer", "private": True, "pause": 0.0} | more))
+    told: dict[str, Any] = {"agent": "Proffer", "private": True, "pause": 0.0}
+    return Visitor(**(told | more))
 
 
 def source(shop: Shop, path: str = "/prices.csv", **more: Any) -> Source:
@@ -98,7 +100,7 @@ def source(shop: Shop, path: str = "/prices.csv", **more: Any) -> Source:
 
 
 def fetched(row: Source, at: datetime = AT) -> Source:
-    sources.run(now=lambda: at)
+    sources.run(wall=lambda: at)
     intake_runs.run()
     row.refresh_from_db()
     return row
@@ -203,12 +205,12 @@ def test_a_source_that_fails_waits_longer_and_longer_and_says_why(shop: Shop) ->
 def test_a_source_is_fetched_when_it_is_due_and_not_while_it_is_off(shop: Shop) -> None:
     shop.page("/prices.csv", PRICES)
     row = source(shop, active=False)
-    assert sources.run(now=lambda: AT) == 0
+    assert sources.run(wall=lambda: AT) == 0
 
     sources.fetch_soon(row.pk, at=AT + timedelta(hours=1))
-    assert sources.run(now=lambda: AT) == 0
-    assert sources.run(now=lambda: AT + timedelta(hours=1)) == 1
-    assert sources.run(now=lambda: AT + timedelta(hours=2)) == 0
+    assert sources.run(wall=lambda: AT) == 0
+    assert sources.run(wall=lambda: AT + timedelta(hours=1)) == 1
+    assert sources.run(wall=lambda: AT + timedelta(hours=2)) == 0
 
 
 class Killed(BaseException):
@@ -234,10 +236,10 @@ def test_a_killed_fetch_is_done_again_by_an_adapter_of_ones_own(
     monkeypatch.setenv("MARKET_TOKEN_RIVAL", "Bearer s3cret")
     row = source(shop, adapter="own", token="MARKET_TOKEN_RIVAL")
     with pytest.raises(Killed):
-        sources.run(now=lambda: AT)
+        sources.run(wall=lambda: AT)
     row.refresh_from_db()
     assert row.state == "fetching"
-    assert sources.run(now=lambda: AT) == 0
+    assert sources.run(wall=lambda: AT) == 0
 
     row = fetched(row, AT + sources.CLAIM)
 
@@ -374,13 +376,13 @@ def test_a_redirect_is_judged_like_the_first_address(
     """The shop's name is public, the place it sends us to is not."""
     shop.page("/inside", "secret")
     shop.pages["/away"] = (302, {"Location": "https://10.0.0.1/inside"}, b"")
-    judged = fetching.outward.fault
+    judged = outward.fault
 
     def fault(url: str, *, private: bool) -> str | None:
         return None if url.startswith(shop.url) else judged(url, private=private)
 
-    monkeypatch.setattr(fetching.outward, "fault", fault)
-    monkeypatch.setattr(fetching.outward, "allowed", lambda ip: ip == "127.0.0.1")
+    monkeypatch.setattr(outward, "fault", fault)
+    monkeypatch.setattr(outward, "allowed", lambda ip: ip == "127.0.0.1")
 
     with pytest.raises(Unfetched, match="private network"):
         visitor(private=False).get(f"{shop.url}/away", {})
