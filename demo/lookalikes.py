@@ -53,7 +53,7 @@ SHORT = {
 }
 PRAISE = ("new", "value", "great taste", "best", "quality", "family", "premium", "deal")
 SYLLABLES = _listed(
-    "ba be bo da del do fa fen ga gor ha hel ka kin la lor ma mel mi na nor pa per ra "
+    "ba be bo da del do fa fen ga gor ha hol ka kin la lor ma mel mi na nor pa per ra "
     "ri ros sa sel ta tor va vel vi wen zan"
 )
 MOST_OF_A_KIND = 30
