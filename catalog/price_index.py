@@ -43,14 +43,14 @@ ALL = f"""
     ORDER BY 2 DESC, 1
 """  # noqa: S608
 UNDERCUTS = f"""
-    SELECT p.sku, o.name, p.product_id, competitor, p.currency, ours, theirs, p.cost,
+    SELECT p.sku, trim(o.name || ' ' || o.size), p.product_id, competitor, p.currency, ours, theirs, p.cost,
       units, undercut_since, depth
     FROM ({PRICED}) p JOIN catalog_product o ON o.sku = p.sku
     WHERE theirs < ours AND undercut_since IS NOT NULL
     ORDER BY (ours - p.cost) * units::numeric DESC, ours / theirs DESC, p.sku LIMIT %s
 """  # noqa: S608
 PROMOTIONS = f"""
-    SELECT p.sku, o.name, p.product_id, competitor, p.currency, usual, theirs, ours,
+    SELECT p.sku, trim(o.name || ' ' || o.size), p.product_id, competitor, p.currency, usual, theirs, ours,
       depth, promotion_since
     FROM ({PRICED}) p JOIN catalog_product o ON o.sku = p.sku
     WHERE depth IS NOT NULL ORDER BY promotion_since DESC, depth DESC LIMIT %s
@@ -179,13 +179,13 @@ def standings(at: datetime, *, stale: timedelta = STALE) -> list[Standing]:
     ]
 
 
-def undercuts(*, most: int = 50) -> list[Undercut]:
+def undercuts(*, most: int = 25) -> list[Undercut]:
     """Return what competitors sell for less, the largest margin at stake first."""
     names = tuple(Undercut.__dataclass_fields__)
     return [Undercut(**_named(names, row)) for row in lookup.rows(UNDERCUTS, [most])]
 
 
-def promotions(*, most: int = 50) -> list[Promoted]:
+def promotions(*, most: int = 25) -> list[Promoted]:
     """Return the promotions of competitors that run, the newest first."""
     names = tuple(Promoted.__dataclass_fields__)
     return [Promoted(**_named(names, row)) for row in lookup.rows(PROMOTIONS, [most])]

@@ -95,7 +95,7 @@ def _beside(row: Match, skipped: Iterable[int]) -> dict[str, Any]:
     products = Product.objects.in_bulk(list(chances))
     known = [products[sku] for sku in chances if sku in products]
     words = _words(f"{theirs.name} {theirs.brand} {theirs.size}")
-    said = {word for one in known for word in _words(_text(one))}
+    said = _words(_text(known[0])) if known else words
     return {
         "row": row,
         "theirs": _marked(theirs.name, said),

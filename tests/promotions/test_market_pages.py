@@ -102,7 +102,7 @@ def test_the_market_page_tells_index_undercuts_and_promotions(office: Client) ->
 
     assert "Rival 2 1 1" in said  # products, matched, waiting
     assert "TEA Rival 1 +25.0 % +25.0 % 1 1" in said
-    assert "Green Tea Rival 10.00 USD 8.00 USD −20.0 %" in said
+    assert "Green Tea 100 g Rival 10.00 USD 8.00 USD −20.0 %" in said
     assert "1 product waits for your word" in said
 
 
