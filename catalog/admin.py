@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
@@ -104,7 +104,7 @@ class MatchAdmin(Acting):
 class SourceForm(forms.ModelForm):
     """Where market data come from; an address of our own networks is refused."""
 
-    adapter = forms.ChoiceField(label=_("Adapter"))
+    adapter = forms.ChoiceField(label=_("Adapter"), widget=UnfoldAdminSelectWidget)
     token = forms.RegexField(
         "^MARKET_TOKEN_[A-Z0-9_]{1,40}$",
         label=_("Token"),

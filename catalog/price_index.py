@@ -43,15 +43,15 @@ ALL = f"""
     ORDER BY 2 DESC, 1
 """  # noqa: S608
 UNDERCUTS = f"""
-    SELECT p.sku, trim(o.name || ' ' || o.size), p.product_id, competitor, p.currency, ours, theirs, p.cost,
-      units, undercut_since, depth
+    SELECT p.sku, trim(o.name || ' ' || o.size), p.product_id, competitor,
+      p.currency, ours, theirs, p.cost, units, undercut_since, depth
     FROM ({PRICED}) p JOIN catalog_product o ON o.sku = p.sku
     WHERE theirs < ours AND undercut_since IS NOT NULL
     ORDER BY (ours - p.cost) * units::numeric DESC, ours / theirs DESC, p.sku LIMIT %s
 """  # noqa: S608
 PROMOTIONS = f"""
-    SELECT p.sku, trim(o.name || ' ' || o.size), p.product_id, competitor, p.currency, usual, theirs, ours,
-      depth, promotion_since
+    SELECT p.sku, trim(o.name || ' ' || o.size), p.product_id, competitor,
+      p.currency, usual, theirs, ours, depth, promotion_since
     FROM ({PRICED}) p JOIN catalog_product o ON o.sku = p.sku
     WHERE depth IS NOT NULL ORDER BY promotion_since DESC, depth DESC LIMIT %s
 """  # noqa: S608

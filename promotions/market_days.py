@@ -136,7 +136,7 @@ def series_page(request: HttpRequest) -> HttpResponseBase:
                     Row(
                         cells=[
                             *(one["series"], one["region"] or _("everywhere")),
-                            *(f"{one['days']:,}", one["first"], one["last"]),
+                            *(f"{one['days']:,}", str(one["first"]), str(one["last"])),
                             f"{one['told']:%Y-%m-%d %H:%M}",
                         ]
                     )
