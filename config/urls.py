@@ -49,6 +49,9 @@ from promotions.code_api import (
 from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
+from promotions.market_days import days_page, series_page
+from promotions.market_pages import market_page, product_page
+from promotions.market_review import review_page
 from promotions.offline import FeaturesView
 from promotions.report_admin import (
     campaign_results,
@@ -185,6 +188,11 @@ urlpatterns = [
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
+    path("admin/market/prices", page(market_page), name="market"),
+    path("admin/market/review", page(review_page), name="market-review"),
+    path("admin/market/days", page(days_page), name="market-days"),
+    path("admin/market/series", page(series_page), name="market-series"),
+    path("admin/market/products/<path:sku>", page(product_page), name="market_product"),
     path(
         "admin/results/strategies/<uuid:key>",
         page(strategy_results),

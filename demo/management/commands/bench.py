@@ -22,6 +22,7 @@ SECTIONS = (
     "uplift",
     "allocation",
     "demand",
+    "matching",
     "pages",
 )
 LOADED = {"pages"}
