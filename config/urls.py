@@ -12,6 +12,7 @@ from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from analytics.connect import connect, newest
 from catalog.api import ProductsView
+from catalog.price_api import PricesView
 from ml.admin import catalogue
 from ml.model_pages import models_page
 from promotions import data_pages, feed_pages, support_pages
@@ -65,6 +66,7 @@ api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
+    path("prices", PricesView.as_view(), name="prices"),
     path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
     path("offers/<uuid:offer>/feedback", FeedbackView.as_view(), name="feedback"),
     path(

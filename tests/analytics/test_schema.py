@@ -34,6 +34,8 @@ DOORS = [
     ("GET", "/api/v1/customers/{customer}"),
     ("DELETE", "/api/v1/customers/{customer}"),
     ("PUT", "/api/v1/products"),
+    ("GET", "/api/v1/prices"),
+    ("POST", "/api/v1/prices"),
     ("GET", "/api/v1/customers/{customer}/offers"),
     ("POST", "/api/v1/offers/{offer}/feedback"),
     ("GET", "/api/v1/customers/{customer}/recommendations"),
