@@ -196,6 +196,17 @@ def _fits(small: Group, big: Group) -> NDArray[np.bool_]:
     return np.asarray(fits & (dear <= was + TINY))
 
 
+def allowed(
+    item: Item, *, below: Decimal | None = None, above: Decimal | None = None
+) -> list[Decimal]:
+    """Return the prices that rules allow a product by itself, ascending."""
+    return [
+        price
+        for price in price_rules.candidates(item.shelf, item.rules)
+        if (below is None or price < below) and (above is None or price > above)
+    ]
+
+
 def gain(item: Item, price: Decimal) -> Gain:
     """Return what a product brings at a price, beyond what it brings today."""
     prices = np.array([float(item.shelf.price), float(price)])

@@ -16,6 +16,8 @@ from promotions import (
     fraud,
     hindsight,
     measurement,
+    price_outcomes,
+    price_proposals,
     standing,
     strategies,
     targeting,
@@ -65,6 +67,7 @@ def measure() -> None:
     bandit.set_odds(at=now)
     standing.act(at=now)
     hindsight.refresh(measured, until=now)
+    price_outcomes.refresh(at=now)
 
 
 @shared_task(ignore_result=True)
@@ -78,6 +81,23 @@ def propose() -> None:
     """Propose strategies from the newest scores; before any, there is nothing to do."""
     with suppress(strategies.NothingLearnt):
         strategies.propose(at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def propose_prices(category: str = "", by: str = "platform") -> None:
+    """Propose the best prices: of the categories that gain most, or of one."""
+    if not category:
+        price_proposals.propose(at=clock.now())
+        return
+    with suppress(price_proposals.NothingToGain):
+        price_proposals.propose_for(category, by=by, at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def answer_prices(category: str, by: str) -> None:
+    """Propose to follow cheaper competitors in a category."""
+    with suppress(price_proposals.NothingToGain):
+        price_proposals.answer(category, by=by, at=clock.now())
 
 
 @shared_task(ignore_result=True)

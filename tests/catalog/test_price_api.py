@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from analytics import access
 from catalog import feeds, prices, pricing
 from catalog.feeds import Listed
+from catalog.models import ShownPrice
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -192,7 +193,7 @@ def test_a_reader_of_changes_misses_none_while_many_write() -> None:
         cursor, last = 0, False
         while not last:
             last = done.is_set()
-            rows = prices.ShownPrice.objects.filter(version__gt=cursor)
+            rows = ShownPrice.objects.filter(version__gt=cursor)
             for row in rows.order_by("version"):
                 seen[row.sku] = row.body
                 cursor = row.version
@@ -207,5 +208,5 @@ def test_a_reader_of_changes_misses_none_while_many_write() -> None:
     done.set()
     reader.join()
 
-    assert seen == dict(prices.ShownPrice.objects.values_list("sku", "body"))
+    assert seen == dict(ShownPrice.objects.values_list("sku", "body"))
     assert len(seen) == 4 * 13

@@ -20,7 +20,7 @@ CENT = Decimal("0.01")
 
 def shelf(price: str = "10.00", floor: str = "5.00", **more: Any) -> Shelf:
     now = Decimal(price)
-    given_ = {"listed": now, "currency": "USD"} | more
+    given_: dict[str, Any] = {"listed": now, "currency": "USD"} | more
     return Shelf(price=now, floor=Decimal(floor), **given_)
 
 
@@ -189,7 +189,7 @@ def test_a_family_is_solved_as_well_as_trying_all_prices_does(rows: list[Any]) -
 
     def total(prices: dict[str, Decimal]) -> float:
         return sum(
-            price_plans.worth(one, np.array([float(prices[one.sku])]))[0]
+            float(price_plans.worth(one, np.array([float(prices[one.sku])]))[0])
             for one in items
         )
 
