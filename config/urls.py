@@ -50,6 +50,7 @@ from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
 from promotions.offline import FeaturesView
+from promotions.prices_page import prices_page
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -179,6 +180,7 @@ urlpatterns = [
     path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
+    path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/proposals", page(inbox_page), name="proposals"),

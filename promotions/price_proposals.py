@@ -3,7 +3,8 @@
 Every week the whole shelf is priced, and the few categories that gain most are
 proposed; a category with a price change under way is left alone, and so is one whose
 change was rejected of late, unless its gain was doubtful and is not any more. By hand a
-category is proposed whatever it gains, as long as it gains anything. Workers only.
+category is proposed whatever it gains, as long as it gains anything. One category takes
+a fraction of a second, so the back office asks for it; the whole shelf is a worker's.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -84,20 +84,9 @@ def propose() -> None:
 
 
 @shared_task(ignore_result=True)
-def propose_prices(category: str = "", by: str = "platform") -> None:
-    """Propose the best prices: of the categories that gain most, or of one."""
-    if not category:
-        price_proposals.propose(at=clock.now())
-        return
-    with suppress(price_proposals.NothingToGain):
-        price_proposals.propose_for(category, by=by, at=clock.now())
-
-
-@shared_task(ignore_result=True)
-def answer_prices(category: str, by: str) -> None:
-    """Propose to follow cheaper competitors in a category."""
-    with suppress(price_proposals.NothingToGain):
-        price_proposals.answer(category, by=by, at=clock.now())
+def propose_prices() -> None:
+    """Propose the best prices of the categories that gain most."""
+    price_proposals.propose(at=clock.now())
 
 
 @shared_task(ignore_result=True)

@@ -19,6 +19,7 @@ from promotions import (
     approval,
     backtest,
     backtest_runs,
+    price_lines,
     price_outcomes,
     price_pages,
     price_proposals,
@@ -171,7 +172,7 @@ def test_products_are_struck_out_before_approval(olga: User) -> None:
 def test_nothing_or_all_cannot_be_struck_out(skus: list[str]) -> None:
     made = price_proposals.propose_for(HOT, by="platform", at=NOW)
 
-    with pytest.raises(price_pages.NoLines):
+    with pytest.raises(price_lines.NoLines):
         price_pages.strike(made.id, skus, by="otto", comment="No.", at=NOW)
     made.refresh_from_db()
     assert made.state == "proposed"
@@ -245,3 +246,59 @@ def test_the_page_shows_lines_and_strikes_some_out(olga: User, client: Client) -
     )
     assert "Proposed again" in answer.content.decode()
     assert Strategy.objects.get(replaces=made).price_lines.count() == 1
+
+
+def test_prices_are_proposed_from_the_page(olga: User, client: Client) -> None:
+    client.force_login(olga)
+    made = client.post(
+        reverse("pricing"), {"category": HOT, "step": "propose"}, follow=True
+    )
+    assert "Better prices in hot" in made.content.decode()
+
+    nothing = client.post(
+        reverse("pricing"), {"category": "x", "step": "propose"}, follow=True
+    )
+    assert "is worth changing within its rules" in nothing.content.decode()
+    assert "Better prices in hot" in client.get(reverse("pricing")).content.decode()
+
+
+def test_the_pages_ask_few_questions(
+    olga: User, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    client.force_login(olga)
+    for address in (
+        reverse("pricing"),
+        reverse("admin:promotions_strategy_change", args=[made.id]),
+    ):
+        with django_assert_max_num_queries(26):
+            client.get(address)
+
+
+def test_a_rule_that_an_operator_sets_is_in_the_log(olga: User, client: Client) -> None:
+    client.force_login(olga)
+    fields = {
+        "category": HOT,
+        "ending": ".99",
+        "least_margin": "0.1",
+        "most_above": "0.2",
+        "most_up": "0.1",
+        "most_down": "0.3",
+        "least_days": "14",
+        "families": "on",
+    }
+    add = reverse("admin:catalog_pricingrule_add")
+    assert client.post(add, fields | {"ending": "x"}).status_code == 200
+    assert client.post(add, fields).status_code == 302
+
+    rule = PricingRule.objects.get()
+    (logged,) = store.read(until=store.high_water(), types=["pricing_rule_set"])
+    assert isinstance(logged.event, events.PricingRuleSet)
+    assert (logged.event.by, logged.event.category) == ("olga", HOT)
+    assert logged.event.rule
+    assert logged.event.rule["most_down"] == "0.3"
+    client.post(
+        reverse("admin:catalog_pricingrule_delete", args=[rule.pk]), {"post": "yes"}
+    )
+    logs = store.read(until=store.high_water(), types=["pricing_rule_set"])
+    assert [one.event.rule is None for one in logs] == [False, True]  # type: ignore[attr-defined]
