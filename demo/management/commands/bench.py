@@ -21,6 +21,7 @@ SECTIONS = (
     "worlds",
     "uplift",
     "allocation",
+    "prices",
     "pages",
 )
 LOADED = {"pages"}
