@@ -23,6 +23,7 @@ SECTIONS = (
     "allocation",
     "demand",
     "matching",
+    "prices",
     "pages",
 )
 LOADED = {"pages"}
