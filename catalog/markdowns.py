@@ -4,10 +4,9 @@ Stock × time is solved by stochastic dynamic programming for each hypothesis on
 (its level, a factor on the forecast, and its elasticity), and a week's price is the one
 that is best on the average over what is believed (a hindsight relaxation, QMDP:
 Littman, Cassandra and Kaelbling 1995). Each week the belief learns from what was sold
-(Bayes'
-rule; a sell-out says "at least so much") and the rest is planned anew. On pricing a
-stock by a date: Gallego and van Ryzin 1994; with demand to be learnt, Aviv and Pazgal
-2005. Prices only fall, at most `steps` times.
+(Bayes' rule; a sell-out says "at least so much") and the rest is planned anew. On
+pricing a stock by a date: Gallego and van Ryzin 1994; with demand to be learnt, Aviv
+and Pazgal 2005. Prices only fall, at most `steps` times.
 
     units a week ~ negative binomial, variance mean + noise · mean²,
     mean = level · forecast · (price / today's)^elasticity
