@@ -10,6 +10,7 @@ Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code
 guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
 approval, approving, versions, admin, home, inbox, markup; ahead, calendar_page.
+Prices for everybody: price_lines, price_rolls.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,

@@ -19,9 +19,9 @@ from analytics import events, store
 from analytics.races import anew
 from analytics.wording import APART, Wording, joined, revived
 from catalog.models import Product
-from promotions import book, guards, versions
+from promotions import book, guards, price_rolls, versions
 from promotions.guards import Guard
-from promotions.models import Offer, Strategy
+from promotions.models import Offer, PriceLine, Strategy
 from promotions.offers import forget, refresh_soon
 from promotions.rules import Gift
 
@@ -60,8 +60,10 @@ REFUSALS = (
 )
 
 
-def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
-    """Save a new proposal and log all of it.
+def propose(
+    strategy: Strategy, *, by: str, at: datetime, lines: Sequence[PriceLine] = ()
+) -> None:
+    """Save a new proposal and log all of it, with the lines of a price change.
 
     :raises ValidationError: its fields make no sense.
     """
@@ -69,6 +71,7 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
     with transaction.atomic():
         strategy.state, strategy.proposed_at = State.PROPOSED, at
         strategy.save(force_insert=True)
+        PriceLine.objects.bulk_create(lines)
         proposed = events.StrategyProposed(
             kind=strategy.kind,
             title=strategy.title,
@@ -94,7 +97,8 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
                 if name != "said"
             },
         )
-        store.append([proposed], at=at, stream=strategy.stream, after=0)
+        steps = [price_rolls.steps(lines)] if lines else []
+        store.append([proposed, *steps], at=at, stream=strategy.stream, after=0)
 
 
 def approve(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
