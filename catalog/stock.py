@@ -9,8 +9,8 @@ Production Management in Supply Chains, chapters 6 and 7, on slow movers chapter
 Days are whole or not; units are whole.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, exp, inf, log
 from statistics import NormalDist
@@ -19,10 +19,11 @@ SLOW = 10.0
 """Units expected: fewer are counted one by one."""
 NONE = 1e-9
 """Units expected: fewer are none."""
+WEEK = 7.0
 LONGEST = 365.0
 """Days: stock that lasts longer is said to last so long."""
 SURELY = 0.9
-"""Stock that outlasts the target with such a chance is too much."""
+"""Stock that lasts too long with such a chance is too much."""
 LIKELY = 0.5
 """Units that are not sold by their day with such a chance are expiring."""
 
@@ -39,8 +40,13 @@ class Expected:
         return self.mean < SLOW
 
 
-Outlook = Callable[[float], Expected]
-"""What is expected of the coming so many days."""
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What is expected to sell: `weekly` units of the coming weeks, of which the last
+    stands for all after it, and `over` so many coming days."""
+
+    weekly: Sequence[float]
+    over: Callable[[float], Expected]
 
 
 class State(StrEnum):
@@ -59,12 +65,14 @@ class Policy:
     """How a product is kept in stock.
 
     `service_level`: the chance that the stock outlasts what is under way;
-    `target_days`: for so long it should last once an order is in; `review_days`: orders
-    are placed so often; `lead_days`: from an order to its arrival.
+    `target_days`: for so long it should last once an order is in; what lasts longer
+    than `over_days` is too much; `review_days`: orders are placed so often;
+    `lead_days`: from an order to its arrival.
     """
 
     service_level: float
     target_days: int
+    over_days: int
     review_days: int
     lead_days: int
 
@@ -98,9 +106,9 @@ class Standing:
     """How a product's stock stands.
 
     `cover`: days; None: nothing of it is expected to sell. `chance_out`: that it sells
-    out before an order of today arrives. `over`: units beyond the target, `chance_over`
-    that some of them are left then. `unsold`: units expected to be left when they
-    expire, `chance_unsold` that any are. `order`: whole packs; 0: none is needed.
+    out before an order of today arrives. `over`: units beyond what is not too much,
+    `chance_over` that some of them are left then. `unsold`: units expected to be left
+    when they expire, `chance_unsold` that any are. `order`: whole packs; 0: none.
     """
 
     state: State
@@ -164,50 +172,52 @@ def unit_loss(k: float) -> float:
     return unit.pdf(k) - k * (1 - unit.cdf(k))
 
 
-def days_of_cover(units: float, outlook: Outlook, most: float = LONGEST) -> float:
-    """Return in how many days so many units are expected to sell, at most `most`."""
-    if units <= 0:
-        return 0.0
-    if outlook(most).mean <= units:
-        return most
-    low, high = 0.0, most
-    while high - low > 0.01:
-        middle = (low + high) / 2
-        low, high = (middle, high) if outlook(middle).mean < units else (low, middle)
-    return high
+def days_of_cover(units: float, weekly: Sequence[float]) -> float:
+    """Return in how many days so many units are expected to sell, at most LONGEST."""
+    days = 0.0
+    for week in range(int(LONGEST / WEEK) + 1):
+        sells = weekly[min(week, len(weekly) - 1)] if weekly else 0.0
+        if sells >= units:
+            return min(days + (WEEK * units / sells if sells else 0.0), LONGEST)
+        days, units = days + WEEK, units - sells
+    return LONGEST
 
 
-def standing(
-    held: Held, outlook: Outlook | None, policy: Policy, *, extra: float = 0.0
-) -> Standing:
-    """Say how a stock stands; `extra` units are promised to promotions beyond.
+def standing(held: Held, outlook: Outlook | None, policy: Policy) -> Standing:
+    """Say how a stock stands.
 
     Without an outlook nothing is known but whether it is sold out.
     """
     if outlook is None:
         return _unknown(held)
-    cover = days_of_cover(held.units, outlook)
-    chance_out = chance_above(
-        _more(outlook(policy.lead_days), extra), held.by(policy.lead_days)
-    )
-    over, chance_over = _over(held, outlook(policy.target_days))
-    unsold, chance_unsold = _unsold(held, outlook)
-    need = _more(outlook(policy.protected), extra)
+    chance_out = chance_above(outlook.over(policy.lead_days), held.by(policy.lead_days))
+    need = outlook.over(policy.protected)
     point = quantile(need, policy.service_level)
-    return Standing(
-        state=_state(
-            held, policy, chance_out, over, chance_over, unsold, chance_unsold
-        ),
-        cover=cover if outlook(LONGEST).mean > 0 else None,
+    over, chance_over = _over(held, outlook.over(policy.over_days))
+    unsold, chance_unsold = _unsold(held, outlook)
+    told = Standing(
+        state=State.FINE,
+        cover=days_of_cover(held.units, outlook.weekly)
+        if any(outlook.weekly)
+        else None,
         chance_out=chance_out,
         safety=max(0, ceil(point - need.mean)),
         reorder_point=point,
-        order=_order(held, outlook, policy, point, extra),
+        order=_order(held, outlook, policy, point),
         over=over,
         chance_over=chance_over,
         unsold=unsold,
         chance_unsold=chance_unsold,
     )
+    return replace(told, state=_state(held, policy, told))
+
+
+def more(expected: Expected, extra: float) -> Expected:
+    """Add what promotions are expected to sell beyond, as a Poisson of its own."""
+    if extra <= 0:
+        return expected
+    deviation = (expected.deviation**2 + extra) ** 0.5
+    return Expected(mean=expected.mean + extra, deviation=deviation)
 
 
 def in_packs(units: float, pack: int) -> int:
@@ -215,16 +225,14 @@ def in_packs(units: float, pack: int) -> int:
     return max(0, ceil(units / pack - 1e-9)) * pack
 
 
-def _order(
-    held: Held, outlook: Outlook, policy: Policy, point: int, extra: float
-) -> int:
+def _order(held: Held, outlook: Outlook, policy: Policy, point: int) -> int:
     """Return what brings the position up to the target, if it is below the point."""
     position = held.units + held.incoming
     if position > point or point == 0:
         return 0
-    goal = _more(outlook(policy.lead_days + policy.target_days), extra)
-    safety = point - _more(outlook(policy.protected), extra).mean
-    return in_packs(max(point, goal.mean + safety) - position, held.pack)
+    goal = outlook.over(policy.lead_days + policy.target_days).mean
+    safety = point - outlook.over(policy.protected).mean
+    return in_packs(max(point, goal + safety) - position, held.pack)
 
 
 def _over(held: Held, target: Expected) -> tuple[int, float]:
@@ -238,26 +246,18 @@ def _unsold(held: Held, outlook: Outlook) -> tuple[float, float]:
     units = held.units if held.expiring is None else min(held.expiring, held.units)
     if not units:
         return 0.0, 0.0
-    until = outlook(max(0.0, held.expires_in))
+    until = outlook.over(max(0.0, held.expires_in))
     return left(until, units), 1 - chance_above(until, units - 1)
 
 
-def _state(
-    held: Held,
-    policy: Policy,
-    chance_out: float,
-    over: int,
-    chance_over: float,
-    unsold: float,
-    chance_unsold: float,
-) -> State:
+def _state(held: Held, policy: Policy, told: Standing) -> State:
     if not held.units:
         return State.OUT
-    if chance_out > 1 - policy.service_level:
+    if told.chance_out > 1 - policy.service_level:
         return State.SHORT
-    if unsold >= 1 and chance_unsold >= LIKELY:
+    if told.unsold >= 1 and told.chance_unsold >= LIKELY:
         return State.EXPIRING
-    if over >= max(1, held.pack) and chance_over >= SURELY:
+    if told.over >= max(1, held.pack) and told.chance_over >= SURELY:
         return State.OVER
     return State.FINE
 
@@ -275,14 +275,6 @@ def _unknown(held: Held) -> Standing:
         unsold=0.0,
         chance_unsold=0.0,
     )
-
-
-def _more(expected: Expected, extra: float) -> Expected:
-    """Add what promotions are expected to sell; as one Poisson of its own."""
-    if extra <= 0:
-        return expected
-    deviation = (expected.deviation**2 + extra) ** 0.5
-    return Expected(mean=expected.mean + extra, deviation=deviation)
 
 
 def _normal(expected: Expected) -> NormalDist:

@@ -66,6 +66,15 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.tasks.propose",
         "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
     },
+    "stock is counted": {
+        "task": "promotions.tasks.count_stock",
+        "schedule": crontab(minute="25"),
+        "options": {"expires": 3600.0},
+    },
+    "clearances are planned": {
+        "task": "promotions.tasks.clear",
+        "schedule": crontab(hour="5", minute="30", day_of_week="mon"),
+    },
     "proposals are tried on past baskets": {
         "task": "promotions.tasks.review",
         "schedule": crontab(minute="2-59/5"),

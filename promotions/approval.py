@@ -19,7 +19,7 @@ from analytics import events, store
 from analytics.races import anew
 from analytics.wording import APART, Wording, joined, revived
 from catalog.models import Product
-from promotions import book, guards, price_rolls, versions
+from promotions import book, guards, price_rolls, supply, versions
 from promotions.guards import Guard
 from promotions.models import Offer, PriceLine, Strategy
 from promotions.offers import forget, refresh_soon
@@ -205,6 +205,7 @@ def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
         guards.money(strategy.budget, strategy.left, strategy.currency),
         guards.group(book.decoded(strategy).rule, _of_its_group(strategy)),
         *([guards.gift(_priced(gifts, strategy), strategy.currency)] if gifts else []),
+        _in_stock(strategy, at),
     ]
 
 
@@ -216,6 +217,20 @@ def checks(strategy: Strategy, *, at: datetime) -> list[dict[str, Any]]:
     now = guards.stored(standing(strategy, at=at))
     names = {guard["name"] for guard in now}
     return [guard for guard in strategy.guards if guard["name"] not in names] + now
+
+
+def _in_stock(strategy: Strategy, at: datetime) -> Guard:
+    """Check what a strategy will sell against the stock and what is under way."""
+    found = supply.need(strategy, at=at)
+    return guards.stock(
+        products=found.all_products,
+        known=found.products,
+        days=found.days,
+        wanted=found.usual + (found.extra or 0.0),
+        extra=found.extra,
+        there=found.there,
+        incoming=found.incoming,
+    )
 
 
 def _priced(

@@ -252,6 +252,41 @@ def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> 
     )
 
 
+def stock(
+    *, products: int, known: int, days: float, wanted: float, extra: float | None,
+    there: int, incoming: int,
+) -> Guard:
+    """Whether what is there and under way lasts until an order of today is sold.
+
+    `known` of the `products` have a stock that the shop sends; `wanted` units of those
+    are expected to be asked for within `days`, `extra` of them for the promotion.
+    """
+    if not known:
+        detail = Wording("the shop sends no stock of these goods: nothing is known")
+        return Guard(name=Wording("stock"), passed=True, detail=detail)
+    left = there + incoming - wanted
+    extras = Wording("unknown") if extra is None else f"{extra:,.0f}"
+    detail = Wording(
+        "%(wanted)s units are expected to be asked for in %(days)s days, %(extra)s of "
+        "them for the promotion; %(there)s are there and %(incoming)s under way "
+        "(%(known)s of %(products)s products are counted)",
+        wanted=f"{wanted:,.0f}",
+        days=f"{days:.0f}",
+        extra=extras,
+        there=f"{there:,}",
+        incoming=f"{incoming:,}",
+        known=f"{known:,}",
+        products=f"{products:,}",
+    )
+    if left < 0:
+        detail = Wording(
+            "%(detail)s: order %(missing)s first",
+            detail=detail,
+            missing=f"{-left:,.0f}",
+        )
+    return Guard(name=Wording("stock"), passed=left >= 0, detail=detail)
+
+
 def passed(checks: Iterable[Guard]) -> bool:
     """Return whether every guard holds."""
     return all(check.passed for check in checks)

@@ -10,6 +10,7 @@ from promotions import (
     backtest,
     backtest_runs,
     bandit,
+    clearances,
     deliveries,
     denials,
     experience,
@@ -18,6 +19,7 @@ from promotions import (
     measurement,
     standing,
     strategies,
+    supply,
     targeting,
 )
 from promotions.models import Guesser, Receipt, Reservation
@@ -65,6 +67,20 @@ def measure() -> None:
     bandit.set_odds(at=now)
     standing.act(at=now)
     hindsight.refresh(measured, until=now)
+
+
+@shared_task(ignore_result=True)
+def count_stock() -> None:
+    """Count anew how long the stock lasts; propose to stop what runs short."""
+    now = clock.now()
+    if supply.refresh(at=now):
+        standing.propose_stops(at=now)
+
+
+@shared_task(ignore_result=True)
+def clear() -> None:
+    """Propose mark-downs of what is too much or will expire; plan anew what runs."""
+    clearances.propose(at=clock.now())
 
 
 @shared_task(ignore_result=True)

@@ -1,22 +1,25 @@
 """How long stock lasts, and what to order: beside the textbooks' tables."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import stock
-from catalog.stock import Expected, Held, Policy, State
+from catalog.stock import Expected, Held, Outlook, Policy, State
 
-USUAL = Policy(service_level=0.95, target_days=28, review_days=7, lead_days=7)
+USUAL = Policy(
+    service_level=0.95, target_days=28, over_days=91, review_days=7, lead_days=7
+)
 
 
-def even(weekly: float, deviation: float = 0.0) -> Callable[[float], Expected]:
-    """So many units a week, with independent weeks."""
-    return lambda days: Expected(
-        mean=weekly * days / 7, deviation=deviation * (days / 7) ** 0.5
-    )
+def even(weekly: float, deviation: float = 0.0, extra: float = 0.0) -> Outlook:
+    """So many units a week, with independent weeks; `extra` on top of any time."""
+
+    def over(days: float) -> Expected:
+        mean, spread = weekly * days / 7, deviation * (days / 7) ** 0.5
+        return stock.more(Expected(mean=mean, deviation=spread), extra)
+
+    return Outlook(weekly=(weekly,), over=over)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +69,11 @@ def test_chances_and_losses_agree(
 
 
 def test_cover_is_when_as_much_as_there_is_has_sold() -> None:
-    assert stock.days_of_cover(20, even(10)) == pytest.approx(14, abs=0.02)
-    assert stock.days_of_cover(0, even(10)) == 0
-    assert stock.days_of_cover(5, even(0)) == stock.LONGEST
+    assert stock.days_of_cover(20, [10]) == pytest.approx(14)
+    assert stock.days_of_cover(20, [5, 30]) == pytest.approx(10.5)
+    assert stock.days_of_cover(0, [10]) == 0
+    assert stock.days_of_cover(5, [0]) == stock.LONGEST
+    assert stock.days_of_cover(5, [0, 0, 5]) == pytest.approx(21)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_an_order_is_in_packs_up_to_the_target_and_not_before_its_point() -> Non
 
 def test_promotions_need_more() -> None:
     plain = stock.standing(Held(units=25), even(10, 3.5), USUAL)
-    more = stock.standing(Held(units=25), even(10, 3.5), USUAL, extra=30)
+    more = stock.standing(Held(units=25), even(10, 3.5, extra=30), USUAL)
     assert plain.state == State.FINE
     assert more.state == State.SHORT
     assert more.order >= plain.order + 30
@@ -122,10 +127,12 @@ def test_promotions_need_more() -> None:
 def test_no_shortage_is_invented_and_none_is_missed(
     units: int, weekly: float, spread: float, level: float, pack: int
 ) -> None:
-    policy = Policy(service_level=level, target_days=28, review_days=7, lead_days=7)
+    policy = Policy(
+        service_level=level, target_days=28, over_days=91, review_days=7, lead_days=7
+    )
     outlook = even(weekly, spread * weekly)
     told = stock.standing(Held(units=units, pack=pack), outlook, policy)
-    enough = stock.quantile(outlook(policy.lead_days), level)
+    enough = stock.quantile(outlook.over(policy.lead_days), level)
     assert (told.state in (State.SHORT, State.OUT)) == (units < enough or not units)
     assert told.order % pack == 0
     assert told.order == 0 or units <= told.reorder_point
