@@ -63,14 +63,24 @@ class PricesProposed(Event, frozen=True, kw_only=True):
 
 
 class PricesRolled(Event, frozen=True, kw_only=True):
-    """Lines of a strategy went into force, out of it, or were found overruled.
+    """Lines of a strategy went into force or out of it, or were found overruled.
 
-    Each is (sku, its start). What prices became is said by the events beside it.
+    State -> the lines (sku, start) that are so now; what the prices became is said by
+    the events beside it.
     """
 
-    begun: tuple[tuple[Text, datetime], ...] = ()
-    over: tuple[tuple[Text, datetime], ...] = ()
-    overruled: tuple[tuple[Text, datetime], ...] = ()
+    lines: dict[Text, tuple[tuple[Text, datetime], ...]]
+
+
+class PricingRuleSet(Event, frozen=True, kw_only=True):
+    """An operator said what prices may become, in a category; null: no rule any more.
+
+    An empty category stands for all those without a rule of their own.
+    """
+
+    category: str
+    by: Text
+    rule: dict[str, Any] | None
 
 
 class StockChanged(Event, frozen=True, kw_only=True):

@@ -10,11 +10,13 @@ import uuid
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
+from catalog import price_rules
 
 
 class Product(models.Model):
@@ -251,6 +253,12 @@ class ShownPrice(models.Model):
         return self.body
 
 
+def check_ending(ending: str) -> None:
+    """Refuse a text that names no endings of prices."""
+    if wrong := price_rules.ending_fault(ending):
+        raise ValidationError(wrong)
+
+
 class PricingRule(models.Model):
     """What prices may become, in a category, or in all that have no rule of their own.
 
@@ -261,23 +269,32 @@ class PricingRule(models.Model):
         unique=True, blank=True, help_text="Empty: every category without a rule."
     )
     ending = models.CharField(
-        max_length=10,
+        max_length=40,
         blank=True,
-        default=".99",
-        help_text="Prices end so, as .99 or .95; or steps as 0.05; empty: any.",
+        default="9",
+        validators=[check_ending],
+        help_text="Prices end so, as 9, or .49 .99; or in steps, as 0.05; empty: any.",
     )
-    least_margin = models.DecimalField(max_digits=4, decimal_places=3, default="0.05")
+    least_margin = models.DecimalField(
+        max_digits=4, decimal_places=3, default=Decimal("0.050")
+    )
     most_above = models.DecimalField(
         max_digits=5,
         decimal_places=3,
-        default="0.200",
+        default=Decimal("0.200"),
         help_text="Above the price that the shop lists.",
     )
     most_up = models.DecimalField(
-        max_digits=4, decimal_places=3, default="0.100", help_text="In one step."
+        max_digits=4,
+        decimal_places=3,
+        default=Decimal("0.100"),
+        help_text="In one step.",
     )
     most_down = models.DecimalField(
-        max_digits=4, decimal_places=3, default="0.200", help_text="In one step."
+        max_digits=4,
+        decimal_places=3,
+        default=Decimal("0.200"),
+        help_text="In one step.",
     )
     least_days = models.PositiveSmallIntegerField(
         default=7, help_text="Between two changes of a product's price."

@@ -13,7 +13,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import msgspec
-from django.db import connection
+from django.db import connection, transaction
 
 from analytics import events
 from catalog import pricing
@@ -182,9 +182,19 @@ def let_go(skus: Collection[str], strategy: UUID) -> None:
     PriceHold.objects.filter(sku__in=skus, strategy=strategy).delete()
 
 
-def forget(*, at: datetime) -> None:
-    """Forget whose prices went long ago."""
+def refresh(*, at: datetime) -> None:
+    """Show reductions no more whose time is over; forget whose prices went long ago."""
     PriceHold.objects.filter(released_at__lt=at - ECHO).delete()
+    if not ShownPrice.objects.filter(until__lte=at).exists():
+        return
+    with transaction.atomic():
+        lock()
+        rows = list(ShownPrice.objects.filter(until__lte=at))
+        for row in rows:
+            shown = msgspec.json.decode(row.body, type=Body)
+            shown.reference_price = shown.percent_off = None
+            row.body, row.reference, row.until = _json(shown), None, None
+        _show(rows)
 
 
 def _running(hold: PriceHold | None) -> PriceHold | None:
@@ -314,6 +324,10 @@ def body(one: Moved, reference: Amount, at: datetime) -> str:
         reference_price=coins(reference),
         percent_off=pricing.percent_off(one.price, reference),
     )
+    return _json(made)
+
+
+def _json(made: Body) -> str:
     return msgspec.json.encode(made).decode()
 
 

@@ -113,6 +113,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "prices roll out and back": {
+        "task": "promotions.errands.roll_prices",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "fraud is looked for": {
         "task": "promotions.tasks.look_for_fraud",
         "schedule": crontab(minute="*/15"),

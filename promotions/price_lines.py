@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import wording
-from promotions import approval, campaigns, guards
+from promotions import approval, campaigns, guards, price_guards
 from promotions.guards import Guard
 from promotions.models import PriceLine, Strategy
 
@@ -34,7 +34,8 @@ class Expected:
     """What a line is expected to bring while it runs, against the price that `was`.
 
     Units and money are of the whole period, or of OPEN for a line without an end;
-    `low` and `high` are the margin's 80 % interval. `why` is in plain words.
+    `low` and `high` are the margin's 80 % interval. `why` is in plain words. What
+    `clears` must go, and may sell below its cost and in any step.
     """
 
     units: float
@@ -45,6 +46,7 @@ class Expected:
     revenue: float = 0.0
     stock_after: float | None = None
     why: str = ""
+    clears: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,11 @@ def propose(
         raise NoLines(f"{len(change.lines)} lines")
     with transaction.atomic():
         strategy = _strategy(change, replaces, by=by, at=at)
-        approval.propose(strategy, by=by, at=at, lines=_rows(change, strategy))
+        rows = _rows(change, strategy)
+        before = [replaces.id] if replaces else []
+        checks = price_guards.of(strategy, rows, before, at=at)
+        strategy.guards = guards.stored([*checks, *change.checks])
+        approval.propose(strategy, by=by, at=at, lines=rows)
     return strategy
 
 
@@ -147,7 +153,6 @@ def _strategy(
                 "reason": wording.kept(change.reason),
             },
         },
-        guards=guards.stored(change.checks),
         replaces=replaces,
         version=replaces.version + 1 if replaces else 1,
     )
@@ -164,7 +169,7 @@ def _rows(change: Change, strategy: Strategy) -> list[PriceLine]:
             ends_at=line.ends_at,
             expects=_kept(line.expects) if line.expects else {},
         )
-        for line in change.lines
+        for line in sorted(change.lines, key=lambda one: (one.sku, one.starts_at))
     ]
 
 

@@ -1,8 +1,11 @@
 """Prices in force: listed and held, what they were, what storefronts read, rules."""
 
+from decimal import Decimal
+
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
+import catalog.models
 from catalog import prices
 
 FORWARD = """
@@ -79,11 +82,11 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('category', models.TextField(blank=True, help_text='Empty: every category without a rule.', unique=True)),
-                ('ending', models.CharField(blank=True, default='.99', help_text='Prices end so, as .99 or .95; or steps as 0.05; empty: any.', max_length=10)),
-                ('least_margin', models.DecimalField(decimal_places=3, default='0.05', max_digits=4)),
-                ('most_above', models.DecimalField(decimal_places=3, default='0.200', help_text='Above the price that the shop lists.', max_digits=5)),
-                ('most_up', models.DecimalField(decimal_places=3, default='0.100', help_text='In one step.', max_digits=4)),
-                ('most_down', models.DecimalField(decimal_places=3, default='0.200', help_text='In one step.', max_digits=4)),
+                ('ending', models.CharField(blank=True, default='9', help_text='Prices end so, as 9, or .49 .99; or in steps, as 0.05; empty: any.', max_length=40, validators=[catalog.models.check_ending])),
+                ('least_margin', models.DecimalField(decimal_places=3, default=Decimal('0.050'), max_digits=4)),
+                ('most_above', models.DecimalField(decimal_places=3, default=Decimal('0.200'), help_text='Above the price that the shop lists.', max_digits=5)),
+                ('most_up', models.DecimalField(decimal_places=3, default=Decimal('0.100'), help_text='In one step.', max_digits=4)),
+                ('most_down', models.DecimalField(decimal_places=3, default=Decimal('0.200'), help_text='In one step.', max_digits=4)),
                 ('least_days', models.PositiveSmallIntegerField(default=7, help_text="Between two changes of a product's price.")),
                 ('families', models.BooleanField(default=True, help_text='A bigger pack costs more, and not more by unit; colours cost alike.')),
                 ('above_competitors', models.DecimalField(blank=True, decimal_places=3, help_text='At most so far above the cheapest competitor; empty: as one likes.', max_digits=5, null=True)),
