@@ -148,9 +148,21 @@ def means(belief: Belief, asked: Clearance, *, today: int = 0) -> Floats:
 
 def price(asked: Clearance, belief: Belief, *, held: int = 0, today: int = 0) -> int:
     """Return the index of the best price for the first week; `held` is the one now."""
+    worth = worths(asked, belief, held=held, today=today)
+    index = int(worth.argmax())
+    return index if worth[index] > worth[held] + 1e-9 else held
+
+
+def worths(
+    asked: Clearance, belief: Belief, *, held: int = 0, today: int = 0
+) -> Floats:
+    """Return what each first week's price recovers [M], if all goes on at its best.
+
+    −∞ of prices that may not be charged: those above `held`, or below without a step.
+    """
     [worth] = _values(asked, belief, today=today, first_only=True)
     mean = np.einsum("h,hnms->nms", belief.weight, worth)[:, :, -1]
-    return _best(mean, held, asked.steps)
+    return _open(mean, held, asked.steps)
 
 
 def path(
@@ -262,14 +274,13 @@ def _optimum(worth: Floats) -> Floats:
     return best
 
 
-def _best(mean: Floats, held: int, steps: int) -> int:
-    """Return the best index from `held` on; `mean` is [steps + 1, M]."""
-    stay = float(mean[steps, held])
-    if steps < 1 or held + 1 >= mean.shape[1]:
-        return held
-    lower = mean[steps - 1, held + 1 :]
-    index = int(lower.argmax())
-    return held + 1 + index if lower[index] > stay + 1e-9 else held
+def _open(mean: Floats, held: int, steps: int) -> Floats:
+    """Return what may be charged after `held` is worth; `mean`: [steps + 1, M]."""
+    found = np.full(mean.shape[1], -np.inf)
+    found[held] = mean[steps, held]
+    if steps:
+        found[held + 1 :] = mean[steps - 1, held + 1 :]
+    return found
 
 
 def _policy_path(
@@ -281,9 +292,10 @@ def _policy_path(
     there[:, -1] = belief.weight
     steps, made = asked.steps, list[int]()
     for week, worth in enumerate(_values(asked, belief, today=today)):
-        index = _best(np.einsum("hs,hnms->nm", there, worth), held, steps)
-        steps -= index != held
-        held = index
+        options = _open(np.einsum("hs,hnms->nm", there, worth), held, steps)
+        index = int(options.argmax())
+        if options[index] > options[held] + 1e-9:
+            steps, held = steps - 1, index
         made.append(held)
         moves = grid.moves(grid.sales(mean[:, held, week], asked.noise))
         there = np.einsum("hs,hst->ht", there, moves)

@@ -92,7 +92,9 @@ TABLES: Mapping[str, Table] = {
         columns={
             **dict.fromkeys(feeds.COLUMNS, "text"),
             **dict.fromkeys(MONEY, "amount"),
-            **dict.fromkeys(("stock", "lead_days", "pack", "expiring", "incoming"), "count"),
+            **dict.fromkeys(
+                ("stock", "lead_days", "pack", "expiring", "incoming"), "count"
+            ),
             "promotable": "truth",
         },
         rows=_products,

@@ -61,7 +61,7 @@ def _by_elasticity(strategy: Strategy, price: Decimal, weekly: float) -> float |
         return None
     least = book.decoded(strategy).rule.conditions.least_amount
     terms = strategy.terms.values()
-    deepest = max((guards.depth(one, price=price, least=least) for one in terms))
+    deepest = max(guards.depth(one, price=price, least=least) for one in terms)
     slope = sum(one.elasticity for one in known.values()) / len(known)
     new = max(LEAST_PRICE, 1 - float(deepest))
     at_price = forecasts.at_price(weekly, slope, price=1.0, new=new)

@@ -253,8 +253,14 @@ def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> 
 
 
 def stock(
-    *, products: int, known: int, days: float, wanted: float, extra: float | None,
-    there: int, incoming: int,
+    *,
+    products: int,
+    known: int,
+    days: float,
+    wanted: float,
+    extra: float | None,
+    there: int,
+    incoming: int,
 ) -> Guard:
     """Whether what is there and under way lasts until an order of today is sold.
 

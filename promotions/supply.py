@@ -142,9 +142,7 @@ class Push:
         return self.each_day * min(days, self.days)
 
 
-def _promoted(
-    known: Mapping[str, Demand], at: datetime
-) -> dict[str, dict[str, Push]]:
+def _promoted(known: Mapping[str, Demand], at: datetime) -> dict[str, dict[str, Push]]:
     """Share what live strategies will sell among their goods: sku -> strategy -> push.
 
     By what the goods sell anyway.

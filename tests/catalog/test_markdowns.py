@@ -104,9 +104,9 @@ def test_the_policy_is_the_exact_optimum_where_all_is_known() -> None:
         return np.append(found, 1 - found.sum())
 
     def last(left: int, held: int) -> float:
+        sells = np.minimum(np.arange(7), left)
         return max(
-            asked.prices[j] * np.minimum(np.arange(7), left) @ chances(mean[j, 1])
-            for j in range(held, 3)
+            asked.prices[j] * float(sells @ chances(mean[j, 1])) for j in range(held, 3)
         )
 
     worth = [
