@@ -1,14 +1,15 @@
-"""The catalogue in the back office: a mirror of the shop's feed, read only."""
+"""The catalogue in the back office: a mirror of the shop's feed, and stock rules."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
 
 from analytics.admin import ReadOnly
 from catalog import pricing
-from catalog.models import Product
+from catalog.models import Product, StockRule
 
 
 def money(field: str) -> Callable[[Any], str]:
@@ -33,3 +34,14 @@ class ProductAdmin(ReadOnly):
     ordering = ["sku"]
     show_full_result_count = False
     list_per_page = 50
+
+
+@admin.register(StockRule)
+class StockRuleAdmin(ModelAdmin):
+    """How goods are kept in stock: for a category, or for all without a rule."""
+
+    list_display = [
+        *("__str__", "service_level", "target_days", "over_days", "review_days"),
+        *("lead_days", "clear_days", "deepest", "steps", "holding"),
+    ]
+    ordering = ["category"]

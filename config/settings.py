@@ -304,7 +304,12 @@ UNFOLD = {
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),
-            _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
+            _group(
+                _("What we sell"),
+                ("store", _("Products"), "catalog_product"),
+                ("warehouse", _("Stock"), "stock"),
+                ("rule_settings", _("Stock rules"), "catalog_stockrule"),
+            ),
             _group(
                 _("What happened"),
                 ("person_search", _("Find a customer"), "find-customer"),

@@ -61,6 +61,9 @@ from promotions.report_api import (
     StrategyReportView,
 )
 from promotions.response_pages import response_page
+from promotions.stock_api import StockView
+from promotions.stock_pages import stock_page
+from promotions.stock_product import product_stock_page
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 from promotions.webhook_api import EndpointsView, EndpointView, SecretView
 from promotions.what_if_admin import what_if_page
@@ -80,6 +83,7 @@ api = [
         RecommendationsView.as_view(),
         name="recommendations",
     ),
+    path("stock", StockView.as_view(), name="stock_levels"),
     path("products/together", TogetherView.as_view(), name="together"),
     path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
@@ -182,6 +186,8 @@ urlpatterns = [
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
+    path("admin/stock", page(stock_page), name="stock"),
+    path("admin/stock/<path:sku>", page(product_stock_page), name="product_stock"),
     path(
         "admin/results/strategies/<uuid:key>",
         page(strategy_results),

@@ -17,7 +17,7 @@ from catalog import markdowns
 from catalog.markdowns import Belief, Clearance, Floats, Ints
 from demo.bench import table
 
-SEEDS = 300
+SEEDS = 200
 CUTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 STEPS = 3
 LEAST = 0.95
