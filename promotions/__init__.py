@@ -13,7 +13,8 @@ approval, approving, versions, admin, home, inbox, markup; ahead, calendar_page.
 Prices for everybody: price_lines, price_rolls.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
-Stock: supply, extra_units, clearances, stock_pages, stock_api.
+Stock: supply, extra_units, clearances, clearance_plans, stock_pages, stock_product,
+stock_api.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
 planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
 backtest_runs, backtest_api, backtest_pages.

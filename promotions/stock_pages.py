@@ -65,7 +65,7 @@ def _says(counted: int, without: int) -> str:
         return _("No product is known yet.")
     told = _("Counted every hour from the shop's stock and the forecast of demand.")
     if without:
-        more = _("Of %s products the shop sends no stock: nothing is said of them.")
+        more = _("It sends none of %s products: nothing is said of them.")
         told = f"{told} {more % f'{without:,}'}"
     return told
 

@@ -1,5 +1,6 @@
 """The pages, files and door of stock: what they tell, to whom, and in how many asks."""
 
+import os
 import re
 from datetime import timedelta
 from typing import Any
@@ -9,10 +10,12 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import Page
 
 from analytics import access
 from promotions import clearances, supply
 from promotions.models import Strategy, Supply
+from tests.browsing import browse, sign_in
 from tests.conftest import Counted
 from tests.promotions.shelves import expected, listed
 
@@ -56,7 +59,7 @@ def test_the_gravest_is_told_first(stocked: Strategy, buyer: Client) -> None:
     assert places == sorted(places) or sections == sorted(sections)
     for name in ("Tea", "Yogurt", "Fan", "Clearance: DAIRY"):
         assert name in page
-    assert "Of 1 products the shop sends no stock" in page
+    assert "It sends none of 1 products" in page
     assert "Silent" not in page
 
 
@@ -131,3 +134,33 @@ def test_the_api_tells_stock_by_page(stocked: Strategy, client: Client) -> None:
     assert (tea["sku"], tea["state"]) == ("tea", "short")
     assert tea["order"] % 12 == 0
     assert stock(client, state="gone").status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_page_fits_its_window_and_can_be_heard(
+    live_server: Any, olga: User, stocked: Strategy, width: int
+) -> None:
+    pages = ["/admin/stock", "/admin/stock/yogurt"]
+
+    def journey(tab: Page) -> list[tuple[int, list[str]]]:
+        sign_in(tab, "olga")
+        seen = []
+        for address in pages:
+            tab.goto(address)
+            wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+            seen.append((wide, tab.evaluate(MAIN)))
+            if shots := os.environ.get("SHOTS"):
+                name = address.rsplit("/", 1)[1]
+                tab.screenshot(path=f"{shots}/{name}-{width}.png", full_page=True)
+        return seen
+
+    window = {"width": width, "height": 800}
+    for wide, nameless in browse(journey, base_url=live_server.url, viewport=window):
+        assert wide <= 0
+        assert nameless == []
+
+
+MAIN = """() => [...document.querySelectorAll(".report svg, .report input")].filter(
+  (one) => !one.getAttribute("aria-label") && !one.labels?.length
+).map((one) => one.outerHTML.slice(0, 80))"""
