@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
+from analytics import clock
 from analytics.admin import ReadOnly
-from catalog import pricing
-from catalog.models import Product, StockRule
+from catalog import pricing, rulebook
+from catalog.models import PricingRule, Product, StockRule
 
 
 def money(field: str) -> Callable[[Any], str]:
@@ -45,3 +47,27 @@ class StockRuleAdmin(ModelAdmin):
         *("lead_days", "clear_days", "deepest", "steps", "holding"),
     ]
     ordering = ["category"]
+
+
+@admin.register(PricingRule)
+class PricingRuleAdmin(ModelAdmin):
+    """What prices may become; who changes a rule is in the log."""
+
+    list_display = [
+        *("__str__", "ending", "least_margin", "most_up", "most_down", "least_days"),
+        *("families", "above_competitors"),
+    ]
+    ordering = ["category"]
+    actions = None
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: PricingRule,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        rulebook.set_rule(obj, by=request.user.get_username(), at=clock.now())
+
+    def delete_model(self, request: HttpRequest, obj: PricingRule) -> None:
+        rulebook.drop_rule(obj, by=request.user.get_username(), at=clock.now())

@@ -7,13 +7,14 @@ asked at once: no change is forced, but none may lead further away.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from itertools import pairwise
+from itertools import pairwise, product
 
 from catalog import pricing
 
 MOST = 80
 """Candidates of a product: a finer choice earns nothing."""
 ALL = Decimal(1)
+ROUNDING = Decimal("1e-9")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +165,9 @@ def family_fault(
             if len({prices[sku] for sku in group}) > 1 and not left_alone & {*group}:
                 return f"{', '.join(group)} no longer cost alike"
         for smaller, bigger in pairwise(chain):
-            a, b = smaller[0], bigger[0]
-            was = broken((now[a], amount[a]), (now[b], amount[b]))
-            new = broken((prices[a], amount[a]), (prices[b], amount[b]))
-            if new[0] > was[0] or new[1] > was[1]:
-                return f"{a} and {b} are out of order"
+            for a, b in product(smaller, bigger):
+                was = broken((now[a], amount[a]), (now[b], amount[b]))
+                new = broken((prices[a], amount[a]), (prices[b], amount[b]))
+                if new[0] > was[0] or new[1] > was[1] + ROUNDING:
+                    return f"{a} and {b} are out of order"
     return None

@@ -75,6 +75,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.tasks.clear",
         "schedule": crontab(hour="5", minute="30", day_of_week="mon"),
     },
+    "prices are proposed": {
+        "task": "promotions.tasks.propose_prices",
+        "schedule": crontab(minute="20", hour="5", day_of_week="mon"),
+    },
     "proposals are tried on past baskets": {
         "task": "promotions.tasks.review",
         "schedule": crontab(minute="2-59/5"),

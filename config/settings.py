@@ -280,6 +280,7 @@ UNFOLD = {
                 ("hourglass_top", _("Reservations"), "promotions_reservation"),
                 ("receipt_long", _("Redemptions"), "promotions_redemption"),
                 ("balance", _("Allocations"), "promotions_allocation"),
+                ("sell", _("Prices"), "pricing"),
                 ("monitoring", _("Programme"), "programme"),
                 ("psychology", _("Response"), "response"),
                 ("gavel", _("Standing rules"), "promotions_standingrule"),

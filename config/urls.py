@@ -17,6 +17,7 @@ from catalog.api import (
     ProductsView,
     SeriesView,
 )
+from catalog.price_api import PricesView
 from ml.admin import catalogue
 from ml.model_pages import models_page
 from promotions import data_pages, feed_pages, support_pages
@@ -49,6 +50,7 @@ from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
 from promotions.offline import FeaturesView
+from promotions.prices_page import prices_page
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -73,6 +75,7 @@ api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
+    path("prices", PricesView.as_view(), name="prices"),
     path("calendar", CalendarView.as_view(), name="market_calendar"),
     path("series", SeriesView.as_view(), name="market_series"),
     path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
@@ -181,6 +184,7 @@ urlpatterns = [
     path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
+    path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/proposals", page(inbox_page), name="proposals"),

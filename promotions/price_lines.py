@@ -35,7 +35,9 @@ class Expected:
 
     Units and money are of the whole period, or of OPEN for a line without an end;
     `low` and `high` are the margin's 80 % interval. `why` is in plain words. What
-    `clears` must go, and may sell below its cost and in any step.
+    `clears` must go, and may sell below its cost and in any step. `doubt` is the
+    standard deviation of `units_before`, `cost` that of a unit: what comes is measured
+    with them.
     """
 
     units: float
@@ -47,6 +49,8 @@ class Expected:
     stock_after: float | None = None
     why: str = ""
     clears: bool = False
+    doubt: float | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +146,8 @@ def _strategy(
         least_margin=Decimal(0),
         forecast={
             "reach": len({line.sku for line in change.lines}),
+            "cost": 0.0,
+            "basis": "observational",
             "margin": change.margin,
             "low": change.low,
             "high": change.high,

@@ -37,7 +37,7 @@ def show(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0005_product_market'),
+        ('catalog', '0006_market'),
         ('analytics', '0012_support'),
     ]
 

@@ -4,6 +4,8 @@ import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
 import django.db.models.deletion
 import promotions.models
+from django.apps import apps as installed
+from django.contrib.auth.management import create_permissions
 from django.contrib.postgres.operations import BtreeGistExtension
 from django.db import migrations, models
 
@@ -25,11 +27,31 @@ DROP TRIGGER keep_line ON promotions_priceline;
 DROP FUNCTION promotions_keep_line;
 """
 
+MAY = ("add_pricingrule", "change_pricingrule", "delete_pricingrule")
+
+
+def allow(apps, schema_editor):
+    """Permissions are usually made once all migrations have run: make them now."""
+    for label in ("catalog", "promotions"):
+        create_permissions(installed.get_app_config(label), verbosity=0, apps=apps)
+    of = apps.get_model("auth", "Permission").objects
+    views = of.filter(
+        content_type__app_label__in=["catalog", "promotions"],
+        codename__in=["view_pricingrule", "view_priceline"],
+    )
+    groups = apps.get_model("auth", "Group").objects
+    for name in ("Operators", "Approvers", "Analysts"):
+        group, _ = groups.get_or_create(name=name)
+        group.permissions.add(*views)
+        if name != "Analysts":
+            group.permissions.add(*of.filter(codename__in=MAY))
+
 
 class Migration(migrations.Migration):
 
     dependencies = [
         ('promotions', '0029_engineers'),
+        ('catalog', '0007_prices'),
     ]
 
     operations = [
@@ -92,4 +114,5 @@ class Migration(migrations.Migration):
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('state__in', ['planned', 'running'])), expressions=[('sku', '='), (models.Func('starts_at', 'ends_at', function='TSTZRANGE', output_field=django.contrib.postgres.fields.ranges.DateTimeRangeField()), '&&')], name='price_line_alone'),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        migrations.RunPython(allow, migrations.RunPython.noop),
     ]

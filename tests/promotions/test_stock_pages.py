@@ -112,7 +112,7 @@ def test_a_page_asks_little(
 
 def test_orders_can_be_taken_away(stocked: Strategy, buyer: Client) -> None:
     answer = buyer.get(reverse("export_table", args=["order-suggestions", "csv"]))
-    text = b"".join(answer).decode()  # type: ignore[arg-type]
+    text = b"".join(answer).decode()
     row = next(line for line in text.splitlines() if line.startswith("tea"))
     assert str(Supply.objects.get(pk="tea").order) in row
     assert "fan" not in text
