@@ -206,7 +206,7 @@ def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
         return [
             guards.period(campaign.starts_at, campaign.ends_at, at),
             *price_guards.standing(strategy, replaced, at=at),
-            *([] if "clearance" in strategy.forecast else [_in_stock(strategy, at)]),
+            *([] if "clearance" in strategy.forecast else [in_stock(strategy, at=at)]),
         ]
     gifts = [one for one in strategy.terms.values() if isinstance(one, Gift)]
     return [
@@ -214,7 +214,7 @@ def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
         guards.money(strategy.budget, strategy.left, strategy.currency),
         guards.group(book.decoded(strategy).rule, _of_its_group(strategy)),
         *([guards.gift(_priced(gifts, strategy), strategy.currency)] if gifts else []),
-        _in_stock(strategy, at),
+        in_stock(strategy, at=at),
     ]
 
 
@@ -228,7 +228,7 @@ def checks(strategy: Strategy, *, at: datetime) -> list[dict[str, Any]]:
     return [guard for guard in strategy.guards if guard["name"] not in names] + now
 
 
-def _in_stock(strategy: Strategy, at: datetime) -> Guard:
+def in_stock(strategy: Strategy, *, at: datetime) -> Guard:
     """Check what a strategy will sell against the stock and what is under way."""
     found = supply.need(strategy, at=at)
     return guards.stock(

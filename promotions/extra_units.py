@@ -52,7 +52,7 @@ def _of_lines(lines: Iterable[PriceLine]) -> float:
         more += told.get("units", 0.0) - told.get("units_before", 0.0)
         ends = line.ends_at
         days = max(days, (ends - line.starts_at).days if ends else OPEN)
-    return more / max(days, 1)
+    return max(0.0, more / max(days, 1))
 
 
 def _by_elasticity(strategy: Strategy, price: Decimal, weekly: float) -> float | None:

@@ -134,6 +134,7 @@ def _proposed(
     for strategy in made:
         test = planning.plan(strategy, bases, known, at=at)
         strategy.forecast |= planning.stored(test, strategy.forecast)
+        strategy.guards += guards.stored([approval.in_stock(strategy, at=at)])
         approval.propose(strategy, by=by, at=at)
     return made
 

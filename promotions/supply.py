@@ -2,8 +2,9 @@
 
 A worker counts it (`refresh`); pages, targeting and approval read the table. Products
 whose stock the shop does not send have no row, and nothing is said of them. Categories
-of which half of the demand is for goods that run short are `short`: no promotion of
-theirs is proposed, and no offer newly made.
+of which half of the demand is for goods that more likely than not are sold out before
+an order could arrive are `short`: no promotion of theirs is proposed, and no offer
+newly made.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,14 +30,14 @@ HALF = 0.5
 SHORT = """
     SELECT category FROM promotions_supply WHERE category <> ''
     GROUP BY category
-    HAVING sum(greatest(weekly, 0.001)) FILTER (WHERE state IN ('out', 'short'))
+    HAVING sum(greatest(weekly, 0.001)) FILTER (WHERE chance_out >= 0.5)
         >= %s * sum(greatest(weekly, 0.001))
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What a strategy's goods need until an order of today could be sold.
+    """What a strategy's goods need until an order of today arrives.
 
     `products` of `all_products` have a known stock; only of these are all the others.
     `usual` and `extra` units are expected, `extra` by the strategy (None: not known).
@@ -107,7 +108,7 @@ def need(strategy: Strategy, *, at: datetime) -> Need:
         there=Sum("stock"),
         coming=Sum("incoming"),
         weekly=Sum("supply__weekly"),
-        days=Max("supply__protected_days"),
+        days=Max("supply__lead_days"),
     )
     rows, counted = goods.count(), goods.filter(stock__isnull=False).count()
     weekly = sums["weekly"] or 0.0

@@ -140,22 +140,22 @@ FORECAST = {"margin": 300.0, "cost": 100.0, "reach": 40, "days": 28}
 
 
 def test_a_promotion_needs_its_stock_before_it_is_approved(proposed: Make) -> None:
-    """400 of margin at 40 % of 10.00 are 100 units in 28 days: 50 in two weeks."""
-    goods(short=40, ample=40)
+    """400 of margin at 40 % of 10.00 are 100 units in 28 days: 25 in a week."""
+    goods(short=20, ample=20)
     strategy, now = proposed(forecast=FORECAST), timezone.now()
     need = supply.need(strategy, at=now)
-    assert need.days == pytest.approx(14)
-    assert need.usual == pytest.approx(80)
-    assert need.extra == pytest.approx(50)
-    assert need.missing == pytest.approx(50)
-    with pytest.raises(approval.GuardFailed, match="order 50 first"):
+    assert need.days == pytest.approx(7)
+    assert need.usual == pytest.approx(40)
+    assert need.extra == pytest.approx(25)
+    assert need.missing == pytest.approx(25)
+    with pytest.raises(approval.GuardFailed, match="order 25 first"):
         approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
-    listed("few", at=now, stock=40, incoming=60)
+    listed("few", at=now, stock=20, incoming=30)
     approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
 
 
 def test_a_promotion_becomes_an_order(live: Make) -> None:
-    goods(short=70, ample=70)
+    goods(short=40, ample=40)
     before = Supply.objects.get(pk="few")
     live(forecast=FORECAST)
     supply.refresh(at=timezone.now())
@@ -164,6 +164,13 @@ def test_a_promotion_becomes_an_order(live: Make) -> None:
     # 35 days are ordered for, of which it runs 28: half of 100 units.
     assert after.promoted == pytest.approx(50, abs=2)
     assert after.reorder_point > before.reorder_point
+
+
+def test_what_sells_nothing_beyond_is_not_stopped_by_a_shortage() -> None:
+    told = guards.stock(
+        products=1, known=1, days=7, wanted=9, extra=0.0, there=3, incoming=0
+    )
+    assert told.passed
 
 
 def test_the_guard_says_so_where_there_is_no_stock() -> None:
