@@ -10,7 +10,7 @@ from unfold.admin import ModelAdmin
 
 from analytics import clock
 from analytics.admin import ReadOnly
-from catalog import pricing, rulebook
+from catalog import levels, pricing, rulebook
 from catalog.models import PricingRule, Product, StockRule
 
 
@@ -40,13 +40,23 @@ class ProductAdmin(ReadOnly):
 
 @admin.register(StockRule)
 class StockRuleAdmin(ModelAdmin):
-    """How goods are kept in stock: for a category, or for all without a rule."""
+    """How goods are kept in stock; who changes a rule is in the log."""
 
-    list_display = [
-        *("__str__", "service_level", "target_days", "over_days", "review_days"),
-        *("lead_days", "clear_days", "deepest", "steps", "holding"),
-    ]
+    list_display = ["__str__", *levels.FIELDS]
     ordering = ["category"]
+    actions = None
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: StockRule,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        levels.set_rule(obj, by=request.user.get_username(), at=clock.now())
+
+    def delete_model(self, request: HttpRequest, obj: StockRule) -> None:
+        levels.drop_rule(obj, by=request.user.get_username(), at=clock.now())
 
 
 @admin.register(PricingRule)

@@ -2,12 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
+from django.db import transaction
+
+from analytics import events, store
 from catalog.mirrors import mirror
 from catalog.models import StockDay, StockRule
 from catalog.stock import Policy
 
 KEPT = timedelta(days=400)
+FIELDS = (
+    *("service_level", "target_days", "over_days", "review_days", "lead_days"),
+    *("clear_days", "deepest", "steps", "holding"),
+)
 
 
 def note(counted: Mapping[str, int], *, at: datetime) -> None:
@@ -45,6 +54,29 @@ def rules() -> Mapping[str, StockRule]:
 def rule_of(category: str, known: Mapping[str, StockRule]) -> StockRule:
     """Return a category's rule, or that of all others."""
     return known.get(category) or known[""]
+
+
+def set_rule(rule: StockRule, *, by: str, at: datetime) -> None:
+    """Save a rule, and log it."""
+    said = {name: getattr(rule, name) for name in FIELDS}
+    written = {
+        name: str(value) if isinstance(value, Decimal) else value
+        for name, value in said.items()
+    }
+    with transaction.atomic():
+        rule.save()
+        _log(rule.category, written, by, at)
+
+
+def drop_rule(rule: StockRule, *, by: str, at: datetime) -> None:
+    """Forget a rule, and log it: that of all categories, or the defaults, count."""
+    with transaction.atomic():
+        rule.delete()
+        _log(rule.category, None, by, at)
+
+
+def _log(category: str, rule: dict[str, Any] | None, by: str, at: datetime) -> None:
+    store.append([events.StockRuleSet(category=category, by=by, rule=rule)], at=at)
 
 
 def policy(rule: StockRule, lead_days: int | None) -> Policy:

@@ -247,6 +247,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
+    "stock": ("promotions.view_supply",),
     "connect": ("analytics.view_apikey",),
 }
 """What one must be allowed to be shown the way to a page that is of no table."""

@@ -4,8 +4,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from analytics import store
+from catalog import levels
 from catalog.models import StockDay, StockRule
 from promotions import approval, constraints, flags, guards, standing, supply
 from promotions.models import StandingRule, Strategy, Supply
@@ -179,3 +184,20 @@ def test_the_guard_says_so_where_there_is_no_stock() -> None:
     )
     assert told.passed
     assert "sends no stock" in str(told.detail)
+
+
+def test_who_sets_a_rule_is_in_the_log(client: Client, olga: User) -> None:
+    client.force_login(olga)
+    address = reverse("admin:catalog_stockrule_add")
+    usual = {name: getattr(StockRule(), name) for name in levels.FIELDS}
+    answer = client.post(address, usual | {"category": "TEA", "service_level": "0.98"})
+    assert answer.status_code == 302
+    rule = StockRule.objects.get()
+    client.post(
+        reverse("admin:catalog_stockrule_delete", args=[rule.pk]), {"post": "yes"}
+    )
+    logged = store.read(until=store.high_water(), types=["stock_rule_set"])
+    said = [one.event for one in logged]
+    assert [one.rule and one.rule["service_level"] for one in said] == ["0.98", None]  # type: ignore[attr-defined]
+    assert {one.by for one in said} == {"olga"}  # type: ignore[attr-defined]
+    assert not StockRule.objects.exists()
