@@ -321,6 +321,7 @@ UNFOLD = {
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("inventory", _("Trained models"), "ml_trainedmodel"),
                 ("dictionary", _("Features"), "features"),
+                ("trending_up", _("Demand"), "demand"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),
@@ -329,6 +330,15 @@ UNFOLD = {
                 ("store", _("Products"), "catalog_product"),
                 ("warehouse", _("Stock"), "stock"),
                 ("rule_settings", _("Stock rules"), "catalog_stockrule"),
+            ),
+            _group(
+                _("The market"),
+                ("storefront", _("Market"), "market"),
+                ("compare_arrows", _("Review of matches"), "market-review"),
+                ("link", _("Matches"), "catalog_match"),
+                ("event_note", _("Days of the market"), "market-days"),
+                ("partly_cloudy_day", _("Daily series"), "market-series"),
+                ("cloud_download", _("Sources"), "catalog_source"),
             ),
             _group(
                 _("What happened"),
@@ -427,4 +437,10 @@ MOST_CODES = 5_000_000
 """Of one batch."""
 WEBHOOKS_TO_PRIVATE = env.bool("WEBHOOKS_TO_PRIVATE", default=False)
 """Whether webhooks may go to private addresses and without TLS: on a laptop only."""
+MARKET_FROM_PRIVATE = env.bool("MARKET_FROM_PRIVATE", default=False)
+"""Whether market data may come from private addresses and without TLS."""
+MARKET_AGENT = env.str("MARKET_AGENT", default="Proffer")
+"""Who fetches them, for robots rules and logs; add an address, so that one may ask."""
+MARKET_ADAPTERS = env.dict("MARKET_ADAPTERS", default={})
+"""Adapters beside "http": name=module.Class, several with commas between."""
 ARCHIVE_DIR = services.VAR / "archive"

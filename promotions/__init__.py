@@ -27,12 +27,14 @@ What storefronts read: offers, feedback, api; recommendations, suggesting, becau
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
 denials, why_not, why_steps, support_pages.
-Data in and out: exports, data_pages, feed_pages.
+Data in and out: exports, data_pages, feed_pages; the market: market_pages,
+market_review, market_days.
 What it earned: sums, measurement, reports, programme, missing, findings, figures,
 charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
 hindsight_pages.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.
 Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
+What will sell: demand_pages, fans; counted by ml.outlook.
 In the background: tasks, errands; apps.
 """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from analytics import access
-from catalog import feeds, prices, pricing
+from catalog import feeds, prices, pricing, shown_prices
 from catalog.feeds import Listed
 from catalog.models import ShownPrice
 from tests.conftest import NOW
@@ -35,6 +35,12 @@ def feed(at: Any = NOW, **shelf: str | None) -> None:
         ],
         at=at,
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_memory() -> None:
+    """What a test rolls back was never to be seen."""
+    shown_prices.memory.forget()
 
 
 @pytest.fixture
@@ -176,6 +182,50 @@ def test_a_percentage_never_promises_more_than_it_is(
         assert reference * (100 - shown) / 100 >= price
     else:
         assert price > reference * Decimal("0.99")
+
+
+def test_a_memory_that_is_full_forgets_and_answers_all_the_same(
+    browser: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shown_prices, "MOST", 1)
+    monkeypatch.setattr(shown_prices, "MOST_NEWS", 2)
+    feed(a="1.00", b="2.00", c="3.00")
+    for turn in range(4):
+        feed(a=f"{turn + 1}.50", b="2.00", c=f"{turn + 1}.70", at=NOW + turn * DAY)
+        found = ask(browser, "a", "b", "c").json()["prices"]
+        assert [one["price"] for one in found] == [
+            f"{turn + 1}.50",
+            "2.00",
+            f"{turn + 1}.70",
+        ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answers_are_never_older_than_what_was_committed_before() -> None:
+    """Many ask one process's memory while prices go up: nobody sees an old one."""
+    feed(tea="1.00")
+    known, wrong = [1], []
+
+    def write() -> None:
+        for turn in range(2, 40):
+            feed(tea=f"{turn}.00")
+            known.append(turn)
+        connection.close()
+
+    def ask_on() -> None:
+        while known[-1] < 39:
+            least = known[-1]
+            _, body = shown_prices.read(["tea", f"other-{least}"])
+            if float(body.split('"price":"')[1].split('"')[0]) < least:
+                wrong.append(body)
+        connection.close()
+
+    threads = [threading.Thread(target=one) for one in (write, *[ask_on] * 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -22,6 +22,9 @@ SECTIONS = (
     "uplift",
     "allocation",
     "markdowns",
+    "demand",
+    "matching",
+    "prices",
     "pages",
 )
 LOADED = {"pages"}
