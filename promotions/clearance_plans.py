@@ -120,7 +120,8 @@ def planned(
     if units < 1 or len(prices) < 2:
         return None
     spreads = [(high - low) / (2 * forecasts.Z80) for low, high in _ends(demand)]
-    mean, spread = demand.units[0], spreads[0]
+    mean = demand.units[0]
+    spread = max(spreads[0], mean**0.5)
     relative = (spread / mean) ** 2 if mean > 0 else 1.0
     error = (forecasts.LASTING * relative) ** 0.5
     return Plan(

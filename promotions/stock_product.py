@@ -18,7 +18,7 @@ from catalog.models import Product
 from ml import forecasts
 from ml.forecasts import Demand
 from ml.models import Forecast
-from promotions import charts, supply
+from promotions import charts, fans, supply
 from promotions.charts import Mark
 from promotions.figures import money
 from promotions.models import Strategy, Supply
@@ -161,11 +161,11 @@ def _demand(sku: str, known: Demand) -> Section:
     own = Forecast.objects.filter(level="product", key=sku).first()
     past: Sequence[float] = own.history[-26:] if own else ()
     first = (own.first if own else known.first) - len(past) * WEEK
-    marks = [
+    before = [
         Mark(label=(first + n * WEEK).isoformat(), value=float(units))
         for n, units in enumerate(past)
     ]
-    marks += [
+    marks = [
         Mark(
             label=(known.first + n * WEEK).isoformat(), value=units, low=low, high=high
         )
@@ -182,10 +182,20 @@ def _demand(sku: str, known: Demand) -> Section:
             "error": f"{known.elasticity_error:.2f}",
             "how": known.method,
         },
-        chart=drawn(charts.by_day(marks, title=title)),
-        legend=[("dot", _("units a week")), ("band", "80 %")],
+        chart=drawn(
+            fans.fan(
+                [(mark.label, mark.value) for mark in before],
+                marks,
+                own.naive[: len(marks)] if own else [],
+                title=title,
+            )
+        ),
+        legend=[
+            *(("dot", _("sold")), ("aim", _("expected")), ("band", "80 %")),
+            *([("dashes", _("as the last week was"))] if own else []),
+        ],
         columns=[_("Week from"), _("Units"), "80 %"],
-        rows=[_told(mark) for mark in marks],
+        rows=[_told(mark) for mark in [*before, *marks]],
         folded=True,
     )
 

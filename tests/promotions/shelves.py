@@ -51,6 +51,7 @@ def expected(
         category="TEA",
         first=monday,
         units=[weekly] * WEEKS,
+        median=[weekly] * WEEKS,
         low=[max(0.0, weekly - sd)] * WEEKS,
         high=[weekly + sd] * WEEKS,
         naive=[weekly] * WEEKS,
