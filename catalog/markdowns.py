@@ -33,7 +33,6 @@ WIDE = 2.2
 """It spans so many standard deviations to each side."""
 LEAST_ELASTIC = -0.05
 """Dearer goods never sell more."""
-DRAWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,26 +82,6 @@ class Belief:
     @property
     def expected_level(self) -> float:
         return float(self.weight @ self.level)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """An expectation with its 80 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a path comes to: money recovered, the same against today's price all the
-    time, units left at the end, and the stock at each week's end."""
-
-    recovered: Spread
-    gain: Spread
-    left: Spread
-    stock: tuple[Spread, ...]
 
 
 def prior(*, level_error: float, elasticity: float, elasticity_error: float) -> Belief:
@@ -189,56 +168,6 @@ def expected(
 ) -> float:
     """Return the money that a fixed path is expected to recover."""
     return _Judge(asked, belief, today).expected(tuple(indices))
-
-
-def outcome(
-    asked: Clearance,
-    belief: Belief,
-    indices: Sequence[int],
-    *,
-    seed: int,
-    held: int = 0,
-    today: int = 0,
-) -> Outcome:
-    """Play a path, and beside it the price held, DRAWS times with the same luck."""
-    draw = np.random.default_rng(seed)
-    who = draw.choice(len(belief.weight), DRAWS, p=belief.weight)
-    mean = means(belief, asked, today=today)[who]
-    weeks = np.arange(asked.weeks)
-    shake = _shakes(draw, asked.noise, (DRAWS, asked.weeks))
-    usual = draw.poisson(mean[:, held, :] * shake)
-    rise = mean[:, np.array(indices), weeks] - mean[:, held, :]
-    moved = usual + draw.poisson(np.maximum(rise, 0.0) * shake)
-    levels, sold = _sold(asked.stock, moved)
-    _, plain = _sold(asked.stock, usual)
-    over = np.array(asked.prices) - asked.salvage
-    recovered, nothing = sold @ over[np.array(indices)], plain.sum(axis=1) * over[held]
-    return Outcome(
-        recovered=_spread(recovered),
-        gain=_spread(recovered - nothing),
-        left=_spread(levels[:, -1]),
-        stock=tuple(_spread(levels[:, week]) for week in weeks),
-    )
-
-
-def _sold(stock: int, wanted: Ints) -> tuple[Ints, Ints]:
-    """Return the stock at each week's end and what was sold, [draws, T]."""
-    after = np.maximum(stock - np.cumsum(wanted, axis=1), 0)
-    before = np.concatenate([np.full((len(after), 1), stock), after[:, :-1]], axis=1)
-    return after, before - after
-
-
-def _shakes(draw: np.random.Generator, noise: float, shape: tuple[int, ...]) -> Floats:
-    """Return factors of mean 1 and variance `noise`: Poisson of them is negative
-    binomial."""
-    if noise <= 0:
-        return np.ones(shape)
-    return draw.gamma(1 / noise, noise, shape)
-
-
-def _spread(values: NDArray[np.number]) -> Spread:
-    low, high = np.quantile(values, [0.1, 0.9])
-    return Spread(mean=float(values.mean()), low=float(low), high=float(high))
 
 
 def _values(

@@ -16,8 +16,9 @@ from typing import Any
 
 from django.conf import settings
 
-from catalog import markdowns, price_rules, pricing
-from catalog.markdowns import Belief, Clearance, Outcome
+from catalog import markdown_luck, markdowns, price_rules, pricing
+from catalog.markdown_luck import Outcome, Spread
+from catalog.markdowns import Belief, Clearance
 from catalog.models import Product, StockRule
 from catalog.price_rules import Shelf
 from catalog.rulebook import Rulebook
@@ -184,8 +185,8 @@ def found(
         charged=charged,
         asked=asked,
         indices=indices,
-        told=markdowns.outcome(asked, belief, indices, seed=SEED, held=held),
-        nothing=markdowns.outcome(asked, belief, none, seed=SEED, held=held),
+        told=markdown_luck.outcome(asked, belief, indices, seed=SEED, held=held),
+        nothing=markdown_luck.outcome(asked, belief, none, seed=SEED, held=held),
         belief=belief,
     )
 
@@ -240,7 +241,7 @@ def kept(path: Path) -> dict[str, Any]:
     }
 
 
-def _ends_of(spread: markdowns.Spread) -> list[float]:
+def _ends_of(spread: Spread) -> list[float]:
     return [round(one, 2) for one in (spread.mean, spread.low, spread.high)]
 
 

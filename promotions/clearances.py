@@ -19,7 +19,7 @@ from django.db.models import F, Q
 
 from analytics.wording import Wording
 from catalog import levels, pricing
-from catalog.markdowns import Outcome
+from catalog.markdown_luck import Outcome
 from catalog.models import Product
 from ml import lines
 from promotions import price_lines, supply

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from analytics import clock
-from catalog import levels, stock
+from catalog import demanded, levels
 from catalog.models import Product
 from ml import forecasts
 from ml.forecasts import Demand
@@ -147,7 +147,9 @@ def _ahead(product: Product, known: Demand, today: date) -> Iterator[Mark]:
     for number in range(1, AHEAD + 1):
         mean, deviation = forecasts.cover(known.units, known.low, known.high, number)
         wide = forecasts.Z80 * deviation
-        expected = stock.left(stock.Expected(mean=mean, deviation=deviation), there)
+        expected = demanded.left(
+            demanded.Expected(mean=mean, deviation=deviation), there
+        )
         yield Mark(
             label=(today + timedelta(days=number)).isoformat(),
             value=expected,

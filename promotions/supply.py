@@ -15,9 +15,10 @@ from django.db import transaction
 from django.db.models import Max, QuerySet, Sum
 
 from analytics import lookup
-from catalog import levels, stock
+from catalog import demanded, levels, stock
+from catalog.demanded import Expected
 from catalog.models import Product, StockRule
-from catalog.stock import Expected, Held, Outlook
+from catalog.stock import Held, Outlook
 from ml import forecasts
 from ml.forecasts import Demand
 from promotions import extra_units, scopes
@@ -177,7 +178,7 @@ def outlook(demand: Demand, pushes: Iterable[Push] = ()) -> Outlook:
     def over(days: float) -> Expected:
         mean, deviation = forecasts.cover(demand.units, demand.low, demand.high, days)
         extra = sum(one.within(days) for one in added)
-        return stock.more(Expected(mean=mean, deviation=deviation), extra)
+        return demanded.more(Expected(mean=mean, deviation=deviation), extra)
 
     week = [
         units + sum(one.within(WEEK * (n + 1)) - one.within(WEEK * n) for one in added)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog import markdowns
+from catalog import markdown_luck, markdowns
 from catalog.markdowns import Belief, Clearance
 
 PRICES = (10.0, 9.0, 7.5, 6.0, 4.0)
@@ -144,13 +144,13 @@ def test_lots_keep_what_is_expected() -> None:
 def test_a_forecast_is_what_was_expected_and_holds_80_per_cent() -> None:
     asked = Clearance(stock=60, prices=PRICES, units=(8.0,) * 4)
     path = markdowns.path(asked, doubtful())
-    told = markdowns.outcome(asked, doubtful(), path, seed=3)
+    told = markdown_luck.outcome(asked, doubtful(), path, seed=3)
     exact = markdowns.expected(asked, doubtful(), path)
     assert told.recovered.mean == pytest.approx(exact, rel=0.03)
     nothing = markdowns.expected(asked, doubtful(), (0,) * 4)
     assert told.gain.mean == pytest.approx(exact - nothing, abs=0.03 * exact)
     assert told.gain.low < told.gain.mean < told.gain.high
-    assert told == markdowns.outcome(asked, doubtful(), path, seed=3)
+    assert told == markdown_luck.outcome(asked, doubtful(), path, seed=3)
     levels = [one.mean for one in told.stock]
     assert levels == sorted(levels, reverse=True)
     assert told.left == told.stock[-1]

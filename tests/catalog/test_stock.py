@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import stock
-from catalog.stock import Expected, Held, Outlook, Policy, State
+from catalog import demanded, stock
+from catalog.demanded import Expected
+from catalog.stock import Held, Outlook, Policy, State
 
 USUAL = Policy(
     service_level=0.95, target_days=28, over_days=91, review_days=7, lead_days=7
@@ -17,7 +18,7 @@ def even(weekly: float, deviation: float = 0.0, extra: float = 0.0) -> Outlook:
 
     def over(days: float) -> Expected:
         mean, spread = weekly * days / 7, deviation * (days / 7) ** 0.5
-        return stock.more(Expected(mean=mean, deviation=spread), extra)
+        return demanded.more(Expected(mean=mean, deviation=spread), extra)
 
     return Outlook(weekly=(weekly,), over=over)
 
@@ -28,12 +29,12 @@ def even(weekly: float, deviation: float = 0.0, extra: float = 0.0) -> Outlook:
 )
 def test_the_unit_normal_loss_is_the_tables(k: float, loss: float) -> None:
     """Silver, Pyke and Thomas 2017, appendix: G_u(k)."""
-    assert stock.unit_loss(k) == pytest.approx(loss, abs=5e-5)
+    assert demanded.unit_loss(k) == pytest.approx(loss, abs=5e-5)
 
 
 def test_an_order_point_is_the_lead_time_s_demand_and_k_deviations() -> None:
     """Mean 58.3, deviation 13.1, P₁ = 0.90: k = 1.28, safety 16.8, so 76 units."""
-    assert stock.quantile(Expected(mean=58.3, deviation=13.1), 0.90) == 76
+    assert demanded.quantile(Expected(mean=58.3, deviation=13.1), 0.90) == 76
 
 
 @pytest.mark.parametrize(
@@ -42,16 +43,16 @@ def test_an_order_point_is_the_lead_time_s_demand_and_k_deviations() -> None:
     [(2.0, 0.95, 5), (2.0, 0.94, 4), (0.8, 0.95, 2), (5.0, 0.95, 9), (0.1, 0.9, 0)],
 )
 def test_slow_movers_are_poisson(mean: float, level: float, units: int) -> None:
-    assert stock.quantile(Expected(mean=mean, deviation=mean**0.5), level) == units
+    assert demanded.quantile(Expected(mean=mean, deviation=mean**0.5), level) == units
 
 
 def test_what_varies_more_is_negative_binomial() -> None:
     # r = 2, p = 1/2: P(0, 1, 2, …) = 1/4, 1/4, 3/16, …
     lumpy = Expected(mean=2.0, deviation=2.0)
-    assert stock.chance_above(lumpy, 0) == pytest.approx(0.75)
-    assert stock.chance_above(lumpy, 1) == pytest.approx(0.5)
-    assert stock.chance_above(lumpy, 2) == pytest.approx(0.3125)
-    assert stock.left(lumpy, 1) == pytest.approx(0.25)
+    assert demanded.chance_above(lumpy, 0) == pytest.approx(0.75)
+    assert demanded.chance_above(lumpy, 1) == pytest.approx(0.5)
+    assert demanded.chance_above(lumpy, 2) == pytest.approx(0.3125)
+    assert demanded.left(lumpy, 1) == pytest.approx(0.25)
 
 
 @given(st.floats(0, 60), st.floats(0, 30), st.integers(0, 100), st.floats(0.5, 0.99))
@@ -59,13 +60,13 @@ def test_chances_and_losses_agree(
     mean: float, deviation: float, units: int, level: float
 ) -> None:
     expected = Expected(mean=mean, deviation=deviation)
-    assert 0 <= stock.chance_above(expected, units) <= 1
-    assert stock.left(expected, units) >= max(0.0, units - mean) - 1e-6
-    assert stock.left(expected, units + 1) >= stock.left(expected, units) - 1e-9
-    assert stock.shortfall(expected, units) >= -1e-6
-    enough = stock.quantile(expected, level)
-    assert stock.chance_above(expected, enough) <= 1 - level + 1e-9
-    assert stock.quantile(expected, 0.99) >= enough
+    assert 0 <= demanded.chance_above(expected, units) <= 1
+    assert demanded.left(expected, units) >= max(0.0, units - mean) - 1e-6
+    assert demanded.left(expected, units + 1) >= demanded.left(expected, units) - 1e-9
+    assert demanded.shortfall(expected, units) >= -1e-6
+    enough = demanded.quantile(expected, level)
+    assert demanded.chance_above(expected, enough) <= 1 - level + 1e-9
+    assert demanded.quantile(expected, 0.99) >= enough
 
 
 def test_cover_is_when_as_much_as_there_is_has_sold() -> None:
@@ -132,7 +133,7 @@ def test_no_shortage_is_invented_and_none_is_missed(
     )
     outlook = even(weekly, spread * weekly)
     told = stock.standing(Held(units=units, pack=pack), outlook, policy)
-    enough = stock.quantile(outlook.over(policy.lead_days), level)
+    enough = demanded.quantile(outlook.over(policy.lead_days), level)
     assert (told.state in (State.SHORT, State.OUT)) == (units < enough or not units)
     assert told.order % pack == 0
     assert told.order == 0 or units <= told.reorder_point
