@@ -83,6 +83,17 @@ class PricingRuleSet(Event, frozen=True, kw_only=True):
     rule: dict[str, Any] | None
 
 
+class StockRuleSet(Event, frozen=True, kw_only=True):
+    """An operator said how goods are kept in stock; null: no rule any more.
+
+    An empty category stands for all those without a rule of their own.
+    """
+
+    category: str
+    by: Text
+    rule: dict[str, Any] | None
+
+
 class StockChanged(Event, frozen=True, kw_only=True):
     """A product's stock moved; `was` is null for a new product."""
 

@@ -1,6 +1,7 @@
 """The catalogue in the back office: a mirror of the shop's feed, read only.
 
-Of the market, matches can be taken back, and sources are made and switched.
+Rules of prices and of stock are set here. Of the market, matches can be taken back, and
+sources are made and switched.
 """
 
 from collections.abc import Callable
@@ -20,8 +21,15 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
-from catalog import pricing, reviews, rulebook
-from catalog.models import CompetitorProduct, Match, PricingRule, Product, Source
+from catalog import levels, pricing, reviews, rulebook
+from catalog.models import (
+    CompetitorProduct,
+    Match,
+    PricingRule,
+    Product,
+    Source,
+    StockRule,
+)
 
 
 def money(field: str) -> Callable[[Any], str]:
@@ -46,6 +54,27 @@ class ProductAdmin(ReadOnly):
     ordering = ["sku"]
     show_full_result_count = False
     list_per_page = 50
+
+
+@admin.register(StockRule)
+class StockRuleAdmin(ModelAdmin):
+    """How goods are kept in stock; who changes a rule is in the log."""
+
+    list_display = ["__str__", *levels.FIELDS]
+    ordering = ["category"]
+    actions = None
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: StockRule,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        levels.set_rule(obj, by=request.user.get_username(), at=clock.now())
+
+    def delete_model(self, request: HttpRequest, obj: StockRule) -> None:
+        levels.drop_rule(obj, by=request.user.get_username(), at=clock.now())
 
 
 @admin.register(CompetitorProduct)

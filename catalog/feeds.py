@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from analytics import events, store
-from catalog import prices
+from catalog import levels, prices
 from catalog.models import Product
 from catalog.prices import Heard, Moved
 
@@ -40,6 +40,8 @@ class Listed:
     pack: int = 1
     expires_on: date | None = None
     expiring: int | None = None
+    incoming: int | None = None
+    incoming_on: date | None = None
     promotable: bool = True
 
 
@@ -65,6 +67,7 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
         _mirror(rows.values(), heard, at)
         prices.overrule([h.overruled for h in heard.values() if h.overruled], at=at)
         prices.note(list(_moved(rows, heard, before)), at=at)
+        levels.note(_counted(rows, before), at=at)
         changes = [
             store.Fact(event=event, at=at)
             for sku, product in rows.items()
@@ -116,6 +119,17 @@ def _moved(
         was, currency = before.get(sku, NEW), rows[sku].currency
         if (now.price, currency) != (was.price, was.currency):
             yield Moved(sku=sku, price=now.price, currency=currency)
+
+
+def _counted(
+    rows: Mapping[str, Listed], before: Mapping[str, Before]
+) -> dict[str, int]:
+    """Return the stock that has changed."""
+    return {
+        sku: now.stock
+        for sku, now in rows.items()
+        if now.stock is not None and now.stock != before.get(sku, NEW).stock
+    }
 
 
 def _changes(now: Listed, heard: Heard, was: Before) -> Iterator[events.Event]:

@@ -247,6 +247,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
+    "stock": ("promotions.view_supply",),
     "connect": ("analytics.view_apikey",),
 }
 """What one must be allowed to be shown the way to a page that is of no table."""
@@ -324,7 +325,12 @@ UNFOLD = {
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),
-            _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
+            _group(
+                _("What we sell"),
+                ("store", _("Products"), "catalog_product"),
+                ("warehouse", _("Stock"), "stock"),
+                ("rule_settings", _("Stock rules"), "catalog_stockrule"),
+            ),
             _group(
                 _("The market"),
                 ("storefront", _("Market"), "market"),

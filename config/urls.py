@@ -67,6 +67,9 @@ from promotions.report_api import (
     StrategyReportView,
 )
 from promotions.response_pages import response_page
+from promotions.stock_api import StockView
+from promotions.stock_pages import stock_page
+from promotions.stock_product import product_stock_page
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 from promotions.webhook_api import EndpointsView, EndpointView, SecretView
 from promotions.what_if_admin import what_if_page
@@ -87,6 +90,7 @@ api = [
         RecommendationsView.as_view(),
         name="recommendations",
     ),
+    path("stock", StockView.as_view(), name="stock_levels"),
     path("products/together", TogetherView.as_view(), name="together"),
     path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
@@ -192,6 +196,8 @@ urlpatterns = [
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
+    path("admin/stock", page(stock_page), name="stock"),
+    path("admin/stock/<path:sku>", page(product_stock_page), name="product_stock"),
     path("admin/market/prices", page(market_page), name="market"),
     path("admin/market/review", page(review_page), name="market-review"),
     path("admin/market/days", page(days_page), name="market-days"),

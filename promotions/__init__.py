@@ -15,6 +15,8 @@ price_proposals, price_outcomes, price_pages,
 prices_page.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
+Stock: supply, extra_units, clearances, clearance_plans, stock_pages, stock_product,
+stock_api.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
 planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
 backtest_runs, backtest_api, backtest_pages.

@@ -20,6 +20,7 @@ from promotions.rules import (
 )
 
 ALL = Decimal(1)
+HALF_A_UNIT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +251,49 @@ def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> 
             named=f": {', '.join(sham[:3])}" if sham else "",
         ),
     )
+
+
+def stock(
+    *,
+    products: int,
+    known: int,
+    days: float,
+    wanted: float,
+    extra: float | None,
+    there: int,
+    incoming: int,
+) -> Guard:
+    """Whether what is there and under way lasts until an order of today arrives.
+
+    What sells nothing beyond may go on: a rise of prices, say, helps what is short.
+    `known` of the `products` have a stock that the shop sends; `wanted` units of those
+    are expected to be asked for within `days`, `extra` of them for the promotion.
+    """
+    if not known:
+        detail = Wording("the shop sends no stock of these goods: nothing is known")
+        return Guard(name=Wording("stock"), passed=True, detail=detail)
+    left = there + incoming - wanted
+    enough = left >= 0 or (extra is not None and extra < HALF_A_UNIT)
+    extras = Wording("unknown") if extra is None else f"{extra:,.0f}"
+    detail = Wording(
+        "%(wanted)s units are expected to be asked for in %(days)s days, %(extra)s of "
+        "them for the promotion; %(there)s are there and %(incoming)s under way "
+        "(%(known)s of %(products)s products are counted)",
+        wanted=f"{wanted:,.0f}",
+        days=f"{days:.0f}",
+        extra=extras,
+        there=f"{there:,}",
+        incoming=f"{incoming:,}",
+        known=f"{known:,}",
+        products=f"{products:,}",
+    )
+    if not enough:
+        detail = Wording(
+            "%(detail)s: order %(missing)s first",
+            detail=detail,
+            missing=f"{-left:,.0f}",
+        )
+    return Guard(name=Wording("stock"), passed=enough, detail=detail)
 
 
 def passed(checks: Iterable[Guard]) -> bool:
