@@ -138,6 +138,7 @@ SENT = {
     "ml.tasks.shortlist",
     "ml.tasks.profile",
     "ml.tasks.measure_demand",
+    "ml.tasks.forecast",
 }
 """What tasks and doors send that has no time of its own; the web process, which imports
 no tasks, knows them from here."""

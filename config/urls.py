@@ -11,7 +11,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from analytics.connect import connect, newest
-from catalog.api import ProductsView
+from catalog.api import (
+    CalendarView,
+    CompetitorPricesView,
+    ProductsView,
+    SeriesView,
+)
 from ml.admin import catalogue
 from ml.model_pages import models_page
 from promotions import data_pages, feed_pages, support_pages
@@ -65,6 +70,9 @@ api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
+    path("calendar", CalendarView.as_view(), name="market_calendar"),
+    path("series", SeriesView.as_view(), name="market_series"),
+    path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
     path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
     path("offers/<uuid:offer>/feedback", FeedbackView.as_view(), name="feedback"),
     path(
@@ -191,6 +199,11 @@ urlpatterns = [
         "admin/customers/<uuid:key>/timeline",
         page(support_pages.customer_timeline),
         name="customer_timeline",
+    ),
+    path(
+        "admin/customers/<uuid:key>/told",
+        page(support_pages.customer_told),
+        name="customer_told",
     ),
     path(
         "admin/customers/<uuid:key>/why",

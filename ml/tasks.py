@@ -19,6 +19,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from analytics import clock
 from ml import (
     demand,
+    outlook,
     profiling,
     quality,
     recommending,
@@ -87,7 +88,8 @@ def _go_on() -> None:
     """Score and profile all the same, with the champion of before, if there is one."""
     if TrainedModel.objects.filter(task=PROPENSITY, promoted_at__isnull=False).exists():
         current_app.send_task("ml.tasks.score")
-    current_app.send_task("ml.tasks.profile")
+    for name in ("profile", "measure_demand"):
+        current_app.send_task(f"ml.tasks.{name}")
 
 
 class Followed(Task):  # type: ignore[type-arg]
@@ -145,9 +147,16 @@ def score(run: str | None = None) -> None:
 def measure_demand(run: str | None = None) -> None:
     """Measure every category's elasticity, and past campaigns' response, again."""
     demand.refresh(at=clock.now())
+    current_app.send_task("ml.tasks.forecast", kwargs={"run": run})
     if response.refresh(at=clock.now()) is None:
         why = "No response is known: the log holds no past campaign to learn by."
         _remark(run, "response", why)
+
+
+@shared_task(base=Followed, **RETRIED)
+def forecast(run: str | None = None) -> None:
+    """Forecast demand by week, of every category and product, again."""
+    outlook.refresh(at=clock.now())
 
 
 @shared_task(base=Followed, **RETRIED)

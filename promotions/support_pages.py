@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
@@ -22,7 +23,7 @@ from analytics.languages import said
 from analytics.models import Assignment, Customer
 from ml.customers import Segment
 from ml.traits import TRAITS
-from promotions import arms, decided, finding, rules, timeline, why_not
+from promotions import arms, decided, finding, people, rules, timeline, why_not
 from promotions.decided import Decision
 from promotions.models import Strategy
 from promotions.report_tables import Card, Row, Section
@@ -62,6 +63,19 @@ def customer_timeline(request: HttpRequest, key: UUID) -> HttpResponseBase:
         "after": found.number + 1,
     }
     return _shown(request, "timeline", page)
+
+
+def customer_told(request: HttpRequest, key: UUID) -> HttpResponseBase:
+    """Show what the shop is told of a person now; their page takes it in."""
+    _allow(request, *VIEWS)
+    customer = get_object_or_404(Customer, key=key)
+    page = {
+        "title": gettext("Told now: %s") % customer,
+        "customer": customer,
+        "seen": people.seen(customer, at=clock.now()),
+        "days": settings.HORIZON_DAYS,
+    }
+    return _shown(request, "told_page", page)
 
 
 def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:

@@ -197,6 +197,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         *("admin:promotions_strategy_version", "admin:ml_trainedmodel_change"),
         "connect",
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
+        "customer_told",
         *("data", "feed"),
     ],
 )
@@ -215,6 +216,7 @@ def test_every_page_is_in_chinese(
         "admin:ml_trainedmodel_change": TrainedModel.objects.get().pk,
         "customer_timeline": ana.pk,
         "customer_why": ana.pk,
+        "customer_told": ana.pk,
         "decision_page": decided(rows, ana),
         "feed": looked_into(),
     }

@@ -64,6 +64,7 @@ def test_a_run_on_an_empty_log_fails_with_the_reason(db: None, sent: Sent) -> No
     assert sent == [
         ("ml.tasks.recommend", {"run": str(run.pk)}),
         ("ml.tasks.profile", {}),
+        ("ml.tasks.measure_demand", {}),
     ]
 
 
@@ -178,6 +179,7 @@ def test_a_failed_training_leaves_the_night_s_scores_to_the_champion_before(
         ("ml.tasks.recommend", {"run": str(run.pk)}),
         ("ml.tasks.score", {}),
         ("ml.tasks.profile", {}),
+        ("ml.tasks.measure_demand", {}),
     ]
 
 

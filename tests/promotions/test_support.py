@@ -478,6 +478,7 @@ def test_who_may_not_view_customers_reads_none_of_it(
         ("find-customer", []),
         ("customer_timeline", [ana.key]),
         ("customer_why", [ana.key]),
+        ("customer_told", [ana.key]),
         ("decision_page", [offer.id]),
     ):
         assert client.get(reverse(name, args=args)).status_code == 403
@@ -548,6 +549,7 @@ def test_support_finds_a_customer_sees_why_not_and_replays_a_decision(
         tab.keyboard.press("Enter")
 
         tab.wait_for_url(f"**/customer/{held.key}/change/")
+        tab.get_by_role("heading", name="Current offers").wait_for()
         tab.get_by_role("link", name="Why has this customer no offer?").click()
         tab.get_by_label("Strategy", exact=True).select_option(str(strategy.pk))
         tab.get_by_role("button", name="Why?").click()

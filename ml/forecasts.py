@@ -1,0 +1,146 @@
+"""What is expected to sell, by week: what other apps may read of ml.outlook.
+
+Arrays of plain numbers, read from two tables: the web process imports this module, so
+it must never load the learning libraries. Products that have no series of their own
+share their category's; nothing is known of what has not sold for a year.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import exp, log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.models import DemandShare, Forecast
+
+HORIZON = 13
+"""Weeks ahead."""
+Z80 = 1.2816
+"""The normal's 0.9 quantile: an 80 % interval's half width in standard deviations."""
+LASTING = 0.3
+"""The correlation of two weeks' errors: a level that was wrong stays wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """What one product or category is expected to sell in the weeks from `first`.
+
+    `units`: expected units a week if prices stay and shelf discounts come as often as
+    they did; `low` to `high` hold each week's with 80 %. `undiscounted` is the share of
+    `units` that would sell without shelf discounts. `elasticity` is log units by log
+    price with its standard error, shrunk and observational (ml.demand). `method` is the
+    forecaster that won on past weeks (ml.outlook), "share" that of its category.
+    """
+
+    key: str
+    first: date
+    units: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    elasticity: float
+    elasticity_error: float
+    method: str
+    undiscounted: float = 1.0
+
+
+def of_products(skus: Collection[str] | None = None) -> dict[str, Demand]:
+    """Read the forecasts of these products (None: all); who has none is left out."""
+    own = Forecast.objects.filter(level=Forecast.Level.PRODUCT)
+    shares = DemandShare.objects.all()
+    if skus is not None:
+        own = own.filter(key__in=list(skus))
+        shares = shares.filter(sku__in=list(skus))
+    return _read(own) | _shared(list(shares))
+
+
+def of_categories(categories: Collection[str] | None = None) -> dict[str, Demand]:
+    """Read the forecasts of these categories (None: all); who has none is left out."""
+    rows = Forecast.objects.filter(level=Forecast.Level.CATEGORY)
+    return _read(rows if categories is None else rows.filter(key__in=list(categories)))
+
+
+def cover(
+    units: Sequence[float], low: Sequence[float], high: Sequence[float], days: float
+) -> tuple[float, float]:
+    """Return the expected units of the coming days and their standard deviation.
+
+    Days count from the first week's Monday; beyond the last week it repeats. Weeks'
+    errors are correlated by LASTING. Nothing known, nothing expected: (0, 0).
+    """
+    if not units or days <= 0:
+        return 0.0, 0.0
+    weeks = days / 7
+    whole = int(weeks)
+    parts = [1.0] * whole + ([weeks - whole] if weeks > whole else [])
+    at = [min(n, len(units) - 1) for n in range(len(parts))]
+    spreads = [(high[n] - low[n]) / (2 * Z80) for n in at]
+    expected = sum(part * units[n] for part, n in zip(parts, at, strict=True))
+    lasting = sum(part * spread for part, spread in zip(parts, spreads, strict=True))
+    passing = sum(part * sd * sd for part, sd in zip(parts, spreads, strict=True))
+    return expected, sqrt(LASTING * lasting**2 + (1 - LASTING) * passing)
+
+
+def at_price(units: float, elasticity: float, *, price: float, new: float) -> float:
+    """Return what sells at another price: units · (new / price)^elasticity.
+
+    :raises ValueError: a price is not positive.
+    """
+    if price <= 0 or new <= 0:
+        raise ValueError("prices must be positive")
+    return units * exp(elasticity * log(new / price))
+
+
+def _read(rows: Iterable[Forecast]) -> dict[str, Demand]:
+    return {
+        row.key: Demand(
+            key=row.key,
+            first=row.first,
+            units=tuple(row.units),
+            low=tuple(row.low),
+            high=tuple(row.high),
+            elasticity=row.elasticity,
+            elasticity_error=row.elasticity_error,
+            method=row.method,
+            undiscounted=row.undiscounted,
+        )
+        for row in rows
+    }
+
+
+def _shared(shares: Sequence[DemandShare]) -> dict[str, Demand]:
+    """Give each product its part of its category's forecast."""
+    categories = of_categories({row.category for row in shares})
+    return {
+        row.sku: _part(row, categories[row.category])
+        for row in shares
+        if row.category in categories
+    }
+
+
+def _part(row: DemandShare, whole: Demand) -> Demand:
+    units = np.array(whole.units) * row.share
+    own = row.spread * units
+    lasting = row.share * (np.array(whole.high) - np.array(whole.low)) / (2 * Z80)
+    low, high = (quantile(units, own + lasting**2, z) for z in (-Z80, Z80))
+    return Demand(
+        key=row.sku,
+        first=whole.first,
+        units=tuple(units.tolist()),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
+        elasticity=whole.elasticity,
+        elasticity_error=whole.elasticity_error,
+        method="share",
+        undiscounted=whole.undiscounted,
+    )
+
+
+def quantile(
+    mean: NDArray[np.float64], variance: NDArray[np.float64], z: float
+) -> NDArray[np.float64]:
+    """Return the gamma's quantile at the normal deviate z (Wilson & Hilferty 1931)."""
+    shape = np.maximum(mean, 1e-9) ** 2 / np.maximum(variance, 1e-12)
+    root = 1 - 1 / (9 * shape) + z / (3 * np.sqrt(shape))
+    return np.asarray(mean * np.maximum(root, 0.0) ** 3)
