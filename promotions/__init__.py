@@ -13,8 +13,9 @@ approval, approving, versions, admin, home, inbox, markup; ahead, calendar_page.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
-planning, tested; quarters, quarter_best; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
-backtest_runs, backtest_api, backtest_pages.
+planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
+backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,
+quarter_curves, quarter_plans, quarter_forms, quarter_pages; icalendars, subscriptions.
 Who gets what: targeting, arms, lots, places, bandit, plans, constraints, arrivals;
 solved by allocation, instances, remainders, choices, duals, core_lp, fitting,
 certificates, deciding, instance_files.
