@@ -274,6 +274,7 @@ UNFOLD = {
                 _("What we offer"),
                 ("inbox", _("Proposals"), "proposals"),
                 ("calendar_month", _("Calendar"), "calendar"),
+                ("date_range", _("Plan a quarter"), "quarter"),
                 ("sell", _("Strategies"), "promotions_strategy"),
                 ("event", _("Campaigns"), "promotions_campaign"),
                 ("loyalty", _("Offers"), "promotions_offer"),

@@ -49,6 +49,7 @@ from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
 from promotions.offline import FeaturesView
+from promotions.quarter_pages import quarter_page
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -179,6 +180,12 @@ urlpatterns = [
     path("admin/models", page(models_page), name="models"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
+    path("admin/quarter", page(quarter_page), name="quarter"),
+    path(
+        "admin/quarter/<int:year>/<int:number>",
+        page(quarter_page),
+        name="quarter_at",
+    ),
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
