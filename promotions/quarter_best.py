@@ -14,10 +14,21 @@ other counts in the choice of starts, not in that of amounts.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from promotions.quarters import WEEK, Floats, Line, Quarter, Run, Shared, losses, run
+from promotions.quarters import (
+    WEEK,
+    Curve,
+    Floats,
+    Line,
+    Quarter,
+    Run,
+    Shared,
+    losses,
+    run,
+)
 
 PIECES = 8
 """Of a curve: more gained nothing that intervals would not swallow."""
@@ -35,6 +46,10 @@ class Limits:
 
     total: float
     weeks: Floats
+
+    @cached_property
+    def bound(self) -> bool:
+        return bool(np.isfinite(self.weeks).any())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +74,26 @@ def best(
     What is movable may get any amount, what runs no more than it has. What nothing is
     known of keeps its place and amount, which limits hold already.
     """
-    known = {one.key: one for one in lines if one.curve is not None}
-    placed = dict(known)
-    movable = sorted(
-        (one for one in known.values() if one.movable), key=lambda one: -_most(one)
-    )
-    for one in movable * ROUNDS:
-        tried = [placed | {one.key: at} for at in _places(one, quarter, now)]
-        placed = max(
-            (_filled(some, quarter, now=now, limits=limits) for some in tried),
-            key=lambda some: _gain(some, shared, quarter, now),
-            default=placed,
-        )
-    placed = _filled(placed, quarter, now=now, limits=limits, steps=STEPS)
+    known = [one for one in lines if one.curve is not None]
+    runs = {one.key: run(one, quarter, now=now) for one in known}
+    movable = sorted((one for one in known if one.movable), key=lambda one: -_most(one))
+    places = {
+        one.key: [run(at, quarter, now=now) for at in _places(one, quarter, now)]
+        for one in movable
+    }
+    for key in list(places) * ROUNDS:
+        tried = [runs | {key: at} for at in places[key]]
+        runs = max(tried, key=lambda some: _gain(some, fill(some, limits), shared))
+    given = fill(runs, limits, steps=STEPS)
+    placed = {
+        key: replace(one.line, money=given[key] * one.whole) for key, one in _in(runs)
+    }
     return [placed.get(one.key, one) for one in lines]
+
+
+def _in(runs: Mapping[str, Run]) -> list[tuple[str, Run]]:
+    """Return what has a part in the quarter: of others nothing is decided here."""
+    return [(key, one) for key, one in runs.items() if one.weight > 0]
 
 
 def committed(lines: Sequence[Line], quarter: Quarter, *, now: datetime) -> Floats:
@@ -94,36 +115,17 @@ def _places(line: Line, quarter: Quarter, now: datetime) -> Iterator[Line]:
             yield replace(line, starts_at=monday, ends_at=ends_at)
 
 
-def _filled(
-    placed: Mapping[str, Line],
-    quarter: Quarter,
-    *,
-    now: datetime,
-    limits: Limits,
-    steps: int = 1,
-) -> dict[str, Line]:
-    """Give each line what it should get where it is."""
-    runs = {key: run(one, quarter, now=now) for key, one in placed.items()}
-    given = fill(runs, limits, steps=steps)
-    return {
-        key: replace(one, money=given[key] * runs[key].whole)
-        if runs[key].within.any()
-        else one
-        for key, one in placed.items()
-    }
-
-
 def fill(
-    runs: Mapping[str, Run], limits: Limits, *, steps: int = STEPS
+    runs: Mapping[str, Run], limits: Limits, *, steps: int = 1
 ) -> dict[str, float]:
     """Return what each gives for a unit of its time: the best of some orders."""
-    pieces = _pieces(runs)
-    price, top = np.zeros_like(limits.weeks), max((p.slope for p in pieces), default=0)
-    tried = []
-    for step in range(steps if np.isfinite(limits.weeks).any() else 1):
-        tried.append(_in_order(sorted(pieces, key=_dearer(runs, price)), runs, limits))
-        price = price + top * _scarce(pieces, runs, price, limits) / (2 + step)
+    pieces, price = _pieces(runs), np.zeros_like(limits.weeks)
+    tried = [_in_order(pieces, runs, limits)]
+    for step in range(1, steps if limits.bound else 1):
+        rise = pieces[0].slope if pieces else 0.0
+        price += rise * _scarce(pieces, runs, price, limits) / (1 + step)
         price = np.maximum(price, 0.0)
+        tried.append(_in_order(sorted(pieces, key=_dearer(runs, price)), runs, limits))
     return max(tried, key=lambda one: one.gain).given
 
 
@@ -139,21 +141,20 @@ def _in_order(
     pieces: Sequence[Piece], runs: Mapping[str, Run], limits: Limits
 ) -> Filled:
     total, weeks, gain = limits.total, limits.weeks.copy(), 0.0
+    bound = limits.bound
     given = dict.fromkeys(runs, 0.0)
     for piece in pieces:
         one = runs[piece.key]
-        inside, whole = one.within > 0, float(one.within.sum())
-        room = [
-            piece.length,
-            total / whole,
-            float((weeks[inside] / one.within[inside]).min()),
-            _cap(one) - given[piece.key],
-        ]
-        more = max(0.0, min(room))
+        inside, whole = one.inside, one.weight
+        more = min(piece.length, total / whole, _cap(one) - given[piece.key])
+        if bound:
+            more = min(more, float((weeks[inside] / one.within[inside]).min()))
+        more = max(0.0, more)
         given[piece.key] += more
         gain += more * piece.slope * whole
         total -= more * whole
-        weeks -= more * one.within
+        if bound:
+            weeks -= more * one.within
     return Filled(given=given, gain=gain)
 
 
@@ -163,7 +164,7 @@ def _dearer(runs: Mapping[str, Run], price: Floats) -> Callable[[Piece], float]:
 
 def _left(piece: Piece, one: Run, price: Floats) -> float:
     """Return what a coin brings once scarce weeks have their price."""
-    return piece.slope - float((one.within * price).sum() / one.within.sum())
+    return piece.slope - float((one.within * price).sum() / one.weight)
 
 
 def _scarce(
@@ -188,32 +189,41 @@ def _pieces(runs: Mapping[str, Run]) -> list[Piece]:
     found = [
         Piece(slope=float(slope), key=key, length=float(length))
         for key, one in runs.items()
-        if one.line.curve is not None and one.within.any()
-        for slope, length in zip(*_slopes(one.line), strict=True)
+        if one.line.curve is not None and one.weight > 0
+        for slope, length in _slopes(one.line.curve)
         if slope > LEAST_GAIN
     ]
     return sorted(found, key=lambda piece: -piece.slope)
 
 
-def _slopes(line: Line) -> tuple[Floats, Floats]:
-    assert line.curve is not None  # noqa: S101 - for the type
-    points = len(line.curve.cost)
+@lru_cache(maxsize=1024)
+def _slopes(curve: Curve) -> list[tuple[float, float]]:
+    """Return what a coin brings in each of a curve's pieces, and their lengths."""
+    points = len(curve.cost)
     spots = np.unique(np.linspace(0, points - 1, min(points, PIECES + 1)).round())
     kept = spots.astype(int)
-    lengths = np.diff(line.curve.cost[kept])
-    return np.diff(line.curve.mean[kept]) / lengths, lengths
+    lengths = np.diff(curve.cost[kept])
+    slopes = np.diff(curve.mean[kept]) / lengths
+    return list(zip(slopes.tolist(), lengths.tolist(), strict=True))
 
 
 def _gain(
-    placed: Mapping[str, Line],
-    shared: Sequence[Shared],
-    quarter: Quarter,
-    now: datetime,
+    runs: Mapping[str, Run], given: Mapping[str, float], shared: Sequence[Shared]
 ) -> float:
-    runs = {key: run(one, quarter, now=now) for key, one in placed.items()}
-    lost = losses(runs, shared)
-    gains = {key: one.within * one.margins.mean() for key, one in runs.items()}
+    """Return what amounts bring in the quarter, less what lines lose to each other."""
+    each = {key: _brings(one, given[key]) for key, one in runs.items()}
+    fullness = {
+        key: each[key] / most if (most := _most(one.line)) > 0 else 0.0
+        for key, one in runs.items()
+    }
+    lost = losses(runs, fullness, shared)
+    gains = {key: one.within * each[key] for key, one in runs.items()}
     return sum(
         float((gains[key] - np.minimum(lost[key], np.maximum(gains[key], 0.0))).sum())
         for key in runs
     )
+
+
+def _brings(one: Run, given: float) -> float:
+    curve = one.line.curve
+    return 0.0 if curve is None else float(np.interp(given, curve.cost, curve.mean))

@@ -8,15 +8,14 @@ says, in proportion; of one without a forecast nobody knows what it brings.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import combinations
-from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import clock
 from ml import scores
 from ml.customers import segments
 from promotions import ahead, arms, audiences, drafts, frontier, response, value
@@ -24,12 +23,11 @@ from promotions.audiences import Audience
 from promotions.models import Strategy
 from promotions.planning import Z80
 from promotions.quarters import Curve, Floats, Shared, straight
-from promotions.value import Run
+from promotions.value import Response, Run
 
 Bools = NDArray[np.bool_]
 SAMPLE = 1000
-FRESH = timedelta(hours=1)
-DAY = timedelta(days=1)
+HOUR = 3600.0
 LEAST_DAYS = 1.0
 SEED = 20_261_127
 
@@ -55,14 +53,26 @@ class Worth:
         return np.asarray(self.bought * self.inside)
 
 
-def worth(strategy: Strategy, *, days: float, at: datetime) -> Worth | None:
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """What prices rest on: the scores of a version, at an hour."""
+
+    scores: tuple[int, UUID | None]
+    hour: int
+
+
+def basis(at: datetime) -> Basis:
+    """Return what prices rest on now."""
+    return Basis(scores=scores.version(), hour=int(at.timestamp() / HOUR))
+
+
+def worth(strategy: Strategy, on: Basis, *, days: float) -> Worth | None:
     """Price a strategy for so many days; None where nobody knows what it brings."""
-    if _is_priced(strategy) and (found := _priced(strategy, days, at)):
-        return found
-    told = strategy.forecast
-    if not {"margin", "low", "high", "cost"} <= told.keys():
-        return None
-    return Worth(curve=_foretold(strategy))
+    if _is_priced(strategy) and _audience(on)[0].inside(strategy.scope):
+        return _measured(strategy, round(max(days, LEAST_DAYS)), on)
+    if {"margin", "low", "high", "cost"} <= strategy.forecast.keys():
+        return Worth(curve=_foretold(strategy))
+    return None
 
 
 def expected(strategy: Strategy) -> float:
@@ -113,55 +123,39 @@ def _is_priced(strategy: Strategy) -> bool:
     return personal and strategy.kind in drafts.PERSONAL and not by_lot
 
 
-def _priced(strategy: Strategy, days: float, at: datetime) -> Worth | None:
-    known = (scores.version(), int(at.timestamp() / FRESH.total_seconds()))
-    audience, customers = _audience(*known)
-    if not audience.inside(strategy.scope):
-        return None
-    return _measured(strategy, round(max(days, LEAST_DAYS)), customers, *known)
+@lru_cache(maxsize=2)
+def _audience(on: Basis) -> tuple[Audience, Floats, int]:
+    """Return a sample, what each of it buys by category, and how many there are."""
+    matrix = scores.matrix(most=SAMPLE)
+    at = datetime.fromtimestamp(on.hour * HOUR, UTC)
+    bought = np.asarray(matrix.spend * matrix.probability)
+    return audiences.of(matrix, segments(), at=at), bought, scores.customers()
 
 
 @lru_cache(maxsize=2)
-def _audience(_of: object, hour: int) -> tuple[Audience, int]:
-    matrix, at = scores.matrix(most=SAMPLE), _moment(hour)
-    return audiences.of(matrix, segments(), at=at), scores.customers()
-
-
-def _moment(hour: int) -> datetime:
-    return datetime.fromtimestamp(hour * FRESH.total_seconds(), clock.now().tzinfo)
+def _believed(_on: Basis) -> Response:
+    return response.believed()
 
 
 @lru_cache(maxsize=256)
-def _measured(
-    strategy: Strategy, days: int, customers: int, of: object, hour: int
-) -> Worth:
-    audience, _ = _audience(of, hour)
+def _measured(strategy: Strategy, days: int, on: Basis) -> Worth:
+    audience, bought, customers = _audience(on)
     people = audience.before(strategy.scope)
     run = Run(turns=strategy.turns_in(days), weeks=days / 7)
-    terms, believed = strategy.terms, _believed(of, hour)
-    margins, costs, _ = value.drawn(terms, strategy.scope, people, believed, run)
-    each = customers / len(audience.matrix.customers) * arms.treated(strategy.holdout)
+    margins, costs, _ = value.drawn(
+        strategy.terms, strategy.scope, people, _believed(on), run
+    )
+    each = customers / len(bought) * arms.treated(strategy.holdout)
     paid, drawn = frontier.drawn(margins, costs, each=each)
     inside = np.zeros(len(audience.matrix.categories), bool)
     inside[audience.inside(strategy.scope)] = True
     return Worth(
         curve=Curve(cost=paid, margin=drawn),
         gains=np.maximum(margins.mean(axis=0).max(axis=1), 0.0),
-        bought=_bought(of, hour),
+        bought=bought,
         inside=inside,
         each=each,
     )
-
-
-@lru_cache(maxsize=2)
-def _bought(of: object, hour: int) -> Floats:
-    matrix = _audience(of, hour)[0].matrix
-    return np.asarray(matrix.spend * matrix.probability)
-
-
-@lru_cache(maxsize=2)
-def _believed(_of: object, _hour: int) -> Any:
-    return response.believed()
 
 
 def _foretold(strategy: Strategy) -> Curve:

@@ -24,7 +24,7 @@ from ml import forecasts
 from promotions import approval, drafts, models, proposals, quarter_curves, rules
 from promotions.drafts import CampaignDraft, Draft
 from promotions.models import Redemption, Strategy
-from promotions.quarter_curves import Worth
+from promotions.quarter_curves import Basis, Worth
 from promotions.quarters import WEEK, Floats, Line, Quarter, Shared
 
 State = Strategy.State
@@ -120,9 +120,9 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
     order = ("campaign__starts_at", "campaign_id", "title", "id")
     stored = list(rows.select_related("campaign").order_by(*order)[:MOST])
     new = list(added)
-    demand = _demand(quarter, at)
-    lines = [_line(one, demand, at) for one in stored]
-    lines += [_new(one, demand, at) for one in new]
+    demand, on = _demand(quarter, at), quarter_curves.basis(at)
+    lines = [_line(one, demand, on, at) for one in stored]
+    lines += [_new(one, demand, on) for one in new]
     known = [(line.key, found) for line, found in lines if found]
     return Plan(
         quarter=quarter,
@@ -195,10 +195,12 @@ def _weeks(
     return np.where(inside, units[spots], usual), np.where(inside, doubt, 0.0), usual
 
 
-def _line(one: Strategy, demand: Demand, at: datetime) -> tuple[Line, Worth | None]:
+def _line(
+    one: Strategy, demand: Demand, on: Basis, at: datetime
+) -> tuple[Line, Worth | None]:
     campaign, waits = one.campaign, one.state in WAITS
     left = campaign.ends_at - max(campaign.starts_at, at)
-    found = quarter_curves.worth(one, days=left / timedelta(days=1), at=at)
+    found = quarter_curves.worth(one, on, days=left / timedelta(days=1))
     money = min(one.budget, campaign.left) if waits else one.left
     units, doubt = demand.of(one.scope)
     line = Line(
@@ -219,8 +221,8 @@ def _line(one: Strategy, demand: Demand, at: datetime) -> tuple[Line, Worth | No
     return line, found
 
 
-def _new(one: Added, demand: Demand, at: datetime) -> tuple[Line, Worth | None]:
-    found = quarter_curves.worth(one.like, days=7.0 * one.weeks, at=at)
+def _new(one: Added, demand: Demand, on: Basis) -> tuple[Line, Worth | None]:
+    found = quarter_curves.worth(one.like, on, days=7.0 * one.weeks)
     units, doubt = demand.of(one.like.scope)
     line = Line(
         key=one.key,

@@ -1,7 +1,8 @@
 """A quarter's plan as the back office shows it: figures, and tables with charts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -152,6 +153,7 @@ def _line(line: Line, part: Part) -> Row:
 
 def _by_week(shown: Shown) -> Section:
     quarter, found = shown.quarter, shown.found
+    free = holidays.between(quarter.first, quarter.after.first).days
     labels = [f"{monday:%m-%d}" for monday in quarter.mondays]
     costs = [
         (label, given + part.cost)
@@ -170,13 +172,13 @@ def _by_week(shown: Shown) -> Section:
             *(_("Week from"), _("Holidays"), _("Budget"), _("Given"), _("To be given")),
             *(_("Left"), _("Margin gained"), "80 %"),
         ],
-        rows=[_week(shown, n) for n in range(quarter.weeks)],
+        rows=[_week(shown, n, free) for n in range(quarter.weeks)],
     )
 
 
-def _week(shown: Shown, number: int) -> Row:
+def _week(shown: Shown, number: int, free: Mapping[date, str]) -> Row:
     monday, part = shown.quarter.mondays[number], shown.found.weeks[number]
-    free = holidays.between(monday.date(), (monday + WEEK).date())
+    first, after = monday.date(), (monday + WEEK).date()
     given, budget = shown.spent[number], ["", ""]
     if shown.weeks is not None:
         left = shown.weeks[number] - given - part.cost
@@ -187,7 +189,7 @@ def _week(shown: Shown, number: int) -> Row:
     return Row(
         cells=[
             monday.date().isoformat(),
-            ", ".join(free.days.values()),
+            ", ".join(name for day, name in free.items() if first <= day < after),
             budget[0],
             _amount(given) if monday <= shown.asked.now else "",
             "" if over else _amount(part.cost),

@@ -187,6 +187,15 @@ class Run:
     whole: float
 
     @cached_property
+    def inside(self) -> NDArray[np.bool_]:
+        return self.within > 0
+
+    @cached_property
+    def weight(self) -> float:
+        """Its part in the quarter."""
+        return float(self.within.sum())
+
+    @cached_property
     def given(self) -> float:
         """What it gives for each unit of `within`."""
         if not self.whole:
@@ -240,7 +249,7 @@ def outlook(
 ) -> Outlook:
     """Return what a plan costs and brings; `lines` have different keys."""
     runs = {one.key: run(one, quarter, now=now) for one in lines}
-    lost = losses(runs, shared)
+    lost = losses(runs, {key: one.fullness for key, one in runs.items()}, shared)
     draws = max((len(one.margins) for one in runs.values()), default=1)
     luck = _luck(draws, quarter.weeks)
     each = {key: _of(one, lost[key], luck) for key, one in runs.items()}
@@ -287,15 +296,17 @@ def _luck(draws: int, weeks: int) -> Floats:
     return np.asarray(drawn - drawn.mean(axis=0))
 
 
-def losses(runs: Mapping[str, Run], shared: Sequence[Shared]) -> dict[str, Floats]:
+def losses(
+    runs: Mapping[str, Run], fullness: Mapping[str, float], shared: Sequence[Shared]
+) -> dict[str, Floats]:
     """Return what each line loses to others by week."""
     lost = {key: np.zeros_like(one.within) for key, one in runs.items()}
     for pair in shared:
         if pair.first in runs and pair.second in runs:
-            first, second = runs[pair.first], runs[pair.second]
-            both = np.minimum(
-                first.within * first.fullness, second.within * second.fullness
+            mine, theirs = (
+                runs[key].within * fullness[key] for key in (pair.first, pair.second)
             )
+            both = np.minimum(mine, theirs)
             lost[pair.first] += pair.first_loses * both
             lost[pair.second] += pair.second_loses * both
     return lost

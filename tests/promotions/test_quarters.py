@@ -279,7 +279,8 @@ def exact(runs: dict[str, quarters.Run], within: Limits) -> float:
     pieces = [
         (one, slope, length)
         for one in runs.values()
-        for slope, length in zip(*quarter_best._slopes(one.line), strict=True)
+        if one.line.curve
+        for slope, length in quarter_best._slopes(one.line.curve)
     ]
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
@@ -326,7 +327,7 @@ def test_amounts_are_the_optimum_without_fixed_weeks_and_near_it_with_some() -> 
         runs = {key: one for key, one in runs.items() if one.within.any()}
         fixed = {int(w): float(rng.uniform(0, 60)) for w in rng.integers(0, 13, 3)}
         for held, shares in ((limits(300), free), (limits(300, fixed), with_weeks)):
-            given_ = quarter_best.fill(runs, held)
+            given_ = quarter_best.fill(runs, held, steps=quarter_best.STEPS)
             got = sum(
                 float(one.within.sum() * np.interp(given_[key], c.cost, c.mean))
                 for key, one in runs.items()
