@@ -19,7 +19,7 @@ from catalog.api import (
 )
 from ml.admin import catalogue
 from ml.model_pages import models_page
-from promotions import data_pages, feed_pages, support_pages
+from promotions import data_pages, feed_pages, subscriptions, support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -180,6 +180,14 @@ urlpatterns = [
     path("admin/models", page(models_page), name="models"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
+    path("admin/calendar.ics", page(subscriptions.download), name="calendar_ics"),
+    path("admin/calendar/subscribe", page(subscriptions.subscribe), name="subscribe"),
+    path(
+        "admin/calendar/unsubscribe",
+        page(subscriptions.unsubscribe),
+        name="unsubscribe",
+    ),
+    path("calendar/<str:key>.ics", subscriptions.feed, name="feed_ics"),
     path("admin/quarter", page(quarter_page), name="quarter"),
     path(
         "admin/quarter/<int:year>/<int:number>",

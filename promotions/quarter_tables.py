@@ -1,8 +1,7 @@
 """A quarter's plan as the back office shows it: figures, and tables with charts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +10,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from catalog import holidays
+from catalog import market_calendar
+from catalog.market_calendar import MarketDay
 from promotions import charts, models, quarter_best, quarter_plans, quarters
 from promotions.figures import money
 from promotions.quarter_best import Limits
@@ -153,7 +153,7 @@ def _line(line: Line, part: Part) -> Row:
 
 def _by_week(shown: Shown) -> Section:
     quarter, found = shown.quarter, shown.found
-    free = holidays.between(quarter.first, quarter.after.first).days
+    free = market_calendar.days(quarter.first, quarter.after.first)
     labels = [f"{monday:%m-%d}" for monday in quarter.mondays]
     costs = [
         (label, given + part.cost)
@@ -176,7 +176,7 @@ def _by_week(shown: Shown) -> Section:
     )
 
 
-def _week(shown: Shown, number: int, free: Mapping[date, str]) -> Row:
+def _week(shown: Shown, number: int, free: Sequence[MarketDay]) -> Row:
     monday, part = shown.quarter.mondays[number], shown.found.weeks[number]
     first, after = monday.date(), (monday + WEEK).date()
     given, budget = shown.spent[number], ["", ""]
@@ -189,7 +189,7 @@ def _week(shown: Shown, number: int, free: Mapping[date, str]) -> Row:
     return Row(
         cells=[
             monday.date().isoformat(),
-            ", ".join(name for day, name in free.items() if first <= day < after),
+            ", ".join(one.name for one in free if first <= one.day < after),
             budget[0],
             _amount(given) if monday <= shown.asked.now else "",
             "" if over else _amount(part.cost),
