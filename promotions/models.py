@@ -163,7 +163,7 @@ class Quarter(models.Model):
     budget = models.DecimalField(max_digits=14, decimal_places=4)
     currency = models.CharField(max_length=3)
     weeks = ArrayField(
-        models.DecimalField(max_digits=14, decimal_places=4, null=True),
+        models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True),
         size=LONGEST_QUARTER,
     )
     set_by = models.CharField(max_length=150)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q, Sum
 from django.db.models.functions import TruncWeek
@@ -82,7 +83,11 @@ def set_budget(
         set_by=by,
         set_at=at,
     )
-    row.full_clean(validate_unique=False)
+    row.full_clean(validate_unique=False, validate_constraints=False)
+    fixed = [one for one in weeks if one is not None]
+    # As the table's constraints have it: Django does not see into arrays by itself.
+    if min([amount, *fixed]) < 0 or sum(fixed) > amount:
+        raise ValidationError("The fixed weeks must fit into the budget.")
     planned = events.QuarterPlanned(
         starts_on=row.starts_on,
         by=by,

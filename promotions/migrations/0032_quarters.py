@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('starts_on', models.DateField(primary_key=True, serialize=False)),
                 ('budget', models.DecimalField(decimal_places=4, max_digits=14)),
                 ('currency', models.CharField(max_length=3)),
-                ('weeks', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=4, max_digits=14, null=True), size=14)),
+                ('weeks', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=4, max_digits=14, blank=True, null=True), size=14)),
                 ('set_by', models.CharField(max_length=150)),
                 ('set_at', models.DateTimeField()),
             ],
