@@ -257,3 +257,4 @@ if settings.STOREFRONT:
     urlpatterns.append(path("shop/", include("demo.urls")))
 handler404 = "analytics.problems.not_found"
 handler500 = "analytics.problems.server_error"
+handler403 = "config.site.refused"
