@@ -244,6 +244,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
         ("proposals", "calendar", "programme", "response"),
         ("promotions.view_strategy",),
     ),
+    "quarter": ("promotions.view_strategy", "promotions.view_quarter"),
     **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),

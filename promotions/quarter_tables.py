@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from catalog import market_calendar
+from catalog import holidays, market_calendar
 from catalog.market_calendar import MarketDay
 from promotions import charts, models, quarter_best, quarter_plans, quarters
 from promotions.figures import money
@@ -21,6 +23,7 @@ from promotions.quarters import WEEK, Line, Outlook, Part, Quarter
 from promotions.report_tables import Card, Row, Section, drawn
 
 MOST_SHARED = 20
+EPOCH = date(2000, 1, 3)
 OVER = 0.5
 """In coins: less than that over a budget is rounding."""
 
@@ -189,7 +192,7 @@ def _week(shown: Shown, number: int, free: Sequence[MarketDay]) -> Row:
     return Row(
         cells=[
             monday.date().isoformat(),
-            ", ".join(one.name for one in free if first <= one.day < after),
+            _named([one.name for one in free if first <= one.day < after]),
             budget[0],
             _amount(given) if monday <= shown.asked.now else "",
             "" if over else _amount(part.cost),
@@ -197,6 +200,14 @@ def _week(shown: Shown, number: int, free: Sequence[MarketDay]) -> Row:
             *(brings if over else [*brings, _ends(part)]),
         ]
     )
+
+
+def _named(days: Sequence[str]) -> str:
+    """Write days' names in the language that they are in."""
+    if not days:
+        return ""
+    language = holidays.between(EPOCH, EPOCH).language
+    return format_html('<span lang="{}">{}</span>', language, ", ".join(days))
 
 
 def _shared(shown: Shown) -> Section:
