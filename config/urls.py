@@ -17,9 +17,17 @@ from catalog.api import (
     ProductsView,
     SeriesView,
 )
+from catalog.price_api import PricesView
 from ml.admin import catalogue
+from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
-from promotions import data_pages, feed_pages, subscriptions, support_pages
+from promotions import (
+    data_pages,
+    demand_pages,
+    feed_pages,
+    subscriptions,
+    support_pages,
+)
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -48,7 +56,11 @@ from promotions.code_api import (
 from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
+from promotions.market_days import days_page, series_page
+from promotions.market_pages import market_page, product_page
+from promotions.market_review import review_page
 from promotions.offline import FeaturesView
+from promotions.prices_page import prices_page
 from promotions.quarter_pages import quarter_page
 from promotions.report_admin import (
     campaign_results,
@@ -71,6 +83,7 @@ api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
+    path("prices", PricesView.as_view(), name="prices"),
     path("calendar", CalendarView.as_view(), name="market_calendar"),
     path("series", SeriesView.as_view(), name="market_series"),
     path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
@@ -121,6 +134,7 @@ api = [
         name="campaign_report",
     ),
     path("reports/programme", ProgrammeReportView.as_view(), name="programme_report"),
+    path("forecasts", ForecastsView.as_view(), name="forecasts"),
     path("decisions/<uuid:offer>", DecisionView.as_view(), name="decision"),
     path("strategies/<uuid:strategy>/codes", CodesView.as_view(), name="codes"),
     path(
@@ -178,6 +192,8 @@ urlpatterns = [
     path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
+    path("admin/demand", page(demand_pages.demand_page), name="demand"),
+    path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/calendar.ics", page(subscriptions.download), name="calendar_ics"),
@@ -197,6 +213,11 @@ urlpatterns = [
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
+    path("admin/market/prices", page(market_page), name="market"),
+    path("admin/market/review", page(review_page), name="market-review"),
+    path("admin/market/days", page(days_page), name="market-days"),
+    path("admin/market/series", page(series_page), name="market-series"),
+    path("admin/market/products/<path:sku>", page(product_page), name="market_product"),
     path(
         "admin/results/strategies/<uuid:key>",
         page(strategy_results),
