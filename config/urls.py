@@ -208,7 +208,7 @@ urlpatterns = [
     path(
         "admin/quarter/<int:year>/<int:number>",
         page(quarter_page),
-        name="quarter_at",
+        name="quarter",
     ),
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),

@@ -71,7 +71,7 @@ def _shown(quarter: Quarter, given: QueryDict, at: datetime) -> Shown:
 
 
 def _address(quarter: Quarter) -> str:
-    return reverse("quarter_at", args=[quarter.year, quarter.number])
+    return reverse("quarter", args=[quarter.year, quarter.number])
 
 
 def _set(

@@ -48,7 +48,7 @@ def weeks(quarter: Quarter, **fixed: Any) -> list[Decimal | None]:
 
 
 def address(quarter: Quarter) -> str:
-    return reverse("quarter_at", args=[quarter.year, quarter.number])
+    return reverse("quarter", args=[quarter.year, quarter.number])
 
 
 def campaign(quarter: Quarter, week: int, lasts: int = 4, **more: Any) -> Campaign:
@@ -73,6 +73,7 @@ def foretold(category: str, units: list[float]) -> None:
         low=[0.9 * one for one in units],
         high=[1.1 * one for one in units],
         naive=units,
+        median=units,
         seasonal=units,
         history=[],
         undiscounted=1.0,
