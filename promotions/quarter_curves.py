@@ -129,7 +129,9 @@ def _audience(on: Basis) -> tuple[Audience, Floats, int]:
     matrix = scores.matrix(most=SAMPLE)
     at = datetime.fromtimestamp(on.hour * HOUR, UTC)
     bought = np.asarray(matrix.spend * matrix.probability)
-    return audiences.of(matrix, segments(), at=at), bought, scores.customers()
+    sampled = len(matrix.customers)
+    customers = scores.customers() if sampled == SAMPLE else sampled
+    return audiences.of(matrix, segments(), at=at), bought, customers
 
 
 @lru_cache(maxsize=2)
