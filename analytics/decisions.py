@@ -142,6 +142,16 @@ class CampaignOpened(Event, frozen=True, kw_only=True):
     most_per_customer: int | None = None
 
 
+class QuarterPlanned(Event, frozen=True, kw_only=True):
+    """A quarter got its budget; `weeks` from `starts_on` on, null: not fixed."""
+
+    starts_on: date
+    by: Text
+    budget: Decimal
+    currency: Currency
+    weeks: tuple[Decimal | None, ...]
+
+
 class StrategyProposed(Event, frozen=True, kw_only=True):
     """The platform, a shop or an operator proposed a strategy: the whole of it.
 

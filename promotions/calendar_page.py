@@ -25,7 +25,7 @@ from django.utils.translation import ngettext
 
 from analytics import clock
 from catalog import holidays
-from promotions import ahead
+from promotions import ahead, subscriptions
 from promotions.ahead import WEEK, Meeting, Planned
 from promotions.figures import money
 from promotions.models import Strategy
@@ -103,6 +103,9 @@ def calendar_page(request: HttpRequest) -> HttpResponseBase:
             (span.place(_midnight(day)), day, name) for day, name in free.days.items()
         ],
         "language": free.language,
+        "addresses": subscriptions.known() if subscriptions.may(request) else [],
+        "may_subscribe": subscriptions.may(request),
+        "made": subscriptions.made(request),
         "sections": [_spend(planned, at), _met(planned)],
     }
     context = {**admin.site.each_context(request), **page}

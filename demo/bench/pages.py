@@ -47,6 +47,7 @@ NOT_PAGES = {
     *("promotions_strategy_backtest", "promotions_codebatch_export"),
     "ml_trainingrun_retrain",
     *("analytics_customer_export", "analytics_customer_erase"),
+    *("calendar_ics", "feed_ics", "subscribe", "unsubscribe"),
     *("connect_newest", "feed_errors", "replay_alike", "export_table"),
 }
 """Addresses that answer no page of their own: posts, files, parts of pages."""

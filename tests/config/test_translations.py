@@ -188,7 +188,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
     "page",
     [
         *("admin:index", "features", "programme", "response", "strategy_results"),
-        *("calendar", "proposals"),
+        *("calendar", "proposals", "quarter"),
         *("models", "admin:second_factor"),
         *("campaign_results", "what_if", "admin:promotions_strategy_change"),
         *("admin:promotions_campaign_change", "admin:analytics_customer_change"),
