@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
 from catalog import pricing, reviews
-from catalog.models import CompetitorProduct, Match, Product, Source
+from catalog.models import CompetitorProduct, Match, Position, Product, Source
 
 
 def money(field: str) -> Callable[[Any], str]:
@@ -99,6 +99,22 @@ class MatchAdmin(Acting):
     def look_again(self, request: HttpRequest, rows: QuerySet[Match]) -> None:
         for key in rows.values_list("product", flat=True):
             reviews.reopen(key, by=request.user.get_username(), at=clock.now())
+
+
+@admin.register(Position)
+class PositionAdmin(ReadOnly):
+    """All matched products with both prices; the page of the market has the top."""
+
+    list_display = [
+        *("product", "sku", "category", money("ours"), money("theirs"), "currency"),
+        *("fresh", "undercut_since", "promotion_since"),
+    ]
+    list_filter = ["fresh", "product__competitor"]
+    search_fields = ["sku__sku", "sku__name", "category"]
+    list_select_related = ["product", "sku"]
+    ordering = ["-undercut_since", "product"]
+    show_full_result_count = False
+    list_per_page = 50
 
 
 class SourceForm(forms.ModelForm):

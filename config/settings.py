@@ -248,6 +248,10 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
     "connect": ("analytics.view_apikey",),
+    "market": ("catalog.view_position",),
+    "market-review": ("catalog.view_match",),
+    "market-days": ("catalog.view_shopday",),
+    "market-series": ("catalog.view_seriesvalue",),
 }
 """What one must be allowed to be shown the way to a page that is of no table."""
 
