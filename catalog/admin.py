@@ -14,13 +14,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
-from catalog import pricing, reviews
-from catalog.models import CompetitorProduct, Match, Position, Product, Source
+from catalog import pricing, reviews, rulebook
+from catalog.models import (
+    CompetitorProduct,
+    Match,
+    Position,
+    PricingRule,
+    Product,
+    Source,
+)
 
 
 def money(field: str) -> Callable[[Any], str]:
@@ -207,3 +215,27 @@ class SourceAdmin(Acting):
             messages.error(request, _("You may not do this."))
             return
         rows.delete()
+
+
+@admin.register(PricingRule)
+class PricingRuleAdmin(ModelAdmin):
+    """What prices may become; who changes a rule is in the log."""
+
+    list_display = [
+        *("__str__", "ending", "least_margin", "most_up", "most_down", "least_days"),
+        *("families", "above_competitors"),
+    ]
+    ordering = ["category"]
+    actions = None
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: PricingRule,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        rulebook.set_rule(obj, by=request.user.get_username(), at=clock.now())
+
+    def delete_model(self, request: HttpRequest, obj: PricingRule) -> None:
+        rulebook.drop_rule(obj, by=request.user.get_username(), at=clock.now())

@@ -71,6 +71,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.tasks.propose",
         "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
     },
+    "prices are proposed": {
+        "task": "promotions.tasks.propose_prices",
+        "schedule": crontab(minute="20", hour="5", day_of_week="mon"),
+    },
     "proposals are tried on past baskets": {
         "task": "promotions.tasks.review",
         "schedule": crontab(minute="2-59/5"),
@@ -127,6 +131,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.errands.expire_reservations",
         "schedule": 60.0,
         "options": {"expires": 60.0},
+    },
+    "prices roll out and back": {
+        "task": "promotions.errands.roll_prices",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
     },
     "fraud is looked for": {
         "task": "promotions.tasks.look_for_fraud",

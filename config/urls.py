@@ -17,9 +17,11 @@ from catalog.api import (
     ProductsView,
     SeriesView,
 )
+from catalog.price_api import PricesView
 from ml.admin import catalogue
+from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
-from promotions import data_pages, feed_pages, support_pages
+from promotions import data_pages, demand_pages, feed_pages, support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -52,6 +54,7 @@ from promotions.market_days import days_page, series_page
 from promotions.market_pages import market_page, product_page
 from promotions.market_review import review_page
 from promotions.offline import FeaturesView
+from promotions.prices_page import prices_page
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -73,6 +76,7 @@ api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
+    path("prices", PricesView.as_view(), name="prices"),
     path("calendar", CalendarView.as_view(), name="market_calendar"),
     path("series", SeriesView.as_view(), name="market_series"),
     path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
@@ -123,6 +127,7 @@ api = [
         name="campaign_report",
     ),
     path("reports/programme", ProgrammeReportView.as_view(), name="programme_report"),
+    path("forecasts", ForecastsView.as_view(), name="forecasts"),
     path("decisions/<uuid:offer>", DecisionView.as_view(), name="decision"),
     path("strategies/<uuid:strategy>/codes", CodesView.as_view(), name="codes"),
     path(
@@ -180,6 +185,8 @@ urlpatterns = [
     path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
+    path("admin/demand", page(demand_pages.demand_page), name="demand"),
+    path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/proposals", page(inbox_page), name="proposals"),

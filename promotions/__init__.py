@@ -10,6 +10,9 @@ Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code
 guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
 approval, approving, versions, admin, home, inbox, markup; ahead, calendar_page.
+Prices for everybody: price_plans, price_guards, price_rolls, price_lines,
+price_proposals, price_outcomes, price_pages,
+prices_page.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
@@ -30,5 +33,6 @@ report_tables, report_pages, report_admin; policies, watched, hindsight, hindsig
 hindsight_pages.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.
 Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
+What will sell: demand_pages, fans; counted by ml.outlook.
 In the background: tasks, errands; apps.
 """

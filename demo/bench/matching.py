@@ -1,8 +1,9 @@
 """Whether competitors' products are matched to the right ones of ours.
 
 Labelled sets of demo.lookalikes that nothing was tuned on: other seeds and other makers
-than those the weights were fitted on. A peer: the text (brand, name, size) nearest
-by the cosine of n-grams, as name matchers do it, above the best of all thresholds.
+than those the weights were fitted on. A peer: the text (brand, name, size) that is
+nearest by the cosine of n-grams, as name matchers do it, above the best of all
+thresholds.
 """
 
 import time

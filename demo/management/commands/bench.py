@@ -21,7 +21,9 @@ SECTIONS = (
     "worlds",
     "uplift",
     "allocation",
+    "demand",
     "matching",
+    "prices",
     "pages",
 )
 LOADED = {"pages"}
