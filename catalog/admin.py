@@ -25,6 +25,7 @@ from catalog import levels, pricing, reviews, rulebook
 from catalog.models import (
     CompetitorProduct,
     Match,
+    Position,
     PricingRule,
     Product,
     Source,
@@ -129,6 +130,22 @@ class MatchAdmin(Acting):
     def look_again(self, request: HttpRequest, rows: QuerySet[Match]) -> None:
         for key in rows.values_list("product", flat=True):
             reviews.reopen(key, by=request.user.get_username(), at=clock.now())
+
+
+@admin.register(Position)
+class PositionAdmin(ReadOnly):
+    """All matched products with both prices; the page of the market has the top."""
+
+    list_display = [
+        *("product", "sku", "category", money("ours"), money("theirs"), "currency"),
+        *("fresh", "undercut_since", "promotion_since"),
+    ]
+    list_filter = ["fresh", "product__competitor"]
+    search_fields = ["sku__sku", "sku__name", "category"]
+    list_select_related = ["product", "sku"]
+    ordering = ["-undercut_since", "product"]
+    show_full_result_count = False
+    list_per_page = 50
 
 
 class SourceForm(forms.ModelForm):

@@ -11,10 +11,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from analytics import events, store
 from catalog import levels, prices
+from catalog.mirrors import mirror
 from catalog.models import Product
 from catalog.prices import Heard, Moved
 
@@ -156,20 +157,9 @@ def _changes(now: Listed, heard: Heard, was: Before) -> Iterator[events.Event]:
 def _mirror(
     products: Iterable[Listed], heard: Mapping[str, Heard], at: datetime
 ) -> None:
-    names = ", ".join([*COLUMNS, "price", "updated_at"])
-    updates = ", ".join(f"{name} = excluded.{name}" for name in names.split(", ")[1:])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_product "
-            "(LIKE catalog_product) ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("TRUNCATE incoming_product")
-        with cursor.copy(f"COPY incoming_product ({names}) FROM STDIN") as copy:
-            for product in products:
-                said = (getattr(product, name) for name in Listed.__dataclass_fields__)
-                copy.write_row([*said, heard[product.sku].price, at])
-        cursor.execute(
-            f"INSERT INTO catalog_product ({names}) "  # noqa: S608
-            f"SELECT {names} FROM incoming_product ORDER BY sku "
-            f"ON CONFLICT (sku) DO UPDATE SET {updates}"
-        )
+    said = tuple(Listed.__dataclass_fields__)
+    rows = [
+        [*(getattr(one, name) for name in said), heard[one.sku].price, at]
+        for one in products
+    ]
+    mirror("catalog_product", [*COLUMNS, "price", "updated_at"], rows, key=["sku"])

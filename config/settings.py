@@ -250,6 +250,10 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "data": ("catalog.view_feed",),
     "stock": ("promotions.view_supply",),
     "connect": ("analytics.view_apikey",),
+    "market": ("catalog.view_position",),
+    "market-review": ("catalog.view_match",),
+    "market-days": ("catalog.view_shopday",),
+    "market-series": ("catalog.view_seriesvalue",),
 }
 """What one must be allowed to be shown the way to a page that is of no table."""
 

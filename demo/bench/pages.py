@@ -32,7 +32,7 @@ from django.urls import (
 )
 
 from analytics.models import Assignment, Customer
-from catalog.models import Feed
+from catalog.models import Feed, Product
 from config import processes
 from config.sessions import SessionStore
 from demo.bench.table import Row, limit, show, shown
@@ -200,6 +200,7 @@ KEYS: dict[str, Callable[[], object]] = {
     ),
     "feed": lambda: _first(Feed.objects.all()),
     "app_list": lambda: "promotions",
+    "market_product": lambda: _first(Product.objects.all()),
     "auth_user": lambda: _first(User.objects.all()),
 }
 """By how a page's name begins: whose key it takes; all others are of strategies."""
