@@ -9,7 +9,8 @@ redemption, rollbacks.
 Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code_admin,
 guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
-approval, approving, versions, admin, home, inbox, markup; ahead, calendar_page.
+desk_faults, approval, approving, versions, admin, home, inbox, markup; ahead,
+calendar_page.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
