@@ -25,6 +25,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
+from analytics import health
+from analytics.languages import said
 from config import second_factor
 
 Next = REDIRECT_FIELD_NAME
@@ -38,6 +40,14 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(super().has_permission(request)) and second_factor.passed(request)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Tell every page when nothing is computed any more: one look at the cache."""
+        context: dict[str, Any] = super().each_context(request)
+        if self.has_permission(request):
+            verdict = health.verdicts({"worker": health.CHECKS["worker"]})["worker"]
+            context["worker_down"] = "" if verdict == "ok" else said(verdict)
+        return context
 
     def extra_urls(self) -> list[URLPattern]:
         return [
