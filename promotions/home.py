@@ -132,11 +132,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["flows"] = list(_flows(at))
     if request.user.has_perm("promotions.view_strategy"):
         whole = programme.of(at=at)
-        context["cards"] = list(_cards(whole, at))
+        counts = lookup.row(COUNTS, [at, at]) or NONE
+        proposed = counts[1]
+        context["cards"] = list(_cards(whole, counts, at))
         context["chart"] = drawn(report_lines.month_chart(whole))
         context["paces"] = _paces(at)
         context["waiting"] = rows = list(_waiting())
-        context["more"] = Strategy.objects.filter(state="proposed").count() - len(rows)
+        context["more"] = proposed - len(rows)
     return context
 
 
@@ -155,7 +157,7 @@ def signs() -> Iterator[Sign]:
         yield Sign(name=names[key], well=verdict == WELL, says=said(verdict))
 
 
-def _cards(told: Programme, at: datetime) -> Iterator[Card]:
+def _cards(told: Programme, counts: tuple[Any, ...], at: datetime) -> Iterator[Card]:
     (
         live,
         proposed,
@@ -168,7 +170,7 @@ def _cards(told: Programme, at: datetime) -> Iterator[Card]:
         came,
         trained,
         computed,
-    ) = lookup.row(COUNTS, [at, at]) or NONE
+    ) = counts
     waits = _("%s wait for a decision") % f"{proposed:,}"
     stands = _("%s are paused") % f"{paused:,}"
     yield _earned(told.always, told.added)
