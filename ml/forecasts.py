@@ -22,7 +22,10 @@ HORIZON = 13
 Z80 = 1.2816
 """The normal's 0.9 quantile: an 80 % interval's half width in standard deviations."""
 LASTING = 0.3
-"""The correlation of two weeks' errors: a level that was wrong stays wrong."""
+"""The correlation of two weeks' errors: a level that was wrong stays wrong.
+
+Measured on The Complete Journey: 0.34 of categories, 0.22 of products.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +151,7 @@ def _shared(shares: QuerySet[DemandShare]) -> dict[str, Demand]:
 
 
 def _parts(rows: Sequence[Any], whole: Demand) -> Iterator[Demand]:
-    """Scale the whole; a week varies as its own sales do, and as the whole is unsure."""
+    """Scale the whole; weeks vary as own sales do, and as the whole is unsure."""
     skus, share, spread, values, errors = zip(*rows, strict=True)
     part = np.array(share)[:, None]
     units = part * np.array(whole.units)
