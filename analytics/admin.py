@@ -69,6 +69,13 @@ class StoredEventAdmin(ReadOnly):
     list_per_page = 50
 
 
+def _key(given: str | None) -> UUID | None:
+    try:
+        return UUID(given or "")
+    except ValueError:
+        return None
+
+
 @admin.register(Customer)
 class CustomerAdmin(Acting):
     """One page for a person: ids, consent, newest events, export and erasure.
@@ -183,11 +190,12 @@ class CustomerAdmin(Acting):
             "may_erase": may("analytics.erase_customer"),
             "may_say": may("analytics.consent_customer"),
         }
-        if customer := Customer.objects.filter(key=object_id).first():
-            keys = identity.keys(customer.key)
+        keys = identity.keys(key) if (key := _key(object_id)) else []
+        person = Customer.objects.filter(key__in=keys).order_by("created_at")
+        if mine := [one for one in person if one.key == key]:
             context |= {
-                "person": Customer.objects.filter(key__in=keys).order_by("created_at"),
-                "consent": customer.consent,
+                "person": person,
+                "consent": mine[0].consent,
                 "words": store.latest(keys, ["consent_changed"], most=WORDS),
             }
         context |= extra_context or {}

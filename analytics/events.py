@@ -88,10 +88,17 @@ from analytics.decisions import (
     StrategyResumed,
     StrategyReturned,
 )
+from analytics.market import (
+    CalendarChanged,
+    CompetitorMatched,
+    CompetitorPriceChanged,
+    SeriesReported,
+)
 from analytics.shapes import Event
 
 __all__ = [
     "BudgetReached",
+    "CalendarChanged",
     "CampaignAnnounced",
     "CampaignOpened",
     "CampaignReceived",
@@ -100,6 +107,8 @@ __all__ = [
     "CheckoutStarted",
     "CheckoutStepCompleted",
     "CheckoutStepViewed",
+    "CompetitorMatched",
+    "CompetitorPriceChanged",
     "ConsentChanged",
     "CostChanged",
     "CouponApplied",
@@ -152,6 +161,7 @@ __all__ = [
     "ReservationExpired",
     "ReservationReleased",
     "ScreenViewed",
+    "SeriesReported",
     "StandingRuleDecided",
     "StockChanged",
     "StrategyApproved",
@@ -218,6 +228,7 @@ BEHAVIOUR: tuple[type[Event], ...] = (
 )
 VOCABULARY: Mapping[str, type[Event]] = {
     "budget_reached": BudgetReached,
+    "calendar_changed": CalendarChanged,
     "campaign_announced": CampaignAnnounced,
     "campaign_opened": CampaignOpened,
     "campaign_received": CampaignReceived,
@@ -226,6 +237,8 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "checkout_started": CheckoutStarted,
     "checkout_step_completed": CheckoutStepCompleted,
     "checkout_step_viewed": CheckoutStepViewed,
+    "competitor_matched": CompetitorMatched,
+    "competitor_price_changed": CompetitorPriceChanged,
     "consent_changed": ConsentChanged,
     "cost_changed": CostChanged,
     "coupon_applied": CouponApplied,
@@ -274,6 +287,7 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "reservation_expired": ReservationExpired,
     "reservation_released": ReservationReleased,
     "screen_viewed": ScreenViewed,
+    "series_reported": SeriesReported,
     "standing_rule_decided": StandingRuleDecided,
     "stock_changed": StockChanged,
     "strategy_approved": StrategyApproved,

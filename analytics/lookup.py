@@ -2,15 +2,31 @@
 
 Prepared, with the values bound by the server and rows in binary, on Django's own
 connection but past its ORM and its cursor. `row` also mends a connection that died with
-the server, so settings need no health check before each request.
+the server, so settings need no health check before each request. `once` is for pages
+that are made of many parts.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import OperationalError, connection
 from psycopg.pq import Format
+
+Answer = TypeVar("Answer")
+_known: ContextVar[dict[str, Any] | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Within it, ask the database the same question once: of what writes nothing."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
 
 
 def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
@@ -18,13 +34,7 @@ def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
 
     :raises django.db.Error: as with Django's cursor, so that races are begun anew.
     """
-    try:
-        return _row(sql, values)
-    except OperationalError:
-        if connection.in_atomic_block:
-            raise
-        connection.close()
-        return _row(sql, values)
+    return _asked("row", sql, values, lambda: _mended(sql, values))
 
 
 def rows(
@@ -37,6 +47,37 @@ def rows(
 
     :raises django.db.Error: as with Django's cursor.
     """
+    return list(
+        _asked("rows", sql, values, lambda: _rows(sql, values, prepare=prepare))
+    )
+
+
+def _asked(
+    kind: str, sql: str, values: Sequence[object], ask: Callable[[], Answer]
+) -> Answer:
+    known = _known.get()
+    if known is None:
+        return ask()
+    question = f"{kind} {sql} {values!r}"
+    if question not in known:
+        known[question] = ask()
+    answer: Answer = known[question]
+    return answer
+
+
+def _mended(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
+    try:
+        return _row(sql, values)
+    except OperationalError:
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return _row(sql, values)
+
+
+def _rows(
+    sql: str, values: Sequence[object], *, prepare: bool
+) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,

@@ -1,7 +1,7 @@
-"""The catalogue's door: PUT /api/v1/products."""
+"""The catalogue's doors: PUT products, calendar, series, competitor-prices."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,43 +11,134 @@ from rest_framework.views import APIView
 
 from analytics import clock
 from analytics.access import caller
-from catalog import feeds, intake
+from catalog import feeds, intake, market_feeds
 from catalog.bodies import FeedSerializer, TakenSerializer
+from catalog.feeds import Taken
 from catalog.intake import Fault
+from catalog.market_bodies import (
+    CalendarSerializer,
+    PricesSerializer,
+    RowsTakenSerializer,
+    SeriesSerializer,
+)
+from catalog.models import Feed
 
 
-class ProductsView(APIView):
-    """Send products with their prices and stock."""
+class BulkView(APIView):
+    """Send many rows. All of them are taken, or, if one is wrong, none."""
 
     scope = "catalog"
+    what: ClassVar[str]
+    rows: ClassVar[str]
+    """The body's only field."""
+    body: ClassVar[type[serializers.Serializer[None]]]
+
+    def taken(
+        self,
+        request: Request,
+        listed: Callable[..., Any],
+        take: Callable[..., Taken],
+    ) -> Taken:
+        """Take the body's rows, and note that they came.
+
+        :raises serializers.ValidationError: one is wrong; that is noted as well.
+        """
+        feed, key, at = self.body(data=request.data), caller(request), clock.now()
+        if not feed.is_valid():
+            faults = list(_faults(feed.errors, self.rows))
+            sent = _sent(request, self.rows)
+            intake.refused_call(
+                key.name, rows=sent, faults=faults, at=at, what=self.what
+            )
+            raise serializers.ValidationError(feed.errors)
+        rows = [listed(**row) for row in feed.validated_data[self.rows]]
+        taken = take(rows, at=at)
+        intake.taken_call(
+            key.name, rows=len(rows), changes=taken.changes, at=at, what=self.what
+        )
+        return taken
+
+
+class ProductsView(BulkView):
+    """Send products with their prices and stock."""
+
+    what, rows, body = Feed.What.PRODUCTS, "products", FeedSerializer
 
     @extend_schema(
         operation_id="put_products", request=FeedSerializer, responses=TakenSerializer
     )
     def put(self, request: Request) -> Response:
         """List products. All of them are taken, or, if one is wrong, none."""
-        feed, key, at = FeedSerializer(data=request.data), caller(request), clock.now()
-        if not feed.is_valid():
-            faults = list(_faults(feed.errors))
-            intake.refused_call(key.name, rows=_sent(request), faults=faults, at=at)
-            raise serializers.ValidationError(feed.errors)
-        listed = [feeds.Listed(**row) for row in feed.validated_data["products"]]
-        taken = feeds.take(listed, at=at)
-        intake.taken_call(key.name, rows=len(listed), changes=taken.changes, at=at)
+        taken = self.taken(request, feeds.Listed, feeds.take)
         return Response({"products": taken.products, "changes": taken.changes})
 
 
-def _sent(request: Request) -> int:
+def _rows_taken(taken: Taken) -> Response:
+    return Response({"rows": taken.products, "changes": taken.changes})
+
+
+class CalendarView(BulkView):
+    """Send days of the shop's calendar: school holidays, pay days, events."""
+
+    what, rows, body = Feed.What.CALENDAR, "days", CalendarSerializer
+
+    @extend_schema(
+        operation_id="put_calendar",
+        request=CalendarSerializer,
+        responses=RowsTakenSerializer,
+    )
+    def put(self, request: Request) -> Response:
+        """List days, move them or call them off; all of them or none."""
+        return _rows_taken(
+            self.taken(request, market_feeds.DaysListed, market_feeds.take_days)
+        )
+
+
+class SeriesView(BulkView):
+    """Send values of external daily series, such as the weather."""
+
+    what, rows, body = Feed.What.SERIES, "values", SeriesSerializer
+
+    @extend_schema(
+        operation_id="put_series",
+        request=SeriesSerializer,
+        responses=RowsTakenSerializer,
+    )
+    def put(self, request: Request) -> Response:
+        """List values, correct them or take them back; all of them or none."""
+        return _rows_taken(
+            self.taken(request, market_feeds.ValueListed, market_feeds.take_values)
+        )
+
+
+class CompetitorPricesView(BulkView):
+    """Send what competitors ask for their products."""
+
+    what, rows, body = Feed.What.PRICES, "prices", PricesSerializer
+
+    @extend_schema(
+        operation_id="put_competitor_prices",
+        request=PricesSerializer,
+        responses=RowsTakenSerializer,
+    )
+    def put(self, request: Request) -> Response:
+        """List prices as they were seen; all of them or none."""
+        return _rows_taken(
+            self.taken(request, market_feeds.PriceSeen, market_feeds.take_prices)
+        )
+
+
+def _sent(request: Request, rows: str) -> int:
     body = request.data
-    sent = body.get("products") if isinstance(body, dict) else None
+    sent = body.get(rows) if isinstance(body, dict) else None
     return len(sent) if isinstance(sent, list) else 0
 
 
-def _faults(errors: Any) -> Iterator[Fault]:
-    """Yield the faults of a feed by product; the first one in the call is 1."""
-    found = errors.get("products", errors)
+def _faults(errors: Any, rows: str) -> Iterator[Fault]:
+    """Yield the faults of a feed by row; the first one in the call is 1."""
+    found = errors.get(rows, errors)
     if not isinstance(found, dict):
-        yield Fault(row=0, field="products", reason=" ".join(map(str, found)))
+        yield Fault(row=0, field=rows, reason=" ".join(map(str, found)))
         return
     for place, wrong in found.items():
         row = place + 1 if isinstance(place, int) else 0

@@ -6,7 +6,7 @@ every night; only real changes of price, cost and stock become events.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import connection, transaction
@@ -25,10 +25,17 @@ class Listed:
     category: str = ""
     brand: str = ""
     size: str = ""
+    gtin: str = ""
+    mpn: str = ""
+    family: str = ""
     currency: str
     price: Decimal | None = None
     cost: Decimal | None = None
     stock: int | None = None
+    lead_days: int | None = None
+    pack: int = 1
+    expires_on: date | None = None
+    expiring: int | None = None
     promotable: bool = True
 
 

@@ -22,14 +22,16 @@ class Holidays:
     language: str
 
 
-def between(first: date, last: date) -> Holidays:
+def between(first: date, last: date, *, of: str = "") -> Holidays:
     """Return the holidays of [first, last), named in the reader's language if it can.
 
-    :raises ImproperlyConfigured: HOLIDAYS_OF names no country that is known.
+    `of` is a country or a part of one, HOLIDAYS_OF if empty.
+
+    :raises ImproperlyConfigured: it is none that is known.
     """
     import holidays
 
-    country, _, region = settings.HOLIDAYS_OF.partition("-")
+    country, _, region = (of or settings.HOLIDAYS_OF).partition("-")
     years = range(first.year, last.year + 1)
     language = LANGUAGES.get(translation.get_language() or "en")
     try:

@@ -61,10 +61,17 @@ def told(faults: Iterable[Fault]) -> list[dict[str, Any]]:
     return [asdict(one) for one, _ in zip(faults, range(MOST_ERRORS), strict=False)]
 
 
-def taken_call(name: str, *, rows: int, changes: int, at: datetime) -> None:
+def taken_call(
+    name: str,
+    *,
+    rows: int,
+    changes: int,
+    at: datetime,
+    what: str = Feed.What.PRODUCTS,
+) -> None:
     """Note a feed that came by the API."""
     Feed.objects.create(
-        what=Feed.What.PRODUCTS,
+        what=what,
         name=name,
         state=State.DONE,
         rows=rows,
@@ -77,11 +84,16 @@ def taken_call(name: str, *, rows: int, changes: int, at: datetime) -> None:
 
 
 def refused_call(
-    name: str, *, rows: int, faults: Sequence[Fault], at: datetime
+    name: str,
+    *,
+    rows: int,
+    faults: Sequence[Fault],
+    at: datetime,
+    what: str = Feed.What.PRODUCTS,
 ) -> None:
     """Note a feed that the API refused: nothing of it was taken."""
     Feed.objects.create(
-        what=Feed.What.PRODUCTS,
+        what=what,
         name=name,
         state=State.FAILED,
         rows=rows,
@@ -100,8 +112,9 @@ def receive(
     options: Mapping[str, str],
     by: str,
     at: datetime,
+    wanted: bool = False,
 ) -> Feed:
-    """Take a file in, to be looked into.
+    """Take a file in, to be looked into; if `wanted`, to be imported at once.
 
     :raises Empty, TooLarge, TooMany: it is not taken.
     """
@@ -122,7 +135,7 @@ def receive(
         by=by,
         by_file=True,
         options=dict(options),
-        state=State.WAITING,
+        state=State.WANTED if wanted else State.WAITING,
         size=len(body),
         checksum=hashlib.sha256(body).hexdigest(),
         body=body,

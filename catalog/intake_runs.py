@@ -1,6 +1,6 @@
 """Files are looked into, and imported once somebody wants it, by a worker.
 
-Safe at any time and when killed: products go in by chunks, each with the row's count of
+Safe at any time and when killed: rows go in by chunks, each with the feed's count of
 them in one transaction; orders that are in the log already are passed over. A file that
 breaks off again and again is given up, and keeps nobody waiting.
 """
@@ -18,10 +18,11 @@ from django.db.models import F
 from analytics import cells, clock, columns, imports, races, sheets
 from analytics.imports import Report
 from analytics.sheets import Sheet
-from catalog import feeds, order_files, product_files
+from catalog import order_files, row_files
 from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, told
+from catalog.kinds import KINDS, Kind
 from catalog.models import Feed
-from catalog.product_files import Chunk
+from catalog.row_files import Chunk
 
 INTAKE_LOCK = 7_102_031
 """The advisory lock's key: one process is at files at a time, and dies with its own."""
@@ -34,7 +35,7 @@ UNREADABLE = (
     sheets.NotATable,
     columns.WrongMapping,
     cells.UnknownClock,
-    product_files.NoColumns,
+    row_files.NoColumns,
 )
 
 
@@ -72,8 +73,8 @@ def _advance(row: Feed) -> bool:
             sheet = sheets.opened(path, encoding=row.options.get("encoding", ""))
             if sheet.form != "csv" and sheet.rows > MOST_ROWS:
                 raise TooManyRows(f"it has more than {MOST_ROWS:,} rows")
-            if row.what == Feed.What.PRODUCTS:
-                _products(row, sheet, look=looks)
+            if kind := KINDS.get(row.what):
+                _rows(row, sheet, kind, look=looks)
             else:
                 _orders(row, sheet, Path(folder) / "errors", look=looks)
         except imports.Busy:
@@ -85,23 +86,26 @@ def _advance(row: Feed) -> bool:
     return True
 
 
-def _products(row: Feed, sheet: Sheet, *, look: bool) -> None:
-    currency = row.options.get("currency") or settings.CURRENCY
-    said = row.options.get("columns", "").split("\n")
-    sources = product_files.mapped([one for one in said if one], sheet.header, currency)
+def _rows(row: Feed, sheet: Sheet, kind: Kind, *, look: bool) -> None:
+    usual = {"currency": settings.CURRENCY}
+    all_rows = {
+        name: row.options.get(name) or usual.get(name, "") for name in kind.said
+    }
+    said = [one for one in row.options.get("columns", "").split("\n") if one]
+    sources = row_files.mapped(said, sheet.header, kind, all_rows)
     before, row.errors = (0, []) if look else (row.done, row.errors)
     if not before:
         row.rows, row.errors = max(sheet.rows, 1), []
         row.done = row.taken = row.refused = row.changes = 0
     first, seen, noted = list[dict[str, str]](), 0, monotonic()
-    for chunk in product_files.chunks(sheet, sources, currency):
+    for chunk in row_files.chunks(sheet, sources, kind, all_rows):
         seen += chunk.rows
         first += chunk.raw[: SHOWN - len(first)]
         if seen <= before:
             continue
         _count(row, chunk, seen)
         if not look:
-            _take(row, chunk)
+            _take(row, chunk, kind)
         elif monotonic() - noted > EVERY:
             _note(row, "done", "rows")
             noted = monotonic()
@@ -122,12 +126,12 @@ def _count(row: Feed, chunk: Chunk, seen: int) -> None:
 COUNTS = ("done", "rows", "taken", "refused", "changes", "errors")
 
 
-def _take(row: Feed, chunk: Chunk) -> None:
+def _take(row: Feed, chunk: Chunk, kind: Kind) -> None:
     """Take a chunk's good rows, and note so: both or neither."""
     with transaction.atomic():
         _note(row, *COUNTS)
         if chunk.listed:
-            taken = feeds.take(chunk.listed, at=clock.now())
+            taken = kind.take(chunk.listed, at=clock.now())
             row.changes += taken.changes
     # What it changed is told with the next note: the log is written last.
 

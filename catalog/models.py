@@ -1,4 +1,4 @@
-"""Products: a mirror of the shop's feed; changes of price and stock are events; feeds.
+"""Products and feeds of the shop; the market around it: days, series, competitors.
 
 Money keeps four decimals in every table: some currencies have three, USD shows two.
 """
@@ -13,7 +13,11 @@ from analytics import clock
 
 
 class Product(models.Model):
-    """`cost` and `stock` are null where the shop does not say."""
+    """`cost`, `stock`, `lead_days` and `expires_on` are null where the shop is silent.
+
+    `gtin` and `mpn` (the maker's number) tell the same product in other shops. Products
+    of a `family` differ in size or colour alone: their prices keep together.
+    """
 
     sku = models.CharField(max_length=200, primary_key=True)
     name = models.TextField()
@@ -21,10 +25,23 @@ class Product(models.Model):
     category = models.TextField(default="", blank=True)
     brand = models.TextField(default="", blank=True)
     size = models.TextField(default="", blank=True)
+    gtin = models.CharField(max_length=14, default="", blank=True)
+    mpn = models.CharField(max_length=200, default="", blank=True)
+    family = models.CharField(max_length=200, default="", blank=True)
     currency = models.CharField(max_length=3)
     price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     cost = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     stock = models.IntegerField(null=True, blank=True)
+    lead_days = models.IntegerField(
+        null=True, blank=True, help_text="From an order to its arrival."
+    )
+    pack = models.IntegerField(default=1, help_text="Units that are ordered together.")
+    expires_on = models.DateField(
+        null=True, blank=True, help_text="The first day on which some are not sold."
+    )
+    expiring = models.IntegerField(
+        null=True, blank=True, help_text="Units of that day; empty: all there are."
+    )
     promotable = models.BooleanField(
         default=True, help_text="Fuel, stamps and the like must never be discounted."
     )
@@ -34,11 +51,27 @@ class Product(models.Model):
         indexes = [
             # Products of a scope: proposals, gifts.
             models.Index(fields=["category"], name="product_category"),
+            models.Index(
+                fields=["family"], name="product_family", condition=~Q(family="")
+            ),
+            models.Index(fields=["gtin"], name="product_gtin", condition=~Q(gtin="")),
+            models.Index(
+                fields=["expires_on"],
+                name="product_expires",
+                condition=Q(expires_on__isnull=False),
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price"),
             models.CheckConstraint(condition=Q(cost__gte=0), name="product_cost"),
             models.CheckConstraint(condition=Q(stock__gte=0), name="product_stock"),
+            models.CheckConstraint(condition=Q(lead_days__gte=0), name="product_lead"),
+            models.CheckConstraint(condition=Q(pack__gte=1), name="product_pack"),
+            models.CheckConstraint(
+                condition=Q(expiring__gte=0) & Q(expires_on__isnull=False)
+                | Q(expiring=None),
+                name="product_expiring",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -57,6 +90,9 @@ class Feed(models.Model):
     class What(models.TextChoices):
         PRODUCTS = "products", _("products")
         ORDERS = "orders", _("past orders")
+        PRICES = "prices", _("competitors' prices")
+        CALENDAR = "calendar", _("days of the shop's calendar")
+        SERIES = "series", _("daily series, such as weather")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waits to be looked into")
@@ -104,3 +140,240 @@ class Feed(models.Model):
     def moving(self) -> bool:
         """Whether a worker is at it, or will be."""
         return self.state in (self.State.WAITING, self.State.WANTED, self.State.TAKING)
+
+
+class ShopDay(models.Model):
+    """Days of the shop's own calendar, beside public holidays; both ends count."""
+
+    class Kind(models.TextChoices):
+        HOLIDAY = "holiday", _("holiday")
+        SCHOOL_HOLIDAYS = "school_holidays", _("school holidays")
+        PAY_DAY = "pay_day", _("pay day")
+        EVENT = "event", _("event")
+        CLOSED = "closed", _("closed")
+
+    key = models.CharField(max_length=200, primary_key=True)
+    name = models.CharField(max_length=500)
+    kind = models.CharField(max_length=20, choices=Kind)
+    region = models.CharField(
+        max_length=20, default="", blank=True, help_text="As DE or DE-BY; empty: all."
+    )
+    first = models.DateField()
+    last = models.DateField()
+    updated_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(last__gte=models.F("first")), name="shop_day_ends"
+            )
+        ]
+        indexes = [models.Index(fields=["last"], name="shop_day_last")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SeriesValue(models.Model):
+    """A day's value of an external series, such as the temperature of a region."""
+
+    series = models.CharField(max_length=64)
+    region = models.CharField(max_length=20, default="", blank=True)
+    day = models.DateField()
+    value = models.FloatField()
+    updated_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["series", "region", "day"], name="series_value_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.series} {self.region} {self.day}"
+
+
+class CompetitorProduct(models.Model):
+    """A competitor's product as it was last seen; `product` is their own id.
+
+    It costs this since `since`, and was seen so again at `seen_at`.
+    """
+
+    competitor = models.CharField(max_length=100)
+    product = models.CharField(max_length=200)
+    name = models.TextField()
+    brand = models.CharField(max_length=200, default="", blank=True)
+    size = models.CharField(max_length=200, default="", blank=True)
+    gtin = models.CharField(max_length=14, default="", blank=True)
+    mpn = models.CharField(max_length=200, default="", blank=True)
+    url = models.CharField(max_length=1000, default="", blank=True)
+    currency = models.CharField(max_length=3)
+    price = models.DecimalField(max_digits=14, decimal_places=4)
+    shelf_price = models.DecimalField(
+        max_digits=14, decimal_places=4, null=True, blank=True
+    )
+    available = models.BooleanField(default=True)
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["competitor", "product"], name="competitor_product"
+            ),
+            models.CheckConstraint(
+                condition=Q(price__gte=0), name="competitor_product_price"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["competitor", "seen_at"], name="competitor_seen")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.competitor}: {self.name}"
+
+
+class CompetitorPrice(models.Model):
+    """What a competitor's product cost from a moment on; the log's changes by product.
+
+    It can be thrown away and counted again (catalog.market_feeds.recount).
+    """
+
+    product = models.ForeignKey(CompetitorProduct, models.CASCADE)
+    at = models.DateTimeField()
+    currency = models.CharField(max_length=3)
+    price = models.DecimalField(max_digits=14, decimal_places=4)
+    shelf_price = models.DecimalField(
+        max_digits=14, decimal_places=4, null=True, blank=True
+    )
+    available = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["product", "at"], name="competitor_price")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d} {self.price}"
+
+
+class Match(models.Model):
+    """Which of our products a competitor's is; `how` it was found.
+
+    `others` are candidates, the best first: {sku, likelihood, why}. `refused` skus were
+    rejected by a person, and are not proposed again.
+    """
+
+    class State(models.TextChoices):
+        AUTOMATIC = "automatic", _("matched by rule")
+        WAITING = "waiting", _("waits for a person")
+        NONE = "none", _("none of ours")
+        CONFIRMED = "confirmed", _("confirmed")
+        REJECTED = "rejected", _("rejected")
+
+    class How(models.TextChoices):
+        GTIN = "gtin", _("same GTIN")
+        MPN = "mpn", _("same maker's number")
+        LIKENESS = "likeness", _("name, brand and size")
+        PERSON = "person", _("a person")
+
+    product = models.OneToOneField(CompetitorProduct, models.CASCADE, primary_key=True)
+    sku = models.ForeignKey(Product, models.CASCADE, null=True, db_column="sku")
+    state = models.CharField(max_length=20, choices=State)
+    how = models.CharField(max_length=20, choices=How, default="", blank=True)
+    likelihood = models.FloatField(default=0.0)
+    others = models.JSONField(default=list)
+    refused = models.JSONField(default=list)
+    by = models.CharField(max_length=150, default="", blank=True)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name_plural = "matches"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["none", "rejected"]) | Q(sku__isnull=False),
+                name="match_names_a_product",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["-likelihood"],
+                name="match_waiting",
+                condition=Q(state="waiting"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} = {self.sku_id}"
+
+
+class Position(models.Model):
+    """A matched product beside ours, counted every hour (catalog.positions).
+
+    `units` a week were sold lately. `undercut_since` is null where we are not undercut;
+    `usual` and `depth` are of a promotion of theirs that began at `promotion_since`.
+    """
+
+    product = models.OneToOneField(CompetitorProduct, models.CASCADE, primary_key=True)
+    sku = models.ForeignKey(Product, models.CASCADE, db_column="sku")
+    category = models.TextField(default="", blank=True)
+    currency = models.CharField(max_length=3)
+    ours = models.DecimalField(max_digits=14, decimal_places=4)
+    theirs = models.DecimalField(max_digits=14, decimal_places=4)
+    cost = models.DecimalField(max_digits=14, decimal_places=4)
+    units = models.FloatField(default=0.0)
+    fresh = models.BooleanField(help_text="Seen lately, and in stock.")
+    undercut_since = models.DateTimeField(null=True)
+    promotion_since = models.DateTimeField(null=True)
+    usual = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+    depth = models.FloatField(null=True)
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.sku_id}: {self.ours} / {self.theirs}"
+
+
+class Source(models.Model):
+    """Market data that are fetched by an adapter, and how that went last.
+
+    `token` names an environment variable, MARKET_TOKEN_…, whose value is sent as
+    Authorization: no secret is in the database.
+    """
+
+    class State(models.TextChoices):
+        NEW = "new", _("not fetched yet")
+        FETCHING = "fetching", _("is being fetched")
+        TAKEN = "taken", _("fetched")
+        SAME = "same", _("nothing new")
+        FAILED = "failed", _("failed")
+
+    name = models.CharField(max_length=100, unique=True)
+    what = models.CharField(max_length=20, choices=Feed.What)
+    adapter = models.CharField(max_length=40, default="http")
+    url = models.CharField(max_length=1000)
+    options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="columns, currency, competitor, series, items, next: docs/market.md.",
+    )
+    token = models.CharField(max_length=60, default="", blank=True)
+    every_minutes = models.IntegerField(default=24 * 60)
+    active = models.BooleanField(default=True)
+    state = models.CharField(max_length=20, choices=State, default=State.NEW)
+    next_at = models.DateTimeField(default=clock.wall)
+    fetched_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", blank=True)
+    failures = models.IntegerField(default=0)
+    cached = models.JSONField(default=dict, help_text="ETag and Last-Modified.")
+    feed = models.ForeignKey(Feed, models.SET_NULL, null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(every_minutes__gte=5), name="source_every"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

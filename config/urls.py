@@ -11,7 +11,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 from analytics import segment, tracking
 from analytics.api import ConsentView, CustomerView, EventsView
 from analytics.connect import connect, newest
-from catalog.api import ProductsView
+from catalog.api import (
+    CalendarView,
+    CompetitorPricesView,
+    ProductsView,
+    SeriesView,
+)
 from ml.admin import catalogue
 from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
@@ -66,6 +71,9 @@ api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
+    path("calendar", CalendarView.as_view(), name="market_calendar"),
+    path("series", SeriesView.as_view(), name="market_series"),
+    path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
     path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
     path("offers/<uuid:offer>/feedback", FeedbackView.as_view(), name="feedback"),
     path(
@@ -196,6 +204,11 @@ urlpatterns = [
         name="customer_timeline",
     ),
     path(
+        "admin/customers/<uuid:key>/told",
+        page(support_pages.customer_told),
+        name="customer_told",
+    ),
+    path(
         "admin/customers/<uuid:key>/why",
         page(support_pages.customer_why),
         name="customer_why",
@@ -232,3 +245,4 @@ if settings.STOREFRONT:
     urlpatterns.append(path("shop/", include("demo.urls")))
 handler404 = "analytics.problems.not_found"
 handler500 = "analytics.problems.server_error"
+handler403 = "config.site.refused"

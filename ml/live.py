@@ -242,9 +242,13 @@ def _stored(
     person: UUID | None, *, most: int, excluded: Collection[str]
 ) -> Recommendations:
     """Fall back on the night's list, then on the best sellers."""
-    for key, source in ((person, "night"), (EVERYBODY, "popular")):
-        row = Shortlist.objects.filter(customer=key).first() if key else None
-        skus = [sku for sku in row.skus if sku not in excluded] if row else []
+    sources = {EVERYBODY: "popular"}
+    if person:
+        sources = {person: "night"} | sources
+    listed = Shortlist.objects.filter(customer__in=sources)
+    lists = dict(listed.values_list("customer", "skus"))
+    for key, source in sources.items():
+        skus = [sku for sku in lists.get(key, ()) if sku not in excluded]
         if skus:
             found = [Recommended(sku=sku, score=0.0, parts={}) for sku in skus[:most]]
             return Recommendations(found=found, source=source)

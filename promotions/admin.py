@@ -66,6 +66,8 @@ DECISIONS = {
     "approve": Decision(approval.approve, _("Approve"), (DECIDES,)),
     "changes": Decision(approval.request_changes, _("Request changes"), (DECIDES,)),
     "reject": Decision(approval.reject, _("Reject"), (DECIDES,)),
+    # Whoever wrote it takes it back, without the right to decide.
+    "withdraw": Decision(approval.reject, _("Withdraw"), (CHANGES,)),
     "resume": Decision(approval.resume, _("Resume"), (DECIDES,)),
     # To stop giving must never wait for somebody.
     "pause": Decision(approval.pause, _("Pause"), (DECIDES, CHANGES)),
@@ -73,7 +75,7 @@ DECISIONS = {
     "comment": Decision(approval.comment, _("Only comment"), (SEES,)),
 }
 OPEN: Mapping[str, tuple[str, ...]] = {
-    "proposed": ("approve", "changes", "reject"),
+    "proposed": ("approve", "changes", "reject", "withdraw"),
     "live": ("pause", "end"),
     "paused": ("resume", "end"),
 }
@@ -246,7 +248,7 @@ class StrategyAdmin(ReadOnly):
         page = redirect(reverse("admin:promotions_strategy_change", args=[key]))
         if request.method != "POST" or decision not in DECISIONS:
             return page
-        if not _may(request, decision):
+        if not _may(request, decision, strategy):
             messages.error(request, _("You may not decide on strategies."))
             return page
         try:
@@ -350,7 +352,7 @@ def _choices(strategy: Strategy, request: HttpRequest) -> dict[str, Any]:
     names = (*OPEN.get(strategy.state, ()), "comment")
     who = request.user.get_username()
     own = "approve" in names and approval.needs_another(strategy, who)
-    may = [name for name in names if _may(request, name)]
+    may = [name for name in names if _may(request, name, strategy)]
     return {
         "decisions": [
             (name, DECISIONS[name].label)
@@ -361,8 +363,12 @@ def _choices(strategy: Strategy, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _may(request: HttpRequest, decision: str) -> bool:
-    return any(map(request.user.has_perm, DECISIONS[decision].permissions))
+def _may(request: HttpRequest, decision: str, strategy: Strategy) -> bool:
+    allowed = any(map(request.user.has_perm, DECISIONS[decision].permissions))
+    if decision != "withdraw" or not allowed:
+        return allowed
+    mine = approval.wrote(strategy, request.user.get_username())
+    return mine and not request.user.has_perm(DECIDES)
 
 
 def _tried(strategy: Strategy) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """What runs when, what it will cost by week, and where strategies meet. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
@@ -13,8 +13,8 @@ WEEK = timedelta(weeks=1)
 class Planned:
     """A strategy in its campaign's time, half-open.
 
-    `scope`: categories; none: everything. `cost`: what it is expected to give in all
-    its time, in its currency; None: nobody knows.
+    `scope`: categories; none: everything. `cost`: what it is expected to give from
+    now on, in its currency; None: nobody knows. What was given is nobody's plan.
     """
 
     key: UUID
@@ -34,11 +34,16 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True)
 class Week:
-    """What is expected to be given in a week: by what was approved, by what waits."""
+    """What is expected to be given in a week: by what was approved, by what waits.
+
+    `together`: if all that waits is approved. A version takes the place of the one
+    before it, whose cost does not count beside its own.
+    """
 
     starts_at: datetime
     decided: float
     waiting: float
+    together: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +57,42 @@ class Meeting:
     ends_at: datetime
 
 
-def by_week(some: Iterable[Planned], first: datetime, weeks: int) -> list[Week]:
-    """Return what each week costs, as if every strategy gave evenly in its time."""
+def by_week(
+    some: Iterable[Planned], first: datetime, weeks: int, *, now: datetime
+) -> list[Week]:
+    """Return what each week costs, as if each gave evenly in the time it has left."""
     known = [one for one in some if one.cost is not None]
-    starts = [first + n * WEEK for n in range(weeks)]
-    return [
-        Week(
-            starts_at=at,
-            decided=sum(_share(one, at) for one in known if one.decided),
-            waiting=sum(_share(one, at) for one in known if not one.decided),
-        )
-        for at in starts
-    ]
+    replaced = {one.replaces for one in known if not one.decided} - {None}
+    return [_week(known, replaced, first + n * WEEK, now) for n in range(weeks)]
 
 
-def _share(one: Planned, week: datetime) -> float:
-    inside = min(one.ends_at, week + WEEK) - max(one.starts_at, week)
-    whole = one.ends_at - one.starts_at
-    return (one.cost or 0.0) * max(0.0, inside / whole)
+def rest(expected: float, budget: float, spent: float) -> float:
+    """Return what is still to be given of what was expected, and may be."""
+    return max(0.0, min(expected, budget) - spent)
+
+
+def share(one: Planned, week: datetime, *, now: datetime) -> float:
+    """Return which share of a strategy's time left lies in a week."""
+    starts_at = max(one.starts_at, now)
+    if starts_at >= one.ends_at:
+        return 0.0
+    inside = min(one.ends_at, week + WEEK) - max(starts_at, week)
+    return max(0.0, inside / (one.ends_at - starts_at))
+
+
+def _week(
+    known: Sequence[Planned],
+    replaced: Set[UUID | None],
+    week: datetime,
+    now: datetime,
+) -> Week:
+    costs = [(one, (one.cost or 0.0) * share(one, week, now=now)) for one in known]
+    return Week(
+        starts_at=week,
+        decided=sum(cost for one, cost in costs if one.decided),
+        waiting=sum(cost for one, cost in costs if not one.decided),
+        together=sum(cost for one, cost in costs if one.key not in replaced),
+    )
 
 
 def meetings(some: Sequence[Planned]) -> Iterator[Meeting]:

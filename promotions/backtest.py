@@ -137,7 +137,7 @@ def _plan(strategy: Strategy, *, at: datetime) -> planning.Test | None:
     if not strategy.holdout:
         return None
     bases = planning.bases(strategy.currency, at=at)
-    return planning.plan(strategy, bases, tested.read(at=at))
+    return planning.plan(strategy, bases, tested.read(at=at), at=at)
 
 
 def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:

@@ -2,7 +2,7 @@
 
 From two weeks back to twelve ahead, by weeks from Monday on (UTC). What a personal
 strategy will give is its forecast's, what an automatic one will, what it gave on past
-baskets; both as if evenly in its time.
+baskets; both less what was given, as if evenly in the time that is left.
 """
 
 from collections.abc import Iterable, Iterator
@@ -130,7 +130,8 @@ def _rows(span: Span) -> list[Strategy]:
 
 def _planned(row: Strategy) -> Planned:
     known = row.forecast.get("cost", row.forecast.get("tried", {}).get("cost"))
-    cost = None if known is None else min(float(known), float(row.budget))
+    used = float(row.spent + row.reserved)
+    cost = None if known is None else ahead.rest(float(known), float(row.budget), used)
     return Planned(
         key=row.id,
         title=row.called,
@@ -176,11 +177,14 @@ def _from_to(starts: datetime, ends: datetime) -> str:
 
 
 def _spend(planned: list[Planned], at: datetime) -> Section:
-    weeks = ahead.by_week(planned, _span(at).first + BACK * WEEK, AHEAD)
+    weeks = ahead.by_week(planned, _span(at).first + BACK * WEEK, AHEAD, now=at)
     while len(weeks) > 4 and not (weeks[-1].decided or weeks[-1].waiting):
         weeks.pop()
     unknown = sum(one.cost is None for one in planned)
-    says = _("What strategies are expected to give, as if evenly in their time, in %s.")
+    says = _(
+        "What strategies are still expected to give, as if evenly in the time they "
+        "have left, in %s. A version counts in place of the one before it."
+    )
     missing = ngettext(
         "Of %d strategy it is not known.", "Of %d strategies it is not known.", unknown
     )
@@ -193,7 +197,7 @@ def _spend(planned: list[Planned], at: datetime) -> Section:
                 cells=[
                     week.starts_at.date().isoformat(),
                     *map(_cost, (week.decided, week.waiting)),
-                    _cost(week.decided + week.waiting),
+                    _cost(week.together),
                 ]
             )
             for week in weeks

@@ -65,7 +65,7 @@ class Scale:
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Return round numbers from low to high, at most `most` + 1 of them."""
-    step = 10.0 ** floor(log10((high - low) / most))
+    step = 10.0 ** floor(log10(max((high - low) / most, 1e-300)))
     step *= next(k for k in (1, 2, 5, 10) if (high - low) / (step * k) <= most)
     first = -floor(-low / step)
     return [k * step for k in range(first, floor(high / step + 1e-9) + 1)]

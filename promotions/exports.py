@@ -92,7 +92,7 @@ TABLES: Mapping[str, Table] = {
         columns={
             **dict.fromkeys(feeds.COLUMNS, "text"),
             **dict.fromkeys(MONEY, "amount"),
-            "stock": "count",
+            **dict.fromkeys(("stock", "lead_days", "pack", "expiring"), "count"),
             "promotable": "truth",
         },
         rows=_products,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -24,19 +25,28 @@ from promotions.report_tables import Row, Section, drawn
 
 MOST = 500
 State = Strategy.State
+
+
+def _amount(one: Strategy, name: str) -> tuple[bool, str, bool, float]:
+    """Return an amount to order by: the shop's currency first, the unknown last.
+
+    Amounts of different currencies are not compared.
+    """
+    known = one.forecast.get(name)
+    foreign = one.currency != settings.CURRENCY
+    return foreign, one.currency, known is None, known or 0.0
+
+
 ORDERS: Mapping[str, tuple[Any, Callable[[Strategy], Any]]] = {
     "margin": (
         gettext_lazy("by what they promise"),
-        lambda one: -one.forecast.get("margin", float("-inf")),
+        lambda one: (*_amount(one, "margin")[:3], -_amount(one, "margin")[3]),
     ),
     "chance": (
         gettext_lazy("by the chance of a gain"),
         lambda one: -one.forecast.get("chance", -1.0),
     ),
-    "cost": (
-        gettext_lazy("by cost"),
-        lambda one: one.forecast.get("cost", float("inf")),
-    ),
+    "cost": (gettext_lazy("by cost"), lambda one: _amount(one, "cost")),
     "age": (gettext_lazy("by how long they wait"), lambda one: one.proposed_at),
 }
 
@@ -85,7 +95,9 @@ def _waiting(rows: list[Strategy], by: Mapping[str, str], at: datetime) -> Secti
     if not rows:
         return Section(title=_("Waits for a decision"), says=_("Nothing waits."))
     title = _("What proposals promise, with 80 % intervals; the table has the numbers.")
-    marks = [_mark(one) for one in rows if _told(one)]
+    # One scale is of one currency.
+    told = [one for one in rows if _told(one)]
+    marks = [_mark(one) for one in told if one.currency == told[0].currency]
     return Section(
         title=_("Waits for a decision"),
         says=_("Margin gained beyond what would be bought anyway, less discounts."),

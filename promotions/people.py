@@ -1,4 +1,4 @@
-"""One person as operators see them: the profile, what is likely, what is offered.
+"""One person as operators see them: what is likely, what is offered.
 
 All of it is what the customer's own storefront is told now; nothing is stored.
 """
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from analytics import identity
 from analytics.languages import said
 from analytics.models import Customer
-from ml import customers, live
+from ml import live
 from ml.models import CustomerProfile
 from ml.reasons import Why
 from promotions import offers, recommendations, rules
@@ -45,8 +45,6 @@ class Likely:
 class Seen:
     """What a person's page shows; `offers` as in the answer to GET offers."""
 
-    profile: CustomerProfile | None
-    deals: str
     likely: Sequence[Likely]
     offers: Sequence[dict[str, Any]]
     products: Sequence[Suggestion]
@@ -57,12 +55,9 @@ def seen(customer: Customer, *, at: datetime) -> Seen | None:
     """Look a person up by any of their ids; None if nothing personal is allowed."""
     if not identity.willing(customer.key):
         return None
-    profile = customers.profile_of(customer.key)
     sheet = offers.sheet(customer.name, currency=settings.CURRENCY, at=at)
     found = recommendations.for_customer(customer.name, at=at, most=PRODUCTS)
     return Seen(
-        profile=profile,
-        deals=_deals(profile),
         likely=_likely(live.chances(customer.person or customer.key, at=at)),
         offers=[one | {"title": _title(one)} for one in loads(sheet)["offers"]],
         products=found.suggestions,
@@ -91,7 +86,7 @@ def _likely(chances: live.Chances | None) -> list[Likely]:
     ]
 
 
-def _deals(profile: CustomerProfile | None) -> str:
+def deals(profile: CustomerProfile | None) -> str:
     """Say how price-sensitive somebody is; the index compares within categories."""
     index = profile.deal_index if profile else None
     if index is None:

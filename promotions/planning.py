@@ -58,7 +58,8 @@ class Test:
     `share` what part of the usual profit that is. `promised` is what the forecast
     says, found with the chance `power`; both None where nothing is promised, and then
     nothing says whether the test is `enough`. `needs_days` and `needs_holdout`: what
-    would be enough, all else as it is; None: nothing tried was.
+    would be enough, all else as it is; None: nothing tried was. No more days are tried
+    than the test has.
     """
 
     days: int
@@ -126,16 +127,19 @@ def bases(currency: str, *, at: datetime) -> list[Base]:
 
 
 def plan(
-    strategy: Strategy, some: Iterable[Base], known: Tested = FIRST
+    strategy: Strategy, some: Iterable[Base], known: Tested = FIRST, *, at: datetime
 ) -> Test | None:
-    """Return what the strategy's test can show; None where nothing is held back."""
+    """Return what a test can show that begins at `at`, or with its campaign.
+
+    None where nothing is held back.
+    """
     measured = [base for base in some if base.customers > 1]
     if not strategy.holdout or not measured:
         return None
-    campaign = strategy.campaign
-    spans = (campaign.ends_at + WASHOUT - campaign.starts_at).days
+    runs = _runs(strategy, at)
+    spans = (runs + WASHOUT).days
     base = next((one for one in reversed(measured) if one.days <= spans), measured[0])
-    arms = _arms(strategy, base, known)
+    arms = _arms(strategy, base, known, runs)
     promised = _promised(strategy, arms, base.days)
     smallest = _smallest(base, arms)
     return Test(
@@ -150,7 +154,8 @@ def plan(
             (
                 one.days
                 for one in measured
-                if _finds(one, arms, _promised(strategy, arms, one.days))
+                if one.days <= base.days
+                and _finds(one, arms, _promised(strategy, arms, one.days))
             ),
             None,
         ),
@@ -162,15 +167,22 @@ def plan(
     )
 
 
-def _arms(strategy: Strategy, base: Base, known: Tested) -> Arms:
-    reach, campaign = strategy.forecast.get("reach"), strategy.campaign
+def _runs(strategy: Strategy, at: datetime) -> timedelta:
+    """Return for how long customers can still come in."""
+    campaign = strategy.campaign
+    return max(campaign.ends_at - max(campaign.starts_at, at), timedelta())
+
+
+def _arms(strategy: Strategy, base: Base, known: Tested, runs: timedelta) -> Arms:
+    reach = strategy.forecast.get("reach")
     everybody = base.customers * (1 - settings.HELD_OUT)
     people = float(everybody)
     if reach is not None:
-        days = (campaign.ends_at - campaign.starts_at) / timedelta(days=1)
         # Nobody comes in who is not there.
         most = max(reach / (1 - strategy.holdout), everybody)
-        people = min(known.comes(reach, days) / (1 - strategy.holdout), most)
+        people = min(
+            known.comes(reach, runs / timedelta(days=1)) / (1 - strategy.holdout), most
+        )
     return Arms(people=round(people), held=strategy.holdout, noise=known.noise)
 
 
@@ -188,8 +200,9 @@ def _will_show(test: Test, forecast: Mapping[str, Any]) -> dict[str, Any]:
     reach = forecast.get("reach")
     if test.error is None or not reach or "low" not in forecast:
         return {}
-    half = (forecast["high"] - forecast["low"]) / (2 * test.treatment)
-    each = forecast["margin"] / test.treatment
+    part = _part(forecast, test.days) / test.treatment
+    half = part * (forecast["high"] - forecast["low"]) / 2
+    each = part * forecast["margin"]
     wide = (half**2 + (Z80 * test.error) ** 2) ** 0.5
     return {"shows": [round(each - wide, 4), round(each + wide, 4)]}
 
@@ -215,12 +228,16 @@ def _base(days: int, currency: str, at: datetime) -> Base:
 
 
 def _promised(strategy: Strategy, arms: Arms, days: int) -> float | None:
-    """Return the profit promised per customer by then: it comes in evenly."""
+    """Return the profit promised per customer by then."""
     margin = strategy.forecast.get("margin")
     if margin is None or not strategy.forecast.get("reach") or not arms.treatment:
         return None
-    part = min(1.0, days / strategy.forecast.get("days", settings.HORIZON_DAYS))
-    return float(margin / arms.treatment * part)
+    return float(margin / arms.treatment * _part(strategy.forecast, days))
+
+
+def _part(forecast: Mapping[str, Any], days: int) -> float:
+    """Return which part of what is promised comes in within so many days: evenly."""
+    return min(1.0, days / float(forecast.get("days", settings.HORIZON_DAYS)))
 
 
 def _smallest(base: Base, arms: Arms) -> float | None:

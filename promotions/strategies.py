@@ -131,7 +131,7 @@ def _proposed(
     bases = planning.bases(settings.CURRENCY, at=at)
     known = tested.read(at=at)
     for strategy in made:
-        test = planning.plan(strategy, bases, known)
+        test = planning.plan(strategy, bases, known, at=at)
         strategy.forecast |= planning.stored(test, strategy.forecast)
         approval.propose(strategy, by=by, at=at)
     return made

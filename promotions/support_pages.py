@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
@@ -22,7 +23,7 @@ from analytics.languages import said
 from analytics.models import Assignment, Customer
 from ml.customers import Segment
 from ml.traits import TRAITS
-from promotions import arms, decided, finding, rules, timeline, why_not
+from promotions import arms, decided, finding, people, rules, timeline, why_not
 from promotions.decided import Decision
 from promotions.models import Strategy
 from promotions.report_tables import Card, Row, Section
@@ -64,6 +65,19 @@ def customer_timeline(request: HttpRequest, key: UUID) -> HttpResponseBase:
     return _shown(request, "timeline", page)
 
 
+def customer_told(request: HttpRequest, key: UUID) -> HttpResponseBase:
+    """Show what the shop is told of a person now; their page takes it in."""
+    _allow(request, *VIEWS)
+    customer = get_object_or_404(Customer, key=key)
+    page = {
+        "title": gettext("Told now: %s") % customer,
+        "customer": customer,
+        "seen": people.seen(customer, at=clock.now()),
+        "days": settings.HORIZON_DAYS,
+    }
+    return _shown(request, "told_page", page)
+
+
 def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
     """Say why a person has no offer of a strategy, and of each live one in short."""
     _allow(request, *VIEWS, "promotions.view_strategy")
@@ -73,9 +87,7 @@ def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
     asked = request.GET.get("strategy", "")
     chosen = next((one for one in choices if str(one.pk) == asked), None)
     if asked and chosen is None:
-        chosen = get_object_or_404(
-            Strategy.objects.select_related("campaign"), id=asked
-        )
+        chosen = _named(asked)
         choices.append(chosen)
     found = why_not.ask(customer, choices, at=at)
     mine = {one.strategy.pk: one for one in found.answers}
@@ -89,6 +101,13 @@ def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
         "computed": found.computed_at,
     }
     return _shown(request, "why", page)
+
+
+def _named(key: str) -> Strategy:
+    try:
+        return Strategy.objects.select_related("campaign").get(id=UUID(key))
+    except (ValueError, Strategy.DoesNotExist):
+        raise Http404 from None
 
 
 def decision(request: HttpRequest, offer: UUID) -> HttpResponseBase:

@@ -33,6 +33,19 @@ NAMELESS = """() => {
 """What a reader of the page by ear, or its policy, would miss."""
 
 
+TOO_WIDE = "Math.max(0, document.documentElement.scrollWidth - innerWidth)"
+"""Pixels by which a page is wider than its window."""
+
+
+def sign_in(tab: Page, name: str, *, onto: str = "/admin/") -> None:
+    """Sign in by the form and go on to a page; the password is "secret"."""
+    tab.goto(f"/admin/login/?next={onto}")
+    tab.fill("[name=username]", name)
+    tab.fill("[name=password]", "secret")
+    tab.press("[name=password]", "Enter")
+    tab.wait_for_url(f"**{onto}")
+
+
 def browse(journey: Callable[[Page], Told], **context: Any) -> Told:
     """Make a journey in a new browser; nothing may go wrong in its console.
 

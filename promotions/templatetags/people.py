@@ -1,8 +1,9 @@
-"""What promotions know of a person, on their page: three parts.
+"""What promotions know of a person, on their page: four parts.
 
-`{% person_doors customer %}` leads to what support asks next, `{% person_panel … %}`
-tells what is known and likely, `{% person_newest … %}` what happened of late. The page
-is of analytics, which knows neither models nor offers; templates know all.
+`{% person_doors customer %}` leads to what support asks next, `{% person_profile … %}`
+tells what is known, `{% person_told … %}` what the shop is told now, once the page is
+there, `{% person_newest … %}` what happened of late. The page is of analytics, which
+knows neither models nor offers; templates know all.
 """
 
 from typing import Any
@@ -10,24 +11,27 @@ from typing import Any
 from django import template
 from django.conf import settings
 
-from analytics import clock, identity
+from analytics import identity
 from analytics.languages import said
 from analytics.models import Customer
+from ml import customers
 from promotions import people, timeline
 
 register = template.Library()
 register.filter(said)
 
 
-@register.inclusion_tag("admin/analytics/customer/panel.html")
-def person_panel(customer: Customer) -> dict[str, Any]:
-    seen = people.seen(customer, at=clock.now())
-    return {
-        "seen": seen,
-        "days": settings.HORIZON_DAYS,
-        "currency": settings.CURRENCY,
-        "now": clock.now(),
-    }
+@register.inclusion_tag("admin/analytics/customer/profile.html")
+def person_profile(customer: Customer) -> dict[str, Any]:
+    allowed = bool(identity.willing(customer.key))
+    profile = customers.profile_of(customer.key) if allowed else None
+    deals, currency = people.deals(profile), settings.CURRENCY
+    return {"allowed": allowed, "one": profile, "deals": deals, "currency": currency}
+
+
+@register.inclusion_tag("admin/support/told_later.html")
+def person_told(customer: Customer) -> dict[str, Any]:
+    return {"customer": customer, "allowed": bool(identity.willing(customer.key))}
 
 
 NEWEST = 8

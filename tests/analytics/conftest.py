@@ -27,6 +27,30 @@ EVERY: dict[str, events.Event] = {
         campaign="may", coupon="TEA5", skus=("tea", "ü-ключ-😀")
     ),
     "coupon_redeemed": events.CouponRedeemed(campaign="may", coupon="TEA5"),
+    "calendar_changed": events.CalendarChanged(
+        key="summer",
+        name="Summer holidays",
+        kind="school_holidays",
+        region="DE-BY",
+        first=NOW.date(),
+        last=NOW.date() + timedelta(days=42),
+    ),
+    "series_reported": events.SeriesReported(
+        series="temperature",
+        region="DE-BY",
+        values={NOW.date(): 21.5, NOW.date() + timedelta(days=1): None},
+    ),
+    "competitor_price_changed": events.CompetitorPriceChanged(
+        competitor="Rival",
+        product="r-1",
+        price=Decimal("9.49"),
+        was=Decimal("9.99"),
+        shelf_price=Decimal("9.99"),
+        currency="USD",
+    ),
+    "competitor_matched": events.CompetitorMatched(
+        competitor="Rival", product="r-1", sku="tea", state="confirmed", by="olga"
+    ),
     "model_promoted": events.ModelPromoted(
         model=UUID(int=1),
         task="propensity",

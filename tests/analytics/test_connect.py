@@ -21,7 +21,7 @@ from analytics import access, connect, ingestion
 from analytics.clock import now
 from analytics.models import ApiKey, Rejection, StoredEvent
 from tests import serving
-from tests.browsing import browse
+from tests.browsing import TOO_WIDE, browse, sign_in
 from tests.conftest import Counted
 
 KEY = re.compile(r'<code id="key">([^<]+)</code>')
@@ -323,12 +323,7 @@ def test_the_page_follows_what_comes_in_until_it_is_paused(
 
     def journey(tab: Page) -> dict[str, Any]:
         told: dict[str, Any] = {}
-        tab.goto(f"{web}/admin/login/")
-        tab.fill("[name=username]", "olga")
-        tab.fill("[name=password]", "secret")
-        tab.press("[name=password]", "Enter")
-        tab.wait_for_url("**/admin/")
-        tab.goto(f"{web}/admin/connect")
+        sign_in(tab, "olga", onto="/admin/connect")
         tab.wait_for_selector("text=Nothing yet.")
         tab.fill("#name", "my page")
         tab.check("[value=publishable]")
@@ -353,7 +348,7 @@ def test_the_page_follows_what_comes_in_until_it_is_paused(
         told["next"] = tab.inner_text("[role=tabpanel]:not([hidden]) small")
         return told
 
-    told = browse(journey)
+    told = browse(journey, base_url=web)
 
     assert told["scopes"] is False
     assert told["tab"] == "Browser"
@@ -377,7 +372,7 @@ def test_the_page_fits_its_window(web: str, client: Client, width: int) -> None:
         )
         tab.goto(f"{web}/admin/connect")
         tab.wait_for_load_state("load")
-        wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        wide = tab.evaluate(TOO_WIDE)
         return int(wide)
 
     assert browse(journey, viewport={"width": width, "height": 900}) == 0

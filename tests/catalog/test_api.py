@@ -1,4 +1,5 @@
 import json
+from datetime import date
 from decimal import Decimal as D
 from typing import Any
 
@@ -111,6 +112,15 @@ def test_a_feed_of_ten_thousand_is_taken(api: APIClient) -> None:
         ({"name": {}}, "name", "invalid"),
         ({"currency": "usd"}, "currency", "invalid"),
         ({"promotable": "perhaps"}, "promotable", "invalid"),
+        ({"gtin": "4006381333932"}, "gtin", "gtin"),
+        ({"gtin": "４００６３８１３３３９３１"}, "gtin", "gtin"),
+        ({"gtin": "40063813339310000"}, "gtin", "max_length"),
+        ({"lead_days": -1}, "lead_days", "min_value"),
+        ({"pack": 0}, "pack", "min_value"),
+        ({"pack": None}, "pack", "null"),
+        ({"expires_on": "2027-02-30"}, "expires_on", "invalid"),
+        ({"expires_on": "2027-02-03T00:00:00Z"}, "expires_on", "invalid"),
+        ({"expires_on": None, "expiring": 3}, "expiring", "expires_on"),
     ],
 )
 def test_one_wrong_product_is_named_and_none_is_taken(
@@ -212,3 +222,25 @@ def test_a_key_without_the_scope_is_told_which(db: None) -> None:
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_the_door_takes_puts_only(api: APIClient, method: str) -> None:
     assert_problem(getattr(api, method)(PATH), 405, "method_not_allowed")
+
+
+def test_what_tells_of_orders_expiry_and_other_shops_is_kept(api: APIClient) -> None:
+    said = {
+        "gtin": "4006381333931",
+        "mpn": "GT-50",
+        "family": "green tea",
+        "lead_days": 7,
+        "pack": 12,
+        "expires_on": "2027-02-03",
+        "expiring": 4,
+    }
+
+    assert put(api, tea() | said).status_code == 200
+
+    kept = Product.objects.values(*said).get()
+    assert kept == said | {"expires_on": date(2027, 2, 3)}
+    assert put(api, tea()).status_code == 200
+    assert Product.objects.values_list("gtin", "pack", "expires_on").get() == (
+        *("", 1),
+        None,
+    )

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,7 @@ from rest_framework.test import APIClient
 
 from analytics import encodings, privacy, sheets, workbooks
 from analytics.models import Customer, StoredEvent
-from catalog import feeds, intake, intake_runs, product_files, tasks
+from catalog import feeds, intake, intake_runs, kinds, row_files, tasks
 from catalog.models import Feed, Product
 
 HEAD = ["sku", "name", "Category", "price", "stock", "colour"]
@@ -260,7 +261,7 @@ class Killed(BaseException):
 def test_a_killed_import_goes_on_where_it_was(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product_files, "CHUNK", 10)
+    monkeypatch.setattr(row_files, "CHUNK", 10)
     rows = [[f"s{n:03}", "Tee", "TEA", "1", "1", ""] for n in range(45)]
     rows[7][3] = "x"
     feed = upload(csv([HEAD, *rows]))
@@ -274,7 +275,8 @@ def test_a_killed_import_goes_on_where_it_was(
 
     intake.start(feed.id)
     with monkeypatch.context() as patch:
-        patch.setattr(feeds, "take", dies)
+        products = replace(kinds.KINDS["products"], take=dies)
+        patch.setitem(kinds.KINDS, "products", products)
         with pytest.raises(Killed):
             intake_runs.run()
     halfway = Feed.objects.get(id=feed.id)

@@ -1,11 +1,9 @@
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +18,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format, localize
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page
 from rest_framework.test import APIClient
 
 from analytics import events, projections, store, wording
@@ -31,6 +29,7 @@ from config import messages
 from ml.models import TrainedModel
 from promotions import giving, guards
 from promotions.models import Offer, Strategy
+from tests.browsing import browse, sign_in
 from tests.conftest import Body, Give, Make
 from tests.promotions.test_report_admin import measured
 
@@ -197,6 +196,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         *("admin:promotions_strategy_version", "admin:ml_trainedmodel_change"),
         "connect",
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
+        "customer_told",
         *("data", "feed"),
     ],
 )
@@ -215,6 +215,7 @@ def test_every_page_is_in_chinese(
         "admin:ml_trainedmodel_change": TrainedModel.objects.get().pk,
         "customer_timeline": ana.pk,
         "customer_why": ana.pk,
+        "customer_told": ana.pk,
         "decision_page": decided(rows, ana),
         "feed": looked_into(),
     }
@@ -363,19 +364,8 @@ def test_numbers_are_grouped_and_dates_written_as_chinese_shops_do() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_language_is_switched_by_keyboard(live_server: Any, olga: User) -> None:
-    with sync_playwright() as playwright:
-        chromium = shutil.which("chromium") or playwright.chromium.executable_path
-        if not Path(chromium).exists():
-            pytest.skip("no Chromium here: .venv/bin/playwright install chromium")
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"]
-        )
-        tab = browser.new_page(locale="en-US")
-        tab.goto(f"{live_server.url}/admin/login/")
-        tab.fill("[name=username]", "olga")
-        tab.fill("[name=password]", "secret")
-        tab.press("[name=password]", "Enter")
-        tab.wait_for_url("**/admin/")
+    def journey(tab: Page) -> None:
+        sign_in(tab, "olga")
         for _ in range(60):
             tab.keyboard.press("Tab")
             if tab.evaluate("document.activeElement.lang") == "zh-hans":
@@ -384,4 +374,5 @@ def test_the_language_is_switched_by_keyboard(live_server: Any, olga: User) -> N
         tab.wait_for_selector("html[lang=zh-hans]")
         tab.press("[aria-haspopup]", "Enter")
         tab.wait_for_selector("text=注销")
-        browser.close()
+
+    browse(journey, base_url=live_server.url)

@@ -24,7 +24,7 @@ from promotions import giving
 from promotions.giving import Given
 from promotions.models import Feedback, Offer, Redemption, Strategy
 from tests import serving
-from tests.browsing import NAMELESS, browse
+from tests.browsing import NAMELESS, TOO_WIDE, browse
 from tests.conftest import Give, Make
 
 pytestmark = pytest.mark.usefixtures("fresh", "shelf")
@@ -334,7 +334,7 @@ def test_every_page_fits_a_phone_and_names_its_controls(
         for page in pages:
             tab.goto(f"{web}{page}")
             tab.wait_for_load_state("networkidle")
-            over = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+            over = tab.evaluate(TOO_WIDE)
             if wrong := tab.evaluate(NAMELESS) + ([over] if over > 0 else []):
                 faults[page] = wrong
         return faults
@@ -473,7 +473,7 @@ def test_the_cart_takes_what_is_sold_in_whole_units(
         reverse("shop_change"), sent, headers={"Accept": "application/json"}
     )
 
-    assert answer.json() == {"units": units}
+    assert answer.json() == {"units": units, "added": units}
 
 
 @pytest.mark.django_db

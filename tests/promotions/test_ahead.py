@@ -43,28 +43,61 @@ def planned(start: float = 0, days: float = 28, **more: Any) -> Planned:
             st.floats(-20, 60), st.floats(0.5, 60), st.booleans(), st.floats(0, 1e6)
         ),
         max_size=6,
-    )
+    ),
+    st.floats(-20, 90),
 )
-def test_weeks_add_up_to_what_strategies_cost_in_them(
-    some: list[tuple[float, float, bool, float]],
+def test_weeks_add_up_to_what_strategies_have_left_to_give(
+    some: list[tuple[float, float, bool, float]], at: float
 ) -> None:
     all_ = [
         planned(start, days, state="live" if live else "proposed", cost=cost)
         for start, days, live, cost in some
     ]
 
-    weeks = ahead.by_week(all_, MONDAY - 3 * WEEK, 24)
+    now = MONDAY + timedelta(days=at)
+    weeks = ahead.by_week(all_, MONDAY - 3 * WEEK, 24, now=now)
 
+    left = [one for one in all_ if one.ends_at > now]
     assert sum(w.decided for w in weeks) == pytest.approx(
-        sum(one.cost or 0 for one in all_ if one.decided), abs=1e-3
+        sum(one.cost or 0 for one in left if one.decided), abs=1e-3
     )
     assert sum(w.waiting for w in weeks) == pytest.approx(
-        sum(one.cost or 0 for one in all_ if not one.decided), abs=1e-3
+        sum(one.cost or 0 for one in left if not one.decided), abs=1e-3
     )
+    assert all(w.together == pytest.approx(w.decided + w.waiting) for w in weeks)
+    assert not any(w.together for w in weeks if w.starts_at + WEEK <= now)
+
+
+def test_what_is_over_costs_nothing_ahead_the_rest_is_spread_over_time_left() -> None:
+    half_over = planned(start=-14, days=28, cost=60.0)
+
+    before, first, second = ahead.by_week([half_over], MONDAY - WEEK, 3, now=MONDAY)
+
+    assert before.together == 0
+    assert first.together == second.together == pytest.approx(30)
+
+
+def test_the_rest_is_what_was_expected_less_what_was_given_within_the_budget() -> None:
+    assert ahead.rest(100, 80, 30) == 50
+    assert ahead.rest(100, 300, 30) == 70
+    assert ahead.rest(100, 300, 130) == 0
+
+
+def test_a_version_counts_in_place_of_the_one_before_it() -> None:
+    old = planned(cost=100.0)
+    new = planned(cost=140.0, state="proposed", replaces=old.key)
+
+    [week] = ahead.by_week([old, new], MONDAY, 1, now=MONDAY)
+
+    assert week.decided == pytest.approx(25)
+    assert week.waiting == pytest.approx(35)
+    assert week.together == pytest.approx(35)
 
 
 def test_what_nobody_knows_costs_nothing_and_a_pause_is_approved() -> None:
-    [week, _] = ahead.by_week([planned(cost=None), planned(state="paused")], MONDAY, 2)
+    some = [planned(cost=None), planned(state="paused")]
+
+    [week, _] = ahead.by_week(some, MONDAY, 2, now=MONDAY)
 
     assert week.decided == pytest.approx(25)
     assert week.waiting == 0
@@ -157,6 +190,13 @@ def test_the_inbox_has_what_waits_in_the_order_asked_for(
         page = client.get(reverse("proposals"), {"by": by})
         return [row.cells[0] for row in page.context["sections"][0].rows]
 
+    euros = promising("Euros", 5000, 0.5, currency="EUR")
+    assert names("margin") == ["Large", "Small", untold.title, euros.title]
+    assert names("cost") == ["Small", "Large", untold.title, euros.title]
+    chart = client.get(reverse("proposals")).context["sections"][0].chart
+    assert "Large" in chart
+    assert "Euros" not in chart
+    euros.delete()
     assert names("margin") == ["Large", "Small", untold.title]
     assert names("cost") == ["Small", "Large", untold.title]
     assert names("age") == ["Small", "Large", untold.title]

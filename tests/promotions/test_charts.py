@@ -67,6 +67,10 @@ def test_ticks_are_round_few_and_inside(low: float, width: float) -> None:
     assert re.fullmatch(r"[125](\.0*)?e[+-]\d+", f"{step:.3e}")
 
 
+def test_a_width_that_no_float_divides_has_the_one_tick() -> None:
+    assert ticks(0.0, 5e-324) == [0.0]
+
+
 def test_nothing_to_show_is_no_chart() -> None:
     assert drawn([]) == ["", "", "", ""]
     assert charts.by_day([Mark(label="1 Mar", value=1.0)], title="a") == ""

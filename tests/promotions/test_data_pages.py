@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -25,7 +24,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page
 from rest_framework.test import APIClient
 
 from analytics import events, inflow, projections, store, table_files
@@ -35,6 +34,7 @@ from catalog.models import Feed, Product
 from config import services
 from promotions import charts, exports
 from promotions.models import Offer, Redemption
+from tests.browsing import TOO_WIDE, browse, sign_in
 from tests.conftest import Give, Make, role
 
 MOST_QUERIES = 15
@@ -400,43 +400,29 @@ def test_an_operator_imports_a_file_with_errors_mends_it_and_imports_it(
             tasks.take_files()
         connection.close()
 
-    worker = Thread(target=work)
-    with sync_playwright() as playwright:
-        chromium = shutil.which("chromium") or playwright.chromium.executable_path
-        if not Path(chromium).exists():
-            pytest.skip("no Chromium here: .venv/bin/playwright install chromium")
-        worker.start()
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox"]
-            )
-            tab = browser.new_page(locale="en-US", base_url=live_server.url)
-            tab.set_default_timeout(30_000)
-            faults: list[str] = []
-            tab.on("pageerror", lambda error: faults.append(str(error)))
-            tab.goto("/admin/login/?next=" + reverse("data"))
-            tab.fill("[name=username]", "otto")
-            tab.fill("[name=password]", "secret")
-            tab.press("[name=password]", "Enter")
-            tab.set_input_files("[type=file]", str(bad))
-            tab.get_by_role("button", name="Look into it").click()
-            tab.get_by_text("It has a decimal comma").wait_for()
-            tab.get_by_role("link", name="Back to the data").click()
-            tab.set_input_files("[type=file]", str(mended))
-            tab.get_by_role("button", name="Look into it").click()
-            tab.get_by_role("button", name="Import", exact=True).click()
-            tab.get_by_role("button", name="Import it again").wait_for()
-            tab.set_viewport_size({"width": 390, "height": 844})
-            wide = "document.documentElement.scrollWidth - window.innerWidth"
-            widths = [tab.evaluate(wide)]
-            tab.goto(reverse("data"))
-            widths.append(tab.evaluate(wide))
-            browser.close()
-        finally:
-            over.set()
-            worker.join(30)
+    def journey(tab: Page) -> list[int]:
+        sign_in(tab, "otto", onto=reverse("data"))
+        tab.set_input_files("[type=file]", str(bad))
+        tab.get_by_role("button", name="Look into it").click()
+        tab.get_by_text("It has a decimal comma").wait_for()
+        tab.get_by_role("link", name="Back to the data").click()
+        tab.set_input_files("[type=file]", str(mended))
+        tab.get_by_role("button", name="Look into it").click()
+        tab.get_by_role("button", name="Import", exact=True).click()
+        tab.get_by_role("button", name="Import it again").wait_for()
+        tab.set_viewport_size({"width": 390, "height": 844})
+        widths = [tab.evaluate(TOO_WIDE)]
+        tab.goto(reverse("data"))
+        return [*widths, tab.evaluate(TOO_WIDE)]
 
-    assert faults == []
-    assert max(widths) <= 0
+    worker = Thread(target=work)
+    worker.start()
+    try:
+        widths = browse(journey, base_url=live_server.url)
+    finally:
+        over.set()
+        worker.join(30)
+
+    assert max(widths) == 0
     assert Product.objects.get(sku="t1").price == Decimal("10.50")
     assert Product.objects.count() == 2

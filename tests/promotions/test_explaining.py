@@ -110,10 +110,13 @@ def test_several_categories_say_the_same_thing_once(
 
 
 def page(client: Client, customer: Customer) -> str:
-    url = reverse("admin:analytics_customer_change", args=[customer.key])
-    answer = client.get(url)
-    assert answer.status_code == 200
-    return answer.content.decode()
+    """Return a customer's page and what it takes in once it is there."""
+    html = ""
+    for name in ("admin:analytics_customer_change", "customer_told"):
+        answer = client.get(reverse(name, args=[customer.key]))
+        assert answer.status_code == 200
+        html += answer.content.decode()
+    return html
 
 
 def profile(customer: Customer, **given: object) -> CustomerProfile:

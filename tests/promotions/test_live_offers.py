@@ -23,7 +23,7 @@ from ml.propensity import PropensityModel
 from ml.wordings import said
 from promotions import offers, targeting
 from promotions.models import Offer, Sheet
-from tests.conftest import Give, Make
+from tests.conftest import Counted, Give, Make
 from tests.ml.conftest import Shop, models_dir, order, shop
 
 __all__ = ["models_dir", "shop"]
@@ -192,7 +192,7 @@ def reasons(customer: Customer) -> dict[str, list[str]]:
 
 
 def test_the_reasons_follow_the_newest_orders(
-    ranked: Customer, admin_client: Client
+    ranked: Customer, admin_client: Client, statements: Counted
 ) -> None:
     category = shown(ranked)[0]
     buys(ranked.key, category, orders=8)
@@ -205,16 +205,20 @@ def test_the_reasons_follow_the_newest_orders(
     assert reasons(ranked)[category] == expected
     assert 1 <= len(expected) <= 2
     assert not any("may be time" in str(words) for words in expected)
-    _the_page_tells_operators_why(ranked, category, admin_client)
+    _the_page_tells_operators_why(ranked, category, admin_client, statements)
 
 
 def _the_page_tells_operators_why(
-    customer: Customer, category: str, client: Client
+    customer: Customer, category: str, client: Client, statements: Counted
 ) -> None:
-    url = reverse("admin:analytics_customer_change", args=[customer.key])
+    url = reverse("customer_told", args=[customer.key])
+    page = reverse("admin:analytics_customer_change", args=[customer.key])
+    assert f'data-from="{url}"' in client.get(page).content.decode()
 
+    statements()
     html = client.get(url).content.decode()
 
+    assert statements() <= 15
     assert "Likely to buy" in html
     assert f"<span>{category}</span>" in html
     assert "Raised it:" in html

@@ -1,7 +1,4 @@
 import re
-import shutil
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +6,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page
 
 from promotions import measurement
 from promotions.models import Strategy
+from tests.browsing import browse, sign_in
 from tests.conftest import Make
 from tests.promotions.daysums import DAY, keep, units
 
@@ -218,27 +216,18 @@ LOOK = """() => ({
 
 def look(url: str, pages: list[str], width: int) -> list[dict[str, Any]]:
     """Open pages as olga in a window of some width; return what is measured there."""
-    with sync_playwright() as playwright:
-        chromium = shutil.which("chromium") or playwright.chromium.executable_path
-        if not Path(chromium).exists():
-            pytest.skip("no Chromium here: .venv/bin/playwright install chromium")
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"]
-        )
-        tab = browser.new_page(viewport={"width": width, "height": 800})
-        errors: list[str] = []
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.goto(f"{url}/admin/login/")
-        tab.fill("[name=username]", "olga")
-        tab.fill("[name=password]", "secret")
-        tab.press("[name=password]", "Enter")
-        tab.wait_for_url("**/admin/")
-        seen = []
-        for address in pages:
-            tab.goto(url + address)
-            seen.append(tab.evaluate(LOOK) | {"errors": list(errors)})
-        browser.close()
-    return seen
+
+    def journey(tab: Page) -> list[dict[str, Any]]:
+        sign_in(tab, "olga")
+        return [looked(tab, address) for address in pages]
+
+    return browse(journey, base_url=url, viewport={"width": width, "height": 800})
+
+
+def looked(tab: Page, address: str) -> dict[str, Any]:
+    tab.goto(address)
+    found: dict[str, Any] = tab.evaluate(LOOK)
+    return found
 
 
 @pytest.mark.django_db(transaction=True)
@@ -248,16 +237,13 @@ def test_every_page_fits_its_window_and_can_be_read(
 ) -> None:
     pages = [page(name, told) for name in PAGES]
 
-    # A thread of its own: Django refuses to work in the one of Playwright's loop.
-    with ThreadPoolExecutor(1) as thread:
-        seen = thread.submit(look, live_server.url, pages, width).result()
+    seen = look(live_server.url, pages, width)
 
     for name, found in zip(PAGES, seen, strict=True):
         assert found["wide"] <= 0, name
         assert found["small"] == [], name
         assert found["charts"] >= 1, name
         assert min(found["shares"]) > 0.65, name
-        assert found["errors"] == [], name
 
 
 def test_the_numbers_of_a_table_line_up_with_its_columns(

@@ -327,7 +327,10 @@ def test_a_plan_names_the_smallest_effect_and_an_underpowered_test(
     weak = proposed(holdout=0.05, forecast={"reach": 400, "margin": 40.0, "cost": 9.0})
     strong = proposed(holdout=0.5, forecast={"reach": 400, "margin": 4e3, "cost": 9.0})
 
-    thin, fat = planning.plan(weak, some), planning.plan(strong, some)
+    thin, fat = (
+        planning.plan(weak, some, at=timezone.now()),
+        planning.plan(strong, some, at=timezone.now()),
+    )
 
     assert thin is not None
     assert fat is not None
@@ -346,7 +349,7 @@ def test_what_the_plan_promises_is_found_as_often_as_it_says(proposed: Make) -> 
     shop()
     [base] = [b for b in planning.bases("USD", at=timezone.now()) if b.days == 28]
     strategy = proposed(holdout=0.5, forecast={"reach": 400})
-    plan = planning.plan(strategy, [base])
+    plan = planning.plan(strategy, [base], at=timezone.now())
     assert plan is not None
     assert plan.smallest is not None
     chance = np.random.default_rng(3)
@@ -365,11 +368,13 @@ def test_nothing_is_planned_where_nothing_is_held_back(proposed: Make) -> None:
 
     some = planning.bases("USD", at=timezone.now())
 
-    assert planning.plan(proposed(holdout=0.0), some) is None
+    assert planning.plan(proposed(holdout=0.0), some, at=timezone.now()) is None
 
 
 def test_without_any_orders_nothing_is_planned(proposed: Make) -> None:
-    assert planning.plan(proposed(), planning.bases("USD", at=timezone.now())) is None
+    now = timezone.now()
+
+    assert planning.plan(proposed(), planning.bases("USD", at=now), at=now) is None
 
 
 @pytest.mark.parametrize(
@@ -483,18 +488,84 @@ def test_an_operator_sees_an_underpowered_test_before_approving(
 def test_a_plan_spans_the_weeks_after_the_campaign_too(proposed: Make) -> None:
     """The final report holds them: their luck makes the test weaker."""
     shop()
-    some = planning.bases("USD", at=timezone.now())
+    now = timezone.now()
+    some = planning.bases("USD", at=now)
     strategy = proposed(holdout=0.5, forecast={"reach": 400})
     campaign = strategy.campaign
-    campaign.ends_at = campaign.starts_at + timedelta(days=28)
+    campaign.ends_at = now + timedelta(days=28)
 
-    whole = planning.plan(strategy, some)
-    campaign.ends_at = campaign.starts_at + timedelta(days=2)
-    short = planning.plan(strategy, some)
+    whole = planning.plan(strategy, some, at=now)
+    campaign.ends_at = now + timedelta(days=2)
+    short = planning.plan(strategy, some, at=now)
 
     assert whole is not None
     assert short is not None
     assert (whole.days, short.days) == (56, 28)
+
+
+def test_a_plan_counts_the_days_that_a_campaign_has_left(proposed: Make) -> None:
+    """What is over teaches nothing of a strategy that only now begins."""
+    shop()
+    now = timezone.now()
+    some = planning.bases("USD", at=now)
+    strategy = proposed(holdout=0.5, forecast={"reach": 400, "margin": 4e4})
+    campaign = strategy.campaign
+    campaign.starts_at, campaign.ends_at = now - timedelta(60), now + timedelta(2)
+
+    late = planning.plan(strategy, some, at=now)
+    early = planning.plan(strategy, some, at=campaign.starts_at)
+
+    assert late is not None
+    assert early is not None
+    assert (early.days, late.days) == (56, 28)
+
+
+def test_more_days_than_a_test_has_are_not_advised(proposed: Make) -> None:
+    shop()
+    now = timezone.now()
+    some = planning.bases("USD", at=now)
+    promise = {"reach": 400, "days": 56}
+    found = [
+        planning.plan(
+            proposed(
+                holdout=0.2,
+                forecast=promise | {"margin": margin},
+                campaign=campaign(ends_at=now + timedelta(days=2)),
+            ),
+            some,
+            at=now,
+        )
+        for margin in np.geomspace(10, 1e6, 20).tolist()
+    ]
+
+    advised = {one.needs_days for one in found if one}
+    assert advised <= {None, 7, 14, 28}
+    assert len(advised) > 1
+
+
+def test_what_is_promised_and_what_will_show_are_of_the_same_days(
+    proposed: Make,
+) -> None:
+    """A test of four weeks shows a half of what is promised for eight."""
+    shop()
+    now = timezone.now()
+    told = {"reach": 400, "margin": 400.0, "low": 390.0, "high": 410.0, "days": 56}
+    strategy = proposed(holdout=0.5, forecast=told)
+    strategy.campaign.ends_at = now + timedelta(days=2)
+
+    test = planning.plan(strategy, planning.bases("USD", at=now), at=now)
+    low, high = planning.stored(test, strategy.forecast)["shows"]
+
+    assert test is not None
+    assert test.days == 28
+    assert (low + high) / 2 == pytest.approx(test.promised, rel=1e-3)
+
+
+def campaign(**more: Any) -> Campaign:
+    now = timezone.now()
+    usual: dict[str, Any] = {"starts_at": now, "ends_at": now + timedelta(days=28)}
+    named = {"name": "June", "budget": Decimal(100), "currency": "USD"}
+    return Campaign.objects.create(**named | usual | more)
 
 
 def was_measured(strategy: Strategy, *, error: float, spread: float) -> None:
@@ -523,10 +594,10 @@ def test_a_plan_counts_on_as_many_to_come_in_as_did_before(
     was_measured(live(), error=1.0, spread=1.0)
     strategy = proposed(holdout=0.5, forecast={"reach": 100, "margin": 90.0})
     campaign, some = strategy.campaign, planning.bases("USD", at=now)
-    campaign.ends_at = campaign.starts_at + timedelta(days=28)
+    campaign.ends_at = now + timedelta(days=28)
 
-    first = planning.plan(strategy, some)
-    told = planning.plan(strategy, some, tested.read(at=now))
+    first = planning.plan(strategy, some, at=now)
+    told = planning.plan(strategy, some, tested.read(at=now), at=now)
 
     assert first is not None
     assert told is not None
@@ -543,7 +614,7 @@ def test_no_more_are_foreseen_than_there_are(proposed: Make, live: Make) -> None
     strategy = proposed(holdout=0.5, forecast={"reach": 60, "margin": 90.0})
 
     some = planning.bases("USD", at=timezone.now())
-    told = planning.plan(strategy, some, tested.Tested(turnover=1.0))
+    told = planning.plan(strategy, some, tested.Tested(turnover=1.0), at=timezone.now())
 
     assert told is not None
     assert told.treatment + told.control <= 150

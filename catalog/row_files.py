@@ -1,6 +1,6 @@
-"""Products from a file's rows, each through the checks of PUT products. Worker only.
+"""A file's rows, each through the checks of the API's call. Worker only.
 
-Good rows are taken whatever the others are; a sku listed twice counts as last listed.
+Good rows are taken whatever the others are; what is listed twice counts as last listed.
 """
 
 import re
@@ -14,45 +14,17 @@ from rest_framework import serializers
 from analytics import columns
 from analytics.sheets import Sheet
 from analytics.table_files import untamed
-from catalog.bodies import ProductSerializer
-from catalog.feeds import Listed
 from catalog.intake import Fault
+from catalog.kinds import Kind
 
 CHUNK = 1000
 SHOWN = 100
 """Characters of a refused value."""
 COMMA = re.compile(r"-?\d[\d.\s']*,\d{1,4}")
-AMOUNTS = ("price", "cost")
-NEEDED = ("sku", "name")
-GUESSES: Mapping[str, Sequence[str]] = {
-    "sku": (
-        *("sku", "product_id", "productid", "item_id", "article_id", "stockcode"),
-        *("stock_code", "product_code", "article", "id", "artikel", "artikelnr"),
-        *("商品编号", "货号"),
-    ),
-    "name": (
-        *("name", "title", "product_name", "productname", "product", "description"),
-        *("bezeichnung", "商品名称", "名称"),
-    ),
-    "department": ("department", "abteilung", "部门"),
-    "category": (
-        *("category", "product_category", "product_type", "kategorie", "warengruppe"),
-        *("品类", "类别"),
-    ),
-    "brand": ("brand", "vendor", "manufacturer", "marke", "品牌"),
-    "size": ("size", "package_size", "groesse", "规格"),
-    "currency": ("currency", "currency_code", "waehrung", "币种"),
-    "price": ("price", "unit_price", "shelf_price", "list_price", "preis", "价格"),
-    "cost": ("cost", "unit_cost", "cost_price", "einkaufspreis", "成本"),
-    "stock": (
-        *("stock", "quantity", "qty", "inventory", "on_hand", "bestand", "库存"),
-    ),
-    "promotable": ("promotable", "discountable", "可促销"),
-}
 
 
 class NoColumns(Exception):
-    """The file lacks what every product needs, or the mapping names what it lacks."""
+    """The file lacks what every row needs, or the mapping names what it lacks."""
 
 
 @dataclass(kw_only=True)
@@ -63,37 +35,45 @@ class Chunk:
     """
 
     rows: int
-    listed: list[Listed] = field(default_factory=list)
+    listed: list[Any] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     raw: list[dict[str, str]] = field(default_factory=list)
 
 
-def mapped(said: Sequence[str], header: Sequence[str], currency: str) -> dict[str, str]:
+Said = Mapping[str, str]
+"""What is said once for all rows: field -> value."""
+
+
+def mapped(
+    said: Sequence[str], header: Sequence[str], kind: Kind, all_rows: Said
+) -> dict[str, str]:
     """Return each field's column: as said (FIELD=COLUMN), else by its name.
 
     :raises NoColumns: names the field.
     """
-    found = columns.guessed(header, GUESSES)
+    found = columns.guessed(header, kind.guesses)
     for one in said:
         name, equals, column = one.partition("=")
-        if not equals or name not in GUESSES:
+        if not equals or name not in kind.guesses:
             raise NoColumns(
-                f"{one!r} is not FIELD=COLUMN; fields: {', '.join(GUESSES)}"
+                f"{one!r} is not FIELD=COLUMN; fields: {', '.join(kind.guesses)}"
             )
         if column not in header:
             raise NoColumns(f"{name}: the file has no column {column!r}")
         found[name] = column
-    needed = NEEDED if currency else (*NEEDED, "currency")
+    needed = [*kind.needed, *(name for name in kind.said if not all_rows.get(name))]
     if missing := [name for name in needed if name not in found]:
         raise NoColumns(
             f"no column is known for {', '.join(missing)}. "
             f"The file has {', '.join(header)}"
         )
-    return {name: found[name] for name in GUESSES if name in found}
+    return {name: found[name] for name in kind.guesses if name in found}
 
 
-def chunks(sheet: Sheet, sources: Mapping[str, str], currency: str) -> Iterator[Chunk]:
-    """Yield the file's rows, checked; `currency` is of rows that say none.
+def chunks(
+    sheet: Sheet, sources: Mapping[str, str], kind: Kind, all_rows: Said
+) -> Iterator[Chunk]:
+    """Yield the file's rows, checked; `all_rows` is of rows that say none.
 
     Two fields may be of one column.
     """
@@ -108,25 +88,29 @@ def chunks(sheet: Sheet, sources: Mapping[str, str], currency: str) -> Iterator[
             yield Chunk(rows=len(broken), faults=broken)
         for start in range(0, len(batch), CHUNK):
             some = batch.slice(start, CHUNK)
-            yield _checked(list(some.iter_rows(named=True)), sources, currency)
+            yield _checked(list(some.iter_rows(named=True)), sources, kind, all_rows)
 
 
 def _checked(
-    rows: Sequence[Mapping[str, Any]], sources: Mapping[str, str], currency: str
+    rows: Sequence[Mapping[str, Any]],
+    sources: Mapping[str, str],
+    kind: Kind,
+    all_rows: Said,
 ) -> Chunk:
-    chunk, check = Chunk(rows=len(rows)), ProductSerializer()
+    chunk, check = Chunk(rows=len(rows)), kind.check()
     for row in rows:
         given = {name: untamed(_text(row[column])) for name, column in sources.items()}
         chunk.raw.append(given)
-        sent = {name: value for name, value in given.items() if value}
-        sent.setdefault("currency", currency)
-        commas = [name for name in AMOUNTS if COMMA.fullmatch(given.get(name, ""))]
+        sent: dict[str, Any] = dict.fromkeys(kind.may_be_empty)
+        sent |= {name: value for name, value in all_rows.items() if value}
+        sent |= {name: value for name, value in given.items() if value}
+        commas = [name for name in kind.amounts if COMMA.fullmatch(given.get(name, ""))]
         try:
-            product = check.run_validation(sent)
+            good = check.run_validation(sent)
         except serializers.ValidationError as error:
             chunk.faults += _faults(row["row"], error.detail, given, commas)
         else:
-            chunk.listed.append(Listed(**product))
+            chunk.listed.append(kind.listed(**good))
     return chunk
 
 
