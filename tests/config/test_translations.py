@@ -197,7 +197,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         "connect",
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
         "customer_told",
-        *("data", "feed"),
+        *("data", "feed", "demand"),
     ],
 )
 def test_every_page_is_in_chinese(
