@@ -6,7 +6,7 @@ BIN := .venv/bin
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand screenshots format clean
+.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand bench-matching bench-prices screenshots format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,12 @@ bench-pages: .venv/.tests ## Measure every page of the back office on the data t
 	@$(MAKE) run ONCE=1
 	@$(BIN)/python manage.py bench pages
 
+bench-prices: .venv/.tests ## Measure how fast prices are read and chosen (1 minute)
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench prices
+
 bench-growth: .venv/.tests ## Measure what the log costs as it grows to 30 M events (25 GB)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
@@ -98,6 +104,11 @@ bench-demand: .venv/.tests ## Measure forecasts of demand beside pip's statsfore
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench OMP_NUM_THREADS=1 $(BIN)/python manage.py bench demand
+bench-matching: .venv/.tests ## Measure whether competitors' products are matched to the right ones
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench matching
 
 screenshots: .venv/.tests ## Take the documents' pictures from a running `make run` (PORT=8000)
 	@$(BIN)/python manage.py screenshots --address http://127.0.0.1:$(or $(PORT),8000)

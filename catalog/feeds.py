@@ -1,18 +1,22 @@
 """Take in the shop's catalogue: mirror the products, append what changed.
 
 One statement for a whole batch, by COPY, so that a shop may send its full catalogue
-every night; only real changes of price, cost and stock become events.
+every night; only real changes of price, cost and stock become events. Where a strategy
+has set a product's price, catalog.prices says what the feed's comes to.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
 from analytics import events, store
+from catalog import prices
 from catalog.models import Product
+from catalog.prices import Heard, Moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,9 @@ class Taken:
     changes: int
 
 
-COLUMNS = tuple(Listed.__dataclass_fields__)
+COLUMNS = tuple(
+    "listed_price" if name == "price" else name for name in Listed.__dataclass_fields__
+)
 
 
 def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
@@ -55,50 +61,88 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
     rows = {product.sku: product for product in listed}
     with transaction.atomic():
         before = _before(rows)
-        _mirror(rows.values(), at)
+        heard = _heard(rows, before, at)
+        _mirror(rows.values(), heard, at)
+        prices.overrule([h.overruled for h in heard.values() if h.overruled], at=at)
+        prices.note(list(_moved(rows, heard, before)), at=at)
         changes = [
             store.Fact(event=event, at=at)
             for sku, product in rows.items()
-            for event in _changes(product, before.get(sku))
+            for event in _changes(product, heard[sku], before.get(sku, NEW))
         ]
         store.append_new(changes)
     return Taken(products=len(rows), changes=len(changes))
 
 
-Before = tuple[Decimal | None, Decimal | None, int | None]
+class Before(NamedTuple):
+    """What a product was: the price in force, and what the shop said."""
+
+    price: Decimal | None = None
+    cost: Decimal | None = None
+    stock: int | None = None
+    currency: str = ""
+
+
+NEW = Before()
 
 
 def _before(rows: Mapping[str, Listed]) -> dict[str, Before]:
     """Let other feeds wait: two that list the same new product would both say so."""
-    with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE catalog_product IN SHARE ROW EXCLUSIVE MODE")
+    prices.lock()
     known = Product.objects.filter(sku__in=list(rows))
-    listed = known.values_list("sku", "price", "cost", "stock")
-    return {sku: (price, cost, stock) for sku, price, cost, stock in listed}
+    listed = known.values_list("sku", *Before._fields)
+    return {sku: Before(*values) for sku, *values in listed}
 
 
-def _changes(now: Listed, was: Before | None) -> list[events.Event]:
-    price, cost, stock = was or (None, None, None)
-    changes: list[events.Event] = []
-    if now.price is not None and now.price != price:
-        changes.append(
-            events.PriceChanged(
-                sku=now.sku, price=now.price, was=price, currency=now.currency
-            )
+def _heard(
+    rows: Mapping[str, Listed], before: Mapping[str, Before], at: datetime
+) -> dict[str, Heard]:
+    holds = prices.held(rows)
+    return {
+        sku: prices.heard(
+            *(one.price, one.currency, before.get(sku, NEW).price, holds.get(sku)),
+            at=at,
         )
-    if now.cost != cost:
-        changes.append(
-            events.CostChanged(
-                sku=now.sku, cost=now.cost, was=cost, currency=now.currency
-            )
+        for sku, one in rows.items()
+    }
+
+
+def _moved(
+    rows: Mapping[str, Listed],
+    heard: Mapping[str, Heard],
+    before: Mapping[str, Before],
+) -> Iterator[Moved]:
+    for sku, now in heard.items():
+        was, currency = before.get(sku, NEW), rows[sku].currency
+        if (now.price, currency) != (was.price, was.currency):
+            yield Moved(sku=sku, price=now.price, currency=currency)
+
+
+def _changes(now: Listed, heard: Heard, was: Before) -> Iterator[events.Event]:
+    if heard.price is not None and heard.price != was.price:
+        yield events.PriceChanged(
+            sku=now.sku, price=heard.price, was=was.price, currency=now.currency
         )
-    if now.stock is not None and now.stock != stock:
-        changes.append(events.StockChanged(sku=now.sku, stock=now.stock, was=stock))
-    return changes
+    if heard.overruled:
+        yield events.PriceOverruled(
+            sku=now.sku,
+            strategy=heard.overruled.strategy,
+            price=heard.price,
+            was=heard.overruled.price,
+            currency=now.currency,
+        )
+    if now.cost != was.cost:
+        yield events.CostChanged(
+            sku=now.sku, cost=now.cost, was=was.cost, currency=now.currency
+        )
+    if now.stock is not None and now.stock != was.stock:
+        yield events.StockChanged(sku=now.sku, stock=now.stock, was=was.stock)
 
 
-def _mirror(products: Iterable[Listed], at: datetime) -> None:
-    names = ", ".join([*COLUMNS, "updated_at"])
+def _mirror(
+    products: Iterable[Listed], heard: Mapping[str, Heard], at: datetime
+) -> None:
+    names = ", ".join([*COLUMNS, "price", "updated_at"])
     updates = ", ".join(f"{name} = excluded.{name}" for name in names.split(", ")[1:])
     with connection.cursor() as cursor:
         cursor.execute(
@@ -108,7 +152,8 @@ def _mirror(products: Iterable[Listed], at: datetime) -> None:
         cursor.execute("TRUNCATE incoming_product")
         with cursor.copy(f"COPY incoming_product ({names}) FROM STDIN") as copy:
             for product in products:
-                copy.write_row([*(getattr(product, c) for c in COLUMNS), at])
+                said = (getattr(product, name) for name in Listed.__dataclass_fields__)
+                copy.write_row([*said, heard[product.sku].price, at])
         cursor.execute(
             f"INSERT INTO catalog_product ({names}) "  # noqa: S608
             f"SELECT {names} FROM incoming_product ORDER BY sku "

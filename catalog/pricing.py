@@ -63,3 +63,14 @@ def reference_price(
     opening = [price for since, price in changes if since <= at - window][-1:]
     during = [price for since, price in changes if at - window < since < at]
     return min([*opening, *during], default=None)
+
+
+def percent_off(price: Decimal | None, reference: Decimal | None) -> int | None:
+    """Return by how many percent a price is below its reference price, rounded down.
+
+    None where it is not: a percentage is shown against the lowest price of the 30 days
+    before, or not at all (Directive 98/6/EC, article 6a; C-330/23).
+    """
+    if price is None or reference is None or not price < reference:
+        return None
+    return int((1 - price / reference) * 100) or None

@@ -18,7 +18,12 @@ from config import services
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 TASKS = {
-    "celery": ("analytics.tasks", "ml.tasks", "promotions.tasks"),
+    "celery": (
+        "analytics.tasks",
+        "catalog.market_tasks",
+        "ml.tasks",
+        "promotions.tasks",
+    ),
     "projections": ("analytics.tasks",),
     "errands": ("promotions.errands", "catalog.tasks"),
 }
@@ -66,6 +71,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.tasks.propose",
         "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
     },
+    "prices are proposed": {
+        "task": "promotions.tasks.propose_prices",
+        "schedule": crontab(minute="20", hour="5", day_of_week="mon"),
+    },
     "proposals are tried on past baskets": {
         "task": "promotions.tasks.review",
         "schedule": crontab(minute="2-59/5"),
@@ -90,6 +99,25 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "catalog.tasks.forget_feeds",
         "schedule": crontab(minute="45"),
     },
+    "market data are fetched": {
+        "task": "catalog.tasks.fetch_sources",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 300.0},
+    },
+    "competitors' products are matched": {
+        "task": "catalog.market_tasks.match",
+        "schedule": crontab(minute="25"),
+        "options": {"expires": 3600.0},
+    },
+    "competitors' products are matched anew": {
+        "task": "catalog.market_tasks.match_anew",
+        "schedule": crontab(hour="2", minute="35"),
+    },
+    "prices are compared": {
+        "task": "catalog.market_tasks.count_positions",
+        "schedule": crontab(minute="50"),
+        "options": {"expires": 3600.0},
+    },
     "webhooks go out": {
         "task": "promotions.errands.send_webhooks",
         "schedule": 2.0,
@@ -103,6 +131,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.errands.expire_reservations",
         "schedule": 60.0,
         "options": {"expires": 60.0},
+    },
+    "prices roll out and back": {
+        "task": "promotions.errands.roll_prices",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
     },
     "fraud is looked for": {
         "task": "promotions.tasks.look_for_fraud",

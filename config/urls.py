@@ -17,6 +17,7 @@ from catalog.api import (
     ProductsView,
     SeriesView,
 )
+from catalog.price_api import PricesView
 from ml.admin import catalogue
 from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
@@ -49,7 +50,11 @@ from promotions.code_api import (
 from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
+from promotions.market_days import days_page, series_page
+from promotions.market_pages import market_page, product_page
+from promotions.market_review import review_page
 from promotions.offline import FeaturesView
+from promotions.prices_page import prices_page
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -71,6 +76,7 @@ api = [
     path("events", EventsView.as_view(), name="events"),
     path("consent", ConsentView.as_view(), name="consent"),
     path("products", ProductsView.as_view(), name="products"),
+    path("prices", PricesView.as_view(), name="prices"),
     path("calendar", CalendarView.as_view(), name="market_calendar"),
     path("series", SeriesView.as_view(), name="market_series"),
     path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
@@ -180,11 +186,17 @@ urlpatterns = [
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
     path("admin/demand", page(demand_pages.demand_page), name="demand"),
+    path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
+    path("admin/market/prices", page(market_page), name="market"),
+    path("admin/market/review", page(review_page), name="market-review"),
+    path("admin/market/days", page(days_page), name="market-days"),
+    path("admin/market/series", page(series_page), name="market-series"),
+    path("admin/market/products/<path:sku>", page(product_page), name="market_product"),
     path(
         "admin/results/strategies/<uuid:key>",
         page(strategy_results),

@@ -190,7 +190,7 @@ class _Rows:
             corrects=[np.nan_to_num(c) for c in corrects],
             swings=[np.nan_to_num(c) for c in swings],
             ratios=[np.nan_to_num(c) for c in (*ratios, *moves)],
-            most=np.nanmax([other[:, -1] for other in others], axis=0),
+            most=np.fmax.reduce([other[:, -1] for other in others]),
             above=above,
             enough=age >= 4,
             start=min(WARM, max(3, given.weeks - ahead - 6)),

@@ -10,6 +10,9 @@ Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code
 guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
 approval, approving, versions, admin, home, inbox, markup; ahead, calendar_page.
+Prices for everybody: price_plans, price_guards, price_rolls, price_lines,
+price_proposals, price_outcomes, price_pages,
+prices_page.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
@@ -22,7 +25,8 @@ What storefronts read: offers, feedback, api; recommendations, suggesting, becau
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
 denials, why_not, why_steps, support_pages.
-Data in and out: exports, data_pages, feed_pages.
+Data in and out: exports, data_pages, feed_pages; the market: market_pages,
+market_review, market_days.
 What it earned: sums, measurement, reports, programme, missing, findings, figures,
 charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,

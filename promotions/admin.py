@@ -39,6 +39,8 @@ from promotions import (
     measurement,
     order_admin,
     phrases,
+    price_lines,
+    price_pages,
     proposals,
     rules,
     standing_admin,
@@ -177,7 +179,12 @@ class StrategyAdmin(ReadOnly):
             self.admin_site.admin_view(self.backtest),
             name="promotions_strategy_backtest",
         )
-        return [decide, version, names, backtest, *super().get_urls()]
+        strike = path(
+            "strike/<uuid:key>",
+            self.admin_site.admin_view(self.strike),
+            name="promotions_strategy_strike",
+        )
+        return [decide, version, names, backtest, strike, *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("promotions.add_strategy"))
@@ -192,13 +199,13 @@ class StrategyAdmin(ReadOnly):
         kind = request.GET.get("kind", "")
         if kind not in desk.KINDS:
             kinds = Strategy.Kind.choices
-            rows = [(value, label, desk.KINDS[value]) for value, label in kinds]
+            rows = [(v, label, desk.KINDS[v]) for v, label in kinds if v in desk.KINDS]
             return self._shown(request, "kinds.html", _("New strategy"), kinds=rows)
         return self._written(request, kind, None)
 
     def version(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Write a strategy's next version, beginning with what it is."""
-        before = get_object_or_404(Strategy, id=key)
+        before = get_object_or_404(Strategy.objects.exclude(kind="prices"), id=key)
         return self._written(request, before.kind, before)
 
     def names(self, request: HttpRequest, of: str) -> HttpResponse:
@@ -267,13 +274,37 @@ class StrategyAdmin(ReadOnly):
             messages.success(request, done)
         return page
 
+    def strike(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Propose a price change again without some of its products."""
+        strategy = get_object_or_404(Strategy, id=key, kind=Strategy.Kind.PRICES)
+        page = redirect("admin:promotions_strategy_change", key)
+        if request.method != "POST":
+            return page
+        if not _may(request, "changes", strategy):
+            messages.error(request, _("You may not decide on strategies."))
+            return page
+        try:
+            made = price_pages.strike(
+                key,
+                request.POST.getlist("sku"),
+                by=request.user.get_username(),
+                comment=request.POST.get("comment", "").replace("\0", ""),
+                at=clock.now(),
+            )
+        except (*approval.REFUSALS, price_lines.NoLines) as refusal:
+            messages.error(request, said(refusal.args[0]))
+            return page
+        messages.success(request, _("Proposed again without these products."))
+        return redirect("admin:promotions_strategy_change", made.id)
+
     def backtest(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Ask a worker to try a strategy on past weeks."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = Strategy.objects.select_related("campaign")
         strategy, weeks = get_object_or_404(rows, id=key), request.POST.get("weeks", "")
-        if request.method == "POST" and weeks in map(str, backtest_pages.CHOICES):
+        asks = request.method == "POST" and not strategy.prices
+        if asks and weeks in map(str, backtest_pages.CHOICES):
             try:
                 backtest_runs.request(
                     strategy,
@@ -334,6 +365,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
             for step in approval.history(strategy)
         ],
         "examples": _examples(strategy),
+        "prices": price_pages.page(strategy) if strategy.prices else None,
     }
 
 

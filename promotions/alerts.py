@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from analytics import lookup
 from analytics.alerts import Alert
-from promotions.models import CodeBatch, Guesser
+from promotions.models import CodeBatch, Guesser, PriceLine
 
 A_DAY = timedelta(days=1)
 FAILING = timedelta(hours=1)
@@ -44,6 +45,7 @@ def current(at: datetime) -> list[Alert]:
         *_batches(batches),
         *_webhooks(endpoints),
         *_late(late=bool(untold) or _unmade(batches)),
+        *_overruled(at),
     ]
 
 
@@ -84,6 +86,24 @@ def _webhooks(endpoints: Rows) -> Iterator[Alert]:
             about=row["id"],
             text=text % row["url"],
             table="promotions_endpoint",
+        )
+
+
+def _overruled(at: datetime) -> Iterator[Alert]:
+    """Prices that the shop's feed did not want, of changes that still run."""
+    rows = PriceLine.objects.filter(
+        state=PriceLine.State.OVERRULED,
+        strategy__state__in=["live", "paused"],
+        strategy__campaign__ends_at__gt=at,
+    )
+    counts = rows.values("strategy", "strategy__title").annotate(n=Count("id"))
+    for row in counts.order_by("-n")[:MOST]:
+        text = _("The shop's feed overrules %(lines)s prices of “%(title)s”")
+        yield Alert(
+            code="prices_overruled",
+            about=str(row["strategy"]),
+            text=text % {"lines": row["n"], "title": row["strategy__title"]},
+            table="promotions_strategy",
         )
 
 

@@ -1,7 +1,8 @@
 """The one road from proposed to live to ended, with pauses.
 
 Each step locks the strategy, refuses a wrong state, and appends the decision to the
-strategy's stream last. Going live enqueues the offers; nothing else makes them. A new
+strategy's stream last. Going live enqueues the offers; nothing else makes them. Prices
+of a price change go into force, and back, in the decision's own transaction. A new
 version takes the old one's place in one transaction, with its codes, all that was
 counted, and whoever has used it (promotions.versions).
 """
@@ -18,10 +19,11 @@ from django.db import connection, transaction
 from analytics import events, store
 from analytics.races import anew
 from analytics.wording import APART, Wording, joined, revived
+from catalog import prices
 from catalog.models import Product
-from promotions import book, guards, versions
+from promotions import book, guards, price_guards, price_rolls, versions
 from promotions.guards import Guard
-from promotions.models import Offer, Strategy
+from promotions.models import Offer, PriceLine, Strategy
 from promotions.offers import forget, refresh_soon
 from promotions.rules import Gift
 
@@ -60,8 +62,10 @@ REFUSALS = (
 )
 
 
-def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
-    """Save a new proposal and log all of it.
+def propose(
+    strategy: Strategy, *, by: str, at: datetime, lines: Sequence[PriceLine] = ()
+) -> None:
+    """Save a new proposal and log all of it, with the lines of a price change.
 
     :raises ValidationError: its fields make no sense.
     """
@@ -69,6 +73,7 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
     with transaction.atomic():
         strategy.state, strategy.proposed_at = State.PROPOSED, at
         strategy.save(force_insert=True)
+        PriceLine.objects.bulk_create(lines)
         proposed = events.StrategyProposed(
             kind=strategy.kind,
             title=strategy.title,
@@ -94,7 +99,8 @@ def propose(strategy: Strategy, *, by: str, at: datetime) -> None:
                 if name != "said"
             },
         )
-        store.append([proposed], at=at, stream=strategy.stream, after=0)
+        steps = [price_rolls.steps(lines)] if lines else []
+        store.append([proposed, *steps], at=at, stream=strategy.stream, after=0)
 
 
 def approve(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
@@ -195,6 +201,12 @@ PASSING = (events.StrategyPaused, events.StrategyResumed)
 def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
     """Return the guards that hold or not at this very moment."""
     campaign = strategy.campaign
+    if strategy.prices:
+        replaced = [one.id for one in _replaced(strategy)]
+        return [
+            guards.period(campaign.starts_at, campaign.ends_at, at),
+            *price_guards.standing(strategy, replaced, at=at),
+        ]
     gifts = [one for one in strategy.terms.values() if isinstance(one, Gift)]
     return [
         guards.period(campaign.starts_at, campaign.ends_at, at),
@@ -246,6 +258,8 @@ def _decide(
     _insist_on(event.comment)
     with transaction.atomic():
         strategy = _locked(key)
+        if strategy.prices:
+            prices.lock()
         if strategy.state not in needed:
             raise refusal(
                 Wording(
@@ -260,9 +274,11 @@ def _decide(
             _by_another(strategy, event.by)
             _replace(strategy, event.by, at)
         _keep(strategy, made, event, at)
-        if then:
+        if then and not strategy.prices:
             then(strategy)
         _log(strategy, event, at)
+        if strategy.prices:
+            price_rolls.turn([strategy, *_replaced(strategy)], at=at)
 
 
 def _insist_on(comment: str) -> None:
@@ -358,7 +374,8 @@ def _end(old: Strategy, strategy: Strategy, by: str, at: datetime) -> None:
         old.state, old.decided_at = State.ENDED, at
         old.decided_by, old.comment = by, comment
         old.save(update_fields=["state", "decided_at", "decided_by", "comment"])
-        _withdraw_offers(old)
+        if not old.prices:
+            _withdraw_offers(old)
         ended = events.StrategyEnded(by=by, comment=comment, replaced_by=strategy.id)
         _log(old, ended, at)
 

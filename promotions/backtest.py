@@ -155,6 +155,7 @@ def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:
 def waiting(*, at: datetime, older: timedelta = timedelta(days=1)) -> list[Strategy]:
     """Return the proposals that were not tried yet, or not within a day."""
     rows = Strategy.objects.filter(state=Strategy.State.PROPOSED)
+    rows = rows.exclude(kind=Strategy.Kind.PRICES)  # of no basket's making
     return [row for row in rows.select_related("campaign") if _is_due(row, at - older)]
 
 

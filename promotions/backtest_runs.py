@@ -17,7 +17,7 @@ from django.db.models import F
 from analytics import store
 from analytics.wording import Wording
 from promotions import drafts, past_baskets, past_weeks, proposals
-from promotions.drafts import Faulty
+from promotions.drafts import Fault, Faulty
 from promotions.models import Backtest, Strategy
 from promotions.offers import soon
 from promotions.past_weeks import Week
@@ -54,6 +54,9 @@ def request(
     :raises TooMany: MOST_WAITING wait already.
     """
     stored = of if isinstance(of, Strategy) else None
+    if stored and stored.prices:
+        reason = "Past baskets do not tell of a price change: see its forecast."
+        raise Faulty([Fault(field="strategy", reason=reason)])
     strategy = stored or proposals.drawn_up(drafts.read(of))
     if Backtest.objects.filter(state__in=OPEN).count() >= MOST_WAITING:
         raise TooMany(

@@ -124,7 +124,7 @@ class Desk:
         triggers = [
             (value, label)
             for value, label in Strategy.Trigger.choices
-            if value != "offer" or self.kind in drafts.PERSONAL
+            if (value != "offer" or self.kind in drafts.PERSONAL) and value != "shelf"
         ]
         made: dict[str, Part] = {
             "strategy": forms.StrategyForm(

@@ -9,7 +9,8 @@ from datetime import timedelta
 from celery import shared_task
 
 from analytics import clock
-from promotions import batches, deliveries, holds, webhooks
+from catalog import prices
+from promotions import batches, deliveries, holds, price_rolls, webhooks
 
 SENDING = timedelta(seconds=20)
 
@@ -33,3 +34,11 @@ def send_webhooks() -> None:
 def expire_reservations() -> None:
     """Give back what overdue reservations hold; safe twice at once."""
     holds.expire(at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def roll_prices() -> None:
+    """Put prices into force that begin, and out of it; safe at any time, and twice."""
+    now = clock.now()
+    price_rolls.roll(at=now)
+    prices.refresh(at=now)

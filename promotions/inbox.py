@@ -156,7 +156,7 @@ def _guards(one: Strategy) -> str:
     if one.campaign.ends_at <= clock.now():
         failed.append("period")
     if not failed:
-        tried = "tried" in one.forecast
+        tried = "tried" in one.forecast or one.prices
         return _("✓ all hold") if tried else _("not tried on past baskets yet")
     return _("✗ fails: %s") % ", ".join(map(_, failed))
 

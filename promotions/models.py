@@ -14,11 +14,16 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import (
+    ArrayField,
+    DateTimeRangeField,
+    RangeOperators,
+)
 from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
@@ -33,7 +38,7 @@ Decoded = TypeVar("Decoded")
 def check_menu(menu: object) -> None:
     """Refuse a menu that is not {label: terms}: an invalid rule cannot be saved."""
     terms = _decoded(rules.decoded_menu, menu)
-    if len({type(rule) for rule in terms.values()}) != 1:
+    if len({type(rule) for rule in terms.values()}) > 1:
         raise ValidationError("A menu's variants are all of one kind.")
     for label, rule in terms.items():
         if reason := rules.fault(rule):
@@ -154,11 +159,13 @@ class Strategy(models.Model):
         BUNDLE = "bundle", _("bundle")
         GIFT = "gift", _("gift")
         SHIPPING = "shipping", _("shipping")
+        PRICES = "prices", _("price change")
 
     class Trigger(models.TextChoices):
         OFFER = "offer", _("a personal offer")
         AUTOMATIC = "automatic", _("automatic")
         CODE = "code", _("a code")
+        SHELF = "shelf", _("the shelf: everybody's price")
 
     class Allocation(models.TextChoices):
         BEST = "best", _("the best one for each")
@@ -173,7 +180,11 @@ class Strategy(models.Model):
     scope = ArrayField(
         models.TextField(), blank=True, help_text="Categories; empty: the whole basket."
     )
-    menu = models.JSONField(validators=[check_menu])
+    menu = models.JSONField(
+        blank=True,
+        validators=[check_menu],
+        help_text="Of a price change it is empty: see its lines.",
+    )
     trigger = models.CharField(
         max_length=20,
         choices=Trigger,
@@ -263,6 +274,11 @@ class Strategy(models.Model):
                 name="strategy_holdout_of_offers",
             ),
             models.CheckConstraint(
+                condition=Q(kind="prices", trigger="shelf", menu={})
+                | ~Q(kind="prices") & ~Q(trigger="shelf") & ~Q(menu={}),
+                name="strategy_shelf",
+            ),
+            models.CheckConstraint(
                 condition=Q(renews_days=None) | Q(renews_days__gte=1, trigger="offer"),
                 name="strategy_renews",
             ),
@@ -302,7 +318,8 @@ class Strategy(models.Model):
     def clean(self) -> None:
         """Refuse what the fields only say together."""
         terms = _decoded(rules.decoded_menu, self.menu)
-        if {one.__struct_config__.tag for one in terms.values()} != {self.kind}:
+        kinds = {one.__struct_config__.tag for one in terms.values()}
+        if kinds != (set() if self.prices else {self.kind}):
             raise ValidationError({"menu": "The menu is of another kind."})
         for label, one in terms.items():
             if wrong := rules.fault(one, self.currency):
@@ -312,6 +329,11 @@ class Strategy(models.Model):
             raise ValidationError({"rule": wrong})
         if self.trigger == self.Trigger.OFFER and self.kind not in drafts.PERSONAL:
             raise ValidationError({"trigger": "This kind cannot be a personal offer."})
+
+    @property
+    def prices(self) -> bool:
+        """Whether it changes prices for everybody: it makes no offers, has no arms."""
+        return bool(self.kind == self.Kind.PRICES)
 
     @property
     def called(self) -> str:
@@ -367,6 +389,75 @@ class Strategy(models.Model):
         Such offers are not shown any more: checkout would refuse most of them.
         """
         return self.left * self.redemptions < self.spent
+
+
+class PriceLine(models.Model):
+    """A product's price for a time, of a strategy that changes prices.
+
+    Several lines of a sku, one after the other, are a mark-down path. Without an end
+    the price stays, and what the feed says counts again when the campaign is over.
+    """
+
+    class State(models.TextChoices):
+        PROPOSED = "proposed", _("proposed")
+        PLANNED = "planned", _("planned")
+        RUNNING = "running", _("in force")
+        OVER = "over", _("over")
+        OVERRULED = "overruled", _("overruled by the shop")
+
+    strategy = models.ForeignKey(
+        Strategy, models.PROTECT, related_name="price_lines", db_index=False
+    )
+    sku = models.CharField(max_length=200)
+    price = models.DecimalField(max_digits=14, decimal_places=4)
+    was = models.DecimalField(
+        max_digits=14, decimal_places=4, help_text="When it was proposed."
+    )
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=20, choices=State, default=State.PROPOSED)
+    expects = models.JSONField(
+        default=dict, blank=True, help_text="See price_lines.Expected."
+    )
+
+    class Meta:
+        indexes = [
+            # What begins or ends by now?
+            models.Index(
+                fields=["strategy", "state"],
+                name="price_line_open",
+                condition=Q(state__in=["planned", "running"]),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["strategy", "sku", "starts_at"], name="price_line_once"
+            ),
+            models.CheckConstraint(condition=Q(price__gte=0), name="price_line_price"),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="price_line_period",
+            ),
+            ExclusionConstraint(
+                name="price_line_alone",
+                expressions=[
+                    ("sku", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "starts_at",
+                            "ends_at",
+                            function="TSTZRANGE",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(state__in=["planned", "running"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku} {self.price}"
 
 
 class Offer(models.Model):

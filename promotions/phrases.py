@@ -28,6 +28,9 @@ TRIGGERS = {
         "It applies by itself to every cart that qualifies, guests' too."
     ),
     "code": Wording("It applies only to carts where one of its codes is entered."),
+    "shelf": Wording(
+        "It changes prices for everybody: nobody is held back, no offers are made."
+    ),
 }
 MODES = {
     "stack": Wording("all that qualify apply"),
@@ -101,6 +104,8 @@ class Said:
 def sentences(said: Said) -> list[str]:
     """Say all of a strategy, one sentence for each thing that an operator decides."""
     rule, currency = said.rule, said.currency
+    if said.trigger == "shelf":
+        return [TRIGGERS[said.trigger]]
     return [
         *gives(said),
         TRIGGERS[said.trigger],

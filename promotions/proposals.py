@@ -68,6 +68,10 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
     """
     with transaction.atomic():
         before = Strategy.objects.select_for_update().get(id=old)
+        if before.prices:
+            raise NotReplaceable(
+                Wording("Of a price change, products are struck out on its page.")
+            )
         if before.state not in REPLACEABLE:
             said = before.get_state_display()
             raise NotReplaceable(

@@ -16,6 +16,8 @@ from promotions import (
     fraud,
     hindsight,
     measurement,
+    price_outcomes,
+    price_proposals,
     standing,
     strategies,
     targeting,
@@ -65,6 +67,7 @@ def measure() -> None:
     bandit.set_odds(at=now)
     standing.act(at=now)
     hindsight.refresh(measured, until=now)
+    price_outcomes.refresh(at=now)
 
 
 @shared_task(ignore_result=True)
@@ -78,6 +81,12 @@ def propose() -> None:
     """Propose strategies from the newest scores; before any, there is nothing to do."""
     with suppress(strategies.NothingLearnt):
         strategies.propose(at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def propose_prices() -> None:
+    """Propose the best prices of the categories that gain most."""
+    price_proposals.propose(at=clock.now())
 
 
 @shared_task(ignore_result=True)

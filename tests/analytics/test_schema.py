@@ -34,6 +34,8 @@ DOORS = [
     ("GET", "/api/v1/customers/{customer}"),
     ("DELETE", "/api/v1/customers/{customer}"),
     ("PUT", "/api/v1/products"),
+    ("GET", "/api/v1/prices"),
+    ("POST", "/api/v1/prices"),
     ("PUT", "/api/v1/calendar"),
     ("PUT", "/api/v1/series"),
     ("PUT", "/api/v1/competitor-prices"),

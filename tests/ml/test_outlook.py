@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analytics import events, store
+from catalog.models import ShopDay
 from ml import demand, forecasts, outlook, tasks
 from ml.models import CrossEffect, DemandShare, Elasticity, Forecast
 from tests.ml.conftest import Sent, key
@@ -125,12 +126,21 @@ def test_it_is_made_after_elasticities(db: None, sent: Sent) -> None:
     assert sent[-1][0] == "ml.tasks.forecast"
 
 
-def test_holidays_and_turns_of_the_month_are_in_the_calendar(settings: Any) -> None:
+def test_holidays_turns_of_the_month_and_own_days_are_in_the_calendar(
+    db: None, settings: Any
+) -> None:
     settings.HOLIDAYS_OF = "US"
+    days = (date(2025, 12, 22), date(2026, 1, 1))
+    ShopDay.objects.create(
+        key="s", name="School", kind="school_holidays", first=days[0], last=days[1]
+    )
+
     rows = outlook.calendar(date(2025, 12, 15), 3)
 
     # Weeks of 15, 22 (Christmas) and 29 December (New Year, and four first days).
-    assert rows.tolist() == [[0, 0, 1], [0, 1, 1], [4 / 7, 1, 0]]
+    assert rows[:, :3].tolist() == [[0, 0, 1], [0, 1, 1], [4 / 7, 1, 0]]
+    assert rows[:, 3].tolist() == [0, 1, 4 / 7]
+    assert not rows[:, 4:].any()
 
 
 def test_the_coming_days_are_counted_with_their_doubts() -> None:

@@ -22,6 +22,8 @@ SECTIONS = (
     "uplift",
     "allocation",
     "demand",
+    "matching",
+    "prices",
     "pages",
 )
 LOADED = {"pages"}

@@ -1,0 +1,161 @@
+"""The storefront's door to prices: GET and POST /api/v1/prices.
+
+A price's JSON is written when it changes (catalog.prices), and kept in memory
+(catalog.shown_prices), so an answer is one look-up.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import unquote_plus
+
+import msgspec
+from django.http import HttpResponse
+from django.utils.cache import get_conditional_response
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from analytics import bodies
+from catalog import shown_prices
+
+MOST = 1000
+HIGHEST = 2**63 - 1
+
+
+class PriceSerializer(serializers.Serializer[None]):
+    """A product's price in force; null where it is not sold any more.
+
+    Where it is reduced: `reference_price`, the lowest of the 30 days before, and the
+    percentage off that, rounded down. `valid_until` is when it goes back, if known.
+    """
+
+    sku = serializers.CharField()
+    price = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    valid_from = serializers.DateTimeField()
+    valid_until = serializers.DateTimeField(required=False)
+    reference_price = serializers.CharField(required=False)
+    percent_off = serializers.IntegerField(required=False)
+
+
+class PricesSerializer(serializers.Serializer[None]):
+    """Prices; of a list of changes `cursor` is the next call's `since`."""
+
+    prices = PriceSerializer(many=True)
+    cursor = serializers.IntegerField(required=False)
+    more = serializers.BooleanField(required=False)
+
+
+class SkusSerializer(serializers.Serializer[None]):
+    """Up to 1,000 products; the unknown are left out of the answer."""
+
+    skus = serializers.ListField(
+        child=serializers.CharField(max_length=200), min_length=1, max_length=MOST
+    )
+
+
+class Skus(msgspec.Struct, forbid_unknown_fields=True):
+    skus: list[str]
+
+
+ASKED = [
+    OpenApiParameter("sku", str, many=True, description="Up to 1,000, repeated."),
+    OpenApiParameter("since", int, description="What changed after this cursor; or 0."),
+    OpenApiParameter("limit", int, description="Of changes, 1 to 1,000."),
+    OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
+]
+
+
+class OnlyJson(BaseContentNegotiation):
+    """Answer JSON whatever is asked for: to look for `format` among a thousand names
+    takes longer than the answer."""
+
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        return next(iter(parsers))
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[Any],
+        format_suffix: str | None = None,
+    ) -> Any:
+        first = next(iter(renderers))
+        return first, first.media_type
+
+
+class PricesView(APIView):
+    """Prices in force."""
+
+    scope = "offers"
+    content_negotiation_class = OnlyJson
+
+    @extend_schema(
+        operation_id="get_prices",
+        parameters=ASKED,
+        responses={
+            200: PricesSerializer,
+            304: OpenApiResponse(description="What you have is still so."),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Read the prices of some products, or what has changed since a cursor."""
+        query = request._request.META.get("QUERY_STRING", "")
+        since, limit = _said(query, "since"), _said(query, "limit")
+        if since:
+            return _changes(
+                _whole("since", since[-1], 0, HIGHEST),
+                _whole("limit", (limit or [str(MOST)])[-1], 1, MOST),
+            )
+        answer = _prices(_said(query, "sku"))
+        kept = get_conditional_response(
+            request._request, etag=answer["ETag"], response=answer
+        )
+        return kept or answer
+
+    @extend_schema(
+        operation_id="post_prices", request=SkusSerializer, responses=PricesSerializer
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Read the prices of products whose names do not fit in an address."""
+        return _prices(bodies.read(request, Skus).skus)
+
+
+def _said(query: str, name: str) -> list[str]:
+    """Return a name's values, in an address of a thousand: faster than parse_qsl."""
+    start = f"{name}="
+    found = [one[len(start) :] for one in query.split("&") if one.startswith(start)]
+    if "%" in query or "+" in query:
+        return [unquote_plus(one) for one in found]
+    return found
+
+
+def _whole(name: str, value: str, least: int, most: int) -> int:
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        raise ValidationError({name: [f"Send a whole number from {least} to {most}."]})
+    return int(value)
+
+
+def _prices(asked: Sequence[str]) -> HttpResponse:
+    skus = [sku for sku in dict.fromkeys(asked) if "\0" not in sku]
+    if not 0 < len(asked) <= MOST:
+        raise ValidationError({"sku": [f"Name 1 to {MOST:,} products."]})
+    newest, rows = shown_prices.read(skus)
+    answer = _json(f'{{"prices":[{rows}]}}')
+    answer["ETag"] = f'"{newest}"'
+    return answer
+
+
+def _changes(since: int, limit: int) -> HttpResponse:
+    """A page of changes, the oldest first: a product is in it as it is now."""
+    cursor, listed, count = shown_prices.since(since, limit)
+    more = "true" if count == limit else "false"
+    return _json(f'{{"prices":[{listed}],"cursor":{cursor},"more":{more}}}')
+
+
+def _json(body: str) -> HttpResponse:
+    answer = HttpResponse(body, content_type="application/json")
+    answer["Cache-Control"] = "private, no-cache"
+    return answer

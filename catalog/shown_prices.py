@@ -1,0 +1,88 @@
+"""What storefronts read of prices, kept in each process's memory and never stale.
+
+Every call asks the table what has changed since the newest version that this process
+has seen: versions grow in the order in which transactions end, so nothing is passed
+over. Only products that were asked for are kept.
+"""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+from analytics import lookup
+
+MOST = 200_000
+"""Products in memory, about 60 MB; beyond that all are forgotten."""
+MOST_NEWS = 10_000
+NEWS = (
+    "SELECT sku, version, body FROM catalog_shownprice WHERE version > %s"
+    " ORDER BY version DESC LIMIT %s"
+)
+NEWEST = "SELECT coalesce(max(version), 0) FROM catalog_shownprice"
+SOME = "SELECT sku, version, body FROM catalog_shownprice WHERE sku = ANY(%s)"
+SINCE = (
+    "SELECT coalesce(max(version), %s), coalesce(string_agg(body, ','"
+    " ORDER BY version), ''), count(*) FROM (SELECT version, body"
+    " FROM catalog_shownprice WHERE version > %s ORDER BY version LIMIT %s) f"
+)
+Kept = tuple[int, str]
+UNKNOWN: Kept = (0, "")
+
+
+class Memory:
+    """Prices by product, as of a version: those above it are read first."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self.kept: dict[str, Kept] = {}
+        self.seen: int | None = None
+
+    def read(self, skus: Sequence[str]) -> list[Kept]:
+        """Return (version, body) of each product; UNKNOWN of one that there is not."""
+        # One at a time: a row read before news must not be kept after them.
+        with self.lock:
+            self._hear()
+            missing = [sku for sku in skus if sku not in self.kept]
+            if missing:
+                self.kept |= dict.fromkeys(missing, UNKNOWN)
+                self._keep(lookup.rows(SOME, [missing]))
+            return [self.kept[sku] for sku in skus]
+
+    def _hear(self) -> None:
+        if self.seen is None or len(self.kept) > MOST:
+            self._begin()
+            return
+        news = lookup.rows(NEWS, [self.seen, MOST_NEWS])
+        if len(news) == MOST_NEWS:
+            self._begin()
+        elif news:
+            self._keep([row for row in news if row[0] in self.kept])
+            self.seen = news[0][1]
+
+    def _begin(self) -> None:
+        self.forget()
+        self.seen = (lookup.row(NEWEST, []) or [0])[0]
+
+    def _keep(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        for sku, version, body in rows:
+            self.kept[sku] = (version, body)
+
+
+memory = Memory()
+
+
+def read(skus: Sequence[str]) -> tuple[int, str]:
+    """Return the highest version of these products, and their prices as JSON rows."""
+    found = memory.read(skus)
+    newest = max(version for version, _ in found) if found else 0
+    return newest, ",".join([body for _, body in found if body])
+
+
+def since(version: int, limit: int) -> tuple[int, str, int]:
+    """Return the next cursor, what changed after this one, as rows, and how many."""
+    found = lookup.row(SINCE, [version, version, limit])
+    return found or (version, "", 0)

@@ -1,0 +1,183 @@
+"""May these prices be: what stands between a proposal and its approval.
+
+They are looked at again at the moment of approval, with the products locked.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q
+
+from analytics.wording import Wording
+from catalog import prices, pricing
+from catalog.models import Product
+from catalog.rulebook import Rulebook
+from promotions.guards import Guard
+from promotions.models import PriceLine, Strategy
+
+State = PriceLine.State
+FIELDS = ("sku", "category", "currency", "price", "listed_price", "cost")
+Lines = Sequence[PriceLine]
+
+
+def standing(
+    strategy: Strategy, replaced: Collection[UUID], *, at: datetime
+) -> list[Guard]:
+    """Return the guards of a price change as they are at this very moment."""
+    open_ = [State.PROPOSED, State.PLANNED, State.RUNNING]
+    rows = strategy.price_lines.filter(state__in=open_)
+    lines = list(rows.order_by("sku", "starts_at"))
+    return of(strategy, lines, replaced, at=at)
+
+
+def of(
+    strategy: Strategy, lines: Lines, replaced: Collection[UUID], *, at: datetime
+) -> list[Guard]:
+    """Return the guards of these lines, sorted by product and start."""
+    skus = {line.sku for line in lines}
+    products = Product.objects.only(*FIELDS).in_bulk(list(skus))
+    return [
+        _scope(lines, products),
+        _floor(lines, products),
+        _reference(lines, products, at),
+        _step(lines, products),
+        _alone(strategy, lines, replaced),
+    ]
+
+
+def _told(name: Wording, wrong: Iterable[str], good: Wording, bad: Wording) -> Guard:
+    """Name a few of those that break a rule."""
+    which = list(dict.fromkeys(wrong))
+    said = Wording(
+        "%(rule)s: %(number)s products, as %(named)s",
+        rule=bad,
+        number=f"{len(which):,}",
+        named=", ".join(which[:3]),
+    )
+    return Guard(name=name, passed=not which, detail=said if which else good)
+
+
+def _scope(lines: Lines, products: Mapping[str, Product]) -> Guard:
+    gone = [
+        line.sku
+        for line in lines
+        if line.sku not in products or products[line.sku].price is None
+    ]
+    return _told(
+        Wording("scope"),
+        gone,
+        Wording("%(number)s products are on sale", number=f"{len(products):,}"),
+        Wording("they are not on sale"),
+    )
+
+
+def floor(product: Product, least_margin: Decimal) -> Decimal:
+    """Return the lowest price that keeps the least margin of a product on sale."""
+    return pricing.floor(
+        product.price or Decimal(0),
+        product.cost,
+        assumed_margin=settings.ASSUMED_MARGIN,
+        least_margin=least_margin,
+        currency=product.currency,
+    )
+
+
+def _floor(lines: Lines, products: Mapping[str, Product]) -> Guard:
+    book = Rulebook()
+    low = [
+        line.sku
+        for line in lines
+        if (found := products.get(line.sku)) and line.price < _lowest(line, found, book)
+    ]
+    return _told(
+        Wording("margin floor"),
+        low,
+        Wording("every price keeps the least margin of its category"),
+        Wording("the price leaves less than the least margin"),
+    )
+
+
+def _lowest(line: PriceLine, product: Product, book: Rulebook) -> Decimal:
+    """A mark-down of what must go may sell below cost, as its line says."""
+    if line.expects.get("clears"):
+        return Decimal(0)
+    least = book.of(product.category).least_margin
+    before = Product(
+        price=line.was, cost=product.cost, currency=product.currency, sku=line.sku
+    )
+    return floor(before, least)
+
+
+def _reference(lines: Lines, products: Mapping[str, Product], at: datetime) -> Guard:
+    """Whether what is cheaper can be shown as reduced: a word, not a bar."""
+    cheaper = {line.sku: line for line in reversed(lines) if line.price < line.was}
+    lowest = prices.references(list(cheaper), at=at)
+    sham = [
+        sku
+        for sku, line in cheaper.items()
+        if (found := products.get(sku))
+        and line.price >= lowest.get((sku, found.currency), line.was)
+    ]
+    return Guard(
+        name=Wording("reference price"),
+        passed=True,
+        detail=Wording(
+            "%(number)s of %(all)s cheaper products would not be shown as reduced: "
+            "they cost as little within the last 30 days",
+            number=f"{len(sham):,}",
+            all=f"{len(cheaper):,}",
+        ),
+    )
+
+
+def _step(lines: Lines, products: Mapping[str, Product]) -> Guard:
+    """Whether no first step goes further than its category's rule lets it."""
+    book, first = Rulebook(), {line.sku: line for line in reversed(lines)}
+    far = [
+        sku
+        for sku, line in first.items()
+        if (found := products.get(sku))
+        and not line.expects.get("clears")
+        and not _near(line, book.of(found.category).most_down, up=Decimal(0))
+        and not _near(line, Decimal(0), up=book.of(found.category).most_up)
+    ]
+    return _told(
+        Wording("largest step"),
+        far,
+        Wording("no price moves further at once than its category's rule lets it"),
+        Wording("the price moves too far at once"),
+    )
+
+
+def _near(line: PriceLine, down: Decimal, *, up: Decimal) -> bool:
+    return line.was * (1 - down) <= line.price <= line.was * (1 + up)
+
+
+def _alone(strategy: Strategy, lines: Lines, replaced: Collection[UUID]) -> Guard:
+    """Whether no other approved strategy sets one of these prices meanwhile."""
+    theirs = PriceLine.objects.filter(
+        state__in=[State.PLANNED, State.RUNNING], sku__in=[line.sku for line in lines]
+    ).exclude(Q(strategy=strategy) | Q(strategy__in=replaced))
+    others: dict[str, list[PriceLine]] = {}
+    for one in theirs:
+        others.setdefault(one.sku, []).append(one)
+    clash = [
+        line.sku
+        for line in lines
+        if any(_overlap(line, one) for one in others.get(line.sku, []))
+    ]
+    return _told(
+        Wording("one price at a time"),
+        clash,
+        Wording("no other approved price change sets one of these prices"),
+        Wording("another approved price change sets the price"),
+    )
+
+
+def _overlap(one: PriceLine, other: PriceLine) -> bool:
+    before = one.ends_at is not None and one.ends_at <= other.starts_at
+    after = other.ends_at is not None and other.ends_at <= one.starts_at
+    return not before and not after

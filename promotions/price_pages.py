@@ -1,0 +1,221 @@
+"""A price change as operators see it: what each product would cost, and why.
+
+Striking products out of a proposal returns it and proposes the rest as its next
+version, in one step; so the log says who left what out.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from analytics.languages import said
+from analytics.wording import Wording, revived
+from catalog import pricing
+from catalog.models import Product
+from promotions import approval, charts, price_lines, price_outcomes
+from promotions.charts import Mark
+from promotions.figures import money
+from promotions.models import PriceLine, Strategy
+from promotions.price_lines import Change, Expected, Line, NoLines
+from promotions.price_outcomes import Came
+from promotions.report_tables import Row, Section, drawn
+
+MOST = 500
+"""Rows on the page; all are in the API's answer."""
+
+
+def strike(
+    key: UUID, skus: Collection[str], *, by: str, comment: str, at: datetime
+) -> Strategy:
+    """Propose a price change again without some products, in the proposal's place.
+
+    :raises approval.NotProposed: it does not wait for a decision any more.
+    :raises NoLines: nothing would be left, or nothing was named.
+    """
+    with transaction.atomic():
+        old = Strategy.objects.select_related("campaign").get(id=key)
+        rows = list(old.price_lines.order_by("sku", "starts_at"))
+        left = [row for row in rows if row.sku not in skus]
+        if len(left) == len(rows) or not left:
+            raise NoLines(Wording("Choose some of the products, and not all."))
+        named = ", ".join(sorted({row.sku for row in rows} & set(skus)))
+        words = f"{comment} (struck out: {named})"[:2000]
+        approval.request_changes(key, by=by, comment=words, at=at)
+        old.refresh_from_db()
+        return price_lines.propose(_again(old, left), by=by, at=at, replaces=old)
+
+
+def _again(old: Strategy, rows: Sequence[PriceLine]) -> Change:
+    each = [row.expects for row in rows if row.expects]
+    share = _part(each, old)
+    return Change(
+        title=_kept(old, "title", old.title),
+        reason=_kept(old, "reason", old.reason),
+        scope=old.scope,
+        lines=[
+            Line(
+                sku=row.sku,
+                price=row.price,
+                was=row.was,
+                starts_at=row.starts_at,
+                ends_at=row.ends_at,
+                expects=_expected(row.expects),
+            )
+            for row in rows
+        ],
+        margin=sum(one["margin"] for one in each),
+        low=old.forecast["low"] * share,
+        high=old.forecast["high"] * share,
+        units=sum(one["units"] - one["units_before"] for one in each),
+        revenue=sum(one.get("revenue", 0.0) for one in each),
+    )
+
+
+def _part(each: Sequence[Mapping[str, Any]], old: Strategy) -> float:
+    """The interval shrinks as what is left does."""
+    whole = [
+        row.expects["high"] - row.expects["low"]
+        for row in old.price_lines.all()
+        if row.expects
+    ]
+    return float(sum(one["high"] - one["low"] for one in each) / (sum(whole) or 1.0))
+
+
+def _kept(old: Strategy, name: str, text: str) -> str:
+    return revived(old.forecast.get("said", {}).get(name, text))
+
+
+def _expected(known: Mapping[str, Any]) -> Expected | None:
+    return Expected(**{**known, "why": revived(known["why"])}) if known else None
+
+
+def page(strategy: Strategy) -> dict[str, Any]:
+    """Return what the decision page of a price change shows beside the decision."""
+    rows = list(strategy.price_lines.order_by("sku", "starts_at")[: MOST + 1])
+    names = dict(
+        Product.objects.filter(sku__in=[row.sku for row in rows]).values_list(
+            "sku", "name"
+        )
+    )
+    waits = strategy.state == Strategy.State.PROPOSED
+    return {
+        "lines": [_told(row, names, strategy.currency) for row in rows[:MOST]],
+        "more": len(rows) > MOST,
+        "strikes": waits and strategy.forecast.get("low") is not None,
+        "strike": reverse("admin:promotions_strategy_strike", args=[strategy.pk]),
+        "sections": [one for one in (_curve(strategy), _weeks(strategy)) if one],
+        "came": _came(price_outcomes.kept(strategy), strategy.currency),
+    }
+
+
+def _told(row: PriceLine, names: Mapping[str, str], currency: str) -> dict[str, Any]:
+    known: dict[str, Any] = row.expects
+    moved = (row.price / row.was - 1) * 100 if row.was else Decimal(0)
+    return {
+        "sku": row.sku,
+        "name": names.get(row.sku, ""),
+        "was": pricing.rounded(row.was, currency),
+        "now": pricing.rounded(row.price, currency),
+        "moved": f"{moved:+.1f} %",
+        "starts": row.starts_at,
+        "ends": row.ends_at,
+        "state": row.get_state_display(),
+        "units": _units(known),
+        "margin": money(known["margin"], currency) if known else "",
+        "between": f"{known['low']:,.2f} – {known['high']:,.2f}" if known else "",
+        "why": said(revived(known.get("why", ""))) if known else "",
+    }
+
+
+def _units(known: Mapping[str, Any]) -> str:
+    return f"{known['units_before']:,.0f} → {known['units']:,.0f}" if known else ""
+
+
+def _curve(strategy: Strategy) -> Section | None:
+    points = strategy.forecast.get("curve")
+    if not points:
+        return None
+    marks = [
+        Mark(label=f"{depth:+.0%}", value=value, low=low, high=high)
+        for depth, value, low, high in points
+    ]
+    title = _("Margin gained in four weeks, were all these prices moved alike")
+    return Section(
+        title=_("Margin by depth"),
+        says=_(
+            "Were all these prices moved by the same share. The proposal moves each "
+            "by itself, within its rules."
+        ),
+        chart=drawn(charts.by_day(marks, title=title)),
+        legend=[("line", _("expected")), ("band", "80 %")],
+        columns=[_("Moved by"), _("Margin gained"), "80 %"],
+        rows=[
+            Row(
+                cells=[
+                    one.label,
+                    money(one.value, strategy.currency, whole=True),
+                    f"{one.low:,.0f} – {one.high:,.0f}",
+                ]
+            )
+            for one in marks
+        ],
+        folded=True,
+    )
+
+
+def _weeks(strategy: Strategy) -> Section | None:
+    weeks = strategy.forecast.get("weeks")
+    if not weeks:
+        return None
+    currency, last = strategy.currency, len(weeks)
+    rows = [
+        Row(
+            cells=[
+                _("%(number)s weeks ago") % {"number": last - place},
+                *(money(one, currency).lstrip("+") for one in (was, now)),
+                money(now - was, currency),
+            ]
+        )
+        for place, (was, now) in enumerate(weeks)
+    ]
+    return Section(
+        title=_("Simulated on past weeks"),
+        says=_(
+            "What these products sold in the past weeks, at today's prices and costs, "
+            "and at the proposed prices by the same demand model."
+        ),
+        columns=[
+            *(_("Week"), _("Margin at today's prices"), _("At the proposed ones")),
+            _("Difference"),
+        ],
+        rows=rows,
+    )
+
+
+def _came(came: Came | None, currency: str) -> list[str]:
+    if came is None:
+        return []
+    ends = {"low": f"{came.low:,.2f}", "high": f"{came.high:,.2f}"}
+    return [
+        _("%(units)s units sold; %(before)s were forecast at the old prices.")
+        % {"units": f"{came.units:,.0f}", "before": f"{came.units_before:,.0f}"},
+        _(
+            "Margin gained: %(gain)s (80 %%: %(low)s to %(high)s); "
+            "promised: %(promised)s."
+        )
+        % {
+            "gain": money(came.gain, currency),
+            "promised": money(came.promised, currency),
+            **ends,
+        },
+        _(
+            "Observational: everybody gets these prices, so nobody was held back. It "
+            "is what came beside what was forecast at the old prices, before returns."
+        ),
+    ]

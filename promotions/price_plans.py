@@ -1,0 +1,272 @@
+"""The prices that earn most within the rules, and what they would bring. Pure.
+
+At price p a product of unit cost c and elasticity e ± s, of which `units` sell at
+today's price p0, earns (p − c) · min(units · (p / p0)^e, stock). A price is chosen by
+its cautious margin: with the elasticity moved by CAUTION standard errors to the side
+that hurts the change,
+
+    units · exp(e · L − CAUTION · s · |L|),  L = ln(p / p0),
+
+so that the step shrinks as the interval widens, and there is none where the interval
+holds both a gain and a loss. A change that brings less than LEAST of a product's margin
+is not worth a new label.
+
+Families are solved exactly. Within a chain of sizes only neighbours bind each other
+(price no lower, price by unit no higher), so the best prices are a longest path over
+each size's candidates (dynamic programming: sizes · candidates²). `worth` is all that
+the solver knows of demand: who has cross-effects prices them there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog import price_rules
+from catalog.price_rules import Member, Rules, Shelf
+
+CAUTION = 0.8416
+"""The normal's 0.8 quantile: a change pays with a chance of about four in five."""
+Z80 = 1.2816
+LEAST = 0.01
+TINY = 1e-9
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A product to price: what bounds it, and what is believed of its demand.
+
+    `units` sell at today's price within the time that is planned for, `doubt` is their
+    standard deviation; `stock` is the most that can be sold.
+    """
+
+    sku: str
+    category: str
+    shelf: Shelf
+    rules: Rules
+    cost: float
+    units: float
+    doubt: float
+    elasticity: float
+    error: float
+    stock: float = np.inf
+    family: str = ""
+    amount: Decimal | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """What a price brings beyond today's: the mean, and what it hangs on.
+
+    `by_elasticity` and `by_units` are standard deviations of `margin`.
+    """
+
+    units: float
+    units_before: float
+    margin: float
+    revenue: float
+    by_elasticity: float
+    by_units: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return the 80 % interval of the margin."""
+        half = Z80 * float(np.hypot(self.by_elasticity, self.by_units))
+        return self.margin - half, self.margin + half
+
+
+def margins(item: Item, prices: Numbers, *, caution: float = 0.0) -> Numbers:
+    """Return what a product earns at each price; see the module."""
+    now = float(item.shelf.price)
+    moved = np.log(np.maximum(prices, TINY) / now) if now > 0 else np.zeros(len(prices))
+    answer = item.elasticity * moved - caution * item.error * np.abs(moved)
+    sold = np.minimum(item.units * np.exp(answer), item.stock)
+    return np.asarray((prices - item.cost) * sold)
+
+
+def worth(item: Item, prices: Numbers) -> Numbers:
+    """Return the cautious margin at each price, less the label of a changed one."""
+    found = margins(item, prices, caution=CAUTION)
+    now = float(item.shelf.price)
+    stays = np.isclose(prices, now, atol=TINY, rtol=0)
+    today = margins(item, np.array([now]))[0]
+    return np.where(stays, found, found - LEAST * abs(today))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Packs of one size: the prices they may have, and what these are worth together.
+
+    `prices[place]` are of each product; `least` and `most` of them, by place.
+    """
+
+    skus: tuple[str, ...]
+    prices: Sequence[Sequence[Decimal]]
+    worth: Numbers
+    amount: float | None
+    least: Numbers
+    most: Numbers
+    now: tuple[float, float]
+
+
+def best(items: Sequence[Item]) -> dict[str, Decimal]:
+    """Return the best price of every product, today's where none is better."""
+    found: dict[str, Decimal] = {}
+    for chain in _chains(items):
+        for group, place in zip(chain, _path(chain), strict=True):
+            found |= dict(zip(group.skus, group.prices[place], strict=True))
+    return found
+
+
+def _chains(items: Sequence[Item]) -> Iterator[list[Group]]:
+    """Yield the chains of all families; a product without one is its own."""
+    families: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        if item.family and item.rules.families:
+            families.setdefault((item.family, item.shelf.currency), []).append(item)
+        else:
+            yield [_group([item], stuck=False)]
+    for family in families.values():
+        by_sku = {item.sku: item for item in family}
+        members = members_of(family)
+        still = price_rules.stuck(members)
+        for chain in price_rules.chains(members):
+            yield [
+                _group([by_sku[sku] for sku in skus], stuck=bool(still & {*skus}))
+                for skus in chain
+            ]
+
+
+def members_of(family: Sequence[Item]) -> list[Member]:
+    """Return products as the rules of families see them."""
+    return [
+        Member(sku=i.sku, amount=i.amount, unit=i.unit, price=i.shelf.price)
+        for i in family
+    ]
+
+
+def _group(items: Sequence[Item], *, stuck: bool) -> Group:
+    """Join what costs alike; what is `stuck` has one place, where nothing moves."""
+    first, now = items[0], [item.shelf.price for item in items]
+    shared = [first.shelf.price]
+    if not stuck:
+        allowed = [price_rules.candidates(one.shelf, one.rules) for one in items]
+        shared = sorted(set(allowed[0]).intersection(*allowed[1:]))
+    prices = np.array([float(price) for price in shared])
+    return Group(
+        skus=tuple(item.sku for item in items),
+        prices=[now] if stuck else [[price] * len(items) for price in shared],
+        worth=np.sum([worth(item, prices) for item in items], axis=0),
+        amount=float(first.amount) if first.amount else None,
+        least=np.array([float(min(now))]) if stuck else prices,
+        most=np.array([float(max(now))]) if stuck else prices,
+        now=(float(min(now)), float(max(now))),
+    )
+
+
+def _path(chain: Sequence[Group]) -> list[int]:
+    """Return the place of each group's best price: the longest path."""
+    total, came = chain[0].worth, []
+    for small, big in pairwise(chain):
+        ways = np.where(_fits(small, big), total[:, None], -np.inf)
+        came.append(ways.argmax(axis=0))
+        total = big.worth + ways.max(axis=0)
+    place = int(total.argmax())
+    path = [place]
+    for back in reversed(came):
+        place = int(back[place])
+        path.append(place)
+    return path[::-1]
+
+
+def _fits(small: Group, big: Group) -> NDArray[np.bool_]:
+    """Say which prices of two neighbours may stand beside each other."""
+    cheap = np.maximum(0.0, small.most[:, None] - big.least[None, :])
+    fits = cheap <= max(0.0, small.now[1] - big.now[0]) + TINY
+    if not small.amount or not big.amount:
+        return np.asarray(fits)
+    more = big.amount / small.amount
+    dear = np.maximum(0.0, big.most[None, :] - small.least[:, None] * more)
+    was = max(0.0, big.now[1] - small.now[0] * more)
+    return np.asarray(fits & (dear <= was + TINY))
+
+
+def allowed(
+    item: Item, *, below: Decimal | None = None, above: Decimal | None = None
+) -> list[Decimal]:
+    """Return the prices that rules allow a product by itself, ascending."""
+    return [
+        price
+        for price in price_rules.candidates(item.shelf, item.rules)
+        if (below is None or price < below) and (above is None or price > above)
+    ]
+
+
+def gain(item: Item, price: Decimal) -> Gain:
+    """Return what a product brings at a price, beyond what it brings today."""
+    prices = np.array([float(item.shelf.price), float(price)])
+    today, then = margins(item, prices)
+    low, high = (
+        float(np.diff(margins(_with(item, by), prices))[0]) for by in (-1.0, 1.0)
+    )
+    spread = item.doubt / item.units if item.units > 0 else 0.0
+    before, units = (
+        margin / (p - item.cost) if p != item.cost else 0.0
+        for margin, p in zip((today, then), prices, strict=True)
+    )
+    return Gain(
+        units=float(units),
+        units_before=float(before),
+        margin=float(then - today),
+        revenue=float(units * prices[1] - before * prices[0]),
+        by_elasticity=abs(high - low) / 2,
+        by_units=abs(float(then - today)) * spread,
+    )
+
+
+def _with(item: Item, errors: float) -> Item:
+    values = {**item.__dict__, "elasticity": item.elasticity + errors * item.error}
+    return Item(**values)
+
+
+def together(gains: Sequence[tuple[str, Gain]]) -> Gain:
+    """Add up gains, as (category, gain).
+
+    Products of a category share its elasticity's error, so that these add up; what
+    products sell errs by itself.
+    """
+    shared: dict[str, float] = {}
+    for category, one in gains:
+        signed = np.copysign(one.by_elasticity, one.units - one.units_before)
+        shared[category] = shared.get(category, 0.0) + float(signed)
+    return Gain(
+        units=sum(one.units for _, one in gains),
+        units_before=sum(one.units_before for _, one in gains),
+        margin=sum(one.margin for _, one in gains),
+        revenue=sum(one.revenue for _, one in gains),
+        by_elasticity=float(np.sqrt(sum(by * by for by in shared.values()))),
+        by_units=float(np.sqrt(sum(one.by_units**2 for _, one in gains))),
+    )
+
+
+DEPTHS = tuple(step / 40 for step in range(-8, 9))
+"""Shares by which all prices are moved for the chart: −20 % to +20 %."""
+
+
+def curve(items: Sequence[Item]) -> list[tuple[float, float, float, float]]:
+    """Return (depth, margin, low, high) were all prices moved by that share alike."""
+    found = []
+    for depth in DEPTHS:
+        prices = [item.shelf.price * (1 + Decimal(depth)) for item in items]
+        each = [
+            (item.category, gain(item, price))
+            for item, price in zip(items, prices, strict=True)
+        ]
+        whole = together(each)
+        found.append((depth, whole.margin, *whole.interval))
+    return found

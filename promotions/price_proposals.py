@@ -1,0 +1,343 @@
+"""Propose better prices: what promotions.price_plans finds, category by category.
+
+Every week the whole shelf is priced, and the few categories that gain most are
+proposed; a category with a price change under way is left alone, and so is one whose
+change was rejected of late, unless its gain was doubtful and is not any more. By hand a
+category is proposed whatever it gains, as long as it gains anything. One category takes
+a fraction of a second, so the back office asks for it; the whole shelf is a worker's.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+from django.conf import settings
+
+from analytics.wording import Wording
+from catalog import pricing, sizes
+from catalog.models import PricePoint, Product
+from catalog.price_rules import Shelf
+from catalog.rulebook import Rulebook
+from ml import forecasts
+from ml.forecasts import Demand
+from ml.models import Forecast
+from promotions import price_guards, price_lines, price_plans
+from promotions.models import PriceLine, Strategy
+from promotions.price_lines import OPEN, Change, Expected, Line
+from promotions.price_plans import Gain, Item
+
+MOST = 5
+"""Proposals a week: more are not looked through."""
+REMEMBERS = timedelta(days=90)
+NOTICE = timedelta(days=1)
+"""Between a proposal and the start of its prices, at least."""
+WEEKS_SHOWN = 8
+OPEN_STATES = ("proposed", "returned", "live", "paused")
+
+
+class NothingToGain(Exception):
+    """No price of the category is worth changing, or nothing is known of its demand."""
+
+
+def propose(*, at: datetime) -> list[Strategy]:
+    """Propose the price changes that promise most, a category each."""
+    busy, unwanted = _under_way(at), _rejected(at)
+    drafts = []
+    for category, found in _found(shelf(at=at)).items():
+        draft = _change(category, found, at=at)
+        was = unwanted.get(category)
+        news = was is None or was <= 0 < draft.low
+        if category not in busy and draft.margin > 0 and news:
+            drafts.append(draft)
+    chosen = sorted(drafts, key=lambda draft: -draft.margin)[:MOST]
+    return [price_lines.propose(draft, by="platform", at=at) for draft in chosen]
+
+
+def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
+    """Propose the best prices of one category.
+
+    :raises NothingToGain: there are none better than today's.
+    """
+    found = _found(shelf([category], at=at)).get(category)
+    if not found:
+        raise NothingToGain(category)
+    return price_lines.propose(_change(category, found, at=at), by=by, at=at)
+
+
+def answer(category: str, *, by: str, at: datetime) -> Strategy:
+    """Propose to follow cheaper competitors as far as the rules let us, at its cost.
+
+    :raises NothingToGain: nobody undercuts us, or no allowed price comes closer.
+    """
+    found = []
+    for item in shelf([category], at=at):
+        cheapest, now = item.shelf.cheapest, item.shelf.price
+        if cheapest is None or cheapest >= now:
+            continue
+        lower = price_plans.allowed(item, below=now)
+        near = [price for price in lower if price <= cheapest][-1:] or lower[:1]
+        found += [(item, price) for price in near]
+    if not found:
+        raise NothingToGain(category)
+    change = _change(category, found, at=at, title=ANSWER)
+    return price_lines.propose(change, by=by, at=at)
+
+
+RAISE = "Better prices in %(category)s"
+ANSWER = "Answer to cheaper competitors in %(category)s"
+Found = Sequence[tuple[Item, Decimal]]
+
+
+def _found(items: Sequence[Item]) -> dict[str, list[tuple[Item, Decimal]]]:
+    """Return what to change, by category: the products that gain, the rest stays."""
+    best = price_plans.best(items)
+    found: dict[str, list[tuple[Item, Decimal]]] = {}
+    for item in items:
+        if best[item.sku] != item.shelf.price:
+            found.setdefault(item.category, []).append((item, best[item.sku]))
+    return {category: few(rows) for category, rows in found.items()}
+
+
+def few(rows: Found) -> list[tuple[Item, Decimal]]:
+    """Keep the families that gain most, whole, up to what an operator looks through."""
+    families: dict[str, list[tuple[Item, Decimal]]] = {}
+    for item, price in rows:
+        families.setdefault(item.family or item.sku, []).append((item, price))
+    gains = {
+        key: sum(price_plans.gain(item, price).margin for item, price in some)
+        for key, some in families.items()
+    }
+    kept: list[tuple[Item, Decimal]] = []
+    for key in sorted(families, key=lambda key: -gains[key]):
+        if len(kept) + len(families[key]) <= price_lines.MOST:
+            kept += families[key]
+    return kept
+
+
+def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[Item]:
+    """Return the products that may be priced, with what is believed of their demand."""
+    rows = Product.objects.filter(
+        price__gt=0, promotable=True, currency=settings.CURRENCY
+    ).exclude(category="")
+    if categories is not None:
+        rows = rows.filter(category__in=categories)
+    products = list(rows.order_by("sku"))
+    skus = [one.sku for one in products]
+    book, demand = Rulebook(), forecasts.of_products(skus)
+    frozen, cheapest = _frozen(products, book, at), _cheapest(skus, at)
+    return [
+        _item(one, demand[one.sku], book, one.sku in frozen, cheapest.get(one.sku))
+        for one in products
+        if one.sku in demand and any(demand[one.sku].units)
+    ]
+
+
+def _item(
+    product: Product,
+    demand: Demand,
+    book: Rulebook,
+    frozen: bool,  # noqa: FBT001
+    cheapest: Decimal | None,
+) -> Item:
+    rules, price = book.of(product.category), product.price or Decimal(0)
+    units, doubt = forecasts.cover(demand.units, demand.low, demand.high, OPEN.days)
+    size = sizes.parsed(product.size)
+    cost = pricing.unit_cost(price, product.cost, settings.ASSUMED_MARGIN)
+    return Item(
+        sku=product.sku,
+        category=product.category,
+        shelf=Shelf(
+            price=price,
+            floor=price_guards.floor(product, rules.least_margin),
+            listed=product.listed_price or price,
+            currency=product.currency,
+            cheapest=cheapest,
+            frozen=frozen,
+        ),
+        rules=rules,
+        cost=float(cost),
+        units=units,
+        doubt=doubt,
+        elasticity=demand.elasticity,
+        error=demand.elasticity_error,
+        stock=_stock(product),
+        family=product.family,
+        amount=size.amount if size else None,
+        unit=size.unit if size else "",
+    )
+
+
+def _stock(product: Product) -> float:
+    """What can be sold: all that is there, unless more comes in time."""
+    comes = product.lead_days is not None and product.lead_days < OPEN.days
+    return np.inf if product.stock is None or comes else float(product.stock)
+
+
+def _frozen(products: Sequence[Product], book: Rulebook, at: datetime) -> set[str]:
+    """Return what changed too lately, or is to change by what was approved already."""
+    days = {one.sku: book.of(one.category).least_days for one in products}
+    since = at - timedelta(days=max(days.values(), default=0))
+    points = PricePoint.objects.filter(sku__in=days, since__gt=since)
+    late = {
+        sku
+        for sku, when in points.values_list("sku", "since")
+        if when > at - timedelta(days=days[sku])
+    }
+    approved = PriceLine.objects.filter(state__in=["planned", "running"])
+    return late | set(approved.values_list("sku", flat=True))
+
+
+def _cheapest(skus: Sequence[str], at: datetime) -> dict[str, Decimal]:
+    if find_spec("catalog.competitors") is None:
+        return {}
+    found = import_module("catalog.competitors").bounds(skus, at)
+    return {sku: min(price for _, price, _ in rows) for sku, rows in found.items()}
+
+
+def _change(category: str, found: Found, *, at: datetime, title: str = RAISE) -> Change:
+    gains = [price_plans.gain(item, price) for item, price in found]
+    whole = price_plans.together(
+        [(item.category, one) for (item, _), one in zip(found, gains, strict=True)]
+    )
+    low, high = whole.interval
+    starts = _start(at)
+    return Change(
+        title=Wording(title, category=category),
+        reason=_reason(found, whole),
+        scope=[category],
+        lines=[
+            Line(
+                sku=item.sku,
+                price=price,
+                was=item.shelf.price,
+                starts_at=starts,
+                expects=_expected(item, price, one),
+            )
+            for (item, price), one in zip(found, gains, strict=True)
+        ],
+        margin=whole.margin,
+        low=low,
+        high=high,
+        units=whole.units - whole.units_before,
+        revenue=whole.revenue,
+        more={
+            "curve": price_plans.curve([item for item, _ in found]),
+            "weeks": past_weeks(found),
+        },
+    )
+
+
+def _start(at: datetime) -> datetime:
+    """The next midnight that leaves time to decide."""
+    day = (at + NOTICE + timedelta(days=1)).replace(hour=0, minute=0)
+    return day.replace(second=0, microsecond=0)
+
+
+def _reason(found: Found, whole: Gain) -> Wording:
+    up = sum(price > item.shelf.price for item, price in found)
+    low, high = whole.interval
+    return Wording(
+        "%(down)s prices go down and %(up)s up. In four weeks this should bring "
+        "%(margin)s %(currency)s of margin (80 %%: %(low)s to %(high)s) at %(units)s "
+        "units instead of %(before)s. Elasticities are observational: what follows is "
+        "measured against the forecast, with no holdout.",
+        down=len(found) - up,
+        up=up,
+        margin=f"{whole.margin:,.0f}",
+        currency=settings.CURRENCY,
+        low=f"{low:,.0f}",
+        high=f"{high:,.0f}",
+        units=f"{whole.units:,.0f}",
+        before=f"{whole.units_before:,.0f}",
+    )
+
+
+def _expected(item: Item, price: Decimal, one: Gain) -> Expected:
+    low, high = one.interval
+    return Expected(
+        units=one.units,
+        units_before=one.units_before,
+        margin=one.margin,
+        low=low,
+        high=high,
+        revenue=one.revenue,
+        stock_after=None if np.isinf(item.stock) else item.stock - one.units,
+        why=_why(item, price, one),
+        doubt=item.doubt,
+        cost=item.cost,
+    )
+
+
+def _why(item: Item, price: Decimal, one: Gain) -> Wording:
+    moved = price / item.shelf.price - 1
+    said = Wording(
+        "%(moved)s in price moves units by about %(units)s (elasticity %(e)s ± %(s)s)",
+        moved=f"{moved:+.1%}",
+        units=f"{one.units / one.units_before - 1 if one.units_before else 0:+.0%}",
+        e=f"{item.elasticity:.1f}",
+        s=f"{item.error:.1f}",
+    )
+    bound = _bound(item, price)
+    return Wording("%(said)s; %(bound)s", said=said, bound=bound) if bound else said
+
+
+def _bound(item: Item, price: Decimal) -> Wording | None:
+    """Say what kept the price from going further, if a rule did."""
+    lower = price_plans.allowed(item, below=price)
+    higher = price_plans.allowed(item, above=price)
+    if price < item.shelf.price and not lower:
+        return Wording("no lower price is allowed in one step")
+    if price > item.shelf.price and not higher:
+        return Wording("no higher price is allowed in one step")
+    if item.family:
+        return Wording("its family keeps its order")
+    return None
+
+
+def past_weeks(found: Found) -> list[tuple[float, float]]:
+    """Return (margin as it was, margin with these prices) of the past weeks, by week.
+
+    What sold then is moved by the demand model, at today's costs and prices.
+    """
+    rows = Forecast.objects.filter(
+        level=Forecast.Level.PRODUCT, key__in=[item.sku for item, _ in found]
+    )
+    history: Mapping[str, Sequence[float]] = dict(rows.values_list("key", "history"))
+    weeks = np.zeros((WEEKS_SHOWN, 2))
+    for item, price in found:
+        sold = list(history.get(item.sku, []))[-WEEKS_SHOWN:]
+        for place, units in enumerate(sold, start=WEEKS_SHOWN - len(sold)):
+            then = replace(item, units=units, stock=np.inf)
+            prices = np.array([float(item.shelf.price), float(price)])
+            weeks[place] += price_plans.margins(then, prices)
+    return [(float(was), float(now)) for was, now in weeks]
+
+
+def _under_way(at: datetime) -> set[str]:
+    """Return the categories with a price change that waits or runs."""
+    return _scopes(
+        Strategy.objects.filter(state__in=OPEN_STATES, campaign__ends_at__gt=at)
+    )
+
+
+def _scopes(rows: Iterable[Strategy]) -> set[str]:
+    return {name for one in rows if one.prices for name in one.scope}
+
+
+def _rejected(at: datetime) -> dict[str, float]:
+    """Return what operators did not want of late: what its low end was at best."""
+    rows = Strategy.objects.filter(
+        kind=Strategy.Kind.PRICES,
+        state=Strategy.State.REJECTED,
+        decided_at__gt=at - REMEMBERS,
+    )
+    found: dict[str, float] = {}
+    for scope, forecast in rows.values_list("scope", "forecast"):
+        for name in scope:
+            low = float(forecast.get("low", 0.0))
+            found[name] = max(low, found.get(name, low))
+    return found

@@ -1,0 +1,304 @@
+"""Better prices are proposed, few at a time; what came is set beside the promise."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from analytics import events, store
+from analytics.wording import revived
+from catalog import feeds
+from catalog.feeds import Listed
+from catalog.models import PricingRule, Product
+from ml.models import Forecast
+from promotions import (
+    approval,
+    backtest,
+    backtest_runs,
+    price_lines,
+    price_outcomes,
+    price_pages,
+    price_proposals,
+    proposals,
+    strategies,
+    targeting,
+)
+from promotions.drafts import Faulty
+from promotions.models import Offer, PriceLine, Strategy
+from tests.conftest import NOW, Body
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+HOT, COLD = "hot", "cold"
+
+
+def feed(sku: str, category: str = HOT, price: str = "10.00", **more: Any) -> None:
+    product = Listed(
+        sku=sku,
+        name=sku.capitalize(),
+        category=category,
+        currency="USD",
+        price=Decimal(price),
+        **more,
+    )
+    feeds.take([product], at=NOW - 60 * DAY)
+
+
+def foresee(sku: str, elasticity: float = -4.0, **more: Any) -> None:
+    fields: dict[str, Any] = {
+        "units": [100.0] * 4,
+        "low": [80.0] * 4,
+        "high": [120.0] * 4,
+        "history": [90.0] * 10,
+        "elasticity_error": 0.2,
+    }
+    Forecast.objects.create(
+        level=Forecast.Level.PRODUCT,
+        key=sku,
+        category=HOT,
+        first=date(2026, 6, 1),
+        naive=[],
+        seasonal=[],
+        undiscounted=1.0,
+        elasticity=elasticity,
+        method="test",
+        computed_at=NOW,
+        **fields | more,
+    )
+
+
+@pytest.fixture(autouse=True)
+def market(db: None) -> None:
+    for sku, cost in (("tea", "5.00"), ("coffee", "9.40")):
+        feed(sku, cost=Decimal(cost))
+        foresee(sku)
+    feed("ice", COLD, cost=Decimal("5.00"))
+    foresee("ice", -1.01)
+
+
+def lines(strategy: Strategy) -> dict[str, Decimal]:
+    return dict(strategy.price_lines.values_list("sku", "price"))
+
+
+def test_elastic_products_are_proposed_cheaper_and_others_dearer() -> None:
+    made = {one.scope[0]: one for one in price_proposals.propose(at=NOW)}
+
+    assert lines(made[HOT])["tea"] < 10 < lines(made[COLD])["ice"]
+    assert made[HOT].state == "proposed"
+    assert Product.objects.get(sku="tea").price == 10
+    forecast = made[HOT].forecast
+    assert forecast["low"] < forecast["margin"] < forecast["high"]
+    why = revived(made[HOT].price_lines.get(sku="tea").expects["why"])
+    assert "elasticity -4.0 ± 0.2" in why
+    assert len(forecast["weeks"]) == 8
+    assert all(now > was for was, now in forecast["weeks"])
+
+
+def test_what_waits_or_was_rejected_is_not_proposed_again() -> None:
+    made = price_proposals.propose(at=NOW)
+    assert price_proposals.propose(at=NOW + DAY) == []
+
+    for one in made:
+        approval.reject(one.id, by="olga", comment="No.", at=NOW + DAY)
+    assert price_proposals.propose(at=NOW + 2 * DAY) == []
+    assert len(price_proposals.propose(at=NOW + 120 * DAY)) == len(made)
+
+
+def test_a_week_brings_no_more_than_can_be_looked_through() -> None:
+    for n in range(9):
+        feed(f"more-{n}", f"category {n}", cost=Decimal("5.00"))
+        foresee(f"more-{n}")
+
+    assert len(price_proposals.propose(at=NOW)) == price_proposals.MOST
+
+
+def test_by_hand_a_category_is_proposed_if_it_gains() -> None:
+    made = price_proposals.propose_for(HOT, by="olga", at=NOW)
+    assert approval.history(made)[0].event.by == "olga"  # type: ignore[attr-defined]
+
+    with pytest.raises(price_proposals.NothingToGain):
+        price_proposals.propose_for("nothing here", by="olga", at=NOW)
+
+
+def test_a_category_keeps_its_own_rule() -> None:
+    PricingRule.objects.create(category=HOT, most_down=Decimal("0.03"), ending="")
+    made = price_proposals.propose_for(HOT, by="olga", at=NOW)
+
+    assert lines(made)["tea"] == Decimal("9.70")
+
+
+def test_what_changed_within_a_week_is_left_alone() -> None:
+    feed("tea", price="11.00", cost=Decimal("5.00"))
+    Product.objects.filter(sku="tea").update(price=10)
+    feeds.take(
+        [
+            Listed(
+                sku="tea",
+                name="Tea",
+                category=HOT,
+                currency="USD",
+                price=Decimal("10.50"),
+                cost=Decimal("5.00"),
+            )
+        ],
+        at=NOW - 3 * DAY,
+    )
+
+    assert "tea" not in lines(price_proposals.propose_for(HOT, by="olga", at=NOW))
+
+
+def test_products_are_struck_out_before_approval(olga: User) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    assert set(lines(made)) == {"tea", "coffee"}
+
+    again = price_pages.strike(
+        made.id, ["coffee"], by="otto", comment="Too thin.", at=NOW
+    )
+
+    made.refresh_from_db()
+    assert made.state == "returned"
+    assert (set(lines(again)), again.version, again.replaces) == ({"tea"}, 2, made)
+    assert again.forecast["high"] < made.forecast["high"]
+    approval.approve(again.id, by="olga", comment="Yes.", at=NOW)
+    assert again.price_lines.get().state == PriceLine.State.PLANNED
+    assert "coffee" in str(approval.history(made)[-1].event)
+
+
+@pytest.mark.parametrize("skus", [[], ["unknown"], ["tea", "coffee"]])
+def test_nothing_or_all_cannot_be_struck_out(skus: list[str]) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+
+    with pytest.raises(price_lines.NoLines):
+        price_pages.strike(made.id, skus, by="otto", comment="No.", at=NOW)
+    made.refresh_from_db()
+    assert made.state == "proposed"
+
+
+def bought(sku: str, units: int, paid: str, at: Any) -> None:
+    line = events.OrderLine(sku=sku, quantity=units, category=HOT, paid=Decimal(paid))
+    order = events.OrderCompleted(order_id=f"{sku}{at}", currency="USD", lines=(line,))
+    store.append([order], at=at)
+
+
+def test_what_came_is_set_beside_what_was_forecast_and_promised() -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    begins = made.price_lines.get(sku="tea").starts_at
+    approval.approve(made.id, by="olga", comment="Yes.", at=begins)
+    price = lines(made)["tea"]
+    bought("tea", 130, str(130 * price), begins + DAY)
+    bought("tea", 500, "5000", begins - DAY)  # before: not of it
+    bought("ice", 500, "5000", begins + DAY)  # not of it
+
+    price_outcomes.refresh(at=begins + 7 * DAY)
+
+    made.refresh_from_db()
+    came = price_outcomes.kept(made)
+    assert came is not None
+    assert came.units == 130
+    assert came.units_before == pytest.approx(200, rel=0.01)  # tea and coffee, a week
+    expected = 130 * float(price - 5) - 100 * 5 - 100 * 0.6
+    assert came.gain == pytest.approx(expected, rel=0.01)
+    assert came.low < came.gain < came.high
+
+
+def test_a_price_change_makes_no_offers_and_is_no_test(trained: object) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    approval.approve(made.id, by="olga", comment="Yes.", at=NOW)
+
+    targeting.refresh(at=NOW)
+    with pytest.raises(strategies.NothingLearnt):
+        strategies.propose(at=NOW)
+
+    assert not Offer.objects.exists()
+    assert made not in backtest.waiting(at=NOW)
+    with pytest.raises(Faulty, match="Past baskets do not tell"):
+        backtest_runs.request(made, weeks=4, until=None, by="olga", at=NOW)
+
+
+def test_another_kind_cannot_take_its_place(draft: Body) -> None:
+    from promotions import drafts
+
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    approval.approve(made.id, by="olga", comment="Yes.", at=NOW)
+
+    with pytest.raises(proposals.NotReplaceable):
+        proposals.propose_version(made.id, drafts.read(draft()), by="x", at=NOW)
+
+
+def test_the_page_shows_lines_and_strikes_some_out(olga: User, client: Client) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    client.force_login(olga)
+    page = client.get(reverse("admin:promotions_strategy_change", args=[made.id]))
+    shown = page.content.decode()
+    assert "Tea" in shown
+    assert "Observational" not in shown
+    assert "observational" in shown
+    assert "Strike out coffee" in shown
+
+    answer = client.post(
+        reverse("admin:promotions_strategy_strike", args=[made.id]),
+        {"sku": ["coffee"], "comment": "Too thin."},
+        follow=True,
+    )
+    assert "Proposed again" in answer.content.decode()
+    assert Strategy.objects.get(replaces=made).price_lines.count() == 1
+
+
+def test_prices_are_proposed_from_the_page(olga: User, client: Client) -> None:
+    client.force_login(olga)
+    made = client.post(
+        reverse("pricing"), {"category": HOT, "step": "propose"}, follow=True
+    )
+    assert "Better prices in hot" in made.content.decode()
+
+    nothing = client.post(
+        reverse("pricing"), {"category": "x", "step": "propose"}, follow=True
+    )
+    assert "is worth changing within its rules" in nothing.content.decode()
+    assert "Better prices in hot" in client.get(reverse("pricing")).content.decode()
+
+
+def test_the_pages_ask_few_questions(
+    olga: User, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    client.force_login(olga)
+    for address in (
+        reverse("pricing"),
+        reverse("admin:promotions_strategy_change", args=[made.id]),
+    ):
+        with django_assert_max_num_queries(26):
+            client.get(address)
+
+
+def test_a_rule_that_an_operator_sets_is_in_the_log(olga: User, client: Client) -> None:
+    client.force_login(olga)
+    fields = {
+        "category": HOT,
+        "ending": ".99",
+        "least_margin": "0.1",
+        "most_above": "0.2",
+        "most_up": "0.1",
+        "most_down": "0.3",
+        "least_days": "14",
+        "families": "on",
+    }
+    add = reverse("admin:catalog_pricingrule_add")
+    assert client.post(add, fields | {"ending": "x"}).status_code == 200
+    assert client.post(add, fields).status_code == 302
+
+    rule = PricingRule.objects.get()
+    (logged,) = store.read(until=store.high_water(), types=["pricing_rule_set"])
+    assert isinstance(logged.event, events.PricingRuleSet)
+    assert (logged.event.by, logged.event.category) == ("olga", HOT)
+    assert logged.event.rule
+    assert logged.event.rule["most_down"] == "0.3"
+    client.post(
+        reverse("admin:catalog_pricingrule_delete", args=[rule.pk]), {"post": "yes"}
+    )
+    logs = store.read(until=store.high_water(), types=["pricing_rule_set"])
+    assert [one.event.rule is None for one in logs] == [False, True]  # type: ignore[attr-defined]

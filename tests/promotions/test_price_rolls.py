@@ -1,0 +1,330 @@
+"""Price changes go into force and out of it, whole, and a feed's word counts."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from analytics import events, store
+from catalog import feeds
+from catalog.feeds import Listed
+from catalog.models import PriceHold, PricePoint, Product, ShownPrice
+from promotions import approval, price_lines, price_rolls
+from promotions.models import PriceLine, Strategy
+from promotions.price_lines import Change, Line
+from tests.conftest import NOW
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+EARLIER = NOW - 60 * DAY
+State = PriceLine.State
+
+
+def listed(price: str | None = "10.00", sku: str = "tea", **more: Any) -> Listed:
+    return Listed(
+        sku=sku,
+        name=sku,
+        category="hot",
+        currency="USD",
+        price=None if price is None else Decimal(price),
+        **more,
+    )
+
+
+def feed(*products: Listed, at: datetime) -> None:
+    feeds.take(products, at=at)
+
+
+def line(
+    price: str,
+    was: str = "10.00",
+    sku: str = "tea",
+    starts: datetime = NOW,
+    ends: datetime | None = NOW + 7 * DAY,
+) -> Line:
+    return Line(
+        sku=sku, price=Decimal(price), was=Decimal(was), starts_at=starts, ends_at=ends
+    )
+
+
+def proposed(*lines: Line, at: datetime = NOW - DAY) -> Strategy:
+    change = Change(
+        title="Cheaper tea", reason="It pays.", lines=lines, margin=5, low=1, high=9
+    )
+    return price_lines.propose(change, by="platform", at=at)
+
+
+def live(*lines: Line, at: datetime = NOW) -> Strategy:
+    strategy = proposed(*lines)
+    approval.approve(strategy.id, by="olga", comment="Yes.", at=at)
+    return strategy
+
+
+def price(sku: str = "tea") -> str:
+    return f"{Product.objects.get(sku=sku).price:.2f}"
+
+
+def states(strategy: Strategy) -> list[str]:
+    rows = strategy.price_lines.order_by("sku", "starts_at")
+    return list(rows.values_list("state", flat=True))
+
+
+@pytest.fixture(autouse=True)
+def shelf(db: None) -> None:
+    feed(listed(), listed("2.00", sku="milk"), at=EARLIER)
+
+
+def changes() -> list[events.PriceChanged]:
+    found = store.read(until=store.high_water(), types=["price_changed"])
+    return [one.event for one in found]  # type: ignore[misc]
+
+
+def test_nothing_changes_before_somebody_approves() -> None:
+    strategy = proposed(line("8.99"))
+    price_rolls.roll(at=NOW)
+
+    assert price() == "10.00"
+    assert states(strategy) == [State.PROPOSED]
+
+
+def test_what_begins_now_is_in_force_with_the_approval() -> None:
+    strategy = live(line("8.99"))
+
+    assert price() == "8.99"
+    assert states(strategy) == [State.RUNNING]
+    assert changes()[-1].strategy == strategy.id
+    assert Product.objects.get(sku="tea").listed_price == 10
+
+
+def test_what_begins_later_is_rolled_out_and_back_on_time() -> None:
+    strategy = live(line("8.99", starts=NOW + DAY, ends=NOW + 2 * DAY))
+    assert (price(), states(strategy)) == ("10.00", [State.PLANNED])
+
+    price_rolls.roll(at=NOW + DAY)
+    assert (price(), states(strategy)) == ("8.99", [State.RUNNING])
+
+    price_rolls.roll(at=NOW + 2 * DAY - timedelta(seconds=1))
+    assert price() == "8.99"
+
+    price_rolls.roll(at=NOW + 2 * DAY)
+    assert (price(), states(strategy)) == ("10.00", [State.OVER])
+    assert [one.price for one in changes()[-2:]] == [Decimal("8.99"), 10]
+
+
+def test_to_roll_twice_changes_nothing() -> None:
+    live(line("8.99"))
+    before = len(changes())
+
+    assert price_rolls.roll(at=NOW) == 0
+    assert len(changes()) == before
+
+
+def test_who_was_away_catches_up_past_what_began_and_ended() -> None:
+    strategy = live(
+        line("8.99", starts=NOW + DAY, ends=NOW + 2 * DAY),
+        line("7.99", was="8.99", starts=NOW + 2 * DAY, ends=NOW + 3 * DAY),
+    )
+    price_rolls.roll(at=NOW + 2 * DAY)
+
+    assert (price(), states(strategy)) == ("7.99", [State.OVER, State.RUNNING])
+
+
+def test_a_path_goes_down_step_by_step_and_back_to_where_it_began() -> None:
+    live(
+        line("8.99", ends=NOW + DAY),
+        line("7.99", was="8.99", starts=NOW + DAY, ends=NOW + 2 * DAY),
+    )
+    seen = [price()]
+    for days in (1, 2):
+        price_rolls.roll(at=NOW + days * DAY)
+        seen.append(price())
+
+    assert seen == ["8.99", "7.99", "10.00"]
+    assert [one.price for one in changes()[-3:]] == [
+        Decimal("8.99"),
+        Decimal("7.99"),
+        Decimal(10),
+    ]
+
+
+def test_a_pause_rolls_back_and_resuming_rolls_out_again() -> None:
+    strategy = live(line("8.99"))
+    approval.pause(strategy.id, by="olga", comment="Wait.", at=NOW + DAY)
+    assert (price(), states(strategy)) == ("10.00", [State.PLANNED])
+
+    approval.resume(strategy.id, by="olga", comment="Go on.", at=NOW + 2 * DAY)
+    assert (price(), states(strategy)) == ("8.99", [State.RUNNING])
+
+    approval.end(strategy.id, by="olga", comment="Enough.", at=NOW + 3 * DAY)
+    assert (price(), states(strategy)) == ("10.00", [State.OVER])
+
+
+def test_a_price_without_end_stays_when_its_campaign_is_over() -> None:
+    strategy = live(line("8.99", ends=None))
+    price_rolls.roll(at=NOW + 40 * DAY)
+
+    assert (price(), states(strategy)) == ("8.99", [State.OVER])
+    assert not PriceHold.objects.exists()
+
+
+@pytest.mark.parametrize("said", ["8.99", "10.00"])
+def test_a_feed_that_repeats_our_price_or_its_own_changes_nothing(said: str) -> None:
+    strategy = live(line("8.99"))
+    feed(listed(said), at=NOW + DAY)
+    price_rolls.roll(at=NOW + DAY)
+
+    assert (price(), states(strategy)) == ("8.99", [State.RUNNING])
+    assert Product.objects.get(sku="tea").listed_price == Decimal(said)
+
+
+def test_a_feed_with_a_third_price_wins() -> None:
+    strategy = live(line("8.99"))
+    feed(listed("9.50"), at=NOW + DAY)
+    price_rolls.roll(at=NOW + DAY)
+    assert (price(), states(strategy)) == ("9.50", [State.OVERRULED])
+
+    price_rolls.roll(at=NOW + 7 * DAY)
+    approval.end(strategy.id, by="olga", comment="Over.", at=NOW + 8 * DAY)
+    assert price() == "9.50"
+
+
+def test_a_product_taken_off_sale_overrules_us() -> None:
+    strategy = live(line("8.99"))
+    feed(listed(None), at=NOW + DAY)
+    price_rolls.roll(at=NOW + DAY)
+
+    assert Product.objects.get(sku="tea").price is None
+    assert states(strategy) == [State.OVERRULED]
+
+
+def test_what_overrules_a_step_overrules_the_rest_of_its_path() -> None:
+    strategy = live(
+        line("8.99", ends=NOW + 2 * DAY),
+        line("7.99", was="8.99", starts=NOW + 2 * DAY),
+    )
+    feed(listed("9.50"), at=NOW + DAY)
+    price_rolls.roll(at=NOW + 2 * DAY)
+
+    assert (price(), states(strategy)) == ("9.50", [State.OVERRULED] * 2)
+
+
+def test_a_price_that_changed_before_its_line_began_overrules_it() -> None:
+    strategy = live(line("8.99", starts=NOW + DAY))
+    feed(listed("12.00"), at=NOW)
+    price_rolls.roll(at=NOW + DAY)
+
+    assert (price(), states(strategy)) == ("12.00", [State.OVERRULED])
+
+
+def test_a_late_echo_of_our_price_does_not_bring_it_back() -> None:
+    live(line("8.99", ends=NOW + DAY))
+    price_rolls.roll(at=NOW + DAY)
+    feed(listed("8.99"), at=NOW + DAY + timedelta(hours=3))
+    assert price() == "10.00"
+
+    feed(listed("8.99"), at=NOW + 4 * DAY)
+    assert price() == "8.99"
+
+
+def test_two_approved_changes_of_one_product_cannot_overlap() -> None:
+    live(line("8.99"))
+    other = proposed(line("9.49", starts=NOW + DAY))
+
+    with pytest.raises(approval.GuardFailed, match="another approved price change"):
+        approval.approve(other.id, by="olga", comment="Yes.", at=NOW)
+
+    later = proposed(line("9.49", starts=NOW + 7 * DAY, ends=None))
+    approval.approve(later.id, by="olga", comment="Yes.", at=NOW)
+
+
+def test_a_price_below_the_floor_cannot_be_approved() -> None:
+    feed(listed(cost=Decimal("8.90")), at=EARLIER)
+
+    with pytest.raises(approval.GuardFailed, match="least margin"):
+        live(line("8.99"))
+    assert price() == "10.00"
+
+
+def test_a_new_version_takes_over_without_a_moment_between() -> None:
+    old = live(line("8.99"), line("1.79", was="2.00", sku="milk"))
+    change = Change(
+        title="Cheaper tea",
+        reason="Not milk.",
+        lines=[
+            line("8.99"),
+        ],
+        margin=5,
+        low=1,
+        high=9,
+    )
+    new = price_lines.propose(change, by="otto", at=NOW + DAY, replaces=old)
+    approval.approve(new.id, by="olga", comment="Yes.", at=NOW + DAY)
+
+    assert (price(), price("milk")) == ("8.99", "2.00")
+    assert states(old) == [State.OVER, State.OVER]
+    assert states(new) == [State.RUNNING]
+    assert [one.sku for one in changes()[-2:]] == ["tea", "milk"]  # tea: once, before
+
+
+def test_the_reference_price_is_the_lowest_of_thirty_days() -> None:
+    feed(listed("9.00"), at=NOW - 20 * DAY)
+    feed(listed("10.00"), at=NOW - 10 * DAY)
+    live(line("8.09"))
+
+    shown = ShownPrice.objects.get(sku="tea").body
+    assert '"price":"8.09"' in shown
+    assert '"reference_price":"9.00"' in shown
+    assert '"percent_off":10' in shown
+
+
+def test_a_price_above_the_lowest_of_thirty_days_is_not_shown_as_reduced() -> None:
+    feed(listed("8.50"), at=NOW - 20 * DAY)
+    feed(listed("10.00"), at=NOW - 10 * DAY)
+    live(line("8.99"))
+
+    assert "reference" not in ShownPrice.objects.get(sku="tea").body
+
+
+def test_the_log_folded_again_is_what_the_tables_hold() -> None:
+    first = live(line("8.99"), line("1.79", was="2.00", sku="milk"))
+    feed(listed("9.50"), at=NOW + DAY)
+    price_rolls.roll(at=NOW + DAY)
+    approval.pause(first.id, by="olga", comment="Wait.", at=NOW + 2 * DAY)
+    approval.resume(first.id, by="olga", comment="Go.", at=NOW + 3 * DAY)
+    price_rolls.roll(at=NOW + 7 * DAY)
+
+    assert folded() == held()
+
+
+def held() -> tuple[Any, ...]:
+    return (
+        dict(Product.objects.values_list("sku", "price")),
+        sorted(PricePoint.objects.values_list("sku", "since", "price")),
+        sorted(PriceLine.objects.values_list("sku", "starts_at", "price", "state")),
+    )
+
+
+def folded() -> tuple[Any, ...]:
+    """Tell prices and lines from the log alone."""
+    prices: dict[str, Decimal] = {}
+    points, lines = [], {}
+    for stored in store.read(until=store.high_water()):
+        match stored.event:
+            case events.PriceChanged(sku=sku, price=price_):
+                prices[sku] = price_
+                points.append((sku, stored.occurred_at, price_))
+            case events.PricesProposed(lines=rows):
+                for row in rows:
+                    lines[row.sku, row.starts_at] = [row.price, "proposed"]
+            case events.PricesRolled(lines=became):
+                for state, which in became.items():
+                    for key in which:
+                        lines[key][1] = state
+            case _:
+                pass
+    return (
+        prices,
+        sorted(points),
+        sorted((sku, since, *rest) for (sku, since), rest in lines.items()),
+    )
