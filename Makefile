@@ -6,7 +6,7 @@ BIN := .venv/bin
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-prices bench-growth bench-learning bench-experiments bench-worlds bench-decisions screenshots format clean
+.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-prices bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand screenshots format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -98,6 +98,12 @@ bench-decisions: .venv/.tests ## Measure who gets what, and whom it changes, on 
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench HILLSTROM=$(abspath $(HILLSTROM)) $(BIN)/python manage.py bench allocation uplift
+
+bench-demand: .venv/.tests ## Measure forecasts of demand beside pip's statsforecast, and elasticities (20 minutes)
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench OMP_NUM_THREADS=1 $(BIN)/python manage.py bench demand
 
 screenshots: .venv/.tests ## Take the documents' pictures from a running `make run` (PORT=8000)
 	@$(BIN)/python manage.py screenshots --address http://127.0.0.1:$(or $(PORT),8000)

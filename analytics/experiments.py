@@ -73,8 +73,8 @@ def difference(
     y − θ x with θ of both arms together (CUPED, Deng, Xu, Kohavi & Walker 2013).
     `relative` divides by the size of control's mean, which is not adjusted, and adds
     that mean's own error, by the delta method too. `pooled`: no arm varies less than
-    both do together. A small arm's own variance may be far too small by luck, which at
-    one look is rare enough, and at many is not (see `sequential`).
+    both do together. A small arm's own variance may be far too small by luck: where few
+    bought, and at many looks (see `sequential`).
     """
     one, two = _sides(treatment, control, metric, ratio_of, covariate, binary=binary)
     if pooled:

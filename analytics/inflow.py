@@ -15,7 +15,7 @@ from analytics.models import Checkpoint, Hour, Rejection
 
 HOUR = timedelta(hours=1)
 DAYS = 28
-MOST_READ = 200_000
+MOST_READ = 50_000
 """Events that the last hour is counted from: beyond, it is told as at least so many."""
 MOST_REASONS = 20
 MOST_REPLAYED = 500

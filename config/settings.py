@@ -7,6 +7,7 @@ CACHE_URL the addresses are those of the embedded services (config/services.py).
 
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -238,16 +239,33 @@ SPECTACULAR_SETTINGS = {
 }
 
 
+NEEDS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(
+        ("proposals", "calendar", "programme", "response", "pricing"),
+        ("promotions.view_strategy",),
+    ),
+    **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
+    "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
+    "data": ("catalog.view_feed",),
+    "connect": ("analytics.view_apikey",),
+}
+"""What one must be allowed to be shown the way to a page that is of no table."""
+
+
+def _item(icon: str, name: Text, to: str) -> dict[str, Any]:
+    app, _, model = to.partition("_")
+    needs = NEEDS.get(to, (f"{app}.view_{model}",) if model else ())
+    return {
+        "icon": icon,
+        "title": name,
+        "link": reverse_lazy(f"admin:{to}_changelist" if model else to),
+        "permission": lambda request: request.user.has_perms(needs),
+    }
+
+
 def _group(title: Text, *pages: tuple[str, Text, str]) -> Any:
     """A group of the back office's sidebar: (icon, title, table or page)."""
-    items = [
-        {
-            "icon": icon,
-            "title": name,
-            "link": reverse_lazy(f"admin:{to}_changelist" if "_" in to else to),
-        }
-        for icon, name, to in pages
-    ]
+    items = [_item(*page) for page in pages]
     return {"title": title, "separator": True, "items": items}
 
 
@@ -302,6 +320,7 @@ UNFOLD = {
                 ("model_training", _("Training runs"), "ml_trainingrun"),
                 ("inventory", _("Trained models"), "ml_trainedmodel"),
                 ("dictionary", _("Features"), "features"),
+                ("trending_up", _("Demand"), "demand"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.defaults import permission_denied
 from unfold.sites import UnfoldAdminSite
 
 from config import second_factor
@@ -38,6 +39,13 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(super().has_permission(request)) and second_factor.passed(request)
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """Return no page that would be refused, and no empty group."""
+        groups: list[dict[str, Any]] = super().get_sidebar_list(request)
+        for group in groups:
+            group["items"] = [one for one in group["items"] if one["has_permission"]]
+        return [group for group in groups if group["items"]]
 
     def extra_urls(self) -> list[URLPattern]:
         return [
@@ -149,3 +157,11 @@ def _onward(request: HttpRequest) -> str:
         asked, {request.get_host()}, require_https=request.is_secure()
     )
     return asked if ours else reverse("admin:index")
+
+
+def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer who may not see a page: by whom they may be helped, and the way back."""
+    if not request.path.startswith("/admin/"):
+        return permission_denied(request, exception)
+    context = {**admin.site.each_context(request), "title": _("Not for your role")}
+    return render(request, "admin/refused.html", context, status=403)

@@ -19,8 +19,9 @@ from catalog.api import (
 )
 from catalog.price_api import PricesView
 from ml.admin import catalogue
+from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
-from promotions import data_pages, feed_pages, support_pages
+from promotions import data_pages, demand_pages, feed_pages, support_pages
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -123,6 +124,7 @@ api = [
         name="campaign_report",
     ),
     path("reports/programme", ProgrammeReportView.as_view(), name="programme_report"),
+    path("forecasts", ForecastsView.as_view(), name="forecasts"),
     path("decisions/<uuid:offer>", DecisionView.as_view(), name="decision"),
     path("strategies/<uuid:strategy>/codes", CodesView.as_view(), name="codes"),
     path(
@@ -181,6 +183,7 @@ urlpatterns = [
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
     path("admin/prices", page(prices_page), name="pricing"),
+    path("admin/demand", page(demand_pages.demand_page), name="demand"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/proposals", page(inbox_page), name="proposals"),
@@ -246,3 +249,4 @@ if settings.STOREFRONT:
     urlpatterns.append(path("shop/", include("demo.urls")))
 handler404 = "analytics.problems.not_found"
 handler500 = "analytics.problems.server_error"
+handler403 = "config.site.refused"

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -115,7 +115,7 @@ def show_cart(request: HttpRequest) -> HttpResponseBase:
 def change_cart(request: HttpRequest) -> HttpResponseBase:
     """Put in, take out, enter a code or drop one; a script gets the cart alone."""
     visit = visits.read(request)
-    sent = request.POST
+    sent, before = request.POST, visit.units
     if "add" in sent and goods.card(sent["add"]):
         visit.put(sent["add"], visit.lines.get(sent["add"], 0) + _whole(sent, 1))
     elif "sku" in sent and sent["sku"] in visit.lines:
@@ -126,7 +126,7 @@ def change_cart(request: HttpRequest) -> HttpResponseBase:
         visit.codes = [code for code in visit.codes if code != sent["drop"]]
     visits.keep(request, visit)
     if request.headers.get("Accept") == "application/json":
-        return HttpResponse(f'{{"units": {visit.units}}}', "application/json")
+        return JsonResponse({"units": visit.units, "added": visit.units - before})
     if request.headers.get("X-Part") == "cart":
         return _cart(request, visit)
     return redirect("shop_cart")

@@ -365,6 +365,7 @@ class Forecast(models.Model):
     first = models.DateField(help_text="The Monday of the first week.")
     units = ArrayField(models.FloatField(), help_text="Expected units a week.")
     low = ArrayField(models.FloatField(), help_text="10 % of weeks lie below.")
+    median = ArrayField(models.FloatField(), help_text="Half of weeks lie below.")
     high = ArrayField(models.FloatField(), help_text="10 % of weeks lie above.")
     naive = ArrayField(models.FloatField(), help_text="As the last week was.")
     seasonal = ArrayField(models.FloatField(), help_text="As the last season was.")
@@ -404,6 +405,8 @@ class DemandShare(models.Model):
     category = models.TextField()
     share = models.FloatField(help_text="Of the category's units, lately.")
     spread = models.FloatField(help_text="Variance of a week over its mean, from 1.")
+    elasticity = models.FloatField(null=True, help_text="Null: its category's.")
+    elasticity_error = models.FloatField(null=True)
 
     class Meta:
         constraints = [
@@ -417,3 +420,26 @@ class DemandShare(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku} {self.share:.4f}"
+
+
+class CrossEffect(models.Model):
+    """Which share of what a discount gains comes from the rest of its category."""
+
+    category = models.TextField(primary_key=True)
+    diverted = models.FloatField(help_text="0: none; 1: all; below 0: it gains too.")
+    low = models.FloatField(help_text="Lower end of the 95 % interval.")
+    high = models.FloatField(help_text="Upper end of the 95 % interval.")
+    weeks = models.PositiveIntegerField(help_text="Weeks observed.")
+    basis = models.TextField(default="observational")
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(low__lte=F("diverted"), high__gte=F("diverted")),
+                name="cross_effect_within_its_interval",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.diverted:.2f}"

@@ -1,21 +1,36 @@
-"""Forecasts of what sells by week, for every category and product: made by night."""
+"""Forecasts of what sells by week, for every category and product: made by night.
 
+Categories, and the OWN products of the most revenue, each get a series; all other
+products share their category's forecast. Holidays and turns of the month are offered to
+the forecasters, who use them only where past weeks say so: dates of the demo's history
+were moved (docs/decisions/0006), so there they should not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import isnan
 from typing import Any
 
 import numpy as np
 import polars as pl
 from django.db import transaction
 
-from ml import forecasts, lines
-from ml.models import DemandShare, Elasticity, Forecast
+from catalog import holidays
+from ml import cross_effects, demand, forecasters, lines, rolling, weekly
+from ml.forecasts import HORIZON
+from ml.models import CrossEffect, DemandShare, Elasticity, Forecast
+from ml.panels import Numbers, panel
 
 OWN = 500
 """Products of the most revenue, which get a series of their own."""
-PAST = 104
-"""Weeks of history that are looked at, and kept beside the forecast."""
-YEAR = 52
-RECENT = 8
+KEPT = 104
+"""Weeks of history that are kept beside the forecast."""
+UNKNOWN = (-1.0, 1.0)
+"""The elasticity, and its error, where no category was measured."""
+NAMES = {"value": "elasticity", "error": "elasticity_error"}
+PAY_DAYS = 7
+"""The first days of a month, when wages and benefits have come."""
 
 
 def refresh(*, at: datetime) -> int:
@@ -23,109 +38,165 @@ def refresh(*, at: datetime) -> int:
     history = lines.standing(lines.read(until=at)).filter(pl.col("quantity") > 0)
     rows: list[Forecast] = []
     shares: list[DemandShare] = []
+    cross: list[CrossEffect] = []
     if not history.is_empty():
-        rows, shares = _made(history, at=at)
+        first = weekly.first_week(history, at=at)
+        sold = weekly.sold(history, first)
+        if not sold.is_empty():
+            rows, shares, cross = _made(history, sold, first=first, at=at)
     with transaction.atomic():
-        Forecast.objects.all().delete()
-        DemandShare.objects.all().delete()
+        for table in (Forecast, DemandShare, CrossEffect):
+            table.objects.all().delete()
         Forecast.objects.bulk_create(rows, batch_size=500)
         DemandShare.objects.bulk_create(shares, batch_size=5000)
+        CrossEffect.objects.bulk_create(cross)
     return len(rows)
 
 
+def calendar(first: date, weeks: int) -> Numbers:
+    """Return a row a week: share of pay days, a holiday, a holiday the week after."""
+    days = [first + timedelta(days=n) for n in range(7 * (weeks + 1))]
+    known = holidays.between(days[0], days[-1] + timedelta(days=1)).days
+    off = np.array([day in known for day in days], float).reshape(-1, 7).max(axis=1)
+    pay = np.array([day.day <= PAY_DAYS for day in days], float).reshape(-1, 7)
+    columns = [pay.mean(axis=1)[:-1], off[:-1], off[1:]]
+    return np.stack(columns, axis=1)
+
+
 def _made(
-    history: pl.DataFrame, *, at: datetime
-) -> tuple[list[Forecast], list[DemandShare]]:
-    first = first_week(history, at=at)
-    sold = history.with_columns(
-        pl.col("sku", "category").cast(pl.String),
-        week=(pl.lit(first) - pl.col("at").dt.date()).dt.total_days().sub(1) // 7,
-    ).filter(pl.col("week").is_between(0, PAST - 1))
-    if sold.is_empty():
-        return [], []
-    best = (
-        sold.filter(pl.col("week") < YEAR)
-        .group_by("sku")
-        .agg(pl.col("paid").sum())
-        .sort("paid", "sku", descending=[True, False])["sku"]
-        .head(OWN)
-    )
-    own = sold.filter(pl.col("sku").is_in(best.implode()))
-    named = sold.filter(pl.col("category") != "")
-    rows = _rows(named, "category", first, at) + _rows(own, "sku", first, at)
-    return rows, _shares(named, best)
-
-
-def first_week(history: pl.DataFrame, *, at: datetime) -> date:
-    """Return the Monday after the last week that is known whole.
-
-    A week is over for the shop when, after its last order, no longer a time is missing
-    than once passed without an order in the year before.
-    """
-    times = history.select(pl.col("at").unique().sort())
-    newest: datetime = times["at"][-1]
-    year = times.filter(pl.col("at") > newest - timedelta(weeks=YEAR))
-    longest: timedelta = year["at"].diff().max() or timedelta(0)  # type: ignore[assignment]
-    settled = min(newest + longest, at)
-    return (settled - timedelta(days=settled.weekday())).date()
-
-
-def _rows(sold: pl.DataFrame, column: str, first: date, at: datetime) -> list[Forecast]:
-    known = {row.category: row for row in Elasticity.objects.all()}
-    weekly = sold.group_by(pl.col(column).alias("key"), "week").agg(
-        pl.col("quantity").sum(), pl.col("category").last()
-    )
-    rows = []
-    for (key,), part in weekly.group_by("key", maintain_order=True):
-        series = np.zeros(int(part["week"].to_numpy().max()) + 1)
-        series[-1 - part["week"].to_numpy()] = part["quantity"].to_numpy()
-        category = part["category"][0]
-        rows.append(_row(str(key), column, category, series, first, at, known))
-    return rows
-
-
-def _row(
-    key: str,
-    column: str,
-    category: str,
-    series: Any,
-    first: date,
-    at: datetime,
-    known: dict[str, Elasticity],
-) -> Forecast:
-    recent = series[-RECENT:]
-    mean = np.array([recent.mean()])
-    variance = np.array([max(recent.var(), recent.mean())])
-    ends = [forecasts.quantile(mean, variance, z)[0] for z in (-1.2816, 1.2816)]
-    flat = [[float(value)] * forecasts.HORIZON for value in (mean[0], *ends)]
-    found = known.get(category)
-    return Forecast(
-        level="category" if column == "category" else "product",
-        key=key,
-        category=category,
-        first=first,
-        units=flat[0],
-        low=flat[1],
-        high=flat[2],
-        naive=[float(series[-1])] * forecasts.HORIZON,
-        seasonal=[float(series[-1])] * forecasts.HORIZON,
-        history=series.tolist(),
-        undiscounted=1.0,
-        elasticity=found.value if found else -1.0,
-        elasticity_error=(found.high - found.low) / 3.92 if found else 1.0,
-        method="mean",
-        computed_at=at,
-    )
-
-
-def _shares(named: pl.DataFrame, own: pl.Series) -> list[DemandShare]:
-    recent = named.filter(pl.col("week") < 26)
-    parts = recent.group_by("category", "sku").agg(pl.col("quantity").sum())
-    parts = parts.with_columns(
-        share=pl.col("quantity") / pl.col("quantity").sum().over("category")
-    )
-    rest = parts.filter(~pl.col("sku").is_in(own.implode())).unique("sku")
-    return [
-        DemandShare(sku=sku, category=category, share=share, spread=1.0)
-        for category, sku, _, share in rest.iter_rows()
+    history: pl.DataFrame, sold: pl.DataFrame, *, first: date, at: datetime
+) -> tuple[list[Forecast], list[DemandShare], list[CrossEffect]]:
+    weeks = int(sold["week"].to_numpy().max()) + 1
+    known = _known()
+    answers = demand.by_product(demand.panel(history), known)
+    night = _Night(first=first, at=at, weeks=weeks, known=known, answers=answers)
+    of = dict(sold.sort("week").select("sku", "category").iter_rows())
+    best = _best(sold, weeks)
+    categories = sorted(set(of.values()) - {""})
+    shop = weekly.laid_out(sold.with_columns(shop=pl.lit("")), "shop", [""], weeks)[0]
+    units, price = weekly.laid_out(sold, "category", categories, weeks)
+    belongs = np.asarray(np.repeat(shop, len(categories), axis=0))
+    rows = night.rows("category", categories, categories, units, price, belongs)
+    place = {category: n for n, category in enumerate(categories)}
+    belongs = np.concatenate([units, shop])[[place.get(of[sku], -1) for sku in best]]
+    units, price = weekly.laid_out(sold, "sku", best, weeks)
+    own = [of[sku] for sku in best]
+    rows += night.rows("product", best, own, units, price, belongs)
+    cross = [
+        CrossEffect(computed_at=at, **row)
+        for row in cross_effects.measure(sold, answers).iter_rows(named=True)
     ]
+    return rows, night.shares(sold, best), cross
+
+
+def _best(sold: pl.DataFrame, weeks: int) -> list[str]:
+    year = sold.filter(pl.col("week") >= weeks - weekly.YEAR)
+    paid = year.group_by("sku").agg(pl.col("paid").sum())
+    return paid.sort("paid", "sku", descending=[True, False])["sku"].head(OWN).to_list()
+
+
+def _known() -> pl.DataFrame:
+    """Read the categories' elasticities, as demand.shrunk tells them."""
+    schema = {"category": pl.String, "value": float, "low": float, "high": float}
+    return pl.DataFrame(
+        list(Elasticity.objects.values_list(*schema)), schema=schema, orient="row"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Night:
+    """What all rows of a night have in common."""
+
+    first: date
+    at: datetime
+    weeks: int
+    known: pl.DataFrame
+    answers: pl.DataFrame
+
+    def rows(
+        self,
+        level: str,
+        keys: Sequence[str],
+        categories: Sequence[str],
+        units: Numbers,
+        price: Numbers,
+        above: Numbers,
+    ) -> list[Forecast]:
+        """Forecast the series of one level; a row each."""
+        if not keys:
+            return []
+        days = calendar(self.first - timedelta(weeks=self.weeks), self.weeks + HORIZON)
+        given = panel(units, price, above, days)
+        made = rolling.outlook(given, HORIZON)
+        naive = forecasters.forecast(given, forecasters.NAIVE, HORIZON).quantiles[1]
+        season = forecasters.forecast(given, forecasters.SEASONAL, HORIZON).quantiles[1]
+        figures = {**_figures(made), "weeks": self.weeks}
+        whole = self.whole()
+        answers = dict(zip(self.answers["sku"], self.answers.rows(), strict=True))
+        rows = []
+        for n, (key, category) in enumerate(zip(keys, categories, strict=True)):
+            _, value, error = answers.get(key) or ("", *whole.get(category, UNKNOWN))
+            started = int(np.argmax(units[n] > 0))
+            rows.append(
+                Forecast(
+                    level=level,
+                    key=key,
+                    category=category,
+                    first=self.first,
+                    units=_plain(made.told.mean[n]),
+                    low=_plain(made.told.quantiles[0, n]),
+                    median=_plain(made.told.quantiles[1, n]),
+                    high=_plain(made.told.quantiles[2, n]),
+                    naive=_plain(naive[n]),
+                    seasonal=_plain(season[n]),
+                    history=_plain(units[n, max(started, self.weeks - KEPT) :]),
+                    undiscounted=_undiscounted(units[n], price[n], value),
+                    elasticity=value,
+                    elasticity_error=error,
+                    method=made.methods[n],
+                    figures=figures | _own(made, n),
+                    computed_at=self.at,
+                )
+            )
+        return rows
+
+    def whole(self) -> dict[str, tuple[float, float]]:
+        """Return each category's elasticity with its standard error."""
+        return {
+            category: (value, (high - low) / (2 * demand.Z95))
+            for category, value, low, high in self.known.iter_rows()
+        }
+
+    def shares(self, sold: pl.DataFrame, own: Sequence[str]) -> list[DemandShare]:
+        """Give what has no series of its own a share of its category."""
+        rest = weekly.shares(sold).filter(~pl.col("sku").is_in(list(own)))
+        known = rest.unique("sku", keep="first").join(
+            self.answers, on="sku", how="left"
+        )
+        return [DemandShare(**row) for row in known.rename(NAMES).iter_rows(named=True)]
+
+
+def _figures(made: rolling.Outlook) -> dict[str, Any]:
+    """Say how all forecasters did on past weeks of the level."""
+    return {
+        "pinball": {name: round(one.pinball, 4) for name, one in made.trials.items()},
+        "wape": {name: round(one.wape, 4) for name, one in made.trials.items()},
+        "coverage": None if isnan(made.coverage) else round(made.coverage, 3),
+    }
+
+
+def _own(made: rolling.Outlook, n: int) -> dict[str, Any]:
+    """Say how they did on one series: pinball loss, in units a week."""
+    losses = {name: np.nanmean(one.loss[n]) for name, one in made.trials.items()}
+    return {"own": {k: round(float(v), 3) for k, v in losses.items() if v == v}}
+
+
+def _undiscounted(units: Numbers, price: Numbers, elasticity: float) -> float:
+    """Return the share of a year's units that would have sold at shelf prices."""
+    units, price = units[-weekly.YEAR :], np.clip(price[-weekly.YEAR :], 0.2, 1.0)
+    plain = units / np.nan_to_num(price**elasticity, nan=1.0)
+    return float(np.clip(plain.sum() / max(units.sum(), 1e-9), 0.0, 1.0))
+
+
+def _plain(values: Numbers) -> list[float]:
+    return [round(float(value), 3) for value in values]

@@ -68,6 +68,8 @@ DECISIONS = {
     "approve": Decision(approval.approve, _("Approve"), (DECIDES,)),
     "changes": Decision(approval.request_changes, _("Request changes"), (DECIDES,)),
     "reject": Decision(approval.reject, _("Reject"), (DECIDES,)),
+    # Whoever wrote it takes it back, without the right to decide.
+    "withdraw": Decision(approval.reject, _("Withdraw"), (CHANGES,)),
     "resume": Decision(approval.resume, _("Resume"), (DECIDES,)),
     # To stop giving must never wait for somebody.
     "pause": Decision(approval.pause, _("Pause"), (DECIDES, CHANGES)),
@@ -75,7 +77,7 @@ DECISIONS = {
     "comment": Decision(approval.comment, _("Only comment"), (SEES,)),
 }
 OPEN: Mapping[str, tuple[str, ...]] = {
-    "proposed": ("approve", "changes", "reject"),
+    "proposed": ("approve", "changes", "reject", "withdraw"),
     "live": ("pause", "end"),
     "paused": ("resume", "end"),
 }
@@ -253,7 +255,7 @@ class StrategyAdmin(ReadOnly):
         page = redirect(reverse("admin:promotions_strategy_change", args=[key]))
         if request.method != "POST" or decision not in DECISIONS:
             return page
-        if not _may(request, decision):
+        if not _may(request, decision, strategy):
             messages.error(request, _("You may not decide on strategies."))
             return page
         try:
@@ -274,11 +276,11 @@ class StrategyAdmin(ReadOnly):
 
     def strike(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Propose a price change again without some of its products."""
-        get_object_or_404(Strategy, id=key, kind=Strategy.Kind.PRICES)
+        old = get_object_or_404(Strategy, id=key, kind=Strategy.Kind.PRICES)
         page = redirect("admin:promotions_strategy_change", key)
         if request.method != "POST":
             return page
-        if not _may(request, "changes"):
+        if not _may(request, "changes", old):
             messages.error(request, _("You may not decide on strategies."))
             return page
         try:
@@ -382,7 +384,7 @@ def _choices(strategy: Strategy, request: HttpRequest) -> dict[str, Any]:
     names = (*OPEN.get(strategy.state, ()), "comment")
     who = request.user.get_username()
     own = "approve" in names and approval.needs_another(strategy, who)
-    may = [name for name in names if _may(request, name)]
+    may = [name for name in names if _may(request, name, strategy)]
     return {
         "decisions": [
             (name, DECISIONS[name].label)
@@ -393,8 +395,12 @@ def _choices(strategy: Strategy, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _may(request: HttpRequest, decision: str) -> bool:
-    return any(map(request.user.has_perm, DECISIONS[decision].permissions))
+def _may(request: HttpRequest, decision: str, strategy: Strategy) -> bool:
+    allowed = any(map(request.user.has_perm, DECISIONS[decision].permissions))
+    if decision != "withdraw" or not allowed:
+        return allowed
+    mine = approval.wrote(strategy, request.user.get_username())
+    return mine and not request.user.has_perm(DECIDES)
 
 
 def _tried(strategy: Strategy) -> dict[str, Any] | None:

@@ -322,14 +322,18 @@ def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
 
 
 def needs_another(strategy: Strategy, by: str) -> bool:
-    """Whether somebody else must approve it: it is theirs, as the log knows.
+    """Whether somebody else must approve it: it is theirs."""
+    return settings.FOUR_EYES and wrote(strategy, by)
 
-    So is what they wrote of it before it was returned for changes.
+
+def wrote(strategy: Strategy, by: str) -> bool:
+    """Whether they proposed it, as the log knows.
+
+    So they did if they wrote of it before it was returned for changes.
     """
     written = [one for one in _replaced(strategy) if one.state == State.RETURNED]
     first = [history(one)[0].event for one in (strategy, *written)]
-    mine = any(isinstance(e, events.StrategyProposed) and e.by == by for e in first)
-    return mine and settings.FOUR_EYES
+    return any(isinstance(e, events.StrategyProposed) and e.by == by for e in first)
 
 
 def _by_another(strategy: Strategy, by: str) -> None:

@@ -293,9 +293,10 @@ def start(strategy: Strategy) -> dict[str, Any]:
     begin: dict[str, Any] = {
         "strategy": {
             "title": strategy.title,
+            "reason": strategy.reason,
             "trigger": strategy.trigger,
             "campaign": str(strategy.campaign_id),
-            "budget": strategy.budget.normalize(),
+            "budget": strategy.budget,
             "least_margin": strategy.least_margin,
             "holdout": Decimal(str(strategy.holdout)) if strategy.holdout else None,
             "allocation": strategy.allocation,
@@ -303,14 +304,20 @@ def start(strategy: Strategy) -> dict[str, Any]:
         },
         "terms": [msgspec.structs.asdict(one) for one in terms],
         "scope": plain | {"scope": strategy.scope},
-        "conditions": asked | {"since": hours[0], "until": hours[1]},
+        "conditions": _said(asked) | {"since": hours[0], "until": hours[1]},
         "combination": plain,
         "limits": [msgspec.structs.asdict(one) for one in rule.limits],
     }
     if strategy.kind in PARTS:
         name = PARTS[strategy.kind][0]
-        begin[name] = [msgspec.structs.asdict(one) for one in getattr(terms[0], name)]
+        rows = getattr(terms[0], name)
+        begin[name] = [_said(msgspec.structs.asdict(row)) for row in rows]
     return begin
+
+
+def _said(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out noughts: they are what an empty field says."""
+    return {name: value for name, value in part.items() if value or value is False}
 
 
 def names(of: str, wanted: str) -> list[dict[str, str]]:

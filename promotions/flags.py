@@ -164,12 +164,8 @@ ARMS = (TREATMENT, HOLDOUT)
 def _apart(new: Arms, old: Arms, *, relative: bool) -> Effect:
     """Return by how much the effect on profit is another one; arms are large."""
     one, two = (
-        experiments.difference(
-            arms[TREATMENT],
-            arms[HOLDOUT],
-            "profit",
-            covariate=measurement.METRICS["profit"],
-            relative=relative,
+        measurement.difference(
+            arms[TREATMENT], arms[HOLDOUT], "profit", relative=relative
         )
         for arms in (new, old)
     )

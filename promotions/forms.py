@@ -27,24 +27,31 @@ from promotions.models import Campaign, Strategy
 
 Text = Any
 HOUR = "%Y-%m-%dT%H:%M"
+YEARS = (2000, 2100)
+"""Of campaigns that are opened by hand."""
 
 
-class Amount(forms.DecimalField):
-    """A number in plain digits."""
+class Plain(forms.Field):
+    """A number in plain digits, read and written; browsers send nothing as ""."""
 
     def to_python(self, value: Any) -> Any:
-        if isinstance(value, str) and not shapes.spelled(value):
+        typed = value.strip() if isinstance(value, str) else ""
+        if typed and not shapes.spelled(typed):
             raise forms.ValidationError(self.error_messages["invalid"], "invalid")
         return super().to_python(value)
 
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, Decimal):
+            return value
+        return f"{value.normalize():f}"
 
-class Whole(forms.IntegerField):
-    """A whole number in plain digits."""
 
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, str) and not shapes.spelled(value):
-            raise forms.ValidationError(self.error_messages["invalid"], "invalid")
-        return super().to_python(value)
+class Amount(Plain, forms.DecimalField):
+    """A number."""
+
+
+class Whole(Plain, forms.IntegerField):
+    """A whole number."""
 
 
 def money(label: Text, help_text: Text = "", **more: Any) -> Amount:
@@ -464,9 +471,11 @@ class CampaignForm(Part):
         for name in ("starts_at", "ends_at"):
             if name in told and "zone" in told:
                 local = told[name].replace(tzinfo=zoneinfo.ZoneInfo(told["zone"]))
-                if local != local.astimezone(UTC).astimezone(local.tzinfo):
-                    self.add_error(name, _("The clock is put forward over this time."))
                 told[name] = local
+                if not YEARS[0] <= local.year < YEARS[1]:
+                    self.add_error(name, _("It must lie between 2000 and 2100."))
+                elif local != local.astimezone(UTC).astimezone(local.tzinfo):
+                    self.add_error(name, _("The clock is put forward over this time."))
         return told
 
 

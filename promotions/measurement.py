@@ -37,6 +37,12 @@ METRICS: Mapping[str, str | None] = {
 }
 """What is compared, and by what it is adjusted. Margin is before discounts, profit
 after them."""
+FEW = 100
+"""Orders. An arm with fewer takes the spread of both arms for its own: of spend that is
+rare and uneven, a small arm that happens to lack the large ones looks all too even. Of
+1,758 and 85 customers of whom 2.4 % buy, nothing in between, one look in four found a
+difference (with 5 % meant); with this none did. From 100 orders on it is 6.5 % or less.
+"""
 WATCHED = ("margin", "returned", "refusals")
 CROSSED = sums.CROSSED
 SETTLES = timedelta(days=1)
@@ -138,10 +144,7 @@ def compared(found: Arms, control: str, weights: Mapping[str, float] | None) -> 
     """Compare the treated with the control arm; without `weights` no sizes do."""
     treated, others = (found.get(arm, NONE) for arm in (TREATMENT, control))
     sizes = {TREATMENT: treated.n, control: others.n}
-    effects = {
-        metric: experiments.difference(treated, others, metric, covariate=before)
-        for metric, before in METRICS.items()
-    }
+    effects = {metric: difference(treated, others, metric) for metric in METRICS}
     n = treated.n + others.n
     always = {
         name: experiments.sequential(
@@ -164,6 +167,20 @@ def compared(found: Arms, control: str, weights: Mapping[str, float] | None) -> 
         returned=spend_returns.fieller(
             treated, others, "margin", "discount", covariate="before_profit"
         ),
+    )
+
+
+def difference(
+    treated: Moments, others: Moments, metric: str, *, relative: bool = False
+) -> Effect:
+    """Return one look's difference of a metric of METRICS, adjusted; see FEW."""
+    return experiments.difference(
+        treated,
+        others,
+        metric,
+        covariate=METRICS[metric],
+        relative=relative,
+        pooled=min(treated.total("orders"), others.total("orders")) < FEW,
     )
 
 

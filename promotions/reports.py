@@ -185,13 +185,8 @@ def _report(
 
 def _lift(by_arm: Arms, control: str) -> Effect:
     """Return by which share the treated spent more than the control arm."""
-    return experiments.difference(
-        by_arm.get(TREATMENT, NONE),
-        by_arm.get(control, NONE),
-        "revenue",
-        covariate="before_revenue",
-        relative=True,
-    )
+    treated, others = by_arm.get(TREATMENT, NONE), by_arm.get(control, NONE)
+    return measurement.difference(treated, others, "revenue", relative=True)
 
 
 def _days(rows: Sequence[Row], control: str) -> Iterable[Day]:
@@ -211,9 +206,7 @@ def _days(rows: Sequence[Row], control: str) -> Iterable[Day]:
 
 
 def _profit(treated: Moments, others: Moments) -> Effect:
-    return experiments.difference(
-        treated, others, "profit", covariate=measurement.METRICS["profit"]
-    )
+    return measurement.difference(treated, others, "profit")
 
 
 def _variants(rows: Sequence[Row], control: Moments) -> list[Part]:

@@ -87,9 +87,7 @@ def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
     asked = request.GET.get("strategy", "")
     chosen = next((one for one in choices if str(one.pk) == asked), None)
     if asked and chosen is None:
-        chosen = get_object_or_404(
-            Strategy.objects.select_related("campaign"), id=asked
-        )
+        chosen = _named(asked)
         choices.append(chosen)
     found = why_not.ask(customer, choices, at=at)
     mine = {one.strategy.pk: one for one in found.answers}
@@ -103,6 +101,13 @@ def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
         "computed": found.computed_at,
     }
     return _shown(request, "why", page)
+
+
+def _named(key: str) -> Strategy:
+    try:
+        return Strategy.objects.select_related("campaign").get(id=UUID(key))
+    except (ValueError, Strategy.DoesNotExist):
+        raise Http404 from None
 
 
 def decision(request: HttpRequest, offer: UUID) -> HttpResponseBase:

@@ -19,7 +19,7 @@ TITLE = """# Benchmarks
 
 Made by `make bench`, `make bench-pages`, `make bench-growth`, `make bench-learning`,
 `make bench-experiments`, `make bench-worlds`, `make bench-decisions` and
-`make bench-prices`; do not edit.
+`make bench-demand` and `make bench-prices`; do not edit.
 Ratios count, not rates: each peer was measured in the same run. A ratio is ours over
 the peer's, or over the limit.
 """

@@ -62,6 +62,7 @@ DOORS = [
     ("GET", "/api/v1/reports/strategies"),
     ("GET", "/api/v1/reports/strategies/{strategy}"),
     ("GET", "/api/v1/reports/campaigns/{campaign}"),
+    ("GET", "/api/v1/forecasts"),
     ("GET", "/api/v1/decisions/{offer}"),
     ("GET", "/api/v1/reports/programme"),
     ("GET", "/api/v1/strategies/{strategy}/codes"),

@@ -473,7 +473,7 @@ def test_the_cart_takes_what_is_sold_in_whole_units(
         reverse("shop_change"), sent, headers={"Accept": "application/json"}
     )
 
-    assert answer.json() == {"units": units}
+    assert answer.json() == {"units": units, "added": units}
 
 
 @pytest.mark.django_db

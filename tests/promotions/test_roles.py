@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
@@ -112,3 +113,58 @@ def test_engineers_make_keys_and_decide_nothing(client: Client, proposed: Make) 
     for page in ("proposals", "calendar", "response"):
         assert client.get(reverse(page)).status_code == 403
     assert approves(client, engineer, proposed()) == "proposed"
+
+
+@pytest.mark.parametrize(
+    "role", ["Operators", "Approvers", "Analysts", "Support", "Engineers"]
+)
+def test_the_sidebar_leads_each_role_to_what_it_may_see_and_nowhere_else(
+    client: Client, db: None, role: str
+) -> None:
+    user = member(role)
+    client.force_login(user)
+    shown = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    links = {str(one["link"]) for group in shown for one in group["items"]}
+
+    assert all(group["items"] for group in shown)
+    refused = {link for link in links if client.get(link).status_code == 403}
+    assert refused == set()
+    everything: Any = settings.UNFOLD["SIDEBAR"]
+    others = {
+        str(one["link"]) for group in everything["navigation"] for one in group["items"]
+    }
+    open_ = {at for at in others - links if client.get(at).status_code == 200}
+    # Who may view events may follow them there; for support it is no work of theirs.
+    assert open_ - {reverse("connect")} == set()
+
+
+def test_who_is_refused_is_told_whom_to_ask_and_the_way_back(
+    client: Client, db: None
+) -> None:
+    client.force_login(member("Support"))
+
+    answer = client.get(reverse("models"))
+
+    assert answer.status_code == 403
+    page = answer.content.decode()
+    assert "“support” may not see this page" in page
+    assert f'href="{reverse("admin:index")}"' in page
+    assert "Find a customer" in page
+
+
+@pytest.mark.parametrize(
+    ("by", "state"), [("operators", "rejected"), ("olga", "proposed")]
+)
+def test_operators_take_back_what_they_proposed_and_nothing_else(
+    client: Client, proposed: Make, by: str, state: str
+) -> None:
+    strategy = proposed(by=by)
+    client.force_login(member("Operators"))
+    page = reverse("admin:promotions_strategy_change", args=[strategy.pk])
+    at = reverse("admin:promotions_strategy_decide", args=["withdraw", strategy.pk])
+
+    assert ("Withdraw" in client.get(page).content.decode()) is (state == "rejected")
+    client.post(at, {"comment": "A slip."})
+
+    strategy.refresh_from_db()
+    assert strategy.state == state

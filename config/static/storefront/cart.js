@@ -16,10 +16,12 @@ const count = (units) => (document.getElementById("units").textContent = units);
 
 async function add(form, button) {
   const goods = form.closest("[data-sku]");
-  const quantity = Number(form.querySelector("[name=quantity]")?.value ?? 1);
-  track("product_added", { sku: goods.dataset.sku, category: goods.dataset.category, quantity });
   const answer = await send(form, button, { Accept: "application/json" });
-  count((await answer.json()).units);
+  const { units, added: quantity } = await answer.json();
+  // What is in the cart now, not what was typed: 99 of a product at most.
+  if (quantity > 0)
+    track("product_added", { sku: goods.dataset.sku, category: goods.dataset.category, quantity });
+  count(units);
   say(words.added.replace("{name}", goods.querySelector(".name, h1").textContent));
   if (document.getElementById("cart")) await refresh();
 }

@@ -22,6 +22,7 @@ SECTIONS = (
     "uplift",
     "allocation",
     "prices",
+    "demand",
     "pages",
 )
 LOADED = {"pages"}

@@ -1,0 +1,65 @@
+"""Levels of weekly series as of every week: what smoothing knows. Pure NumPy.
+
+Rows are series, columns weeks; nan stands before a series' first sale. Column t of an
+answer knows the weeks up to t and none after.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+
+def smoothed(values: Numbers, weight: float) -> Numbers:
+    """Smooth exponentially; the first weeks count as they come, no start is guessed.
+
+    Column t is Σ (1−w)^k · value[t−k] over the sum of those weights.
+    """
+    total, mass = np.zeros(len(values)), np.zeros(len(values))
+    out = np.full(values.shape, np.nan)
+    for t in range(values.shape[1]):
+        known = ~np.isnan(values[:, t])
+        total = np.where(known, (1 - weight) * total + weight * values[:, t], total)
+        mass = np.where(known, (1 - weight) * mass + weight, mass)
+        np.divide(total, mass, out=out[:, t], where=mass > 0)
+    return out
+
+
+def intermittent(units: Numbers, weight: float = 0.1, size: float = 0.2) -> Numbers:
+    """Return chance of a sale times its size (Teunter, Syntetos & Babai 2011).
+
+    The chance is smoothed every week, so that what sells no more dies away; the size
+    only in weeks with a sale.
+    """
+    sold = np.where(np.isnan(units), np.nan, (units > 0).astype(float))
+    sizes = np.where(units > 0, units, np.nan)
+    mean = smoothed(sizes, size)
+    for t in range(1, mean.shape[1]):
+        mean[:, t] = np.where(np.isnan(mean[:, t]), mean[:, t - 1], mean[:, t])
+    return np.asarray(smoothed(sold, weight) * mean)
+
+
+def rolling(values: Numbers, weeks: int, what: Any = np.nanmean) -> Numbers:
+    """Apply `what` to the last `weeks` weeks as of each week."""
+    out = np.full(values.shape, np.nan)
+    known = ~np.isnan(values).all(axis=1) if values.shape[1] else np.zeros(0, bool)
+    for t in range(values.shape[1]):
+        part = values[:, max(0, t - weeks + 1) : t + 1]
+        some = known & ~np.isnan(part).all(axis=1)
+        out[some, t] = what(part[some], axis=1)
+    return out
+
+
+def seasonal(values: Numbers, season: int, ahead: int) -> Numbers:
+    """Return as of each week what was sold a whole number of seasons before its target.
+
+    Where that lies before the first sale, it is the last week's.
+    """
+    back = season * -(-ahead // season) - ahead
+    out = values.copy()
+    if back < values.shape[1]:
+        then = values[:, : values.shape[1] - back]
+        out[:, back:] = np.where(np.isnan(then), out[:, back:], then)
+    return out
