@@ -52,6 +52,7 @@ def foresee(sku: str, elasticity: float = -4.0, **more: Any) -> None:
     fields: dict[str, Any] = {
         "units": [100.0] * 4,
         "low": [80.0] * 4,
+        "median": [100.0] * 4,
         "high": [120.0] * 4,
         "history": [90.0] * 10,
         "elasticity_error": 0.2,
