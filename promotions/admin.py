@@ -357,14 +357,14 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "choices": backtest_pages.CHOICES,
         "measured": _measured(strategy),
         "checks": [_check(one) for one in _checks(strategy)],
-        "feedback": _feedback(strategy),
+        "feedback": [] if strategy.prices else _feedback(strategy),
         "successors": strategy.successors.order_by("version"),
         "versionable": strategy.state in proposals.REPLACEABLE,
         "history": [
             (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
             for step in approval.history(strategy)
         ],
-        "examples": _examples(strategy),
+        "examples": [] if strategy.prices else _examples(strategy),
         "prices": price_pages.page(strategy) if strategy.prices else None,
     }
 

@@ -272,7 +272,7 @@ def test_the_pages_ask_few_questions(
         reverse("pricing"),
         reverse("admin:promotions_strategy_change", args=[made.id]),
     ):
-        with django_assert_max_num_queries(26):
+        with django_assert_max_num_queries(15):
             client.get(address)
 
 
