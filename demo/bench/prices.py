@@ -25,7 +25,7 @@ from demo.bench.table import Row, against, least, limit, show, shown
 from promotions import price_plans
 from promotions.price_plans import Item
 
-PRODUCTS, ASKED, CALLS = 20_000, 1000, 400
+PRODUCTS, ASKED, CALLS, LISTS = 20_000, 1000, 1000, 50
 PORT = 8797
 SKUS = [f"bench-{n:06}" for n in range(PRODUCTS)]
 KEPT: dict[str, bytes] = {}
@@ -61,8 +61,8 @@ def _read() -> Iterator[Row]:
     chance = np.random.default_rng(1)
     asked = [
         urlencode([("sku", str(sku)) for sku in chance.choice(SKUS, ASKED)])
-        for _ in range(CALLS)
-    ]
+        for _ in range(LISTS)
+    ] * (CALLS // LISTS)
     with web(PORT, {"ROOT_URLCONF": __name__}):
         _wait_for(PORT)
         size = _size(asked[0], headers)
@@ -72,7 +72,9 @@ def _read() -> Iterator[Row]:
         for _ in range(2):  # the first round warms
             ours, bare_ = _p95(prices, tag), _p95(same, tag)
     name = f"a bare view of the same {size:,} bytes"
-    yield against("GET prices of 1,000 skus, p95", ours, bare_, 2.0, name, "ms")
+    yield against(
+        "GET prices of 1,000 skus, 50 such lists, p95", ours, bare_, 2.0, name, "ms"
+    )
 
 
 def _size(query: str, headers: dict[str, str]) -> int:
