@@ -6,7 +6,7 @@ BIN := .venv/bin
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-prices bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand screenshots format clean
+.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand bench-matching bench-prices screenshots format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -104,6 +104,11 @@ bench-demand: .venv/.tests ## Measure forecasts of demand beside pip's statsfore
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench OMP_NUM_THREADS=1 $(BIN)/python manage.py bench demand
+bench-matching: .venv/.tests ## Measure whether competitors' products are matched to the right ones
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench matching
 
 screenshots: .venv/.tests ## Take the documents' pictures from a running `make run` (PORT=8000)
 	@$(BIN)/python manage.py screenshots --address http://127.0.0.1:$(or $(PORT),8000)

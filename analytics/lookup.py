@@ -6,7 +6,7 @@ the server, so settings need no health check before each request. `once` is for 
 that are made of many parts.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from django.db import OperationalError, connection
 from psycopg.pq import Format
 
 Answer = TypeVar("Answer")
+Values = Sequence[object] | Mapping[str, object]
 _known: ContextVar[dict[str, Any] | None] = ContextVar("known", default=None)
 
 
@@ -38,7 +39,10 @@ def row(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
 
 
 def rows(
-    sql: str, values: Sequence[object], *, prepare: bool = True
+    sql: str,
+    values: Values,
+    *,
+    prepare: bool = True,
 ) -> list[tuple[Any, ...]]:
     """Return all rows of a statement that returns some.
 
@@ -52,9 +56,7 @@ def rows(
     )
 
 
-def _asked(
-    kind: str, sql: str, values: Sequence[object], ask: Callable[[], Answer]
-) -> Answer:
+def _asked(kind: str, sql: str, values: Values, ask: Callable[[], Answer]) -> Answer:
     known = _known.get()
     if known is None:
         return ask()
@@ -75,9 +77,7 @@ def _mended(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
         return _row(sql, values)
 
 
-def _rows(
-    sql: str, values: Sequence[object], *, prepare: bool
-) -> list[tuple[Any, ...]]:
+def _rows(sql: str, values: Values, *, prepare: bool) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,

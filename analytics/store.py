@@ -302,6 +302,19 @@ def order_currencies(until: datetime) -> dict[str, int]:
     return {str(currency): count for currency, count in rows}
 
 
+def units_sold(since: datetime, until: datetime) -> dict[str, float]:
+    """Count the units of each sku in orders of [since, until); returns do not count."""
+    rows = lookup.rows(
+        "SELECT line->>'sku', sum(coalesce((line->>'quantity')::numeric, 1))::float8"
+        " FROM analytics_storedevent, jsonb_array_elements(data->'lines') line"
+        " WHERE type = 'order_completed' AND occurred_at >= %s AND occurred_at < %s"
+        " AND NOT bot GROUP BY 1",
+        [since, until],
+        prepare=False,
+    )
+    return {str(sku): units for sku, units in rows}
+
+
 def export_orders(
     until: datetime, customers: Sequence[UUID] | None = None
 ) -> Iterator[io.BytesIO]:

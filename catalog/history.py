@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from analytics import events, store
 from catalog import pricing
+from catalog.episodes import Step
 
 
 def reference_prices(
@@ -31,3 +32,18 @@ def reference_prices(
         for sku, rows in changes.items()
     }
     return {sku: price for sku, price in found.items() if price is not None}
+
+
+def steps_of(skus: Collection[str], *, since: datetime) -> dict[str, list[Step]]:
+    """Return our products' prices: from the one in force at `since` on."""
+    found: dict[str, list[Step]] = {}
+    for stored in store.read(until=store.high_water(), types=["price_changed"]):
+        event = stored.event
+        if isinstance(event, events.PriceChanged) and event.sku in skus:
+            step = Step(at=stored.occurred_at, price=event.price)
+            found.setdefault(event.sku, []).append(step)
+    for steps in found.values():
+        steps.sort(key=lambda step: step.at)
+        while len(steps) > 1 and steps[1].at <= since:
+            del steps[0]
+    return found

@@ -81,7 +81,7 @@ PRICES: Guesses = {
         "原价",
     ),
     "available": ("available", "in_stock", "availability", "verfuegbar", "有货"),
-    "seen_at": ("seen_at", "crawled_at", "scraped_at", "timestamp", "at", "date"),
+    "seen_at": ("seen_at", "crawled_at", "scraped_at", "timestamp", "at", *DAY),
 }
 CALENDAR: Guesses = {
     "key": ("key", "id", "编号"),

@@ -115,10 +115,15 @@ def fluid(size: Size) -> Size:
     return replace(size, amount=size.amount / OUNCE * FLUID_OUNCE, unit=ML)
 
 
-def same(one: str, other: str, *, within: Decimal = Decimal("0.02")) -> bool | None:
-    """Say whether two labels mean the same content; None where one says nothing.
+ROUNDED = Decimal("0.6"), Decimal("0.005")
+"""Labels are rounded: so many g or ml, or this share, make no other size."""
 
-    A bare ounce may mean either; labels are rounded, so `within` is a share.
+
+def same(one: str, other: str) -> bool | None:
+    """Say whether two labels mean the same content; None where that is not clear.
+
+    A bare ounce may be a weight or a volume. One says nothing, or one alone says that
+    it is several packs: then it is not clear.
     """
     readings = [
         [size for liquid in (False, True) if (size := parsed(text, liquid=liquid))]
@@ -126,12 +131,21 @@ def same(one: str, other: str, *, within: Decimal = Decimal("0.02")) -> bool | N
     ]
     if not all(readings):
         return None
-    return any(
-        a.unit == b.unit
-        and abs(a.amount - b.amount) <= within * max(a.amount, b.amount)
-        for a in readings[0]
-        for b in readings[1]
-    )
+    alike = any(_near(a, b) for a in readings[0] for b in readings[1])
+    packs = {readings[0][0].packs, readings[1][0].packs}
+    if not alike or len(packs) == 1:
+        return alike
+    return None if 1 in packs else False
+
+
+def _near(one: Size, other: Size) -> bool:
+    absolute, share = ROUNDED
+    most = max(share * max(one.amount, other.amount), _grain(one.unit) * absolute)
+    return one.unit == other.unit and abs(one.amount - other.amount) <= most
+
+
+def _grain(unit: str) -> int:
+    return 1 if unit in (G, ML) else 0
 
 
 def without(name: str) -> str:

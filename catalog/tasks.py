@@ -1,4 +1,4 @@
-"""Background work on feeds: files are looked into and imported, old ones forgotten."""
+"""Background work on feeds: fetched, looked into, imported, forgotten."""
 
 from celery import shared_task
 
@@ -19,3 +19,11 @@ def take_files() -> None:
 def forget_feeds() -> None:
     """Drop files after a day, and what is known of feeds after a month."""
     intake.forget(at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def fetch_sources() -> None:
+    """Fetch the market data that are due; safe at any time."""
+    from catalog import sources  # its rules of robots are for who fetches alone
+
+    sources.run()

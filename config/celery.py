@@ -18,7 +18,12 @@ from config import services
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 TASKS = {
-    "celery": ("analytics.tasks", "ml.tasks", "promotions.tasks"),
+    "celery": (
+        "analytics.tasks",
+        "catalog.market_tasks",
+        "ml.tasks",
+        "promotions.tasks",
+    ),
     "projections": ("analytics.tasks",),
     "errands": ("promotions.errands", "catalog.tasks"),
 }
@@ -93,6 +98,25 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "files are forgotten": {
         "task": "catalog.tasks.forget_feeds",
         "schedule": crontab(minute="45"),
+    },
+    "market data are fetched": {
+        "task": "catalog.tasks.fetch_sources",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 300.0},
+    },
+    "competitors' products are matched": {
+        "task": "catalog.market_tasks.match",
+        "schedule": crontab(minute="25"),
+        "options": {"expires": 3600.0},
+    },
+    "competitors' products are matched anew": {
+        "task": "catalog.market_tasks.match_anew",
+        "schedule": crontab(hour="2", minute="35"),
+    },
+    "prices are compared": {
+        "task": "catalog.market_tasks.count_positions",
+        "schedule": crontab(minute="50"),
+        "options": {"expires": 3600.0},
     },
     "webhooks go out": {
         "task": "promotions.errands.send_webhooks",

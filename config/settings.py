@@ -326,6 +326,15 @@ UNFOLD = {
             ),
             _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
             _group(
+                _("The market"),
+                ("storefront", _("Market"), "market"),
+                ("compare_arrows", _("Review of matches"), "market-review"),
+                ("link", _("Matches"), "catalog_match"),
+                ("event_note", _("Days of the market"), "market-days"),
+                ("partly_cloudy_day", _("Daily series"), "market-series"),
+                ("cloud_download", _("Sources"), "catalog_source"),
+            ),
+            _group(
                 _("What happened"),
                 ("person_search", _("Find a customer"), "find-customer"),
                 ("database", _("Data"), "data"),
@@ -422,4 +431,10 @@ MOST_CODES = 5_000_000
 """Of one batch."""
 WEBHOOKS_TO_PRIVATE = env.bool("WEBHOOKS_TO_PRIVATE", default=False)
 """Whether webhooks may go to private addresses and without TLS: on a laptop only."""
+MARKET_FROM_PRIVATE = env.bool("MARKET_FROM_PRIVATE", default=False)
+"""Whether market data may come from private addresses and without TLS."""
+MARKET_AGENT = env.str("MARKET_AGENT", default="Proffer")
+"""Who fetches them, for robots rules and logs; add an address, so that one may ask."""
+MARKET_ADAPTERS = env.dict("MARKET_ADAPTERS", default={})
+"""Adapters beside "http": name=module.Class, several with commas between."""
 ARCHIVE_DIR = services.VAR / "archive"

@@ -50,6 +50,9 @@ from promotions.code_api import (
 from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
+from promotions.market_days import days_page, series_page
+from promotions.market_pages import market_page, product_page
+from promotions.market_review import review_page
 from promotions.offline import FeaturesView
 from promotions.prices_page import prices_page
 from promotions.report_admin import (
@@ -182,13 +185,18 @@ urlpatterns = [
     path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
-    path("admin/prices", page(prices_page), name="pricing"),
     path("admin/demand", page(demand_pages.demand_page), name="demand"),
+    path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
+    path("admin/market/prices", page(market_page), name="market"),
+    path("admin/market/review", page(review_page), name="market-review"),
+    path("admin/market/days", page(days_page), name="market-days"),
+    path("admin/market/series", page(series_page), name="market-series"),
+    path("admin/market/products/<path:sku>", page(product_page), name="market_product"),
     path(
         "admin/results/strategies/<uuid:key>",
         page(strategy_results),

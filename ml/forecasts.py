@@ -148,7 +148,7 @@ def _shared(shares: QuerySet[DemandShare]) -> dict[str, Demand]:
 
 
 def _parts(rows: Sequence[Any], whole: Demand) -> Iterator[Demand]:
-    """Scale the whole; a week varies as its own sales do, and as the whole is unsure."""
+    """Scale the whole; weeks vary as own sales do, and as the whole is unsure."""
     skus, share, spread, values, errors = zip(*rows, strict=True)
     part = np.array(share)[:, None]
     units = part * np.array(whole.units)

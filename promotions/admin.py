@@ -276,11 +276,11 @@ class StrategyAdmin(ReadOnly):
 
     def strike(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Propose a price change again without some of its products."""
-        old = get_object_or_404(Strategy, id=key, kind=Strategy.Kind.PRICES)
+        strategy = get_object_or_404(Strategy, id=key, kind=Strategy.Kind.PRICES)
         page = redirect("admin:promotions_strategy_change", key)
         if request.method != "POST":
             return page
-        if not _may(request, "changes", old):
+        if not _may(request, "changes", strategy):
             messages.error(request, _("You may not decide on strategies."))
             return page
         try:

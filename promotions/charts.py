@@ -93,6 +93,42 @@ def by_day(marks: Sequence[Mark], *, title: str) -> str:
     return tostring(svg, encoding="unicode")
 
 
+LINES = ("first", "second", "third", "fourth", "fifth")
+"""Classes of lines side by side; each is dashed in a way of its own."""
+
+
+def steps(
+    lines: Sequence[Sequence[tuple[float, float]]],
+    ends: tuple[str, str],
+    *,
+    last: float,
+    title: str,
+) -> str:
+    """Draw values that hold from a time on until the next one, as of prices.
+
+    Each of up to five `lines` has (time, value) in order; time goes from 0 to `last`,
+    and `ends` are what stands below these two. Empty for nothing to draw.
+    """
+    drawn = [line for line in lines if line][: len(LINES)]
+    if not drawn or last <= 0:
+        return ""
+    values = [value for line in drawn for _, value in line]
+    spare = 0.08 * (max(values) - min(values)) or 0.1 * abs(values[0]) or 1.0
+    svg, y = _plot(title, (min(values) - spare, max(values) + spare))
+    x = Scale(low=0, high=last, start=LEFT, end=RIGHT)
+    for name, line in zip(LINES, lines, strict=False):
+        points: list[tuple[float, float]] = []
+        for at, value in line:
+            if points:
+                points.append((x.at(at), points[-1][1]))
+            points.append((x.at(at), y.at(value)))
+        if points:
+            _shape(svg, "polyline", f"line {name}", [*points, (RIGHT, points[-1][1])])
+    _text(svg, LEFT, BOTTOM + 16, ends[0], "start")
+    _text(svg, RIGHT, BOTTOM + 16, ends[1], "end")
+    return tostring(svg, encoding="unicode")
+
+
 def curve(
     marks: Sequence[tuple[float, Mark]], *, here: float, title: str, across: str
 ) -> str:

@@ -48,6 +48,18 @@ class UploadForm(forms.Form):
         required=False,
         help_text=_("Of rows that name none: three capital letters."),
     )
+    competitor = forms.CharField(
+        label=_("Competitor"),
+        required=False,
+        max_length=100,
+        help_text=_("Of competitors' prices whose rows name none."),
+    )
+    series = forms.RegexField(
+        r"^[a-z][a-z0-9_.-]{0,63}$",
+        label=_("Series"),
+        required=False,
+        help_text=_("Of daily values whose rows name none, such as temperature."),
+    )
     encoding = forms.ChoiceField(
         label=_("Encoding"),
         required=False,

@@ -22,7 +22,7 @@ REFUSED = (
     gettext_noop("The address begins with https://."),
     gettext_noop("The address has no name and password in it."),
 )
-"""What promotions.posting says of addresses."""
+"""What analytics.outward says of addresses."""
 COLOURS = {"waiting": "warning", "delivered": "success", "given up": "danger"}
 
 

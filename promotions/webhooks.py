@@ -18,8 +18,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from analytics import events, store
-from promotions import posting, signatures
+from analytics import events, outward, store
+from promotions import signatures
 from promotions.models import Delivery, Endpoint
 
 TYPES = (
@@ -94,7 +94,7 @@ def check(url: str, types: Iterable[str]) -> None:
 
     :raises BadEndpoint: the message says why.
     """
-    if wrong := posting.fault(url, private=settings.WEBHOOKS_TO_PRIVATE):
+    if wrong := outward.fault(url, private=settings.WEBHOOKS_TO_PRIVATE):
         raise BadEndpoint("url", wrong)
     if unknown := sorted(set(types) - set(TYPES)):
         raise BadEndpoint("types", f"There is no type {', '.join(unknown)}.")

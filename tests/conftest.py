@@ -231,10 +231,13 @@ def give(db: None) -> Give:
 def role(name: str) -> Group:
     """Return a role's group; a test that commits empties the table before others."""
     if not Group.objects.exists():
-        made_by = {"0026_roles": "make", "0028_support": "allow"}
-        for module, made in (made_by | {"0029_engineers": "allow"}).items():
-            found = import_module(f"promotions.migrations.{module}")
-            getattr(found, made)(apps, None)
+        made_by = {"promotions.migrations.0026_roles": "make"}
+        made_by |= {"promotions.migrations.0028_support": "allow"}
+        made_by |= {"promotions.migrations.0029_engineers": "allow"}
+        for module, made in (
+            made_by | {"catalog.migrations.0006_market": "allow"}
+        ).items():
+            getattr(import_module(module), made)(apps, None)
     return Group.objects.get(name=name)
 
 

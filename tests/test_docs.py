@@ -95,7 +95,7 @@ def test_every_code_of_a_refusal_is_described() -> None:
 
 
 def test_every_alert_is_described() -> None:
-    pages = [f"{app}/alerts.py" for app in ("analytics", "ml", "promotions")]
+    pages = [f"{app}/alerts.py" for app in ("analytics", "catalog", "ml", "promotions")]
     told = "".join(text(page) for page in [*pages, "promotions/fraud.py"])
     codes = re.findall(r'code = "(\w+)"|code="(\w+)"|, code = .*"(\w+)"$', told, re.M)
     codes = [next(filter(None, found)) for found in codes]

@@ -79,7 +79,7 @@ def _read() -> Iterator[Row]:
 def _in_turn(
     link: HTTPConnection, asked: Sequence[str], headers: dict[str, str]
 ) -> tuple[float, float]:
-    """Return both p95 in ms: one call each in turn, so that a busy machine hits both."""
+    """Return both p95 in ms: calls in turn, so that a busy machine hits both."""
     ours, same = [], []
     for query in asked:
         ours.append(_asked(link, f"/api/v1/prices?{query}", headers)[0])

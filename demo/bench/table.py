@@ -17,9 +17,8 @@ from config.services import ROOT
 RESULTS = ROOT / "docs" / "benchmarks.md"
 TITLE = """# Benchmarks
 
-Made by `make bench`, `make bench-pages`, `make bench-growth`, `make bench-learning`,
-`make bench-experiments`, `make bench-worlds`, `make bench-decisions` and
-`make bench-demand` and `make bench-prices`; do not edit.
+Made by `make bench` and its sisters, `make bench-…` (`make help` lists them); do not
+edit.
 Ratios count, not rates: each peer was measured in the same run. A ratio is ours over
 the peer's, or over the limit.
 """

@@ -20,8 +20,16 @@ from rest_framework.test import APIClient
 
 from analytics import encodings, privacy, sheets, workbooks
 from analytics.models import Customer, StoredEvent
-from catalog import feeds, intake, intake_runs, kinds, row_files, tasks
-from catalog.models import Feed, Product
+from catalog import (
+    feeds,
+    intake,
+    intake_runs,
+    kinds,
+    market_feeds,
+    row_files,
+    tasks,
+)
+from catalog.models import CompetitorProduct, Feed, Product, SeriesValue, ShopDay
 
 HEAD = ["sku", "name", "Category", "price", "stock", "colour"]
 ROWS: list[list[Any]] = [
@@ -427,3 +435,106 @@ def test_a_character_cut_at_the_end_of_what_was_looked_at_is_no_fault() -> None:
     cut = "价格".encode()[:-1]
     assert encodings.guess(cut, whole=False) == "utf-8-sig"
     assert encodings.guess(cut) != "utf-8-sig"
+
+
+MARKET: dict[
+    str, tuple[list[list[str]], dict[str, str], Any, list[tuple[int, str]]]
+] = {
+    "prices": (
+        [
+            ["artikel", "bezeichnung", "preis", "ean", "datum", "uvp", "available"],
+            ["r-1", "Tee", "4.20", "", "2026-05-01T06:00:00Z", "4.90", "true"],
+            ["r-2", "Kaffee", "4.205", "", "2026-05-01T06:00:00Z", "", ""],
+            ["r-3", "Kakao", "3.10", "1234567890123", "2026-05-01T06:00:00Z", "", "no"],
+            ["r-4", "Saft", "2", "", "2026-05-01", "", ""],
+        ],
+        {"competitor": "Rival", "columns": "product=artikel"},
+        CompetitorProduct,
+        [(3, "price"), (5, "seen_at")],
+    ),
+    "calendar": (
+        [
+            ["name", "art", "von", "bis", "region"],
+            ["Ferien", "school_holidays", "2026-07-20", "2026-08-31", "DE-BY"],
+            ["Markt", "", "2026-07-21", "", ""],
+            ["Fest", "party", "2026-07-21", "2026-07-20", ""],
+        ],
+        {"columns": "kind=art\nfirst=von\nlast=bis"},
+        ShopDay,
+        [(4, "kind")],
+    ),
+    "series": (
+        [
+            ["date", "value", "region"],
+            ["2026-07-20", "21.5", "DE"],
+            ["2026-07-21", "", "DE"],
+            ["2026-07-22", "warm", "DE"],
+        ],
+        {"series": "temperature"},
+        SeriesValue,
+        [(4, "value")],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MARKET)
+@pytest.mark.parametrize("form", ["utf-8", "xlsx", "json lines", "parquet"])
+def test_market_data_come_by_the_same_road(db: None, what: str, form: str) -> None:
+    table, options, kept, wrong = MARKET[what]
+
+    shown = upload(FORMS[form](table), what=what, **options)
+
+    assert (shown.state, shown.error) == ("shown", "")
+    first = 1 if form == "json lines" else 0  # they have no header
+    named = [(one["row"] + first, one["field"]) for one in shown.errors]
+    assert named == wrong
+    assert not kept.objects.exists()
+    done = imported(shown)
+    assert (done.state, done.taken) == ("done", len(table) - 1 - len(wrong))
+    count = StoredEvent.objects.count()
+    again = imported(upload(FORMS[form](table), what=what, **options))
+    assert (again.taken, again.changes) == (done.taken, 0)
+    assert StoredEvent.objects.count() == count
+
+
+def test_what_all_rows_need_may_be_said_once_but_must_be_said(db: None) -> None:
+    table, options, _, _ = MARKET["prices"]
+
+    missing = upload(csv(table), what="prices", columns=options["columns"])
+
+    assert missing.state == "failed"
+    assert "no column is known for competitor" in missing.error
+
+
+def test_a_killed_import_of_prices_goes_on_and_tells_each_change_once(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_files, "CHUNK", 10)
+    head = ["competitor", "product", "name", "price", "currency", "seen_at"]
+    rows = [
+        ["Rival", f"r{n:03}", "Tea", "1.50", "USD", "2026-05-01T06:00:00Z"]
+        for n in range(45)
+    ]
+    feed = upload(csv([head, *rows]), what="prices")
+    calls = list[int]()
+
+    def dies(listed: Any, *, at: Any) -> Any:
+        calls.append(len(listed))
+        taken = market_feeds.take_prices(listed, at=at)
+        if len(calls) == 3:
+            raise Killed
+        return taken
+
+    intake.start(feed.id)
+    with monkeypatch.context() as patch:
+        patch.setitem(kinds.KINDS, "prices", replace(kinds.KINDS["prices"], take=dies))
+        with pytest.raises(Killed):
+            intake_runs.run()
+    halfway = Feed.objects.get(id=feed.id)
+    assert (halfway.done, CompetitorProduct.objects.count()) == (20, 20)
+
+    done = worked(feed)
+
+    assert (done.state, done.taken, done.refused) == ("done", 45, 0)
+    assert CompetitorProduct.objects.count() == 45
+    assert StoredEvent.objects.filter(type="competitor_price_changed").count() == 45

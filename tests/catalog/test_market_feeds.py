@@ -55,8 +55,9 @@ def put(api: APIClient) -> Send:
 
 
 def seen(price: str, at: datetime = AT, **more: Any) -> PriceSeen:
-    told = {"competitor": "Rival", "product": "r-1", "name": "Tea", "currency": "USD"}
-    return PriceSeen(price=D(price), seen_at=at, **(told | more))
+    told: dict[str, Any] = {"competitor": "Rival", "product": "r-1", "name": "Tea"}
+    told |= {"currency": "USD"} | more
+    return PriceSeen(price=D(price), seen_at=at, **told)
 
 
 @pytest.mark.parametrize("door", ROWS)

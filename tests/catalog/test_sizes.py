@@ -63,6 +63,11 @@ def test_what_says_nothing_clear_is_none(text: str) -> None:
         ("12 OZ", "14 OZ", False),
         ("12 CT", "12 OZ", False),
         ("12 OZ", "", None),
+        ("15 OZ", "15.25 OZ", False),
+        ("1.4 OZ", "40 g", True),
+        ("11.2 OZ", "330 ml", True),
+        ("2 kg", "4x500 g", None),
+        ("2x1 kg", "4x500 g", False),
     ],
 )
 def test_labels_are_compared_by_what_they_mean(

@@ -20,7 +20,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from analytics import alerts, events, store
+from analytics import alerts, events, outward, store
 from analytics.models import Customer
 from config import services
 from promotions import approval, deliveries, errands, posting, signatures, webhooks
@@ -486,12 +486,12 @@ def dripping() -> Any:
     ],
 )
 def test_no_address_that_is_not_the_internet_s_is_allowed(address: str) -> None:
-    assert not posting.allowed(address)
+    assert not outward.allowed(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
 def test_the_internet_s_addresses_are_allowed(address: str) -> None:
-    assert posting.allowed(address)
+    assert outward.allowed(address)
 
 
 def test_a_name_that_leads_inside_is_refused_when_it_is_posted_to(

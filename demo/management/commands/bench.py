@@ -21,8 +21,9 @@ SECTIONS = (
     "worlds",
     "uplift",
     "allocation",
-    "prices",
     "demand",
+    "matching",
+    "prices",
     "pages",
 )
 LOADED = {"pages"}

