@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import numpy as np
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from analytics.wording import Wording
 from catalog import competitors, pricing, sizes
@@ -85,8 +86,8 @@ def answer(category: str, *, by: str, at: datetime) -> Strategy:
     return price_lines.propose(change, by=by, at=at)
 
 
-RAISE = "Better prices in %(category)s"
-ANSWER = "Answer to cheaper competitors in %(category)s"
+RAISE = gettext_noop("Better prices in %(category)s")
+ANSWER = gettext_noop("Answer to cheaper competitors in %(category)s")
 Found = Sequence[tuple[Item, Decimal]]
 
 
