@@ -242,7 +242,7 @@ SPECTACULAR_SETTINGS = {
 
 NEEDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(
-        ("proposals", "calendar", "programme", "response"),
+        ("proposals", "calendar", "programme", "response", "pricing"),
         ("promotions.view_strategy",),
     ),
     "quarter": ("promotions.view_strategy", "promotions.view_quarter"),

@@ -362,7 +362,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "checks": (checks := [_check(one) for one in _checks(strategy)]),
         "failing": sum(not one["passed"] for one in checks),
         "runs": (strategy.campaign.ends_at - strategy.campaign.starts_at).days,
-        "feedback": _feedback(strategy),
+        "feedback": [] if strategy.prices else _feedback(strategy),
         "successors": (successors := list(strategy.successors.order_by("version"))),
         "versionable": proposals.versionable(strategy, successors),
         "history": _steps(approval.history(strategy)),
@@ -370,7 +370,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
             (old, _steps(steps))
             for old, steps in islice(approval.before(strategy), MOST_BEFORE)
         ],
-        "examples": _examples(strategy),
+        "examples": [] if strategy.prices else _examples(strategy),
         "prices": price_pages.page(strategy) if strategy.prices else None,
     }
 
