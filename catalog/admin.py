@@ -34,12 +34,15 @@ from catalog.models import (
 
 
 def money(field: str) -> Callable[[Any], str]:
-    """A column of amounts with the decimals of the row's currency, not the table's."""
+    """A column of amounts with their currency, and its decimals, not the table's."""
 
     @admin.display(description=gettext_lazy(field), ordering=field)
     def shown(row: Any) -> str:
         amount = getattr(row, field)
-        return "" if amount is None else str(pricing.rounded(amount, row.currency))
+        if amount is None:
+            return ""
+        rounded = pricing.rounded(amount, row.currency)
+        return f"{rounded}\N{NO-BREAK SPACE}{row.currency}"
 
     return shown
 
@@ -48,7 +51,7 @@ def money(field: str) -> Callable[[Any], str]:
 class ProductAdmin(ReadOnly):
     list_display = [
         *("sku", "name", "category", "brand"),
-        *(money("price"), "currency", "stock", "updated_at"),
+        *(money("price"), "stock", "updated_at"),
     ]
     list_filter = ["promotable", "department"]
     search_fields = ["sku", "name", "category"]

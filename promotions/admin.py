@@ -494,7 +494,7 @@ class CampaignAdmin(ReadOnly):
 
     list_display = [
         *("name", "starts_at", "ends_at", "zone"),
-        *(money("budget"), money("spent"), "currency"),
+        *(money("budget"), money("spent")),
     ]
     ordering = ["-starts_at"]
     readonly_fields = ["period", "funds", "asked", "caps", "results"]
