@@ -1,6 +1,7 @@
 """The catalogue in the back office: a mirror of the shop's feed, read only.
 
-Of the market, matches can be taken back, and sources are made and switched.
+Rules of prices and of stock are set here. Of the market, matches can be taken back, and
+sources are made and switched.
 """
 
 from collections.abc import Callable
@@ -20,8 +21,16 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
-from catalog import pricing, reviews, rulebook
-from catalog.models import CompetitorProduct, Match, PricingRule, Product, Source
+from catalog import levels, pricing, reviews, rulebook
+from catalog.models import (
+    CompetitorProduct,
+    Match,
+    Position,
+    PricingRule,
+    Product,
+    Source,
+    StockRule,
+)
 
 
 def money(field: str) -> Callable[[Any], str]:
@@ -46,6 +55,27 @@ class ProductAdmin(ReadOnly):
     ordering = ["sku"]
     show_full_result_count = False
     list_per_page = 50
+
+
+@admin.register(StockRule)
+class StockRuleAdmin(ModelAdmin):
+    """How goods are kept in stock; who changes a rule is in the log."""
+
+    list_display = ["__str__", *levels.FIELDS]
+    ordering = ["category"]
+    actions = None
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: StockRule,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        levels.set_rule(obj, by=request.user.get_username(), at=clock.now())
+
+    def delete_model(self, request: HttpRequest, obj: StockRule) -> None:
+        levels.drop_rule(obj, by=request.user.get_username(), at=clock.now())
 
 
 @admin.register(CompetitorProduct)
@@ -100,6 +130,22 @@ class MatchAdmin(Acting):
     def look_again(self, request: HttpRequest, rows: QuerySet[Match]) -> None:
         for key in rows.values_list("product", flat=True):
             reviews.reopen(key, by=request.user.get_username(), at=clock.now())
+
+
+@admin.register(Position)
+class PositionAdmin(ReadOnly):
+    """All matched products with both prices; the page of the market has the top."""
+
+    list_display = [
+        *("product", "sku", "category", money("ours"), money("theirs"), "currency"),
+        *("fresh", "undercut_since", "promotion_since"),
+    ]
+    list_filter = ["fresh", "product__competitor"]
+    search_fields = ["sku__sku", "sku__name", "category"]
+    list_select_related = ["product", "sku"]
+    ordering = ["-undercut_since", "product"]
+    show_full_result_count = False
+    list_per_page = 50
 
 
 class SourceForm(forms.ModelForm):
