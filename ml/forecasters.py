@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ml import levels
 from ml.panels import Panel, effects, logs
-from ml.pooled_quantiles import by_size, quantile, ridge
+from ml.pooled_quantiles import by_size, gamma, quantile, ridge
 
 Numbers = NDArray[np.float64]
 QUANTILES = (0.1, 0.5, 0.9)
@@ -27,7 +27,7 @@ STEPS = (1, 2, 3, 4, 6, 9, 13)
 """Weeks ahead that are fitted; those between are interpolated."""
 BASE = 0.2
 OTHERS = (0.05, 0.1, 0.4, 0.7)
-YEAR, SEASON = 52, 4
+SEASON = 4
 WARM = 7
 """Weeks before the first that is learnt from."""
 YOUNG = 12
@@ -62,7 +62,7 @@ def _last(values: Numbers, ahead: int) -> Numbers:
 
 
 def _season(values: Numbers, ahead: int) -> Numbers:
-    season = YEAR if values.shape[1] >= YEAR + SEASON else SEASON
+    season = levels.YEAR if values.shape[1] >= levels.YEAR + SEASON else SEASON
     return levels.seasonal(values, season, ahead)
 
 
@@ -110,16 +110,9 @@ def young(given: Panel, ahead: int) -> Told:
     mean = np.nansum(known, axis=1) / count
     swing = np.nansum((known - mean[:, None]) ** 2, axis=1) / np.maximum(count - 1, 1)
     variance = (np.maximum(swing, mean) + TINY) * (1 + 2 / count)
-    ends = [_gamma(mean, variance, z) for z in (-1.2816, 0.0, 1.2816)]
+    ends = [gamma(mean, variance, z) for z in (-1.2816, 0.0, 1.2816)]
     repeated = [np.repeat(end[:, None], ahead, axis=1) for end in (*ends, mean)]
     return Told(quantiles=np.array(repeated[:3]), mean=repeated[3])
-
-
-def _gamma(mean: Numbers, variance: Numbers, z: float) -> Numbers:
-    """The gamma's quantile at the normal deviate z (Wilson & Hilferty 1931)."""
-    shape = np.maximum(mean, 1e-9) ** 2 / variance
-    root = 1 - 1 / (9 * shape) + z / (3 * np.sqrt(shape))
-    return np.asarray(mean * np.maximum(root, 0) ** 3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,12 +145,12 @@ class _Rows:
         swing = np.log(levels.rolling(y, 13, np.nanstd) + 0.1)
         moves = [
             price - usual,
-            _back(price, 1) - usual,
+            levels.back(price, 1) - usual,
             levels.rolling(price, 4) - usual,
         ]
         corrects = [
             *(levels.smoothed(y, w) - size for w in OTHERS),
-            *(_back(y, n) - size for n in (0, 1, 3)),
+            *(levels.back(y, n) - size for n in (0, 1, 3)),
             np.log(levels.rolling(units, 13) + 0.5) - size,
             levels.rolling(y, 13, np.nanmedian) - size,
             *moves,
@@ -286,9 +279,9 @@ class _Rows:
     def _year(self, step: int) -> list[Numbers]:
         """Tell how units moved a year ago from this week to its target."""
         weeks = self.y.shape[1]
-        if weeks < YEAR + 20:
+        if weeks < levels.YEAR + 20:
             return []
-        return [_year_ago(self.y, step), _year_ago(self.above, step)]
+        return [levels.year_ago(self.y, step), levels.year_ago(self.above, step)]
 
 
 def _picked(columns: Sequence[Numbers], i: Any, t: Any, *last: Numbers) -> Numbers:
@@ -300,18 +293,3 @@ def _picked(columns: Sequence[Numbers], i: Any, t: Any, *last: Numbers) -> Numbe
 def _prices(price: Numbers) -> Numbers:
     """Return log prices, 0 where nothing sold: the shelf price, for all we know."""
     return np.asarray(np.nan_to_num(np.log(np.clip(price, 0.2, 1.0))))
-
-
-def _back(values: Numbers, weeks: int) -> Numbers:
-    out = np.full(values.shape, np.nan)
-    out[:, weeks:] = values[:, : values.shape[1] - weeks]
-    return out
-
-
-def _year_ago(y: Numbers, step: int) -> Numbers:
-    """Mean of the three weeks around the target's, less the five around this one's."""
-    near = levels.rolling(y, 3)
-    around = levels.rolling(y, 5)
-    back = YEAR - step - 1
-    then, now = _back(near, back), _back(around, YEAR - 2)
-    return np.nan_to_num(then - now)

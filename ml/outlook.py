@@ -155,26 +155,23 @@ class _Night:
         rows = []
         for n, (key, category) in enumerate(zip(keys, categories, strict=True)):
             _, value, error = answers.get(key) or ("", *whole.get(category, UNKNOWN))
-            started = int(np.argmax(units[n] > 0))
+            started = max(int(np.argmax(units[n] > 0)), self.weeks - KEPT)
             rows.append(
                 Forecast(
                     level=level,
                     key=key,
                     category=category,
                     first=self.first,
-                    units=_plain(made.told.mean[n]),
-                    low=_plain(made.told.quantiles[0, n]),
-                    median=_plain(made.told.quantiles[1, n]),
-                    high=_plain(made.told.quantiles[2, n]),
                     naive=_plain(naive[n]),
                     seasonal=_plain(season[n]),
-                    history=_plain(units[n, max(started, self.weeks - KEPT) :]),
+                    history=_plain(units[n, started:]),
                     undiscounted=_undiscounted(units[n], price[n], value),
                     elasticity=value,
                     elasticity_error=error,
                     method=made.methods[n],
                     figures=figures | _own(made, n),
                     computed_at=self.at,
+                    **_ahead(made.told, n),
                 )
             )
         return rows
@@ -193,6 +190,13 @@ class _Night:
             self.answers, on="sku", how="left"
         )
         return [DemandShare(**row) for row in known.rename(NAMES).iter_rows(named=True)]
+
+
+def _ahead(told: forecasters.Told, n: int) -> dict[str, list[float]]:
+    """Write a series' forecast into the row's arrays."""
+    low, median, high = told.quantiles[:, n]
+    ends = {"units": told.mean[n], "low": low, "median": median, "high": high}
+    return {name: _plain(values) for name, values in ends.items()}
 
 
 def _figures(made: rolling.Outlook) -> dict[str, Any]:
