@@ -41,8 +41,8 @@ class Memory:
         self.kept: dict[str, Kept] = {}
         self.seen: int | None = None
 
-    def read(self, skus: Sequence[str]) -> list[Kept]:
-        """Return (version, body) of each product; UNKNOWN of one that there is not."""
+    def read(self, skus: Sequence[str]) -> tuple[int, list[Kept]]:
+        """Return what was seen, and (version, body) of each product; or UNKNOWN."""
         # One at a time: a row read before news must not be kept after them.
         with self.lock:
             self._hear()
@@ -50,7 +50,7 @@ class Memory:
             if missing:
                 self.kept |= dict.fromkeys(missing, UNKNOWN)
                 self._keep(lookup.rows(SOME, [missing]))
-            return [self.kept[sku] for sku in skus]
+            return self.seen or 0, [self.kept[sku] for sku in skus]
 
     def _hear(self) -> None:
         if self.seen is None or len(self.kept) > MOST:
@@ -75,11 +75,15 @@ class Memory:
 memory = Memory()
 
 
-def read(skus: Sequence[str]) -> tuple[int, str]:
-    """Return the highest version of these products, and their prices as JSON rows."""
-    found = memory.read(skus)
+def read(skus: Sequence[str]) -> tuple[int, int, str]:
+    """Return (seen, newest, rows): these products' prices as JSON rows.
+
+    `newest` is the highest version among them, `seen` that of all prices when they
+    were read: while NEWEST says so, nothing has changed.
+    """
+    seen, found = memory.read(skus)
     newest = max(version for version, _ in found) if found else 0
-    return newest, ",".join([body for _, body in found if body])
+    return seen, newest, ",".join([body for _, body in found if body])
 
 
 def since(version: int, limit: int) -> tuple[int, str, int]:

@@ -194,6 +194,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "config.formats"
+FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -241,7 +242,7 @@ SPECTACULAR_SETTINGS = {
 
 NEEDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(
-        ("proposals", "calendar", "programme", "response"),
+        ("proposals", "calendar", "programme", "response", "pricing"),
         ("promotions.view_strategy",),
     ),
     "quarter": ("promotions.view_strategy", "promotions.view_quarter"),

@@ -22,7 +22,10 @@ HORIZON = 13
 Z80 = 1.2816
 """The normal's 0.9 quantile: an 80 % interval's half width in standard deviations."""
 LASTING = 0.3
-"""The correlation of two weeks' errors: a level that was wrong stays wrong."""
+"""The correlation of two weeks' errors: a level that was wrong stays wrong.
+
+Measured on The Complete Journey: 0.34 of categories, 0.22 of products.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -91,6 +92,8 @@ STEPS = {
     "strategy_ended": pgettext_lazy("step", "ended"),
     "strategy_commented": pgettext_lazy("step", "said"),
 }
+MOST_BEFORE = 3
+"""Versions before, whose decisions a page shows too."""
 COLOURS = {
     "over": "default",
     "scheduled": "info",
@@ -356,15 +359,18 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "past_weeks": backtest_pages.section(strategy),
         "choices": backtest_pages.CHOICES,
         "measured": _measured(strategy),
-        "checks": [_check(one) for one in _checks(strategy)],
-        "feedback": _feedback(strategy),
-        "successors": strategy.successors.order_by("version"),
-        "versionable": strategy.state in proposals.REPLACEABLE,
-        "history": [
-            (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
-            for step in approval.history(strategy)
+        "checks": (checks := [_check(one) for one in _checks(strategy)]),
+        "failing": sum(not one["passed"] for one in checks),
+        "runs": (strategy.campaign.ends_at - strategy.campaign.starts_at).days,
+        "feedback": [] if strategy.prices else _feedback(strategy),
+        "successors": (successors := list(strategy.successors.order_by("version"))),
+        "versionable": proposals.versionable(strategy, successors),
+        "history": _steps(approval.history(strategy)),
+        "before": [
+            (old, _steps(steps))
+            for old, steps in islice(approval.before(strategy), MOST_BEFORE)
         ],
-        "examples": _examples(strategy),
+        "examples": [] if strategy.prices else _examples(strategy),
         "prices": price_pages.page(strategy) if strategy.prices else None,
     }
 
@@ -455,6 +461,13 @@ def _feedback(strategy: Strategy) -> list[tuple[Any, int]]:
     told = feedback.counts(strategy.id)
     rows = [(label, told[word]) for word, label in Feedback.Word.choices]
     return rows if any(told.values()) else []
+
+
+def _steps(steps: list[store.Stored]) -> list[tuple[Any, ...]]:
+    return [
+        (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
+        for step in steps
+    ]
 
 
 def _step(step: store.Stored) -> str:

@@ -184,6 +184,14 @@ def history(strategy: Strategy) -> list[store.Stored]:
     return store.read_stream(strategy.stream)
 
 
+def before(strategy: Strategy) -> Iterator[tuple[Strategy, list[store.Stored]]]:
+    """Yield the versions before, newest first, with the decisions on them."""
+    old = strategy.replaces
+    while old:
+        yield old, history(old)
+        old = old.replaces
+
+
 RUNS = (State.LIVE, State.PAUSED)
 STEPS: Mapping[type[events.Event], tuple[Collection[State], State, type[Exception]]] = {
     events.StrategyApproved: ([State.PROPOSED], State.LIVE, NotProposed),

@@ -39,7 +39,7 @@ def people(text: str) -> list[Hit]:
             return hits
     if len(asked) < SHORTEST:
         return []
-    begins = Customer.objects.filter(external_id__startswith=asked)
+    begins = Customer.objects.filter(external_id__istartswith=asked)
     rows = begins.order_by("external_id")[:MOST]
     return [Hit(customer=row, how=_("begins like that")) for row in rows]
 

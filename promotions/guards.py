@@ -104,7 +104,7 @@ def floor(
         passed=left >= least_margin,
         detail=Wording(
             "deepest variant %(deepest)s leaves %(left)s of the %(margin)s margin; "
-            "the floor is %(floor)s",
+            "its own floor, for each line, is %(floor)s",
             deepest=f"{deepest:.1%}",
             left=f"{left:.1%}",
             margin=f"{usual.margin:.1%}",
@@ -138,17 +138,22 @@ def period(starts_at: datetime, ends_at: datetime, at: datetime) -> Guard:
 
 
 def money(budget: Decimal, left: Decimal, currency: str) -> Guard:
-    """Whether there is a budget, and money in the campaign for it."""
+    """Whether there is a budget, and money for it: its own, or less in its campaign."""
+    told = {
+        "budget": f"{budget:.2f}",
+        "currency": currency,
+        "left": f"{left:.2f}",
+    }
+    whole = Wording("all of its budget of %(budget)s %(currency)s can be spent", **told)
+    less = Wording(
+        "of its budget of %(budget)s %(currency)s only %(left)s can be spent: the rest "
+        "is spent or reserved, or its campaign has no more",
+        **told,
+    )
     return Guard(
         name=Wording("money"),
         passed=budget > 0 and left > 0,
-        detail=Wording(
-            "its budget is %(budget)s %(currency)s; with what its campaign has left, "
-            "%(left)s can be spent",
-            budget=f"{budget:.2f}",
-            currency=currency,
-            left=f"{left:.2f}",
-        ),
+        detail=whole if left >= budget else less,
     )
 
 
@@ -223,7 +228,7 @@ def tried(found: Tried, least_margin: Decimal) -> Guard:
         detail=Wording(
             "it applies to %(touched)s of %(baskets)s past orders; at worst %(worst)s "
             "is given away together with what is live, and %(kept)s margin kept; the "
-            "floor is %(floor)s",
+            "shop's floor, for all discounts on a basket, is %(floor)s",
             touched=f"{found.touched:,}",
             baskets=f"{found.baskets:,}",
             worst=f"{found.worst:.1%}",

@@ -39,11 +39,12 @@ def of(
     """Return the guards of these lines, sorted by product and start."""
     skus = {line.sku for line in lines}
     products = Product.objects.only(*FIELDS).in_bulk(list(skus))
+    book = Rulebook()
     return [
         _scope(lines, products),
-        _floor(lines, products),
+        _floor(lines, products, book),
         _reference(lines, products, at),
-        _step(lines, products),
+        _step(lines, products, book),
         _alone(strategy, lines, replaced),
     ]
 
@@ -85,8 +86,7 @@ def floor(product: Product, least_margin: Decimal) -> Decimal:
     )
 
 
-def _floor(lines: Lines, products: Mapping[str, Product]) -> Guard:
-    book = Rulebook()
+def _floor(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guard:
     low = [
         line.sku
         for line in lines
@@ -133,9 +133,9 @@ def _reference(lines: Lines, products: Mapping[str, Product], at: datetime) -> G
     )
 
 
-def _step(lines: Lines, products: Mapping[str, Product]) -> Guard:
+def _step(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guard:
     """Whether no first step goes further than its category's rule lets it."""
-    book, first = Rulebook(), {line.sku: line for line in reversed(lines)}
+    first = {line.sku: line for line in reversed(lines)}
     far = [
         sku
         for sku, line in first.items()

@@ -11,14 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from analytics.wording import Wording
-from catalog import pricing, sizes
+from catalog import competitors, pricing, sizes
 from catalog.models import PricePoint, Product
 from catalog.price_rules import Shelf
 from catalog.rulebook import Rulebook
@@ -87,8 +86,8 @@ def answer(category: str, *, by: str, at: datetime) -> Strategy:
     return price_lines.propose(change, by=by, at=at)
 
 
-RAISE = "Better prices in %(category)s"
-ANSWER = "Answer to cheaper competitors in %(category)s"
+RAISE = gettext_noop("Better prices in %(category)s")
+ANSWER = gettext_noop("Answer to cheaper competitors in %(category)s")
 Found = Sequence[tuple[Item, Decimal]]
 
 
@@ -192,10 +191,8 @@ def _frozen(products: Sequence[Product], book: Rulebook, at: datetime) -> set[st
 
 
 def _cheapest(skus: Sequence[str], at: datetime) -> dict[str, Decimal]:
-    if find_spec("catalog.competitors") is None:
-        return {}
-    found = import_module("catalog.competitors").bounds(skus, at)
-    return {sku: min(price for _, price, _ in rows) for sku, rows in found.items()}
+    found = competitors.bounds(skus, at)
+    return {sku: min(row.price for row in rows) for sku, rows in found.items()}
 
 
 def _change(category: str, found: Found, *, at: datetime, title: str = RAISE) -> Change:

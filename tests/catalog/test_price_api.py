@@ -1,6 +1,7 @@
 """Storefronts read prices: many at once, only what changed, and nothing unannounced."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from analytics import access
-from catalog import feeds, prices, pricing, shown_prices
+from catalog import feeds, price_api, prices, pricing, shown_prices
 from catalog.feeds import Listed
 from catalog.models import ShownPrice
 from tests.conftest import NOW
@@ -41,6 +42,7 @@ def feed(at: Any = NOW, **shelf: str | None) -> None:
 def nothing_in_memory() -> None:
     """What a test rolls back was never to be seen."""
     shown_prices.memory.forget()
+    price_api.answers.clear()
 
 
 @pytest.fixture
@@ -161,6 +163,38 @@ def test_a_name_that_no_product_can_have_is_no_error(browser: APIClient) -> None
     assert browser.get("/api/v1/prices?sku=a%00b").json() == {"prices": []}
 
 
+def test_an_answer_is_given_again_only_while_it_is_so_and_to_whom_it_may(
+    browser: APIClient, statements: Callable[[], int]
+) -> None:
+    feed(tea="10.00")
+    first = ask(browser, "tea")
+    statements()
+    again = ask(browser, "tea")
+    assert (again.content, again["ETag"]) == (first.content, first["ETag"])
+    assert statements() == 1
+
+    feed(tea="9.00", at=NOW + DAY)
+    assert ask(browser, "tea").json()["prices"][0]["price"] == "9.00"
+
+    other = APIClient()
+    assert ask(other, "tea").status_code == 401
+    other.credentials(
+        HTTP_AUTHORIZATION=f"Bearer {access.create_key('x', ['catalog'])}"
+    )
+    assert ask(other, "tea").status_code == 403
+
+
+def test_a_key_for_another_site_is_refused_what_is_in_memory(db: None) -> None:
+    key = access.create_key(
+        "site", ["offers"], publishable=True, origins=["https://ours.example"]
+    )
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    feed(tea="10.00")
+    assert ask(client, "tea", origin="https://ours.example").status_code == 200
+    assert ask(client, "tea", origin="https://theirs.example").status_code == 401
+
+
 def test_without_the_scope_nothing_is_read(db: None) -> None:
     client = APIClient()
     client.credentials(
@@ -215,7 +249,7 @@ def test_answers_are_never_older_than_what_was_committed_before() -> None:
     def ask_on() -> None:
         while known[-1] < 39:
             least = known[-1]
-            _, body = shown_prices.read(["tea", f"other-{least}"])
+            *_, body = shown_prices.read(["tea", f"other-{least}"])
             if float(body.split('"price":"')[1].split('"')[0]) < least:
                 wrong.append(body)
         connection.close()

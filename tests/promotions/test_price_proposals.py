@@ -13,7 +13,13 @@ from analytics import events, store
 from analytics.wording import revived
 from catalog import feeds
 from catalog.feeds import Listed
-from catalog.models import PricingRule, Product
+from catalog.models import (
+    CompetitorPrice,
+    CompetitorProduct,
+    Match,
+    PricingRule,
+    Product,
+)
 from ml.models import Forecast
 from promotions import (
     approval,
@@ -52,6 +58,7 @@ def foresee(sku: str, elasticity: float = -4.0, **more: Any) -> None:
     fields: dict[str, Any] = {
         "units": [100.0] * 4,
         "low": [80.0] * 4,
+        "median": [100.0] * 4,
         "high": [120.0] * 4,
         "history": [90.0] * 10,
         "elasticity_error": 0.2,
@@ -271,7 +278,7 @@ def test_the_pages_ask_few_questions(
         reverse("pricing"),
         reverse("admin:promotions_strategy_change", args=[made.id]),
     ):
-        with django_assert_max_num_queries(26):
+        with django_assert_max_num_queries(15):
             client.get(address)
 
 
@@ -302,3 +309,55 @@ def test_a_rule_that_an_operator_sets_is_in_the_log(olga: User, client: Client) 
     )
     logs = store.read(until=store.high_water(), types=["pricing_rule_set"])
     assert [one.event.rule is None for one in logs] == [False, True]  # type: ignore[attr-defined]
+
+
+def undercut(price: str, sku: str = "tea") -> None:
+    theirs = CompetitorProduct.objects.create(
+        competitor="rival",
+        product="1",
+        name=sku,
+        currency="USD",
+        price=Decimal(price),
+        since=NOW,
+        seen_at=NOW,
+    )
+    CompetitorPrice.objects.create(
+        product=theirs, at=NOW, currency="USD", price=Decimal(price)
+    )
+    Match.objects.create(
+        product=theirs, sku_id=sku, state=Match.State.CONFIRMED, how=Match.How.PERSON
+    )
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("9.50", "9.49"), ("7.00", "8.09")],  # as low as they are; as far as a step goes
+)
+def test_an_answer_to_cheaper_competitors_says_what_it_costs(
+    theirs: str, ours: str
+) -> None:
+    Forecast.objects.filter(key="tea").update(elasticity=-0.8)
+    undercut(theirs)
+
+    made = price_proposals.answer(HOT, by="olga", at=NOW)
+
+    assert lines(made) == {"tea": Decimal(ours)}
+    assert made.forecast["margin"] < 0
+    assert "Answer to cheaper competitors" in made.called
+    assert Product.objects.get(sku="tea").price == 10
+
+
+def test_who_is_not_undercut_has_nothing_to_answer() -> None:
+    undercut("10.50")
+
+    with pytest.raises(price_proposals.NothingToGain):
+        price_proposals.answer(HOT, by="olga", at=NOW)
+
+
+def test_no_price_is_raised_above_what_competitors_allow() -> None:
+    PricingRule.objects.create(category=COLD, above_competitors=Decimal("0.02"))
+    undercut("10.10", "ice")
+
+    made = price_proposals.propose_for(COLD, by="olga", at=NOW)
+
+    assert 10 < lines(made)["ice"] <= Decimal("10.302")

@@ -1,15 +1,19 @@
 """Price changes go into force and out of it, whole, and a feed's word counts."""
 
+import contextlib
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analytics import events, store
 from catalog import feeds
 from catalog.feeds import Listed
-from catalog.models import PriceHold, PricePoint, Product, ShownPrice
+from catalog.models import PriceHold, PricePoint, PricingRule, Product, ShownPrice
 from promotions import approval, price_lines, price_rolls
 from promotions.models import PriceLine, Strategy
 from promotions.price_lines import Change, Line
@@ -328,3 +332,75 @@ def folded() -> tuple[Any, ...]:
         sorted(points),
         sorted((sku, since, *rest) for (sku, since), rest in lines.items()),
     )
+
+
+def test_the_next_step_of_a_path_is_not_told_before_its_time() -> None:
+    live(
+        line("8.99", ends=NOW + 2 * DAY),
+        line("7.99", was="8.99", starts=NOW + 2 * DAY, ends=NOW + 4 * DAY),
+    )
+    shown = ShownPrice.objects.get(sku="tea").body
+    assert "7.99" not in shown
+    assert "valid_until" not in shown  # not even when
+
+    price_rolls.roll(at=NOW + 2 * DAY)
+    assert '"valid_until":"2026-06-05T12:00:00Z"' in (
+        ShownPrice.objects.get(sku="tea").body
+    )
+
+
+def test_what_is_approved_for_later_is_not_told() -> None:
+    before = ShownPrice.objects.get(sku="tea").body
+    live(line("8.99", starts=NOW + DAY))
+
+    assert ShownPrice.objects.get(sku="tea").body == before
+
+
+@pytest.mark.parametrize(("progressive", "against"), [(False, "8.99"), (True, "10.00")])
+def test_a_path_is_shown_against_its_first_price_only_where_the_law_allows(
+    progressive: bool, against: str
+) -> None:
+    PricingRule.objects.create(category="hot", progressive=progressive)
+    live(
+        line("8.99", ends=NOW + DAY),
+        line("7.99", was="8.99", starts=NOW + DAY, ends=NOW + 2 * DAY),
+    )
+    price_rolls.roll(at=NOW + DAY)
+
+    shown = ShownPrice.objects.get(sku="tea").body
+    assert f'"reference_price":"{against}"' in shown
+
+
+LONG = st.lists(
+    st.tuples(
+        st.sampled_from(["feed", "roll", "pause", "resume"]),
+        st.sampled_from(["10.00", "8.99", "7.99", "9.50"]),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=LONG)
+def test_whatever_happens_the_log_says_what_the_tables_hold(steps: Any) -> None:
+    with transaction.atomic():
+        strategy = live(
+            line("8.99", ends=NOW + 3 * DAY),
+            line("7.99", was="8.99", starts=NOW + 3 * DAY, ends=NOW + 6 * DAY),
+        )
+        for day, (what, said) in enumerate(steps, start=1):
+            at = NOW + day * DAY
+            if what == "feed":
+                feed(listed(said), at=at)
+            elif what == "roll":
+                price_rolls.roll(at=at)
+            else:
+                with contextlib.suppress(*approval.REFUSALS):
+                    step = approval.pause if what == "pause" else approval.resume
+                    step(strategy.id, by="olga", comment="x", at=at)
+        price_rolls.roll(at=NOW + 9 * DAY)
+
+        assert folded() == held()
+        running = strategy.price_lines.filter(state__in=["running", "planned"])
+        assert not running.exists() or strategy.state == "paused"
+        transaction.set_rollback(True)
