@@ -249,6 +249,8 @@ NEEDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
+    "demand": ("ml.view_elasticity",),
+    "pricing": ("promotions.view_strategy",),
     "stock": ("promotions.view_supply",),
     "connect": ("analytics.view_apikey",),
     "market": ("catalog.view_position",),

@@ -32,10 +32,11 @@ class Table:
 
 
 def _products() -> Iterator[Row]:
-    names = feeds.COLUMNS
-    for row in Product.objects.order_by("sku").values(*names).iterator(CHUNK):
-        coins = {name: _rounded(row[name], row["currency"]) for name in MONEY}
-        yield row | coins
+    """The price is what the shop lists: a file that comes back changes nothing."""
+    rows = Product.objects.order_by("sku").values(*feeds.COLUMNS)
+    for row in rows.iterator(CHUNK):
+        told = row | {"price": row["listed_price"]}
+        yield told | {name: _rounded(told[name], row["currency"]) for name in MONEY}
 
 
 MONEY = ("price", "cost")
@@ -117,7 +118,7 @@ TABLES: Mapping[str, Table] = {
         name=_("Products"),
         permission="catalog.view_product",
         columns={
-            **dict.fromkeys(feeds.COLUMNS, "text"),
+            **dict.fromkeys(feeds.Listed.__dataclass_fields__, "text"),
             **dict.fromkeys(MONEY, "amount"),
             **dict.fromkeys(
                 ("stock", "lead_days", "pack", "expiring", "incoming"), "count"

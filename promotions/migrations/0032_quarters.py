@@ -34,7 +34,7 @@ def allow(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('promotions', '0030_prices'),
+        ('promotions', '0031_stock'),
     ]
 
     operations = [
