@@ -90,6 +90,7 @@ STEPS = {
     "strategy_resumed": pgettext_lazy("step", "resumed"),
     "strategy_ended": pgettext_lazy("step", "ended"),
     "strategy_commented": pgettext_lazy("step", "said"),
+    "prices_rolled": pgettext_lazy("step", "prices moved"),
 }
 COLOURS = {
     "over": "default",
@@ -363,6 +364,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "history": [
             (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
             for step in approval.history(strategy)
+            if step.type in STEPS
         ],
         "examples": [] if strategy.prices else _examples(strategy),
         "prices": price_pages.page(strategy) if strategy.prices else None,
