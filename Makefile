@@ -6,7 +6,7 @@ BIN := .venv/bin
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand bench-matching bench-prices screenshots format clean
+.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand bench-matching bench-prices bench-markdowns screenshots format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -99,11 +99,18 @@ bench-decisions: .venv/.tests ## Measure who gets what, and whom it changes, on 
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench HILLSTROM=$(abspath $(HILLSTROM)) $(BIN)/python manage.py bench allocation uplift
 
+bench-markdowns: .venv/.tests ## Play clearances whose demand is known, beside who knows it (10 minutes)
+	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+	@rm -rf var/bench
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench markdowns
+
 bench-demand: .venv/.tests ## Measure forecasts of demand beside pip's statsforecast, and elasticities (20 minutes)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench OMP_NUM_THREADS=1 $(BIN)/python manage.py bench demand
+
 bench-matching: .venv/.tests ## Measure whether competitors' products are matched to the right ones
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench

@@ -29,6 +29,7 @@ SCOPES = {
     "catalog": "send products and prices",
     "strategies": "open campaigns, propose strategies, read what became of them",
     "reports": "read what strategies, campaigns and the whole programme earned",
+    "calendar": "read the calendar by its address, and nothing else beside it",
     "privacy": "export and erase customers",
     "clock": "move the clock and approve proposals, in demo mode alone",
 }

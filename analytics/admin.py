@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
@@ -30,8 +31,29 @@ WORDS = 10
 """Of consent: so many of the last are shown."""
 
 
-class ReadOnly(ModelAdmin):
-    """Rows that only the platform itself writes."""
+class Listed(ModelAdmin):
+    """A list called by what it lists."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        title = capfirst(str(self.opts.verbose_name_plural))
+        more = {"title": title, **(extra_context or {})}
+        return super().changelist_view(request, more)
+
+
+class ReadOnly(Listed):
+    """Rows that only the platform itself writes; their history is the log."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        more = {"show_history": False, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, more)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

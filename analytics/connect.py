@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -61,7 +61,7 @@ def connect(request: HttpRequest) -> HttpResponse:
         return _page(request, made=_made(request))
     except Wrong as fault:
         messages.error(request, str(fault))
-        return redirect("connect")
+        return _page(request, typed=request.POST)
 
 
 @require_GET
@@ -78,20 +78,28 @@ def newest(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"rows": rows[:SHOWN]})
 
 
-def _page(request: HttpRequest, made: tuple[str, bool] | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    made: tuple[str, bool] | None = None,
+    typed: QueryDict | None = None,
+) -> HttpResponse:
+    """Show the page; `typed`: what was refused stays in the form."""
+    ticked = set(typed.getlist("scopes")) if typed else set(USUAL)
     key, public = made or (None, False)
     address = request.build_absolute_uri("/").rstrip("/")
     keys = ApiKey.objects.order_by("revoked_at", "name", "created_at")
     page = {
         **admin.site.each_context(request),
         "title": _("Connect a shop"),
+        "typed": typed,
+        "typed_public": typed is not None and typed.get("kind") == "publishable",
         "keys": keys[:100] if _may(request, "view_apikey") else None,
         "may_add": _may(request, "add_apikey"),
         "may_revoke": _may(request, "change_apikey"),
         "may_watch": any(_may(request, name) for name in VIEWS[1:]),
         "key": key,
         "public": public,
-        "scopes": [(name, USES[name], name in USUAL) for name in USES],
+        "scopes": [(name, USES[name], name in ticked) for name in USES],
         "address": address,
         "snippets": [
             (one, one.filled(address, key if public == one.publishable else None))

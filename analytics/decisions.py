@@ -83,6 +83,17 @@ class PricingRuleSet(Event, frozen=True, kw_only=True):
     rule: dict[str, Any] | None
 
 
+class StockRuleSet(Event, frozen=True, kw_only=True):
+    """An operator said how goods are kept in stock; null: no rule any more.
+
+    An empty category stands for all those without a rule of their own.
+    """
+
+    category: str
+    by: Text
+    rule: dict[str, Any] | None
+
+
 class StockChanged(Event, frozen=True, kw_only=True):
     """A product's stock moved; `was` is null for a new product."""
 
@@ -129,6 +140,16 @@ class CampaignOpened(Event, frozen=True, kw_only=True):
     limits: list[dict[str, Any]] = []
     least_return: Decimal | None = None
     most_per_customer: int | None = None
+
+
+class QuarterPlanned(Event, frozen=True, kw_only=True):
+    """A quarter got its budget; `weeks` from `starts_on` on, null: not fixed."""
+
+    starts_on: date
+    by: Text
+    budget: Decimal
+    currency: Currency
+    weeks: tuple[Decimal | None, ...]
 
 
 class StrategyProposed(Event, frozen=True, kw_only=True):

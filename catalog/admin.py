@@ -1,6 +1,7 @@
 """The catalogue in the back office: a mirror of the shop's feed, read only.
 
-Of the market, matches can be taken back, and sources are made and switched.
+Rules of prices and of stock are set here. Of the market, matches can be taken back, and
+sources are made and switched.
 """
 
 from collections.abc import Callable
@@ -20,17 +21,28 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
-from catalog import pricing, reviews, rulebook
-from catalog.models import CompetitorProduct, Match, PricingRule, Product, Source
+from catalog import levels, pricing, reviews, rulebook
+from catalog.models import (
+    CompetitorProduct,
+    Match,
+    Position,
+    PricingRule,
+    Product,
+    Source,
+    StockRule,
+)
 
 
 def money(field: str) -> Callable[[Any], str]:
-    """A column of amounts with the decimals of the row's currency, not the table's."""
+    """A column of amounts with their currency, and its decimals, not the table's."""
 
     @admin.display(description=gettext_lazy(field), ordering=field)
     def shown(row: Any) -> str:
         amount = getattr(row, field)
-        return "" if amount is None else str(pricing.rounded(amount, row.currency))
+        if amount is None:
+            return ""
+        rounded = pricing.rounded(amount, row.currency)
+        return f"{rounded}\N{NO-BREAK SPACE}{row.currency}"
 
     return shown
 
@@ -39,13 +51,34 @@ def money(field: str) -> Callable[[Any], str]:
 class ProductAdmin(ReadOnly):
     list_display = [
         *("sku", "name", "category", "brand"),
-        *(money("price"), "currency", "stock", "updated_at"),
+        *(money("price"), "stock", "updated_at"),
     ]
     list_filter = ["promotable", "department"]
     search_fields = ["sku", "name", "category"]
     ordering = ["sku"]
     show_full_result_count = False
     list_per_page = 50
+
+
+@admin.register(StockRule)
+class StockRuleAdmin(ModelAdmin):
+    """How goods are kept in stock; who changes a rule is in the log."""
+
+    list_display = ["__str__", *levels.FIELDS]
+    ordering = ["category"]
+    actions = None
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: StockRule,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        levels.set_rule(obj, by=request.user.get_username(), at=clock.now())
+
+    def delete_model(self, request: HttpRequest, obj: StockRule) -> None:
+        levels.drop_rule(obj, by=request.user.get_username(), at=clock.now())
 
 
 @admin.register(CompetitorProduct)
@@ -100,6 +133,22 @@ class MatchAdmin(Acting):
     def look_again(self, request: HttpRequest, rows: QuerySet[Match]) -> None:
         for key in rows.values_list("product", flat=True):
             reviews.reopen(key, by=request.user.get_username(), at=clock.now())
+
+
+@admin.register(Position)
+class PositionAdmin(ReadOnly):
+    """All matched products with both prices; the page of the market has the top."""
+
+    list_display = [
+        *("product", "sku", "category", money("ours"), money("theirs"), "currency"),
+        *("fresh", "undercut_since", "promotion_since"),
+    ]
+    list_filter = ["fresh", "product__competitor"]
+    search_fields = ["sku__sku", "sku__name", "category"]
+    list_select_related = ["product", "sku"]
+    ordering = ["-undercut_since", "product"]
+    show_full_result_count = False
+    list_per_page = 50
 
 
 class SourceForm(forms.ModelForm):

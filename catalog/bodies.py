@@ -37,6 +37,10 @@ class ProductSerializer(serializers.Serializer[None]):
     expiring = WholeField(
         min_value=0, max_value=1_000_000, allow_null=True, default=None
     )
+    incoming = WholeField(
+        min_value=0, max_value=1_000_000, allow_null=True, default=None
+    )
+    incoming_on = serializers.DateField(allow_null=True, default=None)
     promotable = serializers.BooleanField(default=True)
 
     def validate_gtin(self, gtin: str) -> str:

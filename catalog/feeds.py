@@ -11,10 +11,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from analytics import events, store
-from catalog import prices
+from catalog import levels, prices
+from catalog.mirrors import mirror
 from catalog.models import Product
 from catalog.prices import Heard, Moved
 
@@ -40,6 +41,8 @@ class Listed:
     pack: int = 1
     expires_on: date | None = None
     expiring: int | None = None
+    incoming: int | None = None
+    incoming_on: date | None = None
     promotable: bool = True
 
 
@@ -65,6 +68,7 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
         _mirror(rows.values(), heard, at)
         prices.overrule([h.overruled for h in heard.values() if h.overruled], at=at)
         prices.note(list(_moved(rows, heard, before)), at=at)
+        levels.note(_counted(rows, before), at=at)
         changes = [
             store.Fact(event=event, at=at)
             for sku, product in rows.items()
@@ -118,6 +122,17 @@ def _moved(
             yield Moved(sku=sku, price=now.price, currency=currency)
 
 
+def _counted(
+    rows: Mapping[str, Listed], before: Mapping[str, Before]
+) -> dict[str, int]:
+    """Return the stock that has changed."""
+    return {
+        sku: now.stock
+        for sku, now in rows.items()
+        if now.stock is not None and now.stock != before.get(sku, NEW).stock
+    }
+
+
 def _changes(now: Listed, heard: Heard, was: Before) -> Iterator[events.Event]:
     if heard.price is not None and heard.price != was.price:
         yield events.PriceChanged(
@@ -142,20 +157,9 @@ def _changes(now: Listed, heard: Heard, was: Before) -> Iterator[events.Event]:
 def _mirror(
     products: Iterable[Listed], heard: Mapping[str, Heard], at: datetime
 ) -> None:
-    names = ", ".join([*COLUMNS, "price", "updated_at"])
-    updates = ", ".join(f"{name} = excluded.{name}" for name in names.split(", ")[1:])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_product "
-            "(LIKE catalog_product) ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("TRUNCATE incoming_product")
-        with cursor.copy(f"COPY incoming_product ({names}) FROM STDIN") as copy:
-            for product in products:
-                said = (getattr(product, name) for name in Listed.__dataclass_fields__)
-                copy.write_row([*said, heard[product.sku].price, at])
-        cursor.execute(
-            f"INSERT INTO catalog_product ({names}) "  # noqa: S608
-            f"SELECT {names} FROM incoming_product ORDER BY sku "
-            f"ON CONFLICT (sku) DO UPDATE SET {updates}"
-        )
+    said = tuple(Listed.__dataclass_fields__)
+    rows = [
+        [*(getattr(one, name) for name in said), heard[one.sku].price, at]
+        for one in products
+    ]
+    mirror("catalog_product", [*COLUMNS, "price", "updated_at"], rows, key=["sku"])

@@ -10,6 +10,7 @@ from decimal import Decimal
 from analytics import events, store
 from catalog import pricing
 from catalog.episodes import Step
+from catalog.models import PricePoint
 
 
 def reference_prices(
@@ -35,15 +36,18 @@ def reference_prices(
 
 
 def steps_of(skus: Collection[str], *, since: datetime) -> dict[str, list[Step]]:
-    """Return our products' prices: from the one in force at `since` on."""
-    found: dict[str, list[Step]] = {}
-    for stored in store.read(until=store.high_water(), types=["price_changed"]):
-        event = stored.event
-        if isinstance(event, events.PriceChanged) and event.sku in skus:
-            step = Step(at=stored.occurred_at, price=event.price)
-            found.setdefault(event.sku, []).append(step)
-    for steps in found.values():
-        steps.sort(key=lambda step: step.at)
-        while len(steps) > 1 and steps[1].at <= since:
-            del steps[0]
-    return found
+    """Return our products' prices: from the one in force at `since` on.
+
+    Of a product that changed its currency, those in the last one.
+    """
+    found: dict[str, list[PricePoint]] = {}
+    rows = PricePoint.objects.filter(sku__in=list(skus)).order_by("since", "id")
+    for point in rows:
+        points = found.setdefault(point.sku, [])
+        if point.since <= since or (points and points[-1].currency != point.currency):
+            points.clear()
+        points.append(point)
+    return {
+        sku: [Step(at=point.since, price=point.price) for point in points]
+        for sku, points in found.items()
+    }

@@ -6,11 +6,14 @@ nothing imports it before.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
+ENGLISH = "en_US"
+"""What is read where the reader's own language is not there."""
 LANGUAGES = {"en": "en_US", "zh-hans": "zh_CN"}
 
 
@@ -35,9 +38,14 @@ def between(first: date, last: date, *, of: str = "") -> Holidays:
     years = range(first.year, last.year + 1)
     language = LANGUAGES.get(translation.get_language() or "en")
     try:
-        known = holidays.country_holidays(
-            country, subdiv=region or None, years=years, language=language
+        asked = partial(
+            holidays.country_holidays, country, subdiv=region or None, years=years
         )
+        known = asked(language=language)
+        if language not in known.supported_languages and ENGLISH in (
+            known.supported_languages
+        ):
+            language, known = ENGLISH, asked(language=ENGLISH)
     except NotImplementedError as error:
         raise ImproperlyConfigured(f"HOLIDAYS_OF: {error}") from error
     days = (first + timedelta(days=n) for n in range((last - first).days))

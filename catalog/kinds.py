@@ -52,6 +52,8 @@ PRODUCTS: Guesses = {
     "lead_days": ("lead_days", "lead_time", "lead_time_days", "lieferzeit"),
     "pack": ("pack", "pack_size", "order_multiple", "case_pack", "verpackungseinheit"),
     "expires_on": ("expires_on", "expiry_date", "best_before", "mhd", "保质期至"),
+    "incoming": ("incoming", "on_order", "ordered", "incoming_stock"),
+    "incoming_on": ("incoming_on", "arrives_on", "expected_on", "eta"),
     "expiring": ("expiring", "expiring_quantity", "expiring_stock"),
     "promotable": ("promotable", "discountable", "可促销"),
 }

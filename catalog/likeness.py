@@ -198,8 +198,13 @@ def _aligned(
             right.discard(j)
             inexact += (1 - near) * shelf.of(ours[i])
     lost = sum(shelf.of(ours[i]) for i in left)
-    missed = sum(min(shelf.of(theirs[j]), USUAL) for j in right if len(theirs[j]) > 1)
+    missed = sum(min(shelf.of(theirs[j]), USUAL) for j in right if _tells(theirs[j]))
     return lost, missed, inexact
+
+
+def _tells(word: str) -> bool:
+    """Say whether a word that we lack may say something: not a letter by itself."""
+    return len(word) > 1 or not (word.isascii() and word.isalpha())
 
 
 @lru_cache(maxsize=2_000_000)

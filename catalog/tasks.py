@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from analytics import clock
-from catalog import intake
+from catalog import intake, levels
 
 
 @shared_task(ignore_result=True)
@@ -17,8 +17,9 @@ def take_files() -> None:
 
 @shared_task(ignore_result=True)
 def forget_feeds() -> None:
-    """Drop files after a day, and what is known of feeds after a month."""
+    """Drop files after a day, what is known of feeds after a month, old days' stock."""
     intake.forget(at=clock.now())
+    levels.forget(at=clock.now())
 
 
 @shared_task(ignore_result=True)

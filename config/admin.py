@@ -15,10 +15,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from analytics.admin import Listed
 from config import second_factor
 
 for table in (TOTPDevice, StaticDevice, User, Group):
@@ -27,7 +27,7 @@ for table in (TOTPDevice, StaticDevice, User, Group):
         admin.site.unregister(table)
 
 
-class Ticked(ModelAdmin):
+class Ticked(Listed):
     """Many of few are ticked: two lists side by side fit no phone and no reader."""
 
     def formfield_for_manytomany(
@@ -38,7 +38,7 @@ class Ticked(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, Ticked, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, Ticked):
     """Operators; what they may do, their groups say."""
 
     form = UserChangeForm
@@ -66,6 +66,17 @@ class UserAdmin(DjangoUserAdmin, Ticked, ModelAdmin):
     def protected(self, user: User) -> bool:
         return user.second_factor is not None  # type: ignore[attr-defined]
 
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: User,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        """Who is added here is to sign in here: Django calls that staff."""
+        obj.is_staff = obj.is_staff or not change
+        super().save_model(request, obj, form, change)
+
     def has_change_permission(
         self, request: HttpRequest, obj: User | None = None
     ) -> bool:
@@ -87,12 +98,12 @@ class UserAdmin(DjangoUserAdmin, Ticked, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, Ticked, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, Ticked):
     filter_horizontal = ()
 
 
 @admin.register(AccessAttempt)
-class AccessAttemptAdmin(ModelAdmin):
+class AccessAttemptAdmin(Listed):
     """Wrong passwords of the last quarter of an hour; who is unlocked may try again."""
 
     list_display = ["username", "ip_address", "failures_since_start", "attempt_time"]

@@ -71,6 +71,15 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "promotions.tasks.propose",
         "schedule": crontab(hour="5", minute="0", day_of_week="mon"),
     },
+    "stock is counted": {
+        "task": "promotions.tasks.count_stock",
+        "schedule": crontab(minute="25"),
+        "options": {"expires": 3600.0},
+    },
+    "clearances are planned": {
+        "task": "promotions.tasks.clear",
+        "schedule": crontab(hour="5", minute="30", day_of_week="mon"),
+    },
     "prices are proposed": {
         "task": "promotions.tasks.propose_prices",
         "schedule": crontab(minute="20", hour="5", day_of_week="mon"),

@@ -3,11 +3,11 @@
 import logging
 import re
 
-CUSTOMER = re.compile(r"(/customers/)[^/\s]+")
+CUSTOMER = re.compile(r"(/customers/|/calendar/)[^/\s]+")
 
 
 class WithoutIds(logging.Filter):
-    """Takes customers' ids out of addresses: a log outlives an erasure."""
+    """Takes ids of customers, and keys, out of addresses: a log outlives an erasure."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = CUSTOMER.sub(r"\1…", record.getMessage())

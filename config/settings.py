@@ -194,6 +194,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "config.formats"
+FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -244,10 +245,18 @@ NEEDS: Mapping[str, Sequence[str]] = {
         ("proposals", "calendar", "programme", "response", "pricing"),
         ("promotions.view_strategy",),
     ),
+    "quarter": ("promotions.view_strategy", "promotions.view_quarter"),
     **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
+    "demand": ("ml.view_elasticity",),
+    "pricing": ("promotions.view_strategy",),
+    "stock": ("promotions.view_supply",),
     "connect": ("analytics.view_apikey",),
+    "market": ("catalog.view_position",),
+    "market-review": ("catalog.view_match",),
+    "market-days": ("catalog.view_shopday",),
+    "market-series": ("catalog.view_seriesvalue",),
 }
 """What one must be allowed to be shown the way to a page that is of no table."""
 
@@ -292,6 +301,7 @@ UNFOLD = {
                 _("What we offer"),
                 ("inbox", _("Proposals"), "proposals"),
                 ("calendar_month", _("Calendar"), "calendar"),
+                ("date_range", _("Plan a quarter"), "quarter"),
                 ("sell", _("Strategies"), "promotions_strategy"),
                 ("event", _("Campaigns"), "promotions_campaign"),
                 ("loyalty", _("Offers"), "promotions_offer"),
@@ -324,7 +334,12 @@ UNFOLD = {
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),
-            _group(_("What we sell"), ("store", _("Products"), "catalog_product")),
+            _group(
+                _("What we sell"),
+                ("store", _("Products"), "catalog_product"),
+                ("warehouse", _("Stock"), "stock"),
+                ("rule_settings", _("Stock rules"), "catalog_stockrule"),
+            ),
             _group(
                 _("The market"),
                 ("storefront", _("Market"), "market"),

@@ -26,6 +26,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.defaults import permission_denied
 from unfold.sites import UnfoldAdminSite
 
+from analytics import health
+from analytics.languages import said
 from config import second_factor
 
 Next = REDIRECT_FIELD_NAME
@@ -46,6 +48,14 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
         for group in groups:
             group["items"] = [one for one in group["items"] if one["has_permission"]]
         return [group for group in groups if group["items"]]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Tell every page when nothing is computed any more: one look at the cache."""
+        context: dict[str, Any] = super().each_context(request)
+        if self.has_permission(request):
+            verdict = health.verdicts({"worker": health.CHECKS["worker"]})["worker"]
+            context["worker_down"] = "" if verdict == "ok" else said(verdict)
+        return context
 
     def extra_urls(self) -> list[URLPattern]:
         return [

@@ -21,7 +21,13 @@ from catalog.price_api import PricesView
 from ml.admin import catalogue
 from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
-from promotions import data_pages, demand_pages, feed_pages, support_pages
+from promotions import (
+    data_pages,
+    demand_pages,
+    feed_pages,
+    subscriptions,
+    support_pages,
+)
 from promotions.api import FeedbackView, OffersView
 from promotions.authoring import (
     CampaignsView,
@@ -55,6 +61,7 @@ from promotions.market_pages import market_page, product_page
 from promotions.market_review import review_page
 from promotions.offline import FeaturesView
 from promotions.prices_page import prices_page
+from promotions.quarter_pages import quarter_page
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -67,6 +74,9 @@ from promotions.report_api import (
     StrategyReportView,
 )
 from promotions.response_pages import response_page
+from promotions.stock_api import StockView
+from promotions.stock_pages import stock_page
+from promotions.stock_product import product_stock_page
 from promotions.suggesting import RecommendationsView, SimilarView, TogetherView
 from promotions.webhook_api import EndpointsView, EndpointView, SecretView
 from promotions.what_if_admin import what_if_page
@@ -87,6 +97,7 @@ api = [
         RecommendationsView.as_view(),
         name="recommendations",
     ),
+    path("stock", StockView.as_view(), name="stock_levels"),
     path("products/together", TogetherView.as_view(), name="together"),
     path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
@@ -189,9 +200,25 @@ urlpatterns = [
     path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),
     path("admin/calendar", page(calendar_page), name="calendar"),
+    path("admin/calendar.ics", page(subscriptions.download), name="calendar_ics"),
+    path("admin/calendar/subscribe", page(subscriptions.subscribe), name="subscribe"),
+    path(
+        "admin/calendar/unsubscribe",
+        page(subscriptions.unsubscribe),
+        name="unsubscribe",
+    ),
+    path("calendar/<str:key>.ics", subscriptions.feed, name="feed_ics"),
+    path("admin/quarter", page(quarter_page), name="quarter"),
+    path(
+        "admin/quarter/<int:year>/<int:number>",
+        page(quarter_page),
+        name="quarter",
+    ),
     path("admin/proposals", page(inbox_page), name="proposals"),
     path("admin/what-if/<uuid:key>", page(what_if_page), name="what_if"),
     path("admin/response", page(response_page), name="response"),
+    path("admin/stock", page(stock_page), name="stock"),
+    path("admin/stock/<path:sku>", page(product_stock_page), name="product_stock"),
     path("admin/market/prices", page(market_page), name="market"),
     path("admin/market/review", page(review_page), name="market-review"),
     path("admin/market/days", page(days_page), name="market-days"),

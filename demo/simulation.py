@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from demo import history, till
-from demo.clients import Client
+from demo.clients import Client, Refused
 from demo.history import Event, money, sku
 from demo.journal import Journal, Shown
 from demo.offers import Offers
@@ -225,9 +225,13 @@ class Simulation:
         for proposal in list(self._strategies("proposed")):
             safe = all(guard["passed"] for guard in proposal["guards"])
             wanted = safe and self.rule.holds(proposal["forecast"])
-            word = "approval" if wanted else "rejection"
-            path = f"strategies/{proposal['id']}/{word}"
-            self.client.call("POST", path, {"comment": f"By rule: {self.rule}"})
+            said = {"comment": f"By rule: {self.rule}"}
+            path = f"strategies/{proposal['id']}"
+            try:
+                word = "approval" if wanted else "rejection"
+                self.client.call("POST", f"{path}/{word}", said)
+            except Refused:  # a guard of the moment, such as the stock, does not hold
+                self.client.call("POST", f"{path}/rejection", said)
 
     def _now(self) -> datetime:
         return datetime.fromisoformat(self.client.call("GET", "clock")["now"])

@@ -5,7 +5,7 @@ foretold earlier gives the link p' = σ(a·logit p + b) for the next, so that no
 saw a label of its own cut-off. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import process_time
@@ -87,7 +87,9 @@ def measured(
     for cut in parts.plan.rolling:
         started = process_time()
         sample = parts.before(cut, seed=seed)
-        estimator = fitted(candidate, sample, setting=setting or {}, seed=seed)
+        estimator = fitted(
+            candidate, sample, setting=setting or {}, seed=seed, columns=parts.columns
+        )
         spent += process_time() - started
         part, started = parts.rows[cut], process_time()
         raw = np.asarray(estimator.predict_proba(part.x)[:, 1], np.float64)
@@ -104,9 +106,14 @@ def measured(
 
 
 def fitted(
-    candidate: Candidate, sample: Split, *, setting: Mapping[str, object], seed: int
+    candidate: Candidate,
+    sample: Split,
+    *,
+    setting: Mapping[str, object],
+    seed: int,
+    columns: Sequence[str] = features.COLUMNS,
 ) -> Any:
-    estimator = candidate.make(features.COLUMNS, seed).set_params(**setting)
+    estimator = candidate.make(columns, seed).set_params(**setting)
     return estimator.fit(sample.x, sample.y)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ml import levels
 from ml.panels import Panel, effects, logs
-from ml.pooled_quantiles import by_size, quantile, ridge
+from ml.pooled_quantiles import by_size, gamma, quantile, ridge
 
 Numbers = NDArray[np.float64]
 QUANTILES = (0.1, 0.5, 0.9)
@@ -27,7 +27,7 @@ STEPS = (1, 2, 3, 4, 6, 9, 13)
 """Weeks ahead that are fitted; those between are interpolated."""
 BASE = 0.2
 OTHERS = (0.05, 0.1, 0.4, 0.7)
-YEAR, SEASON = 52, 4
+SEASON = 4
 WARM = 7
 """Weeks before the first that is learnt from."""
 YOUNG = 12
@@ -35,6 +35,8 @@ YOUNG = 12
 MOST = 20_000
 """Rows that are learnt from."""
 TINY = 0.05
+BEYOND = 1.3
+"""Times the highest level: a mean is not above, but for its season."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ def _last(values: Numbers, ahead: int) -> Numbers:
 
 
 def _season(values: Numbers, ahead: int) -> Numbers:
-    season = YEAR if values.shape[1] >= YEAR + SEASON else SEASON
+    season = levels.YEAR if values.shape[1] >= levels.YEAR + SEASON else SEASON
     return levels.seasonal(values, season, ahead)
 
 
@@ -108,16 +110,9 @@ def young(given: Panel, ahead: int) -> Told:
     mean = np.nansum(known, axis=1) / count
     swing = np.nansum((known - mean[:, None]) ** 2, axis=1) / np.maximum(count - 1, 1)
     variance = (np.maximum(swing, mean) + TINY) * (1 + 2 / count)
-    ends = [_gamma(mean, variance, z) for z in (-1.2816, 0.0, 1.2816)]
+    ends = [gamma(mean, variance, z) for z in (-1.2816, 0.0, 1.2816)]
     repeated = [np.repeat(end[:, None], ahead, axis=1) for end in (*ends, mean)]
     return Told(quantiles=np.array(repeated[:3]), mean=repeated[3])
-
-
-def _gamma(mean: Numbers, variance: Numbers, z: float) -> Numbers:
-    """The gamma's quantile at the normal deviate z (Wilson & Hilferty 1931)."""
-    shape = np.maximum(mean, 1e-9) ** 2 / variance
-    root = 1 - 1 / (9 * shape) + z / (3 * np.sqrt(shape))
-    return np.asarray(mean * np.maximum(root, 0) ** 3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +131,7 @@ class _Rows:
     corrects: Sequence[Numbers]
     swings: Sequence[Numbers]
     ratios: Sequence[Numbers]
+    most: Numbers
     above: Numbers
     enough: Any
     start: int
@@ -149,12 +145,12 @@ class _Rows:
         swing = np.log(levels.rolling(y, 13, np.nanstd) + 0.1)
         moves = [
             price - usual,
-            _back(price, 1) - usual,
+            levels.back(price, 1) - usual,
             levels.rolling(price, 4) - usual,
         ]
         corrects = [
             *(levels.smoothed(y, w) - size for w in OTHERS),
-            *(_back(y, n) - size for n in (0, 1, 3)),
+            *(levels.back(y, n) - size for n in (0, 1, 3)),
             np.log(levels.rolling(units, 13) + 0.5) - size,
             levels.rolling(y, 13, np.nanmedian) - size,
             *moves,
@@ -187,6 +183,7 @@ class _Rows:
             corrects=[np.nan_to_num(c) for c in corrects],
             swings=[np.nan_to_num(c) for c in swings],
             ratios=[np.nan_to_num(c) for c in (*ratios, *moves)],
+            most=np.fmax.reduce([other[:, -1] for other in others]),
             above=above,
             enough=age >= 4,
             start=min(WARM, max(3, given.weeks - ahead - 6)),
@@ -196,10 +193,11 @@ class _Rows:
         """Return log quantiles and the mean of the week `step` ahead: (4, series)."""
         weeks = self.y.shape[1]
         within = max(1, min(step, weeks - self.start - 4))
-        rows, weeks_of = self._learnt(within)
+        i, t = self._learnt(within)
+        season = self._season(within, i, t)
         wide = (step / within) ** 0.25
-        quantiles = self._quantiles(within, rows, weeks_of, wide)
-        return np.array([*quantiles, self._mean(within, rows, weeks_of)])
+        quantiles = self._quantiles(within, i, t, wide, season)
+        return np.array([*quantiles, self._mean(within, i, t, season)])
 
     def _learnt(self, step: int) -> tuple[Any, Any]:
         """Choose the (series, week) to learn from, MOST at most."""
@@ -209,19 +207,33 @@ class _Rows:
         every = -(-len(rows) // MOST) or 1
         return rows[::every], at[::every] + self.start
 
-    def _quantiles(self, step: int, i: Any, t: Any, wide: float) -> list[Numbers]:
+    def _season(self, step: int, i: Any, t: Any) -> tuple[Numbers, Numbers]:
+        """Tell how the season moves the rows' logs, and those of now."""
+        columns = self._year(step) if self.method.learns and len(i) else []
+        if not columns:
+            return np.zeros(len(i)), np.zeros(len(self.y))
+        x = np.stack([column[i, t] for column in columns], axis=1)
+        error = self.y[i, t + step] - self.method.level(self.y, step)[i, t]
+        found = quantile(x, error, self._weight(i, t), 0.5)
+        return x @ found, np.stack([c[:, -1] for c in columns], axis=1) @ found
+
+    def _weight(self, i: Any, t: Any) -> Numbers:
+        """Let a row count by the root of its level, as counts are the surer by that."""
+        weight = np.exp(0.5 * np.nan_to_num(self.size[i, t]))
+        return np.asarray(np.minimum(weight, 5 * np.median(weight)))
+
+    def _quantiles(
+        self, step: int, i: Any, t: Any, wide: float, season: tuple[Numbers, Numbers]
+    ) -> list[Numbers]:
         level = self.method.level(self.y, step)
-        now, size = level[:, -1], self.size[:, -1]
+        now, size = level[:, -1] + season[1], self.size[:, -1]
         if not len(i):
             return [now - wide, now, now + wide]
-        error = self.y[i, t + step] - level[i, t]
-        size_of = np.nan_to_num(self.size[i, t])
-        weight = np.exp(0.5 * size_of)
-        weight = np.minimum(weight, 5 * np.median(weight))
+        error = self.y[i, t + step] - level[i, t] - season[0]
+        size_of, weight = np.nan_to_num(self.size[i, t]), self._weight(i, t)
         if self.method.learns:
-            columns = [*self.corrects, *self._year(step)]
-            x = _picked(columns, i, t, size_of - 2)
-            ahead = _picked(columns, slice(None), -1, np.nan_to_num(size) - 2)
+            x = _picked(self.corrects, i, t, size_of - 2)
+            ahead = _picked(self.corrects, slice(None), -1, np.nan_to_num(size) - 2)
             found = quantile(x, error, weight, 0.5, free=2)
             error, now = error - x @ found, now + ahead @ found
         s = np.stack([c[i, t] for c in self.swings], axis=1)
@@ -248,24 +260,28 @@ class _Rows:
         rest = by_size(z - s @ shape, size_of, q, np.nan_to_num(size))
         return np.asarray(s_now @ shape + rest)
 
-    def _mean(self, step: int, i: Any, t: Any) -> Numbers:
+    def _mean(
+        self, step: int, i: Any, t: Any, season: tuple[Numbers, Numbers]
+    ) -> Numbers:
         if not self.method.learns or not len(i):
             level = self.method.level(self.units, step)
             return level[:, -1]
-        plain = self.plain[i, t]
-        y = np.clip(self.units[i, t + step] / plain - 1, -1, 8)
+        plain = self.plain[i, t] * np.exp(season[0])
+        # Of what hardly sells one piece is many times its level, and no outlier.
+        y = np.minimum(self.units[i, t + step] / plain - 1, 8 + 4 / plain)
         weight = np.minimum(plain, 20 * np.median(plain))
         x = _picked(self.ratios, i, t)
         found = ridge(x, y, weight, free=1)
         now = _picked(self.ratios, slice(None), -1)
-        return np.asarray(self.plain[:, -1] * (1 + now @ found))
+        told = self.plain[:, -1] * (1 + now @ found)
+        return np.asarray(np.minimum(told, BEYOND * self.most) * np.exp(season[1]))
 
     def _year(self, step: int) -> list[Numbers]:
         """Tell how units moved a year ago from this week to its target."""
         weeks = self.y.shape[1]
-        if weeks < YEAR + 20:
+        if weeks < levels.YEAR + 20:
             return []
-        return [_year_ago(self.y, step), _year_ago(self.above, step)]
+        return [levels.year_ago(self.y, step), levels.year_ago(self.above, step)]
 
 
 def _picked(columns: Sequence[Numbers], i: Any, t: Any, *last: Numbers) -> Numbers:
@@ -277,18 +293,3 @@ def _picked(columns: Sequence[Numbers], i: Any, t: Any, *last: Numbers) -> Numbe
 def _prices(price: Numbers) -> Numbers:
     """Return log prices, 0 where nothing sold: the shelf price, for all we know."""
     return np.asarray(np.nan_to_num(np.log(np.clip(price, 0.2, 1.0))))
-
-
-def _back(values: Numbers, weeks: int) -> Numbers:
-    out = np.full(values.shape, np.nan)
-    out[:, weeks:] = values[:, : values.shape[1] - weeks]
-    return out
-
-
-def _year_ago(y: Numbers, step: int) -> Numbers:
-    """Mean of the three weeks around the target's, less the five around this one's."""
-    near = levels.rolling(y, 3)
-    around = levels.rolling(y, 5)
-    back = YEAR - step - 1
-    then, now = _back(near, back), _back(around, YEAR - 2)
-    return np.nan_to_num(then - now)

@@ -13,16 +13,19 @@ from typing import Any
 
 import numpy as np
 from django.db.models import QuerySet
-from numpy.typing import NDArray
 
 from ml.models import CrossEffect, DemandShare, Forecast
+from ml.pooled_quantiles import gamma
 
 HORIZON = 13
 """Weeks ahead."""
 Z80 = 1.2816
 """The normal's 0.9 quantile: an 80 % interval's half width in standard deviations."""
 LASTING = 0.3
-"""The correlation of two weeks' errors: a level that was wrong stays wrong."""
+"""The correlation of two weeks' errors: a level that was wrong stays wrong.
+
+Measured on The Complete Journey: 0.34 of categories, 0.22 of products.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +157,7 @@ def _parts(rows: Sequence[Any], whole: Demand) -> Iterator[Demand]:
     units = part * np.array(whole.units)
     lasting = part * (np.array(whole.high) - np.array(whole.low)) / (2 * Z80)
     variance = np.array(spread)[:, None] * units + lasting**2
-    low, high = (quantile(units, variance, z).tolist() for z in (-Z80, Z80))
+    low, high = (gamma(units, variance, z).tolist() for z in (-Z80, Z80))
     for n, sku in enumerate(skus):
         known = values[n] is not None
         yield Demand(
@@ -168,12 +171,3 @@ def _parts(rows: Sequence[Any], whole: Demand) -> Iterator[Demand]:
             method="share",
             undiscounted=whole.undiscounted,
         )
-
-
-def quantile(
-    mean: NDArray[np.float64], variance: NDArray[np.float64], z: float
-) -> NDArray[np.float64]:
-    """Return the gamma's quantile at the normal deviate z (Wilson & Hilferty 1931)."""
-    shape = np.maximum(mean, 1e-9) ** 2 / np.maximum(variance, 1e-12)
-    root = 1 - 1 / (9 * shape) + z / (3 * np.sqrt(shape))
-    return np.asarray(mean * np.maximum(root, 0.0) ** 3)

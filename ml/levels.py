@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
+YEAR = 52
 
 
 def smoothed(values: Numbers, weight: float) -> Numbers:
@@ -63,3 +64,20 @@ def seasonal(values: Numbers, season: int, ahead: int) -> Numbers:
         then = values[:, : values.shape[1] - back]
         out[:, back:] = np.where(np.isnan(then), out[:, back:], then)
     return out
+
+
+def back(values: Numbers, weeks: int) -> Numbers:
+    """Return as of each week what was so many weeks before."""
+    out = np.full(values.shape, np.nan)
+    out[:, weeks:] = values[:, : values.shape[1] - weeks]
+    return out
+
+
+def year_ago(y: Numbers, step: int) -> Numbers:
+    """Return as of each week how logs moved a year ago up to its target; 0: not known.
+
+    Mean of the three weeks around the target's, less the five around this one's.
+    """
+    then = back(rolling(y, 3), YEAR - step - 1)
+    now = back(rolling(y, 5), YEAR - 2)
+    return np.asarray(np.nan_to_num(then - now))

@@ -6,7 +6,7 @@ the forecasters, who use them only where past weeks say so: dates of the demo's 
 were moved (docs/decisions/0006), so there they should not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import isnan
@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 from django.db import transaction
 
-from catalog import holidays
+from catalog import market_calendar
+from catalog.models import ShopDay
 from ml import cross_effects, demand, forecasters, lines, rolling, weekly
 from ml.forecasts import HORIZON
 from ml.models import CrossEffect, DemandShare, Elasticity, Forecast
@@ -54,13 +55,31 @@ def refresh(*, at: datetime) -> int:
 
 
 def calendar(first: date, weeks: int) -> Numbers:
-    """Return a row a week: share of pay days, a holiday, a holiday the week after."""
+    """Return a row a week: a column each for what may move all series.
+
+    The share of the month's first days; a holiday; one the week after; and the share of
+    days of each other kind in the shop's own calendar.
+    """
     days = [first + timedelta(days=n) for n in range(7 * (weeks + 1))]
-    known = holidays.between(days[0], days[-1] + timedelta(days=1)).days
-    off = np.array([day in known for day in days], float).reshape(-1, 7).max(axis=1)
-    pay = np.array([day.day <= PAY_DAYS for day in days], float).reshape(-1, 7)
-    columns = [pay.mean(axis=1)[:-1], off[:-1], off[1:]]
+    kinds: dict[str, set[date]] = {kind: set() for kind in ShopDay.Kind.values}
+    for one in market_calendar.days(days[0], days[-1] + timedelta(days=1)):
+        kinds[one.kind].add(one.day)
+    free = kinds.pop(ShopDay.Kind.HOLIDAY)
+    off = _weekly(day in free for day in days).max(axis=1)
+    columns = [
+        _weekly(day.day <= PAY_DAYS for day in days).mean(axis=1)[:-1],
+        off[:-1],
+        off[1:],
+        *(
+            _weekly(day in own for day in days).mean(axis=1)[:-1]
+            for own in kinds.values()
+        ),
+    ]
     return np.stack(columns, axis=1)
+
+
+def _weekly(marks: Iterable[bool]) -> Numbers:
+    return np.array(list(marks), float).reshape(-1, 7)
 
 
 def _made(
@@ -136,26 +155,23 @@ class _Night:
         rows = []
         for n, (key, category) in enumerate(zip(keys, categories, strict=True)):
             _, value, error = answers.get(key) or ("", *whole.get(category, UNKNOWN))
-            started = int(np.argmax(units[n] > 0))
+            started = max(int(np.argmax(units[n] > 0)), self.weeks - KEPT)
             rows.append(
                 Forecast(
                     level=level,
                     key=key,
                     category=category,
                     first=self.first,
-                    units=_plain(made.told.mean[n]),
-                    low=_plain(made.told.quantiles[0, n]),
-                    median=_plain(made.told.quantiles[1, n]),
-                    high=_plain(made.told.quantiles[2, n]),
                     naive=_plain(naive[n]),
                     seasonal=_plain(season[n]),
-                    history=_plain(units[n, max(started, self.weeks - KEPT) :]),
+                    history=_plain(units[n, started:]),
                     undiscounted=_undiscounted(units[n], price[n], value),
                     elasticity=value,
                     elasticity_error=error,
                     method=made.methods[n],
                     figures=figures | _own(made, n),
                     computed_at=self.at,
+                    **_ahead(made.told, n),
                 )
             )
         return rows
@@ -174,6 +190,13 @@ class _Night:
             self.answers, on="sku", how="left"
         )
         return [DemandShare(**row) for row in known.rename(NAMES).iter_rows(named=True)]
+
+
+def _ahead(told: forecasters.Told, n: int) -> dict[str, list[float]]:
+    """Write a series' forecast into the row's arrays."""
+    low, median, high = told.quantiles[:, n]
+    ends = {"units": told.mean[n], "low": low, "median": median, "high": high}
+    return {name: _plain(values) for name, values in ends.items()}
 
 
 def _figures(made: rolling.Outlook) -> dict[str, Any]:

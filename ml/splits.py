@@ -123,10 +123,11 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Each cut's rows, by the cut."""
+    """Each cut's rows, by the cut, with names for their columns."""
 
     plan: Plan
     rows: dict[datetime, Split]
+    columns: tuple[str, ...] = features.COLUMNS
 
     def before(self, cut: datetime, *, rows: int = ROWS, seed: int = 0) -> Split:
         """Join about so many rows of what teaches who is measured at `cut`."""

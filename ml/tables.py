@@ -6,9 +6,9 @@ gives a sheet with a note in place of rows, and says by `missing` whether that i
 want of history. Nothing is stored and no model is promoted.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
@@ -25,15 +25,18 @@ from ml import (
     challengers,
     enough,
     lines,
+    market,
+    market_groups,
+    market_trials,
     protocols,
     shelves,
     splits,
     stranger_trials,
     trials,
 )
-from ml.codes import day_of, moment_of
-from ml.purchases import History, Purchases
-from ml.splits import TooLittleHistory
+from ml.codes import day_of, moment_of, recoded
+from ml.purchases import History, Numbers, Purchases
+from ml.splits import Splits, TooLittleHistory
 from ml.trials import Mask, Table
 
 SEARCH_SECONDS = 12.0
@@ -54,7 +57,8 @@ class Order:
 
     `customers` limits the log to so many, drawn by `seed`; `departments` and
     `categories` are left out, and so are products that are not promotable unless
-    `all_products`. `challengers` are of challengers.MODELS.
+    `all_products`. `challengers` are of challengers.MODELS. By `moved_days` the orders
+    were moved, and holidays were not.
     """
 
     customers: int | None = None
@@ -64,6 +68,7 @@ class Order:
     untouched: bool = False
     challengers: tuple[str, ...] = ()
     seed: int = 0
+    moved_days: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +181,8 @@ def _merchandise(history: History, order: Order) -> Mask:
     return np.array([sku not in out for sku in history.products], bool)
 
 
-def _propensity(shop: Shop) -> list[Sheet]:
+def _parts(shop: Shop) -> tuple[Splits, list[str]]:
+    """Return the rows of each cut-off, and the categories that are asked for."""
     history = shop.history
     sold = np.unique(shop.goods.category)
     out = set(range(len(history.categories))) - set(sold.tolist())
@@ -187,12 +193,56 @@ def _propensity(shop: Shop) -> list[Sheet]:
         most=splits.CATEGORIES,
     )
     parts = splits.split(history, plan=shop.plan, categories=asked)
+    return parts, asked
+
+
+def _propensity(shop: Shop) -> list[Sheet]:
+    parts, asked = _parts(shop)
     seed = shop.order.seed
     told = trials.entrants(parts, seed=seed, seconds=SEARCH_SECONDS)
     title = f"Propensity: {len(asked)} categories"
     return _sheets(
         shop, "propensity", title, lambda one: trials.tabled(told, parts, apart=one)
     )
+
+
+def _market(shop: Shop) -> list[Sheet]:
+    parts, asked = _parts(shop)
+    groups = _groups(shop, parts, asked)
+    rows = market_trials.tabled(parts, groups, seed=shop.order.seed)
+    title = f"Market features: {len(asked)} categories"
+    return [Sheet(protocol="market", title=title, who=EVERYBODY, rows=rows)]
+
+
+def _groups(
+    shop: Shop, parts: Splits, asked: Sequence[str]
+) -> dict[str, dict[str, dict[datetime, Numbers]]]:
+    """Return each group's columns by cut-off; without data at one it is as usual, 0."""
+    known = (shop.history.categories, list(asked))
+    past = recoded(shop.history.purchases, categories=known)
+    found: dict[str, dict[str, dict[datetime, Numbers]]] = {}
+    nothing = np.zeros(len(asked))
+    for cut in parts.rows:
+        counts = market.daily(past, day=day_of(cut), categories=len(asked))
+        yesterday = (cut - timedelta(days=1)).weekday()
+        around = market_groups.signals(cut, moved=shop.order.moved_days)
+        columns = {
+            group: {
+                name: market.foretold(counts, one, last_weekday=yesterday)
+                for name, one in some.items()
+            }
+            for group, some in around.items()
+        }
+        beside = market_groups.prices(cut, list(asked))
+        if beside is not None:
+            columns["prices"] = {"price_index": beside[:, 0], "undercut": beside[:, 1]}
+        for group, some in columns.items():
+            for name, values in some.items():
+                at = found.setdefault(group, {}).setdefault(
+                    name, dict.fromkeys(parts.rows, nothing)
+                )
+                at[cut] = values
+    return found
 
 
 def _redemption(shop: Shop) -> list[Sheet]:
@@ -286,6 +336,7 @@ def _note(protocol: str, note: str, *, missing: bool = False) -> Sheet:
 
 PROTOCOLS: Mapping[str, Callable[[Shop], list[Sheet]]] = {
     "propensity": _propensity,
+    "market": _market,
     "redemption": _redemption,
     "next-basket": _next_basket,
     "last-basket": _last_basket,

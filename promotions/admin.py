@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -92,6 +93,8 @@ STEPS = {
     "strategy_commented": pgettext_lazy("step", "said"),
     "prices_rolled": pgettext_lazy("step", "prices moved"),
 }
+MOST_BEFORE = 3
+"""Versions before, whose decisions a page shows too."""
 COLOURS = {
     "over": "default",
     "scheduled": "info",
@@ -357,14 +360,16 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "past_weeks": backtest_pages.section(strategy),
         "choices": backtest_pages.CHOICES,
         "measured": _measured(strategy),
-        "checks": [_check(one) for one in _checks(strategy)],
+        "checks": (checks := [_check(one) for one in _checks(strategy)]),
+        "failing": sum(not one["passed"] for one in checks),
+        "runs": (strategy.campaign.ends_at - strategy.campaign.starts_at).days,
         "feedback": [] if strategy.prices else _feedback(strategy),
-        "successors": strategy.successors.order_by("version"),
-        "versionable": strategy.state in proposals.REPLACEABLE,
-        "history": [
-            (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
-            for step in approval.history(strategy)
-            if step.type in STEPS
+        "successors": (successors := list(strategy.successors.order_by("version"))),
+        "versionable": proposals.versionable(strategy, successors),
+        "history": _steps(approval.history(strategy)),
+        "before": [
+            (old, _steps(steps))
+            for old, steps in islice(approval.before(strategy), MOST_BEFORE)
         ],
         "examples": [] if strategy.prices else _examples(strategy),
         "prices": price_pages.page(strategy) if strategy.prices else None,
@@ -459,6 +464,14 @@ def _feedback(strategy: Strategy) -> list[tuple[Any, int]]:
     return rows if any(told.values()) else []
 
 
+def _steps(steps: list[store.Stored]) -> list[tuple[Any, ...]]:
+    return [
+        (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
+        for step in steps
+        if step.type != "prices_proposed"
+    ]
+
+
 def _step(step: store.Stored) -> str:
     """Say what a decision was."""
     return str(STEPS.get(step.type, step.type))
@@ -483,7 +496,7 @@ class CampaignAdmin(ReadOnly):
 
     list_display = [
         *("name", "starts_at", "ends_at", "zone"),
-        *(money("budget"), money("spent"), "currency"),
+        *(money("budget"), money("spent")),
     ]
     ordering = ["-starts_at"]
     readonly_fields = ["period", "funds", "asked", "caps", "results"]

@@ -21,7 +21,7 @@ from analytics.races import anew
 from analytics.wording import APART, Wording, joined, revived
 from catalog import prices
 from catalog.models import Product
-from promotions import book, guards, price_guards, price_rolls, versions
+from promotions import book, guards, price_guards, price_rolls, supply, versions
 from promotions.guards import Guard
 from promotions.models import Offer, PriceLine, Strategy
 from promotions.offers import forget, refresh_soon
@@ -184,6 +184,14 @@ def history(strategy: Strategy) -> list[store.Stored]:
     return store.read_stream(strategy.stream)
 
 
+def before(strategy: Strategy) -> Iterator[tuple[Strategy, list[store.Stored]]]:
+    """Yield the versions before, newest first, with the decisions on them."""
+    old = strategy.replaces
+    while old:
+        yield old, history(old)
+        old = old.replaces
+
+
 RUNS = (State.LIVE, State.PAUSED)
 STEPS: Mapping[type[events.Event], tuple[Collection[State], State, type[Exception]]] = {
     events.StrategyApproved: ([State.PROPOSED], State.LIVE, NotProposed),
@@ -206,6 +214,7 @@ def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
         return [
             guards.period(campaign.starts_at, campaign.ends_at, at),
             *price_guards.standing(strategy, replaced, at=at),
+            *([] if "clearance" in strategy.forecast else [in_stock(strategy, at=at)]),
         ]
     gifts = [one for one in strategy.terms.values() if isinstance(one, Gift)]
     return [
@@ -213,6 +222,7 @@ def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
         guards.money(strategy.budget, strategy.left, strategy.currency),
         guards.group(book.decoded(strategy).rule, _of_its_group(strategy)),
         *([guards.gift(_priced(gifts, strategy), strategy.currency)] if gifts else []),
+        in_stock(strategy, at=at),
     ]
 
 
@@ -224,6 +234,20 @@ def checks(strategy: Strategy, *, at: datetime) -> list[dict[str, Any]]:
     now = guards.stored(standing(strategy, at=at))
     names = {guard["name"] for guard in now}
     return [guard for guard in strategy.guards if guard["name"] not in names] + now
+
+
+def in_stock(strategy: Strategy, *, at: datetime) -> Guard:
+    """Check what a strategy will sell against the stock and what is under way."""
+    found = supply.need(strategy, at=at)
+    return guards.stock(
+        products=found.all_products,
+        known=found.products,
+        days=found.days,
+        wanted=found.usual + (found.extra or 0.0),
+        extra=found.extra,
+        there=found.there,
+        incoming=found.incoming,
+    )
 
 
 def _priced(

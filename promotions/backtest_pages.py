@@ -18,9 +18,11 @@ CHOICES = (4, 12, 26, 52)
 """How many weeks somebody may ask for on the page."""
 STATES = {
     "waiting": gettext_lazy("It waits for a worker."),
-    "running": gettext_lazy("A worker is at it: load the page again."),
+    "running": gettext_lazy("A worker is at it; the page looks again by itself."),
     "failed": gettext_lazy("It failed: %s"),
 }
+
+WAITING = ("waiting", "running")
 
 
 def section(strategy: Strategy) -> Section | None:
@@ -30,7 +32,9 @@ def section(strategy: Strategy) -> Section | None:
         kept = strategy.forecast.get("tried", {}).get("weeks", [])
         weeks = msgspec.convert(kept, list[Week])
         return _section(weeks, strategy, says="") if weeks else None
-    return _section(backtest_runs.weeks(row), strategy, says=_state(row))
+    return _section(
+        backtest_runs.weeks(row), strategy, says=_state(row), waits=row.state in WAITING
+    )
 
 
 def _state(row: Backtest) -> str:
@@ -45,7 +49,9 @@ def _state(row: Backtest) -> str:
     return f"{said} {more % row.error if row.state == 'failed' else more}"
 
 
-def _section(weeks: Sequence[Week], strategy: Strategy, *, says: str) -> Section:
+def _section(
+    weeks: Sequence[Week], strategy: Strategy, *, says: str, waits: bool = False
+) -> Section:
     title = _("Week by week")
     marks = [_mark(week) for week in weeks]
     return Section(
@@ -54,10 +60,12 @@ def _section(weeks: Sequence[Week], strategy: Strategy, *, says: str) -> Section
         chart=drawn(charts.columns(marks, title=_("Baskets that get it, %"))),
         legend=[("dot", _("baskets that get it, %"))],
         columns=[
-            *(_("Week from"), _("Orders"), _("Tried"), _("Get it"), _("Customers")),
-            *(_("Cost"), _("Worst basket"), _("Least margin left"), _("At a floor")),
+            *(_("Week from"), _("Orders"), _("Tried"), _("Get it")),
+            *(_("Customers among the tried"), _("Cost of all orders")),
+            *(_("Worst basket"), _("Least margin left"), _("At a floor")),
         ],
         rows=[_row(week, strategy) for week in reversed(weeks)],
+        waits=waits,
     )
 
 

@@ -25,7 +25,7 @@ from django.utils.translation import ngettext
 
 from analytics import clock
 from catalog import holidays
-from promotions import ahead
+from promotions import ahead, subscriptions
 from promotions.ahead import WEEK, Meeting, Planned
 from promotions.figures import money
 from promotions.models import Strategy
@@ -36,7 +36,7 @@ BACK, AHEAD = 2, 12
 SHOWN = ("proposed", "live", "paused")
 MOST = 200
 """Strategies on the page; a shop with more finds the rest in the list."""
-MOST_MEETINGS = 30
+MOST_MEETINGS, MOST_TITLES = 30, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,9 @@ def calendar_page(request: HttpRequest) -> HttpResponseBase:
             (span.place(_midnight(day)), day, name) for day, name in free.days.items()
         ],
         "language": free.language,
+        "addresses": subscriptions.known() if subscriptions.may(request) else [],
+        "may_subscribe": subscriptions.may(request),
+        "made": subscriptions.made(request),
         "sections": [_spend(planned, at), _met(planned)],
     }
     context = {**admin.site.each_context(request), **page}
@@ -221,8 +224,27 @@ def _met(planned: list[Planned]) -> Section:
         )
         % settings.OFFERS_PER_CUSTOMER,
         columns=[_("Strategy"), _("Meets"), _("About"), _("When")] if found else [],
-        rows=[_meeting(one) for one in found[:MOST_MEETINGS]],
+        rows=list(_meetings(found))[:MOST_MEETINGS],
     )
+
+
+def _meetings(found: list[Meeting]) -> Iterator[Row]:
+    """Yield a row for all that meet about the same, or for a pair."""
+    alike: dict[frozenset[str], list[Meeting]] = {}
+    for one in found:
+        alike.setdefault(one.scope, []).append(one)
+    for scope, some in alike.items():
+        if len(some) == 1:
+            yield _meeting(some[0])
+            continue
+        titles = dict.fromkeys(t for m in some for t in (m.first.title, m.second.title))
+        several = {both.key for one in some for both in (one.first, one.second)}
+        when = min(m.starts_at for m in some), max(m.ends_at for m in some)
+        told = _("%(n)s strategies meet") % {"n": len(several)}
+        about = ", ".join(sorted(scope)) or _("all goods")
+        more = ", …" if len(titles) > MOST_TITLES else ""
+        named = ", ".join(list(titles)[:MOST_TITLES]) + more
+        yield Row(cells=[told, named, about, _from_to(*when)])
 
 
 def _meeting(one: Meeting) -> Row:

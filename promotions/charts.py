@@ -203,9 +203,15 @@ def columns(places: Sequence[Mark | None], *, title: str) -> str:
     return tostring(svg, encoding="unicode")
 
 
-def bars(values: Sequence[tuple[str, float]], *, title: str) -> str:
-    """Draw counts side by side from zero; empty if there is nothing but zeros."""
+def bars(
+    values: Sequence[tuple[str, float]], *, title: str, limits: Sequence[float] = ()
+) -> str:
+    """Draw amounts side by side from zero, each below its limit's line, if it has one.
+
+    Empty if there is nothing but zeros.
+    """
     highest = max((value for _, value in values), default=0.0)
+    highest = max(highest, *limits, 0.0)
     if highest <= 0:
         return ""
     svg, y = _plot(title, (0.0, 1.05 * highest))
@@ -220,6 +226,8 @@ def bars(values: Sequence[tuple[str, float]], *, title: str) -> str:
         SubElement(bar, "title").text = f"{label}: {value:,.10g}"
         if i % every == 0:
             _text(svg, x.at(i + 0.5), BOTTOM + 16, label, "middle")
+    for i, limit in enumerate(limits):
+        _line(svg, "equal", x.at(i), y.at(limit), x.at(i + 1), y.at(limit))
     return tostring(svg, encoding="unicode")
 
 

@@ -57,6 +57,20 @@ class Making(Acting):
         opts = self.model._meta
         return bool(request.user.has_perm(f"promotions.add_{opts.model_name}"))
 
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Say what is missing, where there is nothing to make codes for."""
+        if request.method == "GET" and not by_code().exists():
+            text = _("No strategy applies by a code yet, and codes are for one.")
+            link = reverse("admin:promotions_strategy_add")
+            told = format_html('{} <a href="{}">{}</a>', text, link, _("New strategy"))
+            messages.warning(request, told)
+        return super().add_view(request, form_url, extra_context)
+
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> Any:

@@ -20,7 +20,7 @@ from django.conf import settings
 
 from analytics import identity, lookup
 from analytics.models import Assignment
-from promotions import gifts
+from promotions import gifts, supply
 from promotions.instances import NOBODY, Bools, Budget, Floats, Instance, Ints, Return
 from promotions.instances import Share as LeastShare
 from promotions.models import Campaign, Offer, Place, Strategy
@@ -236,11 +236,17 @@ STOCKED = (
 
 
 def _in_stock(strategies: Sequence[Strategy]) -> Bools:
-    """Mark the strategies of whose scope not everything is sold out."""
+    """Mark the strategies whose scope neither is sold out nor runs short."""
     scopes = list({tuple(one.scope) for one in strategies})
     found = lookup.rows(STOCKED, [json.dumps(scopes)])
     there = {scope: left for scope, (left,) in zip(scopes, found, strict=True)}
-    return np.array([there[tuple(one.scope)] for one in strategies])
+    low = supply.short()
+    return np.array(
+        [
+            there[tuple(one.scope)] and not supply.runs_short(one, low)
+            for one in strategies
+        ]
+    )
 
 
 def _shares(given: Candidates) -> dict[str, Any]:

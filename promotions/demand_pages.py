@@ -57,7 +57,9 @@ def _list() -> dict[str, Any]:
 
 
 def _one(level: str, key: str) -> dict[str, Any]:
-    row = Forecast.objects.filter(level=level, key=key).first()
+    # PostgreSQL has no NUL in its texts.
+    known = Forecast.objects.filter(level=level, key=key.replace("\0", "\ufffd"))
+    row = known.first()
     if row is None:
         raise Http404
     products = []

@@ -13,12 +13,11 @@ from uuid import UUID
 
 import msgspec
 from django.http import QueryDict
-from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
 from catalog.models import Product
-from promotions import drafts, forms, proposals, rules
+from promotions import desk_faults, drafts, forms, proposals, rules
 from promotions.drafts import Fault, Faulty
 from promotions.forms import PARTS, TERMS, Part, Rows
 from promotions.models import Campaign, Strategy
@@ -33,41 +32,6 @@ KINDS: Mapping[str, Any] = {
     "gift": _("Spend so much, get a product free."),
     "shipping": _("Free or cheaper shipping."),
 }
-REASONS = (
-    gettext_noop("This field is required."),
-    gettext_noop("Text must not hold the character NUL."),
-    gettext_noop("There is no such campaign."),
-    gettext_noop("It must be at least 0 and below 1."),
-    gettext_noop("It must be above 0 and below 10⁹."),
-    gettext_noop("It must be at least 0 and below 10⁹."),
-    gettext_noop("It must be above 0."),
-    gettext_noop("It must be above 0 and at most 1."),
-    gettext_noop("It must be within the spend."),
-    gettext_noop("It must be fewer than `take`."),
-    gettext_noop("It must not be empty."),
-    gettext_noop("It must name each day once."),
-    gettext_noop("It must lie between 0 and 9999."),
-    gettext_noop("It must lie after starts_at."),
-    gettext_noop("It has at most three decimals."),
-    gettext_noop("It of uses must be a whole number."),
-    gettext_noop("This kind cannot be a personal offer."),
-    gettext_noop("Only personal offers can be held back."),
-    gettext_noop("Only personal offers renew; others have limits."),
-    gettext_noop("Only personal offers are drawn by lot."),
-    gettext_noop("A menu of one variant leaves nothing to draw."),
-    gettext_noop("A tier gives an amount, or a rate of at most 1."),
-    gettext_noop("A reward must be within the spend."),
-    gettext_noop("A tier begins at some spend or quantity."),
-    gettext_noop("Tiers must rise."),
-    gettext_noop("A higher tier must not give less."),
-    gettext_noop("A slot names products or categories."),
-    gettext_noop("Slots must not name the same twice."),
-    gettext_noop("Give a rate or a price, not both."),
-    gettext_noop("A rate has no more than 4 decimals."),
-    gettext_noop("Money has no more than 4 decimals."),
-    gettext_noop("Two are of the same kind."),
-)
-"""What promotions.drafts finds most; the rest is told in English."""
 MOST_FOUND = 20
 SPARE = {"terms": 1, "higher": 1, "slots": 2, "limits": 1}
 """Empty rows to begin with."""
@@ -130,7 +94,9 @@ class Desk:
             "strategy": forms.StrategyForm(
                 **self._given("strategy"),
                 triggers=sorted(triggers, key=lambda pair: pair[0] == "offer"),
-                campaigns=forms.campaigns(),
+                campaigns=forms.campaigns(
+                    at=clock.now(), keep=self.start.get("strategy", {}).get("campaign")
+                ),
             )
         }
         for name, form in (
@@ -223,6 +189,8 @@ class Desk:
         :raises Faulty: something is wrong; variants are called by their number then.
         """
         draft = drafts.read(self.body())
+        if unknown := desk_faults.unknown(draft):
+            raise Faulty(unknown)
         campaign = Campaign.objects.get(id=str(draft.campaign))
         if faults := drafts.currency_faults(draft, campaign.currency):
             raise Faulty(faults)
@@ -249,9 +217,14 @@ class Desk:
         for fault in faults:
             form, name = self._spot(fault.field)
             if form is None:
-                self.faults.append(Fault(field=fault.field, reason=_reason(fault)))
+                self.faults.append(
+                    Fault(field=fault.field, reason=desk_faults.said(fault.reason))
+                )
             else:
-                form.add_error(name if name in form.fields else None, _reason(fault))
+                form.add_error(
+                    name if name in form.fields else None,
+                    desk_faults.said(fault.reason),
+                )
 
     def _spot(self, field: str) -> tuple[Part | None, str]:
         root, _dot, rest = field.partition(".")
@@ -335,10 +308,6 @@ def names(of: str, wanted: str) -> list[dict[str, str]]:
     return [{"value": name, "label": ""} for name in some[:MOST_FOUND]]
 
 
-def _reason(fault: Fault) -> str:
-    return gettext(fault.reason)
-
-
 def _nth(rows: Rows, number: int) -> Part | None:
     filled = rows.filled or list(rows)
     return filled[number] if number < len(filled) else None
@@ -384,6 +353,8 @@ def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
     body = form.part() | {"limits": [row.part() for row in limits.filled]}
     try:
         draft = drafts.read_campaign(body)
+        if idle := desk_faults.idle(draft, at=clock.now()):
+            raise Faulty(idle)
         return proposals.open_campaign(draft, by=by, at=clock.now())
     except Faulty as error:
         for fault in error.faults:
@@ -391,5 +362,8 @@ def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
             spot = _nth(limits, int(found[2])) if found else form
             name = (found[3] or "") if found else fault.field
             if spot is not None:
-                spot.add_error(name if name in spot.fields else None, _reason(fault))
+                spot.add_error(
+                    name if name in spot.fields else None,
+                    desk_faults.said(fault.reason),
+                )
         return None

@@ -16,7 +16,7 @@ from analytics.models import Outcome, Tally
 from analytics.table_files import Columns, Row
 from catalog import feeds, pricing
 from catalog.models import Product
-from promotions.models import Offer, Redemption
+from promotions.models import Offer, Redemption, Supply
 
 CHUNK = 5000
 
@@ -32,10 +32,11 @@ class Table:
 
 
 def _products() -> Iterator[Row]:
-    names = feeds.COLUMNS
-    for row in Product.objects.order_by("sku").values(*names).iterator(CHUNK):
-        coins = {name: _rounded(row[name], row["currency"]) for name in MONEY}
-        yield row | coins
+    """The price is what the shop lists: a file that comes back changes nothing."""
+    rows = Product.objects.order_by("sku").values(*feeds.COLUMNS)
+    for row in rows.iterator(CHUNK):
+        told = row | {"price": row["listed_price"]}
+        yield told | {name: _rounded(told[name], row["currency"]) for name in MONEY}
 
 
 MONEY = ("price", "cost")
@@ -85,17 +86,71 @@ def _rounded(amount: Any, currency: str) -> Any:
     return None if amount is None else pricing.rounded(amount, currency)
 
 
+def _stock() -> Iterator[Row]:
+    rows = Supply.objects.order_by("product_id").values(*STOCK, "product__name")
+    for row in rows.iterator(CHUNK):
+        yield row | {"sku": row["product_id"], "name": row["product__name"]}
+
+
+STOCK = (
+    *("product_id", "category", "state", "units", "incoming", "weekly", "cover"),
+    *("chance_out", "over", "chance_over", "unsold", "chance_unsold", "computed_at"),
+)
+
+
+def _to_order() -> Iterator[Row]:
+    rows = Supply.objects.filter(order__gt=0).order_by("product_id")
+    named = rows.values(*ORDER, *(f"product__{name}" for name in OF_PRODUCT))
+    for row in named.iterator(CHUNK):
+        told = {name: row[f"product__{name}"] for name in OF_PRODUCT}
+        yield row | told | {"sku": row["product_id"]}
+
+
+OF_PRODUCT = ("name", "gtin", "mpn", "pack")
+ORDER = (
+    *("product_id", "category", "order", "units", "incoming", "reorder_point"),
+    *("safety", "lead_days", "lead_assumed", "promoted", "computed_at"),
+)
+
+
 TABLES: Mapping[str, Table] = {
     "products": Table(
         name=_("Products"),
         permission="catalog.view_product",
         columns={
-            **dict.fromkeys(feeds.COLUMNS, "text"),
+            **dict.fromkeys(feeds.Listed.__dataclass_fields__, "text"),
             **dict.fromkeys(MONEY, "amount"),
-            **dict.fromkeys(("stock", "lead_days", "pack", "expiring"), "count"),
+            **dict.fromkeys(
+                ("stock", "lead_days", "pack", "expiring", "incoming"), "count"
+            ),
             "promotable": "truth",
         },
         rows=_products,
+    ),
+    "stock": Table(
+        name=_("Stock"),
+        permission="promotions.view_supply",
+        columns={
+            **dict.fromkeys(("sku", "name", "category", "state"), "text"),
+            **dict.fromkeys(("units", "incoming", "over"), "count"),
+            **dict.fromkeys(("weekly", "cover", "chance_out", "chance_over"), "number"),
+            **dict.fromkeys(("unsold", "chance_unsold"), "number"),
+            "computed_at": "time",
+        },
+        rows=_stock,
+    ),
+    "order-suggestions": Table(
+        name=_("Order suggestions"),
+        permission="promotions.view_supply",
+        columns={
+            **dict.fromkeys(("sku", "name", "category", "gtin", "mpn"), "text"),
+            **dict.fromkeys(("order", "pack", "units", "incoming"), "count"),
+            **dict.fromkeys(("reorder_point", "safety", "lead_days"), "count"),
+            "lead_assumed": "truth",
+            "promoted": "number",
+            "computed_at": "time",
+        },
+        rows=_to_order,
     ),
     "offers": Table(
         name=_("Offers"),

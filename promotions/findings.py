@@ -312,4 +312,8 @@ def _kept(kept: Kept, currency: str) -> Finding:
         "measured": money(kept.measured.value, currency, whole=True),
         "between": between(kept.measured, currency, whole=True),
     }
-    return Finding(text=text % said)
+    rest = _(
+        "Strategies that promised nothing, or of which nothing is known yet, are not "
+        "in this sum; what all together earned counts them too."
+    )
+    return Finding(text=f"{text % said} {rest}")

@@ -21,7 +21,7 @@ from analytics import experiments, lookup
 from analytics.alerts import Alert
 from analytics.checks import ALARM
 from analytics.experiments import Effect
-from promotions import measurement
+from promotions import measurement, supply
 from promotions.arms import HOLDOUT, TREATMENT
 from promotions.figures import p_value
 from promotions.measurement import Arms
@@ -61,17 +61,20 @@ def raised(*, at: datetime) -> list[Flag]:
     """Return all flags of the live strategies."""
     live = Strategy.objects.filter(state=Strategy.State.LIVE)
     rows = list(live.select_related("campaign").order_by("id"))
-    weeks = _weeks(rows)
-    return [flag for row in rows for flag in _of(row, weeks.get(row.id, ()), at)]
+    weeks, low = _weeks(rows), supply.short() if rows else frozenset()
+    return [flag for row in rows for flag in _of(row, weeks.get(row.id, ()), low, at)]
 
 
 def of(strategy: Strategy, *, at: datetime) -> list[Flag]:
     """Return one strategy's flags."""
-    return _of(strategy, _weeks([strategy]).get(strategy.id, ()), at)
+    weeks = _weeks([strategy]).get(strategy.id, ())
+    return _of(strategy, weeks, supply.short(), at)
 
 
-def _of(strategy: Strategy, weeks: Sequence[Week], at: datetime) -> list[Flag]:
-    told = [*_measured(strategy, weeks), *_pace(strategy, at)]
+def _of(
+    strategy: Strategy, weeks: Sequence[Week], low: frozenset[str], at: datetime
+) -> list[Flag]:
+    told = [*_measured(strategy, weeks), *_pace(strategy, at), *_short(strategy, low)]
     return [Flag(kind=kind, strategy=strategy, text=text) for kind, text in told]
 
 
@@ -197,3 +200,10 @@ def _pace(strategy: Strategy, at: datetime) -> Told:
     if used > passed + FAST:
         text = _("%(used).0f %% of its budget is spent in %(passed).0f %% of the time")
         yield Kind.PACE, text % {"used": used * 100, "passed": passed * 100}
+
+
+def _short(strategy: Strategy, low: frozenset[str]) -> Told:
+    """Prices that fall to clear what is left are no promotion of what runs short."""
+    if not strategy.prices and supply.runs_short(strategy, low):
+        text = _("its goods run short: no new offers of it are made")
+        yield Kind.SHORT, text

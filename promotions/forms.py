@@ -4,14 +4,16 @@ What the fields hold becomes a draft as the API takes it (promotions.drafts), wh
 alone says what is wrong. Shares are typed in percent and written as rates.
 """
 
+import json
 import zoneinfo
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -23,6 +25,7 @@ from unfold.widgets import (
 )
 
 from analytics import shapes
+from ml.customers import Segment
 from promotions.models import Campaign, Strategy
 
 Text = Any
@@ -59,9 +62,17 @@ def money(label: Text, help_text: Text = "", **more: Any) -> Amount:
     return Amount(
         label=label,
         help_text=help_text,
-        widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any", "min": "0"}),
+        widget=UnfoldAdminDecimalFieldWidget(
+            attrs={"step": "any", "min": "0", "data-money": ""}
+        ),
         **more,
     )
+
+
+def number(label: Text, help_text: Text = "", **more: Any) -> Amount:
+    """An amount that may be of something else than money."""
+    widget = UnfoldAdminDecimalFieldWidget(attrs={"step": "any", "min": "0"})
+    return Amount(label=label, help_text=help_text, widget=widget, **more)
 
 
 def whole(label: Text, help_text: Text = "", **more: Any) -> Whole:
@@ -253,7 +264,13 @@ class ScopeForm(Part):
 
 
 class ConditionsForm(Part):
-    segments = Names(_("Customer is in one of the segments"))
+    segments = forms.MultipleChoiceField(
+        label=_("Customer is in one of the segments"),
+        choices=Segment.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None: everybody."),
+    )
     first_order = flag(_("Only a known customer's first order"))
     skus = Names(_("Cart holds one of the products"), "sku")
     categories = Names(_("Cart holds one of the categories"), "category")
@@ -292,6 +309,14 @@ class ConditionsForm(Part):
     until = whole(
         _("Up to, not including"), _("0 to 24; may be past midnight."), required=False
     )
+
+    def clean(self) -> dict[str, Any]:
+        told = self.cleaned_data
+        for name, other in (("since", "until"), ("until", "since")):
+            alone = told.get(name) is None and told.get(other) is not None
+            if alone and name not in self.errors:
+                self.add_error(name, _("Hours need both ends."))
+        return told
 
     def part(self) -> dict[str, Any]:
         told = super().part()
@@ -333,7 +358,7 @@ class CombinationForm(Part):
 
 
 class LimitForm(Part):
-    most = money(_("At most"))
+    most = number(_("At most"))
     of = choice(_("Of"), [("uses", _("uses")), ("money", _("money"))])
     per = choice(
         _("By"),
@@ -394,7 +419,10 @@ class StrategyForm(Part):
     def __init__(self, *args: Any, triggers: Any, campaigns: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
         self.fields["trigger"].choices = triggers  # type: ignore[attr-defined]
-        self.fields["campaign"].choices = campaigns  # type: ignore[attr-defined]
+        choose: Any = self.fields["campaign"]
+        choose.choices = [(key, label) for key, label, _currency in campaigns]
+        coins = {key: currency for key, _label, currency in campaigns}
+        choose.widget.attrs["data-currencies"] = json.dumps(coins)
 
     def part(self) -> dict[str, Any]:
         told = super().part()
@@ -445,7 +473,7 @@ class CampaignForm(Part):
     )
     budget = money(_("Budget"), _("All its strategies together never pass it."))
     currency = text(_("Currency"), max_length=3)
-    least_return = money(
+    least_return = number(
         _("Least return"),
         _(
             "Profit that its personal offers must bring for each unit of discount, "
@@ -479,7 +507,15 @@ class CampaignForm(Part):
         return told
 
 
-def campaigns(most: int = 200) -> list[tuple[str, str]]:
-    """Return campaigns to choose from, those that end last first."""
-    rows = Campaign.objects.order_by("-ends_at")[:most]
-    return [(str(row.id), f"{row.name} ({row.currency})") for row in rows]
+def campaigns(
+    *, at: datetime, keep: str | None = None, most: int = 200
+) -> list[tuple[str, str, str]]:
+    """Return (id, name, currency) of campaigns that are not over, the last first.
+
+    `keep` is the id of one to choose from even so.
+    """
+    rows = Campaign.objects.filter(Q(ends_at__gt=at) | Q(id=keep)).order_by("-ends_at")
+    return [
+        (str(row.id), f"{row.name} ({row.currency})", row.currency)
+        for row in rows[:most]
+    ]

@@ -5,7 +5,7 @@ largest margin − λ·cost, if that is above zero. Each λ gives a point of the
 which no other choice of offers at that cost lies above (Lagrangian duality).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,17 +36,42 @@ def frontier(margins: Floats, costs: Floats, *, each: float = 1.0) -> list[Point
     `margins` are draws, [draws, customers, variants], `costs` expected values; each of
     the customers stands for `each`.
     """
+    points = {0.0: NOTHING}
+    for found in _found(margins, costs):
+        point = _point(found, each)
+        points[round(point.cost, 6)] = point
+    return [points[cost] for cost in sorted(points)]
+
+
+def drawn(
+    margins: Floats, costs: Floats, *, each: float = 1.0
+) -> tuple[Floats, Floats]:
+    """Return the frontier's costs, and draws of its margin: [points, draws]."""
+    points = {0.0: np.zeros(len(margins))}
+    for found in _found(margins, costs):
+        points[round(found.cost * each, 6)] = found.totals * each
+    ordered = sorted(points)
+    return np.array(ordered), np.stack([points[cost] for cost in ordered])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Found:
+    """What offers for `reach` of the customers cost, and draws of what they bring."""
+
+    cost: float
+    totals: Floats
+    reach: int
+
+
+def _found(margins: Floats, costs: Floats) -> Iterator[_Found]:
+    """Yield what is worth it at each price; nothing, if nothing is."""
     mean = margins.mean(axis=0)
     ratio = np.where(costs > 0, mean / np.maximum(costs, 1e-12), 0.0)
     positive = ratio[ratio > 0]
-    if not len(positive):
-        return [NOTHING]
-    prices = np.quantile(positive, np.linspace(1, 0, STEPS))
-    points = {0.0: NOTHING}
-    for price in [*prices, 0.0]:
-        point = _point(margins, mean, costs, float(price), each)
-        points[round(point.cost, 6)] = point
-    return [points[cost] for cost in sorted(points)]
+    if len(positive):
+        prices = np.quantile(positive, np.linspace(1, 0, STEPS))
+        for price in [*prices, 0.0]:
+            yield _at(margins, mean, costs, float(price))
 
 
 def within(points: Sequence[Point], budget: float) -> Point:
@@ -61,18 +86,23 @@ def within(points: Sequence[Point], budget: float) -> Point:
     return Point(**dict(zip(names, (a + part * (b - a) for a, b in ends), strict=True)))
 
 
-def _point(
-    margins: Floats, mean: Floats, costs: Floats, price: float, each: float
-) -> Point:
+def _at(margins: Floats, mean: Floats, costs: Floats, price: float) -> _Found:
     reduced = mean - price * costs
     chosen, rows = reduced.argmax(axis=1), np.arange(len(mean))
     inside = reduced[rows, chosen] > 0
-    totals = margins[:, rows, chosen][:, inside].sum(axis=1)
-    low, high = np.quantile(totals, [LOW, HIGH])
+    return _Found(
+        cost=float(costs[rows, chosen][inside].sum()),
+        totals=margins[:, rows, chosen][:, inside].sum(axis=1),
+        reach=int(inside.sum()),
+    )
+
+
+def _point(found: _Found, each: float) -> Point:
+    low, high = np.quantile(found.totals, [LOW, HIGH])
     return Point(
-        cost=float(costs[rows, chosen][inside].sum()) * each,
-        margin=float(totals.mean()) * each,
+        cost=found.cost * each,
+        margin=float(found.totals.mean()) * each,
         low=float(low) * each,
         high=float(high) * each,
-        reach=float(inside.sum()) * each,
+        reach=found.reach * each,
     )

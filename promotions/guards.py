@@ -20,6 +20,7 @@ from promotions.rules import (
 )
 
 ALL = Decimal(1)
+HALF_A_UNIT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def floor(
         passed=left >= least_margin,
         detail=Wording(
             "deepest variant %(deepest)s leaves %(left)s of the %(margin)s margin; "
-            "the floor is %(floor)s",
+            "its own floor, for each line, is %(floor)s",
             deepest=f"{deepest:.1%}",
             left=f"{left:.1%}",
             margin=f"{usual.margin:.1%}",
@@ -137,17 +138,22 @@ def period(starts_at: datetime, ends_at: datetime, at: datetime) -> Guard:
 
 
 def money(budget: Decimal, left: Decimal, currency: str) -> Guard:
-    """Whether there is a budget, and money in the campaign for it."""
+    """Whether there is a budget, and money for it: its own, or less in its campaign."""
+    told = {
+        "budget": f"{budget:.2f}",
+        "currency": currency,
+        "left": f"{left:.2f}",
+    }
+    whole = Wording("all of its budget of %(budget)s %(currency)s can be spent", **told)
+    less = Wording(
+        "of its budget of %(budget)s %(currency)s only %(left)s can be spent: the rest "
+        "is spent or reserved, or its campaign has no more",
+        **told,
+    )
     return Guard(
         name=Wording("money"),
         passed=budget > 0 and left > 0,
-        detail=Wording(
-            "its budget is %(budget)s %(currency)s; with what its campaign has left, "
-            "%(left)s can be spent",
-            budget=f"{budget:.2f}",
-            currency=currency,
-            left=f"{left:.2f}",
-        ),
+        detail=whole if left >= budget else less,
     )
 
 
@@ -222,7 +228,7 @@ def tried(found: Tried, least_margin: Decimal) -> Guard:
         detail=Wording(
             "it applies to %(touched)s of %(baskets)s past orders; at worst %(worst)s "
             "is given away together with what is live, and %(kept)s margin kept; the "
-            "floor is %(floor)s",
+            "shop's floor, for all discounts on a basket, is %(floor)s",
             touched=f"{found.touched:,}",
             baskets=f"{found.baskets:,}",
             worst=f"{found.worst:.1%}",
@@ -250,6 +256,49 @@ def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> 
             named=f": {', '.join(sham[:3])}" if sham else "",
         ),
     )
+
+
+def stock(
+    *,
+    products: int,
+    known: int,
+    days: float,
+    wanted: float,
+    extra: float | None,
+    there: int,
+    incoming: int,
+) -> Guard:
+    """Whether what is there and under way lasts until an order of today arrives.
+
+    What sells nothing beyond may go on: a rise of prices, say, helps what is short.
+    `known` of the `products` have a stock that the shop sends; `wanted` units of those
+    are expected to be asked for within `days`, `extra` of them for the promotion.
+    """
+    if not known:
+        detail = Wording("the shop sends no stock of these goods: nothing is known")
+        return Guard(name=Wording("stock"), passed=True, detail=detail)
+    left = there + incoming - wanted
+    enough = left >= 0 or (extra is not None and extra < HALF_A_UNIT)
+    extras = Wording("unknown") if extra is None else f"{extra:,.0f}"
+    detail = Wording(
+        "%(wanted)s units are expected to be asked for in %(days)s days, %(extra)s of "
+        "them for the promotion; %(there)s are there and %(incoming)s under way "
+        "(%(known)s of %(products)s products are counted)",
+        wanted=f"{wanted:,.0f}",
+        days=f"{days:.0f}",
+        extra=extras,
+        there=f"{there:,}",
+        incoming=f"{incoming:,}",
+        known=f"{known:,}",
+        products=f"{products:,}",
+    )
+    if not enough:
+        detail = Wording(
+            "%(detail)s: order %(missing)s first",
+            detail=detail,
+            missing=f"{-left:,.0f}",
+        )
+    return Guard(name=Wording("stock"), passed=enough, detail=detail)
 
 
 def passed(checks: Iterable[Guard]) -> bool:

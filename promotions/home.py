@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Case, F, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from analytics import alerts, clock, health, lookup
+from analytics import alerts, clock, health, lookup, projections
 from analytics.experiments import Effect
 from analytics.languages import said
 from promotions import programme, report_lines
@@ -28,6 +29,8 @@ from promotions.programme import Programme
 from promotions.report_tables import Card, drawn
 
 WELL = "ok"
+NOTES = {"projection_late"}
+"""Alerts that mostly pass by themselves: told, but not in red."""
 MOST = 8
 """Proposals and campaigns that are listed; the tables have the rest."""
 
@@ -46,13 +49,27 @@ COUNTS = """
          WHERE rolled_back_at IS NULL AND redeemed_at >= t.since),
       (SELECT coalesce(sum(discount - returned), 0) FROM promotions_redemption
          WHERE redeemed_at >= t.since),
+      (SELECT count(*) FROM promotions_strategy WHERE state = 'paused'),
       (SELECT recorded_at FROM analytics_storedevent ORDER BY position DESC LIMIT 1),
       (SELECT max(created_at) FROM ml_trainedmodel),
       (SELECT max(computed_at) FROM promotions_allocation)
     FROM (SELECT %s::timestamptz AS now,
       %s::timestamptz - interval '28 days' AS since) t
 """
-NONE = (0, 0, 0, 0, 0, 0, Decimal(0), None, None, None)
+NONE = (0, 0, 0, 0, 0, 0, Decimal(0), 0, None, None, None)
+FLOWS = """
+    SELECT
+      (SELECT coalesce(sum(events), 0) FROM analytics_hour WHERE hour > t.now
+         - interval '24 hours'),
+      (SELECT count(*) FROM analytics_rejection WHERE resolved_at IS NULL),
+      (SELECT coalesce(max(greatest(0, n.position - c.position)), 0)
+         FROM analytics_checkpoint c WHERE c.projection = ANY(%s)),
+      n.position
+    FROM (SELECT %s::timestamptz AS now) t,
+      (SELECT greatest((SELECT max(position) FROM analytics_storedevent),
+         (SELECT max(last_position) FROM analytics_archive)) AS position) n
+"""
+"""What an engineer looks at: a day's events, dead letters, the furthest behind."""
 PACE = """
     SELECT c.id, c.name, c.currency, c.budget, c.spent + c.reserved, c.starts_at,
       c.ends_at FROM promotions_campaign c
@@ -107,16 +124,21 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     at = clock.now()
     context["signs"] = found = list(signs())
     context["broken"] = [sign for sign in found if not sign.well]
-    context["alerts"] = [
-        {"text": said(alert.text), "link": reverse(f"admin:{alert.table}_changelist")}
-        for alert in alerts.current(at)
-    ]
+    for told in alerts.current(at):
+        link = reverse(f"admin:{told.table}_changelist")
+        kind = "notes" if told.code in NOTES else "alerts"
+        context.setdefault(kind, []).append({"text": said(told.text), "link": link})
+    if request.user.has_perm("analytics.view_rejection"):
+        context["flows"] = list(_flows(at))
     if request.user.has_perm("promotions.view_strategy"):
-        told = programme.of(at=at)
-        context["cards"] = list(_cards(told, at))
-        context["chart"] = drawn(report_lines.month_chart(told))
+        whole = programme.of(at=at)
+        counts = lookup.row(COUNTS, [at, at]) or NONE
+        proposed = counts[1]
+        context["cards"] = list(_cards(whole, counts, at))
+        context["chart"] = drawn(report_lines.month_chart(whole))
         context["paces"] = _paces(at)
-        context["waiting"] = list(_waiting())
+        context["waiting"] = rows = list(_waiting())
+        context["more"] = proposed - len(rows)
     return context
 
 
@@ -135,15 +157,27 @@ def signs() -> Iterator[Sign]:
         yield Sign(name=names[key], well=verdict == WELL, says=said(verdict))
 
 
-def _cards(told: Programme, at: datetime) -> Iterator[Card]:
-    live, proposed, offered, shown, taken, used, given, came, trained, computed = (
-        lookup.row(COUNTS, [at, at]) or NONE
-    )
+def _cards(told: Programme, counts: tuple[Any, ...], at: datetime) -> Iterator[Card]:
+    (
+        live,
+        proposed,
+        offered,
+        shown,
+        taken,
+        used,
+        given,
+        paused,
+        came,
+        trained,
+        computed,
+    ) = counts
+    waits = _("%s wait for a decision") % f"{proposed:,}"
+    stands = _("%s are paused") % f"{paused:,}"
     yield _earned(told.always, told.added)
     yield Card(
         name=_("Strategies running"),
         value=f"{live:,}",
-        detail=_("%s wait for a decision") % f"{proposed:,}",
+        detail=f"{waits}, {stands}" if paused else waits,
     )
     yield Card(
         name=_("Offers that customers have"),
@@ -151,6 +185,8 @@ def _cards(told: Programme, at: datetime) -> Iterator[Card]:
         detail=_("computed %s") % _ago(computed, at),
     )
     rate = _("%s offers were used") % f"{taken:,}"
+    if shown:
+        rate = f"{rate} ({100 * taken / shown:.1f} %)"
     yield Card(name=_("Offers shown in 28 days"), value=f"{shown:,}", detail=rate)
     yield Card(
         name=_("Given in 28 days"),
@@ -162,6 +198,17 @@ def _cards(told: Programme, at: datetime) -> Iterator[Card]:
         value=_ago(came, at),
         detail=_("newest model: %s") % _ago(trained, at),
     )
+
+
+def _flows(at: datetime) -> Iterator[Card]:
+    """Say what comes in, for who keeps the pipes; each leads on to its page."""
+    came, refused, behind, _newest = lookup.row(FLOWS, [list(projections.ALL), at]) or (
+        *(0, 0, 0),
+        0,
+    )
+    yield Card(name=_("Events in 24 hours"), value=f"{came:,}")
+    yield Card(name=_("Refused events that wait"), value=f"{refused:,}")
+    yield Card(name=_("Furthest behind of the folds, in events"), value=f"{behind:,}")
 
 
 def _earned(total: Effect, months: int) -> Card:
@@ -205,10 +252,11 @@ def _paces(at: datetime) -> list[Pace]:
 
 
 def _waiting() -> Iterator[Waiting]:
-    rows = Strategy.objects.filter(state=Strategy.State.PROPOSED).order_by(
-        "-proposed_at"
-    )[:MOST]
-    for row in rows:
+    """Yield the largest promises; amounts of another currency are not compared."""
+    rows = Strategy.objects.filter(state=Strategy.State.PROPOSED)
+    ours = Case(When(currency=settings.CURRENCY, then=0), default=1)
+    promised = F("forecast__margin").desc(nulls_last=True)
+    for row in rows.order_by(ours, promised, "-proposed_at")[:MOST]:
         found = row.forecast
         promise = ""
         if "margin" in found:

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from analytics import clock
 from analytics.models import StoredEvent
@@ -105,7 +105,14 @@ def _waiting(rows: list[Strategy], by: Mapping[str, str], at: datetime) -> Secti
         legend=[("dot", _("expected")), ("band", "80 %")],
         columns=[
             *(_("Proposal"), _("Margin gained"), "80 %", _("Chance of a gain")),
-            *(_("Cost"), _("Reach"), _("Guards"), _("Its test"), _("By"), _("Since")),
+            *(
+                _("Cost"),
+                _("Reach"),
+                _("Guards"),
+                _("Its test"),
+                pgettext("who", "By"),
+                _("Since"),
+            ),
         ],
         rows=[_row(one, by, at) for one in rows],
     )
@@ -176,7 +183,7 @@ def _returned(rows: list[Strategy], by: Mapping[str, str], at: datetime) -> Sect
             _("Proposal"),
             _("What is wanted"),
             _("Who asks"),
-            _("By"),
+            pgettext("who", "By"),
             _("Since"),
         ],
         rows=[

@@ -6,10 +6,12 @@ the transaction that appends the event, and a test folds the log against them. `
 and `Sheet` are replaceable: targeting computes them again.
 """
 
+import operator
 import uuid
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import reduce
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -20,11 +22,12 @@ from django.contrib.postgres.fields import (
     DateTimeRangeField,
     RangeOperators,
 )
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
@@ -137,6 +140,66 @@ class Campaign(models.Model):
     def left(self) -> Decimal:
         """What may still be reserved or spent."""
         return self.budget - self.spent - self.reserved
+
+
+LONGEST_QUARTER = 14
+"""Weeks."""
+
+
+def _fixed(most: int) -> Combinable:
+    """Return what the weeks of a quarter have that are fixed."""
+    parts = (Coalesce(F(f"weeks__{week}"), Value(Decimal(0))) for week in range(most))
+    return reduce(operator.add, parts)
+
+
+def _not_negative(most: int) -> Q:
+    weeks = (f"weeks__{week}" for week in range(most))
+    each = (Q(**{week: None}) | Q(**{f"{week}__gte": 0}) for week in weeks)
+    return reduce(operator.and_, each, Q(budget__gte=0))
+
+
+class Quarter(models.Model):
+    """What the weeks from a Monday on may give, and which of them are fixed.
+
+    `weeks` has an amount for each week that is, and null for the others.
+    """
+
+    starts_on = models.DateField(primary_key=True)
+    budget = models.DecimalField(max_digits=14, decimal_places=4)
+    currency = models.CharField(max_length=3)
+    weeks = ArrayField(
+        models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True),
+        size=LONGEST_QUARTER,
+    )
+    set_by = models.CharField(max_length=150)
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(starts_on__iso_week_day=1), name="quarter_from_monday"
+            ),
+            models.CheckConstraint(
+                condition=Q(weeks__len__in=[LONGEST_QUARTER - 1, LONGEST_QUARTER]),
+                name="quarter_of_whole_weeks",
+            ),
+            models.CheckConstraint(
+                condition=_not_negative(LONGEST_QUARTER),
+                name="quarter_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(budget__gte=_fixed(LONGEST_QUARTER)),
+                name="quarter_within_budget",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.starts_on}"
+
+    @property
+    def stream(self) -> str:
+        """The decision stream in the log."""
+        return f"quarter:{self.starts_on}"
 
 
 class Strategy(models.Model):
@@ -662,6 +725,7 @@ class StandingRule(models.Model):
         PROMISE = "promise", _("it certainly brings less than promised")
         MARGIN = "margin", _("it certainly lowers the margin before discounts")
         DRIFT = "drift", _("its newest customers answer otherwise")
+        SHORT = "short", _("its goods run short")
 
     class State(models.TextChoices):
         PROPOSED = "proposed", _("proposed")
@@ -690,6 +754,60 @@ class StandingRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_flag_display()}: {self.get_state_display()}"
+
+
+class Supply(models.Model):
+    """How a product's stock stands: promotions.supply counts it anew every hour.
+
+    Only products have a row whose stock the shop sends. `weekly` units are expected to
+    sell, `promoted` of those until an order of today is sold come from promotions;
+    `lead_assumed`: no product says it. The rest is of catalog.stock.Standing.
+    """
+
+    class State(models.TextChoices):
+        OUT = "out", _("sold out")
+        SHORT = "short", _("runs short")
+        EXPIRING = "expiring", _("will expire unsold")
+        OVER = "over", _("too much")
+        FINE = "fine", _("enough")
+        UNKNOWN = "unknown", _("no forecast")
+
+    product = models.OneToOneField(
+        "catalog.Product",
+        models.CASCADE,
+        primary_key=True,
+        db_column="sku",
+        related_name="supply",
+    )
+    category = models.TextField(blank=True)
+    state = models.CharField(max_length=20, choices=State)
+    units = models.IntegerField()
+    incoming = models.IntegerField(default=0)
+    weekly = models.FloatField(default=0.0)
+    promoted = models.FloatField(default=0.0)
+    cover = models.FloatField(null=True, help_text="Days; empty: none sells.")
+    chance_out = models.FloatField(default=0.0)
+    lead_days = models.IntegerField(default=0)
+    lead_assumed = models.BooleanField(default=False)
+    protected_days = models.IntegerField(default=0)
+    safety = models.IntegerField(default=0)
+    reorder_point = models.IntegerField(default=0)
+    order = models.IntegerField(default=0)
+    over = models.IntegerField(default=0)
+    chance_over = models.FloatField(default=0.0)
+    unsold = models.FloatField(default=0.0)
+    chance_unsold = models.FloatField(default=0.0)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "supplies"
+        indexes = [
+            models.Index(fields=["state", "-chance_out"], name="supply_state"),
+            models.Index(fields=["category"], name="supply_category"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.get_state_display()}"
 
 
 class Place(models.Model):
@@ -1103,6 +1221,9 @@ class Redemption(models.Model):
 
     class Meta:
         indexes = [
+            BrinIndex(
+                fields=["redeemed_at"], name="redemption_when", autosummarize=True
+            ),
             models.Index(fields=["customer"], name="redemption_customer"),
             models.Index(
                 fields=["gift", "redeemed_at"],

@@ -4,6 +4,7 @@ Nothing here makes a strategy live: a proposal waits for the worker, which tries
 past baskets, and then for an operator (promotions.approval).
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -82,6 +83,12 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
                 Wording("Another version of it is proposed or approved.")
             )
         return _proposed(draft, before, by=by, at=at)
+
+
+def versionable(strategy: Strategy, successors: Iterable[Strategy]) -> bool:
+    """Whether `propose_version` would take a next version now."""
+    free = all(one.state == State.REJECTED for one in successors)
+    return strategy.state in REPLACEABLE and free and not strategy.prices
 
 
 def _proposed(

@@ -161,9 +161,10 @@ def _effects(report: Report) -> Section:
         said = {n: f"{number(100 * (end or 0), '+.1f')} %" for n, end in ends.items()}
         more = _("Revenue changed by %(value)s (95 %%: %(low)s to %(high)s).")
         says = f"{says} {more % said}"
+    whole = _("Discounts count all that these customers were given, by others too.")
     return Section(
         title=_("What changed"),
-        says=says,
+        says=f"{says} {whole}",
         columns=[_("What"), _("For each customer"), "95 %", "p", _("In all")],
         rows=[_metric(name, report) for name in report.result.effects],
     )

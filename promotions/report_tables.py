@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page; a `folded` table opens on a click."""
+    """A part of the page; a `folded` table opens on a click, what `waits` grows."""
 
     title: str
     says: str = ""
@@ -39,6 +39,7 @@ class Section:
     columns: Sequence[str] = ()
     rows: Sequence[Row] = ()
     folded: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from analytics import events, store
 from analytics.wording import Wording
@@ -15,6 +16,7 @@ from promotions import approval, flags
 from promotions.models import StandingRule, Strategy
 
 State = StandingRule.State
+PLATFORM = "platform"
 
 
 class NotByTwo(Exception):
@@ -108,3 +110,20 @@ def _log(rule: StandingRule, step: str, by: str, at: datetime) -> None:
         comment=rule.comment,
     )
     store.append([said], at=at)
+
+
+def propose_stops(*, at: datetime) -> list[StandingRule]:
+    """Propose to end what runs short: one rule a campaign, unless one was refused.
+
+    It waits for an operator like any other; nothing ends before.
+    """
+    made = []
+    for flag in flags.raised(at=at):
+        campaign = flag.strategy.campaign
+        rules = StandingRule.objects.filter(flag=flag.kind)
+        mine = rules.filter(Q(campaign=campaign) | Q(campaign=None))
+        if flag.kind == StandingRule.Flag.SHORT and not mine.exists():
+            text = f"{flag.strategy.title}: {flag.text}"
+            rule = StandingRule(flag=flag.kind, campaign=campaign, comment=text)
+            made.append(propose(rule, by=PLATFORM, at=at))
+    return made

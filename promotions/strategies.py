@@ -40,6 +40,7 @@ from promotions import (
     pitches,
     planning,
     response,
+    supply,
     tested,
     together,
     trials,
@@ -99,7 +100,7 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     scan = Scan(
         audience=audiences.of(matrix, segments(), at=at),
         believed=response.believed(),
-        open_to_offers=_promotable() - _on_their_way(at),
+        open_to_offers=_promotable() - _on_their_way(at) - supply.short(),
         at=at,
     )
     promising = [
@@ -133,6 +134,7 @@ def _proposed(
     for strategy in made:
         test = planning.plan(strategy, bases, known, at=at)
         strategy.forecast |= planning.stored(test, strategy.forecast)
+        strategy.guards += guards.stored([approval.in_stock(strategy, at=at)])
         approval.propose(strategy, by=by, at=at)
     return made
 

@@ -38,7 +38,12 @@ def find_customer(request: HttpRequest) -> HttpResponseBase:
     hits = finding.people(asked)
     if len(hits) == 1:
         return redirect("admin:analytics_customer_change", hits[0].customer.key)
-    page = {"title": gettext("Find a customer"), "asked": asked, "hits": hits}
+    page = {
+        "title": gettext("Find a customer"),
+        "asked": asked,
+        "hits": hits,
+        "short": len(asked) < finding.SHORTEST,
+    }
     return _shown(request, "find", page)
 
 

@@ -10,6 +10,7 @@ from promotions import (
     backtest,
     backtest_runs,
     bandit,
+    clearances,
     deliveries,
     denials,
     experience,
@@ -20,6 +21,7 @@ from promotions import (
     price_proposals,
     standing,
     strategies,
+    supply,
     targeting,
 )
 from promotions.models import Guesser, Receipt, Reservation
@@ -68,6 +70,20 @@ def measure() -> None:
     standing.act(at=now)
     hindsight.refresh(measured, until=now)
     price_outcomes.refresh(at=now)
+
+
+@shared_task(ignore_result=True)
+def count_stock() -> None:
+    """Count anew how long the stock lasts; propose to stop what runs short."""
+    now = clock.now()
+    if supply.refresh(at=now):
+        standing.propose_stops(at=now)
+
+
+@shared_task(ignore_result=True)
+def clear() -> None:
+    """Propose mark-downs of what is too much or will expire; plan anew what runs."""
+    clearances.propose(at=clock.now())
 
 
 @shared_task(ignore_result=True)

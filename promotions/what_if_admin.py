@@ -146,7 +146,7 @@ def _answered(strategy: Strategy, asked: dict[str, Any]) -> dict[str, Any]:
         "says": gettext(
             "From a sample of customers, with what is believed now; who is held back "
             "gets nothing. Customers who would get another strategy's offer instead "
-            "are not taken out here."
+            "are not taken out here, so it may be more than what is promised."
         ),
         "cards": list(_cards(found, strategy.currency)),
         "sections": [_section(found, float(asked["budget"]), strategy.currency)],

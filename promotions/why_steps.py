@@ -6,7 +6,7 @@ arrival would go by (promotions.why_not gathers it).
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
@@ -157,13 +157,24 @@ def _consents(strategy: Strategy, person: Person) -> Iterator[Step]:
         yield Step(name="no_consent", passed=False, text=text)
 
 
+def _again(strategy: Strategy, person: Person) -> str:
+    """Say from when on a used offer can be used again."""
+    mine = strategy.offers.filter(customer=person.key, redeemed_at__isnull=False)
+    last = mine.values_list("redeemed_at", flat=True).first()
+    if last is None:
+        text = _("They have used it. Days after which it can be used again: %s.")
+        return text % strategy.renews_days
+    again = last + timedelta(days=strategy.renews_days or 0)
+    text = _("They have used it. It can be used again from %s (UTC).")
+    return text % f"{again:%Y-%m-%d %H:%M}"
+
+
 def _unused(strategy: Strategy, person: Person) -> Iterator[Step]:
     held = person.held.get(strategy.id)
     if (person.key, strategy.id) in person.used:
         text = _("They have used it already; it is for one use.")
         if strategy.renews_days:
-            text = _("They have used it. Days after which it can be used again: %s.")
-            text %= strategy.renews_days
+            text = _again(strategy, person)
         yield Step(name="used", passed=False, text=text)
         return
     if held:

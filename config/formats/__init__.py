@@ -1,1 +1,1 @@
-"""How numbers are written, where Django's own way is not what people use."""
+"""How dates are written on all pages: one way, in every language."""

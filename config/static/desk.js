@@ -25,6 +25,18 @@
     });
     box.after(input, list);
   };
+  // Amounts are of the campaign's currency, which stands beside them.
+  const campaign = document.getElementById("id_strategy-campaign"), coins = document.getElementById("id_campaign-currency");
+  const tell = () => {
+    const currency = campaign ? JSON.parse(campaign.dataset.currencies)[campaign.value] ?? "" : coins?.value ?? "";
+    document.querySelectorAll("form.desk [data-money]").forEach(({ labels }) => {
+      if (!labels?.[0]) return;
+      const said = labels[0].querySelector(".unit") ?? labels[0].appendChild(Object.assign(document.createElement("span"), { className: "unit" }));
+      said.textContent = currency && ` (${currency})`;
+    });
+  };
+  (campaign ?? coins)?.addEventListener("input", tell);
+  tell();
   document.querySelectorAll("form.desk textarea[data-names]").forEach((box) => box.closest("template") || searchable(box));
   document.querySelectorAll("[data-more]").forEach((button) => button.addEventListener("click", () => {
     const name = button.dataset.more, total = document.getElementById(`id_${name}-TOTAL_FORMS`);
@@ -33,6 +45,7 @@
     total.value = Number(total.value) + 1;
     const last = document.querySelector(`[data-rows="${name}"]`).lastElementChild;
     last.querySelectorAll("textarea[data-names]").forEach(searchable);
+    tell();
     last.querySelector("input, select, textarea").focus();
   }));
   document.getElementById("id_campaign-zone")?.setAttribute("list", "zones");

@@ -32,7 +32,7 @@ from django.urls import (
 )
 
 from analytics.models import Assignment, Customer
-from catalog.models import Feed
+from catalog.models import Feed, Product
 from config import processes
 from config.sessions import SessionStore
 from demo.bench.table import Row, limit, show, shown
@@ -47,6 +47,7 @@ NOT_PAGES = {
     *("promotions_strategy_backtest", "promotions_codebatch_export"),
     "ml_trainingrun_retrain",
     *("analytics_customer_export", "analytics_customer_erase"),
+    *("calendar_ics", "feed_ics", "subscribe", "unsubscribe"),
     *("connect_newest", "feed_errors", "replay_alike", "export_table"),
 }
 """Addresses that answer no page of their own: posts, files, parts of pages."""
@@ -199,6 +200,7 @@ KEYS: dict[str, Callable[[], object]] = {
     ),
     "feed": lambda: _first(Feed.objects.all()),
     "app_list": lambda: "promotions",
+    "market_product": lambda: _first(Product.objects.all()),
     "auth_user": lambda: _first(User.objects.all()),
 }
 """By how a page's name begins: whose key it takes; all others are of strategies."""

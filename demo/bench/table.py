@@ -17,8 +17,7 @@ from config.services import ROOT
 RESULTS = ROOT / "docs" / "benchmarks.md"
 TITLE = """# Benchmarks
 
-Made by `make bench` and its sisters, `make bench-…` (`make help` lists them); do not
-edit.
+Made by `make bench` and its sisters (`make help` lists them); do not edit.
 Ratios count, not rates: each peer was measured in the same run. A ratio is ours over
 the peer's, or over the limit.
 """

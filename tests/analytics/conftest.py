@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Barrier
 from typing import Any, TypeVar
@@ -140,6 +140,13 @@ EVERY: dict[str, events.Event] = {
     "product_viewed": events.ProductViewed(sku="tea", category="TEA"),
     "stock_changed": events.StockChanged(sku="tea", stock=3, was=None),
     "strategy_approved": events.StrategyApproved(by="olga", comment="Good."),
+    "quarter_planned": events.QuarterPlanned(
+        starts_on=date(2026, 3, 30),
+        by="olga",
+        budget=Decimal(1300),
+        currency="USD",
+        weeks=(*12 * (None,), Decimal("12.50")),
+    ),
     "campaign_opened": events.CampaignOpened(
         name="June",
         by="olga",

@@ -185,7 +185,10 @@ def test_a_wrong_form_makes_no_key_and_says_why(
 
     answer = client.post(reverse("connect"), fields | sent, follow=True)
 
-    assert said in answer.content.decode()
+    page = answer.content.decode()
+    assert said in page
+    assert f'value="{(fields | sent)["name"].strip()}' in page
+    assert ("origins" in sent) == ('value="shop"' in page)
     assert not ApiKey.objects.exists()
 
 

@@ -281,6 +281,30 @@ def test_words_that_differ_in_meaning_are_not_alike() -> None:
         assert likeness.alike(one, other) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "sure"),
+    [
+        ("龙井绿茶 500克", "绿茶 龙井 500 g", True),
+        ("龙井绿茶 500克", "龙井红茶 500克", False),
+        ("Nappies size 5 40 ct", "nappies size 5 40 pcs", True),
+        ("Nappies size 5 40 ct", "nappies size 4 40 pcs", False),
+        ("Cola Zero 6x330 ml", "COLA ZERO 330ML x 6", True),
+        ("Cola Zero 6x330 ml", "cola zero 330 ml", False),
+        ("Müesli Nuß 500 g", "Muesli nuss 500g", True),
+    ],
+)
+def test_one_letter_or_number_may_make_another_product(
+    ours: str, theirs: str, *, sure: bool
+) -> None:
+    mine, other = (
+        likeness.read(likeness.Described(name=name, brand="Acme", size=""))
+        for name in (ours, theirs)
+    )
+    features = likeness.compared(mine, other, likeness.known([mine]), 0.8)
+
+    assert (likeness.likelihoods([features])[0] >= likeness.AUTOMATIC) == sure
+
+
 def test_likelihoods_are_shared_by_twins_and_none() -> None:
     best = (1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0)
     alone, twins = likeness.likelihoods([best]), likeness.likelihoods([best, best])

@@ -1,7 +1,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -24,7 +24,9 @@ from rest_framework.test import APIClient
 from analytics import events, projections, store, wording
 from analytics.languages import said
 from analytics.models import Customer
-from catalog import intake, tasks
+from catalog import intake, market_feeds, positions, tasks
+from catalog.market_feeds import DaysListed, PriceSeen, ValueListed
+from catalog.models import CompetitorProduct, Match
 from config import messages
 from ml.models import TrainedModel
 from promotions import giving, guards
@@ -40,7 +42,8 @@ ALLOWED = set(
     ENGLISH.findall(
         "admin API AUC Benjamini Brier CPU CSV DR ECE en English esc GET hans Hochberg "
         "Holm ID IPS JSON log NDCG NUL offers Parquet Proffer SHA SKU SNIPS Switch "
-        "true USD UTC var Webhook withheld zh "
+        "true USD UTC var Webhook withheld zh GTIN US DE BY PUT calendar MARKET TOKEN "
+        "columns currency competitor series items next docs market md http Enter "
         "XLSX Lines MiB UTF GB Windows csv xlsx jsonl parquet Europe Berlin"
     )
 )
@@ -48,7 +51,8 @@ ALLOWED = set(
 DATA = set(
     ENGLISH.findall(
         "Ana ana arm blend due fits Good June logistic MILK Milk milk MUGS Mug mug "
-        "near olga platform Propensity propensity TEA Tea tea test week sku name price"
+        "near olga platform Propensity propensity TEA Tea tea test week sku name price "
+        "Rival temperature"
     )
 )
 """What the cast's rows hold."""
@@ -188,7 +192,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
     "page",
     [
         *("admin:index", "features", "programme", "response", "strategy_results"),
-        *("calendar", "proposals"),
+        *("calendar", "proposals", "quarter"),
         *("models", "admin:second_factor"),
         *("campaign_results", "what_if", "admin:promotions_strategy_change"),
         *("admin:promotions_campaign_change", "admin:analytics_customer_change"),
@@ -197,11 +201,18 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         "connect",
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
         "customer_told",
-        *("data", "feed"),
+        *("data", "feed", "demand"),
+        *("market", "market-review", "market-days", "market-series", "market_product"),
+        *("admin:catalog_source_add", "admin:catalog_match_changelist"),
     ],
 )
 def test_every_page_is_in_chinese(
-    client: Client, olga: User, rows: Strategy, ana: Customer, page: str
+    client: Client,
+    olga: User,
+    rows: Strategy,
+    rivals: None,
+    ana: Customer,
+    page: str,
 ) -> None:
     client.force_login(olga)
     keys = {
@@ -218,12 +229,51 @@ def test_every_page_is_in_chinese(
         "customer_told": ana.pk,
         "decision_page": decided(rows, ana),
         "feed": looked_into(),
+        "market_product": "tea",
     }
     args = [keys[page]] if page in keys else []
     address = reverse(page, args=args)
     address += f"?strategy={rows.pk}" if page == "customer_why" else ""
 
     assert english(chinese(client, address)) == ""
+
+
+@pytest.fixture
+def rivals(rows: Strategy) -> None:
+    """A competitor sells our tea for less, and something that may be our milk."""
+    at = timezone.now()
+    told = [("tea", "Tea", "10", 60), ("tea", "Tea", "8", 3), ("milk", "Milk", "1", 3)]
+    market_feeds.take_prices(
+        [
+            PriceSeen(
+                competitor="Rival",
+                product=key,
+                name=name,
+                currency="USD",
+                price=Decimal(price),
+                seen_at=at - timedelta(days=days),
+            )
+            for key, name, price, days in told
+        ],
+        at=at,
+    )
+    states = {"tea": Match.State.CONFIRMED, "milk": Match.State.WAITING}
+    for one in CompetitorProduct.objects.all():
+        others = [{"sku": one.product, "likelihood": 0.5}]
+        Match.objects.create(
+            product=one,
+            sku_id=one.product,
+            state=states[one.product],
+            how=Match.How.LIKENESS,
+            others=others,
+        )
+    positions.count(at=at)
+    market_feeds.take_days(
+        [DaysListed(name="六一", kind="event", first=at.date())], at=at
+    )
+    market_feeds.take_values(
+        [ValueListed(series="temperature", day=at.date(), value=21.5)], at=at
+    )
 
 
 def decided(strategy: Strategy, customer: Customer) -> UUID:

@@ -1,9 +1,11 @@
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from promotions import approval
+from promotions import approval, guards
 from promotions.models import Strategy
 from tests.conftest import Make
 
@@ -137,3 +139,47 @@ def test_nothing_is_added_or_edited_by_hand(
         client.get(reverse(f"admin:promotions_{table}_changelist")).status_code == 200
     )
     assert client.get(reverse(f"admin:promotions_{table}_add")).status_code == 403
+
+
+def test_a_page_shows_the_decisions_on_the_version_before_and_no_empty_history(
+    client: Client, olga: User, live: Make, proposed: Make
+) -> None:
+    first = live(title="Tea")
+    second = proposed(title="Tea", replaces=first, version=2, campaign=first.campaign)
+    client.force_login(olga)
+
+    old = client.get(f"/admin/promotions/strategy/{first.pk}/change/").content.decode()
+    new = client.get(f"/admin/promotions/strategy/{second.pk}/change/").content.decode()
+
+    assert "Version 1, which came before" in new
+    assert "“Good.”" in new  # what was said of the first
+    assert "Write the next version" not in old
+    assert f"strategy/{second.pk}/history/" not in new
+
+
+def test_what_can_be_spent_is_never_more_than_the_campaign_has() -> None:
+    whole = guards.money(Decimal(400), Decimal(400), "USD")
+    less = guards.money(Decimal(900), Decimal(500), "USD")
+
+    assert whole.detail == "all of its budget of 400.00 USD can be spent"
+    assert less.detail.startswith("of its budget of 900.00 USD only 500.00 can be")
+    assert not guards.money(Decimal(900), Decimal(0), "USD").passed
+
+
+def test_lists_are_called_by_what_they_list(client: Client, olga: User) -> None:
+    client.force_login(olga)
+
+    assert "Select" not in client.get("/admin/promotions/strategy/").content.decode()
+    assert "Select user" not in client.get("/admin/auth/user/").content.decode()
+
+
+def test_who_is_added_in_the_back_office_may_sign_in_there(
+    client: Client, olga: User
+) -> None:
+    client.force_login(olga)
+    words = "a long and good password"
+    fields = {"username": "nina", "password1": words, "password2": words}
+
+    client.post("/admin/auth/user/add/", fields | {"usable_password": "true"})
+
+    assert User.objects.get(username="nina").is_staff

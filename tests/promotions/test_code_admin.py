@@ -70,6 +70,17 @@ def test_only_strategies_by_code_can_be_chosen(desk: Client, live: Make) -> None
     assert not CodeBatch.objects.exists()
 
 
+def test_where_no_strategy_is_by_code_the_form_says_what_is_missing(
+    desk: Client, live: Make
+) -> None:
+    live()
+    add = "/admin/promotions/code/add/"
+
+    assert "No strategy applies by a code yet" in desk.get(add).content.decode()
+    live(trigger="code", holdout=0)
+    assert "No strategy applies by a code yet" not in desk.get(add).content.decode()
+
+
 def test_a_public_code_is_made_found_however_it_is_typed_and_stopped(
     desk: Client, by_code: Strategy, ana: Customer
 ) -> None:

@@ -32,10 +32,11 @@ from analytics.models import Checkpoint, Customer, Rejection, StoredEvent
 from catalog import feeds, intake, tasks
 from catalog.models import Feed, Product
 from config import services
-from promotions import charts, exports
+from promotions import charts, exports, supply
 from promotions.models import Offer, Redemption
 from tests.browsing import TOO_WIDE, browse, sign_in
 from tests.conftest import Give, Make, role
+from tests.promotions.shelves import expected, listed
 
 MOST_QUERIES = 15
 BAD = 'sku,name,category,price\nt1,Tea,TEA,"10,50"\nm1,Milk,MILK,2.00\n'
@@ -329,6 +330,10 @@ def test_no_file_says_whose_a_row_is(
     )
     store.append([bought], at=timezone.now(), customer=ana.key)
     projections.catch_up()
+    now = timezone.now()
+    listed("few", at=now, stock=1)
+    expected("few", 20.0, at=now)
+    supply.refresh(at=now)
     assert Offer.objects.count() == Redemption.objects.count() == 1
 
     for table in exports.TABLES:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from promotions import approval, backtest, desk, rules
+from promotions import approval, backtest, desk, desk_faults, rules
 from promotions.models import Campaign, Strategy
 from tests.conftest import Make
 from tests.forms import as_sent
@@ -157,7 +157,12 @@ def test_what_is_typed_in_percent_and_in_rows_is_a_typed_rule(
             "id_slots-1-skus_error",
         ),
         ("multibuy", {"terms-0-reduced": "5"}, "id_terms-0-reduced_error"),
-        ("shipping", {"conditions-since": "9"}, "id_conditions-since_error"),
+        ("shipping", {"conditions-since": "9"}, "id_conditions-until_error"),
+        ("shipping", {"scope-scope": "TEA\r\nTEE"}, "id_scope-scope_error"),
+        ("shipping", {"scope-brands": "Nobody"}, "id_scope-brands_error"),
+        ("shipping", {"conditions-skus": "coffee"}, "id_conditions-skus_error"),
+        ("shipping", {"conditions-segments": "kings"}, "id_conditions-segments_error"),
+        ("bundle", {"slots-0-skus": "coffee"}, "id_slots-0-skus_error"),
         ("shipping", {"combination-mode": "best"}, "id_combination-group_error"),
         (
             "shipping",
@@ -177,6 +182,7 @@ def test_an_error_stands_at_its_field_and_nothing_is_proposed(
     shown = post(hand, kind, filled(kind, june, **change)).content.decode()
 
     assert f'id="{field}"' in shown
+    assert "Expected" not in shown
     assert not Strategy.objects.exists()
 
 
@@ -263,26 +269,36 @@ def test_a_campaign_is_opened_in_its_own_zone(hand: Client) -> None:
     fields = {
         "campaign-name": "June",
         "campaign-zone": "Europe/Berlin",
-        "campaign-starts_at": "2026-06-01T00:00",
-        "campaign-ends_at": "2026-07-01T00:00",
+        "campaign-starts_at": "2031-06-01T00:00",
+        "campaign-ends_at": "2031-07-01T00:00",
         "campaign-budget": "500",
-        "campaign-currency": "EUR",
+        "campaign-currency": "USD",
     }
 
     shown = send(hand, add, fields).content.decode()
 
     campaign = Campaign.objects.get()
-    assert campaign.starts_at.isoformat() == "2026-05-31T22:00:00+00:00"
-    assert "up to, but not including, 2026-07-01 00:00 (Europe/Berlin)" in shown
+    assert campaign.starts_at.isoformat() == "2031-05-31T22:00:00+00:00"
+    assert "up to, but not including, 2031-07-01 00:00 (Europe/Berlin)" in shown
 
 
 @pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"campaign-zone": "Mars/Base"}, "zone"),
-        ({"campaign-ends_at": "2026-05-01T00:00"}, "ends_at"),
-        ({"campaign-starts_at": "2026-03-29T02:30"}, "starts_at"),
+        ({"campaign-ends_at": "2031-05-01T00:00"}, "ends_at"),
+        ({"campaign-starts_at": "2031-03-30T02:30"}, "starts_at"),
         ({"campaign-budget": "-1"}, "budget"),
+        ({"campaign-currency": "usd"}, "currency"),
+        ({"campaign-currency": "CHF"}, "currency"),
+        ({"campaign-most_per_customer": "0"}, "most_per_customer"),
+        (
+            {
+                "campaign-starts_at": "2021-06-01T00:00",
+                "campaign-ends_at": "2021-07-01T00:00",
+            },
+            "ends_at",
+        ),
         (
             {"campaign-zone": "Asia/Shanghai", "campaign-starts_at": YEAR_ONE},
             "starts_at",
@@ -296,16 +312,17 @@ def test_a_campaigns_error_stands_at_its_field(
     fields = {
         "campaign-name": "June",
         "campaign-zone": "Europe/Berlin",
-        "campaign-starts_at": "2026-06-01T00:00",
-        "campaign-ends_at": "2026-07-01T00:00",
+        "campaign-starts_at": "2031-06-01T00:00",
+        "campaign-ends_at": "2031-07-01T00:00",
         "campaign-budget": "500",
-        "campaign-currency": "EUR",
+        "campaign-currency": "USD",
     }
 
     add = reverse("admin:promotions_campaign_add")
     shown = send(hand, add, fields | change).content.decode()
 
     assert f'id="id_campaign-{field}_error"' in shown
+    assert "Expected" not in shown
     assert not Campaign.objects.exists()
 
 
@@ -322,3 +339,43 @@ def test_who_may_only_view_makes_nothing(
     assert client.get(version).status_code == 403
     assert client.get(reverse("admin:promotions_campaign_add")).status_code == 403
     assert Strategy.objects.count() == 1
+
+
+def test_a_strategy_is_put_in_no_campaign_that_is_over(
+    hand: Client, june: Campaign
+) -> None:
+    at = timezone.now()
+    over = Campaign.objects.create(
+        name="May",
+        starts_at=at - timedelta(days=9),
+        ends_at=at - timedelta(days=2),
+        budget=Decimal(500),
+        currency="USD",
+    )
+
+    shown = hand.get(f"{ADD}?kind=shipping").content.decode()
+
+    assert "June (USD)" in shown
+    assert str(over.id) not in shown
+
+
+@pytest.mark.parametrize(
+    ("reason", "people"),
+    [
+        ("Expected `int` >= 1", "It must be at least 1."),
+        ("Expected `int` <= 32767", "It must be at most 32767."),
+        ("Expected `float` < 1.0", "It must be below 1.0."),
+        ("Expected `int`, got `null`", "This field is required."),
+        ("Expected `array` of length >= 1", "It must not be empty."),
+        ("It must lie after starts_at.", "It must be later than “From”."),
+        (
+            "Expected `str` matching regex '^[A-Z]{3}$'",
+            "It must be three capital letters, such as USD.",
+        ),
+        ("There is no such campaign.", "There is no such campaign."),
+    ],
+)
+def test_people_read_a_sentence_where_the_api_names_types(
+    reason: str, people: str
+) -> None:
+    assert desk_faults.said(reason) == people

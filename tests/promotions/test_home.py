@@ -62,7 +62,10 @@ def test_it_tells_what_runs_what_waits_and_how_fast_budgets_go(
 
     assert "<dt>Strategies running</dt><dd>1 <small>1 wait for a decision" in told
     assert "<dt>Offers that customers have</dt><dd>1 " in told
-    assert "<dt>Offers shown in 28 days</dt><dd>1 <small>0 offers were used<" in told
+    assert (
+        "<dt>Offers shown in 28 days</dt><dd>1 <small>0 offers were used (0.0 %)<"
+        in told
+    )
     assert f'/admin/promotions/strategy/{waits.pk}/change/">Wine in winter' in told
     assert "+42 USD (80 %: −3 to 90)" in told
     assert "60 / 100 USD" in told
@@ -99,3 +102,48 @@ def test_it_takes_few_queries(
     client.get("/admin/")
 
     assert 5 < statements() <= 32
+
+
+@pytest.mark.usefixtures("beating", "shelf")
+def test_the_largest_promises_come_first_and_the_rest_is_counted(
+    client: Client, olga: User, proposed: Make
+) -> None:
+    for number in range(9):
+        proposed(
+            title=f"Wine {number}", forecast={"margin": number, "low": 0, "high": 9}
+        )
+    proposed(title="Nothing promised", forecast={})
+
+    told = " ".join(page(client, olga).split())
+
+    assert told.index("Wine 8") < told.index("Wine 1")
+    assert "Wine 0" not in told
+    assert "Nothing promised" not in told
+    assert "2 more wait<" in told
+
+
+def test_every_page_says_when_nothing_is_computed_and_can_be_skipped_into(
+    client: Client, olga: User
+) -> None:
+    cache.delete("heartbeat")
+    client.force_login(olga)
+
+    told = client.get("/admin/promotions/strategy/").content.decode()
+
+    assert 'class="down"' in told
+    assert 'href="#content"' in told
+    cache.set("heartbeat", clock.wall().isoformat())
+    assert (
+        'class="down"' not in client.get("/admin/promotions/strategy/").content.decode()
+    )
+
+
+@pytest.mark.usefixtures("beating")
+def test_an_engineer_sees_what_comes_in(client: Client, db: None) -> None:
+    erik = User.objects.create_user("erik", password="secret", is_staff=True)
+    erik.user_permissions.add(Permission.objects.get(codename="view_rejection"))
+
+    told = page(client, erik)
+
+    assert "Refused events that wait" in told
+    assert "Strategies running" not in told

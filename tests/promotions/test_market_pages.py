@@ -264,7 +264,9 @@ def test_an_engineer_makes_a_source_of_an_address_that_may_be_asked(
     assert client.get(reverse("admin:catalog_source_changelist")).status_code == 200
 
 
-def test_a_source_that_fails_is_an_alert(db: None) -> None:
+def test_a_source_that_fails_is_an_alert_on_the_first_page(
+    client: Client, db: None, olga: User
+) -> None:
     Source.objects.create(
         name="Rival",
         what="prices",
@@ -278,3 +280,31 @@ def test_a_source_that_fails_is_an_alert(db: None) -> None:
     ]
 
     assert "status 500" in found[0].text
+    client.force_login(olga)
+    assert "status 500" in text(client.get(reverse("admin:index")))
+
+
+@pytest.mark.parametrize(
+    "table", ["competitorproduct", "match", "position", "source", "product"]
+)
+def test_the_market_s_tables_open_and_their_alerts_lead_to_them(
+    office: Client, table: str
+) -> None:
+    page = reverse(f"admin:catalog_{table}_changelist")
+
+    assert office.get(page).status_code == 200
+    assert office.get(f"{page}?q=tea").status_code == 200
+
+
+def test_a_match_is_taken_back_in_the_list(office: Client) -> None:
+    page = reverse("admin:catalog_match_changelist")
+    match = Match.objects.get(state="automatic")
+    body = {"action": "none_of_ours", "_selected_action": [str(match.pk)]}
+
+    office.post(page, body)
+
+    match.refresh_from_db()
+    assert (match.state, match.by) == ("rejected", "operators")
+    office.post(page, body | {"action": "look_again"})
+    match.refresh_from_db()
+    assert (match.state, match.sku_id) == ("waiting", "green")

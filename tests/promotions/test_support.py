@@ -129,7 +129,7 @@ def test_each_lot_is_told_apart_from_having_the_offer(
 def test_consent_use_words_and_money_are_told_in_their_turn(
     crowd: list[Customer], live: Make
 ) -> None:
-    strategy = live(holdout=0.0, budget=Decimal(10_000))
+    strategy = live(holdout=0.0, budget=Decimal(10_000), renews_days=7)
     targeting.refresh(at=timezone.now())
     ana = by_arm(crowd, strategy)["treatment"]
     offer = Offer.objects.get(customer=ana.key, strategy=strategy)
@@ -143,6 +143,8 @@ def test_consent_use_words_and_money_are_told_in_their_turn(
 
     Offer.objects.filter(id=offer.id).update(redeemed_at=timezone.now())
     assert code_of(why(ana, strategy)) == "used"
+    again = timezone.now() + timedelta(days=7)
+    assert f"again from {again:%Y-%m-%d}" in why(ana, strategy).steps[-1].text
     Offer.objects.filter(id=offer.id).update(redeemed_at=None)
 
     Strategy.objects.filter(id=strategy.id).update(spent=10_000)
@@ -234,6 +236,7 @@ def test_a_person_is_found_by_any_id(
         assert [hit.customer for hit in finding.people(asked)] == [ana], asked
     assert [hit.customer for hit in finding.people("visitor-1")] == [visitor]
     assert [hit.customer for hit in finding.people("an")] == [ana]
+    assert [hit.customer for hit in finding.people("AN")] == [ana]
     for asked in ("", "a", "nobody", "x\0", str(UUID(int=9)), "%"):
         assert finding.people(asked) == []
 

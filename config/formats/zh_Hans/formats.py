@@ -1,4 +1,5 @@
-"""Django writes Chinese numbers without marks; shops and their figures have them."""
+"""Dates as ISO 8601 has them, and hours of 24."""
 
-THOUSAND_SEPARATOR = ","
-NUMBER_GROUPING = 3
+DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y-m-d H:i"

@@ -21,6 +21,7 @@ SECTIONS = (
     "worlds",
     "uplift",
     "allocation",
+    "markdowns",
     "demand",
     "matching",
     "prices",

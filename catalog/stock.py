@@ -1,0 +1,204 @@
+"""How long the stock lasts, what is too much or too little of it, what to order. Pure.
+
+Demand of a period is that of catalog.demanded. Order points and safety stock are those
+of a periodic review with lead time L and review period R: s = E[D(L + R)] + k·σ(L + R)
+at the cycle service level P₁, and an order goes up to what the target cover asks
+(Silver, Pyke and Thomas 2017, Inventory and Production Management in Supply Chains,
+chapters 6 and 7).
+Days are whole or not; units are whole.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import ceil
+
+from catalog.demanded import Expected, chance_above, left, quantile
+
+WEEK = 7.0
+LONGEST = 365.0
+"""Days: stock that lasts longer is said to last so long."""
+SURELY = 0.9
+"""Stock that lasts too long with such a chance is too much."""
+LIKELY = 0.5
+"""Units that are not sold by their day with such a chance are expiring."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What is expected to sell: `weekly` units of the coming weeks, of which the last
+    stands for all after it, and `over` so many coming days."""
+
+    weekly: Sequence[float]
+    over: Callable[[float], Expected]
+
+
+class State(StrEnum):
+    """What is to be said of a product's stock first; the gravest first."""
+
+    OUT = "out"
+    SHORT = "short"
+    EXPIRING = "expiring"
+    OVER = "over"
+    FINE = "fine"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How a product is kept in stock.
+
+    `service_level`: the chance that the stock outlasts what is under way;
+    `target_days`: for so long it should last once an order is in; what lasts longer
+    than `over_days` is too much; `review_days`: orders are placed so often;
+    `lead_days`: from an order to its arrival.
+    """
+
+    service_level: float
+    target_days: int
+    over_days: int
+    review_days: int
+    lead_days: int
+
+    @property
+    def protected(self) -> int:
+        """Days until an order that is not placed today could arrive."""
+        return self.lead_days + self.review_days
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a shop has of a product, and what is on its way.
+
+    `expiring` units are not sold from `expires_in` days on; the oldest are sold first.
+    """
+
+    units: int
+    incoming: int = 0
+    incoming_in: float = 0.0
+    pack: int = 1
+    expires_in: float | None = None
+    expiring: int | None = None
+
+    def by(self, days: float) -> int:
+        """Return the units that are there within so many days."""
+        return self.units + (self.incoming if self.incoming_in <= days else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a product's stock stands.
+
+    `cover`: days; None: nothing of it is expected to sell. `chance_out`: that it sells
+    out before an order of today arrives. `over`: units beyond what is not too much,
+    `chance_over` that some of them are left then. `unsold`: units expected to be left
+    when they expire, `chance_unsold` that any are. `order`: whole packs; 0: none.
+    """
+
+    state: State
+    cover: float | None
+    chance_out: float
+    safety: int
+    reorder_point: int
+    order: int
+    over: int
+    chance_over: float
+    unsold: float
+    chance_unsold: float
+
+
+def days_of_cover(units: float, weekly: Sequence[float]) -> float:
+    """Return in how many days so many units are expected to sell, at most LONGEST."""
+    days = 0.0
+    for week in range(int(LONGEST / WEEK) + 1):
+        sells = weekly[min(week, len(weekly) - 1)] if weekly else 0.0
+        if sells >= units:
+            return min(days + (WEEK * units / sells if sells else 0.0), LONGEST)
+        days, units = days + WEEK, units - sells
+    return LONGEST
+
+
+def standing(held: Held, outlook: Outlook | None, policy: Policy) -> Standing:
+    """Say how a stock stands.
+
+    Without an outlook nothing is known but whether it is sold out.
+    """
+    if outlook is None:
+        return _unknown(held)
+    chance_out = chance_above(outlook.over(policy.lead_days), held.by(policy.lead_days))
+    need = outlook.over(policy.protected)
+    point = quantile(need, policy.service_level)
+    over, chance_over = _over(held, outlook.over(policy.over_days))
+    unsold, chance_unsold = _unsold(held, outlook)
+    told = Standing(
+        state=State.FINE,
+        cover=days_of_cover(held.units, outlook.weekly)
+        if any(outlook.weekly)
+        else None,
+        chance_out=chance_out,
+        safety=max(0, ceil(point - need.mean)),
+        reorder_point=point,
+        order=_order(held, outlook, policy, point),
+        over=over,
+        chance_over=chance_over,
+        unsold=unsold,
+        chance_unsold=chance_unsold,
+    )
+    return replace(told, state=_state(held, policy, told))
+
+
+def in_packs(units: float, pack: int) -> int:
+    """Return the fewest whole packs' units that are at least so many."""
+    return max(0, ceil(units / pack - 1e-9)) * pack
+
+
+def _order(held: Held, outlook: Outlook, policy: Policy, point: int) -> int:
+    """Return what brings the position up to the target, if it is below the point."""
+    position = held.units + held.incoming
+    if position > point or point == 0:
+        return 0
+    goal = outlook.over(policy.lead_days + policy.target_days).mean
+    safety = point - outlook.over(policy.protected).mean
+    return in_packs(max(point, goal + safety) - position, held.pack)
+
+
+def _over(held: Held, target: Expected) -> tuple[int, float]:
+    over = max(0, int(held.units - target.mean))
+    return over, 1 - chance_above(target, held.units - 1) if held.units else 0.0
+
+
+def _unsold(held: Held, outlook: Outlook) -> tuple[float, float]:
+    if held.expires_in is None:
+        return 0.0, 0.0
+    units = held.units if held.expiring is None else min(held.expiring, held.units)
+    if not units:
+        return 0.0, 0.0
+    until = outlook.over(max(0.0, held.expires_in))
+    return left(until, units), 1 - chance_above(until, units - 1)
+
+
+def _state(held: Held, policy: Policy, told: Standing) -> State:
+    if not held.units:
+        return State.OUT
+    if told.chance_out > 1 - policy.service_level:
+        return State.SHORT
+    if told.unsold >= 1 and told.chance_unsold >= LIKELY:
+        return State.EXPIRING
+    if told.over >= max(1, held.pack) and told.chance_over >= SURELY:
+        return State.OVER
+    return State.FINE
+
+
+def _unknown(held: Held) -> Standing:
+    return Standing(
+        state=State.UNKNOWN if held.units else State.OUT,
+        cover=None,
+        chance_out=0.0 if held.units else 1.0,
+        safety=0,
+        reorder_point=0,
+        order=0,
+        over=0,
+        chance_over=0.0,
+        unsold=0.0,
+        chance_unsold=0.0,
+    )

@@ -1,0 +1,170 @@
+"""What strategies are worth in a plan, and what they take from each other.
+
+Priced on a sample of customers, as "what if?" is, with what is believed now: what is
+there for one strategy is kept for an hour, so that a plan is answered from arithmetic
+alone. A strategy whose customers cannot be priced one by one counts as its forecast
+says, in proportion; of one without a forecast nobody knows what it brings.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import combinations
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import scores
+from ml.customers import segments
+from promotions import ahead, arms, audiences, drafts, frontier, response, value
+from promotions.audiences import Audience
+from promotions.models import Strategy
+from promotions.planning import Z80
+from promotions.quarters import Curve, Floats, Shared, straight
+from promotions.value import Response, Run
+
+Bools = NDArray[np.bool_]
+SAMPLE = 1000
+HOUR = 3600.0
+LEAST_DAYS = 1.0
+SEED = 20_261_127
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Worth:
+    """A strategy's curve, over its whole time at usual demand.
+
+    `gains`: what it brings at each of the sample's customers, nothing where it is not
+    worth it; empty, if it could not be priced by customer. `bought`: what each of them
+    buys, by category, of which it is about those `inside`. `each`: customers in one of
+    the sample.
+    """
+
+    curve: Curve
+    gains: Floats = field(default_factory=lambda: np.zeros(0))
+    bought: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    inside: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    each: float = 0.0
+
+    @property
+    def goods(self) -> Floats:
+        return np.asarray(self.bought * self.inside)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """What prices rest on: the scores of a version, at an hour."""
+
+    scores: tuple[int, UUID | None]
+    hour: int
+
+
+def basis(at: datetime) -> Basis:
+    """Return what prices rest on now."""
+    return Basis(scores=scores.version(), hour=int(at.timestamp() / HOUR))
+
+
+def worth(strategy: Strategy, on: Basis, *, days: float) -> Worth | None:
+    """Price a strategy for so many days; None where nobody knows what it brings."""
+    if _is_priced(strategy) and _audience(on)[0].inside(strategy.scope):
+        return _measured(strategy, round(max(days, LEAST_DAYS)), on)
+    if {"margin", "low", "high", "cost"} <= strategy.forecast.keys():
+        return Worth(curve=_foretold(strategy))
+    return None
+
+
+def expected(strategy: Strategy) -> float:
+    """Return what it is still expected to give; 0 where nobody knows."""
+    known = strategy.forecast.get(
+        "cost", strategy.forecast.get("tried", {}).get("cost")
+    )
+    if known is None:
+        return 0.0
+    used = float(strategy.spent + strategy.reserved)
+    return ahead.rest(float(known), float(strategy.budget), used)
+
+
+def shared(some: Sequence[tuple[str, Worth]]) -> Iterator[Shared]:
+    """Yield what strategies take from each other, of those that share goods.
+
+    Where both are worth it at a customer, the smaller of their gains on the goods of
+    both is lost.
+    """
+    priced = [(key, one, _by_goods(one)) for key, one in some if len(one.gains)]
+    for (first, one, mine), (second, other, theirs) in combinations(priced, 2):
+        common = one.inside & other.inside
+        if not common.any():
+            continue
+        gain, rival = (part[:, common].sum(axis=1) for part in (mine, theirs))
+        both = (gain > 0) & (rival > 0)
+        if both.any():
+            smaller = np.minimum(gain, rival) * both
+            yield Shared(
+                first=first,
+                second=second,
+                customers=float(both.sum()) * one.each,
+                first_loses=float(smaller[gain <= rival].sum()) * one.each,
+                second_loses=float(smaller[gain > rival].sum()) * one.each,
+            )
+
+
+def _by_goods(one: Worth) -> Floats:
+    """Part each customer's gain by what they buy of each category."""
+    whole = one.goods.sum(axis=1, keepdims=True)
+    return np.asarray(one.gains[:, None] * one.goods / np.maximum(whole, 1e-9))
+
+
+def _is_priced(strategy: Strategy) -> bool:
+    # A trial's offers go by lot, not to whom they are worth it.
+    by_lot = strategy.allocation == Strategy.Allocation.TRIAL
+    personal = strategy.trigger == Strategy.Trigger.OFFER
+    return personal and strategy.kind in drafts.PERSONAL and not by_lot
+
+
+@lru_cache(maxsize=2)
+def _audience(on: Basis) -> tuple[Audience, Floats, int]:
+    """Return a sample, what each of it buys by category, and how many there are."""
+    matrix = scores.matrix(most=SAMPLE)
+    at = datetime.fromtimestamp(on.hour * HOUR, UTC)
+    bought = np.asarray(matrix.spend * matrix.probability)
+    sampled = len(matrix.customers)
+    customers = scores.customers() if sampled == SAMPLE else sampled
+    return audiences.of(matrix, segments(), at=at), bought, customers
+
+
+@lru_cache(maxsize=2)
+def _believed(_on: Basis) -> Response:
+    return response.believed()
+
+
+@lru_cache(maxsize=256)
+def _measured(strategy: Strategy, days: int, on: Basis) -> Worth:
+    audience, bought, customers = _audience(on)
+    people = audience.before(strategy.scope)
+    run = Run(turns=strategy.turns_in(days), weeks=days / 7)
+    margins, costs, _ = value.drawn(
+        strategy.terms, strategy.scope, people, _believed(on), run
+    )
+    each = customers / len(bought) * arms.treated(strategy.holdout)
+    paid, drawn = frontier.drawn(margins, costs, each=each)
+    inside = np.zeros(len(audience.matrix.categories), bool)
+    inside[audience.inside(strategy.scope)] = True
+    return Worth(
+        curve=Curve(cost=paid, margin=drawn),
+        gains=np.maximum(margins.mean(axis=0).max(axis=1), 0.0),
+        bought=bought,
+        inside=inside,
+        each=each,
+    )
+
+
+def _foretold(strategy: Strategy) -> Curve:
+    """Return the line to what is left of its forecast."""
+    told, cost = strategy.forecast, expected(strategy)
+    part = cost / told["cost"] if told["cost"] else 0.0
+    luck = np.random.default_rng(SEED).standard_normal(response.DRAWS)
+    luck = (luck - luck.mean()) / luck.std()
+    error = (told["high"] - told["low"]) / (2 * Z80)
+    return straight(cost, part * (told["margin"] + error * luck))

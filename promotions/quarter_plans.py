@@ -1,0 +1,332 @@
+"""A quarter's plan as the tables know it: its budget, its lines, and what comes of it.
+
+Reading stores nothing. A plan becomes proposals, which go the road of all others
+(promotions.proposals): what was added is a new campaign's, what waits returns to its
+next version, and what runs gets one with another budget.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import TruncWeek
+
+from analytics import events, store
+from catalog import pricing
+from ml import forecasts
+from promotions import approval, drafts, models, proposals, quarter_curves, rules
+from promotions.drafts import CampaignDraft, Draft
+from promotions.models import Redemption, Strategy
+from promotions.quarter_curves import Basis, Worth
+from promotions.quarters import WEEK, Floats, Line, Quarter, Shared
+
+State = Strategy.State
+SHOWN = (State.PROPOSED, State.RETURNED, State.LIVE, State.PAUSED)
+WAITS = (State.PROPOSED, State.RETURNED)
+MOST = 40
+"""Lines of a plan: pricing one takes 40 ms, once an hour."""
+MOST_ALIKE = 50
+USUAL_WEEKS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """A campaign that is not there yet: like a strategy, in weeks from a Monday on."""
+
+    key: str
+    like: Strategy
+    starts_at: datetime
+    weeks: int
+    money: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What is planned for a quarter: rows by key, their lines, and what they share."""
+
+    quarter: Quarter
+    rows: Mapping[str, Strategy]
+    lines: Sequence[Line]
+    shared: Sequence[Shared]
+
+
+def budget(quarter: Quarter) -> models.Quarter | None:
+    """Return a quarter's budget, if it has one."""
+    return models.Quarter.objects.filter(starts_on=quarter.first).first()
+
+
+def set_budget(
+    quarter: Quarter,
+    amount: Decimal,
+    weeks: Sequence[Decimal | None],
+    *,
+    by: str,
+    at: datetime,
+) -> models.Quarter:
+    """Give a quarter a budget, and some of its weeks a fixed part of it; log it.
+
+    :raises ValidationError: it makes no sense: weeks have more than all.
+    """
+    row = models.Quarter(
+        starts_on=quarter.first,
+        budget=amount,
+        currency=settings.CURRENCY,
+        weeks=list(weeks),
+        set_by=by,
+        set_at=at,
+    )
+    row.full_clean(validate_unique=False, validate_constraints=False)
+    fixed = [one for one in weeks if one is not None]
+    # As the table's constraints have it: Django does not see into arrays by itself.
+    if min([amount, *fixed]) < 0 or sum(fixed) > amount:
+        raise ValidationError("The fixed weeks must fit into the budget.")
+    planned = events.QuarterPlanned(
+        starts_on=row.starts_on,
+        by=by,
+        budget=amount,
+        currency=row.currency,
+        weeks=tuple(weeks),
+    )
+    with transaction.atomic():
+        row.save()
+        after = store.version(row.stream)
+        store.append([planned], at=at, stream=row.stream, after=after)
+    return row
+
+
+def spent(quarter: Quarter) -> list[float]:
+    """Return what was given in each week, less what was taken back since."""
+    rows = Redemption.objects.filter(
+        redeemed_at__gte=quarter.mondays[0],
+        redeemed_at__lt=quarter.ends_at,
+        strategy__currency=settings.CURRENCY,
+    )
+    weeks = rows.annotate(week=TruncWeek("redeemed_at")).values_list("week")
+    found = dict(weeks.annotate(given=Sum(F("discount") - F("returned"))))
+    return [float(found.get(monday, 0)) for monday in quarter.mondays]
+
+
+def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
+    """Return what runs or waits in a quarter, and what is added to it."""
+    rows = Strategy.objects.filter(
+        state__in=SHOWN,
+        currency=settings.CURRENCY,
+        campaign__starts_at__lt=quarter.ends_at,
+        campaign__ends_at__gt=max(at, quarter.mondays[0]),
+    ).exclude(Q(state=State.RETURNED) & Q(successors__isnull=False))
+    order = ("campaign__starts_at", "campaign_id", "title", "id")
+    stored = list(rows.select_related("campaign").order_by(*order)[:MOST])
+    new = list(added)
+    demand, on = _demand(quarter, at), quarter_curves.basis(at)
+    lines = [_line(one, demand, on, at) for one in stored]
+    lines += [_new(one, demand, on) for one in new]
+    known = [(line.key, found) for line, found in lines if found]
+    return Plan(
+        quarter=quarter,
+        rows={str(one.id): one for one in stored} | {one.key: one.like for one in new},
+        lines=[line for line, _ in lines],
+        shared=list(quarter_curves.shared(known)),
+    )
+
+
+def alike() -> list[Strategy]:
+    """Return what a campaign may be like: the newest personal strategies."""
+    rows = Strategy.objects.filter(
+        trigger=Strategy.Trigger.OFFER, currency=settings.CURRENCY
+    ).exclude(state=State.REJECTED)
+    return list(rows.select_related("campaign").order_by("-proposed_at")[:MOST_ALIKE])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Demand:
+    """How demand moves in a quarter's weeks: [categories, weeks] in units and doubt.
+
+    `usual`: units of a week within the next four, which curves are priced for.
+    """
+
+    categories: Sequence[str]
+    units: Floats
+    doubt: Floats
+    usual: Floats
+
+    def of(self, scope: Iterable[str]) -> tuple[Floats, Floats]:
+        """Return the demand for a scope in parts of the usual, and its deviation."""
+        wanted = set(scope)
+        mine = [
+            n for n, one in enumerate(self.categories) if not wanted or one in wanted
+        ]
+        usual = self.usual[mine].sum()
+        if not usual > 0:
+            weeks = self.units.shape[1]
+            return np.ones(weeks), np.zeros(weeks)
+        doubt = np.sqrt((self.doubt[mine] ** 2).sum(axis=0))
+        return self.units[mine].sum(axis=0) / usual, doubt / usual
+
+
+def _demand(quarter: Quarter, at: datetime) -> Demand:
+    known = forecasts.of_categories()
+    found = [_weeks(one, quarter, at) for _, one in sorted(known.items())]
+    nothing = np.zeros((0, quarter.weeks))
+    return Demand(
+        categories=sorted(known),
+        units=np.stack([one[0] for one in found]) if found else nothing,
+        doubt=np.stack([one[1] for one in found]) if found else nothing,
+        usual=np.array([one[2] for one in found]),
+    )
+
+
+def _weeks(
+    one: forecasts.Demand, quarter: Quarter, at: datetime
+) -> tuple[Floats, Floats, float]:
+    """Return a category's units by week, their deviation, and the usual ones.
+
+    What is before or after the forecast is as usual: nobody knows better.
+    """
+    units, wide = np.array(one.units), np.array(one.high) - np.array(one.low)
+    here = [(monday.date() - one.first).days // 7 for monday in quarter.mondays]
+    now = max(0, (at.date() - one.first).days // 7)
+    usual = float(units[now : now + USUAL_WEEKS].mean()) if now < len(units) else 0.0
+    inside = [0 <= week < len(units) for week in here]
+    spots = np.clip(here, 0, max(len(units) - 1, 0))
+    doubt = wide[spots] / (2 * forecasts.Z80)
+    return np.where(inside, units[spots], usual), np.where(inside, doubt, 0.0), usual
+
+
+def _line(
+    one: Strategy, demand: Demand, on: Basis, at: datetime
+) -> tuple[Line, Worth | None]:
+    campaign, waits = one.campaign, one.state in WAITS
+    left = campaign.ends_at - max(campaign.starts_at, at)
+    found = quarter_curves.worth(one, on, days=left / timedelta(days=1))
+    money = min(one.budget, campaign.left) if waits else one.left
+    units, doubt = demand.of(one.scope)
+    line = Line(
+        key=str(one.id),
+        title=one.called,
+        state=one.state,
+        scope=frozenset(one.scope),
+        starts_at=max(campaign.starts_at, at),
+        ends_at=campaign.ends_at,
+        money=max(0.0, float(money)),
+        demand=units,
+        doubt=doubt,
+        curve=found.curve if found else None,
+        cost=quarter_curves.expected(one),
+        movable=waits,
+        replaces=str(one.replaces_id or ""),
+    )
+    return line, found
+
+
+def _new(one: Added, demand: Demand, on: Basis) -> tuple[Line, Worth | None]:
+    found = quarter_curves.worth(one.like, on, days=7.0 * one.weeks)
+    units, doubt = demand.of(one.like.scope)
+    line = Line(
+        key=one.key,
+        title=one.like.called,
+        state="added",
+        scope=frozenset(one.like.scope),
+        starts_at=one.starts_at,
+        ends_at=one.starts_at + one.weeks * WEEK,
+        money=one.money,
+        demand=units,
+        doubt=doubt,
+        curve=found.curve if found else None,
+        cost=one.money,
+        movable=True,
+    )
+    return line, found
+
+
+def propose(
+    plan: Plan, changed: Sequence[Line], *, by: str, at: datetime
+) -> list[Strategy]:
+    """Propose what was added, moved or given another amount; all of it or nothing.
+
+    What waits is returned for changes: whoever proposes it anew may do that.
+
+    :raises Faulty: something makes no sense as a strategy.
+    :raises NotReplaceable: another version waits already.
+    """
+    with transaction.atomic():
+        return [_proposed(plan, one, by=by, at=at) for one in changed]
+
+
+def differs(before: Line, after: Line) -> bool:
+    """Say whether a line was moved, or given another amount of money."""
+    moved = abs(after.starts_at - before.starts_at) >= timedelta(minutes=1)
+    return moved or abs(after.money - before.money) >= 0.005
+
+
+def _proposed(plan: Plan, line: Line, *, by: str, at: datetime) -> Strategy:
+    row, before = plan.rows[line.key], {one.key: one for one in plan.lines}
+    stays = line.state != "added" and line.starts_at == before[line.key].starts_at
+    draft = _draft(row, line, stays=stays)
+    if line.state == "added":
+        return proposals.propose(draft, by=by, at=at)
+    if row.state == State.PROPOSED:
+        comment = f"Planned anew for the quarter from {plan.quarter.first} on."
+        approval.request_changes(row.id, by=by, comment=comment, at=at)
+    return proposals.propose_version(row.id, draft, by=by, at=at)
+
+
+def _draft(row: Strategy, line: Line, *, stays: bool) -> Draft:
+    """Write a strategy as the draft of what a line says of it."""
+    amount = pricing.rounded(Decimal(line.money), row.currency)
+    return drafts.read(
+        msgspec.to_builtins(
+            Draft(
+                title=row.title,
+                reason=row.reason,
+                kind=row.kind,  # type: ignore[arg-type]
+                trigger=row.trigger,  # type: ignore[arg-type]
+                menu=row.terms,
+                rule=rules.decoded_rule(row.rule),
+                scope=tuple(row.scope),
+                budget=amount,
+                least_margin=row.least_margin,
+                holdout=row.holdout if row.trigger == Strategy.Trigger.OFFER else None,
+                explore=row.explore,
+                allocation=row.allocation,  # type: ignore[arg-type]
+                renews_days=row.renews_days,
+                campaign=row.campaign_id if stays else _campaign(row, line, amount),
+            )
+        )
+    )
+
+
+def _campaign(row: Strategy, line: Line, amount: Decimal) -> CampaignDraft:
+    """Open a campaign like the row's: from Monday midnight in its zone on."""
+    old = row.campaign
+    starts_at = _there(line.starts_at, old.zone)
+    return CampaignDraft(
+        name=f"{row.title}, {starts_at:%Y-%m-%d}"[:200],
+        starts_at=starts_at,
+        ends_at=starts_at + line.lasts,
+        zone=old.zone,
+        budget=amount,
+        currency=old.currency,
+        least_return=old.least_return,
+        most_per_customer=old.most_per_customer,
+    )
+
+
+def _there(at: datetime, zone: str) -> datetime:
+    """Return midnight of the same day in another zone; other times as they are."""
+    if at.time() != time():
+        return at
+    return datetime.combine(at.date(), time(), ZoneInfo(zone))
+
+
+def moved(line: Line, monday: date) -> Line:
+    """Return a line that begins with a week; it lasts as long as before."""
+    starts_at = datetime.combine(monday, time(), line.starts_at.tzinfo)
+    return replace(line, starts_at=starts_at, ends_at=starts_at + line.lasts)

@@ -1,0 +1,203 @@
+"""Stock beside its forecast: what runs short is found, held back and told; no more."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from analytics import store
+from catalog import levels
+from catalog.models import StockDay, StockRule
+from promotions import approval, constraints, flags, guards, standing, supply
+from promotions.models import StandingRule, Strategy, Supply
+from tests.conftest import Make
+from tests.promotions.shelves import expected, listed
+
+pytestmark = pytest.mark.django_db
+
+
+def states() -> dict[str, str]:
+    return dict(Supply.objects.values_list("product_id", "state"))
+
+
+def goods(short: int = 3, ample: int = 100) -> None:
+    """A category that sells 20 a week of each of two products, counted now."""
+    at = timezone.now()
+    for sku, stock in (("few", short), ("many", ample)):
+        listed(sku, at=at, stock=stock)
+        expected(sku, 20.0, at=at)
+    supply.refresh(at=at)
+
+
+def test_a_planted_shortage_is_found_and_none_is_invented() -> None:
+    goods()
+    assert states() == {"few": "short", "many": "fine"}
+    few = Supply.objects.get(pk="few")
+    assert few.cover == pytest.approx(7 * 3 / 20)
+    assert few.chance_out > 0.9
+    # Two weeks at risk, 28 days and the lead time up to the target.
+    assert few.order > 80
+    assert Supply.objects.get(pk="many").order == 0
+
+
+def test_where_the_shop_sends_no_stock_nothing_is_said() -> None:
+    at = timezone.now()
+    listed("silent", at=at, stock=None)
+    expected("silent", 20.0, at=at)
+    assert supply.refresh(at=at) == 0
+    assert states() == {}
+    assert supply.short() == frozenset()
+
+
+def test_what_has_no_forecast_is_only_said_to_be_unknown() -> None:
+    at = timezone.now()
+    listed("new", at=at, stock=4)
+    supply.refresh(at=at)
+    row = Supply.objects.get()
+    assert (row.state, row.cover, row.order) == ("unknown", None, 0)
+
+
+def test_what_expires_is_found() -> None:
+    at = timezone.now()
+    soon = at.date() + timedelta(days=7)
+    listed("yogurt", at=at, stock=60, expires_on=soon)
+    listed("some", at=at, stock=60, expires_on=soon, expiring=5)
+    for sku in ("yogurt", "some"):
+        expected(sku, 20.0, at=at)
+    supply.refresh(at=at)
+    assert states() == {"yogurt": "expiring", "some": "fine"}
+    assert Supply.objects.get(pk="yogurt").unsold == pytest.approx(40, abs=3)
+
+
+def test_a_category_has_a_rule_of_its_own() -> None:
+    StockRule.objects.create(
+        category="TEA", service_level=Decimal("0.99"), lead_days=30
+    )
+    goods(short=60)
+    assert states()["few"] == "short"
+    assert Supply.objects.get(pk="few").lead_assumed
+
+
+def test_what_is_under_way_counts_if_it_comes_in_time() -> None:
+    at = timezone.now()
+    late = at.date() + timedelta(days=30)
+    listed("soon", at=at, stock=3, incoming=100)
+    listed("late", at=at, stock=3, incoming=100, incoming_on=late)
+    for sku in ("soon", "late"):
+        expected(sku, 20.0, at=at)
+    supply.refresh(at=at)
+    assert states() == {"soon": "fine", "late": "short"}
+
+
+def test_stock_is_kept_by_day() -> None:
+    at = timezone.now()
+    listed("tea", at=at - timedelta(days=2), stock=9)
+    listed("tea", at=at, stock=7)
+    listed("tea", at=at, stock=5)
+    rows = StockDay.objects.order_by("day").values_list("day", "stock")
+    assert list(rows) == [((at - timedelta(days=2)).date(), 9), (at.date(), 5)]
+
+
+def test_a_category_is_short_by_its_demand() -> None:
+    goods()
+    assert supply.short() == {"TEA"}
+    at = timezone.now()
+    listed("best", at=at, stock=900)
+    expected("best", 100.0, at=at)
+    supply.refresh(at=at)
+    assert supply.short() == frozenset()
+
+
+def test_no_offer_is_newly_made_of_what_runs_short(live: Make) -> None:
+    strategy = live()
+    assert constraints._in_stock([strategy]).tolist() == [True]
+    goods()
+    assert constraints._in_stock([strategy]).tolist() == [False]
+
+
+def test_what_runs_short_raises_a_flag_and_a_proposal_to_stop_it(live: Make) -> None:
+    strategy, now = live(), timezone.now()
+    assert flags.of(strategy, at=now) == []
+    goods()
+    [flag] = flags.of(strategy, at=now)
+    assert flag.kind == StandingRule.Flag.SHORT
+    [rule] = standing.propose_stops(at=now)
+    assert (rule.state, rule.proposed_by) == ("proposed", "platform")
+    assert standing.propose_stops(at=now) == []
+    # Nothing ends before somebody approves it.
+    assert standing.act(at=now) == []
+    standing.approve(rule.id, by="olga", at=now)
+    assert standing.act(at=now) == [strategy]
+    assert Strategy.objects.get().state == "ended"
+
+
+def test_ample_stock_raises_nothing(live: Make) -> None:
+    goods(short=100)
+    assert flags.of(live(), at=timezone.now()) == []
+    assert standing.propose_stops(at=timezone.now()) == []
+
+
+FORECAST = {"margin": 300.0, "cost": 100.0, "reach": 40, "days": 28}
+
+
+def test_a_promotion_needs_its_stock_before_it_is_approved(proposed: Make) -> None:
+    """400 of margin at 40 % of 10.00 are 100 units in 28 days: 25 in a week."""
+    goods(short=20, ample=20)
+    strategy, now = proposed(forecast=FORECAST), timezone.now()
+    need = supply.need(strategy, at=now)
+    assert need.days == pytest.approx(7)
+    assert need.usual == pytest.approx(40)
+    assert need.extra == pytest.approx(25)
+    assert need.missing == pytest.approx(25)
+    with pytest.raises(approval.GuardFailed, match="order 25 first"):
+        approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
+    listed("few", at=now, stock=20, incoming=30)
+    approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
+
+
+def test_a_promotion_becomes_an_order(live: Make) -> None:
+    goods(short=40, ample=40)
+    before = Supply.objects.get(pk="few")
+    live(forecast=FORECAST)
+    supply.refresh(at=timezone.now())
+    after = Supply.objects.get(pk="few")
+    assert before.promoted == 0
+    # 35 days are ordered for, of which it runs 28: half of 100 units.
+    assert after.promoted == pytest.approx(50, abs=2)
+    assert after.reorder_point > before.reorder_point
+
+
+def test_what_sells_nothing_beyond_is_not_stopped_by_a_shortage() -> None:
+    told = guards.stock(
+        products=1, known=1, days=7, wanted=9, extra=0.0, there=3, incoming=0
+    )
+    assert told.passed
+
+
+def test_the_guard_says_so_where_there_is_no_stock() -> None:
+    told = guards.stock(
+        products=3, known=0, days=0, wanted=0, extra=None, there=0, incoming=0
+    )
+    assert told.passed
+    assert "sends no stock" in str(told.detail)
+
+
+def test_who_sets_a_rule_is_in_the_log(client: Client, olga: User) -> None:
+    client.force_login(olga)
+    address = reverse("admin:catalog_stockrule_add")
+    usual = {name: getattr(StockRule(), name) for name in levels.FIELDS}
+    answer = client.post(address, usual | {"category": "TEA", "service_level": "0.98"})
+    assert answer.status_code == 302
+    rule = StockRule.objects.get()
+    client.post(
+        reverse("admin:catalog_stockrule_delete", args=[rule.pk]), {"post": "yes"}
+    )
+    logged = store.read(until=store.high_water(), types=["stock_rule_set"])
+    said = [one.event for one in logged]
+    assert [one.rule and one.rule["service_level"] for one in said] == ["0.98", None]  # type: ignore[attr-defined]
+    assert {one.by for one in said} == {"olga"}  # type: ignore[attr-defined]
+    assert not StockRule.objects.exists()
