@@ -357,7 +357,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "dropped": list(map(said, dropped)),
         "added": list(map(said, added)),
         "tried": _tried(strategy),
-        "past_weeks": backtest_pages.section(strategy),
+        "past_weeks": None if strategy.prices else backtest_pages.section(strategy),
         "choices": backtest_pages.CHOICES,
         "measured": _measured(strategy),
         "checks": (checks := [_check(one) for one in _checks(strategy)]),
