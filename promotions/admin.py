@@ -91,6 +91,7 @@ STEPS = {
     "strategy_resumed": pgettext_lazy("step", "resumed"),
     "strategy_ended": pgettext_lazy("step", "ended"),
     "strategy_commented": pgettext_lazy("step", "said"),
+    "prices_rolled": pgettext_lazy("step", "prices moved"),
 }
 MOST_BEFORE = 3
 """Versions before, whose decisions a page shows too."""
@@ -356,7 +357,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
         "dropped": list(map(said, dropped)),
         "added": list(map(said, added)),
         "tried": _tried(strategy),
-        "past_weeks": backtest_pages.section(strategy),
+        "past_weeks": None if strategy.prices else backtest_pages.section(strategy),
         "choices": backtest_pages.CHOICES,
         "measured": _measured(strategy),
         "checks": (checks := [_check(one) for one in _checks(strategy)]),
@@ -467,6 +468,7 @@ def _steps(steps: list[store.Stored]) -> list[tuple[Any, ...]]:
     return [
         (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
         for step in steps
+        if step.type != "prices_proposed"
     ]
 
 

@@ -142,7 +142,7 @@ def _curve(strategy: Strategy) -> Section | None:
     if not points:
         return None
     marks = [
-        Mark(label=f"{depth:+.0%}", value=value, low=low, high=high)
+        Mark(label=f"{depth:+.0%}" if depth else "0%", value=value, low=low, high=high)
         for depth, value, low, high in points
     ]
     title = _("Margin gained in four weeks, were all these prices moved alike")

@@ -88,7 +88,7 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
 def versionable(strategy: Strategy, successors: Iterable[Strategy]) -> bool:
     """Whether `propose_version` would take a next version now."""
     free = all(one.state == State.REJECTED for one in successors)
-    return strategy.state in REPLACEABLE and free
+    return strategy.state in REPLACEABLE and free and not strategy.prices
 
 
 def _proposed(
