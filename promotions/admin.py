@@ -280,10 +280,10 @@ class StrategyAdmin(ReadOnly):
 
     def strike(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Propose a price change again without some of its products."""
-        strategy = get_object_or_404(Strategy, id=key, kind=Strategy.Kind.PRICES)
         page = redirect("admin:promotions_strategy_change", key)
         if request.method != "POST":
             return page
+        strategy = get_object_or_404(Strategy, id=key, kind=Strategy.Kind.PRICES)
         if not _may(request, "changes", strategy):
             messages.error(request, _("You may not decide on strategies."))
             return page

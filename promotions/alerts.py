@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from analytics import lookup
 from analytics.alerts import Alert
-from promotions.models import CodeBatch, Guesser, PriceLine
+from promotions.models import CodeBatch, Guesser
 
 A_DAY = timedelta(days=1)
 FAILING = timedelta(hours=1)
@@ -29,29 +28,43 @@ FOUND = """
       (SELECT s.recorded_at < t.late FROM analytics_storedevent s
          WHERE s.position > (
            SELECT min(position) FROM promotions_endpoint WHERE active)
-         ORDER BY s.position LIMIT 1)
-    FROM (SELECT %s::timestamptz AS late, %s::timestamptz AS failing) t
+         ORDER BY s.position LIMIT 1),
+      (SELECT coalesce(json_agg(g), '[]') FROM (
+         SELECT digest, kind, key, pauses FROM promotions_guesser
+           WHERE last_at >= t.a_day ORDER BY pauses DESC, digest LIMIT %s) g),
+      (SELECT coalesce(json_agg(o), '[]') FROM (
+         SELECT s.id, s.title, count(*) AS n
+           FROM promotions_priceline l
+           JOIN promotions_strategy s ON s.id = l.strategy_id
+           JOIN promotions_campaign c ON c.id = s.campaign_id
+           WHERE l.state = 'overruled' AND s.state IN ('live', 'paused')
+             AND c.ends_at > t.now
+           GROUP BY s.id, s.title ORDER BY n DESC, s.id LIMIT %s) o)
+    FROM (SELECT %s::timestamptz AS late, %s::timestamptz AS failing,
+      %s::timestamptz AS a_day, %s::timestamptz AS now) t
 """
-"""Batches; webhooks that take nothing; whether what was not told has waited long."""
+"""Batches; webhooks that take nothing; whether what was not told has waited long; who
+guesses codes; prices that the shop's feed did not want, of changes that still run."""
 Rows = list[dict[str, Any]]
 
 
 def current(at: datetime) -> list[Alert]:
     """Return what is wrong at the moment."""
-    found = lookup.row(FOUND, [at - LATE, at - FAILING])
-    batches, endpoints, untold = found or ([], [], None)
+    times = [at - LATE, at - FAILING, at - A_DAY, at]
+    found = lookup.row(FOUND, [MOST, MOST, *times])
+    batches, endpoints, untold, guessers, overruled = found or ([], [], None, [], [])
     return [
-        *_guessing(at),
+        *_guessing(guessers),
         *_batches(batches),
         *_webhooks(endpoints),
         *_late(late=bool(untold) or _unmade(batches)),
-        *_overruled(at),
+        *_overruled(overruled),
     ]
 
 
-def _guessing(at: datetime) -> Iterator[Alert]:
-    rows = Guesser.objects.filter(last_at__gte=at - A_DAY)
-    for row in rows.order_by("-pauses", "digest")[:MOST]:
+def _guessing(guessers: Rows) -> Iterator[Alert]:
+    for found in guessers:
+        row = Guesser(**found)
         text = _("Codes may be guessed: %(who)s of the key %(key)s (%(times)s ×)")
         yield Alert(
             code="code_guessing",
@@ -89,20 +102,13 @@ def _webhooks(endpoints: Rows) -> Iterator[Alert]:
         )
 
 
-def _overruled(at: datetime) -> Iterator[Alert]:
-    """Prices that the shop's feed did not want, of changes that still run."""
-    rows = PriceLine.objects.filter(
-        state=PriceLine.State.OVERRULED,
-        strategy__state__in=["live", "paused"],
-        strategy__campaign__ends_at__gt=at,
-    )
-    counts = rows.values("strategy", "strategy__title").annotate(n=Count("id"))
-    for row in counts.order_by("-n")[:MOST]:
+def _overruled(strategies: Rows) -> Iterator[Alert]:
+    for row in strategies:
         text = _("The shop's feed overrules %(lines)s prices of “%(title)s”")
         yield Alert(
             code="prices_overruled",
-            about=str(row["strategy"]),
-            text=text % {"lines": row["n"], "title": row["strategy__title"]},
+            about=row["id"],
+            text=text % {"lines": row["n"], "title": row["title"]},
             table="promotions_strategy",
         )
 

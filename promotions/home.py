@@ -128,9 +128,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         link = reverse(f"admin:{told.table}_changelist")
         kind = "notes" if told.code in NOTES else "alerts"
         context.setdefault(kind, []).append({"text": said(told.text), "link": link})
-    if request.user.has_perm("analytics.view_rejection"):
+    earns = request.user.has_perm("promotions.view_strategy")
+    if request.user.has_perm("analytics.view_rejection") and not earns:
         context["flows"] = list(_flows(at))
-    if request.user.has_perm("promotions.view_strategy"):
+    if earns:
         whole = programme.of(at=at)
         counts = lookup.row(COUNTS, [at, at]) or NONE
         proposed = counts[1]

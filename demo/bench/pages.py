@@ -201,6 +201,7 @@ KEYS: dict[str, Callable[[], object]] = {
     "feed": lambda: _first(Feed.objects.all()),
     "app_list": lambda: "promotions",
     "market_product": lambda: _first(Product.objects.all()),
+    "product_stock": lambda: _first(Product.objects.all()),
     "auth_user": lambda: _first(User.objects.all()),
 }
 """By how a page's name begins: whose key it takes; all others are of strategies."""

@@ -130,6 +130,25 @@ EVERY: dict[str, events.Event] = {
             ),
         ),
     ),
+    "price_overruled": events.PriceOverruled(
+        sku="tea",
+        strategy=UUID(int=2),
+        price=Decimal("8.50"),
+        was=Decimal("7.99"),
+        currency="USD",
+    ),
+    "prices_proposed": events.PricesProposed(
+        lines=(
+            events.PriceStep(
+                sku="tea", price=Decimal("7.99"), was=Decimal(9), starts_at=NOW
+            ),
+        )
+    ),
+    "prices_rolled": events.PricesRolled(lines={"running": (("tea", NOW),)}),
+    "pricing_rule_set": events.PricingRuleSet(
+        category="TEA", by="olga", rule={"ending": "0.99"}
+    ),
+    "stock_rule_set": events.StockRuleSet(category="", by="olga", rule=None),
     "cost_changed": events.CostChanged(
         sku="tea", cost=Decimal("6.50"), was=None, currency="USD"
     ),
