@@ -42,8 +42,8 @@ ALLOWED = set(
     ENGLISH.findall(
         "admin API AUC Benjamini Brier CPU CSV DR ECE en English esc GET hans Hochberg "
         "Holm ID IPS JSON log NDCG NUL offers Parquet Proffer SHA SKU SNIPS Switch "
-        "true USD UTC var Webhook withheld zh GTIN US DE BY PUT calendar MARKET TOKEN "
-        "columns currency competitor series items next docs market md http Enter "
+        "true USD UTC var Webhook withheld zh GTIN US DE BY PUT calendar stock MARKET "
+        "TOKEN columns currency competitor series items next docs market md http Enter "
         "XLSX Lines MiB UTF GB Windows csv xlsx jsonl parquet Europe Berlin"
     )
 )
@@ -204,6 +204,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         *("data", "feed", "demand"),
         *("market", "market-review", "market-days", "market-series", "market_product"),
         *("admin:catalog_source_add", "admin:catalog_match_changelist"),
+        *("pricing", "stock", "product_stock", "admin:catalog_pricingrule_add"),
     ],
 )
 def test_every_page_is_in_chinese(
@@ -229,7 +230,7 @@ def test_every_page_is_in_chinese(
         "customer_told": ana.pk,
         "decision_page": decided(rows, ana),
         "feed": looked_into(),
-        "market_product": "tea",
+        **dict.fromkeys(("market_product", "product_stock"), "tea"),
     }
     args = [keys[page]] if page in keys else []
     address = reverse(page, args=args)
