@@ -35,7 +35,7 @@ BOUNDS = """
       SELECT price, currency, available, at FROM catalog_competitorprice
       WHERE product_id = c.id AND at <= %(at)s ORDER BY at DESC LIMIT 1) p
     WHERE m.sku = ANY(%(skus)s) AND m.state = ANY(%(matched)s)
-      AND p.available AND p.currency = o.currency
+      AND p.available AND p.price > 0 AND p.currency = o.currency
     ORDER BY m.sku, p.price, c.competitor
 """
 """As of a moment: the price in force then, and when it had last been seen by then."""

@@ -161,6 +161,8 @@ def _exchange(
             raise TimeoutError(f"no whole answer in {DEADLINE:g} s")
         if len(body) > most:
             raise Unfetched(f"it is longer than {most >> 20} MiB")
+        if answer.length:
+            raise Unfetched(f"it was cut off {answer.length} bytes before its end")
         return Answer(
             url=url,
             status=answer.status,

@@ -1,6 +1,6 @@
 """How days, series and competitors' prices are sent, by the API or in a file."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from math import isfinite
 from typing import Any
 
@@ -15,12 +15,25 @@ from catalog.models import ShopDay
 MOST_ROWS = 10_000
 AHEAD = timedelta(minutes=5)
 """So far may the clocks of two machines be apart."""
+FIRST, LAST = date(1970, 1, 1), date(2100, 1, 1)
 REGION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 
 
 def region() -> serializers.RegexField:
     """Return the field of a region: a country, or a part of one (ISO 3166-2)."""
     return serializers.RegexField(REGION, default="", allow_blank=True)
+
+
+class DayField(serializers.DateField):
+    """A day that calendars reckon with: some years from it there are still days."""
+
+    def to_internal_value(self, value: Any) -> date:
+        day: date = super().to_internal_value(value)
+        if not FIRST <= day < LAST:
+            raise serializers.ValidationError(
+                _("It must lie between 1970 and 2100."), "out_of_range"
+            )
+        return day
 
 
 class DaysSerializer(serializers.Serializer[None]):
@@ -32,8 +45,8 @@ class DaysSerializer(serializers.Serializer[None]):
         choices=ShopDay.Kind.values, default=ShopDay.Kind.EVENT.value
     )
     region = region()
-    first = serializers.DateField()
-    last = serializers.DateField(allow_null=True, default=None)
+    first = DayField()
+    last = DayField(allow_null=True, default=None)
     cancelled = serializers.BooleanField(default=False)
 
     def validate(self, days: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +76,7 @@ class ValueSerializer(serializers.Serializer[None]):
 
     series = serializers.RegexField(r"^[a-z][a-z0-9_.-]{0,63}$")
     region = region()
-    day = serializers.DateField()
+    day = DayField()
     value = NumberField(allow_null=True)
 
 

@@ -151,7 +151,8 @@ def _said(query: str, name: str) -> list[str]:
 
 
 def _whole(name: str, value: str, least: int, most: int) -> int:
-    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+    plain = value.isascii() and value.isdigit() and len(value) < 20
+    if not (plain and least <= int(value) <= most):
         raise ValidationError({name: [f"Send a whole number from {least} to {most}."]})
     return int(value)
 

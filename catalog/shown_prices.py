@@ -48,9 +48,9 @@ class Memory:
             self._hear()
             missing = [sku for sku in skus if sku not in self.kept]
             if missing:
-                self.kept |= dict.fromkeys(missing, UNKNOWN)
                 self._keep(lookup.rows(SOME, [missing]))
-            return self.seen or 0, [self.kept[sku] for sku in skus]
+            # Of what there is not, nothing is kept: strangers could name anything.
+            return self.seen or 0, [self.kept.get(sku, UNKNOWN) for sku in skus]
 
     def _hear(self) -> None:
         if self.seen is None or len(self.kept) > MOST:

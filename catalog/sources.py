@@ -71,7 +71,8 @@ def _fetch(row: Source, visitor: Visitor, wall: Callable[[], datetime]) -> None:
     except (intake.TooLarge, intake.Empty) as refusal:
         _failed(row, refusal, wall())
     except Exception as error:
-        _failed(row, Unfetched(f"{type(error).__name__}: {error}"[:500]), wall())
+        # Not its words: they may hold what was sent, the token too.
+        _failed(row, Unfetched(type(error).__name__), wall())
 
 
 def _asked(row: Source, visitor: Visitor) -> Asked:
@@ -79,7 +80,8 @@ def _asked(row: Source, visitor: Visitor) -> Asked:
     return Asked(
         url=row.url,
         options=row.options,
-        token=os.environ.get(token, ""),
+        # A secret's file ends with a line break, which no header may hold.
+        token=os.environ.get(token, "").strip(),
         cached={k: str(v) for k, v in row.cached.items() if k != "checksum"},
         visitor=visitor,
     )

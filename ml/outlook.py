@@ -87,7 +87,9 @@ def _made(
 ) -> tuple[list[Forecast], list[DemandShare], list[CrossEffect]]:
     weeks = int(sold["week"].to_numpy().max()) + 1
     known = _known()
-    answers = demand.by_product(demand.panel(history), known)
+    # A product that moved to another category has an answer in each.
+    moved = demand.by_product(demand.panel(history), known)
+    answers = moved.unique("sku", keep="last", maintain_order=True)
     night = _Night(first=first, at=at, weeks=weeks, known=known, answers=answers)
     of = dict(sold.sort("week").select("sku", "category").iter_rows())
     best = _best(sold, weeks)

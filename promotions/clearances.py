@@ -107,7 +107,10 @@ def _again(by: str, at: datetime) -> Iterator[Strategy]:
         ]
         if any(_another(one, kept_plans[one.plan.sku]) for one in paths):
             change = _change(", ".join(strategy.scope), paths, again=True)
-            yield price_lines.propose(change, by=by, at=at, replaces=strategy)
+            # What sells faster than was believed may need no mark-down any more: that
+            # its strategy should end is a person's to see.
+            if change.lines:
+                yield price_lines.propose(change, by=by, at=at, replaces=strategy)
 
 
 def _go_on(

@@ -5,6 +5,7 @@ to roll twice is safe, and a worker that was away catches up. Locks are taken in
 order: strategies by id, then the products (catalog.prices), the log last.
 """
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +17,7 @@ from catalog import prices, rulebook
 from catalog.prices import Move
 from promotions.models import PriceLine, Strategy
 
+log = logging.getLogger(__name__)
 State = PriceLine.State
 UNDECIDED = (State.PROPOSED, State.PLANNED, State.RUNNING)
 FOLLOWED = (Strategy.State.LIVE, Strategy.State.PAUSED, Strategy.State.ENDED)
@@ -58,12 +60,18 @@ def due(*, at: datetime) -> list[UUID]:
 
 def roll(*, at: datetime) -> int:
     """Turn all that is due, each strategy in a transaction of its own."""
-    strategies = due(at=at)
+    strategies, failed = due(at=at), []
     for key in strategies:
-        with transaction.atomic():
-            strategy = Strategy.objects.select_for_update().get(id=key)
-            prices.lock()
-            turn([strategy], at=at)
+        try:
+            with transaction.atomic():
+                strategy = Strategy.objects.select_for_update().get(id=key)
+                prices.lock()
+                turn([strategy], at=at)
+        except Exception as error:  # the others begin and end on time
+            log.exception("Prices of %s cannot be turned", key)
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return len(strategies)
 
 

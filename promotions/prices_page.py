@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from analytics import clock
 from catalog.models import Product
-from promotions import price_proposals
+from promotions import price_lines, price_proposals
 from promotions.figures import money
 from promotions.models import PriceLine, Strategy
 from promotions.report_tables import Row, Section
@@ -56,6 +56,12 @@ def _proposed(request: HttpRequest) -> HttpResponseBase:
             raise price_proposals.NothingToGain(category)
         who = request.user.get_username()
         made = step(category, by=who, at=clock.now())
+    except price_lines.NoLines:
+        text = _(
+            "More prices of “%(category)s” would change than can be looked through."
+        )
+        messages.warning(request, text % {"category": category})
+        return redirect("pricing")
     except price_proposals.NothingToGain:
         text = _(
             "No price of “%(category)s” is worth changing within its rules, or "

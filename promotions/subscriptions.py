@@ -13,7 +13,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -58,7 +57,9 @@ def download(request: HttpRequest) -> HttpResponseBase:
 def subscribe(request: HttpRequest) -> HttpResponseBase:
     """Make an address, which the calendar's page shows once."""
     _insist(request)
-    name = request.POST.get("name", "").strip()[:100] or _("A calendar")
+    name = request.POST.get("name", "").replace("\0", "").strip()[:100] or _(
+        "A calendar"
+    )
     request.session[MADE] = access.create_key(name, [SCOPE])
     return HttpResponseRedirect(reverse("calendar"))
 
@@ -67,7 +68,9 @@ def subscribe(request: HttpRequest) -> HttpResponseBase:
 def unsubscribe(request: HttpRequest) -> HttpResponseBase:
     """Revoke an address."""
     _insist(request)
-    key = get_object_or_404(ApiKey, id=request.POST.get("key"), scopes=[SCOPE])
+    mine = {str(key.id): key for key in known()}
+    if (key := mine.get(request.POST.get("key", ""))) is None:
+        raise Http404
     access.revoke_key(key.id)
     messages.success(request, _("The address works no more."))
     return HttpResponseRedirect(reverse("calendar"))

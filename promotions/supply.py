@@ -9,10 +9,11 @@ newly made.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from math import ceil
 
 from django.db import transaction
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 
 from analytics import lookup
 from catalog import demanded, levels, stock
@@ -107,13 +108,15 @@ def need(strategy: Strategy, *, at: datetime) -> Need:
     goods = _goods(strategy)
     sums = goods.filter(stock__isnull=False).aggregate(
         there=Sum("stock"),
-        coming=Sum("incoming"),
         weekly=Sum("supply__weekly"),
         days=Max("supply__lead_days"),
     )
     rows, counted = goods.count(), goods.filter(stock__isnull=False).count()
     weekly = sums["weekly"] or 0.0
     days = min(extra_units.days_left(strategy, at), float(sums["days"] or 0))
+    until = at.date() + timedelta(days=ceil(days))
+    in_time = Q(incoming_on=None) | Q(incoming_on__lt=until)
+    coming = goods.filter(in_time, stock__isnull=False).aggregate(n=Sum("incoming"))
     each_day = extra_units.each_day(strategy, weekly) if counted else None
     return Need(
         all_products=rows,
@@ -122,7 +125,7 @@ def need(strategy: Strategy, *, at: datetime) -> Need:
         usual=weekly * days / WEEK,
         extra=None if each_day is None else each_day * days,
         there=sums["there"] or 0,
-        incoming=sums["coming"] or 0,
+        incoming=coming["n"] or 0,
     )
 
 
