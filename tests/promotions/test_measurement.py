@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from analytics import events, store
+from analytics import events, experiments, store
+from analytics.moments import Moments
 from promotions import measurement, sums
 from promotions.models import Strategy
 from tests.conftest import Make
@@ -157,3 +158,32 @@ def test_an_order_that_is_told_weeks_late_still_counts(live: Make) -> None:
     assert found[strategy.id].effects["revenue"].value == 99
     assert measurement.refresh(until=over + timedelta(days=60)) != {}
     assert measurement.refresh(until=over + timedelta(days=61)) == {}
+
+
+@pytest.mark.parametrize("bought", [0.02, 0.3])
+def test_a_small_arm_that_hardly_buys_claims_nothing_by_chance(bought: float) -> None:
+    """Nothing is between the arms: 5 % of looks may find something, not a quarter."""
+    draw = np.random.default_rng(7)
+
+    def arm(n: int) -> Moments:
+        buys = draw.random(n) < bought
+        profit = np.where(buys, draw.lognormal(0, 1, n), 0.0)
+        return Moments.of(
+            ("orders", "profit", "before_profit"),
+            np.column_stack([buys, profit, draw.random(n)]),
+        )
+
+    found = [measurement.difference(arm(1758), arm(85), "profit") for _ in range(300)]
+
+    assert sum(one.p is not None and one.p < 0.05 for one in found) <= 15
+
+
+def test_arms_with_many_orders_keep_their_own_spread() -> None:
+    names = ("orders", "profit", "before_profit")
+    rows = [[1, 1 + n % 2, n % 3] for n in range(400)]
+    wide = [[1, 50 * (n % 2), n % 3] for n in range(400)]
+
+    one, two = Moments.of(names, rows), Moments.of(names, wide)
+
+    own = experiments.difference(one, two, "profit", covariate="before_profit")
+    assert measurement.difference(one, two, "profit") == own
