@@ -180,8 +180,10 @@ def test_what_grew_stays_inside_and_beside_an_even_growth(
         steps[:days], [str(n) for n in range(days)], most=most, title="Spent"
     )
 
-    for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", svg):
+    drawn_points = " ".join(re.findall(r'points="([^"]*)"', svg))  # labels have commas
+    for x, y in (pair.split(",") for pair in drawn_points.split()):
         assert 0 <= float(x) <= charts.WIDTH
         assert 0 <= float(y) <= charts.HEIGHT
+    assert drawn_points
     assert svg.count('class="equal"') == 1
     assert charts.grown([], ["1"], most=1, title="Spent") == ""
