@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -57,8 +58,13 @@ class Fault:
 
 
 def told(faults: Iterable[Fault]) -> list[dict[str, Any]]:
-    """Return the first faults as a feed's row keeps them."""
-    return [asdict(one) for one, _ in zip(faults, range(MOST_ERRORS), strict=False)]
+    """Return the first faults as a feed's row keeps them: no table holds a NUL."""
+    some = islice(faults, MOST_ERRORS)
+    return [{name: _kept(said) for name, said in asdict(one).items()} for one in some]
+
+
+def _kept(said: Any) -> Any:
+    return said.replace("\0", "\ufffd") if isinstance(said, str) else said
 
 
 def taken_call(
