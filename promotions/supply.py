@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from math import ceil
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from analytics import lookup
 from catalog import demanded, levels, stock
@@ -27,6 +27,7 @@ from promotions.models import PriceLine, Strategy, Supply
 
 State = Supply.State
 WEEK = 7
+YEAR = 366
 CHUNK = 5000
 HALF = 0.5
 SHORT = """
@@ -106,26 +107,30 @@ def runs_short(strategy: Strategy, names: frozenset[str]) -> bool:
 def need(strategy: Strategy, *, at: datetime) -> Need:
     """Return what a strategy's goods need; nothing is known of goods without stock."""
     goods = _goods(strategy)
-    sums = goods.filter(stock__isnull=False).aggregate(
-        there=Sum("stock"),
-        weekly=Sum("supply__weekly"),
-        days=Max("supply__lead_days"),
-    )
-    rows, counted = goods.count(), goods.filter(stock__isnull=False).count()
-    weekly = sums["weekly"] or 0.0
-    days = min(extra_units.days_left(strategy, at), float(sums["days"] or 0))
-    until = at.date() + timedelta(days=ceil(days))
+    left = extra_units.days_left(strategy, at)
+    # What comes when it is over does not help it.
+    until = at.date() + timedelta(days=min(ceil(left), YEAR))
     in_time = Q(incoming_on=None) | Q(incoming_on__lt=until)
-    coming = goods.filter(in_time, stock__isnull=False).aggregate(n=Sum("incoming"))
+    known = Q(stock__isnull=False)
+    sums = goods.aggregate(
+        rows=Count("sku"),
+        counted=Count("stock"),
+        there=Sum("stock"),
+        coming=Sum("incoming", filter=known & in_time),
+        weekly=Sum("supply__weekly", filter=known),
+        days=Max("supply__lead_days", filter=known),
+    )
+    counted, weekly = sums["counted"], sums["weekly"] or 0.0
+    days = min(left, float(sums["days"] or 0))
     each_day = extra_units.each_day(strategy, weekly) if counted else None
     return Need(
-        all_products=rows,
+        all_products=sums["rows"],
         products=counted,
         days=days,
         usual=weekly * days / WEEK,
         extra=None if each_day is None else each_day * days,
         there=sums["there"] or 0,
-        incoming=coming["n"] or 0,
+        incoming=sums["coming"] or 0,
     )
 
 
