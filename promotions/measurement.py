@@ -40,8 +40,8 @@ after them."""
 FEW = 100
 """Orders. An arm with fewer takes the spread of both arms for its own: of spend that is
 rare and uneven, a small arm that happens to lack the large ones looks all too even. Of
-1,758 and 85 customers of whom 2.4 % buy, nothing in between, one look in four found a
-difference (with 5 % meant); with this none did. From 100 orders on it is 6.5 % or less.
+1,758 and 85 customers of whom 2 % buy, nothing in between, a third of 300 looks found a
+difference (5 % are meant); with this none does (tests/promotions/test_measurement.py).
 """
 WATCHED = ("margin", "returned", "refusals")
 CROSSED = sums.CROSSED

@@ -4,6 +4,7 @@ They read what promotions.supply has counted. A shop that sends no stock is told
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -145,18 +146,21 @@ def days(cover: float | None) -> str:
     return _("over a year") if cover >= 365 else f"{cover:,.0f}"
 
 
+def _unless_empty(section: Section, nothing: str) -> Section:
+    """Say so in place of a table without rows."""
+    return section if section.rows else replace(section, says=nothing, columns=())
+
+
 def _expiring(rows: QuerySet[Supply]) -> Section:
     some = rows.filter(state=State.EXPIRING).order_by("product__expires_on")[:MOST]
     found = list(some)
-    return Section(
+    section = Section(
         title=_("Will expire unsold"),
-        says=_("The oldest are sold first.") if found else _("Nothing."),
+        says=_("The oldest are sold first."),
         columns=[
             *(_("Product"), _("Expires"), _("Units"), _("Sells a week")),
             *(_("Left unsold"), _("Chance")),
-        ]
-        if found
-        else (),
+        ],
         rows=[
             _row(
                 one,
@@ -169,21 +173,18 @@ def _expiring(rows: QuerySet[Supply]) -> Section:
             for one in found
         ],
     )
+    return _unless_empty(section, _("Nothing."))
 
 
 def _over(rows: QuerySet[Supply]) -> Section:
     found = list(rows.filter(state=State.OVER).order_by("-over", "product_id")[:MOST])
-    return Section(
+    section = Section(
         title=_("Too much"),
-        says=_("Units beyond what lasts long enough; the chance that some are left.")
-        if found
-        else _("Nothing."),
+        says=_("Units beyond what lasts long enough; the chance that some are left."),
         columns=[
             *(_("Product"), _("Units"), _("Sells a week"), _("Days of cover")),
             *(_("Too much"), _("Chance"), _("Worth")),
-        ]
-        if found
-        else (),
+        ],
         rows=[
             _row(
                 one,
@@ -197,6 +198,7 @@ def _over(rows: QuerySet[Supply]) -> Section:
             for one in found
         ],
     )
+    return _unless_empty(section, _("Nothing."))
 
 
 def _worth(one: Supply) -> str:
@@ -208,22 +210,18 @@ def _worth(one: Supply) -> str:
 
 def _orders(rows: QuerySet[Supply]) -> Section:
     found = list(rows.filter(order__gt=0).order_by("-chance_out", "product_id")[:MOST])
-    return Section(
+    section = Section(
         title=_("Order suggestions"),
         says=_(
             "Whole packs that bring what is there and under way up to the target, once "
             "it is at the reorder point: what is expected until an order could arrive, "
             "and a safety stock at the service level that you chose. Units of "
             "promotions are in it. A lead time with * is assumed: no product says it."
-        )
-        if found
-        else _("Nothing needs to be ordered."),
+        ),
         columns=[
             *(_("Product"), _("Order"), _("Pack"), _("Units"), _("Under way")),
             *(_("Reorder point"), _("Safety stock"), _("Lead time"), _("Promotions")),
-        ]
-        if found
-        else (),
+        ],
         rows=[
             _row(
                 one,
@@ -239,6 +237,7 @@ def _orders(rows: QuerySet[Supply]) -> Section:
             for one in found
         ],
     )
+    return _unless_empty(section, _("Nothing needs to be ordered."))
 
 
 def _clearances() -> Section:
@@ -246,18 +245,18 @@ def _clearances() -> Section:
         state__in=OPEN, kind="prices", forecast__has_key="clearance"
     ).order_by("-proposed_at")[:MOST]
     found = list(rows)
-    return Section(
+    section = Section(
         title=_("Clearances"),
-        says=_("Paths of falling prices, planned anew each week from what was sold.")
-        if found
-        else _("None waits or runs; each Monday is looked for what should be cleared."),
+        says=_("Paths of falling prices, planned anew each week from what was sold."),
         columns=[
             *(_("Clearance"), _("State"), _("Products"), _("Recovers more"), "80 %"),
             *(_("Left"), _("Left at today's prices")),
-        ]
-        if found
-        else (),
+        ],
         rows=[_clearance(one) for one in found],
+    )
+    return _unless_empty(
+        section,
+        _("None waits or runs; each Monday is looked for what should be cleared."),
     )
 
 
