@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests run side by side, each process with a PostgreSQL and a Valkey of its own.
+CORES ?= 2
 # Hillstrom's e-mail trial (64,000 rows, 2008); it has no licence to be shipped with.
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
@@ -32,7 +34,7 @@ run: .venv/.runs ## Load the real data, run the loop once, serve (ONCE=1: end af
 	@exec $(BIN)/python manage.py up $(if $(ONCE),--once) $(if $(EMPTY),--empty)
 
 test: .venv/.clients ## Run the tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(CORES)
 
 test-slow: .venv/.clients ## Run all the tests, the slow ones too
 	$(BIN)/python -m pytest
