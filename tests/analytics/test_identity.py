@@ -5,7 +5,7 @@ import json
 import random
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -184,7 +184,9 @@ def test_nobodys_ids_are_known(id_: str) -> None:
     assert nobody(id_)
 
 
-@pytest.mark.parametrize("id_", ["ana", "hh-12", "00", "nullo", "10", "fc5174f5-2939-4684-bd13-d02e18bf8533"])
+@pytest.mark.parametrize(
+    "id_", ["ana", "hh-12", "00", "nullo", "10", "fc5174f5-2939-4684-bd13-d02e18bf8533"]
+)
 def test_ids_of_somebody_are_not(id_: str) -> None:
     assert not nobody(id_)
 
