@@ -2,8 +2,8 @@
 
 Identifiers first: the same GTIN, or the maker's number with its brand. Then name, brand
 and size (catalog.likeness). What is likely enough is matched by rule, what is less so
-waits for a person (catalog.reviews), whose word is never undone by a rule. Each block
-is its own transaction, so that a kill costs one block.
+waits for a person (catalog.match_reviews), whose word is never undone by a rule. Each
+block is its own transaction, so that a kill costs one block.
 """
 
 from collections import Counter, defaultdict

@@ -17,10 +17,10 @@ from catalog import (
     feeds,
     likeness,
     market_feeds,
+    match_reviews,
     matching,
     positions,
     price_index,
-    reviews,
 )
 from catalog.market_feeds import PriceSeen
 from catalog.models import CompetitorProduct, Match, Position
@@ -116,7 +116,7 @@ def test_a_persons_word_stays_and_is_in_the_log(see: See) -> None:
     proposed = {one["sku"] for one in Match.objects.get().others}
     assert {"black", "large"} <= proposed
 
-    reviews.confirm(product, "large", by="olga", at=AT)
+    match_reviews.confirm(product, "large", by="olga", at=AT)
     matching.run(at=AT, anew=True)
 
     match = Match.objects.get()
@@ -130,23 +130,23 @@ def test_a_persons_word_stays_and_is_in_the_log(see: See) -> None:
         how="likeness",
         by="olga",
     )
-    with pytest.raises(reviews.NotThere):
-        reviews.confirm(product, "nothing", by="olga", at=AT)
-    with pytest.raises(reviews.NotThere):
-        reviews.reject(product + 1, by="olga", at=AT)
+    with pytest.raises(match_reviews.NotThere):
+        match_reviews.confirm(product, "nothing", by="olga", at=AT)
+    with pytest.raises(match_reviews.NotThere):
+        match_reviews.reject(product + 1, by="olga", at=AT)
 
 
 def test_what_was_rejected_is_not_proposed_again_until_it_is_reopened(see: See) -> None:
     product = see("Acme Black Tea")
-    reviews.reject(product, by="olga", at=AT)
+    match_reviews.reject(product, by="olga", at=AT)
     matching.run(at=AT, anew=True)
 
     match = Match.objects.get()
     assert (match.state, match.sku_id) == ("rejected", None)
-    assert not reviews.waiting().exists()
+    assert not match_reviews.waiting().exists()
 
-    reviews.reopen(product, by="olga", at=AT)
-    assert [one.product_id for one in reviews.waiting()] == [product]
+    match_reviews.reopen(product, by="olga", at=AT)
+    assert [one.product_id for one in match_reviews.waiting()] == [product]
 
 
 def test_matching_again_changes_nothing_and_tells_nothing(see: See) -> None:
@@ -219,7 +219,7 @@ def test_positions_tell_who_undercuts_since_when_and_what_is_at_stake(see: See) 
 def test_positions_go_when_the_match_goes(see: See) -> None:
     product = see("one", gtin=GTIN)
     positions.count(at=AT)
-    reviews.reject(product, by="olga", at=AT)
+    match_reviews.reject(product, by="olga", at=AT)
 
     assert positions.count(at=AT) == 0
     assert not Position.objects.exists()
