@@ -160,7 +160,10 @@ class SourceForm(forms.ModelForm):
         label=_("Token"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("The environment variable that holds it: MARKET_TOKEN_…"),
+        help_text=_(
+            "The environment variable that holds it: MARKET_TOKEN_…; MARKET_HOST_… "
+            "names the hosts that it is for."
+        ),
     )
 
     class Meta:
