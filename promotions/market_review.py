@@ -60,12 +60,11 @@ def review_page(request: HttpRequest) -> HttpResponseBase:
 def _decided(request: HttpRequest) -> HttpResponseBase:
     said, product = request.POST.get("word", ""), _number(request.POST.get("product"))
     by, at = request.user.get_username(), clock.now()
+    sku = request.POST.get("sku", "")
     try:
         match said:
             case "confirm":
-                match_reviews.confirm(
-                    product, request.POST.get("sku", ""), by=by, at=at
-                )
+                match_reviews.confirm(product, sku, by=by, at=at)
             case "reject":
                 match_reviews.reject(product, by=by, at=at)
             case "undo":

@@ -155,6 +155,16 @@ def test_all_are_taken_or_none_whatever_is_among_them(
         assert list(values)[: len(good)] == [row["value"] for row in rows]
 
 
+@pytest.mark.parametrize("gtin", ["4006381333931 (EAN)", "1" * 500, "n/a"])
+def test_a_number_that_is_no_gtin_refuses_nobody_s_prices(put: Send, gtin: str) -> None:
+    good = GOOD["competitor-prices"]
+
+    answer = put("competitor-prices", good, good | {"product": "r-2", "gtin": gtin})
+
+    assert answer.json() == {"rows": 2, "changes": 2}
+    assert CompetitorProduct.objects.get(product="r-2").gtin == ""
+
+
 def test_days_move_and_are_called_off_and_the_past_stays_known(db: None) -> None:
     fair = DaysListed(key="fair", name="Fair", first=date(2026, 6, 3))
     market_feeds.take_days([fair], at=AT)
