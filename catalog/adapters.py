@@ -24,8 +24,8 @@ PACKED = "it came compressed, which was not asked for"
 class Asked:
     """What to fetch: an address, the source's options, and what came with the last one.
 
-    `token` is a secret that is sent as Authorization, if there is one. `visitor` makes
-    requests politely; use it for all of them.
+    `token` is a secret that is sent as Authorization, if there is one: to this address'
+    host and no other. `visitor` makes requests politely; use it for all of them.
     """
 
     url: str
@@ -79,13 +79,15 @@ class HttpAdapter:
     """
 
     def fetch(self, asked: Asked) -> Fetched | None:
-        answer = self._get(asked, asked.url, _conditions(asked.cached))
+        # The first page says nothing of whether those after it changed.
+        paged = bool(asked.options.get("next"))
+        answer = self._get(asked, asked.url, {} if paged else _conditions(asked.cached))
         if answer.status == 304:
             return None
         cached = {
             name: answer.headers[name]
             for name in ("etag", "last-modified")
-            if name in answer.headers
+            if name in answer.headers and not paged
         }
         body = answer.body
         if _is_json(answer):
@@ -93,7 +95,8 @@ class HttpAdapter:
         return Fetched(name=asked.url, body=body, cached=cached)
 
     def _get(self, asked: Asked, url: str, headers: Mapping[str, str]) -> Answer:
-        secret = {"Authorization": asked.token} if asked.token else {}
+        mine = asked.token and _host(url) == _host(asked.url)
+        secret = {"Authorization": asked.token} if mine else {}
         answer = asked.visitor.get(url, {**headers, **secret})
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise Unfetched(PACKED)
@@ -102,7 +105,7 @@ class HttpAdapter:
         return answer
 
     def _rows(self, asked: Asked, answer: Answer) -> Iterator[dict[str, Any]]:
-        size = 0
+        size, hosts = 0, {_host(asked.url), _host(answer.url)}
         for _ in range(MOST_PAGES):
             size += len(answer.body)
             if size > asked.visitor.most:
@@ -113,7 +116,7 @@ class HttpAdapter:
             if not onward or not asked.options.get("next"):
                 return
             url = urljoin(answer.url, str(onward))
-            if _host(url) != _host(asked.url):
+            if _host(url) not in hosts:
                 raise Unfetched("its next page is on another host")
             answer = self._get(asked, url, {})
         raise Unfetched(f"it has more than {MOST_PAGES} pages")

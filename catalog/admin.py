@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
-from catalog import levels, pricing, reviews, rulebook
+from catalog import levels, match_reviews, pricing, rulebook
 from catalog.models import (
     CompetitorProduct,
     Match,
@@ -127,12 +127,12 @@ class MatchAdmin(Acting):
     @admin.action(description=_("The selected are none of ours"))
     def none_of_ours(self, request: HttpRequest, rows: QuerySet[Match]) -> None:
         for key in rows.values_list("product", flat=True):
-            reviews.reject(key, by=request.user.get_username(), at=clock.now())
+            match_reviews.reject(key, by=request.user.get_username(), at=clock.now())
 
     @admin.action(description=_("Let a person look at the selected again"))
     def look_again(self, request: HttpRequest, rows: QuerySet[Match]) -> None:
         for key in rows.values_list("product", flat=True):
-            reviews.reopen(key, by=request.user.get_username(), at=clock.now())
+            match_reviews.reopen(key, by=request.user.get_username(), at=clock.now())
 
 
 @admin.register(Position)
@@ -160,7 +160,10 @@ class SourceForm(forms.ModelForm):
         label=_("Token"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("The environment variable that holds it: MARKET_TOKEN_…"),
+        help_text=_(
+            "The environment variable that holds it: MARKET_TOKEN_…; MARKET_HOST_… "
+            "names the hosts that it is for."
+        ),
     )
 
     class Meta:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from analytics import lookup
 from catalog.episodes import Step
-from catalog.models import CompetitorPrice, Match
+from catalog.models import Match
 
 STALE = timedelta(days=7)
 """A price that was not seen for so long says nothing of today."""
@@ -61,20 +61,30 @@ def bounds(
     return found
 
 
+HISTORIES = """
+    SELECT p.product_id, p.currency, p.at, p.price, p.shelf_price, p.available
+    FROM unnest(%(ids)s::bigint[]) AS asked (id)
+    JOIN catalog_competitorprice p ON p.product_id = asked.id AND p.at >= coalesce(
+      (SELECT max(b.at) FROM catalog_competitorprice b
+       WHERE b.product_id = asked.id AND b.at <= %(since)s), %(since)s)
+    ORDER BY p.product_id, p.at
+"""
+
+
 def histories(products: Collection[int], *, since: datetime) -> dict[int, list[Step]]:
-    """Return competitors' prices: from the one in force at `since` on."""
-    rows = CompetitorPrice.objects.filter(product__in=list(products)).order_by("at")
+    """Return competitors' prices: from the one in force at `since` on.
+
+    Of a product that changed its currency, those in the last one.
+    """
     found: dict[int, list[Step]] = {}
-    for row in rows:
-        steps = found.setdefault(row.product_id, [])
-        if row.at < since:
-            steps.clear()
-        steps.append(
-            Step(
-                at=row.at,
-                price=row.price,
-                shelf=row.shelf_price,
-                available=row.available,
-            )
-        )
+    money: dict[int, str] = {}
+    values = {"ids": list(products), "since": since}
+    for product, currency, at, price, shelf, available in lookup.rows(
+        HISTORIES, values
+    ):
+        if money.setdefault(product, currency) != currency:
+            money[product] = currency
+            found[product].clear()
+        step = Step(at=at, price=price, shelf=shelf, available=available)
+        found.setdefault(product, []).append(step)
     return found

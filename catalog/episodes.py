@@ -5,10 +5,12 @@ facts about prices", QJE 2008, section IV), or one below a price that is struck 
 What stays down for longer than `LONGEST` was a new price, and no promotion.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 
 LEAST = Decimal("0.05")
 """Of the usual price, the smallest drop that counts, and how near to it is back."""
@@ -110,9 +112,14 @@ def undercut_since(
 
     Where a side's history begins is where it can be known first.
     """
+    moves = [(step.at, 0, step) for step in ours if step.at <= at]
+    moves += [(step.at, 1, step) for step in theirs if step.at <= at]
     since: datetime | None = None
-    for moment in sorted({step.at for step in (*ours, *theirs) if step.at <= at}):
-        us, them = _at(ours, moment), _at(theirs, moment)
+    now: list[Step | None] = [None, None]
+    for moment, together in groupby(sorted(moves, key=_when), key=_when):
+        for _, side, step in together:
+            now[side] = step
+        us, them = now
         less = us is not None and them is not None and them.price < us.price
         if not (less and them is not None and them.available):
             since = None
@@ -121,11 +128,4 @@ def undercut_since(
     return since
 
 
-def _at(steps: Iterable[Step], moment: datetime) -> Step | None:
-    """Return the step in force at a moment."""
-    found = None
-    for step in steps:
-        if step.at > moment:
-            break
-        found = step
-    return found
+_when = itemgetter(0)

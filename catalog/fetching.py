@@ -10,6 +10,7 @@ import http.client
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from protego import Protego
@@ -22,6 +23,7 @@ MOST_ROBOTS = 500 << 10
 MOST_REDIRECTS = 3
 LONGEST_PAUSE = 30.0
 """Seconds; a crawl-delay beyond it is kept by fetching one page a time alone."""
+SLOW = "all of it together takes too long"
 MOVED = (301, 302, 303, 307, 308)
 
 
@@ -49,13 +51,15 @@ class Visitor:
     """Who asks, and what is known of the hosts that were asked in this run.
 
     `pause` is the least time between two requests to a host, in seconds; `private` lets
-    addresses of our own networks be reached, without TLS as well.
+    addresses of our own networks be reached, without TLS as well. After `until`, by the
+    monotonic clock, nothing is asked any more.
     """
 
     agent: str
     private: bool = False
     pause: float = 1.0
     most: int = 32 << 20
+    until: float = inf
     _last: dict[str, float] = field(default_factory=dict)
     _robots: dict[str, Protego] = field(default_factory=dict)
 
@@ -120,14 +124,17 @@ class Visitor:
         self._wait(parts)
         try:
             address = outward.addresses(parts, private=self.private)[0]
-            return _exchange(url, parts, address, self._said(headers), most)
+            left = min(DEADLINE, self.until - time.monotonic())
+            return _exchange(url, parts, address, self._said(headers), most, left)
         except (
             outward.Refused,
             OSError,
             http.client.HTTPException,
             UnicodeError,
         ) as error:
-            raise Unfetched(f"{type(error).__name__}: {error}"[:500]) from error
+            told = f"{type(error).__name__}: {error}"[:500]
+            late = time.monotonic() >= self.until
+            raise Unfetched(SLOW if late else told) from error
         finally:
             self._last[_origin(parts)] = time.monotonic()
 
@@ -139,9 +146,11 @@ class Visitor:
         rules = self._robots.get(origin)
         asked = rules.crawl_delay(self.agent) if rules else None
         pause = max(self.pause, min(float(asked or 0), LONGEST_PAUSE))
-        if origin in self._last:
-            left = self._last[origin] + pause - time.monotonic()
-            time.sleep(max(0.0, left))
+        now = time.monotonic()
+        wait = max(0.0, self._last.get(origin, -inf) + pause - now)
+        if now + wait >= self.until:
+            raise Unfetched(SLOW)
+        time.sleep(wait)
 
 
 def _origin(parts: SplitResult) -> str:
@@ -149,16 +158,21 @@ def _origin(parts: SplitResult) -> str:
 
 
 def _exchange(
-    url: str, parts: SplitResult, address: str, headers: Mapping[str, str], most: int
+    url: str,
+    parts: SplitResult,
+    address: str,
+    headers: Mapping[str, str],
+    most: int,
+    deadline: float,
 ) -> Answer:
-    held = outward.linked(parts, address, patience=PATIENCE, deadline=DEADLINE)
+    held = outward.linked(parts, address, patience=PATIENCE, deadline=deadline)
     with held as (link, over):
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         link.request("GET", path, headers=dict(headers))
         answer = link.getresponse()
         body = answer.read(most + 1)
         if over.is_set():
-            raise TimeoutError(f"no whole answer in {DEADLINE:g} s")
+            raise TimeoutError(f"no whole answer in {deadline:.3g} s")
         if len(body) > most:
             raise Unfetched(f"it is longer than {most >> 20} MiB")
         if answer.length:

@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from analytics import events, store
+from analytics import events, lookup, store
 from catalog import pricing
 from catalog.episodes import Step
-from catalog.models import PricePoint
 
 
 def reference_prices(
@@ -35,19 +34,27 @@ def reference_prices(
     return {sku: price for sku, price in found.items() if price is not None}
 
 
+STEPS = """
+    SELECT p.sku, p.currency, p.since, p.price
+    FROM unnest(%(skus)s::text[]) AS asked (sku)
+    JOIN catalog_pricepoint p ON p.sku = asked.sku AND p.since >= coalesce(
+      (SELECT max(b.since) FROM catalog_pricepoint b
+       WHERE b.sku = asked.sku AND b.since <= %(since)s), %(since)s)
+    ORDER BY p.sku, p.since, p.id
+"""
+
+
 def steps_of(skus: Collection[str], *, since: datetime) -> dict[str, list[Step]]:
     """Return our products' prices: from the one in force at `since` on.
 
     Of a product that changed its currency, those in the last one.
     """
-    found: dict[str, list[PricePoint]] = {}
-    rows = PricePoint.objects.filter(sku__in=list(skus)).order_by("since", "id")
-    for point in rows:
-        points = found.setdefault(point.sku, [])
-        if point.since <= since or (points and points[-1].currency != point.currency):
-            points.clear()
-        points.append(point)
-    return {
-        sku: [Step(at=point.since, price=point.price) for point in points]
-        for sku, points in found.items()
-    }
+    found: dict[str, list[Step]] = {}
+    money: dict[str, str] = {}
+    values = {"skus": list(skus), "since": since}
+    for sku, currency, at, price in lookup.rows(STEPS, values):
+        if money.setdefault(sku, currency) != currency:
+            money[sku] = currency
+            found[sku].clear()
+        found.setdefault(sku, []).append(Step(at=at, price=price))
+    return found

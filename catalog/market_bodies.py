@@ -88,7 +88,7 @@ class PriceSerializer(serializers.Serializer[None]):
     name = serializers.CharField(max_length=1000)
     brand = serializers.CharField(max_length=200, default="", allow_blank=True)
     size = serializers.CharField(max_length=200, default="", allow_blank=True)
-    gtin = serializers.CharField(max_length=14, default="", allow_blank=True)
+    gtin = serializers.CharField(default="", allow_blank=True)
     mpn = serializers.CharField(max_length=200, default="", allow_blank=True)
     url = serializers.CharField(max_length=1000, default="", allow_blank=True)
     currency = serializers.RegexField("^[A-Z]{3}$")

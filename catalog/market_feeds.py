@@ -10,13 +10,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from analytics import events, store
+from analytics import events, lookup, store
+from catalog import sightings
 from catalog.feeds import Taken
 from catalog.mirrors import lock, mirror
 from catalog.models import CompetitorPrice, CompetitorProduct, SeriesValue, ShopDay
+from catalog.sightings import Asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +75,8 @@ class PriceSeen:
         return self.competitor, self.product
 
     @property
-    def asked(self) -> "Asked":
+    def asked(self) -> Asked:
         return self.currency, self.price, self.shelf_price, self.available
-
-
-Asked = tuple[str, Decimal, Decimal | None, bool]
-"""Currency, price, shelf price, whether it can be had: a change of one is news."""
 
 
 def take_days(listed: Sequence[DaysListed], *, at: datetime) -> Taken:
@@ -136,10 +135,11 @@ def take_values(listed: Sequence[ValueListed], *, at: datetime) -> Taken:
         lock("catalog_seriesvalue")
         known = _values(rows)
         news = {key: value for key, value in rows.items() if known.get(key) != value}
-        for series, region, day in [
-            key for key, value in news.items() if value is None
-        ]:
-            SeriesValue.objects.filter(series=series, region=region, day=day).delete()
+        if gone := [key for key, value in news.items() if value is None]:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    TAKEN_BACK, [list(one) for one in zip(*gone, strict=True)]
+                )
         mirror(
             "catalog_seriesvalue",
             ("series", "region", "day", "value", "updated_at"),
@@ -150,6 +150,11 @@ def take_values(listed: Sequence[ValueListed], *, at: datetime) -> Taken:
     return Taken(products=len(rows), changes=len(news))
 
 
+TAKEN_BACK = """
+    DELETE FROM catalog_seriesvalue v
+    USING unnest(%s::text[], %s::text[], %s::date[]) AS gone (series, region, day)
+    WHERE (v.series, v.region, v.day) = (gone.series, gone.region, gone.day)
+"""
 Place = tuple[str, str, date]
 
 
@@ -172,6 +177,9 @@ def _reported(news: Mapping[Place, float | None]) -> Iterator[events.SeriesRepor
 
 DESCRIBED = ("name", "brand", "size", "gtin", "mpn", "url")
 ASKED = ("currency", "price", "shelf_price", "available")
+Key = tuple[str, str]
+Rows = Mapping[Key, Sequence[PriceSeen]]
+Known = Mapping[Key, CompetitorProduct]
 
 
 def take_prices(listed: Sequence[PriceSeen], *, at: datetime) -> Taken:
@@ -179,35 +187,43 @@ def take_prices(listed: Sequence[PriceSeen], *, at: datetime) -> Taken:
 
     Changes are events of the moment at which they were seen.
     """
-    rows = {(*one.key, one.seen_at): one for one in listed}
+    rows: dict[Key, list[PriceSeen]] = {}
+    for one in sorted(listed, key=_seen):
+        rows.setdefault(one.key, []).append(one)
     with transaction.atomic():
         lock("catalog_competitorproduct")
-        known = _known(rows.values())
-        newest = {one.key: one for one in sorted(rows.values(), key=_seen)}
-        _describe(newest, known)
-        ids = _ids(newest)
-        news = list(_changes(rows.values(), known, _before(rows.values(), known)))
+        known = _known(rows)
+        points = _points(rows, known)
+        found = {
+            key: sightings.merged(_sightings(some), _before(known.get(key), points))
+            for key, some in rows.items()
+        }
+        _describe({key: some[-1] for key, some in rows.items()}, known, found)
+        ids = {key: row.pk for key, row in _known(rows).items()}
+        news = [(key, one) for key, what in found.items() for one in what.changes]
         mirror(
             "catalog_competitorprice",
             ("product_id", "at", *ASKED),
-            [(ids[one.key], one.seen_at, *one.asked) for one, _ in news],
+            [(ids[key], one.at, *one.asked) for key, one in news],
             key=["product_id", "at"],
         )
         store.append_new(
-            [store.Fact(event=_moved(*pair), at=pair[0].seen_at) for pair in news]
+            [store.Fact(event=_moved(*pair), at=pair[1].at) for pair in news]
         )
-    return Taken(products=len(newest), changes=len(news))
+    return Taken(products=len(rows), changes=len(news))
 
 
 _seen = attrgetter("seen_at")
-Key = tuple[str, str]
-Known = Mapping[Key, CompetitorProduct]
 
 
-def _known(rows: Iterable[PriceSeen]) -> dict[Key, CompetitorProduct]:
+def _sightings(some: Sequence[PriceSeen]) -> dict[datetime, Asked]:
+    return {one.seen_at: one.asked for one in some}
+
+
+def _known(keys: Iterable[Key]) -> dict[Key, CompetitorProduct]:
     by: dict[str, list[str]] = {}
-    for one in rows:
-        by.setdefault(one.competitor, []).append(one.product)
+    for competitor, product in keys:
+        by.setdefault(competitor, []).append(product)
     return {
         (row.competitor, row.product): row
         for competitor, products in by.items()
@@ -217,82 +233,82 @@ def _known(rows: Iterable[PriceSeen]) -> dict[Key, CompetitorProduct]:
     }
 
 
-def _describe(newest: Mapping[Key, PriceSeen], known: Known) -> None:
-    """Mirror what is newer than what is known; its price's `since` moves if it does."""
-    names = ("competitor", "product", *DESCRIBED, *ASKED, "since", "seen_at")
-    rows = []
-    for key, one in newest.items():
-        was = known.get(key)
-        if was is not None and was.seen_at > one.seen_at:
-            continue
-        same = was is not None and _of(was) == one.asked
-        since = was.since if was is not None and same else one.seen_at
-        told = (getattr(one, name) for name in DESCRIBED)
-        rows.append((*key, *told, *one.asked, since, one.seen_at))
-    mirror("catalog_competitorproduct", names, rows, key=["competitor", "product"])
+POINTS = """
+    SELECT p.product_id, p.at, p.currency, p.price, p.shelf_price, p.available
+    FROM unnest(%(ids)s::bigint[], %(firsts)s::timestamptz[]) AS late (id, first)
+    JOIN catalog_competitorprice p ON p.product_id = late.id AND p.at >= coalesce(
+      (SELECT max(b.at) FROM catalog_competitorprice b
+       WHERE b.product_id = late.id AND b.at < late.first), late.first)
+"""
+Points = Mapping[int, Mapping[datetime, Asked]]
 
 
-def _of(row: CompetitorProduct | CompetitorPrice) -> Asked:
-    return row.currency, row.price, row.shelf_price, row.available
-
-
-def _ids(newest: Mapping[Key, PriceSeen]) -> dict[Key, int]:
-    return {key: row.pk for key, row in _known(newest.values()).items()}
-
-
-History = Mapping[Key, Sequence[tuple[datetime, Asked]]]
-
-
-def _before(rows: Iterable[PriceSeen], known: Known) -> History:
-    """Return the histories of products of which an older price has come."""
+def _points(rows: Rows, known: Known) -> Points:
+    """Return the points from the earliest sighting on, of prices that came late."""
     late = {
-        known[one.key].pk: one.key
-        for one in rows
-        if one.key in known and one.seen_at < known[one.key].seen_at
+        known[key].pk: some[0].seen_at
+        for key, some in rows.items()
+        if key in known and some[0].seen_at <= known[key].seen_at
     }
-    found: dict[Key, list[tuple[datetime, Asked]]] = {}
-    points = CompetitorPrice.objects.filter(product__in=list(late)).order_by("at")
-    for point in points:
-        found.setdefault(late[point.product_id], []).append((point.at, _of(point)))
+    found: dict[int, dict[datetime, Asked]] = {key: {} for key in late}
+    values = {"ids": list(late), "firsts": list(late.values())}
+    for product, at, *asked in lookup.rows(POINTS, values) if late else ():
+        found[product][at] = _asked(*asked)
     return found
 
 
-def _changes(
-    rows: Iterable[PriceSeen], known: Known, before: History
-) -> Iterator[tuple[PriceSeen, Asked | None]]:
-    """Yield what differs from what was asked before it, and what that was."""
-    now: dict[Key, Asked] = {}
-    for one in sorted(rows, key=_seen):
-        was = now.get(one.key) or _asked_before(one, known, before)
-        if was != one.asked:
-            yield one, was
-        now[one.key] = one.asked
+def _asked(currency: str, price: Any, shelf: Any, available: Any) -> Asked:
+    return currency, price, shelf, available
 
 
-def _asked_before(one: PriceSeen, known: Known, before: History) -> Asked | None:
-    row = known.get(one.key)
+def _before(row: CompetitorProduct | None, points: Points) -> sightings.Known | None:
     if row is None:
         return None
-    if row.seen_at <= one.seen_at:
-        return _of(row)
-    past = [asked for at, asked in before.get(one.key, ()) if at <= one.seen_at]
-    return past[-1] if past else None
+    asked = _asked(*(getattr(row, name) for name in ASKED))
+    return sightings.Known(
+        asked=asked,
+        since=row.since,
+        seen_at=row.seen_at,
+        points=points.get(row.pk, {row.since: asked}),
+    )
 
 
-def _moved(one: PriceSeen, was: Asked | None) -> events.CompetitorPriceChanged:
+def _describe(
+    newest: Mapping[Key, PriceSeen],
+    known: Known,
+    found: Mapping[Key, sightings.Merged],
+) -> None:
+    """Mirror what is newer than what is known, and since when it costs that."""
+    names = ("competitor", "product", *DESCRIBED, *ASKED, "since", "seen_at")
+    told = (*DESCRIBED, *ASKED, "seen_at")
+    rows = []
+    for key, one in newest.items():
+        row: PriceSeen | CompetitorProduct | None = known.get(key)
+        if row is None or row.seen_at <= one.seen_at:
+            row = one
+        *what, seen_at = (getattr(row, name) for name in told)
+        rows.append((*key, *what, found[key].since, seen_at))
+    mirror("catalog_competitorproduct", names, rows, key=["competitor", "product"])
+
+
+def _moved(key: Key, one: sightings.Change) -> events.CompetitorPriceChanged:
+    currency, price, shelf, available = one.asked
     return events.CompetitorPriceChanged(
-        competitor=one.competitor,
-        product=one.product,
-        price=one.price,
-        was=was[1] if was and was[0] == one.currency else None,
-        shelf_price=one.shelf_price,
-        currency=one.currency,
-        available=one.available,
+        competitor=key[0],
+        product=key[1],
+        price=price,
+        was=one.was[1] if one.was and one.was[0] == currency else None,
+        shelf_price=shelf,
+        currency=currency,
+        available=available,
     )
 
 
 def recount() -> int:
-    """Throw the history of competitors' prices away and read it from the log."""
+    """Throw the history of competitors' prices away and read it from the log.
+
+    What is told of products that are there no more is passed over.
+    """
     with transaction.atomic():
         lock("catalog_competitorproduct")
         lock("catalog_competitorprice")
@@ -300,11 +316,12 @@ def recount() -> int:
         listed = CompetitorProduct.objects.values_list("competitor", "product", "id")
         ids = {(competitor, product): key for competitor, product, key in listed}
         rows = {
-            (ids[event.competitor, event.product], stored.occurred_at): event
+            (product, stored.occurred_at): event
             for stored in store.read(
                 until=store.high_water(), types=["competitor_price_changed"]
             )
             if isinstance(event := stored.event, events.CompetitorPriceChanged)
+            and (product := ids.get((event.competitor, event.product)))
         }
         mirror(
             "catalog_competitorprice",

@@ -2,12 +2,13 @@
 
 Identifiers first: the same GTIN, or the maker's number with its brand. Then name, brand
 and size (catalog.likeness). What is likely enough is matched by rule, what is less so
-waits for a person (catalog.reviews), whose word is never undone by a rule. Each block
-is its own transaction, so that a kill costs one block.
+waits for a person (catalog.match_reviews), whose word is never undone by a rule. All
+are looked at before the first is written: two that are far apart in the feed may both
+want to be the same of ours. Each block that is written is its own transaction.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -57,13 +58,31 @@ def _run(at: datetime, *, anew: bool) -> int:
     if not ids:
         return 0
     shelf = Shelf(list(Product.objects.order_by("sku")))
+    found, who = dict[int, Found](), dict[int, str]()
+    for listed in _blocks(ids):
+        who |= {one.pk: one.competitor for one in listed}
+        found |= zip((one.pk for one in listed), shelf.find(listed), strict=True)
+    wanted = [
+        (who[key], what.sku)
+        for key, what in found.items()
+        if what.state == State.AUTOMATIC
+    ]
+    claims = _claimed(anew=anew) + Counter(wanted)
+    for listed in _blocks(ids):
+        chosen = [
+            _sole(found[one.pk], claims[one.competitor, found[one.pk].sku])
+            for one in listed
+        ]
+        with transaction.atomic():
+            _keep(listed, chosen, at)
+    _doubt({claim for claim in wanted if claims[claim] > 1}, at)
+    return len(ids)
+
+
+def _blocks(ids: Sequence[int]) -> Iterator[list[CompetitorProduct]]:
     for start in range(0, len(ids), BLOCK):
         rows = CompetitorProduct.objects.filter(id__in=ids[start : start + BLOCK])
-        listed = list(rows.select_related("match").order_by("id"))
-        found = shelf.find(listed)
-        with transaction.atomic():
-            _keep(listed, _once_each(listed, found, _taken(listed)), at)
-    return len(ids)
+        yield list(rows.select_related("match").order_by("id"))
 
 
 def _again(*, anew: bool) -> Q:
@@ -183,35 +202,59 @@ def _other(sku: str, chance: float) -> dict[str, Any]:
     return {"sku": sku, "likelihood": round(chance, 4)}
 
 
-def _taken(theirs: Sequence[CompetitorProduct]) -> Counter[tuple[str, str | None]]:
-    """Count which of ours others of these competitors' products are matched to."""
-    rows = Match.objects.filter(
-        state__in=[State.AUTOMATIC, State.CONFIRMED],
-        product__competitor__in={one.competitor for one in theirs},
-    ).exclude(product__in=theirs)
-    return Counter(rows.values_list("product__competitor", "sku"))
+Claim = tuple[str, str | None]
+"""A competitor, and which of ours one of its products would be."""
 
 
-def _once_each(
-    theirs: Sequence[CompetitorProduct],
-    found: Sequence[Found],
-    taken: Mapping[tuple[str, str | None], int],
-) -> list[Found]:
+def _claimed(*, anew: bool) -> Counter[Claim]:
+    """Count what is matched already, or would be if others were not the same.
+
+    Of what is looked at once more only what persons said stays.
+    """
+    stays = Q(state=State.CONFIRMED)
+    if not anew:
+        sure = Q(state=State.WAITING, how=How.LIKENESS)
+        stays |= Q(state=State.AUTOMATIC)
+        stays |= sure & Q(likelihood__gte=likeness.AUTOMATIC)
+    rows = Match.objects.filter(stays).values_list("product__competitor", "sku")
+    return Counter(rows)
+
+
+def _sole(what: Found, claims: int) -> Found:
     """Let a person look where two of a competitor's would be the same of ours."""
-    pairs = list(zip(theirs, found, strict=True))
-    claims = Counter(taken) + Counter(
-        (one.competitor, what.sku)
-        for one, what in pairs
-        if what.state == State.AUTOMATIC
-    )
-    return [
-        replace(what, state=State.WAITING)
-        if what.how == How.LIKENESS
-        and what.state == State.AUTOMATIC
-        and claims[one.competitor, what.sku] > 1
-        else what
-        for one, what in pairs
-    ]
+    alike = what.how == How.LIKENESS and what.state == State.AUTOMATIC
+    return replace(what, state=State.WAITING) if alike and claims > 1 else what
+
+
+def _doubt(claims: Collection[Claim], at: datetime) -> None:
+    """Let a person look at earlier matches, too, that another has come to contest."""
+    with transaction.atomic():
+        rows = Match.objects.select_for_update(of=["self"]).select_related("product")
+        rows = rows.filter(
+            state=State.AUTOMATIC,
+            how=How.LIKENESS,
+            product__competitor__in={competitor for competitor, _ in claims},
+            sku__in={sku for _, sku in claims},
+        )
+        contested = [
+            row
+            for row in rows.order_by("product_id")
+            if (row.product.competitor, row.sku_id) in claims
+        ]
+        for row in contested:
+            row.state, row.at = State.WAITING, at
+        Match.objects.bulk_update(contested, ["state", "at"])
+        told = [
+            events.CompetitorMatched(
+                competitor=row.product.competitor,
+                product=row.product.product,
+                sku=row.sku_id,
+                state=row.state,
+                how=row.how,
+            )
+            for row in contested
+        ]
+        store.append_new([store.Fact(event=event, at=at) for event in told])
 
 
 def _keep(

@@ -590,6 +590,9 @@ class Position(models.Model):
     usual = models.DecimalField(max_digits=14, decimal_places=4, null=True)
     depth = models.FloatField(null=True)
     counted_at = models.DateTimeField()
+    read_to = models.BigIntegerField(
+        default=0, help_text="How far the log of prices had been read."
+    )
 
     def __str__(self) -> str:
         return f"{self.sku_id}: {self.ours} / {self.theirs}"

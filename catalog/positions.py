@@ -2,9 +2,12 @@
 
 Each matched product has a row (Position): both prices, what was sold lately, since when
 we are undercut, whether a promotion of theirs runs. All of it can be counted again.
+
+Histories are read of those alone whose prices moved since the last count, as the log
+has it: a row knows how far the log had been read. Others keep what was found.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,10 +15,10 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from analytics import store
+from analytics import events, store
 from catalog import episodes, pricing
 from catalog.competitors import MATCHED, STALE, histories
-from catalog.episodes import Promotion, Step
+from catalog.episodes import Step
 from catalog.history import steps_of
 from catalog.mirrors import lock, mirror
 from catalog.models import CompetitorProduct, Match, Position, Product
@@ -26,7 +29,11 @@ BACK = timedelta(days=400)
 NAMES = (
     *("product_id", "sku", "category", "currency", "ours", "theirs", "cost", "units"),
     *("fresh", "undercut_since", "promotion_since", "usual", "depth", "counted_at"),
+    "read_to",
 )
+BLOCK = 1000
+"""Products whose histories are held at a time."""
+MOVES = ("price_changed", "competitor_price_changed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,20 +46,111 @@ class Pair:
 
 
 def count(*, at: datetime) -> int:
-    """Count all positions anew; return how many there are."""
-    pairs = list(_pairs())
+    """Count all positions; return how many there are."""
+    read_to = store.high_water()
+    pairs, known = list(_pairs()), Position.objects.exclude(read_to=0).in_bulk()
     sold = store.units_sold(at - SOLD_IN, at)
-    ours = steps_of({one.ours.sku for one in pairs}, since=at - BACK)
-    theirs = histories([one.theirs.pk for one in pairs], since=at - BACK)
-    rows = [
-        _row(one, sold, ours.get(one.ours.sku, []), theirs.get(one.theirs.pk, []), at)
+    moved = _moved(known, read_to)
+    found = {
+        one.theirs.pk: kept
         for one in pairs
-    ]
+        if (kept := _kept(one, known.get(one.theirs.pk), moved, at))
+    }
+    anew = [one for one in pairs if one.theirs.pk not in found]
+    for start in range(0, len(anew), BLOCK):
+        found |= _read(anew[start : start + BLOCK], at)
+    rows = [_row(one, sold, found[one.theirs.pk], at, read_to) for one in pairs]
     with transaction.atomic():
         lock("catalog_position")
         mirror("catalog_position", NAMES, rows, key=["product_id"])
         Position.objects.exclude(product__in=[row[0] for row in rows]).delete()
     return len(rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What histories tell of a pair, up to now."""
+
+    undercut_since: datetime | None
+    promotion_since: datetime | None = None
+    usual: Decimal | None = None
+    depth: float | None = None
+
+
+Key = str | tuple[str, str]
+
+
+def _moved(known: Mapping[int, Position], read_to: int) -> set[Key]:
+    """Return what moved since the last count: our skus, and theirs by competitor."""
+    after = min((row.read_to for row in known.values()), default=read_to)
+    found: set[Key] = set()
+    for stored in store.read(after=after, until=read_to, types=MOVES):
+        match stored.event:
+            case events.PriceChanged(sku=sku):
+                found.add(sku)
+            case events.CompetitorPriceChanged(competitor=competitor, product=product):
+                found.add((competitor, product))
+            case _:
+                pass
+    return found
+
+
+def _kept(
+    pair: Pair, was: Position | None, moved: Collection[Key], at: datetime
+) -> Past | None:
+    """Return what was found before; None if histories have to be read."""
+    theirs, sku = pair.theirs, pair.ours.sku
+    if was is None or was.sku_id != sku or was.currency != theirs.currency:
+        return None
+    if sku in moved or (theirs.competitor, theirs.product) in moved:
+        return None
+    if _undercuts(pair, at) and was.undercut_since is None:
+        return None
+    if was.promotion_since is None or at - was.promotion_since > episodes.LONGEST:
+        return Past(undercut_since=was.undercut_since)
+    return Past(
+        undercut_since=was.undercut_since,
+        promotion_since=was.promotion_since,
+        usual=was.usual,
+        depth=was.depth,
+    )
+
+
+def _read(pairs: Sequence[Pair], at: datetime) -> dict[int, Past]:
+    ours = steps_of({one.ours.sku for one in pairs}, since=at - BACK)
+    theirs = histories([one.theirs.pk for one in pairs], since=at - BACK)
+    return {
+        one.theirs.pk: _told(
+            one, ours.get(one.ours.sku, []), theirs.get(one.theirs.pk, []), at
+        )
+        for one in pairs
+    }
+
+
+def _told(
+    pair: Pair, ours: Sequence[Step], theirs: Sequence[Step], at: datetime
+) -> Past:
+    since = None
+    if _undercuts(pair, at):
+        since = episodes.undercut_since(ours, theirs, at=at) or pair.theirs.since
+    running = [one for one in episodes.promotions(theirs, at=at) if one.end is None]
+    if not running:
+        return Past(undercut_since=since)
+    last = running[-1]
+    return Past(
+        undercut_since=since,
+        promotion_since=last.start,
+        usual=last.usual,
+        depth=last.depth,
+    )
+
+
+def _fresh(pair: Pair, at: datetime) -> bool:
+    return pair.theirs.available and at - pair.theirs.seen_at <= STALE
+
+
+def _undercuts(pair: Pair, at: datetime) -> bool:
+    return _fresh(pair, at) and pair.theirs.price < pair.price
 
 
 def _pairs() -> Iterator[Pair]:
@@ -65,23 +163,14 @@ def _pairs() -> Iterator[Pair]:
 
 
 def _row(
-    pair: Pair,
-    sold: Mapping[str, float],
-    ours: Sequence[Step],
-    theirs: Sequence[Step],
-    at: datetime,
+    pair: Pair, sold: Mapping[str, float], past: Past, at: datetime, read_to: int
 ) -> tuple[object, ...]:
     mine, other, price = pair.ours, pair.theirs, pair.price
-    running = [one for one in episodes.promotions(theirs, at=at) if one.end is None]
-    promotion: Promotion | None = running[-1] if running else None
-    fresh = other.available and at - other.seen_at <= STALE
-    since = None
-    if fresh and other.price < price:
-        since = episodes.undercut_since(ours, theirs, at=at) or other.since
     return (
         *(other.pk, mine.sku, mine.category, mine.currency, price, other.price),
         pricing.unit_cost(price, mine.cost, settings.ASSUMED_MARGIN),
         sold.get(mine.sku, 0.0) / (SOLD_IN / timedelta(weeks=1)),
-        *(fresh, since, promotion and promotion.start, promotion and promotion.usual),
-        *(promotion and promotion.depth, at),
+        _fresh(pair, at),
+        past.undercut_since if _undercuts(pair, at) else None,
+        *(past.promotion_since, past.usual, past.depth, at, read_to),
     )

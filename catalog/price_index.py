@@ -3,6 +3,8 @@
 The index is a weighted Jevons index: exp of the mean of log(ours / theirs), weighted by
 what we take for each product in a week (ILO and others, Consumer Price Index Manual,
 2020, chapter 8); 1.05 means that we are 5 % dearer. Without sales each counts alike.
+Takings are counted in parts of the mean product's of their currency, since amounts of
+different currencies have no sum.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ JEVONS = (
     "exp(sum(ln(ours / theirs) * w) / nullif(sum(w), 0)), exp(avg(ln(ours / theirs)))"
 )
 PRICED = (
-    "SELECT c.competitor, p.*, p.ours * p.units::numeric AS w FROM catalog_position p"
+    "SELECT c.competitor, p.*, p.ours * p.units::numeric / nullif("
+    "avg(p.ours * p.units::numeric) OVER (PARTITION BY p.currency), 0) AS w"
+    " FROM catalog_position p"
     " JOIN catalog_competitorproduct c ON c.id = p.product_id"
     " WHERE p.fresh AND p.ours > 0 AND p.theirs > 0"
 )
@@ -26,7 +30,7 @@ BY_CATEGORY = f"""
     SELECT category, competitor, count(*), {JEVONS},
       count(*) FILTER (WHERE theirs < ours), count(*) FILTER (WHERE depth IS NOT NULL)
     FROM ({PRICED}) p GROUP BY category, competitor
-    ORDER BY sum(w) DESC, category, competitor LIMIT %s
+    ORDER BY coalesce(sum(w), 0) DESC, category, competitor LIMIT %s
 """  # noqa: S608
 ALL = f"""
     SELECT c.competitor, count(*), count(m.sku) FILTER (WHERE m.state = ANY(%s)),
@@ -47,7 +51,8 @@ UNDERCUTS = f"""
       p.currency, ours, theirs, p.cost, units, undercut_since, depth
     FROM ({PRICED}) p JOIN catalog_product o ON o.sku = p.sku
     WHERE theirs < ours AND undercut_since IS NOT NULL
-    ORDER BY (ours - p.cost) * units::numeric DESC, ours / theirs DESC, p.sku LIMIT %s
+    ORDER BY coalesce((1 - p.cost / ours) * w, 0) DESC, ours / theirs DESC, p.sku
+    LIMIT %s
 """  # noqa: S608
 PROMOTIONS = f"""
     SELECT p.sku, trim(o.name || ' ' || o.size), p.product_id, competitor,

@@ -3,12 +3,20 @@
 What an adapter fetches goes the way of an uploaded file (catalog.intake): rows are
 checked one by one, good ones are taken, the others are listed. A source is claimed by
 moving its next time ahead: one whose worker was killed is fetched again after that.
+
+Several are fetched side by side, one a host: a slow one holds up no other. Adapters run
+in threads and touch no table; all of the state is written by who started them.
 """
 
 import hashlib
+import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -23,19 +31,37 @@ SOURCE_LOCK = 7_102_034
 """The advisory lock's key: one process fetches at a time."""
 CLAIM = timedelta(minutes=15)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(days=1)
-RUN = timedelta(minutes=4)
-TOKENS = "MARKET_TOKEN_"
+LONGEST = timedelta(minutes=10)
+"""So long a source may take; less than its claim lasts, and with it as long as a run
+begins others."""
+AT_ONCE = 4
+EVERY = 5.0
+"""Seconds between two looks at what has come due meanwhile."""
+TOKENS, HOSTS = "MARKET_TOKEN_", "MARKET_HOST_"
 State = Source.State
+
+
+Running = dict[Future[Fetched | None], Source]
 
 
 def run(*, wall: Callable[[], datetime] = clock.wall) -> int:
     """Fetch what is due; return how many were tried. 0 if another process is at it."""
     begun, tried = wall(), 0
+    running: Running = {}
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="source")
     with races.alone(SOURCE_LOCK) as alone:
         visitor = _visitor()
-        while alone and wall() - begun < RUN and (row := _claimed(wall())):
-            _fetch(row, visitor, wall)
-            tried += 1
+        while alone:
+            for row in _claimed(wall(), running.values(), until=begun + LONGEST):
+                running[pool.submit(_fetched, row, visitor)] = row
+                tried += 1
+            if not running:
+                break
+            for one in wait(running, EVERY, FIRST_COMPLETED).done:
+                _end(running.pop(one), one, wall())
+            running = _in_time(running, wall())
+    # What does not end although its time is over is waited for by nobody.
+    pool.shutdown(wait=False)
     return tried
 
 
@@ -52,39 +78,98 @@ def _visitor() -> Visitor:
     )
 
 
-def _claimed(at: datetime) -> Source | None:
+def _claimed(
+    at: datetime, running: Collection[Source], *, until: datetime
+) -> list[Source]:
+    """Claim what is due, as many as may run beside others, of each host one."""
+    busy, found = {_host(row) for row in running}, list[Source]()
     with transaction.atomic():
         due = Source.objects.select_for_update(skip_locked=True)
-        row = due.filter(active=True, next_at__lte=at).order_by("next_at", "id").first()
-        if row is not None:
-            row.state, row.next_at = State.FETCHING, at + CLAIM
-            row.save(update_fields=["state", "next_at"])
-    return row
+        rows = due.filter(active=True, next_at__lte=at).order_by("next_at", "id")
+        for row in rows if at < until else ():
+            if len(busy) >= AT_ONCE:
+                break
+            if _host(row) not in busy:
+                busy.add(_host(row))
+                row.state, row.next_at = State.FETCHING, at + CLAIM
+                row.save(update_fields=["state", "next_at"])
+                found.append(row)
+    return found
 
 
-def _fetch(row: Source, visitor: Visitor, wall: Callable[[], datetime]) -> None:
+def _host(row: Source) -> str:
+    return urlsplit(row.url).netloc.lower()
+
+
+def _fetched(row: Source, visitor: Visitor) -> Fetched | None:
+    until = time.monotonic() + LONGEST.total_seconds()
+    asked = _asked(row, replace(visitor, until=until))
+    return adapters.named(row.adapter).fetch(asked)
+
+
+def _in_time(running: Running, at: datetime) -> Running:
+    """Give up on what has not ended when its claim is over; return the others."""
+    for row in running.values():
+        if row.next_at <= at:
+            _failed(row, Unfetched("its adapter did not end"), at)
+    return {one: row for one, row in running.items() if row.next_at > at}
+
+
+def _end(row: Source, one: Future[Fetched | None], at: datetime) -> None:
+    """Take what was fetched, or note why nothing was."""
     try:
-        found = adapters.named(row.adapter).fetch(_asked(row, visitor))
-        _took(row, found, wall())
-    except (Unfetched, adapters.UnknownAdapter, intake.TooMany) as refusal:
-        _failed(row, refusal, wall())
+        _took(row, one.result(), at)
+    except (Unfetched, adapters.UnknownAdapter, Unbound, intake.TooMany) as refusal:
+        _failed(row, refusal, at)
     except (intake.TooLarge, intake.Empty) as refusal:
-        _failed(row, refusal, wall())
+        _failed(row, refusal, at)
     except Exception as error:
         # Not its words: they may hold what was sent, the token too.
-        _failed(row, Unfetched(type(error).__name__), wall())
+        _failed(row, Unfetched(type(error).__name__), at)
+
+
+class Unbound(Exception):
+    """The token is not for this host."""
 
 
 def _asked(row: Source, visitor: Visitor) -> Asked:
-    token = row.token if row.token.startswith(TOKENS) else ""
+    same = row.cached.get("asked") == _fingerprint(row)
     return Asked(
         url=row.url,
         options=row.options,
-        # A secret's file ends with a line break, which no header may hold.
-        token=os.environ.get(token, "").strip(),
-        cached={k: str(v) for k, v in row.cached.items() if k != "checksum"},
+        token=_token(row),
+        cached={k: str(v) for k, v in row.cached.items() if k not in OURS}
+        if same
+        else {},
         visitor=visitor,
     )
+
+
+OURS = ("checksum", "asked")
+"""What is kept beside an adapter's own words, for us alone."""
+
+
+def _token(row: Source) -> str:
+    """Return the secret that a source's row names, if it is for the source's host.
+
+    Who sets the secret says which host it is for, since others may add sources.
+
+    :raises Unbound: it is for no host, or for another.
+    """
+    name = row.token.removeprefix(TOKENS)
+    # A secret's file ends with a line break, which no header may hold.
+    secret = os.environ.get(row.token, "").strip() if name != row.token else ""
+    hosts = os.environ.get(HOSTS + name, "").lower().replace(",", " ").split()
+    if secret and _host(row) not in hosts:
+        raise Unbound(f"{HOSTS}{name} does not name {_host(row)}")
+    return secret
+
+
+def _fingerprint(row: Source) -> str:
+    """Return what a row asks for in short: mended options ask for something else."""
+    asked = [row.adapter, row.url, row.what, row.token, row.options]
+    told = json.dumps(asked, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _took(row: Source, found: Fetched | None, at: datetime) -> None:
@@ -92,8 +177,10 @@ def _took(row: Source, found: Fetched | None, at: datetime) -> None:
         changed: dict[str, object] = {"state": State.SAME}
         if found is not None:
             digest = hashlib.sha256(found.body).hexdigest()
-            changed["cached"] = {**found.cached, "checksum": digest}
-            if digest != row.cached.get("checksum"):
+            news = {"checksum": digest, "asked": _fingerprint(row)}
+            same = news.items() <= row.cached.items()
+            changed["cached"] = {**found.cached, **news}
+            if not same:
                 changed["state"] = State.TAKEN
                 changed["feed"] = intake.receive(
                     found.name,

@@ -67,8 +67,11 @@ def product_page(request: HttpRequest, sku: str) -> HttpResponseBase:
     theirs = competitors.histories([one.product_id for one in matches], since=since)
     ours = history.steps_of({sku}, since=since).get(sku, [])
     named = [(_("Our price"), ours)]
+    # Prices in another money have no place in one chart with ours: the table has them.
     named += [
-        (one.product.competitor, theirs.get(one.product_id, [])) for one in matches
+        (one.product.competitor, theirs.get(one.product_id, []))
+        for one in matches
+        if one.product.currency == product.currency
     ]
     page = {
         "title": f"{product.name} {product.size}".strip(),

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from analytics import clock
-from catalog import reviews
+from catalog import match_reviews
 from catalog.models import CompetitorProduct, Match, Product
 from promotions.feed_pages import allow
 from promotions.market_pages import price, shown
@@ -43,7 +43,7 @@ def review_page(request: HttpRequest) -> HttpResponseBase:
         allow(request, "catalog.change_match")
         return _decided(request)
     skipped = _numbers(request.GET.get("skip", ""))
-    queue = reviews.waiting()
+    queue = match_reviews.waiting()
     row = queue.exclude(product__in=skipped).first()
     page: dict[str, Any] = {
         "title": _("Review of matches"),
@@ -60,17 +60,18 @@ def review_page(request: HttpRequest) -> HttpResponseBase:
 def _decided(request: HttpRequest) -> HttpResponseBase:
     said, product = request.POST.get("word", ""), _number(request.POST.get("product"))
     by, at = request.user.get_username(), clock.now()
+    sku = request.POST.get("sku", "")
     try:
         match said:
             case "confirm":
-                reviews.confirm(product, request.POST.get("sku", ""), by=by, at=at)
+                match_reviews.confirm(product, sku, by=by, at=at)
             case "reject":
-                reviews.reject(product, by=by, at=at)
+                match_reviews.reject(product, by=by, at=at)
             case "undo":
-                reviews.reopen(product, by=by, at=at)
+                match_reviews.reopen(product, by=by, at=at)
             case _:
                 pass
-    except reviews.NotThere:
+    except match_reviews.NotThere:
         messages.error(request, _("It is not there any more."))
     told = {"skip": request.POST.get("skip", "")}
     if said in ("confirm", "reject"):

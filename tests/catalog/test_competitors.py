@@ -17,10 +17,10 @@ from catalog import (
     feeds,
     likeness,
     market_feeds,
+    match_reviews,
     matching,
     positions,
     price_index,
-    reviews,
 )
 from catalog.market_feeds import PriceSeen
 from catalog.models import CompetitorProduct, Match, Position
@@ -101,14 +101,51 @@ def test_a_product_is_matched_by_rule_shown_to_a_person_or_neither(
     assert (match.sku_id is None) == (state == "none")
 
 
-def test_two_products_of_a_competitor_are_not_both_the_same_of_ours(see: See) -> None:
+@pytest.mark.parametrize("block", [1, 1000])
+def test_two_products_of_a_competitor_are_not_both_the_same_of_ours(
+    see: See, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """Whether they come together, far apart in a feed, or one after the other."""
+    monkeypatch.setattr(matching, "BLOCK", block)
     first = see("ACME black tea 100g", product="1")
+    assert Match.objects.get(product=first).state == "automatic"
+
     second = see("Acme Black Tea 100 g", product="2")
 
-    states = dict(Match.objects.values_list("product", "state"))
-    assert states == {first: "automatic", second: "waiting"}
+    def states() -> dict[int, str]:
+        rows = Match.objects.filter(product__competitor="Rival")
+        return dict(rows.values_list("product", "state"))
+
+    assert states() == {first: "waiting", second: "waiting"}
+    told = [s.event for s in store.read(until=store.high_water())][-1]
+    assert isinstance(told, events.CompetitorMatched)
+    assert (told.product, told.state) == ("1", "waiting")
     other = see("Acme Black Tea 100 g", competitor="Other", product="2")
     assert Match.objects.get(product=other).state == "automatic"
+    matching.run(at=AT, anew=True)
+    assert states() == {first: "waiting", second: "waiting"}
+    third = see("black tea ACME 100 g", product="3")
+    assert states()[third] == "waiting"
+    Match.objects.all().delete()
+    matching.run(at=AT)
+    assert set(states().values()) == {"waiting"}
+
+
+def test_who_left_a_place_does_not_keep_it_from_others_of_a_later_block(
+    see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "BLOCK", 1)
+    first = see("Rooibos", brand="Else", product="1")
+    second = see("Black tea 250 g", brand="Acme", size="250 g", product="2")
+    # What they were matched to before: each other's, as names were exchanged.
+    rows = CompetitorProduct.objects
+    rows.filter(pk=first).update(name="Black tea 250 g", brand="Acme", size="250 g")
+    rows.filter(pk=second).update(name="Rooibos", brand="Else", size="")
+
+    matching.run(at=AT, anew=True)
+
+    match = Match.objects.get(product=first)
+    assert (match.state, match.sku_id) == ("automatic", "large")
 
 
 def test_a_persons_word_stays_and_is_in_the_log(see: See) -> None:
@@ -116,7 +153,7 @@ def test_a_persons_word_stays_and_is_in_the_log(see: See) -> None:
     proposed = {one["sku"] for one in Match.objects.get().others}
     assert {"black", "large"} <= proposed
 
-    reviews.confirm(product, "large", by="olga", at=AT)
+    match_reviews.confirm(product, "large", by="olga", at=AT)
     matching.run(at=AT, anew=True)
 
     match = Match.objects.get()
@@ -130,23 +167,23 @@ def test_a_persons_word_stays_and_is_in_the_log(see: See) -> None:
         how="likeness",
         by="olga",
     )
-    with pytest.raises(reviews.NotThere):
-        reviews.confirm(product, "nothing", by="olga", at=AT)
-    with pytest.raises(reviews.NotThere):
-        reviews.reject(product + 1, by="olga", at=AT)
+    with pytest.raises(match_reviews.NotThere):
+        match_reviews.confirm(product, "nothing", by="olga", at=AT)
+    with pytest.raises(match_reviews.NotThere):
+        match_reviews.reject(product + 1, by="olga", at=AT)
 
 
 def test_what_was_rejected_is_not_proposed_again_until_it_is_reopened(see: See) -> None:
     product = see("Acme Black Tea")
-    reviews.reject(product, by="olga", at=AT)
+    match_reviews.reject(product, by="olga", at=AT)
     matching.run(at=AT, anew=True)
 
     match = Match.objects.get()
     assert (match.state, match.sku_id) == ("rejected", None)
-    assert not reviews.waiting().exists()
+    assert not match_reviews.waiting().exists()
 
-    reviews.reopen(product, by="olga", at=AT)
-    assert [one.product_id for one in reviews.waiting()] == [product]
+    match_reviews.reopen(product, by="olga", at=AT)
+    assert [one.product_id for one in match_reviews.waiting()] == [product]
 
 
 def test_matching_again_changes_nothing_and_tells_nothing(see: See) -> None:
@@ -216,10 +253,94 @@ def test_positions_tell_who_undercuts_since_when_and_what_is_at_stake(see: See) 
     assert (standing.seen_at, standing.stale) == (AT, 0)
 
 
+def test_histories_are_read_of_those_alone_whose_prices_moved(
+    see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    see("one", "10", gtin=GTIN, seen_at=AT - 60 * DAY)
+    see("one", "8", gtin=GTIN, seen_at=AT - 30 * DAY)
+    see("ACME black tea 100g", "12", seen_at=AT - 30 * DAY)
+    asked: list[int] = []
+    reads = positions._read
+
+    def counted(pairs: Any, at: datetime) -> Any:
+        asked.append(len(pairs))
+        return reads(pairs, at)
+
+    monkeypatch.setattr(positions, "_read", counted)
+
+    def told(at: datetime) -> list[tuple[Any, ...]]:
+        names = ("sku", "theirs", "undercut_since", "promotion_since", "depth")
+        positions.count(at=at)
+        return list(Position.objects.order_by("sku").values_list(*names, "units"))
+
+    def whole(at: datetime) -> list[tuple[Any, ...]]:
+        Position.objects.all().delete()
+        return told(at)
+
+    first = told(AT - 29 * DAY)
+    assert asked == [2]
+    assert first == told(AT - 29 * DAY)
+    assert asked == [2]
+    for change in (
+        lambda: see("one", "7", gtin=GTIN, seen_at=AT - 28 * DAY),
+        lambda: see("ACME black tea 100g", "9", seen_at=AT - DAY),
+        lambda: feeds.take(
+            [listed("green", "Green Tea", gtin=GTIN, price=D(7))], at=AT
+        ),
+        lambda: see("one", "6", gtin=GTIN, seen_at=AT - 40 * DAY),  # late
+    ):
+        asked.clear()
+        change()
+        kept = told(AT)
+        assert asked == [1]
+        assert kept == whole(AT)
+    # A promotion that lasts too long was a new price, though nothing moved.
+    for days in (20, 60):
+        kept = told(AT + days * DAY)
+        assert kept == whole(AT + days * DAY)
+
+
+def test_takings_of_several_currencies_are_not_added_up(see: See) -> None:
+    """A product in yen would weigh a hundred times as much as the others."""
+    feeds.take([listed("mint", "Mint", currency="JPY", price=D(1000))], at=AT - DAY)
+    see("one", "8", gtin=GTIN)
+    see("two", "1250", competitor="Rival", currency="JPY")
+    Match.objects.filter(product__name="two").update(sku="mint", state="confirmed")
+    sell("green", 4)
+    sell("mint", 4)
+    positions.count(at=AT)
+
+    assert Position.objects.count() == 2
+    only = price_index.by_category()[0]
+    # (10/8)^(1/2) · (1000/1250)^(1/2): each sells as well as its currency's mean
+    assert only.index == pytest.approx(1.0)
+    assert price_index.standings(AT)[0].index == pytest.approx(1.0)
+
+
+def test_a_history_is_of_one_currency_and_begins_with_what_was_in_force(
+    see: See,
+) -> None:
+    for day, price, currency in [
+        (90, "7", "EUR"),
+        (60, "8", "EUR"),
+        (30, "9", "USD"),
+        (20, "10", "USD"),
+    ]:
+        key = see("one", price, gtin=GTIN, currency=currency, seen_at=AT - day * DAY)
+
+    def prices(since: datetime) -> list[D]:
+        return [one.price for one in competitors.histories([key], since=since)[key]]
+
+    assert prices(AT - 400 * DAY) == [D(9), D(10)]
+    assert prices(AT - 25 * DAY) == [D(9), D(10)]
+    assert prices(AT) == [D(10)]
+    assert competitors.histories([], since=AT) == {}
+
+
 def test_positions_go_when_the_match_goes(see: See) -> None:
     product = see("one", gtin=GTIN)
     positions.count(at=AT)
-    reviews.reject(product, by="olga", at=AT)
+    match_reviews.reject(product, by="olga", at=AT)
 
     assert positions.count(at=AT) == 0
     assert not Position.objects.exists()

@@ -155,6 +155,16 @@ def test_all_are_taken_or_none_whatever_is_among_them(
         assert list(values)[: len(good)] == [row["value"] for row in rows]
 
 
+@pytest.mark.parametrize("gtin", ["4006381333931 (EAN)", "1" * 500, "n/a"])
+def test_a_number_that_is_no_gtin_refuses_nobody_s_prices(put: Send, gtin: str) -> None:
+    good = GOOD["competitor-prices"]
+
+    answer = put("competitor-prices", good, good | {"product": "r-2", "gtin": gtin})
+
+    assert answer.json() == {"rows": 2, "changes": 2}
+    assert CompetitorProduct.objects.get(product="r-2").gtin == ""
+
+
 def test_days_move_and_are_called_off_and_the_past_stays_known(db: None) -> None:
     fair = DaysListed(key="fair", name="Fair", first=date(2026, 6, 3))
     market_feeds.take_days([fair], at=AT)
@@ -268,6 +278,109 @@ def test_a_price_that_comes_late_goes_where_it_belongs(db: None) -> None:
         (AT + 2 * DAY, D(7)),
         (AT + 4 * DAY, D(8)),
     ]
+
+
+def history() -> list[tuple[int, int]]:
+    rows = CompetitorPrice.objects.order_by("at").values_list("at", "price")
+    return [((at - AT).days, int(price)) for at, price in rows]
+
+
+@pytest.mark.parametrize(
+    ("calls", "points", "since"),
+    [
+        # Between two sightings of one price: it is that price again after it.
+        ([[(0, 9), (4, 9)], [(2, 7)]], [(0, 9), (2, 7), (4, 9)], 4),
+        # What was already the price before: it has been that longer.
+        ([[(0, 9), (4, 7)], [(2, 7)]], [(0, 9), (2, 7), (4, 7)], 2),
+        # Several that come late together.
+        ([[(0, 9), (6, 8)], [(1, 7), (2, 6), (3, 7)]], None, 6),
+        # Older than all that is known.
+        ([[(3, 9)], [(0, 8)]], [(0, 8), (3, 9)], 3),
+        ([[(3, 9)], [(0, 9)]], [(0, 9), (3, 9)], 0),
+        # Another price of the same moment counts in place of the first.
+        ([[(0, 9), (2, 7), (4, 8)], [(2, 9)]], [(0, 9), (2, 9), (4, 8)], 4),
+        ([[(0, 9), (2, 7)], [(2, 9)]], [(0, 9), (2, 9)], 0),
+    ],
+)
+def test_late_prices_change_the_history_only_where_they_belong(
+    db: None, calls: list[list[tuple[int, int]]], points: Any, since: int
+) -> None:
+    for call in calls:
+        rows = [seen(str(price), AT + n * DAY) for n, price in call]
+        market_feeds.take_prices(rows, at=AT)
+
+    expected = points or sorted(pair for call in calls for pair in call)
+    assert history() == expected
+    row = CompetitorProduct.objects.get()
+    assert row.since == AT + since * DAY
+    newest = max(n for call in calls for n, _ in call)
+    assert (row.price, row.seen_at) == (expected[-1][1], AT + newest * DAY)
+
+
+SIGHTINGS = st.lists(
+    st.tuples(st.integers(0, 8), st.integers(1, 3)), min_size=1, max_size=6
+)
+
+
+@given(st.lists(SIGHTINGS, min_size=1, max_size=4))
+@settings(deadline=None, max_examples=25)
+@pytest.mark.django_db
+def test_a_file_that_is_sent_again_changes_nothing(
+    calls: list[list[tuple[int, int]]],
+) -> None:
+    product = f"r-{id(calls)}-{StoredEvent.objects.count()}"
+    for call in calls:
+        rows = [seen(str(p), AT + n * DAY, product=product) for n, p in call]
+        market_feeds.take_prices(rows, at=AT)
+        before = StoredEvent.objects.count()
+
+        again = market_feeds.take_prices(rows, at=AT)
+
+        assert (again.changes, StoredEvent.objects.count()) == (0, before)
+
+
+@given(SIGHTINGS)
+@settings(deadline=None, max_examples=25)
+@pytest.mark.django_db
+def test_what_is_asked_now_is_what_the_history_ends_with(
+    sightings: list[tuple[int, int]],
+) -> None:
+    product = f"r-{id(sightings)}-{StoredEvent.objects.count()}"
+    for n, price in sightings:
+        one = seen(str(price), AT + n * DAY, product=product)
+        market_feeds.take_prices([one], at=AT)
+
+    row = CompetitorProduct.objects.get(product=product)
+    points = list(CompetitorPrice.objects.filter(product=row).order_by("at"))
+    told = dict(sightings)  # the last word on each moment
+    assert row.seen_at == AT + max(told) * DAY
+    assert row.price == points[-1].price == told[max(told)]
+    run = [one for one in points if one.price != row.price]
+    after = run[-1].at if run else AT - DAY
+    assert row.since == min(one.at for one in points if one.at > after)
+
+
+def test_a_history_is_counted_again_though_a_product_is_gone(db: None) -> None:
+    market_feeds.take_prices([seen("9"), seen("8", product="r-2")], at=AT)
+    CompetitorProduct.objects.filter(product="r-1").delete()
+
+    assert market_feeds.recount() == 1
+    assert history() == [(0, 8)]
+
+
+def test_values_are_taken_back_in_one_statement(
+    db: None, django_assert_max_num_queries: Any
+) -> None:
+    days = [date(2026, 6, 1) + n * DAY for n in range(60)]
+    market_feeds.take_values(
+        [ValueListed(series="rain", day=day, value=1.0) for day in days], at=AT
+    )
+    with django_assert_max_num_queries(15):
+        market_feeds.take_values(
+            [ValueListed(series="rain", day=day, value=None) for day in days[1:]], at=AT
+        )
+
+    assert list(SeriesValue.objects.values_list("day", flat=True)) == days[:1]
 
 
 @given(

@@ -234,6 +234,7 @@ def test_a_killed_fetch_is_done_again_by_an_adapter_of_ones_own(
 ) -> None:
     settings.MARKET_ADAPTERS = {"own": f"{__name__}.Dies"}
     monkeypatch.setenv("MARKET_TOKEN_RIVAL", "Bearer s3cret")
+    monkeypatch.setenv("MARKET_HOST_RIVAL", f"127.0.0.1:{shop.server_port}")
     row = source(shop, adapter="own", token="MARKET_TOKEN_RIVAL")
     with pytest.raises(Killed):
         sources.run(wall=lambda: AT)
@@ -251,6 +252,7 @@ def test_no_other_secret_than_the_market_s_is_sent(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARKET_TOKEN_RIVAL", "Bearer s3cret")
+    monkeypatch.setenv("MARKET_HOST_RIVAL", f"x.example, 127.0.0.1:{shop.server_port}")
     monkeypatch.setenv("DATABASE_PASSWORD", "inside")
     shop.page("/prices.csv", PRICES)
     fetched(source(shop, token="DATABASE_PASSWORD"))
@@ -258,6 +260,199 @@ def test_no_other_secret_than_the_market_s_is_sent(
 
     sent = [headers.get("authorization") for _, headers, _ in shop.asked]
     assert sent == [None, None, None, "Bearer s3cret"]
+
+
+@pytest.mark.parametrize("hosts", [None, "", "rival.example", "127.0.0.1"])
+@pytest.mark.django_db
+def test_a_token_goes_to_no_host_that_it_was_not_given_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, hosts: str | None
+) -> None:
+    monkeypatch.setenv("MARKET_TOKEN_RIVAL", "Bearer s3cret")
+    if hosts is not None:
+        monkeypatch.setenv("MARKET_HOST_RIVAL", hosts)
+    shop.page("/prices.csv", PRICES)
+
+    row = fetched(source(shop, token="MARKET_TOKEN_RIVAL"))
+
+    assert row.state == "failed"
+    assert row.error == (
+        f"MARKET_HOST_RIVAL does not name 127.0.0.1:{shop.server_port}"
+    )
+    assert shop.asked == []
+
+
+@pytest.mark.django_db
+def test_mended_options_take_effect_though_the_file_is_the_same(shop: Shop) -> None:
+    def page(headers: dict[str, str]) -> Page:
+        same = headers.get("if-none-match") == '"1"'
+        return (304, {}, b"") if same else (200, {"ETag": '"1"'}, PRICES.encode())
+
+    shop.pages["/prices.csv"] = page
+    row = fetched(source(shop, options={"competitor": "Typo"}))
+    row.options = {"competitor": "Rival"}
+    row.save()
+
+    row = fetched(row, AT + timedelta(days=1))
+    assert (row.state, Feed.objects.count()) == ("taken", 2)
+    names = CompetitorProduct.objects.values_list("competitor", flat=True)
+    assert set(names) == {"Typo", "Rival"}
+
+    row = fetched(row, AT + timedelta(days=2))
+    assert (row.state, Feed.objects.count()) == ("same", 2)
+
+
+def paged(rows: list[Any], onward: str | None) -> str:
+    return json.dumps({"items": rows, "next": onward})
+
+
+@pytest.mark.django_db
+def test_a_first_page_that_is_the_same_does_not_hide_those_after_it(
+    shop: Shop,
+) -> None:
+    told = paged([{"id": "1", "name": "Tea", "price": 9, "currency": "USD"}], "/p2")
+
+    def first(headers: dict[str, str]) -> Page:
+        if headers.get("if-none-match") == '"1"':
+            return 304, {}, b""
+        kind = {"ETag": '"1"', "Content-Type": "application/json"}
+        return 200, kind, told.encode()
+
+    shop.pages["/p1"] = first
+    item = {"id": "2", "name": "Mate", "currency": "USD"}
+    kind = {"Content_Type": "application/json"}
+    shop.page("/p2", paged([item | {"price": 8}], None), **kind)
+    options = {"competitor": "Rival", "items": "items", "next": "next"}
+    row = fetched(source(shop, "/p1", options=options))
+    shop.page("/p2", paged([item | {"price": 7}], None), **kind)
+
+    row = fetched(row, AT + timedelta(days=1))
+
+    assert row.state == "taken"
+    assert CompetitorProduct.objects.get(product="2").price == 7
+
+
+@pytest.mark.django_db
+def test_pages_behind_a_redirect_are_read_and_the_token_stays_behind(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKET_TOKEN_RIVAL", "Bearer s3cret")
+    monkeypatch.setenv("MARKET_HOST_RIVAL", f"127.0.0.1:{shop.server_port}")
+    other = f"http://localhost:{shop.server_port}"
+    shop.pages["/p"] = (302, {"Location": f"{other}/p1"}, b"")
+    item = {"name": "Tea", "price": 9, "currency": "USD"}
+    kind = {"Content_Type": "application/json"}
+    shop.page("/p1", paged([item | {"id": "1"}], "/p2"), **kind)
+    shop.page("/p2", paged([item | {"id": "2"}], None), **kind)
+    options = {"competitor": "Rival", "items": "items", "next": "next"}
+
+    row = fetched(source(shop, "/p", options=options, token="MARKET_TOKEN_RIVAL"))
+
+    assert (row.state, row.error) == ("taken", "")
+    assert CompetitorProduct.objects.count() == 2
+    sent = {path: headers.get("authorization") for path, headers, _ in shop.asked}
+    assert (sent["/p"], sent["/p1"], sent["/p2"]) == ("Bearer s3cret", None, None)
+
+
+@pytest.fixture
+def second(shop: Shop) -> Iterator[Shop]:
+    server = Shop()
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.django_db
+def test_a_slow_source_holds_up_none_of_another_host(shop: Shop, second: Shop) -> None:
+    given = threading.Event()
+    slow_saw: list[bool] = []
+
+    def slow(_: dict[str, str]) -> Page:
+        # It answers only once the other was fetched: in turn, it never would.
+        slow_saw.append(given.wait(8))
+        return 200, {}, PRICES.encode()
+
+    def quick(_: dict[str, str]) -> Page:
+        given.set()
+        return 200, {}, PRICES.encode()
+
+    shop.pages["/slow.csv"], second.pages["/quick.csv"] = slow, quick
+    first = source(shop, "/slow.csv", next_at=AT - timedelta(hours=1))
+    other = source(second, "/quick.csv")
+
+    assert sources.run(wall=lambda: AT) == 2
+
+    assert slow_saw == [True]
+    for row in (first, other):
+        row.refresh_from_db()
+        assert row.state == "taken"
+
+
+@pytest.mark.django_db
+def test_sources_of_one_host_are_fetched_one_after_the_other(shop: Shop) -> None:
+    at_once, most = [0], [0]
+
+    def page(_: dict[str, str]) -> Page:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        time.sleep(0.1)
+        at_once[0] -= 1
+        return 200, {}, PRICES.encode()
+
+    for n in range(3):
+        shop.pages[f"/{n}.csv"] = page
+        source(shop, f"/{n}.csv")
+
+    assert sources.run(wall=lambda: AT) == 3
+    assert most == [1]
+
+
+class Hangs:
+    over: ClassVar[threading.Event] = threading.Event()
+
+    def fetch(self, asked: Asked) -> Fetched | None:
+        Hangs.over.wait(30)
+        return None
+
+
+@pytest.mark.django_db
+def test_an_adapter_that_does_not_end_is_given_up(
+    shop: Shop, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MARKET_ADAPTERS = {"hangs": f"{__name__}.Hangs"}
+    monkeypatch.setattr(sources, "EVERY", 0.01)
+    row = source(shop, adapter="hangs")
+    begun, times = time.monotonic(), iter([AT] * 3)
+
+    sources.run(wall=lambda: next(times, AT + sources.CLAIM))
+    Hangs.over.set()
+
+    row.refresh_from_db()
+    assert (row.state, row.error) == ("failed", "its adapter did not end")
+    assert time.monotonic() - begun < 20
+
+
+def test_all_pages_of_a_source_have_one_time_limit(shop: Shop) -> None:
+    def page(_: dict[str, str]) -> Page:
+        time.sleep(0.2)
+        kind = {"Content-Type": "application/json"}
+        return 200, kind, paged([{"id": "1"}], "/p").encode()
+
+    shop.pages["/p"] = page
+    asked = Asked(
+        url=f"{shop.url}/p",
+        options={"items": "items", "next": "next"},
+        token="",
+        cached={},
+        visitor=visitor(until=time.monotonic() + 1),
+    )
+    with pytest.raises(Unfetched, match="too long"):
+        adapters.HttpAdapter().fetch(asked)
+    assert shop.paths.count("/p") <= 6
 
 
 def test_unknown_adapters_are_named_and_strange_errors_kept(

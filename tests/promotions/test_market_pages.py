@@ -18,7 +18,7 @@ from analytics import alerts
 from analytics.models import StoredEvent
 from catalog import feeds, market_feeds, matching, positions
 from catalog.market_feeds import PriceSeen, ValueListed
-from catalog.models import Match, ShopDay, Source
+from catalog.models import CompetitorProduct, Match, ShopDay, Source
 from tests.conftest import role
 
 MOST_QUERIES = 15
@@ -117,6 +117,15 @@ def test_a_product_s_history_is_a_chart_and_a_table(office: Client) -> None:
     assert office.get(reverse("market_product", args=["none"])).status_code == 404
 
 
+def test_prices_of_another_money_are_in_no_chart_with_ours(office: Client) -> None:
+    CompetitorProduct.objects.update(currency="JPY")
+
+    answer = office.get(reverse("market_product", args=["green"]))
+
+    assert answer.content.decode().count("<polyline") == 1
+    assert "JPY" in text(answer)
+
+
 @pytest.mark.parametrize("page", [*PAGES, "market_product"])
 def test_a_page_asks_at_most_fifteen_statements(office: Client, page: str) -> None:
     path = reverse(page, args=["green"] if page == "market_product" else [])
@@ -190,12 +199,15 @@ def test_a_match_is_confirmed_undone_and_left_for_later(office: Client) -> None:
         {"word": "confirm", "product": "1" * 12, "sku": "green"},
         {"word": "confirm", "product": "x", "sku": "green"},
         {"word": "confirm"},
+        {"word": "confirm", "product": "WAITS", "sku": "gre\0en"},
         {"word": "nonsense", "product": "1"},
         {},
     ],
 )
 def test_what_is_not_there_is_no_decision(office: Client, body: dict[str, str]) -> None:
     before = StoredEvent.objects.count()
+    waits = str(Match.objects.get(state="waiting").pk)
+    body = {name: told.replace("WAITS", waits) for name, told in body.items()}
 
     assert office.post(reverse("market-review"), body).status_code == 302
     assert StoredEvent.objects.count() == before

@@ -27,8 +27,8 @@ def confirm(product: int, sku: str, *, by: str, at: datetime) -> Match:
 
     :raises NotThere: one of both is not known.
     """
-    if not Product.objects.filter(sku=sku).exists():
-        raise NotThere(f"There is no product {sku}.")
+    if "\0" in sku or not Product.objects.filter(sku=sku).exists():
+        raise NotThere(f"There is no product {sku!r}.")
     return _decide(product, sku, State.CONFIRMED, by, at)
 
 
