@@ -23,6 +23,7 @@ SCOPES = {
     "events": "report what customers do",
     "offers": "read customers' offers, and pass on what they think of them",
     "recommendations": "read what to show to a customer, a product's page, a cart",
+    "search": "find products by words",
     "carts": "price carts and redeem",
     "codes": "make, list, export and stop codes",
     "webhooks": "say where to tell what happens",
@@ -33,7 +34,7 @@ SCOPES = {
     "privacy": "export and erase customers",
     "clock": "move the clock and approve proposals, in demo mode alone",
 }
-PUBLIC = frozenset(("events", "offers"))
+PUBLIC = frozenset(("events", "offers", "search"))
 MOST_WRONG = 1000
 
 

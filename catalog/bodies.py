@@ -23,6 +23,8 @@ class ProductSerializer(serializers.Serializer[None]):
     gtin = serializers.CharField(max_length=14, default="", allow_blank=True)
     mpn = serializers.CharField(max_length=200, default="", allow_blank=True)
     family = serializers.CharField(max_length=200, default="", allow_blank=True)
+    description = serializers.CharField(max_length=10_000, default="", allow_blank=True)
+    image_url = serializers.URLField(max_length=2000, default="", allow_blank=True)
     currency = serializers.RegexField("^[A-Z]{3}$")
     price = AmountField(
         max_digits=14, decimal_places=4, min_value=0, allow_null=True, default=None

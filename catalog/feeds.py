@@ -33,6 +33,8 @@ class Listed:
     gtin: str = ""
     mpn: str = ""
     family: str = ""
+    description: str = ""
+    image_url: str = ""
     currency: str
     price: Decimal | None = None
     cost: Decimal | None = None
@@ -159,7 +161,8 @@ def _mirror(
 ) -> None:
     said = tuple(Listed.__dataclass_fields__)
     rows = [
-        [*(getattr(one, name) for name in said), heard[one.sku].price, at]
+        [*(getattr(one, name) for name in said), heard[one.sku].price, at, at]
         for one in products
     ]
-    mirror("catalog_product", [*COLUMNS, "price", "updated_at"], rows, key=["sku"])
+    names = [*COLUMNS, "price", "updated_at", "first_listed_at"]
+    mirror("catalog_product", names, rows, key=["sku"], once=["first_listed_at"])

@@ -20,8 +20,8 @@ SIZE = ("size", "package_size", "groesse", "规格")
 GTIN = ("gtin", "ean", "ean13", "upc", "barcode", "条形码")
 MPN = ("mpn", "manufacturer_part_number", "part_number", "herstellernummer")
 NAME = (
-    *("name", "title", "product_name", "productname", "product", "description"),
-    *("bezeichnung", "商品名称", "名称"),
+    *("name", "title", "product_name", "productname", "product"),
+    *("bezeichnung", "商品名称", "名称", "description"),
 )
 PRICE = ("price", "unit_price", "shelf_price", "list_price", "preis", "价格")
 DAY = ("day", "date", "datum", "日期")
@@ -43,6 +43,11 @@ PRODUCTS: Guesses = {
     "gtin": GTIN,
     "mpn": MPN,
     "family": ("family", "parent_sku", "item_group_id", "style", "款式"),
+    "description": (
+        *("long_description", "product_description", "body_html", "details"),
+        *("description", "beschreibung", "商品描述", "描述"),
+    ),
+    "image_url": ("image_url", "image_link", "image", "image_src", "bild", "图片"),
     "currency": CURRENCY,
     "price": PRICE,
     "cost": ("cost", "unit_cost", "cost_price", "einkaufspreis", "成本"),

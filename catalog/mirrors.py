@@ -11,13 +11,15 @@ def mirror(
     rows: Iterable[Sequence[object]],
     *,
     key: Sequence[str],
+    once: Sequence[str] = (),
 ) -> None:
     """Insert the rows, or update those with the same key; in the caller's transaction.
 
-    No key may come twice. `table` and `names` are our own words, never a caller's.
+    What is of `once` is written with a new row, and stays. No key may come twice.
+    `table` and `names` are our own words, never a caller's.
     """
     listed, by = ", ".join(names), ", ".join(key)
-    news = [f"{name} = excluded.{name}" for name in names if name not in key]
+    news = [f"{name} = excluded.{name}" for name in names if name not in (*key, *once)]
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS incoming_{table}")
         cursor.execute(

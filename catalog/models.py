@@ -37,6 +37,8 @@ class Product(models.Model):
     gtin = models.CharField(max_length=14, default="", blank=True)
     mpn = models.CharField(max_length=200, default="", blank=True)
     family = models.CharField(max_length=200, default="", blank=True)
+    description = models.TextField(default="", blank=True)
+    image_url = models.CharField(max_length=2000, default="", blank=True)
     currency = models.CharField(max_length=3)
     price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     listed_price = models.DecimalField(
@@ -64,9 +66,17 @@ class Product(models.Model):
         default=True, help_text="Fuel, stamps and the like must never be discounted."
     )
     updated_at = models.DateTimeField(default=clock.now)
+    first_listed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Empty: before this was kept."
+    )
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["first_listed_at"],
+                name="product_new",
+                condition=Q(first_listed_at__isnull=False),
+            ),
             # Products of a scope: proposals, gifts.
             models.Index(fields=["category"], name="product_category"),
             models.Index(

@@ -59,6 +59,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5-59/15"),
         "options": {"expires": 900.0},
     },
+    "listings are read": {
+        "task": "ml.tasks.read_listings",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "models retrain": {
         "task": "ml.tasks.nightly",
         "schedule": crontab(hour="3", minute="10"),

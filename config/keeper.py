@@ -23,7 +23,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psutil
 import psycopg
@@ -354,24 +354,37 @@ class Postgres(Service):
             return None
 
     def settle(self) -> None:
-        with (
-            contextlib.suppress(psycopg.OperationalError),
-            psycopg.connect(
-                host=str(sockets()),
-                port=PORT,
-                user="postgres",
-                dbname="postgres",
-                autocommit=True,
-                connect_timeout=5,
-            ) as connection,
-        ):
-            roles = "SELECT 1 FROM pg_roles WHERE rolname = 'proffer'"
-            if not connection.execute(roles).fetchone():
-                connection.execute("CREATE ROLE proffer LOGIN CREATEDB")
-            databases = "SELECT 1 FROM pg_database WHERE datname = 'proffer'"
-            if not connection.execute(databases).fetchone():
-                connection.execute("CREATE DATABASE proffer OWNER proffer")
+        """Make role and database, with the extension that only a superuser may.
+
+        Every new database is a copy of template1, the tests' ones too; the database of
+        an older Proffer has it from here.
+        """
+        with contextlib.suppress(psycopg.OperationalError):
+            self._extend("template1")
+            with self._connect("postgres") as connection:
+                roles = "SELECT 1 FROM pg_roles WHERE rolname = 'proffer'"
+                if not connection.execute(roles).fetchone():
+                    connection.execute("CREATE ROLE proffer LOGIN CREATEDB")
+                databases = "SELECT 1 FROM pg_database WHERE datname = 'proffer'"
+                if not connection.execute(databases).fetchone():
+                    connection.execute("CREATE DATABASE proffer OWNER proffer")
+            self._extend("proffer")
             self.settled = True
+
+    def _extend(self, database: str) -> None:
+        with self._connect(database) as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+
+    def _connect(self, database: str) -> "psycopg.Connection[tuple[Any, ...]]":
+        return psycopg.connect(
+            host=str(sockets()),
+            port=PORT,
+            user="postgres",
+            dbname=database,
+            autocommit=True,
+            connect_timeout=5,
+            options="-c client_min_messages=warning",
+        )
 
 
 class Valkey(Service):

@@ -337,6 +337,8 @@ UNFOLD = {
             _group(
                 _("What we sell"),
                 ("store", _("Products"), "catalog_product"),
+                ("content_copy", _("Likely twins"), "ml_producttwin"),
+                ("manage_search", _("Listings read"), "ml_contentrun"),
                 ("warehouse", _("Stock"), "stock"),
                 ("rule_settings", _("Stock rules"), "catalog_stockrule"),
             ),

@@ -21,6 +21,7 @@ from catalog.price_api import PricesView
 from ml.admin import catalogue
 from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
+from ml.search_api import SearchView
 from promotions import (
     data_pages,
     demand_pages,
@@ -98,6 +99,7 @@ api = [
         name="recommendations",
     ),
     path("stock", StockView.as_view(), name="stock_levels"),
+    path("search", SearchView.as_view(), name="search"),
     path("products/together", TogetherView.as_view(), name="together"),
     path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),

@@ -27,7 +27,7 @@ NAME = "demo storefront"
 
 def publishable_key() -> str:
     """Return the key that stands in the pages."""
-    return _key(NAME + ", browser", sorted(access.PUBLIC), publishable=True)
+    return _key(NAME + ", page", sorted(access.PUBLIC), publishable=True)
 
 
 def recommended(visit: Visit, *, most: int) -> list[dict[str, Any]]:
@@ -48,6 +48,17 @@ def similar(sku: str, *, most: int) -> list[str]:
     return _skus(
         _call("GET", f"products/similar?{urlencode({'sku': sku, 'limit': most})}")
     )
+
+
+def search(words: str, *, most: int) -> tuple[list[str], dict[str, str]]:
+    """Return skus that words find, and how misspelt ones were read.
+
+    Asked by the browser's key, which may.
+    """
+    path = f"search?{urlencode({'q': words, 'limit': most})}"
+    with translation.override(translation.get_language()):
+        answer = _client(publishable_key()).call("GET", path, None)
+    return _skus(answer), dict(answer["spelt"])
 
 
 def offers(visit: Visit) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ from demo.aisles import SHELVED, label
 from demo.clients import Refused
 
 LISTED, SHOWN, BESIDE, MOST_LABELS = 48, 12, 6, 50
+SOUGHT, LONGEST = 72, 200
+"""Products that a search asks for: some may not be sold here."""
 View = Callable[..., HttpResponseBase]
 
 
@@ -76,6 +78,22 @@ def category(request: HttpRequest, name: str) -> HttpResponseBase:
         return _missing(request)
     slug = found[0].aisle.slug
     return _list(request, label(name), found, slug=slug, chosen=name)
+
+
+@page
+@require_GET
+def search(request: HttpRequest) -> HttpResponseBase:
+    """Show what words find, of either language."""
+    words = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    skus, spelt = backend.search(words, most=SOUGHT) if words else ([], {})
+    return _shown(
+        request,
+        visits.read(request),
+        "search",
+        words=words,
+        spelt=", ".join(spelt.values()),
+        found=goods.cards(skus)[:LISTED],
+    )
 
 
 @page

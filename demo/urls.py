@@ -9,6 +9,7 @@ urlpatterns = [
     path("", storefront.home, name="storefront"),
     path("aisle/<slug:slug>", storefront.aisle, name="shop_aisle"),
     path("category/<path:name>", storefront.category, name="shop_category"),
+    path("search", storefront.search, name="shop_search"),
     path("categories", storefront.shelf_labels, name="shop_labels"),
     path("product/<path:sku>", storefront.product, name="shop_product"),
     path("cart", storefront.show_cart, name="shop_cart"),

@@ -36,6 +36,8 @@ from ml.wordings import SAID
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 SESSION = timedelta(hours=1)
+POPULAR_ORDERS = 1000.0
+"""Orders that a product's share of them is told by, in logs."""
 ORDERS = ("order_completed", "order_cancelled", "order_refunded")
 LOOKED = ("product_viewed", "product_clicked", "product_added")
 BROKEN = (
@@ -155,6 +157,17 @@ def alike(one: Listing, *, most: int, excluded: Collection[str] = ()) -> list[st
     if shop is None:
         return []
     return shop.alike(one, most=most, excluded=_mask(shop, excluded))
+
+
+def popularity(skus: Sequence[str]) -> dict[str, float]:
+    """Return how well products sell, 1 the best seller; nothing without a model."""
+    shop = _shop()
+    if shop is None or not len(shop.model.skus):
+        return {}
+    shown = np.log1p(shop.model.shelf.popular * POPULAR_ORDERS)
+    top = max(float(shown.max()), 1e-9)
+    place = shop.place
+    return {sku: float(shown[place[sku]]) / top for sku in skus if sku in place}
 
 
 def history(keys: Sequence[UUID], *, at: datetime) -> History:

@@ -19,6 +19,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from analytics import clock
 from ml import (
     demand,
+    indexing,
     outlook,
     profiling,
     quality,
@@ -163,6 +164,12 @@ def forecast(run: str | None = None) -> None:
 def profile(run: str | None = None) -> None:
     """Profile every customer again; twice on the same log changes nothing."""
     profiling.refresh(at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def read_listings() -> None:
+    """Read what has changed in products' listings; safe at any time."""
+    indexing.refresh()
 
 
 @shared_task(ignore_result=True)

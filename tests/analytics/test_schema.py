@@ -43,6 +43,7 @@ DOORS = [
     ("POST", "/api/v1/offers/{offer}/feedback"),
     ("GET", "/api/v1/customers/{customer}/recommendations"),
     ("GET", "/api/v1/stock"),
+    ("GET", "/api/v1/search"),
     ("GET", "/api/v1/products/together"),
     ("GET", "/api/v1/products/similar"),
     ("POST", "/api/v1/qualifications"),

@@ -201,6 +201,30 @@ def test_a_cold_start_answers_and_a_warm_attach_is_quick(place: Place) -> None:
     assert (place.var / "run").stat().st_mode & 0o077 == 0
 
 
+def test_vectors_come_with_the_server_and_reach_an_older_directory(
+    place: Place,
+) -> None:
+    def superuser(database: str, *statements: str) -> list[object]:
+        with psycopg.connect(
+            host=str(environ.Env.db_url_config(place.urls.database)["HOST"]),
+            user="postgres",
+            dbname=database,
+            autocommit=True,
+        ) as connection:
+            return [connection.execute(one).rowcount for one in statements]
+
+    has = "SELECT 1 FROM pg_extension WHERE extname = 'vector'"
+    place.attach()
+    assert superuser("template1", has) == superuser("proffer", has) == [1]
+
+    for database in ("template1", "proffer"):
+        superuser(database, "DROP EXTENSION vector")
+    place.stop()
+    place.attach()
+    eventually(lambda: superuser("proffer", has) == [1], 10)
+    assert superuser("template1", has) == [1]
+
+
 def test_eight_clients_at_once_start_one_keeper(place: Place) -> None:
     clients = [place.launch() for _ in range(8)]
 

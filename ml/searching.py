@@ -1,0 +1,225 @@
+"""Find products by words, by likeness, by taste: what web processes ask of vectors.
+
+Filters and nearness are one statement: the index (HNSW: Malkov, Yashunin, IEEE TPAMI
+2020) goes on where a filter leaves too few (pgvector's iterative scan, in strict
+order). Texts are found first, then the products that have them, since many a feed
+calls twenty products the same.
+
+Who searches by words holds the model of sentences from the first search on: some 130 MB
+and half a second, once a web process.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection, transaction
+
+from ml import listings, live, sentences
+from ml.listings import MODEL, Vocabulary, written
+from ml.models import ContentRun, Source
+
+TEXTS = 60
+"""Texts of each leg of a search."""
+MOST_WORDS = 12
+LONGEST = 200
+LEAST = 0.30
+"""Cosine below which a text means something else: see docs/content.md."""
+POPULAR = 0.05
+"""What the best seller has over a product that nobody buys, in cosines of 0 to 1."""
+IN_CATEGORY = 0.05
+OF_A_TEXT = 3
+"""Products of one text in a row, before others of other texts."""
+SOLD = """
+    p.stock IS DISTINCT FROM 0 AND p.price IS NOT NULL
+    AND (%(category)s::text = '' OR p.category = %(category)s)
+"""
+HELD = f"""EXISTS (
+    SELECT FROM ml_productcontent c JOIN catalog_product p ON p.sku = c.product_id
+    WHERE c.content_id = v.id AND c.source = %(source)s AND {SOLD})
+"""
+NEAR = f"""
+    SELECT v.id, 1 - (v.vector <=> %(vector)s::halfvec) FROM ml_contentvector v
+    WHERE v.source = '{{source}}' AND v.model = %(model)s AND {HELD}
+    ORDER BY v.vector <=> %(vector)s::halfvec LIMIT %(most)s
+"""  # noqa: S608 - our own words
+INSIDE = f"""
+    WITH inside AS MATERIALIZED (
+      SELECT DISTINCT c.content_id FROM catalog_product p
+      JOIN ml_productcontent c ON c.product_id = p.sku AND c.source = %(source)s
+      WHERE {SOLD})
+    SELECT v.id, 1 - (v.vector <=> %(vector)s::halfvec) FROM inside
+    JOIN ml_contentvector v ON v.id = inside.content_id
+    WHERE v.source = '{{source}}' AND v.model = %(model)s
+    ORDER BY v.vector <=> %(vector)s::halfvec LIMIT %(most)s
+"""  # noqa: S608 - our own words
+BY_WORDS = f"""
+    SELECT v.id FROM ml_contentvector v
+    WHERE v.source = 'text' AND v.model = %(model)s
+      AND v.words @@ %(any)s::tsquery AND {HELD}
+    ORDER BY (SELECT sum(weight) FROM unnest(%(words)s::text[], %(weights)s::float8[])
+                AS asked (word, weight) WHERE v.words @@ word::tsquery) DESC,
+      length(v.words), v.id
+    LIMIT %(most)s
+"""  # noqa: S608 - our own words
+PRODUCTS = f"""
+    SELECT c.content_id, p.sku, p.category FROM ml_productcontent c
+    JOIN catalog_product p ON p.sku = c.product_id
+    WHERE c.content_id = ANY(%(ids)s) AND {SOLD} ORDER BY p.sku LIMIT 5000
+"""  # noqa: S608 - our own words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A product that was found; `score` is 0 to 1, and ranks this answer alone."""
+
+    sku: str
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hits:
+    """What was found, best first; `spelt` are words that were taken for others."""
+
+    hits: Sequence[Hit]
+    spelt: Mapping[str, str]
+
+
+def search(text: str, *, most: int, category: str = "") -> Hits:
+    """Find products by words of either language, misspelt ones too."""
+    text = text.replace("\0", " ").strip()[:LONGEST]
+    if not text:
+        return Hits(hits=[], spelt={})
+    asked = {"category": category.replace("\0", ""), "source": Source.TEXT.value}
+    terms = _terms(listings.words(text)[:MOST_WORDS])
+    with _tuned():
+        by_words = _by_words(terms, asked)
+        near = [(key, cosine) for key, cosine in _meant(text, asked) if cosine >= LEAST]
+        fused = listings.fused(by_words, [key for key, _ in near])
+        hits = _products(fused, asked, most=most)
+    spelt = {
+        word: ours[0] for word, ours in terms.items() if ours[:1] not in ([word], [])
+    }
+    return Hits(hits=hits, spelt=spelt)
+
+
+def alike(sku: str, *, most: int, excluded: Collection[str] = ()) -> list[str]:
+    """Return the products that are most like one by what its listing says."""
+    row = _content_of(sku)
+    if row is None:
+        return []
+    vector, category = row
+    asked = {"category": "", "source": Source.TEXT.value}
+    with _tuned():
+        near = dict(_near(vector, asked, TEXTS))
+        rows = _rows(list(near), asked)
+    popular = live.popularity([one for _, one, _ in rows])
+    score = {
+        one: near[key]
+        + POPULAR * popular.get(one, 0.0)
+        + IN_CATEGORY * (kind == category)
+        for key, one, kind in rows
+        if one != sku and one not in excluded
+    }
+    return sorted(score, key=lambda one: (-score[one], one))[:most]
+
+
+def _terms(words: Sequence[str]) -> dict[str, list[str]]:
+    known = _vocabulary()
+    return {word: known.spelt(word) for word in words}
+
+
+def _by_words(terms: Mapping[str, list[str]], asked: dict[str, Any]) -> list[int]:
+    known = _vocabulary()
+    ours = list(dict.fromkeys(word for found in terms.values() for word in found))
+    if not ours:
+        return []
+    quoted = ["'" + word.replace("'", "''") + "'" for word in ours]
+    values = {
+        **asked,
+        "model": MODEL,
+        "any": " | ".join(quoted),
+        "words": quoted,
+        "weights": [known.weight(word) for word in ours],
+        "most": TEXTS,
+    }
+    return [key for (key,) in _asked(BY_WORDS, values)]
+
+
+def _meant(text: str, asked: dict[str, Any]) -> list[tuple[int, float]]:
+    return _near(written(sentences.encode([text.lower()])[0]), asked, TEXTS)
+
+
+def _near(vector: str, asked: dict[str, Any], most: int) -> list[tuple[int, float]]:
+    # The source is written out: a partial index is used for a constant alone. Texts of
+    # one category are so few that all of them are compared, which misses none.
+    sql = (INSIDE if asked["category"] else NEAR).replace(
+        "{source}", Source(asked["source"]).value
+    )
+    values = {**asked, "model": MODEL, "vector": vector, "most": most}
+    return [(key, float(cosine)) for key, cosine in _asked(sql, values)]
+
+
+def _products(
+    texts: Mapping[int, float], asked: dict[str, Any], *, most: int
+) -> list[Hit]:
+    rows = _rows(list(texts), asked)
+    popular = live.popularity([sku for _, sku, _ in rows])
+    score = {
+        sku: texts[key] * (1 + POPULAR * popular.get(sku, 0.0)) / (1 + POPULAR)
+        for key, sku, _ in rows
+    }
+    of = {sku: key for key, sku, _ in rows}
+    best = sorted(score, key=lambda sku: (-score[sku], sku))
+    order = listings.spread(((sku, of[sku]) for sku in best), most=OF_A_TEXT)
+    return [Hit(sku=sku, score=round(score[sku], 4)) for sku in order[:most]]
+
+
+def _rows(ids: Sequence[int], asked: dict[str, Any]) -> list[tuple[int, str, str]]:
+    if not ids:
+        return []
+    return [tuple(row) for row in _asked(PRODUCTS, {**asked, "ids": list(ids)})]
+
+
+def _content_of(sku: str) -> tuple[str, str] | None:
+    rows = _asked(
+        """SELECT v.vector::text, p.category FROM ml_productcontent c
+        JOIN ml_contentvector v ON v.id = c.content_id
+        JOIN catalog_product p ON p.sku = c.product_id
+        WHERE c.product_id = %(sku)s AND c.source = 'text' AND v.model = %(model)s""",
+        {"sku": sku.replace("\0", ""), "model": MODEL},
+    )
+    return tuple(rows[0]) if rows else None
+
+
+def _asked(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
+
+
+@contextmanager
+def _tuned() -> Iterator[None]:
+    """Have the index go on until enough pass the filters."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL hnsw.iterative_scan = strict_order; "
+            "SET LOCAL hnsw.ef_search = 80"
+        )
+        yield
+
+
+def _vocabulary() -> Vocabulary:
+    row = ContentRun.objects.filter(source=Source.TEXT).values_list("finished_at")
+    found = row.first()
+    return _read_vocabulary(found[0] if found else None)
+
+
+@lru_cache(maxsize=2)
+def _read_vocabulary(finished_at: datetime | None) -> Vocabulary:
+    """Read the words once for each whole run."""
+    rows = ContentRun.objects.filter(source=Source.TEXT)
+    return Vocabulary(rows.values_list("vocabulary", flat=True).first() or {})
