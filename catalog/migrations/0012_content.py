@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0008_stock")]
+    dependencies = [("catalog", "0011_position_reads_on")]
 
     operations = [
         migrations.AddField(
