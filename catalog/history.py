@@ -1,38 +1,10 @@
-"""What products have cost before: the log's price changes.
+"""What products have cost, price by price."""
 
-It reads all price changes of the log: for an approval's guard, not for a request.
-"""
-
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
-from decimal import Decimal
 
-from analytics import events, store
-from catalog import pricing
 from catalog.episodes import Step
 from catalog.models import PricePoint
-
-
-def reference_prices(
-    skus: Collection[str], *, currency: str, at: datetime
-) -> Mapping[str, Decimal]:
-    """Return the products' lowest prices of the 30 days before `at`.
-
-    A product without a price then is missing.
-    """
-    changes: dict[str, list[tuple[datetime, Decimal]]] = {}
-    wanted = frozenset(skus)
-    for stored in store.read(until=store.high_water(), types=["price_changed"]):
-        event = stored.event
-        if not isinstance(event, events.PriceChanged) or event.sku not in wanted:
-            continue
-        if event.currency == currency:
-            changes.setdefault(event.sku, []).append((stored.occurred_at, event.price))
-    found = {
-        sku: pricing.reference_price(sorted(rows), at=at)
-        for sku, rows in changes.items()
-    }
-    return {sku: price for sku, price in found.items() if price is not None}
 
 
 def steps_of(skus: Collection[str], *, since: datetime) -> dict[str, list[Step]]:
@@ -48,6 +20,10 @@ def steps_of(skus: Collection[str], *, since: datetime) -> dict[str, list[Step]]
             points.clear()
         points.append(point)
     return {
-        sku: [Step(at=point.since, price=point.price) for point in points]
+        sku: [
+            Step(at=point.since, price=point.price)
+            for point in points
+            if point.price is not None
+        ]
         for sku, points in found.items()
     }
