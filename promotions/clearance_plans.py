@@ -3,20 +3,26 @@
 What was planned first is kept with the strategy, so that each week a path is planned
 anew from what was sold since: the first belief learns from every week that is over.
 
+The last week ends on the day on which the goods expire, so it may be a part of one.
+
 What a unit left at the end is worth (`salvage`): nothing of what expires; of what is
 too much its cost, less what it costs to hold it for as long as it lasts. What expires
 may be sold below its cost, what is too much may not.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
+from math import ceil
 from typing import Any
 
 from django.conf import settings
 
 from catalog import markdown_luck, markdowns, price_rules, pricing
+from catalog.episodes import Step
 from catalog.markdown_luck import Outcome, Spread
 from catalog.markdowns import Belief, Clearance
 from catalog.models import Product, StockRule
@@ -60,7 +66,8 @@ class Plan:
         )
 
     def week(self, number: int) -> date:
-        return self.starts + number * WEEK
+        """Return the day on which a week begins, or all ends."""
+        return min(self.starts + number * WEEK, self.ends)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +113,9 @@ def planned(
     ends = starts + timedelta(days=rule.clear_days)
     if expires and product.expires_on:
         ends = product.expires_on
-    weeks = min(MOST_WEEKS, (ends - starts).days // WEEK.days)
-    price = product.price or Decimal(0)
-    if weeks < 1:
+    ends = min(ends, starts + MOST_WEEKS * WEEK)
+    price, demand = product.price or Decimal(0), demand.baseline
+    if ends <= starts or demand.units[0] <= 0:
         return None
     units = row.units
     if expires and product.expiring is not None:
@@ -123,16 +130,16 @@ def planned(
     spreads = [(high - low) / (2 * forecasts.Z80) for low, high in _ends(demand)]
     mean = demand.units[0]
     spread = max(spreads[0], mean**0.5)
-    relative = (spread / mean) ** 2 if mean > 0 else 1.0
+    relative = (spread / mean) ** 2
     error = (forecasts.LASTING * relative) ** 0.5
     return Plan(
         sku=product.sku,
         starts=starts,
-        ends=starts + weeks * WEEK,
+        ends=ends,
         asked=Clearance(
             stock=units,
             prices=prices,
-            units=tuple(_weeks(demand.units, weeks)),
+            units=tuple(_weeks(demand.units, ends - starts)),
             salvage=min(worth, prices[-1]),
             noise=max(
                 LEAST_NOISE, (1 - forecasts.LASTING) * relative - 1 / max(mean, 0.1)
@@ -150,9 +157,10 @@ def _ends(demand: Demand) -> Iterator[tuple[float, float]]:
     yield from zip(demand.low, demand.high, strict=True)
 
 
-def _weeks(units: Sequence[float], weeks: int) -> Iterator[float]:
-    for week in range(weeks):
-        yield max(units[min(week, len(units) - 1)], 1e-6)
+def _weeks(units: Sequence[float], time: timedelta) -> Iterator[float]:
+    for week in range(ceil(time / WEEK)):
+        part = min(1.0, time / WEEK - week)
+        yield max(part * units[min(week, len(units) - 1)], 1e-6)
 
 
 def _prices(product: Product, rule: StockRule, least: Decimal) -> tuple[float, ...]:
@@ -192,21 +200,54 @@ def found(
 
 
 def learnt(
-    plan: Plan, charged: Sequence[int], sold: Sequence[int], part: float
+    plan: Plan, prices: Sequence[float], sold: Sequence[int], part: float
 ) -> tuple[Belief, int]:
     """Return what the weeks so far teach, and the units that were sold in them.
 
-    `sold` is by week; of the last one a `part` is over.
+    `sold` is by week, and so are the `prices` that were in force, on the average; of
+    the last week a `part` is over.
     """
     belief, asked = plan.belief, plan.asked
-    weeks = zip(charged, sold, strict=True)
-    for number, (index, units) in enumerate(weeks):
+    weeks = zip(prices, sold, strict=True)
+    for number, (price, units) in enumerate(weeks):
         share = part if number == len(sold) - 1 else 1.0
-        seen = replace(asked, units=(asked.units[0] * share,))
-        if share > 0 and seen.stock:
-            belief = markdowns.learnt(belief, seen, index, units)
+        if share > 0 and asked.stock:
+            belief = _week_learnt(belief, asked, price, units, share)
         asked = asked.after(units, stepped=False)
     return belief, sum(sold)
+
+
+def _week_learnt(
+    belief: Belief, asked: Clearance, price: float, sold: int, share: float
+) -> Belief:
+    """Learn from a week at a price that may be none of the plan's."""
+    today = asked.prices[0]
+    pair = sorted({today, price}, reverse=True)
+    seen = replace(
+        asked, prices=tuple(pair), units=(asked.units[0] * share,), salvage=0.0
+    )
+    index, at = pair.index(price), pair.index(today)
+    return markdowns.learnt(belief, seen, index, sold, today=at)
+
+
+def in_force(
+    steps: Sequence[Step], since: datetime, until: datetime, usual: float
+) -> tuple[float, float]:
+    """Return the average price of a time, and the last; `usual` before the first."""
+    moments = [step.at for step in steps]
+    cuts = [since, *(at for at in moments if since < at < until), until]
+    total, price = 0.0, usual
+    for begins, ends in pairwise(cuts):
+        place = bisect_right(moments, begins)
+        price = float(steps[place - 1].price) if place else usual
+        total += price * ((ends - begins) / (until - since))
+    return total, price
+
+
+def nearest(plan: Plan, price: float) -> int:
+    """Return the index of the plan's price that is nearest."""
+    prices = plan.asked.prices
+    return min(range(len(prices)), key=lambda index: abs(prices[index] - price))
 
 
 def kept(path: Path) -> dict[str, Any]:
@@ -214,6 +255,7 @@ def kept(path: Path) -> dict[str, Any]:
     plan, asked = path.plan, path.plan.asked
     return {
         "starts": plan.starts.isoformat(),
+        "ends": plan.ends.isoformat(),
         "weeks": asked.weeks,
         "stock": asked.stock,
         "prices": list(asked.prices),
@@ -248,10 +290,11 @@ def _ends_of(spread: Spread) -> list[float]:
 def read(sku: str, told: Mapping[str, Any]) -> Plan:
     """Read a plan that was kept."""
     starts = date.fromisoformat(told["starts"])
+    ends = told.get("ends")  # plans of 2026 had whole weeks alone
     return Plan(
         sku=sku,
         starts=starts,
-        ends=starts + told["weeks"] * WEEK,
+        ends=date.fromisoformat(ends) if ends else starts + told["weeks"] * WEEK,
         asked=Clearance(
             stock=told["stock"],
             prices=tuple(told["prices"]),

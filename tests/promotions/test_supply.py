@@ -173,14 +173,21 @@ def test_a_promotion_becomes_an_order(live: Make) -> None:
 
 def test_what_sells_nothing_beyond_is_not_stopped_by_a_shortage() -> None:
     told = guards.stock(
-        products=1, known=1, days=7, wanted=9, extra=0.0, there=3, incoming=0
+        products=1, known=1, days=7, wanted=9, extra=0.0, there=3, incoming=0, missing=6
     )
     assert told.passed
 
 
 def test_the_guard_says_so_where_there_is_no_stock() -> None:
     told = guards.stock(
-        products=3, known=0, days=0, wanted=0, extra=None, there=0, incoming=0
+        products=3,
+        known=0,
+        days=0,
+        wanted=0,
+        extra=None,
+        there=0,
+        incoming=0,
+        missing=0,
     )
     assert told.passed
     assert "sends no stock" in str(told.detail)
