@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from analytics import events, store
 from catalog import feeds, prices
 from catalog.feeds import Listed
 from catalog.models import PriceHold, PricePoint, PricingRule, Product, ShownPrice
-from promotions import approval, price_lines, price_rolls
+from promotions import alerts, approval, price_lines, price_rolls
 from promotions.models import PriceLine, Strategy
 from promotions.price_lines import Change, Expected, Line
 from tests.conftest import NOW
@@ -541,3 +542,27 @@ def test_whatever_happens_the_log_says_what_the_tables_hold(steps: Any) -> None:
         running = strategy.price_lines.filter(state__in=["running", "planned"])
         assert not running.exists() or strategy.state == "paused"
         transaction.set_rollback(True)
+
+
+def test_an_alert_says_that_prices_do_not_begin_or_end() -> None:
+    def told(at: datetime) -> bool:
+        return "prices_late" in {one.code for one in alerts.current(at)}
+
+    live(line("8.99", starts=NOW + DAY, ends=NOW + 2 * DAY))
+    late = timedelta(minutes=6)
+    assert not told(NOW + DAY)
+    assert told(NOW + DAY + late)
+    price_rolls.roll(at=NOW + DAY + late)
+    assert not told(NOW + DAY + late)
+    assert told(NOW + 2 * DAY + late)
+
+
+def test_to_reject_prices_lets_no_feed_wait() -> None:
+    strategy = proposed(line("8.99"))
+    with CaptureQueriesContext(connection) as asked:
+        approval.reject(strategy.id, by="olga", comment="No.", at=NOW)
+    assert not [one for one in asked if "LOCK TABLE" in one["sql"]]
+    other = proposed(line("8.99"))
+    with CaptureQueriesContext(connection) as asked:
+        approval.approve(other.id, by="olga", comment="Yes.", at=NOW)
+    assert [one for one in asked if "LOCK TABLE" in one["sql"]]
