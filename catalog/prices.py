@@ -17,12 +17,11 @@ import msgspec
 from django.db import connection, transaction
 
 from analytics import events
-from catalog import pricing
+from catalog import history, pricing
 from catalog.models import PriceHold, PricePoint, Product, ShownPrice
 
 ECHO = timedelta(days=2)
 """So long after a strategy's price went, a feed that still says it is late, not new."""
-WINDOW = timedelta(days=30)
 SHOWN = timedelta(days=30)
 """So long is a reduction without an end shown as one."""
 Amount = Decimal | None
@@ -146,42 +145,12 @@ def note(moved: Sequence[Moved], *, at: datetime) -> None:
     """
     if not moved:
         return
-    lowest = references([one.sku for one in moved], at=at)
+    lowest = history.references([one.sku for one in moved], at=at)
     PricePoint.objects.bulk_create(
         PricePoint(sku=one.sku, since=at, price=one.price, currency=one.currency)
         for one in moved
     )
     _show([_shown(one, lowest.get((one.sku, one.currency)), at) for one in moved])
-
-
-def references(
-    skus: Collection[str], *, at: datetime
-) -> dict[tuple[str, str], Decimal]:
-    """Return (sku, currency) -> the lowest price of the 30 days before `at`."""
-    changes: dict[tuple[str, str], list[tuple[datetime, Amount]]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(POINTS, {"skus": list(skus), "since": at - WINDOW, "at": at})
-        for sku, currency, since, price in cursor.fetchall():
-            changes.setdefault((sku, currency), []).append((since, price))
-    found = {
-        key: pricing.reference_price(rows, at=at, window=WINDOW)
-        for key, rows in changes.items()
-    }
-    return {key: price for key, price in found.items() if price is not None}
-
-
-POINTS = """
-SELECT sku, currency, since, price FROM catalog_pricepoint
-WHERE sku = ANY(%(skus)s) AND since > %(since)s AND since < %(at)s
-UNION ALL
-SELECT p.sku, p.currency, p.since, p.price
-FROM unnest(%(skus)s::text[]) AS asked(sku), LATERAL (
-  SELECT * FROM catalog_pricepoint o
-  WHERE o.sku = asked.sku AND o.since <= %(since)s
-  ORDER BY o.since DESC, o.id DESC LIMIT 1
-) p
-ORDER BY 1, 2, 3
-"""
 
 
 def set_prices(

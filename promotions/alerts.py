@@ -57,7 +57,7 @@ def current(at: datetime) -> list[Alert]:
     """Return what is wrong at the moment."""
     times = [at - LATE, at - FAILING, at - A_DAY, at]
     found = lookup.row(FOUND, [MOST, MOST, *times])
-    nothing = ([], [], None, [], [], False)
+    nothing: tuple[Any, ...] = ([], [], None, [], [], False)
     batches, endpoints, untold, guessers, overruled, unrolled = found or nothing
     return [
         *_guessing(guessers),

@@ -15,7 +15,7 @@ import msgspec
 from django.conf import settings
 from django.db import transaction
 
-from catalog import prices, pricing
+from catalog import history, pricing
 from ml import scores
 from ml.customers import segments
 from promotions import (
@@ -146,7 +146,7 @@ def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:
         return []
     shelf = scopes.products(strategy)
     now = {sku: price for sku, price in shelf.values_list("sku", "price") if price}
-    before = sorted(prices.references(now, at=at).items())
+    before = sorted(history.references(now, at=at).items())
     deep = max(map(guards.depth, strategy.terms.values()))
     mine = [
         (sku, now[sku], lowest)

@@ -10,19 +10,17 @@ too much its cost, less what it costs to hold it for as long as it lasts. What e
 may be sold below its cost, what is too much may not.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from math import ceil
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from catalog import markdown_luck, markdowns, price_rules, pricing
-from catalog.episodes import Step
 from catalog.markdown_luck import Outcome, Spread
 from catalog.markdowns import Belief, Clearance
 from catalog.models import Product, StockRule
@@ -30,6 +28,7 @@ from catalog.price_rules import Shelf
 from catalog.rulebook import Rulebook
 from ml import forecasts
 from ml.forecasts import Demand
+from promotions import campaigns
 from promotions.models import Supply
 
 MOST_WEEKS = forecasts.HORIZON
@@ -56,6 +55,7 @@ class Plan:
     elasticity: float
     elasticity_error: float
     expires: bool
+    zone: str = "UTC"
 
     @property
     def belief(self) -> Belief:
@@ -68,6 +68,10 @@ class Plan:
     def week(self, number: int) -> date:
         """Return the day on which a week begins, or all ends."""
         return min(self.starts + number * WEEK, self.ends)
+
+    def moment(self, number: int) -> datetime:
+        """Return when a week begins, at the shop's midnight, or all ends."""
+        return campaigns.midnight(self.week(number), self.zone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +112,7 @@ def planned(
     product: Product, demand: Demand, rule: StockRule, row: Supply, *, at: datetime
 ) -> Plan | None:
     """Say what is to be cleared by when, at which prices; None: there is no time."""
-    starts = at.date() + timedelta(days=1)
+    starts = at.astimezone(ZoneInfo(settings.SHOP_ZONE)).date() + timedelta(days=1)
     expires = row.state == Supply.State.EXPIRING
     ends = starts + timedelta(days=rule.clear_days)
     if expires and product.expires_on:
@@ -150,6 +154,7 @@ def planned(
         elasticity=demand.elasticity,
         elasticity_error=max(0.1, demand.elasticity_error),
         expires=expires,
+        zone=settings.SHOP_ZONE,
     )
 
 
@@ -199,57 +204,6 @@ def found(
     )
 
 
-def learnt(
-    plan: Plan, prices: Sequence[float], sold: Sequence[int], part: float
-) -> tuple[Belief, int]:
-    """Return what the weeks so far teach, and the units that were sold in them.
-
-    `sold` is by week, and so are the `prices` that were in force, on the average; of
-    the last week a `part` is over.
-    """
-    belief, asked = plan.belief, plan.asked
-    weeks = zip(prices, sold, strict=True)
-    for number, (price, units) in enumerate(weeks):
-        share = part if number == len(sold) - 1 else 1.0
-        if share > 0 and asked.stock:
-            belief = _week_learnt(belief, asked, price, units, share)
-        asked = asked.after(units, stepped=False)
-    return belief, sum(sold)
-
-
-def _week_learnt(
-    belief: Belief, asked: Clearance, price: float, sold: int, share: float
-) -> Belief:
-    """Learn from a week at a price that may be none of the plan's."""
-    today = asked.prices[0]
-    pair = sorted({today, price}, reverse=True)
-    seen = replace(
-        asked, prices=tuple(pair), units=(asked.units[0] * share,), salvage=0.0
-    )
-    index, at = pair.index(price), pair.index(today)
-    return markdowns.learnt(belief, seen, index, sold, today=at)
-
-
-def in_force(
-    steps: Sequence[Step], since: datetime, until: datetime, usual: float
-) -> tuple[float, float]:
-    """Return the average price of a time, and the last; `usual` before the first."""
-    moments = [step.at for step in steps]
-    cuts = [since, *(at for at in moments if since < at < until), until]
-    total, price = 0.0, usual
-    for begins, ends in pairwise(cuts):
-        place = bisect_right(moments, begins)
-        price = float(steps[place - 1].price) if place else usual
-        total += price * ((ends - begins) / (until - since))
-    return total, price
-
-
-def nearest(plan: Plan, price: float) -> int:
-    """Return the index of the plan's price that is nearest."""
-    prices = plan.asked.prices
-    return min(range(len(prices)), key=lambda index: abs(prices[index] - price))
-
-
 def kept(path: Path) -> dict[str, Any]:
     """Write what is planned of a product into a strategy's forecast."""
     plan, asked = path.plan, path.plan.asked
@@ -267,6 +221,7 @@ def kept(path: Path) -> dict[str, Any]:
         "elasticity": round(plan.elasticity, 4),
         "elasticity_error": round(plan.elasticity_error, 4),
         "expires": plan.expires,
+        "zone": plan.zone,
         "charged": list(path.charged),
         "path": list(path.indices),
         "now": path.asked.stock,
@@ -307,4 +262,5 @@ def read(sku: str, told: Mapping[str, Any]) -> Plan:
         elasticity=told["elasticity"],
         elasticity_error=told["elasticity_error"],
         expires=told["expires"],
+        zone=told.get("zone", "UTC"),
     )

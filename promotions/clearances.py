@@ -2,14 +2,12 @@
 
 Once a week what runs is planned anew from what was sold; a path that changes is
 proposed as a new version. Nothing here changes a price. Worker only: it reads the log.
-
-Intervals of products are added as if all went wrong together: they share an elasticity.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from typing import Any
 
@@ -17,28 +15,23 @@ import polars as pl
 from django.conf import settings
 from django.db.models import F, Q
 
-from analytics.wording import Wording
-from catalog import history, levels, pricing
+from catalog import history, levels
 from catalog.episodes import Step
-from catalog.markdown_luck import Outcome
 from catalog.models import Product
 from ml import lines
 from promotions import price_lines, supply
+from promotions.clearance_changes import GoesOn, change, summed
+from promotions.clearance_lessons import in_force, learnt, nearest
 from promotions.clearance_plans import (
     MOST_WEEKS,
     WEEK,
     Path,
     Plan,
     found,
-    in_force,
-    kept,
-    learnt,
-    nearest,
     planned,
     read,
 )
 from promotions.models import PriceLine, Strategy, Supply
-from promotions.price_lines import Change, Expected, Line
 from promotions.price_rolls import UNDECIDED
 
 PLATFORM = "platform"
@@ -54,6 +47,8 @@ FORGETS: Mapping[State, timedelta] = {
 """So long is what was given back somebody's to write anew, and a no a no."""
 LEAST_GAIN = 10.0
 """Money: for less a proposal is not worth an operator's time."""
+Plans = Mapping[str, tuple[Plan, Mapping[str, Any]]]
+"""By sku, and as they were kept."""
 BETTER = 0.01
 """Another price next week recovers so much more, all in all."""
 
@@ -65,9 +60,9 @@ def propose(*, at: datetime, by: str = PLATFORM) -> list[Strategy]:
     for category, path in islice(_paths(at), MOST):
         paths.setdefault(category, []).append(path)
     made = [
-        price_lines.propose(_change(category, some), by=by, at=at)
+        price_lines.propose(change(category, some), by=by, at=at)
         for category, some in sorted(paths.items())
-        if _sum(some, "mean") >= LEAST_GAIN
+        if summed(some, "mean") >= LEAST_GAIN
     ]
     return again + made
 
@@ -150,14 +145,13 @@ def _again(by: str, at: datetime) -> Iterator[Strategy]:
             for sku, told in strategy.forecast["clearance"].items()
         }
         sold = _sold_since([plan for plan, _ in plans.values()], sales)
-        rest = _Rest(strategy, plans, sold, at)
-        if any(_another(one, plans[one.plan.sku][1]) for one in rest.paths):
-            category = ", ".join(strategy.scope)
-            change = _change(category, rest.paths, goes_on=rest.goes_on)
+        paths, goes_on = _rest(strategy, plans, sold, at)
+        if any(_another(one, plans[one.plan.sku][1]) for one in paths):
+            news = change(", ".join(strategy.scope), paths, goes_on=goes_on)
             # What sells faster than was believed may need no mark-down any more: that
             # its strategy should end is a person's to see.
-            if change.lines:
-                yield price_lines.propose(change, by=by, at=at, replaces=last)
+            if news.lines:
+                yield price_lines.propose(news, by=by, at=at, replaces=last)
 
 
 def _newest(strategy: Strategy, at: datetime) -> Strategy | None:
@@ -175,45 +169,37 @@ def _newest(strategy: Strategy, at: datetime) -> Strategy | None:
     return strategy
 
 
-class _Rest:
-    """What is left of a clearance: paths that are planned anew, and what goes on.
+def _rest(
+    strategy: Strategy,
+    plans: Plans,
+    sold: Mapping[str, Mapping[int, int]],
+    at: datetime,
+) -> tuple[list[Path], GoesOn]:
+    """Return what is planned anew of a clearance, and what goes on as it is.
 
-    Products that the shop has overruled are no more in it, nor what is sold out.
+    Neither are products that the shop has overruled, or that are gone or sold.
     """
-
-    def __init__(
-        self,
-        strategy: Strategy,
-        plans: Mapping[str, tuple[Plan, Mapping[str, Any]]],
-        sold: Mapping[str, Mapping[int, int]],
-        at: datetime,
-    ) -> None:
-        lines_ = list(strategy.price_lines.order_by("sku", "starts_at"))
-        lost = {one.sku for one in lines_ if one.state == PriceLine.State.OVERRULED}
-        since = min(_moment(plan.starts) for plan, _ in plans.values())
-        steps = history.steps_of(plans, since=since)
-        products = Product.objects.filter(price__gt=0).in_bulk(list(plans))
-        self.paths: list[Path] = []
-        self.goes_on: dict[str, tuple[Mapping[str, Any], list[Line]]] = {}
-        for sku, (plan, told) in plans.items():
-            if sku in lost or sku not in products:
-                continue
-            weeks = _begun(plan, at)
-            if 0 < weeks < plan.asked.weeks:
-                path = _go_on(
-                    plan, products[sku], sold.get(sku, {}), steps.get(sku, []), at
-                )
-                self.paths += [path] if path else []
-            else:
-                mine = [o for o in lines_ if o.sku == sku and o.state in UNDECIDED]
-                rows = [price_lines.line_of(one) for one in mine]
-                self.goes_on |= {sku: (told, rows)} if rows else {}
+    rows = list(strategy.price_lines.order_by("sku", "starts_at"))
+    lost = {one.sku for one in rows if one.state == PriceLine.State.OVERRULED}
+    since = min(plan.moment(0) for plan, _ in plans.values())
+    steps = history.steps_of(plans, since=since)
+    products = Product.objects.filter(price__gt=0).in_bulk(list(plans))
+    paths, goes_on = [], {}
+    for sku, (plan, told) in plans.items():
+        if sku in lost or sku not in products:
+            continue
+        mine = [one for one in rows if one.sku == sku and one.state in UNDECIDED]
+        if 0 < _begun(plan, at) < plan.asked.weeks:
+            of = sold.get(sku, {}), steps.get(sku, [])
+            paths.append(_go_on(plan, products[sku], *of, at))
+        elif mine:
+            goes_on[sku] = told, [price_lines.line_of(one) for one in mine]
+    return [one for one in paths if one], goes_on
 
 
 def _begun(plan: Plan, at: datetime) -> int:
     """Return how many weeks of a plan have begun."""
-    over = (at - _moment(plan.starts)) / WEEK
-    return int(over) + 1 if over >= 0 else 0
+    return sum(plan.moment(week) <= at for week in range(plan.asked.weeks + 1))
 
 
 def _go_on(
@@ -230,13 +216,13 @@ def _go_on(
     """
     weeks, usual = _begun(plan, at), plan.asked.prices[0]
     spans = [
-        (_moment(plan.week(n)), min(_moment(plan.week(n + 1)), at))
+        (plan.moment(n), min(plan.moment(n + 1), at))
         for n in range(weeks)
-        if _moment(plan.week(n)) < at
+        if plan.moment(n) < at
     ]
     prices = [in_force(steps, *span, usual) for span in spans]
     charged = tuple(nearest(plan, last) for _, last in prices)
-    part = (at - _moment(plan.starts)) / WEEK - (weeks - 1)
+    part = (at - plan.moment(weeks - 1)) / WEEK
     units = [sold.get(week, 0) for week in range(len(prices))]
     belief, gone = learnt(plan, [mean for mean, _ in prices], units, part)
     falls = sum(one < other for one, other in pairwise((0, *charged)))
@@ -281,159 +267,20 @@ def _sold_since(
     plans: Sequence[Plan], sales: pl.DataFrame | None
 ) -> dict[str, dict[int, int]]:
     """Return the units that were sold by sku and week of its plan."""
-    starts = {plan.sku: _moment(plan.starts) for plan in plans}
+    weeks = {
+        plan.sku: [plan.moment(n) for n in range(plan.asked.weeks + 1)]
+        for plan in plans
+    }
     if sales is None:
         return {}
-    mine = sales.filter(
-        pl.col("sku").cast(pl.String).is_in(list(starts)),
-        pl.col("at") >= min(starts.values()),
+    since = sales.filter(
+        pl.col("sku").cast(pl.String).is_in(list(weeks)),
+        pl.col("at") >= min(first for first, *_ in weeks.values()),
     )
     found_: dict[str, dict[int, int]] = {}
-    columns = mine.select(pl.col("sku").cast(pl.String), "at", "quantity")
+    columns = since.select(pl.col("sku").cast(pl.String), "at", "quantity")
     for sku, moment, units in columns.iter_rows():
-        week = (moment - starts[sku]) // WEEK
-        weeks = found_.setdefault(sku, {})
-        weeks[week] = weeks.get(week, 0) + round(units)
+        week = bisect_right(weeks[sku], moment) - 1
+        mine = found_.setdefault(sku, {})
+        mine[week] = mine.get(week, 0) + round(units)
     return found_
-
-
-GoesOn = Mapping[str, tuple[Mapping[str, Any], Sequence[Line]]]
-
-
-def _change(
-    category: str, paths: Sequence[Path], *, goes_on: GoesOn | None = None
-) -> Change:
-    as_it_was = goes_on or {}
-    plans = {sku: dict(told) for sku, (told, _) in as_it_was.items()}
-    plans |= {one.plan.sku: kept(one) for one in paths}
-    rows = [row for _, some in as_it_was.values() for row in some]
-    gain = [sum(told["gain"][place] for told in plans.values()) for place in range(3)]
-    return Change(
-        title=Wording("Clearance: %(category)s", category=category),
-        reason=_reason(paths, again=goes_on is not None),
-        lines=[*rows, *(line for one in paths for line in _lines(one))],
-        scope=[category] if category else [],
-        margin=round(gain[0], 2),
-        low=round(gain[1], 2),
-        high=round(gain[2], 2),
-        more={"clearance": plans},
-    )
-
-
-def _reason(paths: Sequence[Path], *, again: bool) -> Wording:
-    gain = [_sum(paths, name) for name in ("mean", "low", "high")]
-    left = sum(one.told.left.mean for one in paths)
-    beside = sum(one.nothing.left.mean for one in paths)
-    return Wording(
-        "%(why)s %(units)s units of %(products)s products are there. The path of "
-        "prices is expected to recover %(gain)s %(currency)s more than today's prices "
-        "(80 %%: %(low)s to %(high)s) by %(ends)s; about %(left)s units will be left, "
-        "instead of %(beside)s. It is planned anew each week from what was sold. How "
-        "demand answers prices is taken from the past, which was no experiment.",
-        why=_why(paths, again=again),
-        units=f"{sum(one.asked.stock for one in paths):,}",
-        products=f"{len(paths):,}",
-        gain=f"{gain[0]:,.0f}",
-        low=f"{gain[1]:,.0f}",
-        high=f"{gain[2]:,.0f}",
-        currency=settings.CURRENCY,
-        ends=max(one.plan.ends for one in paths).isoformat(),
-        left=f"{left:,.0f}",
-        beside=f"{beside:,.0f}",
-    )
-
-
-def _sum(paths: Iterable[Path], name: str) -> float:
-    return float(sum(getattr(one.told.gain, name) for one in paths))
-
-
-def _why(paths: Sequence[Path], *, again: bool) -> Wording:
-    if again:
-        sold = sum(one.plan.asked.stock - one.asked.stock for one in paths)
-        return Wording(
-            "Planned anew: %(sold)s units were sold since it began, so demand is "
-            "believed to be %(level)s of what was forecast.",
-            sold=f"{sold:,}",
-            level=f"{sum(one.level for one in paths) / len(paths):.0%}",
-        )
-    if all(one.plan.expires for one in paths):
-        return Wording("At today's prices these goods will not be sold by their day.")
-    return Wording("The stock of these goods lasts too long.")
-
-
-def _lines(path: Path) -> Iterator[Line]:
-    """Yield the path's prices as lines: weeks of one price are one line.
-
-    Weeks at the first price have none. The week that runs has its own, so that a new
-    version takes the price over from the one before.
-    """
-    charged, first = path.charged[-1:], path.first
-    spans: list[tuple[int, int, int]] = []
-    for week, index in enumerate((*charged, *path.indices), first - len(charged)):
-        if spans and spans[-1][2] == index:
-            spans[-1] = (spans[-1][0], week + 1, index)
-        elif index:
-            spans.append((week, week + 1, index))
-    all_sold = sum(
-        _sold(path, path.told, max(b - first, 0), e - first) for b, e, _ in spans
-    )
-    for begins, ends, index in spans:
-        sold = _sold(path, path.told, max(begins - first, 0), ends - first)
-        yield Line(
-            sku=path.plan.sku,
-            price=_money(path.asked.prices[index]),
-            was=_money(path.asked.prices[0]),
-            starts_at=_moment(path.plan.week(begins)),
-            ends_at=_moment(path.plan.week(ends)),
-            expects=_expected(
-                path,
-                max(begins - first, 0),
-                ends - first,
-                index,
-                sold / (all_sold or 1),
-            ),
-        )
-
-
-def _expected(path: Path, first: int, last: int, index: int, part: float) -> Expected:
-    """Say what a line is expected to sell; the gain is shared by units sold."""
-    sold = _sold(path, path.told, first, last)
-    plain = _sold(path, path.nothing, first, last)
-    gain = path.told.gain
-    return Expected(
-        units=round(sold, 2),
-        units_before=round(plain, 2),
-        margin=round(gain.mean * part, 2),
-        low=round(gain.low * part, 2),
-        high=round(gain.high * part, 2),
-        revenue=round(sold * path.asked.prices[index], 2),
-        stock_after=round(path.told.stock[max(last, 1) - 1].mean, 1),
-        why=Wording("Sells what is left by %(day)s.", day=path.plan.ends.isoformat()),
-        clears=True,
-        expires=path.plan.expires,
-        doubt=round(_doubt(path, plain), 2),
-        cost=round(path.asked.salvage, 4),
-    )
-
-
-def _doubt(path: Path, units: float) -> float:
-    """Return the standard deviation of what would sell: level, and luck."""
-    weight, level = path.belief.weight, path.belief.level
-    mean = path.level
-    spread = float(weight @ (level - mean) ** 2) / mean**2
-    return float((units + (spread + path.asked.noise) * units**2) ** 0.5)
-
-
-def _sold(path: Path, told: Outcome, first: int, last: int) -> float:
-    if last <= first:
-        return 0.0
-    before = told.stock[first - 1].mean if first else float(path.asked.stock)
-    return before - told.stock[last - 1].mean
-
-
-def _money(price: float) -> Decimal:
-    return pricing.rounded(Decimal(str(price)), settings.CURRENCY)
-
-
-def _moment(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

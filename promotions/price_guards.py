@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db.models import Max, Q
 
 from analytics.wording import Wording
-from catalog import competitors, price_rules, prices, pricing, sizes
+from catalog import competitors, history, pricing
 from catalog.models import PricePoint, Product
-from catalog.price_rules import Member
 from catalog.rulebook import Rulebook
+from promotions import price_families
 from promotions.guards import Guard
 from promotions.models import PriceLine, Strategy
 
@@ -137,7 +137,7 @@ def _lowest(line: PriceLine, product: Product, book: Rulebook) -> Decimal:
 def _reference(lines: Lines, products: Mapping[str, Product], at: datetime) -> Guard:
     """Whether what is cheaper can be shown as reduced: a word, not a bar."""
     cheaper = {line.sku: line for line in reversed(lines) if line.price < line.was}
-    lowest = prices.references(list(cheaper), at=at)
+    lowest = history.references(list(cheaper), at=at)
     sham = [
         sku
         for sku, line in cheaper.items()
@@ -235,37 +235,10 @@ def _families(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> 
     moves = [line for line in _first(lines, products) if products[line.sku].family]
     return _told(
         Wording("families"),
-        out_of_order({line.sku: line.price for line in moves}, book),
+        price_families.out_of_order({line.sku: line.price for line in moves}, book),
         Wording("bigger packs cost no less, and no more by unit; colours cost alike"),
         Wording("their families would be out of order"),
     )
-
-
-def out_of_order(prices: Mapping[str, Decimal], book: Rulebook) -> list[str]:
-    """Return which of these prices break a family's order more than today's do."""
-    if not prices:
-        return []
-    mine = Product.objects.filter(sku__in=prices).exclude(family="")
-    rows = Product.objects.only(*FIELDS).filter(
-        family__in=mine.values("family"), price__gt=0
-    )
-    families: dict[tuple[str, str], list[Member]] = {}
-    for one in rows.order_by("sku"):
-        if one.price is not None and book.of(one.category).families:
-            size = sizes.parsed(one.size)
-            member = Member(
-                sku=one.sku,
-                amount=size.amount if size else None,
-                unit=size.unit if size else "",
-                price=one.price,
-            )
-            families.setdefault((one.family, one.currency), []).append(member)
-    found: list[str] = []
-    for family in families.values():
-        then = {one.sku: prices.get(one.sku, one.price) for one in family}
-        if price_rules.family_fault(family, then):
-            found += [one.sku for one in family if one.sku in prices]
-    return found
 
 
 def _double(strategy: Strategy) -> Guard:

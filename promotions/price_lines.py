@@ -120,6 +120,7 @@ def _strategy(
                 name=str(change.title)[:200],
                 starts_at=min(starts, at),
                 ends_at=ends,
+                zone=settings.SHOP_ZONE,
                 budget=Decimal(0),
                 currency=settings.CURRENCY,
             ),

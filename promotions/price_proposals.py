@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
@@ -24,7 +25,7 @@ from catalog.rulebook import Rulebook
 from ml import forecasts
 from ml.forecasts import Demand
 from ml.models import Forecast
-from promotions import price_guards, price_lines, price_plans
+from promotions import campaigns, price_families, price_guards, price_lines, price_plans
 from promotions.models import OPEN, PriceLine, Strategy
 from promotions.price_lines import Change, Expected, Line
 from promotions.price_plans import Gain, Item
@@ -98,7 +99,7 @@ def _found(items: Sequence[Item]) -> dict[str, list[tuple[Item, Decimal]]]:
 def _changes(items: Sequence[Item], best: Mapping[str, Decimal]) -> Found:
     """Return what moves; families with members that were not asked about stay whole."""
     moves = {i.sku: best[i.sku] for i in items if best[i.sku] != i.shelf.price}
-    broken = {*price_guards.out_of_order(moves, Rulebook())}
+    broken = {*price_families.out_of_order(moves, Rulebook())}
     return [
         (item, moves[item.sku])
         for item in items
@@ -237,9 +238,9 @@ def _change(category: str, found: Found, *, at: datetime, title: str = RAISE) ->
 
 
 def _start(at: datetime) -> datetime:
-    """The next midnight that leaves time to decide."""
-    day = (at + NOTICE + timedelta(days=1)).replace(hour=0, minute=0)
-    return day.replace(second=0, microsecond=0)
+    """The shop's next midnight that leaves time to decide."""
+    day = (at + NOTICE).astimezone(ZoneInfo(settings.SHOP_ZONE)).date()
+    return campaigns.midnight(day + timedelta(days=1), settings.SHOP_ZONE)
 
 
 def _reason(found: Found, whole: Gain) -> Wording:

@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from pytest_django.fixtures import SettingsWrapper
 
 from analytics import events, store
 from analytics.models import Customer
@@ -19,6 +21,7 @@ from promotions import (
     price_lines,
     price_outcomes,
     price_pages,
+    price_proposals,
     price_rolls,
     supply,
 )
@@ -406,3 +409,16 @@ def test_the_log_is_read_once_for_all_clearances(
     monkeypatch.setattr(order_lines, "read", counted)
     clearances.propose(at=MONDAY + 7 * DAY)
     assert len(times) == 1
+
+
+def test_prices_begin_and_end_at_the_shops_midnight(settings: SettingsWrapper) -> None:
+    settings.SHOP_ZONE = "America/New_York"
+    expiring(days=20)
+    [made] = clearances.propose(at=MONDAY)
+    line = lines(made)[-1]
+    assert line.ends_at
+    assert line.ends_at.hour == 4  # UTC: it is summer there
+    zone = ZoneInfo("America/New_York")
+    assert line.ends_at.astimezone(zone).date() == MONDAY.date() + 20 * DAY
+    assert made.campaign.zone == "America/New_York"
+    assert price_proposals._start(NOW).hour == 4

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import events, store
-from catalog import feeds, prices
+from catalog import feeds, history, prices
 from catalog.feeds import Listed
 from catalog.models import PriceHold, PricePoint, PricingRule, Product, ShownPrice
 from promotions import alerts, approval, price_lines, price_rolls
@@ -354,7 +354,7 @@ def test_the_days_off_sale_are_no_days_at_a_price() -> None:
     feed(listed("5.00"), at=NOW - 50 * DAY)
     feed(listed(None), at=NOW - 40 * DAY)
     feed(listed("10.00"), at=NOW - 5 * DAY)
-    found = prices.references(["tea"], at=NOW)
+    found = history.references(["tea"], at=NOW)
     assert found == {("tea", "USD"): Decimal(10)}
     assert folded() == held()
 
@@ -364,7 +364,7 @@ def test_a_reference_price_is_of_the_currency_it_was_asked_in() -> None:
     euro = replace(listed("1.00"), currency="EUR")
     feed(euro, at=NOW - 40 * DAY)
     feed(listed("10.00"), at=NOW - 5 * DAY)
-    found = prices.references(["tea"], at=NOW)
+    found = history.references(["tea"], at=NOW)
     assert found == {("tea", "USD"): Decimal(10), ("tea", "EUR"): Decimal(1)}
 
 
