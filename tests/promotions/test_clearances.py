@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from analytics import events, store
 from analytics.models import Customer
@@ -411,7 +411,7 @@ def test_the_log_is_read_once_for_all_clearances(
     assert len(times) == 1
 
 
-def test_prices_begin_and_end_at_the_shops_midnight(settings: SettingsWrapper) -> None:
+def test_prices_begin_and_end_at_the_shops_midnight(settings: Settings) -> None:
     settings.SHOP_ZONE = "America/New_York"
     expiring(days=20)
     [made] = clearances.propose(at=MONDAY)

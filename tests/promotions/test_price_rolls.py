@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import connection, transaction
@@ -12,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics import events, store
-from catalog import feeds, history, prices
+from analytics import clock, events, store
+from catalog import feeds, history
 from catalog.feeds import Listed
 from catalog.models import PriceHold, PricePoint, PricingRule, Product, ShownPrice
-from promotions import alerts, approval, price_lines, price_rolls
+from promotions import alerts, approval, errands, price_lines, price_rolls
 from promotions.models import PriceLine, Strategy
 from promotions.price_lines import Change, Expected, Line
 from tests.conftest import NOW
@@ -211,9 +212,9 @@ def test_a_third_price_ends_what_stays() -> None:
 
 
 def clean(at: datetime) -> None:
-    """Do what the errand does beside rolling."""
-    feeds.believe(at=at)
-    prices.refresh(at=at)
+    """Run the errand of prices."""
+    with patch.object(clock, "now", lambda: at):
+        errands.roll_prices()
 
 
 def test_a_paused_price_without_end_is_over_with_its_campaign() -> None:
