@@ -46,6 +46,14 @@ class PriceOverruled(Event, frozen=True, kw_only=True):
     currency: Currency
 
 
+class PriceWithdrawn(Event, frozen=True, kw_only=True):
+    """A product is not on sale any more, until a price of it comes again."""
+
+    sku: Text
+    was: Decimal
+    currency: Currency
+
+
 class PriceStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A product's price from a moment on, up to an end, if there is one."""
 

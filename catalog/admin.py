@@ -13,6 +13,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -58,6 +60,19 @@ class ProductAdmin(ReadOnly):
     ordering = ["sku"]
     show_full_result_count = False
     list_per_page = 50
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Lead to the page of a product's stock, for those who may see it."""
+        if not request.user.has_perm("promotions.view_supply"):
+            return self.list_display
+        return [self.stands if c == "stock" else c for c in self.list_display]
+
+    @admin.display(description=gettext_lazy("stock"), ordering="stock")
+    def stands(self, product: Product) -> str:
+        if product.stock is None:
+            return "-"
+        address = reverse("product_stock", args=[product.sku])
+        return format_html('<a href="{}">{}</a>', address, product.stock)
 
 
 @admin.register(StockRule)

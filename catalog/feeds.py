@@ -6,7 +6,7 @@ has set a product's price, catalog.prices says what the feed's comes to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -67,8 +67,8 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
     with transaction.atomic():
         before = _before(rows)
         heard = _heard(rows, before, at)
-        _mirror(rows.values(), heard, at)
-        prices.overrule([h.overruled for h in heard.values() if h.overruled], at=at)
+        _mirror(rows.values(), heard, before, at)
+        prices.listen(heard.values(), at=at)
         prices.note(list(_moved(rows, heard, before)), at=at)
         levels.note(_counted(rows, before), at=at)
         changes = [
@@ -80,10 +80,38 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
     return Taken(products=len(rows), changes=len(changes))
 
 
+def believe(*, at: datetime) -> int:
+    """Take prices in that looked like late echoes, and stayed the feed's last word.
+
+    Who sends only what has changed says it once. Return how many.
+    """
+    if not prices.believed(at=at):
+        return 0
+    with transaction.atomic():
+        prices.lock()
+        said = prices.believed(at=at)
+        products = list(Product.objects.filter(sku__in=said))
+        changes = []
+        for one in products:
+            was, one.price, one.listed_price = one.price, said[one.sku], said[one.sku]
+            changes.append(
+                events.PriceChanged(
+                    sku=one.sku, price=said[one.sku], was=was, currency=one.currency
+                )
+            )
+        Product.objects.bulk_update(products, ["price", "listed_price"])
+        moved = [Moved(sku=p.sku, price=p.price, currency=p.currency) for p in products]
+        prices.note(moved, at=at)
+        prices.forget(said)
+        store.append(changes, at=at)
+    return len(products)
+
+
 class Before(NamedTuple):
     """What a product was: the price in force, and what the shop said."""
 
     price: Decimal | None = None
+    listed_price: Decimal | None = None
     cost: Decimal | None = None
     stock: int | None = None
     currency: str = ""
@@ -106,7 +134,9 @@ def _heard(
     holds = prices.held(rows)
     return {
         sku: prices.heard(
-            *(one.price, one.currency, before.get(sku, NEW).price, holds.get(sku)),
+            *(one.price, one.currency, holds.get(sku)),
+            now=before.get(sku, NEW).price,
+            listed=before.get(sku, NEW).listed_price,
             at=at,
         )
         for sku, one in rows.items()
@@ -140,6 +170,8 @@ def _changes(now: Listed, heard: Heard, was: Before) -> Iterator[events.Event]:
         yield events.PriceChanged(
             sku=now.sku, price=heard.price, was=was.price, currency=now.currency
         )
+    if heard.price is None and was.price is not None:
+        yield events.PriceWithdrawn(sku=now.sku, was=was.price, currency=now.currency)
     if heard.overruled:
         yield events.PriceOverruled(
             sku=now.sku,
@@ -157,12 +189,17 @@ def _changes(now: Listed, heard: Heard, was: Before) -> Iterator[events.Event]:
 
 
 def _mirror(
-    products: Iterable[Listed], heard: Mapping[str, Heard], at: datetime
+    products: Iterable[Listed],
+    heard: Mapping[str, Heard],
+    before: Mapping[str, Before],
+    at: datetime,
 ) -> None:
     said = tuple(Listed.__dataclass_fields__)
-    rows = [
-        [*(getattr(one, name) for name in said), heard[one.sku].price, at, at]
-        for one in products
-    ]
+    rows = []
+    for one in products:
+        now, was = heard[one.sku].price, before.get(one.sku, NEW)
+        moves = (now, one.currency) != (was.price, was.currency)
+        listed = replace(one, price=one.price if moves else was.listed_price)
+        rows.append([*(getattr(listed, name) for name in said), now, at, at])
     names = [*COLUMNS, "price", "updated_at", "first_listed_at"]
     mirror("catalog_product", names, rows, key=["sku"], once=["first_listed_at"])

@@ -1,38 +1,14 @@
-"""What products have cost before: the log's price changes.
+"""What products have cost, price by price."""
 
-It reads all price changes of the log: for an approval's guard, not for a request.
-"""
-
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from analytics import events, lookup, store
+from analytics import lookup
 from catalog import pricing
 from catalog.episodes import Step
 
-
-def reference_prices(
-    skus: Collection[str], *, currency: str, at: datetime
-) -> Mapping[str, Decimal]:
-    """Return the products' lowest prices of the 30 days before `at`.
-
-    A product without a price then is missing.
-    """
-    changes: dict[str, list[tuple[datetime, Decimal]]] = {}
-    wanted = frozenset(skus)
-    for stored in store.read(until=store.high_water(), types=["price_changed"]):
-        event = stored.event
-        if not isinstance(event, events.PriceChanged) or event.sku not in wanted:
-            continue
-        if event.currency == currency:
-            changes.setdefault(event.sku, []).append((stored.occurred_at, event.price))
-    found = {
-        sku: pricing.reference_price(sorted(rows), at=at)
-        for sku, rows in changes.items()
-    }
-    return {sku: price for sku, price in found.items() if price is not None}
-
+WINDOW = timedelta(days=30)
 
 STEPS = """
     SELECT p.sku, p.currency, p.since, p.price
@@ -56,5 +32,36 @@ def steps_of(skus: Collection[str], *, since: datetime) -> dict[str, list[Step]]
         if money.setdefault(sku, currency) != currency:
             money[sku] = currency
             found[sku].clear()
-        found.setdefault(sku, []).append(Step(at=at, price=price))
+        steps = found.setdefault(sku, [])
+        if price is not None:
+            steps.append(Step(at=at, price=price))
     return found
+
+
+def references(
+    skus: Collection[str], *, at: datetime
+) -> dict[tuple[str, str], Decimal]:
+    """Return (sku, currency) -> the lowest price of the 30 days before `at`."""
+    changes: dict[tuple[str, str], list[tuple[datetime, Decimal | None]]] = {}
+    values = {"skus": list(skus), "since": at - WINDOW, "at": at}
+    for sku, currency, since, price in lookup.rows(POINTS, values):
+        changes.setdefault((sku, currency), []).append((since, price))
+    found = {
+        key: pricing.reference_price(rows, at=at, window=WINDOW)
+        for key, rows in changes.items()
+    }
+    return {key: price for key, price in found.items() if price is not None}
+
+
+POINTS = """
+SELECT sku, currency, since, price FROM catalog_pricepoint
+WHERE sku = ANY(%(skus)s) AND since > %(since)s AND since < %(at)s
+UNION ALL
+SELECT p.sku, p.currency, p.since, p.price
+FROM unnest(%(skus)s::text[]) AS asked(sku), LATERAL (
+  SELECT * FROM catalog_pricepoint o
+  WHERE o.sku = asked.sku AND o.since <= %(since)s
+  ORDER BY o.since DESC, o.id DESC LIMIT 1
+) p
+ORDER BY 1, 2, 3
+"""

@@ -22,7 +22,8 @@ from catalog import price_rules
 class Product(models.Model):
     """`cost`, `stock`, `lead_days` and `expires_on` are null where the shop is silent.
 
-    `price` is the price in force; `listed_price` is what the shop's feed said last.
+    `price` is the price in force; `listed_price` is the last that was the shop's own:
+    a feed that repeats a strategy's price does not change it.
 
     `gtin` and `mpn` (the maker's number) tell the same product in other shops. Products
     of a `family` differ in size or colour alone: their prices keep together.
@@ -192,11 +193,14 @@ class StockRule(models.Model):
 
 
 class PricePoint(models.Model):
-    """From a moment on a product cost so much: the log's price changes, by product."""
+    """From a moment on a product cost so much: the log's price changes, by product.
+
+    `price` is null from when it was not on sale.
+    """
 
     sku = models.CharField(max_length=200)
     since = models.DateTimeField()
-    price = models.DecimalField(max_digits=14, decimal_places=4)
+    price = models.DecimalField(max_digits=14, decimal_places=4, null=True)
     currency = models.CharField(max_length=3)
 
     class Meta:
@@ -210,7 +214,10 @@ class PriceHold(models.Model):
     """A strategy's price is in force, or was until a moment ago; see catalog.prices.
 
     `back` is what the product costs without it, `echoes` the prices it has had by the
-    strategy: a feed that repeats one of them tells nothing new.
+    strategy: a feed that repeats one of them tells nothing new. Of one that `stays`
+    the price is the product's own by now, and a feed that goes on listing the old one
+    tells nothing new either. `doubted`: the last price of a feed was this one, and was
+    taken for an echo that came late.
     """
 
     sku = models.CharField(max_length=200, primary_key=True)
@@ -222,6 +229,8 @@ class PriceHold(models.Model):
     since = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
     overruled_at = models.DateTimeField(null=True)
+    stays = models.BooleanField(default=False)
+    doubted = models.DecimalField(max_digits=14, decimal_places=4, null=True)
 
     class Meta:
         indexes = [

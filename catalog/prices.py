@@ -3,7 +3,8 @@
 The shop's feed and strategies both write here, one at a time: whoever does takes the
 products' `lock` first, and appends to the log last. A feed that repeats the price that
 a strategy has set, or the one before, tells nothing new; one that brings a third price
-wins, and the strategy's is overruled.
+wins, and the strategy's is overruled. A strategy's price that stays is the product's
+own; the old one may be listed on, until a feed says the new one or a third.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,12 +17,11 @@ import msgspec
 from django.db import connection, transaction
 
 from analytics import events
-from catalog import pricing
+from catalog import history, pricing
 from catalog.models import PriceHold, PricePoint, Product, ShownPrice
 
 ECHO = timedelta(days=2)
 """So long after a strategy's price went, a feed that still says it is late, not new."""
-WINDOW = timedelta(days=30)
 SHOWN = timedelta(days=30)
 """So long is a reduction without an end shown as one."""
 Amount = Decimal | None
@@ -29,10 +29,17 @@ Amount = Decimal | None
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """What a feed's price comes to: the price in force; whose price it overrules."""
+    """What a feed's price comes to: the price in force; whose price it overrules.
+
+    `doubted` is a price that may be an echo come late, and `heard` the hold of which
+    the feed told something: to be kept (`listen`).
+    """
 
     price: Amount
     overruled: PriceHold | None = None
+    heard: PriceHold | None = None
+    doubted: Amount = None
+    stays: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,24 +84,58 @@ def held(skus: Iterable[str]) -> dict[str, PriceHold]:
 
 
 def heard(
-    price: Amount, currency: str, now: Amount, hold: PriceHold | None, *, at: datetime
+    price: Amount,
+    currency: str,
+    hold: PriceHold | None,
+    *,
+    now: Amount,
+    listed: Amount,
+    at: datetime,
 ) -> Heard:
-    """Say what a feed's price comes to, where `now` is in force."""
+    """Say what a feed's price comes to, where `now` is in force and `listed` the last
+    that was the shop's own."""
     if hold is None or hold.overruled_at is not None:
         return Heard(price=price)
     known = price is not None and currency == hold.currency
+    stale = known and hold.stays and price == listed
     if hold.released_at is None:
-        if known and price in (hold.price, hold.back, *hold.echoes):
+        if stale or (known and price in (hold.price, hold.back, *hold.echoes)):
             return Heard(price=now)
         return Heard(price=price, overruled=hold)
-    late = known and price in hold.echoes and price != hold.back
-    return Heard(price=now if late and at < hold.released_at + ECHO else price)
+    late = at < hold.released_at + ECHO
+    if price == now:
+        return Heard(price=now, heard=hold, stays=hold.stays and late)
+    if stale:
+        return Heard(price=now, heard=hold, stays=True)
+    if late and known and price in hold.echoes:
+        return Heard(price=now, heard=hold, doubted=price, stays=hold.stays)
+    return Heard(price=price, heard=hold)
 
 
-def overrule(holds: Sequence[PriceHold], *, at: datetime) -> None:
-    """Note whose prices the feed has overruled; promotions.price_rolls reads it."""
-    keys = [hold.sku for hold in holds]
-    PriceHold.objects.filter(sku__in=keys).update(overruled_at=at)
+def listen(found: Iterable[Heard], *, at: datetime) -> None:
+    """Keep what a feed told of strategies' prices; promotions.price_rolls reads it."""
+    holds = []
+    for one in found:
+        if one.overruled:
+            one.overruled.overruled_at = at
+            holds.append(one.overruled)
+        elif one.heard:
+            one.heard.doubted, one.heard.stays = one.doubted, one.stays
+            holds.append(one.heard)
+    PriceHold.objects.bulk_update(holds, ["overruled_at", "doubted", "stays"])
+
+
+def believed(*, at: datetime) -> dict[str, Decimal]:
+    """Return sku -> the price that was no late echo: nothing else came for so long."""
+    rows = PriceHold.objects.filter(
+        released_at__lt=at - ECHO, overruled_at=None, doubted__isnull=False
+    )
+    return {hold.sku: hold.doubted for hold in rows if hold.doubted is not None}
+
+
+def forget(skus: Iterable[str]) -> None:
+    """Forget whose prices they were: they are the shop's."""
+    PriceHold.objects.filter(sku__in=list(skus)).delete()
 
 
 def note(moved: Sequence[Moved], *, at: datetime) -> None:
@@ -104,43 +145,12 @@ def note(moved: Sequence[Moved], *, at: datetime) -> None:
     """
     if not moved:
         return
-    lowest = references([one.sku for one in moved], at=at)
+    lowest = history.references([one.sku for one in moved], at=at)
     PricePoint.objects.bulk_create(
         PricePoint(sku=one.sku, since=at, price=one.price, currency=one.currency)
         for one in moved
-        if one.price is not None
     )
     _show([_shown(one, lowest.get((one.sku, one.currency)), at) for one in moved])
-
-
-def references(
-    skus: Collection[str], *, at: datetime
-) -> dict[tuple[str, str], Decimal]:
-    """Return (sku, currency) -> the lowest price of the 30 days before `at`."""
-    changes: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(POINTS, {"skus": list(skus), "since": at - WINDOW, "at": at})
-        for sku, currency, since, price in cursor.fetchall():
-            changes.setdefault((sku, currency), []).append((since, price))
-    found = {
-        key: pricing.reference_price(rows, at=at, window=WINDOW)
-        for key, rows in changes.items()
-    }
-    return {key: price for key, price in found.items() if price is not None}
-
-
-POINTS = """
-SELECT sku, currency, since, price FROM catalog_pricepoint
-WHERE sku = ANY(%(skus)s) AND since > %(since)s AND since < %(at)s
-UNION ALL
-SELECT p.sku, p.currency, p.since, p.price
-FROM unnest(%(skus)s::text[]) AS asked(sku), LATERAL (
-  SELECT * FROM catalog_pricepoint o
-  WHERE o.sku = asked.sku AND o.since <= %(since)s
-  ORDER BY o.since DESC, o.id DESC LIMIT 1
-) p
-ORDER BY 1, 2, 3
-"""
 
 
 def set_prices(
@@ -158,10 +168,16 @@ def set_prices(
     begun = [one for one in moves if _fits(one, products.get(one.sku), holds)]
     kept = [_hold(move, products[move.sku], holds, at) for move in begun]
     gone = _freed(frees, holds, {one.sku for one in begun})
-    now = [(hold.sku, hold.price) for hold in kept]
-    now += [(hold.sku, hold.back) for hold in gone]
+    to = {hold.sku: hold.price for hold in kept} | {h.sku: h.back for h in gone}
+    now = {
+        sku: price
+        for sku, price in to.items()
+        if (found := products.get(sku)) and found.price != price
+    }
     _write(kept, gone, now, at)
-    note(_moved(begun, gone, products, holds), at=at)
+    moved = _moved(begun, gone, products, holds)
+    note([one for one in moved if one.sku in now], at=at)
+    _prolong([one for one in moved if one.sku not in now])
     by = {move.sku: move.strategy for move in begun}
     changed = [
         events.PriceChanged(
@@ -171,20 +187,24 @@ def set_prices(
             currency=products[sku].currency,
             strategy=by.get(sku) or frees[sku],
         )
-        for sku, price in sorted(now)
-        if products[sku].price != price
+        for sku, price in sorted(now.items())
     ]
     return list(changed), {one.sku for one in moves} - set(by)
 
 
-def let_go(skus: Collection[str], strategy: UUID) -> None:
-    """Leave a strategy's prices in force as the shop's own: feeds count again."""
-    PriceHold.objects.filter(sku__in=skus, strategy=strategy).delete()
+def settle(skus: Collection[str], strategy: UUID, *, at: datetime) -> None:
+    """Leave a strategy's prices in force as the products' own."""
+    holds = PriceHold.objects.filter(
+        sku__in=skus, strategy=strategy, released_at=None, overruled_at=None
+    )
+    holds.update(released_at=at, stays=True)
 
 
 def refresh(*, at: datetime) -> None:
     """Show reductions no more whose time is over; forget whose prices went long ago."""
-    PriceHold.objects.filter(released_at__lt=at - ECHO).delete()
+    PriceHold.objects.filter(
+        released_at__lt=at - ECHO, stays=False, doubted=None
+    ).delete()
     if not ShownPrice.objects.filter(until__lte=at).exists():
         return
     with transaction.atomic():
@@ -216,14 +236,16 @@ def _hold(
     last = holds.get(move.sku)
     before = _running(last)
     echoes = last.echoes if last and last.overruled_at is None else []
+    now = move.price if product.price is None else product.price
     return PriceHold(
         sku=move.sku,
         strategy=move.strategy,
         price=move.price,
-        back=before.back if before else product.price or move.price,
+        back=before.back if before else now,
         currency=product.currency,
         echoes=list(dict.fromkeys([*echoes, move.price])),
         since=at,
+        stays=bool(last and last.overruled_at is None and last.stays),
     )
 
 
@@ -259,10 +281,24 @@ def _moved(
     ]
 
 
+def _prolong(going: Sequence[Moved]) -> None:
+    """Say until when prices are in force that go on as they are: they are no news."""
+    until = {one.sku: one.until for one in going}
+    rows = []
+    for row in ShownPrice.objects.filter(sku__in=until):
+        shown = msgspec.json.decode(row.body, type=Body)
+        if shown.valid_until != until[row.sku]:
+            shown.valid_until = until[row.sku]
+            ends = shown.valid_until or shown.valid_from + SHOWN
+            row.body, row.until = _json(shown), ends if row.reference else None
+            rows.append(row)
+    _show(rows)
+
+
 def _write(
     kept: Sequence[PriceHold],
     gone: Sequence[PriceHold],
-    now: Sequence[tuple[str, Decimal]],
+    now: Mapping[str, Decimal],
     at: datetime,
 ) -> None:
     PriceHold.objects.bulk_create(
@@ -271,7 +307,7 @@ def _write(
         unique_fields=["sku"],
         update_fields=[
             *("strategy", "price", "back", "currency", "echoes", "since"),
-            *("released_at", "overruled_at"),
+            *("released_at", "overruled_at", "stays", "doubted"),
         ],
     )
     PriceHold.objects.filter(sku__in=[h.sku for h in gone]).update(released_at=at)
@@ -279,7 +315,7 @@ def _write(
         cursor.execute(
             "UPDATE catalog_product p SET price = n.price FROM "
             "unnest(%s::text[], %s::numeric[]) AS n(sku, price) WHERE p.sku = n.sku",
-            [[sku for sku, _ in now], [price for _, price in now]],
+            [list(now), list(now.values())],
         )
 
 

@@ -50,19 +50,21 @@ def floor(
 
 
 def reference_price(
-    changes: Sequence[tuple[datetime, Decimal]],
+    changes: Sequence[tuple[datetime, Decimal | None]],
     *,
     at: datetime,
     window: timedelta = timedelta(days=30),
 ) -> Decimal | None:
     """Return the lowest price in force within the window before `at`; None if none was.
 
-    `changes` are (from when, price), the oldest first. A reduction must be announced
+    `changes` are (from when, price), the oldest first; without a price it was not on
+    sale. A reduction must be announced
     against this price: Directive 98/6/EC, article 6a; for percentages too, C-330/23.
     """
     opening = [price for since, price in changes if since <= at - window][-1:]
     during = [price for since, price in changes if at - window < since < at]
-    return min([*opening, *during], default=None)
+    known = [price for price in (*opening, *during) if price is not None]
+    return min(known, default=None)
 
 
 def percent_off(price: Decimal | None, reference: Decimal | None) -> int | None:

@@ -26,6 +26,7 @@ TASKS = {
     ),
     "projections": ("analytics.tasks",),
     "errands": ("promotions.errands", "catalog.tasks"),
+    "prices": ("promotions.errands",),
 }
 """Queue -> the modules of its tasks; "celery" is the default one."""
 
@@ -220,6 +221,8 @@ app.conf.update(
     timezone="UTC",
     task_routes={
         "analytics.tasks.catch_up": {"queue": "projections"},
+        # No import may keep a price from beginning or ending.
+        "promotions.errands.roll_prices": {"queue": "prices"},
         "promotions.errands.*": {"queue": "errands"},
         "catalog.tasks.*": {"queue": "errands"},
     },

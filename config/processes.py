@@ -1,4 +1,4 @@
-"""The web server, three Celery workers and beat as children of one process.
+"""The web server, four Celery workers and beat as children of one process.
 
 Children live in sessions of their own, so that Ctrl-C reaches only the parent, which
 stops them in order; should the parent be killed, the kernel ends them (Linux).
@@ -58,6 +58,11 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
             *(*celery, "worker", "--pool", "threads", "--concurrency", "2"),
             *("--queues", "errands", "--hostname", "errands@%h"),
             *("--loglevel", "warning"),
+        ],
+        # Of its own: imports and pulls take minutes, prices begin and end on time.
+        "pricer": [
+            *(*celery, "worker", "--pool", "solo", "--queues", "prices"),
+            *("--loglevel", "warning", "--hostname", "pricer@%h"),
         ],
         "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", schedule],
     }

@@ -403,6 +403,8 @@ TRAITS = frozenset(
     )
 )
 """The traits of a customer that may be kept; none that tells who somebody is."""
+SHOP_ZONE = env.str("SHOP_ZONE", default="UTC")
+"""Prices begin and end at this zone's midnight."""
 ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 """The share of the shelf price that is margin where the shop's feed sends no cost."""
 MODELS_DIR = services.VAR / "models"

@@ -6,7 +6,7 @@ share their category's; nothing is known of what has not sold for a year.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import exp, log, sqrt
 from typing import Any
@@ -48,6 +48,16 @@ class Demand:
     elasticity_error: float
     method: str
     undiscounted: float = 1.0
+
+    @property
+    def baseline(self) -> "Demand":
+        """What sells at today's prices, without any discount: for whoever sets them."""
+        part = self.undiscounted
+        units, low, high = (
+            tuple(part * one for one in some)
+            for some in (self.units, self.low, self.high)
+        )
+        return replace(self, units=units, low=low, high=high, undiscounted=1.0)
 
 
 def of_products(skus: Collection[str] | None = None) -> dict[str, Demand]:

@@ -11,12 +11,12 @@ guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
 desk_faults, approval, approving, versions, admin, home, inbox, markup; ahead,
 calendar_page.
-Prices for everybody: price_plans, price_guards, price_rolls, price_lines,
-price_proposals, price_outcomes, price_pages, prices_page.
+Prices for everybody: price_plans, price_families, price_guards, price_rolls,
+price_lines, price_proposals, price_outcomes, price_pages, prices_page.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
 response (what is believed), value (what an offer is worth), audiences, response_pages.
-Stock: supply, extra_units, clearances, clearance_plans, stock_pages, stock_product,
-stock_api.
+Stock: supply, extra_units, clearances, clearance_changes, clearance_lessons,
+clearance_plans, stock_pages, stock_product, stock_api.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
 planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
 backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,

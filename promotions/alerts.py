@@ -39,12 +39,17 @@ FOUND = """
            JOIN promotions_campaign c ON c.id = s.campaign_id
            WHERE l.state = 'overruled' AND s.state IN ('live', 'paused')
              AND c.ends_at > t.now
-           GROUP BY s.id, s.title ORDER BY n DESC, s.id LIMIT %s) o)
+           GROUP BY s.id, s.title ORDER BY n DESC, s.id LIMIT %s) o),
+      (SELECT EXISTS (SELECT FROM promotions_priceline l
+         JOIN promotions_strategy s ON s.id = l.strategy_id
+         WHERE l.state = 'planned' AND s.state = 'live' AND l.starts_at < t.late
+           OR l.state IN ('planned', 'running') AND l.ends_at < t.late))
     FROM (SELECT %s::timestamptz AS late, %s::timestamptz AS failing,
       %s::timestamptz AS a_day, %s::timestamptz AS now) t
 """
 """Batches; webhooks that take nothing; whether what was not told has waited long; who
-guesses codes; prices that the shop's feed did not want, of changes that still run."""
+guesses codes; prices that the shop's feed did not want, of changes that still run;
+whether prices should have begun or ended."""
 Rows = list[dict[str, Any]]
 
 
@@ -52,13 +57,15 @@ def current(at: datetime) -> list[Alert]:
     """Return what is wrong at the moment."""
     times = [at - LATE, at - FAILING, at - A_DAY, at]
     found = lookup.row(FOUND, [MOST, MOST, *times])
-    batches, endpoints, untold, guessers, overruled = found or ([], [], None, [], [])
+    nothing: tuple[Any, ...] = ([], [], None, [], [], False)
+    batches, endpoints, untold, guessers, overruled, unrolled = found or nothing
     return [
         *_guessing(guessers),
         *_batches(batches),
         *_webhooks(endpoints),
         *_late(late=bool(untold) or _unmade(batches)),
         *_overruled(overruled),
+        *_unrolled(late=bool(unrolled)),
     ]
 
 
@@ -110,6 +117,14 @@ def _overruled(strategies: Rows) -> Iterator[Alert]:
             about=row["id"],
             text=text % {"lines": row["n"], "title": row["title"]},
             table="promotions_strategy",
+        )
+
+
+def _unrolled(*, late: bool) -> Iterator[Alert]:
+    if late:
+        text = _("Prices do not begin or end: the worker of the queue prices is down")
+        yield Alert(
+            code="prices_late", about="", text=text, table="promotions_priceline"
         )
 
 

@@ -193,6 +193,8 @@ def before(strategy: Strategy) -> Iterator[tuple[Strategy, list[store.Stored]]]:
 
 
 RUNS = (State.LIVE, State.PAUSED)
+TURNS = (*RUNS, State.ENDED)
+"""States that bring prices into force, or back."""
 STEPS: Mapping[type[events.Event], tuple[Collection[State], State, type[Exception]]] = {
     events.StrategyApproved: ([State.PROPOSED], State.LIVE, NotProposed),
     events.StrategyRejected: ([State.PROPOSED], State.REJECTED, NotProposed),
@@ -210,10 +212,10 @@ def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
     """Return the guards that hold or not at this very moment."""
     campaign = strategy.campaign
     if strategy.prices:
-        replaced = [one.id for one in _replaced(strategy)]
+        before_it = [one.id for one in replaced(strategy)]
         return [
             guards.period(campaign.starts_at, campaign.ends_at, at),
-            *price_guards.standing(strategy, replaced, at=at),
+            *price_guards.standing(strategy, before_it, at=at),
             *([] if "clearance" in strategy.forecast else [in_stock(strategy, at=at)]),
         ]
     gifts = [one for one in strategy.terms.values() if isinstance(one, Gift)]
@@ -247,6 +249,7 @@ def in_stock(strategy: Strategy, *, at: datetime) -> Guard:
         extra=found.extra,
         there=found.there,
         incoming=found.incoming,
+        missing=found.missing,
     )
 
 
@@ -267,7 +270,7 @@ def _of_its_group(strategy: Strategy) -> list[tuple[str, str]]:
     if not group:
         return []
     others = Strategy.objects.filter(state=State.LIVE, rule__group=group)
-    others = others.exclude(id__in=[strategy.id, *(o.id for o in _replaced(strategy))])
+    others = others.exclude(id__in=[strategy.id, *(o.id for o in replaced(strategy))])
     return [(one.title, one.rule.get("mode", "stack")) for one in others]
 
 
@@ -282,7 +285,8 @@ def _decide(
     _insist_on(event.comment)
     with transaction.atomic():
         strategy = _locked(key)
-        if strategy.prices:
+        turns = strategy.prices and made in TURNS
+        if turns:
             prices.lock()
         if strategy.state not in needed:
             raise refusal(
@@ -301,8 +305,8 @@ def _decide(
         if then and not strategy.prices:
             then(strategy)
         _log(strategy, event, at)
-        if strategy.prices:
-            price_rolls.turn([strategy, *_replaced(strategy)], at=at)
+        if turns:
+            price_rolls.turn([strategy, *replaced(strategy)], at=at)
 
 
 def _insist_on(comment: str) -> None:
@@ -326,13 +330,13 @@ def _keep(
 def _locked(key: UUID | str) -> Strategy:
     """Lock a strategy and those it replaces, by id, as redemptions do."""
     mine = Strategy.objects.select_related("replaces").get(id=key)
-    ids = [mine.id, *(one.id for one in _replaced(mine))]
+    ids = [mine.id, *(one.id for one in replaced(mine))]
     rows = Strategy.objects.filter(id__in=ids)
     locked = {row.id: row for row in rows.order_by("id").select_for_update()}
     return locked[mine.id]
 
 
-def _replaced(strategy: Strategy) -> Iterator[Strategy]:
+def replaced(strategy: Strategy) -> Iterator[Strategy]:
     """Yield the version before, and those before it that were returned meanwhile."""
     before = strategy.replaces
     while before:
@@ -355,7 +359,7 @@ def wrote(strategy: Strategy, by: str) -> bool:
 
     So they did if they wrote of it before it was returned for changes.
     """
-    written = [one for one in _replaced(strategy) if one.state == State.RETURNED]
+    written = [one for one in replaced(strategy) if one.state == State.RETURNED]
     first = [history(one)[0].event for one in (strategy, *written)]
     return any(isinstance(e, events.StrategyProposed) and e.by == by for e in first)
 
@@ -387,7 +391,7 @@ def _check(strategy: Strategy, at: datetime) -> None:
 
 def _replace(strategy: Strategy, by: str, at: datetime) -> None:
     """End the version before; what it has, the new one goes on with."""
-    for old in _replaced(strategy):
+    for old in replaced(strategy):
         _end(old, strategy, by, at)
         versions.hand_over(old, strategy)
 

@@ -146,10 +146,14 @@ def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:
         return []
     shelf = scopes.products(strategy)
     now = {sku: price for sku, price in shelf.values_list("sku", "price") if price}
-    before = history.reference_prices(now, currency=strategy.currency, at=at)
-    prices = [(sku, now[sku], lowest) for sku, lowest in sorted(before.items())]
+    before = sorted(history.references(now, at=at).items())
     deep = max(map(guards.depth, strategy.terms.values()))
-    return [guards.reference(deep, prices)]
+    mine = [
+        (sku, now[sku], lowest)
+        for (sku, currency), lowest in before
+        if currency == strategy.currency
+    ]
+    return [guards.reference(deep, mine)]
 
 
 def waiting(*, at: datetime, older: timedelta = timedelta(days=1)) -> list[Strategy]:

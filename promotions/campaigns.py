@@ -1,8 +1,9 @@
 """Open campaigns; what strategies share cannot be changed once one was decided."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db import transaction
@@ -10,6 +11,11 @@ from django.db import transaction
 from analytics import events, store
 from promotions.models import Campaign
 from promotions.rules import Limit
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """Return when a day begins in a time zone."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def made(

@@ -3,6 +3,8 @@
 What was planned first is kept with the strategy, so that each week a path is planned
 anew from what was sold since: the first belief learns from every week that is over.
 
+The last week ends on the day on which the goods expire, so it may be a part of one.
+
 What a unit left at the end is worth (`salvage`): nothing of what expires; of what is
 too much its cost, less what it costs to hold it for as long as it lasts. What expires
 may be sold below its cost, what is too much may not.
@@ -12,7 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -24,6 +28,7 @@ from catalog.price_rules import Shelf
 from catalog.rulebook import Rulebook
 from ml import forecasts
 from ml.forecasts import Demand
+from promotions import campaigns
 from promotions.models import Supply
 
 MOST_WEEKS = forecasts.HORIZON
@@ -50,6 +55,7 @@ class Plan:
     elasticity: float
     elasticity_error: float
     expires: bool
+    zone: str = "UTC"
 
     @property
     def belief(self) -> Belief:
@@ -60,7 +66,12 @@ class Plan:
         )
 
     def week(self, number: int) -> date:
-        return self.starts + number * WEEK
+        """Return the day on which a week begins, or all ends."""
+        return min(self.starts + number * WEEK, self.ends)
+
+    def moment(self, number: int) -> datetime:
+        """Return when a week begins, at the shop's midnight, or all ends."""
+        return campaigns.midnight(self.week(number), self.zone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +112,14 @@ def planned(
     product: Product, demand: Demand, rule: StockRule, row: Supply, *, at: datetime
 ) -> Plan | None:
     """Say what is to be cleared by when, at which prices; None: there is no time."""
-    starts = at.date() + timedelta(days=1)
+    starts = at.astimezone(ZoneInfo(settings.SHOP_ZONE)).date() + timedelta(days=1)
     expires = row.state == Supply.State.EXPIRING
     ends = starts + timedelta(days=rule.clear_days)
     if expires and product.expires_on:
         ends = product.expires_on
-    weeks = min(MOST_WEEKS, (ends - starts).days // WEEK.days)
-    price = product.price or Decimal(0)
-    if weeks < 1:
+    ends = min(ends, starts + MOST_WEEKS * WEEK)
+    price, demand = product.price or Decimal(0), demand.baseline
+    if ends <= starts or demand.units[0] <= 0:
         return None
     units = row.units
     if expires and product.expiring is not None:
@@ -123,16 +134,16 @@ def planned(
     spreads = [(high - low) / (2 * forecasts.Z80) for low, high in _ends(demand)]
     mean = demand.units[0]
     spread = max(spreads[0], mean**0.5)
-    relative = (spread / mean) ** 2 if mean > 0 else 1.0
+    relative = (spread / mean) ** 2
     error = (forecasts.LASTING * relative) ** 0.5
     return Plan(
         sku=product.sku,
         starts=starts,
-        ends=starts + weeks * WEEK,
+        ends=ends,
         asked=Clearance(
             stock=units,
             prices=prices,
-            units=tuple(_weeks(demand.units, weeks)),
+            units=tuple(_weeks(demand.units, ends - starts)),
             salvage=min(worth, prices[-1]),
             noise=max(
                 LEAST_NOISE, (1 - forecasts.LASTING) * relative - 1 / max(mean, 0.1)
@@ -143,6 +154,7 @@ def planned(
         elasticity=demand.elasticity,
         elasticity_error=max(0.1, demand.elasticity_error),
         expires=expires,
+        zone=settings.SHOP_ZONE,
     )
 
 
@@ -150,9 +162,10 @@ def _ends(demand: Demand) -> Iterator[tuple[float, float]]:
     yield from zip(demand.low, demand.high, strict=True)
 
 
-def _weeks(units: Sequence[float], weeks: int) -> Iterator[float]:
-    for week in range(weeks):
-        yield max(units[min(week, len(units) - 1)], 1e-6)
+def _weeks(units: Sequence[float], time: timedelta) -> Iterator[float]:
+    for week in range(ceil(time / WEEK)):
+        part = min(1.0, time / WEEK - week)
+        yield max(part * units[min(week, len(units) - 1)], 1e-6)
 
 
 def _prices(product: Product, rule: StockRule, least: Decimal) -> tuple[float, ...]:
@@ -191,29 +204,12 @@ def found(
     )
 
 
-def learnt(
-    plan: Plan, charged: Sequence[int], sold: Sequence[int], part: float
-) -> tuple[Belief, int]:
-    """Return what the weeks so far teach, and the units that were sold in them.
-
-    `sold` is by week; of the last one a `part` is over.
-    """
-    belief, asked = plan.belief, plan.asked
-    weeks = zip(charged, sold, strict=True)
-    for number, (index, units) in enumerate(weeks):
-        share = part if number == len(sold) - 1 else 1.0
-        seen = replace(asked, units=(asked.units[0] * share,))
-        if share > 0 and seen.stock:
-            belief = markdowns.learnt(belief, seen, index, units)
-        asked = asked.after(units, stepped=False)
-    return belief, sum(sold)
-
-
 def kept(path: Path) -> dict[str, Any]:
     """Write what is planned of a product into a strategy's forecast."""
     plan, asked = path.plan, path.plan.asked
     return {
         "starts": plan.starts.isoformat(),
+        "ends": plan.ends.isoformat(),
         "weeks": asked.weeks,
         "stock": asked.stock,
         "prices": list(asked.prices),
@@ -225,6 +221,7 @@ def kept(path: Path) -> dict[str, Any]:
         "elasticity": round(plan.elasticity, 4),
         "elasticity_error": round(plan.elasticity_error, 4),
         "expires": plan.expires,
+        "zone": plan.zone,
         "charged": list(path.charged),
         "path": list(path.indices),
         "now": path.asked.stock,
@@ -248,10 +245,11 @@ def _ends_of(spread: Spread) -> list[float]:
 def read(sku: str, told: Mapping[str, Any]) -> Plan:
     """Read a plan that was kept."""
     starts = date.fromisoformat(told["starts"])
+    ends = told.get("ends")  # plans of 2026 had whole weeks alone
     return Plan(
         sku=sku,
         starts=starts,
-        ends=starts + told["weeks"] * WEEK,
+        ends=date.fromisoformat(ends) if ends else starts + told["weeks"] * WEEK,
         asked=Clearance(
             stock=told["stock"],
             prices=tuple(told["prices"]),
@@ -264,4 +262,5 @@ def read(sku: str, told: Mapping[str, Any]) -> Plan:
         elasticity=told["elasticity"],
         elasticity_error=told["elasticity_error"],
         expires=told["expires"],
+        zone=told.get("zone", "UTC"),
     )

@@ -9,7 +9,7 @@ from datetime import timedelta
 from celery import shared_task
 
 from analytics import clock
-from catalog import prices
+from catalog import feeds, prices
 from promotions import batches, deliveries, holds, price_rolls, webhooks
 
 SENDING = timedelta(seconds=20)
@@ -41,4 +41,5 @@ def roll_prices() -> None:
     """Put prices into force that begin, and out of it; safe at any time, and twice."""
     now = clock.now()
     price_rolls.roll(at=now)
+    feeds.believe(at=now)
     prices.refresh(at=now)

@@ -7,18 +7,16 @@ is observational. None: nothing is known.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 
 from ml import forecasts
 from promotions import book, guards, scopes
-from promotions.models import PriceLine, Strategy
+from promotions.models import OPEN, PriceLine, Strategy
 
 DAY = 86_400.0
-OPEN = 28
-"""Days: a price change without an end is expected for so long."""
 LEAST_PRICE = 0.05
 """Of the price: demand for less is not extrapolated."""
 
@@ -33,7 +31,8 @@ def days_left(strategy: Strategy, at: datetime) -> float:
 def each_day(strategy: Strategy, weekly: float) -> float | None:
     """Return the extra units a day while it runs; its goods sell `weekly` anyway."""
     if strategy.prices:
-        return _of_lines(PriceLine.objects.filter(strategy=strategy))
+        lines = PriceLine.objects.filter(strategy=strategy)
+        return _of_lines(lines.exclude(state=PriceLine.State.OVERRULED))
     usual, told = scopes.usual(strategy), strategy.forecast
     if not usual.products or usual.price <= 0:
         return None
@@ -45,14 +44,17 @@ def each_day(strategy: Strategy, weekly: float) -> float | None:
 
 
 def _of_lines(lines: Iterable[PriceLine]) -> float:
-    """Return what lines expect beyond the prices before; they follow each other."""
-    more, days = 0.0, 0
-    for line in lines:
-        told = line.expects
-        more += told.get("units", 0.0) - told.get("units_before", 0.0)
-        ends = line.ends_at
-        days = max(days, (ends - line.starts_at).days if ends else OPEN)
-    return max(0.0, more / max(days, 1))
+    """Return what lines expect beyond the prices before, over all of their time."""
+    told = list(lines)
+    if not told:
+        return 0.0
+    more = sum(
+        one.expects.get("units", 0.0) - one.expects.get("units_before", 0.0)
+        for one in told
+    )
+    ends = max(one.ends_at or one.starts_at + OPEN for one in told)
+    span = ends - min(one.starts_at for one in told)
+    return float(max(0.0, more / max(span / timedelta(days=1), 1.0)))
 
 
 def _by_elasticity(strategy: Strategy, price: Decimal, weekly: float) -> float | None:
@@ -63,6 +65,8 @@ def _by_elasticity(strategy: Strategy, price: Decimal, weekly: float) -> float |
     terms = strategy.terms.values()
     deepest = max(guards.depth(one, price=price, least=least) for one in terms)
     slope = sum(one.elasticity for one in known.values()) / len(known)
+    # What is sold at a discount already is not sold by this one.
+    weekly *= sum(one.undiscounted for one in known.values()) / len(known)
     new = max(LEAST_PRICE, 1 - float(deepest))
     at_price = forecasts.at_price(weekly, slope, price=1.0, new=new)
     return max(0.0, at_price - weekly) / 7

@@ -258,6 +258,10 @@ def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> 
     )
 
 
+MISSED = 0.2
+"""The share of units that may be asked for in vain: of many goods some are sold out."""
+
+
 def stock(
     *,
     products: int,
@@ -267,8 +271,12 @@ def stock(
     extra: float | None,
     there: int,
     incoming: int,
+    missing: float,
 ) -> Guard:
     """Whether what is there and under way lasts until an order of today arrives.
+
+    Not so if a product's stock is asked for in vain, as it is of goods that are sold
+    out: more than MISSED of all units, however much there is of others.
 
     What sells nothing beyond may go on: a rise of prices, say, helps what is short.
     `known` of the `products` have a stock that the shop sends; `wanted` units of those
@@ -277,8 +285,8 @@ def stock(
     if not known:
         detail = Wording("the shop sends no stock of these goods: nothing is known")
         return Guard(name=Wording("stock"), passed=True, detail=detail)
-    left = there + incoming - wanted
-    enough = left >= 0 or (extra is not None and extra < HALF_A_UNIT)
+    lacks = max(wanted - there - incoming, missing if missing > MISSED * wanted else 0)
+    enough = lacks <= 0 or (extra is not None and extra < HALF_A_UNIT)
     extras = Wording("unknown") if extra is None else f"{extra:,.0f}"
     detail = Wording(
         "%(wanted)s units are expected to be asked for in %(days)s days, %(extra)s of "
@@ -296,7 +304,7 @@ def stock(
         detail = Wording(
             "%(detail)s: order %(missing)s first",
             detail=detail,
-            missing=f"{-left:,.0f}",
+            missing=f"{max(lacks, missing):,.0f}",
         )
     return Guard(name=Wording("stock"), passed=enough, detail=detail)
 

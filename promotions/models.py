@@ -10,6 +10,7 @@ import operator
 import uuid
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
 from typing import Any, ClassVar, TypeVar
@@ -452,6 +453,10 @@ class Strategy(models.Model):
         Such offers are not shown any more: checkout would refuse most of them.
         """
         return self.left * self.redemptions < self.spent
+
+
+OPEN = timedelta(days=28)
+"""So long is a price change watched that has no end."""
 
 
 class PriceLine(models.Model):

@@ -4,22 +4,26 @@ They are looked at again at the moment of approval, with the products locked.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from analytics.wording import Wording
-from catalog import prices, pricing
-from catalog.models import Product
+from catalog import competitors, history, pricing
+from catalog.models import PricePoint, Product
 from catalog.rulebook import Rulebook
+from promotions import price_families
 from promotions.guards import Guard
 from promotions.models import PriceLine, Strategy
 
 State = PriceLine.State
-FIELDS = ("sku", "category", "currency", "price", "listed_price", "cost")
+FIELDS = (
+    *("sku", "category", "currency", "price", "listed_price", "cost"),
+    *("family", "size"),
+)
 Lines = Sequence[PriceLine]
 
 
@@ -45,7 +49,23 @@ def of(
         _floor(lines, products, book),
         _reference(lines, products, at),
         _step(lines, products, book),
+        _ceiling(lines, products, book, at),
+        _often(strategy, lines, products, book, at),
+        _families(lines, products, book),
         _alone(strategy, lines, replaced),
+        *([_double(strategy)] if any(map(_clears, lines)) else []),
+    ]
+
+
+def _clears(line: PriceLine) -> bool:
+    return bool(line.expects.get("clears"))
+
+
+def _first(lines: Lines, products: Mapping[str, Product]) -> list[PriceLine]:
+    """Return each product's first step, but of what must go."""
+    first = {line.sku: line for line in reversed(lines)}
+    return [
+        line for sku, line in first.items() if sku in products and not _clears(line)
     ]
 
 
@@ -101,9 +121,12 @@ def _floor(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Gua
 
 
 def _lowest(line: PriceLine, product: Product, book: Rulebook) -> Decimal:
-    """A mark-down of what must go may sell below cost, as its line says."""
-    if line.expects.get("clears"):
+    """What expires may sell for anything; what is too much, not below its cost."""
+    if line.expects.get("expires"):
         return Decimal(0)
+    if _clears(line):
+        cost = pricing.unit_cost(line.was, product.cost, settings.ASSUMED_MARGIN)
+        return min(line.was, pricing.rounded(cost, product.currency))
     least = book.of(product.category).least_margin
     before = Product(
         price=line.was, cost=product.cost, currency=product.currency, sku=line.sku
@@ -114,7 +137,7 @@ def _lowest(line: PriceLine, product: Product, book: Rulebook) -> Decimal:
 def _reference(lines: Lines, products: Mapping[str, Product], at: datetime) -> Guard:
     """Whether what is cheaper can be shown as reduced: a word, not a bar."""
     cheaper = {line.sku: line for line in reversed(lines) if line.price < line.was}
-    lowest = prices.references(list(cheaper), at=at)
+    lowest = history.references(list(cheaper), at=at)
     sham = [
         sku
         for sku, line in cheaper.items()
@@ -135,15 +158,11 @@ def _reference(lines: Lines, products: Mapping[str, Product], at: datetime) -> G
 
 def _step(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guard:
     """Whether no first step goes further than its category's rule lets it."""
-    first = {line.sku: line for line in reversed(lines)}
-    far = [
-        sku
-        for sku, line in first.items()
-        if (found := products.get(sku))
-        and not line.expects.get("clears")
-        and not _near(line, book.of(found.category).most_down, up=Decimal(0))
-        and not _near(line, Decimal(0), up=book.of(found.category).most_up)
-    ]
+    far = []
+    for line in _first(lines, products):
+        rules = book.of(products[line.sku].category)
+        if not _near(line, rules.most_down, up=rules.most_up):
+            far.append(line.sku)
     return _told(
         Wording("largest step"),
         far,
@@ -154,6 +173,91 @@ def _step(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guar
 
 def _near(line: PriceLine, down: Decimal, *, up: Decimal) -> bool:
     return line.was * (1 - down) <= line.price <= line.was * (1 + up)
+
+
+def _ceiling(
+    lines: Lines, products: Mapping[str, Product], book: Rulebook, at: datetime
+) -> Guard:
+    """Whether what gets dearer stays below what the shop lists, and competitors."""
+    dearer = [line for line in _first(lines, products) if line.price > line.was]
+    rules = {line.sku: book.of(products[line.sku].category) for line in dearer}
+    bound = [sku for sku, one in rules.items() if one.above_competitors is not None]
+    theirs = competitors.bounds(bound, at) if bound else {}
+    high = []
+    for line in dearer:
+        rule, listed = rules[line.sku], products[line.sku].listed_price or line.was
+        most = [listed * (1 + rule.most_above)]
+        if rule.above_competitors is not None and theirs.get(line.sku):
+            cheapest = min(row.price for row in theirs[line.sku])
+            most.append(cheapest * (1 + rule.above_competitors))
+        if line.price > min(most):
+            high.append(line.sku)
+    return _told(
+        Wording("ceiling"),
+        high,
+        Wording("no price rises above what its category's rule allows"),
+        Wording("the price is too far above the shop's list, or above competitors"),
+    )
+
+
+def _often(
+    strategy: Strategy,
+    lines: Lines,
+    products: Mapping[str, Product],
+    book: Rulebook,
+    at: datetime,
+) -> Guard:
+    """Whether prices rest between two changes; one that is resumed may go on."""
+    moves = [
+        line
+        for line in _first(lines, products)
+        if line.price != products[line.sku].price
+        and strategy.state != Strategy.State.PAUSED
+    ]
+    points = PricePoint.objects.filter(
+        sku__in=[line.sku for line in moves], price__isnull=False
+    )
+    last = dict(points.values_list("sku").annotate(Max("since")))
+    late = []
+    for line in moves:
+        days = timedelta(days=book.of(products[line.sku].category).least_days)
+        if line.sku in last and last[line.sku] > max(line.starts_at, at) - days:
+            late.append(line.sku)
+    return _told(
+        Wording("days between changes"),
+        late,
+        Wording("no price changes sooner than its category's rule lets it"),
+        Wording("the price has changed too lately"),
+    )
+
+
+def _families(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guard:
+    moves = [line for line in _first(lines, products) if products[line.sku].family]
+    return _told(
+        Wording("families"),
+        price_families.out_of_order({line.sku: line.price for line in moves}, book),
+        Wording("bigger packs cost no less, and no more by unit; colours cost alike"),
+        Wording("their families would be out of order"),
+    )
+
+
+def _double(strategy: Strategy) -> Guard:
+    """Name what else discounts goods that must go: at the till their floors stop it."""
+    live = Strategy.objects.filter(state=Strategy.State.LIVE).exclude(kind="prices")
+    others = [
+        one
+        for one in live.only("scope")
+        if not one.scope or {*one.scope} & {*strategy.scope}
+    ]
+    return Guard(
+        name=Wording("double discount"),
+        passed=True,
+        detail=Wording(
+            "%(number)s live strategies discount these goods too; none sells a line "
+            "below its own least margin, so none discounts what is marked down to it",
+            number=f"{len(others):,}",
+        ),
+    )
 
 
 def _alone(strategy: Strategy, lines: Lines, replaced: Collection[UUID]) -> Guard:

@@ -7,7 +7,7 @@ approves, and promotions.price_rolls puts lines into force.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,14 +15,12 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import wording
+from analytics.wording import revived
 from promotions import approval, campaigns, guards, price_guards
-from promotions.guards import Guard
-from promotions.models import PriceLine, Strategy
+from promotions.models import OPEN, PriceLine, Strategy
 
 MOST = 2000
 """Lines of a strategy: an operator looks through them."""
-OPEN = timedelta(days=28)
-"""So long is a change watched that has no end."""
 
 
 class NoLines(Exception):
@@ -35,9 +33,9 @@ class Expected:
 
     Units and money are of the whole period, or of OPEN for a line without an end;
     `low` and `high` are the margin's 80 % interval. `why` is in plain words. What
-    `clears` must go, and may sell below its cost and in any step. `doubt` is the
-    standard deviation of `units_before`, `cost` that of a unit: what comes is measured
-    with them.
+    `clears` must go, in any step; if it `expires`, it may sell below its cost. `doubt`
+    is the standard deviation of `units_before`; `cost` is what a unit costs, or of what
+    must go, what one that is left is worth: what comes is measured with them.
     """
 
     units: float
@@ -49,6 +47,7 @@ class Expected:
     stock_after: float | None = None
     why: str = ""
     clears: bool = False
+    expires: bool = False
     doubt: float | None = None
     cost: float | None = None
 
@@ -86,15 +85,12 @@ class Change:
     units: float = 0.0
     revenue: float = 0.0
     more: Mapping[str, Any] = field(default_factory=dict)
-    checks: Sequence[Guard] = ()
 
 
 def propose(
     change: Change, *, by: str, at: datetime, replaces: Strategy | None = None
 ) -> Strategy:
     """Propose a price change in a campaign of its own; a version takes the old one's.
-
-    Guards beyond the standing ones are `change.checks`.
 
     :raises NoLines: there is none, or more than MOST.
     :raises ValidationError: two lines of a product overlap, or a field makes no sense.
@@ -104,9 +100,9 @@ def propose(
     with transaction.atomic():
         strategy = _strategy(change, replaces, by=by, at=at)
         rows = _rows(change, strategy)
-        before = [replaces.id] if replaces else []
+        before = [one.id for one in approval.replaced(strategy)]
         checks = price_guards.of(strategy, rows, before, at=at)
-        strategy.guards = guards.stored([*checks, *change.checks])
+        strategy.guards = guards.stored(checks)
         approval.propose(strategy, by=by, at=at, lines=rows)
     return strategy
 
@@ -124,6 +120,7 @@ def _strategy(
                 name=str(change.title)[:200],
                 starts_at=min(starts, at),
                 ends_at=ends,
+                zone=settings.SHOP_ZONE,
                 budget=Decimal(0),
                 currency=settings.CURRENCY,
             ),
@@ -177,6 +174,19 @@ def _rows(change: Change, strategy: Strategy) -> list[PriceLine]:
         )
         for line in sorted(change.lines, key=lambda one: (one.sku, one.starts_at))
     ]
+
+
+def line_of(row: PriceLine) -> Line:
+    """Read a line that was proposed before."""
+    known = row.expects
+    return Line(
+        sku=row.sku,
+        price=row.price,
+        was=row.was,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        expects=Expected(**{**known, "why": revived(known["why"])}) if known else None,
+    )
 
 
 def _kept(expected: Expected) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from typing import Any
 from django.db import connection
 
 from analytics import events, store
-from promotions.models import PriceLine, Strategy
-from promotions.price_lines import OPEN
+from promotions.models import OPEN, PriceLine, Strategy
 
 Z80 = 1.2816
 WATCHED = timedelta(days=7)

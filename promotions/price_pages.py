@@ -22,7 +22,7 @@ from promotions import approval, charts, price_lines, price_outcomes
 from promotions.charts import Mark
 from promotions.figures import money
 from promotions.models import PriceLine, Strategy
-from promotions.price_lines import Change, Expected, Line, NoLines
+from promotions.price_lines import Change, NoLines
 from promotions.price_outcomes import Came
 from promotions.report_tables import Row, Section, drawn
 
@@ -53,27 +53,21 @@ def strike(
 
 def _again(old: Strategy, rows: Sequence[PriceLine]) -> Change:
     each = [row.expects for row in rows if row.expects]
-    share = _part(each, old)
+    share, left = _part(each, old), {row.sku for row in rows}
+    all_plans = old.forecast.get("clearance", {})
+    plans = {sku: plan for sku, plan in all_plans.items() if sku in left}
+    gains = [plan["gain"][0] for plan in plans.values()]
     return Change(
         title=_kept(old, "title", old.title),
         reason=_kept(old, "reason", old.reason),
         scope=old.scope,
-        lines=[
-            Line(
-                sku=row.sku,
-                price=row.price,
-                was=row.was,
-                starts_at=row.starts_at,
-                ends_at=row.ends_at,
-                expects=_expected(row.expects),
-            )
-            for row in rows
-        ],
-        margin=sum(one["margin"] for one in each),
+        lines=[price_lines.line_of(row) for row in rows],
+        margin=sum(gains) if gains else sum(one["margin"] for one in each),
         low=old.forecast["low"] * share,
         high=old.forecast["high"] * share,
         units=sum(one["units"] - one["units_before"] for one in each),
         revenue=sum(one.get("revenue", 0.0) for one in each),
+        more={"clearance": plans} if plans else {},
     )
 
 
@@ -89,10 +83,6 @@ def _part(each: Sequence[Mapping[str, Any]], old: Strategy) -> float:
 
 def _kept(old: Strategy, name: str, text: str) -> str:
     return revived(old.forecast.get("said", {}).get(name, text))
-
-
-def _expected(known: Mapping[str, Any]) -> Expected | None:
-    return Expected(**{**known, "why": revived(known["why"])}) if known else None
 
 
 def page(strategy: Strategy) -> dict[str, Any]:

@@ -17,7 +17,7 @@ each size's candidates (dynamic programming: sizes · candidates²). `worth` is 
 the solver knows of demand: who has cross-effects prices them there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -40,7 +40,8 @@ Numbers = NDArray[np.float64]
 class Item:
     """A product to price: what bounds it, and what is believed of its demand.
 
-    `units` sell at today's price within the time that is planned for, `doubt` is their
+    `units` sell at today's price within the time that is planned for, without any other
+    discount (ml.forecasts.Demand.baseline); `doubt` is their
     standard deviation; `stock` is the most that can be sold.
     """
 
@@ -98,6 +99,10 @@ def worth(item: Item, prices: Numbers) -> Numbers:
     return np.where(stays, found, found - LEAST * abs(today))
 
 
+Value = Callable[[Item, Numbers], Numbers]
+"""What each price of a product is worth, in the solver's eyes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """Packs of one size: the prices they may have, and what these are worth together.
@@ -114,30 +119,49 @@ class Group:
     now: tuple[float, float]
 
 
-def best(items: Sequence[Item]) -> dict[str, Decimal]:
-    """Return the best price of every product, today's where none is better."""
+def closeness(item: Item, prices: Numbers) -> Numbers:
+    """Return how near prices are to the cheapest competitor's, where that is cheaper.
+
+    Nearest is the last allowed price that is not above theirs, or the lowest; who is
+    not undercut had best stay. Weighed by the units that sell.
+    """
+    target, cheapest = item.shelf.price, item.shelf.cheapest
+    if cheapest is not None and cheapest < target:
+        lower = allowed(item, below=target)
+        near = [price for price in lower if price <= cheapest][-1:] or lower[:1]
+        target = near[0] if near else target
+    return np.asarray(-np.abs(prices - float(target)) * max(item.units, TINY))
+
+
+def best(items: Sequence[Item], value: Value = worth) -> dict[str, Decimal]:
+    """Return the best price of every product, today's where none is better.
+
+    `value` says what prices are worth.
+    """
     found: dict[str, Decimal] = {}
-    for chain in _chains(items):
+    for chain in _chains(items, value):
         for group, place in zip(chain, _path(chain), strict=True):
             found |= dict(zip(group.skus, group.prices[place], strict=True))
     return found
 
 
-def _chains(items: Sequence[Item]) -> Iterator[list[Group]]:
+def _chains(items: Sequence[Item], value: Value) -> Iterator[list[Group]]:
     """Yield the chains of all families; a product without one is its own."""
     families: dict[tuple[str, str], list[Item]] = {}
     for item in items:
         if item.family and item.rules.families:
             families.setdefault((item.family, item.shelf.currency), []).append(item)
         else:
-            yield [_group([item], stuck=False)]
+            yield [_group([item], value, stuck=False)]
     for family in families.values():
         by_sku = {item.sku: item for item in family}
         members = members_of(family)
         still = price_rules.stuck(members)
         for chain in price_rules.chains(members):
             yield [
-                _group([by_sku[sku] for sku in skus], stuck=bool(still & {*skus}))
+                _group(
+                    [by_sku[sku] for sku in skus], value, stuck=bool(still & {*skus})
+                )
                 for skus in chain
             ]
 
@@ -150,7 +174,7 @@ def members_of(family: Sequence[Item]) -> list[Member]:
     ]
 
 
-def _group(items: Sequence[Item], *, stuck: bool) -> Group:
+def _group(items: Sequence[Item], value: Value, *, stuck: bool) -> Group:
     """Join what costs alike; what is `stuck` has one place, where nothing moves."""
     first, now = items[0], [item.shelf.price for item in items]
     shared = [first.shelf.price]
@@ -161,7 +185,7 @@ def _group(items: Sequence[Item], *, stuck: bool) -> Group:
     return Group(
         skus=tuple(item.sku for item in items),
         prices=[now] if stuck else [[price] * len(items) for price in shared],
-        worth=np.sum([worth(item, prices) for item in items], axis=0),
+        worth=np.sum([value(item, prices) for item in items], axis=0),
         amount=float(first.amount) if first.amount else None,
         least=np.array([float(min(now))]) if stuck else prices,
         most=np.array([float(max(now))]) if stuck else prices,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
@@ -24,9 +25,9 @@ from catalog.rulebook import Rulebook
 from ml import forecasts
 from ml.forecasts import Demand
 from ml.models import Forecast
-from promotions import price_guards, price_lines, price_plans
-from promotions.models import PriceLine, Strategy
-from promotions.price_lines import OPEN, Change, Expected, Line
+from promotions import campaigns, price_families, price_guards, price_lines, price_plans
+from promotions.models import OPEN, PriceLine, Strategy
+from promotions.price_lines import Change, Expected, Line
 from promotions.price_plans import Gain, Item
 
 MOST = 5
@@ -70,16 +71,12 @@ def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
 def answer(category: str, *, by: str, at: datetime) -> Strategy:
     """Propose to follow cheaper competitors as far as the rules let us, at its cost.
 
+    Families keep their order: others of them may go down as well, or all stay.
+
     :raises NothingToGain: nobody undercuts us, or no allowed price comes closer.
     """
-    found = []
-    for item in shelf([category], at=at):
-        cheapest, now = item.shelf.cheapest, item.shelf.price
-        if cheapest is None or cheapest >= now:
-            continue
-        lower = price_plans.allowed(item, below=now)
-        near = [price for price in lower if price <= cheapest][-1:] or lower[:1]
-        found += [(item, price) for price in near]
+    items = shelf([category], at=at)
+    found = _changes(items, price_plans.best(items, price_plans.closeness))
     if not found:
         raise NothingToGain(category)
     change = _change(category, found, at=at, title=ANSWER)
@@ -93,12 +90,21 @@ Found = Sequence[tuple[Item, Decimal]]
 
 def _found(items: Sequence[Item]) -> dict[str, list[tuple[Item, Decimal]]]:
     """Return what to change, by category: the products that gain, the rest stays."""
-    best = price_plans.best(items)
     found: dict[str, list[tuple[Item, Decimal]]] = {}
-    for item in items:
-        if best[item.sku] != item.shelf.price:
-            found.setdefault(item.category, []).append((item, best[item.sku]))
+    for item, price in _changes(items, price_plans.best(items)):
+        found.setdefault(item.category, []).append((item, price))
     return {category: few(rows) for category, rows in found.items()}
+
+
+def _changes(items: Sequence[Item], best: Mapping[str, Decimal]) -> Found:
+    """Return what moves; families with members that were not asked about stay whole."""
+    moves = {i.sku: best[i.sku] for i in items if best[i.sku] != i.shelf.price}
+    broken = {*price_families.out_of_order(moves, Rulebook())}
+    return [
+        (item, moves[item.sku])
+        for item in items
+        if item.sku in moves and item.sku not in broken
+    ]
 
 
 def few(rows: Found) -> list[tuple[Item, Decimal]]:
@@ -131,7 +137,7 @@ def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[It
     return [
         _item(one, demand[one.sku], book, one.sku in frozen, cheapest.get(one.sku))
         for one in products
-        if one.sku in demand and any(demand[one.sku].units)
+        if one.sku in demand and any(demand[one.sku].baseline.units)
     ]
 
 
@@ -143,7 +149,8 @@ def _item(
     cheapest: Decimal | None,
 ) -> Item:
     rules, price = book.of(product.category), product.price or Decimal(0)
-    units, doubt = forecasts.cover(demand.units, demand.low, demand.high, OPEN.days)
+    plain = demand.baseline
+    units, doubt = forecasts.cover(plain.units, plain.low, plain.high, OPEN.days)
     size = sizes.parsed(product.size)
     cost = pricing.unit_cost(price, product.cost, settings.ASSUMED_MARGIN)
     return Item(
@@ -180,7 +187,9 @@ def _frozen(products: Sequence[Product], book: Rulebook, at: datetime) -> set[st
     """Return what changed too lately, or is to change by what was approved already."""
     days = {one.sku: book.of(one.category).least_days for one in products}
     since = at - timedelta(days=max(days.values(), default=0))
-    points = PricePoint.objects.filter(sku__in=days, since__gt=since)
+    points = PricePoint.objects.filter(
+        sku__in=days, since__gt=since, price__isnull=False
+    )
     late = {
         sku
         for sku, when in points.values_list("sku", "since")
@@ -229,9 +238,9 @@ def _change(category: str, found: Found, *, at: datetime, title: str = RAISE) ->
 
 
 def _start(at: datetime) -> datetime:
-    """The next midnight that leaves time to decide."""
-    day = (at + NOTICE + timedelta(days=1)).replace(hour=0, minute=0)
-    return day.replace(second=0, microsecond=0)
+    """The shop's next midnight that leaves time to decide."""
+    day = (at + NOTICE).astimezone(ZoneInfo(settings.SHOP_ZONE)).date()
+    return campaigns.midnight(day + timedelta(days=1), settings.SHOP_ZONE)
 
 
 def _reason(found: Found, whole: Gain) -> Wording:

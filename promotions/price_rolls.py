@@ -30,7 +30,7 @@ WHERE l.state IN ('planned', 'running') AND (
   l.state = 'planned' AND s.state = 'live' AND l.starts_at <= %(at)s
   OR l.ends_at <= %(at)s
   OR l.state = 'running' AND h.overruled_at IS NOT NULL
-  OR l.state = 'running' AND l.ends_at IS NULL AND c.ends_at <= %(at)s
+  OR l.ends_at IS NULL AND c.ends_at <= %(at)s
 ) GROUP BY 1 ORDER BY min(least(l.starts_at, l.ends_at)), 1
 """
 
@@ -85,7 +85,7 @@ def turn(strategies: Sequence[Strategy], *, at: datetime) -> None:
     lines = list(rows.order_by("sku", "starts_at", "id"))
     to = {line: _target(line, followed[line.strategy_id], at) for line in lines}
     _overrule(to, _overruled(lines))
-    _settle([line for line in to if _stays(line, followed[line.strategy_id], to)])
+    _settle([line for line in to if _stays(line, followed[line.strategy_id], to)], at)
     begins = [line for line in to if to[line] == State.RUNNING != line.state]
     frees = {
         line.sku: line.strategy_id
@@ -106,10 +106,10 @@ def _target(line: PriceLine, strategy: Strategy, at: datetime) -> str:
     """Say what a line should be."""
     if strategy.state == Strategy.State.ENDED or (line.ends_at and line.ends_at <= at):
         return State.OVER
-    if strategy.state == Strategy.State.PAUSED or line.starts_at > at:
-        return State.PLANNED
     if line.ends_at is None and strategy.campaign.ends_at <= at:
         return State.OVER
+    if strategy.state == Strategy.State.PAUSED or line.starts_at > at:
+        return State.PLANNED
     return State.RUNNING
 
 
@@ -119,9 +119,10 @@ def _stays(line: PriceLine, strategy: Strategy, to: Mapping[PriceLine, str]) -> 
     return ends and line.ends_at is None and strategy.state == Strategy.State.LIVE
 
 
-def _settle(lines: Sequence[PriceLine]) -> None:
-    for line in lines:
-        prices.let_go([line.sku], line.strategy_id)
+def _settle(lines: Sequence[PriceLine], at: datetime) -> None:
+    for strategy in {line.strategy_id for line in lines}:
+        mine = [line.sku for line in lines if line.strategy_id == strategy]
+        prices.settle(mine, strategy, at=at)
 
 
 def _overruled(lines: Sequence[PriceLine]) -> set[tuple[UUID, str]]:

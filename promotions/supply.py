@@ -13,7 +13,9 @@ from datetime import date, datetime, timedelta
 from math import ceil
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Case, Count, Max, Q, QuerySet, Sum, Value, When
+from django.db.models import FloatField as Floats
+from django.db.models.functions import Cast, Coalesce, Greatest
 
 from analytics import lookup
 from catalog import demanded, levels, stock
@@ -44,6 +46,8 @@ class Need:
 
     `products` of `all_products` have a known stock; only of these are all the others.
     `usual` and `extra` units are expected, `extra` by the strategy (None: not known).
+    `missing` are those that are expected to be asked for in vain, product by product:
+    what there is of one helps nobody who wants another.
     """
 
     all_products: int
@@ -53,12 +57,7 @@ class Need:
     extra: float | None
     there: int
     incoming: int
-
-    @property
-    def missing(self) -> float:
-        """Return the units that are expected to be asked for in vain."""
-        wanted = self.usual + (self.extra or 0.0)
-        return max(0.0, wanted - self.there - self.incoming)
+    missing: float
 
 
 def refresh(*, at: datetime) -> int:
@@ -123,6 +122,7 @@ def need(strategy: Strategy, *, at: datetime) -> Need:
     counted, weekly = sums["counted"], sums["weekly"] or 0.0
     days = min(left, float(sums["days"] or 0))
     each_day = extra_units.each_day(strategy, weekly) if counted else None
+    wanted = weekly * days / WEEK + (each_day or 0.0) * days
     return Need(
         all_products=sums["rows"],
         products=counted,
@@ -131,7 +131,21 @@ def need(strategy: Strategy, *, at: datetime) -> Need:
         extra=None if each_day is None else each_day * days,
         there=sums["there"] or 0,
         incoming=sums["coming"] or 0,
+        missing=_missing(goods, in_time, wanted / weekly) if weekly else 0.0,
     )
+
+
+def _missing(goods: QuerySet[Product], in_time: Q, share: float) -> float:
+    """Add up what each product lacks, of which `share` of a week's units are wanted."""
+    coming = Case(
+        When(in_time, then=Coalesce("incoming", 0)), default=0, output_field=Floats()
+    )
+    there = Cast("stock", Floats())
+    lacks = Coalesce("supply__weekly", 0.0) * share - there - coming
+    found = goods.filter(stock__isnull=False).aggregate(
+        units=Sum(Greatest(lacks, Value(0.0), output_field=Floats()))
+    )
+    return float(found["units"] or 0.0)
 
 
 def _goods(strategy: Strategy) -> QuerySet[Product]:

@@ -22,6 +22,7 @@ from promotions import (
     feedback,
     lots,
     places,
+    supply,
     targeting,
 )
 from promotions.models import Allocation, Offer, Strategy
@@ -106,6 +107,7 @@ def _person(customer: Customer, rows: Sequence[Strategy], at: datetime) -> Perso
         lots=known,
         at=at,
         allocation=allocation,
+        short=supply.short(),
         weighing=(
             _weighing(key, keys, known, used, running, allocation, at)
             if willing and allocation and running

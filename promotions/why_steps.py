@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from analytics.languages import said
 from analytics.models import Assignment
 from catalog import pricing
-from promotions import arms, arrivals, feedback, lots, rules, targeting
+from promotions import arms, arrivals, feedback, lots, rules, supply, targeting
 from promotions.constraints import Candidates
 from promotions.feedback import Said
 from promotions.instances import Instance
@@ -58,7 +58,8 @@ class Weighing:
 class Person:
     """What is known of a person before all strategies.
 
-    `offers`: those that they can use; `held`: those that a cart holds.
+    `offers`: those that they can use; `held`: those that a cart holds. `short`: the
+    categories whose goods run short.
     """
 
     key: UUID
@@ -73,6 +74,7 @@ class Person:
     at: datetime
     weighing: Weighing = field(default_factory=Weighing)
     allocation: Allocation | None = None
+    short: frozenset[str] = frozenset()
 
 
 GO_ON = {"held_out", "holdout", "not_for_me", "budget_spent", "contact_rule"}
@@ -261,6 +263,13 @@ def _allowed(strategy: Strategy, person: Person) -> Iterator[Step]:
         yield Step(name="has_place", passed=True, text=text)
         return
     there = bool(asked.audience[place, 0])
+    if not there and supply.runs_short(strategy, person.short):
+        text = _(
+            "It is held back for stock: what it is about runs short, so no new offers "
+            "of it are made."
+        )
+        yield Step(name="held_back_for_stock", passed=False, text=text)
+        return
     wrong = _("Everything it is about, is out of stock.")
     right = _("What it is about is in stock.")
     yield Step(name="out_of_stock", passed=there, text=right if there else wrong)

@@ -238,6 +238,8 @@ def role(name: str) -> Group:
             made_by
             | {"catalog.migrations.0006_market": "allow"}
             | {"ml.migrations.0010_content_vectors": "allow"}
+            | {"promotions.migrations.0031_stock": "allow"}
+            | {"promotions.migrations.0033_stock_rules_may_go": "allow"}
         ).items():
             getattr(import_module(module), made)(apps, None)
     return Group.objects.get(name=name)

@@ -621,7 +621,7 @@ def test_what_was_acknowledged_survives_every_kill(
     assert_log_holds_what_was_sent(ledger)
     platform.wait_until(lambda: not any(projections.lag().values()), "catching up")
     platform.wait_until(lambda: platform.get("/readyz") != "", "readiness")
-    platform.end("beat", "worker", "projector", "errands")
+    platform.end("beat", "worker", "projector", "errands", "pricer")
     assert_projections_equal_a_rebuild()
     assert folding.people() == folding.people_again()
     assert_no_batches_blocked_each_other()

@@ -1,12 +1,13 @@
 """Prices in force: listed and held, what they were, what storefronts read, rules."""
 
+import json
 from decimal import Decimal
 
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
 import catalog.models
-from catalog import prices
+from catalog.pricing import rounded
 
 FORWARD = """
 CREATE SEQUENCE catalog_price_version;
@@ -21,17 +22,30 @@ BACKWARD = "DROP SEQUENCE catalog_price_version;"
 def show(apps, schema_editor):
     """Let storefronts read the prices that there are; none of them as reduced."""
     Product = apps.get_model("catalog", "Product")
-    rows = Product.objects.values_list("sku", "price", "currency", "updated_at")
-    for start in range(0, len(rows := list(rows)), 10_000):
-        prices._show(
-            [
-                prices.ShownPrice(sku=one.sku, body=prices.body(one, None, at))
-                for sku, price, currency, at in rows[start : start + 10_000]
-                for one in [prices.Moved(sku=sku, price=price, currency=currency)]
-            ]
-        )
+    ShownPrice = apps.get_model("catalog", "ShownPrice")
+    rows = list(Product.objects.values_list("sku", "price", "currency", "updated_at"))
+    with schema_editor.connection.cursor() as cursor:
+        count = "SELECT nextval('catalog_price_version') FROM generate_series(1, %s)"
+        cursor.execute(count, [len(rows)])
+        versions = [version for (version,) in cursor.fetchall()]
+    ShownPrice.objects.bulk_create(
+        [
+            ShownPrice(sku=row[0], version=version, body=body(*row))
+            for version, row in zip(versions, rows, strict=True)
+        ],
+        batch_size=10_000,
+    )
 
 
+def body(sku, price, currency, at):
+    """Write a price as storefronts read it: as catalog.prices did at this migration."""
+    told = {
+        "sku": sku,
+        "price": None if price is None else str(rounded(price, currency)),
+        "currency": currency,
+        "valid_from": at.isoformat().replace("+00:00", "Z"),
+    }
+    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
 
 
 class Migration(migrations.Migration):

@@ -137,6 +137,9 @@ EVERY: dict[str, events.Event] = {
         was=Decimal("7.99"),
         currency="USD",
     ),
+    "price_withdrawn": events.PriceWithdrawn(
+        sku="tea", was=Decimal("8.50"), currency="USD"
+    ),
     "prices_proposed": events.PricesProposed(
         lines=(
             events.PriceStep(

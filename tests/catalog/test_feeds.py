@@ -58,7 +58,10 @@ def test_the_same_feed_again_is_no_news() -> None:
     [
         ({"price": D("9.00")}, [price("9.00", "10.00")]),
         ({"price": D("10")}, []),
-        ({"price": None}, []),
+        (
+            {"price": None},
+            [events.PriceWithdrawn(sku="tea", was=D("10.00"), currency="USD")],
+        ),
         (
             {"cost": D("6.50")},
             [events.CostChanged(sku="tea", cost=D("6.50"), currency="USD")],

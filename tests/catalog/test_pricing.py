@@ -1,3 +1,4 @@
+from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -5,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import pricing
+from tests.conftest import NOW
 
 PRICES = st.decimals(0, 10_000, places=2)
+DAY = timedelta(days=1)
 RATES = st.decimals(0, D("0.90"), places=2)
 
 
@@ -76,3 +79,32 @@ def test_no_floor_lies_above_the_price_or_below_the_margin(
     if lowest < price:
         unit_cost = pricing.unit_cost(price, cost, D("0.3"))
         assert lowest - unit_cost >= least * lowest
+
+
+@pytest.mark.parametrize(
+    ("changes", "lowest"),
+    [
+        ([], None),
+        ([(-100, "10")], "10"),
+        ([(-100, "10"), (-40, "8")], "8"),
+        ([(-100, "8"), (-40, "10")], "10"),
+        ([(-100, "10"), (-20, "7"), (-10, "12")], "7"),
+        ([(-100, "7"), (-29, "12")], "7"),
+        ([(-30, "9"), (-29, "12")], "9"),
+        ([(-5, "9")], "9"),
+        ([(0, "9")], None),
+        ([(-50, "5"), (-40, None)], None),
+        ([(-50, "5"), (-20, None), (-9, "10")], "5"),
+    ],
+)
+def test_the_reference_price_is_the_lowest_of_thirty_days(
+    changes: list[tuple[int, str | None]], lowest: str | None
+) -> None:
+    rows = [
+        (NOW + days * DAY, price if price is None else D(price))
+        for days, price in changes
+    ]
+
+    found = pricing.reference_price(rows, at=NOW)
+
+    assert found == (lowest and D(lowest))

@@ -48,6 +48,16 @@ def test_what_must_not_wait_for_a_training_has_a_queue_of_its_own() -> None:
     assert queue_of("ml.tasks.retrain") == "celery"
 
 
+def test_prices_begin_and_end_whatever_is_imported() -> None:
+    queue = queue_of("promotions.errands.roll_prices")
+    others = {
+        queue_of(task)
+        for task in ("catalog.tasks.take_files", "catalog.tasks.fetch_sources")
+    }
+    assert queue == "prices"
+    assert queue not in others
+
+
 @contextmanager
 def worker(name: str) -> Iterator[psutil.Process]:
     """Start one of the workers, as `make run` does, on the tests' database."""

@@ -3,13 +3,28 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from analytics import events, store
 from analytics.models import Customer
+from catalog.episodes import Step
 from catalog.models import Product
-from promotions import approval, clearances, price_rolls, supply
+from ml import lines as order_lines
+from ml.models import Forecast
+from promotions import (
+    approval,
+    clearance_plans,
+    clearances,
+    price_lines,
+    price_outcomes,
+    price_pages,
+    price_proposals,
+    price_rolls,
+    supply,
+)
 from promotions.models import PriceLine, Strategy
 from tests.conftest import NOW
 from tests.promotions.shelves import expected, listed
@@ -142,3 +157,268 @@ def test_a_path_that_stays_the_best_is_left_alone() -> None:
         expires_on=Product.objects.get().expires_on,
     )
     assert clearances.propose(at=MONDAY + 7 * DAY) == []
+
+
+def approved(at: datetime = MONDAY) -> Strategy:
+    [made] = clearances.propose(at=MONDAY)
+    approval.approve(made.id, by="olga", comment="Clear it.", at=at)
+    return Strategy.objects.get(pk=made.pk)
+
+
+def restocked(stock: int, at: datetime, **more: Any) -> None:
+    expires = Product.objects.get().expires_on
+    listed("yogurt", at=at, stock=stock, **{"expires_on": expires} | more)
+
+
+@pytest.mark.parametrize("days", [2, 5, 20])
+def test_a_path_lasts_until_the_day_on_which_the_goods_expire(days: int) -> None:
+    expiring(days=days)
+    [strategy] = clearances.propose(at=MONDAY)
+    last = lines(strategy)[-1].ends_at
+    assert last
+    assert last.date() == MONDAY.date() + days * DAY
+    kept = strategy.forecast["clearance"]["yogurt"]
+    assert sum(kept["units"]) == pytest.approx(10 * (days - 1) / 7, rel=1e-3)
+
+
+def test_what_expires_today_has_no_path() -> None:
+    expiring(days=1)
+    assert clearances.propose(at=MONDAY) == []
+
+
+def test_fresh_units_are_not_cleared_with_those_that_expire() -> None:
+    expiring()
+    approved()
+    price_rolls.roll(at=MONDAY + DAY)
+    sold(150, MONDAY + 3 * DAY)
+    restocked(350, MONDAY + 7 * DAY, expiring=50)
+    [again] = clearances.propose(at=MONDAY + 7 * DAY)
+    assert again.forecast["clearance"]["yogurt"]["now"] == 50
+
+
+def test_goods_of_a_later_day_are_not_cleared_by_the_path_of_those_before() -> None:
+    expiring()
+    approved()
+    price_rolls.roll(at=MONDAY + DAY)
+    sold(150, MONDAY + 3 * DAY)
+    later = MONDAY.date() + 70 * DAY
+    restocked(350, MONDAY + 7 * DAY, expires_on=later, expiring=300)
+    assert clearances.propose(at=MONDAY + 7 * DAY) == []
+
+
+def test_a_week_teaches_at_the_price_that_was_in_force() -> None:
+    """Ten were sold: as was foretold at the full price, few at the planned one."""
+    expiring()
+    [made] = clearances.propose(at=MONDAY)
+    told = made.forecast["clearance"]["yogurt"]
+    plan, product = clearance_plans.read("yogurt", told), Product.objects.get()
+    path = [told["prices"][index] for index in told["path"]]
+    assert path[0] < 6
+
+    def after(*prices: tuple[int, float]) -> clearance_plans.Path:
+        steps = [
+            Step(at=MONDAY + days * DAY, price=Decimal(price)) for days, price in prices
+        ]
+        found = clearances._go_on(plan, product, {0: 10}, steps, MONDAY + 7 * DAY)
+        assert found
+        return found
+
+    late, on_time = after((-9, 10.0)), after((-9, 10.0), (0, path[0]))
+    assert (late.charged, on_time.charged) == ((0,), (told["path"][0],))
+    assert late.level == pytest.approx(1, abs=0.1)
+    assert on_time.level < 0.9
+    half = after((-9, 10.0), (4, path[0]))  # a late approval: something between
+    assert on_time.level < half.level < late.level
+    assert half.charged == on_time.charged
+
+
+def test_what_was_given_back_is_planned_anew_after_a_week() -> None:
+    expiring()
+    approved()
+    price_rolls.roll(at=MONDAY + DAY)
+    sold(100, MONDAY + 3 * DAY)
+    restocked(100, MONDAY + 7 * DAY)
+    [again] = clearances.propose(at=MONDAY + 7 * DAY)
+    approval.request_changes(
+        again.id, by="olga", comment="Not so low.", at=MONDAY + 8 * DAY
+    )
+    sold(60, MONDAY + 9 * DAY)
+    restocked(40, MONDAY + 14 * DAY)
+    assert clearances.propose(at=MONDAY + 14 * DAY) == []
+    restocked(20, MONDAY + 21 * DAY)
+    [third] = clearances.propose(at=MONDAY + 21 * DAY)
+    assert (third.replaces, third.version) == (again, 3)
+    approval.approve(third.id, by="olga", comment="Yes.", at=MONDAY + 21 * DAY)
+
+
+def test_what_was_rejected_does_not_come_back_next_week() -> None:
+    expiring(days=80)
+    [made] = clearances.propose(at=MONDAY)
+    approval.reject(made.id, by="olga", comment="No.", at=MONDAY)
+    for weeks in (1, 3):
+        assert clearances.propose(at=MONDAY + weeks * 7 * DAY) == []
+    assert len(clearances.propose(at=MONDAY + 35 * DAY)) == 1
+
+
+def test_a_line_that_is_over_takes_no_product() -> None:
+    expiring()
+    strategy = approved()
+    strategy.price_lines.update(state=PriceLine.State.OVER)
+    assert clearances._taken(MONDAY) == set()
+
+
+def test_what_cannot_be_planned_takes_nobodys_place() -> None:
+    for n in range(clearances.TRIED + 1):
+        listed(
+            f"gone-{n}",
+            at=MONDAY,
+            stock=9000,
+            expires_on=MONDAY.date(),
+        )
+        expected(f"gone-{n}", 1.0, at=MONDAY)
+    expiring()
+    [made] = clearances.propose(at=MONDAY)
+    assert {line.sku for line in lines(made)} == {"yogurt"}
+
+
+def test_what_is_too_much_cannot_be_approved_below_its_cost() -> None:
+    listed("fan", at=MONDAY, stock=2000, cost=Decimal("7.00"))
+    why: dict[str, Any] = {
+        "units": 9,
+        "units_before": 1,
+        "margin": 9,
+        "low": 1,
+        "high": 20,
+    }
+    for expires in (False, True):
+        line = price_lines.Line(
+            sku="fan",
+            price=Decimal("6.99"),
+            was=Decimal(10),
+            starts_at=MONDAY,
+            ends_at=MONDAY + 7 * DAY,
+            expects=price_lines.Expected(**why, clears=True, expires=expires),
+        )
+        change = price_lines.Change(
+            title="Out", reason="Out.", lines=[line], margin=9, low=1, high=20
+        )
+        made = price_lines.propose(change, by="platform", at=MONDAY)
+        [floor] = [one for one in made.guards if one["name"] == "margin floor"]
+        assert floor["passed"] is expires
+
+
+def test_to_strike_out_leaves_a_clearance_one() -> None:
+    expiring()
+    listed("milk", at=MONDAY, stock=200, expires_on=MONDAY.date() + 36 * DAY)
+    expected("milk", 10.0, at=MONDAY)
+    supply.refresh(at=MONDAY)
+    [made] = clearances.propose(at=MONDAY)
+    left = price_pages.strike(made.id, ["milk"], by="olga", comment="Ours.", at=MONDAY)
+    told = left.forecast["clearance"]
+    assert [*told] == ["yogurt"]
+    assert left.forecast["margin"] == told["yogurt"]["gain"][0]
+    assert "double discount" in [one["name"] for one in left.guards]
+    approval.approve(left.id, by="ann", comment="Yes.", at=MONDAY)
+    price_rolls.roll(at=MONDAY + DAY)
+    sold(150, MONDAY + 3 * DAY)
+    restocked_one = Product.objects.get(sku="yogurt").expires_on
+    listed("yogurt", at=MONDAY + 7 * DAY, stock=50, expires_on=restocked_one)
+    [again] = clearances.propose(at=MONDAY + 7 * DAY)
+    assert again.replaces == left
+
+
+def test_a_product_in_its_last_week_goes_on_when_others_are_planned_anew() -> None:
+    expiring()
+    listed("milk", at=MONDAY, stock=60, expires_on=MONDAY.date() + 9 * DAY)
+    expected("milk", 10.0, at=MONDAY)
+    supply.refresh(at=MONDAY)
+    approved()
+    price_rolls.roll(at=MONDAY + 2 * DAY)
+    sold(150, MONDAY + 3 * DAY)
+    good = Product.objects.get(sku="yogurt").expires_on
+    monday = MONDAY + 8 * DAY  # the last week of milk has begun
+    price_rolls.roll(at=monday)
+    before = Product.objects.get(sku="milk").price
+    listed("yogurt", at=monday, stock=50, expires_on=good)
+    [again] = clearances.propose(at=monday)
+    approval.approve(again.id, by="olga", comment="Yes.", at=monday)
+    assert before
+    assert before < 10
+    assert Product.objects.get(sku="milk").price == before
+    assert [*again.forecast["clearance"]] == ["milk", "yogurt"]
+
+
+def test_what_a_clearance_brought_has_an_interval() -> None:
+    expiring()
+    strategy = approved()
+    price_rolls.roll(at=MONDAY + DAY)
+    came = price_outcomes.of(strategy, at=MONDAY + 8 * DAY)
+    assert came
+    assert came.low < came.gain < came.high
+    assert came.high - came.low > 10
+    # What is left of what expires is worth nothing: revenue is what is recovered.
+    assert came.before == pytest.approx(came.units_before * 10)
+
+
+def test_what_is_too_much_is_recovered_beyond_what_it_is_worth_unsold() -> None:
+    listed("fan", at=MONDAY, stock=2000, cost=Decimal("5.00"))
+    expected("fan", 10.0, at=MONDAY, elasticity=-4.0)
+    supply.refresh(at=MONDAY)
+    [made] = clearances.propose(at=MONDAY)
+    worth = made.forecast["clearance"]["fan"]["salvage"]
+    assert lines(made)[0].expects["cost"] == worth > 0
+    assert sum(one.expects["margin"] for one in lines(made)) == pytest.approx(
+        made.forecast["margin"], rel=0.01
+    )
+
+
+def test_discounts_of_the_past_are_not_taken_for_demand_at_todays_price() -> None:
+    expiring()
+    [full] = clearances.propose(at=MONDAY)
+    PriceLine.objects.all().delete()
+    Strategy.objects.all().delete()
+    Forecast.objects.update(undiscounted=0.5)
+    [less] = clearances.propose(at=MONDAY)
+    plans = [one.forecast["clearance"]["yogurt"] for one in (full, less)]
+    assert plans[1]["units"][0] == pytest.approx(plans[0]["units"][0] / 2)
+
+
+def test_the_log_is_read_once_for_all_clearances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for category in ("TEA", "MILK"):
+        sku = category.lower()
+        listed(
+            sku,
+            at=MONDAY,
+            stock=200,
+            category=category,
+            expires_on=MONDAY.date() + 36 * DAY,
+        )
+        expected(sku, 10.0, at=MONDAY)
+    supply.refresh(at=MONDAY)
+    for made in clearances.propose(at=MONDAY):
+        approval.approve(made.id, by="olga", comment="Clear it.", at=MONDAY)
+    assert Strategy.objects.filter(state="live").count() == 2
+    read, times = order_lines.read, []
+
+    def counted(**asked: Any) -> Any:
+        times.append(asked)
+        return read(**asked)
+
+    monkeypatch.setattr(order_lines, "read", counted)
+    clearances.propose(at=MONDAY + 7 * DAY)
+    assert len(times) == 1
+
+
+def test_prices_begin_and_end_at_the_shops_midnight(settings: Settings) -> None:
+    settings.SHOP_ZONE = "America/New_York"
+    expiring(days=20)
+    [made] = clearances.propose(at=MONDAY)
+    line = lines(made)[-1]
+    assert line.ends_at
+    assert line.ends_at.hour == 4  # UTC: it is summer there
+    zone = ZoneInfo("America/New_York")
+    assert line.ends_at.astimezone(zone).date() == MONDAY.date() + 20 * DAY
+    assert made.campaign.zone == "America/New_York"
+    assert price_proposals._start(NOW).hour == 4

@@ -1,22 +1,25 @@
 """Price changes go into force and out of it, whole, and a feed's word counts."""
 
 import contextlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics import events, store
-from catalog import feeds
+from analytics import clock, events, store
+from catalog import feeds, history
 from catalog.feeds import Listed
 from catalog.models import PriceHold, PricePoint, PricingRule, Product, ShownPrice
-from promotions import approval, price_lines, price_rolls
+from promotions import alerts, approval, errands, price_lines, price_rolls
 from promotions.models import PriceLine, Strategy
-from promotions.price_lines import Change, Line
+from promotions.price_lines import Change, Expected, Line
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -169,7 +172,60 @@ def test_a_price_without_end_stays_when_its_campaign_is_over() -> None:
     price_rolls.roll(at=NOW + 40 * DAY)
 
     assert (price(), states(strategy)) == ("8.99", [State.OVER])
+
+
+def test_a_price_that_stays_is_not_undone_by_a_list_that_goes_on_as_it_was() -> None:
+    live(line("8.99", ends=None))
+    price_rolls.roll(at=NOW + 28 * DAY)
+    for day in (29, 35, 60):
+        feed(listed("10.00"), at=NOW + day * DAY)
+        clean(NOW + day * DAY)
+        assert price() == "8.99"
+
+    # Neither by the end of a change that comes over it.
+    live(line("7.99", was="8.99", starts=NOW + 61 * DAY, ends=NOW + 63 * DAY))
+    price_rolls.roll(at=NOW + 61 * DAY)
+    feed(listed("10.00"), at=NOW + 62 * DAY)
+    assert price() == "7.99"
+    price_rolls.roll(at=NOW + 63 * DAY)
+    feed(listed("10.00"), at=NOW + 70 * DAY)
+    assert price() == "8.99"
+
+
+def test_what_a_feed_has_taken_over_is_the_feeds_again() -> None:
+    live(line("8.99", ends=None))
+    price_rolls.roll(at=NOW + 28 * DAY)
+    feed(listed("8.99"), at=NOW + 40 * DAY)
+    clean(NOW + 40 * DAY)
     assert not PriceHold.objects.exists()
+
+    feed(listed("10.00"), at=NOW + 41 * DAY)
+    assert price() == "10.00"
+
+
+def test_a_third_price_ends_what_stays() -> None:
+    live(line("8.99", ends=None))
+    price_rolls.roll(at=NOW + 28 * DAY)
+    feed(listed("9.50"), at=NOW + 29 * DAY)
+    feed(listed("10.00"), at=NOW + 30 * DAY)
+    assert price() == "10.00"
+
+
+def clean(at: datetime) -> None:
+    """Run the errand of prices."""
+    with patch.object(clock, "now", lambda: at):
+        errands.roll_prices()
+
+
+def test_a_paused_price_without_end_is_over_with_its_campaign() -> None:
+    strategy = live(line("8.99", ends=None))
+    approval.pause(strategy.id, by="olga", comment="Wait.", at=NOW + DAY)
+    price_rolls.roll(at=NOW + 27 * DAY)
+    assert states(strategy) == [State.PLANNED]
+
+    price_rolls.roll(at=NOW + 28 * DAY)
+    assert (price(), states(strategy)) == ("10.00", [State.OVER])
+    assert price_rolls.due(at=NOW + 29 * DAY) == []
 
 
 @pytest.mark.parametrize("said", ["8.99", "10.00"])
@@ -179,7 +235,8 @@ def test_a_feed_that_repeats_our_price_or_its_own_changes_nothing(said: str) -> 
     price_rolls.roll(at=NOW + DAY)
 
     assert (price(), states(strategy)) == ("8.99", [State.RUNNING])
-    assert Product.objects.get(sku="tea").listed_price == Decimal(said)
+    # An echo is no list of the shop's: what may be asked above it would creep up.
+    assert Product.objects.get(sku="tea").listed_price == 10
 
 
 def test_a_feed_with_a_third_price_wins() -> None:
@@ -229,6 +286,87 @@ def test_a_late_echo_of_our_price_does_not_bring_it_back() -> None:
 
     feed(listed("8.99"), at=NOW + 4 * DAY)
     assert price() == "8.99"
+
+
+def test_what_looked_like_an_echo_counts_if_nothing_else_comes() -> None:
+    live(line("8.99", ends=NOW + DAY))
+    price_rolls.roll(at=NOW + DAY)
+    feed(listed("8.99"), at=NOW + DAY + timedelta(hours=3))
+    clean(NOW + 2 * DAY)
+    assert price() == "10.00"
+
+    clean(NOW + 4 * DAY)
+    assert price() == "8.99"
+    assert changes()[-1].strategy is None
+    assert Product.objects.get(sku="tea").listed_price == Decimal("8.99")
+    assert not PriceHold.objects.exists()
+
+
+def test_an_echo_that_another_price_followed_was_one() -> None:
+    live(line("8.99", ends=NOW + DAY))
+    price_rolls.roll(at=NOW + DAY)
+    feed(listed("8.99"), at=NOW + DAY + timedelta(hours=3))
+    feed(listed("10.00"), at=NOW + 2 * DAY)
+    clean(NOW + 4 * DAY)
+    assert price() == "10.00"
+
+
+def test_a_price_of_nothing_comes_back_as_nothing() -> None:
+    feed(listed("0.00"), at=NOW - 9 * DAY)
+    free = Expected(units=1, units_before=1, margin=1, low=0, high=2, clears=True)
+    live(replace(line("8.99", was="0.00"), expects=free))
+    price_rolls.roll(at=NOW + 7 * DAY)
+    assert price() == "0.00"
+
+
+def test_a_price_that_a_new_version_keeps_is_no_news() -> None:
+    old = live(line("8.99"))
+    before = ShownPrice.objects.get(sku="tea")
+    points = PricePoint.objects.count()
+    change = Change(
+        title="Cheaper tea",
+        reason="For longer.",
+        lines=[line("8.99", ends=NOW + 9 * DAY)],
+        margin=5,
+        low=1,
+        high=9,
+    )
+    new = price_lines.propose(change, by="otto", at=NOW + DAY, replaces=old)
+    approval.approve(new.id, by="olga", comment="Yes.", at=NOW + DAY)
+
+    shown = ShownPrice.objects.get(sku="tea")
+    assert PricePoint.objects.count() == points  # so days between changes do not begin
+    assert shown.reference == before.reference == 10
+    assert '"percent_off":10' in shown.body
+    assert '"valid_from":"2026-06-01T12:00:00Z"' in shown.body
+    assert '"valid_until":"2026-06-10T12:00:00Z"' in shown.body
+    assert folded()[1] == held()[1]
+
+
+def test_a_product_that_is_gone_keeps_no_other_price_from_going_back() -> None:
+    strategy = live(line("8.99"), line("1.79", was="2.00", sku="milk"))
+    Product.objects.filter(sku="tea").delete()
+    price_rolls.roll(at=NOW + 7 * DAY)
+    assert price("milk") == "2.00"
+    assert states(strategy) == [State.OVER, State.OVER]
+
+
+def test_the_days_off_sale_are_no_days_at_a_price() -> None:
+    feed(listed("5.00"), at=NOW - 50 * DAY)
+    feed(listed(None), at=NOW - 40 * DAY)
+    feed(listed("10.00"), at=NOW - 5 * DAY)
+    found = history.references(["tea"], at=NOW)
+    assert found == {("tea", "USD"): Decimal(10)}
+    assert folded() == held()
+
+
+def test_a_reference_price_is_of_the_currency_it_was_asked_in() -> None:
+    feed(listed("5.00"), at=NOW - 50 * DAY)
+    euro = replace(listed("1.00"), currency="EUR")
+    feed(euro, at=NOW - 40 * DAY)
+    feed(listed("10.00"), at=NOW - 5 * DAY)
+    found = history.references(["tea"], at=NOW)
+    assert found == {("tea", "USD"): Decimal(10), ("tea", "EUR"): Decimal(1)}
 
 
 def test_two_approved_changes_of_one_product_cannot_overlap() -> None:
@@ -311,13 +449,14 @@ def held() -> tuple[Any, ...]:
 
 def folded() -> tuple[Any, ...]:
     """Tell prices and lines from the log alone."""
-    prices: dict[str, Decimal] = {}
-    points, lines = [], {}
+    now: dict[str, Decimal | None] = {}
+    points: list[tuple[str, datetime, Decimal | None]] = []
+    lines = {}
     for stored in store.read(until=store.high_water()):
         match stored.event:
-            case events.PriceChanged(sku=sku, price=price_):
-                prices[sku] = price_
-                points.append((sku, stored.occurred_at, price_))
+            case events.PriceChanged() | events.PriceWithdrawn() as moved:
+                now[moved.sku] = to = getattr(moved, "price", None)
+                points.append((moved.sku, stored.occurred_at, to))
             case events.PricesProposed(lines=rows):
                 for row in rows:
                     lines[row.sku, row.starts_at] = [row.price, "proposed"]
@@ -328,7 +467,7 @@ def folded() -> tuple[Any, ...]:
             case _:
                 pass
     return (
-        prices,
+        now,
         sorted(points),
         sorted((sku, since, *rest) for (sku, since), rest in lines.items()),
     )
@@ -404,3 +543,27 @@ def test_whatever_happens_the_log_says_what_the_tables_hold(steps: Any) -> None:
         running = strategy.price_lines.filter(state__in=["running", "planned"])
         assert not running.exists() or strategy.state == "paused"
         transaction.set_rollback(True)
+
+
+def test_an_alert_says_that_prices_do_not_begin_or_end() -> None:
+    def told(at: datetime) -> bool:
+        return "prices_late" in {one.code for one in alerts.current(at)}
+
+    live(line("8.99", starts=NOW + DAY, ends=NOW + 2 * DAY))
+    late = timedelta(minutes=6)
+    assert not told(NOW + DAY)
+    assert told(NOW + DAY + late)
+    price_rolls.roll(at=NOW + DAY + late)
+    assert not told(NOW + DAY + late)
+    assert told(NOW + 2 * DAY + late)
+
+
+def test_to_reject_prices_lets_no_feed_wait() -> None:
+    strategy = proposed(line("8.99"))
+    with CaptureQueriesContext(connection) as asked:
+        approval.reject(strategy.id, by="olga", comment="No.", at=NOW)
+    assert not [one for one in asked if "LOCK TABLE" in one["sql"]]
+    other = proposed(line("8.99"))
+    with CaptureQueriesContext(connection) as asked:
+        approval.approve(other.id, by="olga", comment="Yes.", at=NOW)
+    assert [one for one in asked if "LOCK TABLE" in one["sql"]]

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +14,7 @@ from catalog import levels
 from catalog.models import StockDay, StockRule
 from promotions import approval, constraints, flags, guards, standing, supply
 from promotions.models import StandingRule, Strategy, Supply
-from tests.conftest import Make
+from tests.conftest import Make, role
 from tests.promotions.shelves import expected, listed
 
 pytestmark = pytest.mark.django_db
@@ -173,14 +173,21 @@ def test_a_promotion_becomes_an_order(live: Make) -> None:
 
 def test_what_sells_nothing_beyond_is_not_stopped_by_a_shortage() -> None:
     told = guards.stock(
-        products=1, known=1, days=7, wanted=9, extra=0.0, there=3, incoming=0
+        products=1, known=1, days=7, wanted=9, extra=0.0, there=3, incoming=0, missing=6
     )
     assert told.passed
 
 
 def test_the_guard_says_so_where_there_is_no_stock() -> None:
     told = guards.stock(
-        products=3, known=0, days=0, wanted=0, extra=None, there=0, incoming=0
+        products=3,
+        known=0,
+        days=0,
+        wanted=0,
+        extra=None,
+        there=0,
+        incoming=0,
+        missing=0,
     )
     assert told.passed
     assert "sends no stock" in str(told.detail)
@@ -201,3 +208,28 @@ def test_who_sets_a_rule_is_in_the_log(client: Client, olga: User) -> None:
     assert [one.rule and one.rule["service_level"] for one in said] == ["0.98", None]  # type: ignore[attr-defined]
     assert {one.by for one in said} == {"olga"}  # type: ignore[attr-defined]
     assert not StockRule.objects.exists()
+
+
+def test_who_may_set_a_rule_of_stock_may_take_it_back() -> None:
+    for name in ("Buyers", "Approvers"):
+        codes = set(role(name).permissions.values_list("codename", flat=True))
+        assert {"change_stockrule", "delete_stockrule"} <= codes
+    codes = set(role("Analysts").permissions.values_list("codename", flat=True))
+    assert "delete_stockrule" not in codes
+
+
+def test_the_list_of_products_leads_to_the_stock_of_each(
+    client: Client, olga: User
+) -> None:
+    goods()
+    client.force_login(olga)
+    address = reverse("admin:catalog_product_changelist")
+    link = f'href="{reverse("product_stock", args=["few"])}"'
+    assert link in client.get(address).content.decode()
+
+    buyer = User.objects.create_user("bo", is_staff=True)
+    buyer.user_permissions.add(Permission.objects.get(codename="view_product"))
+    client.force_login(buyer)
+    page = client.get(address).content.decode()
+    assert "few" in page
+    assert link not in page

@@ -26,14 +26,16 @@ from promotions import (
     denials,
     finding,
     sentences,
+    supply,
     targeting,
     timeline,
     why_not,
 )
-from promotions.models import Code, Denial, Offer, Strategy
+from promotions.models import Code, Denial, Offer, Strategy, Supply
 from promotions.spelling import digest
 from tests.browsing import TOO_WIDE, browse, sign_in
 from tests.conftest import Give, Make, role
+from tests.promotions import shelves
 
 MOST_QUERIES = 15
 
@@ -124,6 +126,26 @@ def test_each_lot_is_told_apart_from_having_the_offer(
     assert {one.customer for one in offers} == {
         one.key for one in crowd if code_of(why(one, strategy)) == "has_it"
     }
+
+
+def test_what_is_held_back_for_stock_is_called_so(
+    crowd: list[Customer], live: Make
+) -> None:
+    strategy, at = live(budget=Decimal(10_000)), timezone.now()
+    one = by_arm(crowd, strategy)["treatment"]
+    shelves.listed("few", at=at, stock=3)
+    shelves.expected("few", 20.0, at=at)
+    supply.refresh(at=at)
+    targeting.refresh(at=at)
+    projections.catch_up()
+    assert not Offer.objects.exists()
+    assert code_of(why(one, strategy)) == "held_back_for_stock"
+
+    shelves.listed(
+        "few", at=at, stock=0
+    )  # nothing is there: that is another thing to say
+    Supply.objects.all().delete()
+    assert code_of(why(one, strategy)) == "out_of_stock"
 
 
 def test_consent_use_words_and_money_are_told_in_their_turn(
