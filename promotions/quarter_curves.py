@@ -70,6 +70,11 @@ def worth(strategy: Strategy, on: Basis, *, days: float) -> Worth | None:
     """Price a strategy for so many days; None where nobody knows what it brings."""
     if _is_priced(strategy) and _audience(on)[0].inside(strategy.scope):
         return _measured(strategy, round(max(days, LEAST_DAYS)), on)
+    return foretold(strategy)
+
+
+def foretold(strategy: Strategy) -> Worth | None:
+    """Return what its forecast says, in proportion; None where it has none."""
     if {"margin", "low", "high", "cost"} <= strategy.forecast.keys():
         return Worth(curve=_foretold(strategy))
     return None

@@ -21,6 +21,7 @@ from django.db.models.functions import TruncWeek
 
 from analytics import events, store
 from catalog import pricing
+from catalog.mirrors import lock
 from ml import forecasts
 from promotions import approval, drafts, models, proposals, quarter_curves, rules
 from promotions.drafts import CampaignDraft, Draft
@@ -32,7 +33,8 @@ State = Strategy.State
 SHOWN = (State.PROPOSED, State.RETURNED, State.LIVE, State.PAUSED)
 WAITS = (State.PROPOSED, State.RETURNED)
 MOST = 40
-"""Lines of a plan: pricing one takes 40 ms, once an hour."""
+"""Lines that are priced on customers: one takes 40 ms, once an hour. Others count as
+their forecasts say, in their place."""
 MOST_ALIKE = 50
 USUAL_WEEKS = 4
 
@@ -50,12 +52,18 @@ class Added:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What is planned for a quarter: rows by key, their lines, and what they share."""
+    """What is planned for a quarter: rows by key, their lines, and what they share.
+
+    `unpriced`: lines that count as their forecasts say, since there are too many.
+    `stale`: how old forecasts of demand are that are not used, being too old.
+    """
 
     quarter: Quarter
     rows: Mapping[str, Strategy]
     lines: Sequence[Line]
     shared: Sequence[Shared]
+    unpriced: int = 0
+    stale: timedelta | None = None
 
 
 def budget(quarter: Quarter) -> models.Quarter | None:
@@ -96,6 +104,8 @@ def set_budget(
         weeks=tuple(weeks),
     )
     with transaction.atomic():
+        # Who sets it at the same time waits, and has the last word.
+        lock("promotions_quarter")
         row.save()
         after = store.version(row.stream)
         store.append([planned], at=at, stream=row.stream, after=after)
@@ -123,17 +133,23 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
         campaign__ends_at__gt=max(at, quarter.mondays[0]),
     ).exclude(Q(state=State.RETURNED) & Q(successors__isnull=False))
     order = ("campaign__starts_at", "campaign_id", "title", "id")
-    stored = list(rows.select_related("campaign").order_by(*order)[:MOST])
+    stored = list(rows.select_related("campaign").order_by(*order))
     new = list(added)
-    demand, on = _demand(quarter, at), quarter_curves.basis(at)
-    lines = [_line(one, demand, on, at) for one in stored]
+    known, stale = _forecasts(at)
+    demand, on = _demand(known, quarter, at), quarter_curves.basis(at)
+    lines = [
+        _line(one, demand, on, at, priced=place < MOST)
+        for place, one in enumerate(stored)
+    ]
     lines += [_new(one, demand, on) for one in new]
-    known = [(line.key, found) for line, found in lines if found]
+    worth = [(line.key, found) for line, found in lines if found]
     return Plan(
         quarter=quarter,
         rows={str(one.id): one for one in stored} | {one.key: one.like for one in new},
         lines=[line for line, _ in lines],
-        shared=list(quarter_curves.shared(known)),
+        shared=list(quarter_curves.shared(worth)),
+        unpriced=max(0, len(stored) - MOST),
+        stale=stale,
     )
 
 
@@ -171,8 +187,19 @@ class Demand:
         return self.units[mine].sum(axis=0) / usual, doubt / usual
 
 
-def _demand(quarter: Quarter, at: datetime) -> Demand:
+Forecasts = Mapping[str, forecasts.Demand]
+
+
+def _forecasts(at: datetime) -> tuple[Forecasts, timedelta | None]:
+    """Return the categories' forecasts; if they are too old none, but their age."""
     known = forecasts.of_categories()
+    age = max((at - one.made for one in known.values() if one.made), default=None)
+    if age is None or age < forecasts.STALE:
+        return known, None
+    return {}, age
+
+
+def _demand(known: Forecasts, quarter: Quarter, at: datetime) -> Demand:
     found = [_weeks(one, quarter, at) for _, one in sorted(known.items())]
     nothing = np.zeros((0, quarter.weeks))
     return Demand(
@@ -201,11 +228,15 @@ def _weeks(
 
 
 def _line(
-    one: Strategy, demand: Demand, on: Basis, at: datetime
+    one: Strategy, demand: Demand, on: Basis, at: datetime, *, priced: bool
 ) -> tuple[Line, Worth | None]:
     campaign, waits = one.campaign, one.state in WAITS
     left = campaign.ends_at - max(campaign.starts_at, at)
-    found = quarter_curves.worth(one, on, days=left / timedelta(days=1))
+    found = (
+        quarter_curves.worth(one, on, days=left / timedelta(days=1))
+        if priced
+        else quarter_curves.foretold(one)
+    )
     money = min(one.budget, campaign.left) if waits else one.left
     units, doubt = demand.of(one.scope)
     line = Line(
@@ -220,7 +251,7 @@ def _line(
         doubt=doubt,
         curve=found.curve if found else None,
         cost=quarter_curves.expected(one),
-        movable=waits,
+        movable=waits and priced,
         replaces=str(one.replaces_id or ""),
     )
     return line, found

@@ -3,13 +3,14 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from threading import Barrier, Thread
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
@@ -504,3 +505,80 @@ def test_a_plan_of_a_day_that_is_over_is_empty(
     assert all(row.cells[2] == "0 USD" for row in answer["sections"][0].rows)
     assert isinstance(planned.id, UUID)
     assert datetime.now(UTC) > this().before.mondays[0]
+
+
+def test_a_post_that_says_nothing_is_told_so(client: Client, db: None) -> None:
+    client.force_login(member("Approvers"))
+
+    answer = client.post(address(soon()), {"neither": "1"}, follow=True)
+
+    assert answer.status_code == 200
+    assert "neither a budget nor a plan" in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_budgets_at_once_are_both_set_one_after_the_other() -> None:
+    quarter, at, start = soon(), timezone.now(), Barrier(2)
+    wrong: list[Exception] = []
+
+    def sets(amount: int) -> None:
+        start.wait()
+        try:
+            for n in range(5):
+                money = Decimal(amount + n)
+                quarter_plans.set_budget(
+                    quarter, money, weeks(quarter), by="olga", at=at
+                )
+        except Exception as error:
+            wrong.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=sets, args=(amount,)) for amount in (100, 200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
+    row = models.Quarter.objects.get()
+    told = [stored.event for stored in store.read_stream(row.stream)]
+    assert len(told) == 10
+    assert getattr(told[-1], "budget", None) == row.budget
+
+
+def test_what_is_too_much_to_price_counts_as_its_forecast_says_and_the_page_tells(
+    client: Client, planned: Strategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = timezone.now()
+    monkeypatch.setattr(quarter_plans, "MOST", 0)
+    Strategy.objects.filter(pk=planned.pk).update(
+        forecast={"margin": 50, "low": 40, "high": 60, "cost": 20}
+    )
+
+    plan = quarter_plans.read(soon(), [], at=at)
+
+    assert (len(plan.lines), plan.unpriced) == (1, 1)
+    [line] = plan.lines
+    assert not line.movable
+    assert line.curve is not None
+    assert line.curve.cost.tolist() == [0.0, 20.0]
+    client.force_login(member("Approvers"))
+    said = client.get(address(soon())).content.decode()
+    assert "no more than 0 are priced on customers" in said
+
+
+def test_demand_that_was_forecast_long_ago_is_not_used_and_the_page_tells(
+    client: Client, planned: Strategy
+) -> None:
+    foretold("GROCERY", [100.0 + 50 * n for n in range(13)])
+    fresh = quarter_plans.read(this(), [], at=timezone.now())
+    assert fresh.stale is None
+    Forecast.objects.update(computed_at=timezone.now() - timedelta(days=9))
+
+    plan = quarter_plans.read(soon(), [], at=timezone.now())
+
+    assert plan.stale is not None
+    assert all((line.demand == 1).all() for line in plan.lines)
+    client.force_login(member("Approvers"))
+    assert "9 days ago" in client.get(address(soon())).content.decode()
