@@ -5,7 +5,7 @@ budget is set. A part of the page is the answer alone, for scripts that ask agai
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -169,6 +169,11 @@ def _left(plan: quarter_plans.Plan) -> Iterator[str]:
             plan.unpriced,
         )
         yield told % {"n": plan.unpriced, "most": quarter_plans.MOST}
+    if plan.priced_at is not None:
+        age = clock.now() - plan.priced_at
+        yield _("Priced on customers %(n)d minutes ago.") % {
+            "n": age // timedelta(minutes=1)
+        }
     if plan.stale is not None:
         yield _(
             "Demand was forecast %(days)s days ago, which is too old: it is taken for "

@@ -26,8 +26,8 @@ from ml import forecasts
 from promotions import approval, drafts, models, proposals, quarter_curves, rules
 from promotions.drafts import CampaignDraft, Draft
 from promotions.models import Redemption, Strategy
-from promotions.quarter_curves import Basis, Worth
-from promotions.quarters import WEEK, Floats, Line, Quarter, Shared
+from promotions.quarter_curves import Basis, Kept, Worth
+from promotions.quarters import WEEK, Floats, Line, Quarter, Shared, quarter_of
 
 State = Strategy.State
 SHOWN = (State.PROPOSED, State.RETURNED, State.LIVE, State.PAUSED)
@@ -56,6 +56,7 @@ class Plan:
 
     `unpriced`: lines that count as their forecasts say, since there are too many.
     `stale`: how old forecasts of demand are that are not used, being too old.
+    `priced_at`: when a worker priced the lines; None: they were priced now.
     """
 
     quarter: Quarter
@@ -64,6 +65,7 @@ class Plan:
     shared: Sequence[Shared]
     unpriced: int = 0
     stale: timedelta | None = None
+    priced_at: datetime | None = None
 
 
 def budget(quarter: Quarter) -> models.Quarter | None:
@@ -126,21 +128,13 @@ def spent(quarter: Quarter) -> list[float]:
 
 def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
     """Return what runs or waits in a quarter, and what is added to it."""
-    rows = Strategy.objects.filter(
-        state__in=SHOWN,
-        currency=settings.CURRENCY,
-        campaign__starts_at__lt=quarter.ends_at,
-        campaign__ends_at__gt=max(at, quarter.mondays[0]),
-    ).exclude(Q(state=State.RETURNED) & Q(successors__isnull=False))
-    order = ("campaign__starts_at", "campaign_id", "title", "id")
-    stored = list(rows.select_related("campaign").order_by(*order))
+    stored = _stored(quarter, at)
     new = list(added)
     known, stale = _forecasts(at)
     demand, on = _demand(known, quarter, at), quarter_curves.basis(at)
-    lines = [
-        _line(one, demand, on, at, priced=place < MOST)
-        for place, one in enumerate(stored)
-    ]
+    kept = quarter_curves.kept(on, at=at)
+    lines = [_line(one, demand, on, at, kept) for one in stored[:MOST]]
+    lines += [_unpriced(one, demand, at) for one in stored[MOST:]]
     lines += [_new(one, demand, on) for one in new]
     worth = [(line.key, found) for line, found in lines if found]
     return Plan(
@@ -150,7 +144,34 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
         shared=list(quarter_curves.shared(worth)),
         unpriced=max(0, len(stored) - MOST),
         stale=stale,
+        priced_at=kept.made_at,
     )
+
+
+def price_ahead(*, at: datetime) -> int:
+    """Price what stands in this quarter's plan and the next's; return how many."""
+    now, on = quarter_of(at.date()), quarter_curves.basis(at)
+    rows = [one for some in (now, now.after) for one in _stored(some, at)[:MOST]]
+    found = {one.id: quarter_curves.worth(one, on, days=_left(one, at)) for one in rows}
+    quarter_curves.keep(found, on, at=at)
+    return len(found)
+
+
+def _stored(quarter: Quarter, at: datetime) -> list[Strategy]:
+    rows = Strategy.objects.filter(
+        state__in=SHOWN,
+        currency=settings.CURRENCY,
+        campaign__starts_at__lt=quarter.ends_at,
+        campaign__ends_at__gt=max(at, quarter.mondays[0]),
+    ).exclude(Q(state=State.RETURNED) & Q(successors__isnull=False))
+    order = ("campaign__starts_at", "campaign_id", "title", "id")
+    return list(rows.select_related("campaign").order_by(*order))
+
+
+def _left(one: Strategy, at: datetime) -> float:
+    """Return the days that a strategy has left."""
+    campaign = one.campaign
+    return (campaign.ends_at - max(campaign.starts_at, at)) / timedelta(days=1)
 
 
 def alike() -> list[Strategy]:
@@ -228,18 +249,26 @@ def _weeks(
 
 
 def _line(
-    one: Strategy, demand: Demand, on: Basis, at: datetime, *, priced: bool
+    one: Strategy, demand: Demand, on: Basis, at: datetime, kept: Kept
 ) -> tuple[Line, Worth | None]:
+    if one.id in kept.worth:
+        found = kept.worth[one.id]
+    else:
+        found = quarter_curves.worth(one, on, days=_left(one, at))
+    return _laid(one, demand, found, at), found
+
+
+def _unpriced(one: Strategy, demand: Demand, at: datetime) -> tuple[Line, Worth | None]:
+    """Count on what its forecast says; moved it is not, since that takes time."""
+    found = quarter_curves.foretold(one)
+    return replace(_laid(one, demand, found, at), movable=False), found
+
+
+def _laid(one: Strategy, demand: Demand, found: Worth | None, at: datetime) -> Line:
     campaign, waits = one.campaign, one.state in WAITS
-    left = campaign.ends_at - max(campaign.starts_at, at)
-    found = (
-        quarter_curves.worth(one, on, days=left / timedelta(days=1))
-        if priced
-        else quarter_curves.foretold(one)
-    )
     money = min(one.budget, campaign.left) if waits else one.left
     units, doubt = demand.of(one.scope)
-    line = Line(
+    return Line(
         key=str(one.id),
         title=one.called,
         state=one.state,
@@ -251,10 +280,9 @@ def _line(
         doubt=doubt,
         curve=found.curve if found else None,
         cost=quarter_curves.expected(one),
-        movable=waits and priced,
+        movable=waits,
         replaces=str(one.replaces_id or ""),
     )
-    return line, found
 
 
 def _new(one: Added, demand: Demand, on: Basis) -> tuple[Line, Worth | None]:

@@ -1,6 +1,7 @@
 """A quarter is planned in the back office: asked at will, stored once proposed."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Barrier, Thread
@@ -20,7 +21,7 @@ from playwright.sync_api import Page
 from analytics import events, store
 from analytics.models import Customer, StoredEvent
 from ml.models import Forecast
-from promotions import approval, models, quarter_plans, quarters
+from promotions import approval, models, quarter_curves, quarter_plans, quarters
 from promotions.models import Campaign, Redemption, Strategy
 from promotions.quarters import WEEK, Quarter
 from tests.conftest import Make
@@ -582,3 +583,40 @@ def test_demand_that_was_forecast_long_ago_is_not_used_and_the_page_tells(
     assert all((line.demand == 1).all() for line in plan.lines)
     client.force_login(member("Approvers"))
     assert "9 days ago" in client.get(address(soon())).content.decode()
+
+
+def test_what_a_worker_priced_is_shown_with_its_age_and_few_questions(
+    planned: Strategy, client: Client, olga: User, django_assert_max_num_queries: Any
+) -> None:
+    """The first request of an hour, and of a process, prices nothing."""
+    alone = quarter_plans.read(soon(), [], at=timezone.now()).lines[0].curve
+    assert quarter_plans.price_ahead(at=timezone.now() - timedelta(minutes=7)) == 1
+    for known in (quarter_curves._measured, quarter_curves._audience):
+        known.cache_clear()
+    quarter_curves._believed.cache_clear()
+    client.force_login(olga)
+
+    with django_assert_max_num_queries(15):
+        said = client.get(address(soon())).content.decode()
+
+    assert "Priced on customers 7 minutes ago." in said
+    assert quarter_curves._audience.cache_info().misses == 0
+    plan = quarter_plans.read(soon(), [], at=timezone.now())
+    assert alone is not None
+    assert plan.lines[0].curve is not None
+    assert plan.lines[0].curve.margin == pytest.approx(alone.margin)
+
+
+@pytest.mark.parametrize("hours", [4, -1])
+def test_what_was_priced_long_ago_or_by_other_scores_is_not_shown(
+    planned: Strategy, hours: int
+) -> None:
+    at = timezone.now()
+    quarter_plans.price_ahead(at=at - timedelta(hours=hours))
+    assert quarter_plans.read(soon(), [], at=at).priced_at is None
+
+    quarter_plans.price_ahead(at=at)
+    assert quarter_plans.read(soon(), [], at=at).priced_at == at
+    on = quarter_curves.basis(at)
+    other = replace(on, scores=(on.scores[0] + 1, on.scores[1]))
+    assert quarter_curves.kept(other, at=at).worth == {}
