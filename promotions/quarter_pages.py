@@ -174,6 +174,11 @@ def _left(plan: quarter_plans.Plan) -> Iterator[str]:
         yield _("Priced on customers %(n)d minutes ago.") % {
             "n": age // timedelta(minutes=1)
         }
+    if plan.by_calendar[1]:
+        yield _(
+            "Holidays and your own days move the forecast of demand in %(n)d of "
+            "%(all)d categories: where they helped on past weeks."
+        ) % {"n": plan.by_calendar[0], "all": plan.by_calendar[1]}
     if plan.stale is not None:
         yield _(
             "Demand was forecast %(days)s days ago, which is too old: it is taken for "

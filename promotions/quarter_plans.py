@@ -37,6 +37,8 @@ MOST = 40
 their forecasts say, in their place."""
 MOST_ALIKE = 50
 USUAL_WEEKS = 4
+CALENDAR = "calendar"
+"""Forecasters that know the calendar's days have it in their names (ml.forecasters)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ class Plan:
 
     `unpriced`: lines that count as their forecasts say, since there are too many.
     `stale`: how old forecasts of demand are that are not used, being too old.
+    `by_calendar`: how many forecasts of how many the calendar's days move.
     `priced_at`: when a worker priced the lines; None: they were priced now.
     """
 
@@ -65,6 +68,7 @@ class Plan:
     shared: Sequence[Shared]
     unpriced: int = 0
     stale: timedelta | None = None
+    by_calendar: tuple[int, int] = (0, 0)
     priced_at: datetime | None = None
 
 
@@ -144,6 +148,7 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
         shared=list(quarter_curves.shared(worth)),
         unpriced=max(0, len(stored) - MOST),
         stale=stale,
+        by_calendar=(sum(CALENDAR in one.method for one in known.values()), len(known)),
         priced_at=kept.made_at,
     )
 
