@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,10 +11,11 @@ from rest_framework.views import APIView
 
 from analytics import clock
 from analytics.access import caller
-from catalog import feeds, intake, market_feeds
+from catalog import feeds, intake
 from catalog.bodies import FeedSerializer, TakenSerializer
 from catalog.feeds import Taken
 from catalog.intake import Fault
+from catalog.kinds import KINDS
 from catalog.market_bodies import (
     CalendarSerializer,
     PricesSerializer,
@@ -73,59 +74,55 @@ class ProductsView(BulkView):
         return Response({"products": taken.products, "changes": taken.changes})
 
 
-def _rows_taken(taken: Taken) -> Response:
-    return Response({"rows": taken.products, "changes": taken.changes})
+class MarketView(BulkView):
+    """Send rows of the market, as a file may hold them: one way for every kind."""
+
+    def put(self, request: Request) -> Response:
+        kind = KINDS[self.what]
+        taken = self.taken(request, kind.listed, kind.take)
+        return Response({"rows": taken.products, "changes": taken.changes})
 
 
-class CalendarView(BulkView):
+def _door(
+    name: str, body: type[serializers.Serializer[None]], does: str
+) -> Callable[[type[MarketView]], type[MarketView]]:
+    told = extend_schema(
+        operation_id=name, request=body, responses=RowsTakenSerializer, description=does
+    )
+    return extend_schema_view(put=told)
+
+
+@_door(
+    "put_calendar",
+    CalendarSerializer,
+    "List days, move them or call them off; all of them or none.",
+)
+class CalendarView(MarketView):
     """Send days of the shop's calendar: school holidays, pay days, events."""
 
     what, rows, body = Feed.What.CALENDAR, "days", CalendarSerializer
 
-    @extend_schema(
-        operation_id="put_calendar",
-        request=CalendarSerializer,
-        responses=RowsTakenSerializer,
-    )
-    def put(self, request: Request) -> Response:
-        """List days, move them or call them off; all of them or none."""
-        return _rows_taken(
-            self.taken(request, market_feeds.DaysListed, market_feeds.take_days)
-        )
 
-
-class SeriesView(BulkView):
+@_door(
+    "put_series",
+    SeriesSerializer,
+    "List values, correct them or take them back; all of them or none.",
+)
+class SeriesView(MarketView):
     """Send values of external daily series, such as the weather."""
 
     what, rows, body = Feed.What.SERIES, "values", SeriesSerializer
 
-    @extend_schema(
-        operation_id="put_series",
-        request=SeriesSerializer,
-        responses=RowsTakenSerializer,
-    )
-    def put(self, request: Request) -> Response:
-        """List values, correct them or take them back; all of them or none."""
-        return _rows_taken(
-            self.taken(request, market_feeds.ValueListed, market_feeds.take_values)
-        )
 
-
-class CompetitorPricesView(BulkView):
+@_door(
+    "put_competitor_prices",
+    PricesSerializer,
+    "List prices as they were seen; all of them or none.",
+)
+class CompetitorPricesView(MarketView):
     """Send what competitors ask for their products."""
 
     what, rows, body = Feed.What.PRICES, "prices", PricesSerializer
-
-    @extend_schema(
-        operation_id="put_competitor_prices",
-        request=PricesSerializer,
-        responses=RowsTakenSerializer,
-    )
-    def put(self, request: Request) -> Response:
-        """List prices as they were seen; all of them or none."""
-        return _rows_taken(
-            self.taken(request, market_feeds.PriceSeen, market_feeds.take_prices)
-        )
 
 
 def _sent(request: Request, rows: str) -> int:

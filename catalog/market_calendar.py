@@ -111,13 +111,21 @@ def _then(known_at: datetime) -> list[Own]:
 def _series_then(
     name: str, first: date, last: date, region: str, known_at: datetime
 ) -> dict[date, float]:
-    found: dict[date, float | None] = {}
+    told = series_known(first, last, known_at=known_at)
+    return told.get((name, region), {})
+
+
+def series_known(
+    first: date, last: date, *, known_at: datetime
+) -> dict[tuple[str, str], dict[date, float]]:
+    """Return all series by name and region, as known at a moment: the log read once."""
+    found: dict[tuple[str, str], dict[date, float | None]] = {}
     for stored in store.read(until=store.high_water(), types=["series_reported"]):
         event = stored.event
-        if (
-            isinstance(event, events.SeriesReported)
-            and stored.recorded_at <= known_at
-            and (event.series, event.region) == (name, region)
-        ):
-            found |= {d: v for d, v in event.values.items() if first <= d < last}
-    return {day: value for day, value in sorted(found.items()) if value is not None}
+        if isinstance(event, events.SeriesReported) and stored.recorded_at <= known_at:
+            days = found.setdefault((event.series, event.region), {})
+            days |= {d: v for d, v in event.values.items() if first <= d < last}
+    return {
+        key: {day: value for day, value in sorted(days.items()) if value is not None}
+        for key, days in sorted(found.items())
+    }

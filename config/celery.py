@@ -152,6 +152,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10.0,
         "options": {"expires": 10.0},
     },
+    "quarters are priced": {
+        "task": "promotions.tasks.price_quarters",
+        "schedule": crontab(minute="12,42"),
+        "options": {"expires": 1800.0},
+    },
     "fraud is looked for": {
         "task": "promotions.tasks.look_for_fraud",
         "schedule": crontab(minute="*/15"),

@@ -7,12 +7,12 @@ share their category's; nothing is known of what has not sold for a year.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from ml.models import CrossEffect, DemandShare, Forecast
 from ml.pooled_quantiles import gamma
@@ -21,6 +21,8 @@ HORIZON = 13
 """Weeks ahead."""
 Z80 = 1.2816
 """The normal's 0.9 quantile: an 80 % interval's half width in standard deviations."""
+STALE = timedelta(days=7)
+"""They are made by night: what is older says that something has stopped."""
 LASTING = 0.3
 """The correlation of two weeks' errors: a level that was wrong stays wrong.
 
@@ -36,7 +38,8 @@ class Demand:
     they did; `low` to `high` hold each week's with 80 %. `undiscounted` is the share of
     `units` that would sell without shelf discounts. `elasticity` is log units by log
     price with its standard error, shrunk and observational (ml.demand). `method` is the
-    forecaster that won on past weeks (ml.outlook), "share" that of its category.
+    forecaster that won on past weeks (ml.outlook), "share" that of its category. It was
+    `made` at a moment.
     """
 
     key: str
@@ -48,6 +51,7 @@ class Demand:
     elasticity_error: float
     method: str
     undiscounted: float = 1.0
+    made: datetime | None = None
 
     @property
     def baseline(self) -> "Demand":
@@ -60,20 +64,41 @@ class Demand:
         return replace(self, units=units, low=low, high=high, undiscounted=1.0)
 
 
-def of_products(skus: Collection[str] | None = None) -> dict[str, Demand]:
-    """Read the forecasts of these products (None: all); who has none is left out."""
-    own = Forecast.objects.filter(level=Forecast.Level.PRODUCT)
+def of_products(
+    skus: Collection[str] | None = None, *, at: datetime | None = None
+) -> dict[str, Demand]:
+    """Read the forecasts of these products (None: all); who has none is left out.
+
+    At a moment, so are those that are STALE by then.
+    """
+    own = _fresh(Forecast.Level.PRODUCT, at)
     shares = DemandShare.objects.all()
     if skus is not None:
         own = own.filter(key__in=list(skus))
         shares = shares.filter(sku__in=list(skus))
-    return _shared(shares) | _read(own)
+    return _shared(shares, at) | _read(own)
 
 
-def of_categories(categories: Collection[str] | None = None) -> dict[str, Demand]:
-    """Read the forecasts of these categories (None: all); who has none is left out."""
-    rows = Forecast.objects.filter(level=Forecast.Level.CATEGORY)
+def of_categories(
+    categories: Collection[str] | None = None, *, at: datetime | None = None
+) -> dict[str, Demand]:
+    """Read the forecasts of these categories (None: all); who has none is left out.
+
+    At a moment, so are those that are STALE by then.
+    """
+    rows = _fresh(Forecast.Level.CATEGORY, at)
     return _read(rows if categories is None else rows.filter(key__in=list(categories)))
+
+
+def _fresh(level: str, at: datetime | None) -> QuerySet[Forecast]:
+    rows = Forecast.objects.filter(level=level)
+    return rows if at is None else rows.filter(computed_at__gt=at - STALE)
+
+
+def too_old(at: datetime) -> timedelta | None:
+    """Return the age of the forecasts if they are stale; None if not, or without."""
+    newest = Forecast.objects.aggregate(newest=Max("computed_at"))["newest"]
+    return at - newest if newest is not None and at - newest >= STALE else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,18 +165,19 @@ def _read(rows: Iterable[Forecast]) -> dict[str, Demand]:
             elasticity_error=row.elasticity_error,
             method=row.method,
             undiscounted=row.undiscounted,
+            made=row.computed_at,
         )
         for row in rows
     }
 
 
-def _shared(shares: QuerySet[DemandShare]) -> dict[str, Demand]:
+def _shared(shares: QuerySet[DemandShare], at: datetime | None) -> dict[str, Demand]:
     """Give each product its part of its category's forecast, a category at a time."""
     names = ("category", "sku", "share", "spread", "elasticity", "elasticity_error")
     of: dict[str, list[Any]] = {}
     for category, *rest in shares.order_by("category", "sku").values_list(*names):
         of.setdefault(category, []).append(rest)
-    known = of_categories(of)
+    known = of_categories(of, at=at)
     return {
         one.key: one
         for category, rows in of.items()
@@ -180,4 +206,5 @@ def _parts(rows: Sequence[Any], whole: Demand) -> Iterator[Demand]:
             elasticity_error=errors[n] if known else whole.elasticity_error,
             method="share",
             undiscounted=whole.undiscounted,
+            made=whole.made,
         )

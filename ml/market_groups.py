@@ -9,12 +9,13 @@ holidays are looked up where they were.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 
 from analytics import events, store
 from catalog import holidays, market_calendar
-from catalog.models import Product, SeriesValue
+from catalog.models import Product
 from ml.market import HORIZON, PAST, Signal
 from ml.purchases import Numbers
 
@@ -68,9 +69,8 @@ def _days(days: Iterable[date], first: date, before: int) -> Signal:
 
 def _series(first: date, last: date, cut: datetime) -> Iterator[tuple[str, Signal]]:
     """Yield each series; a day ahead that nobody foretold is like the last ones."""
-    rows = SeriesValue.objects.order_by("series", "region")
-    for name, region in rows.values_list("series", "region").distinct():
-        told = market_calendar.series(name, first, last, region, known_at=cut)
+    known = market_calendar.series_known(first, last, known_at=cut)
+    for (name, region), told in known.items():
         if told:
             yield "_".join(filter(None, (name, region))), _filled(told, first)
 
@@ -96,12 +96,23 @@ def prices(cut: datetime, categories: list[str]) -> Numbers | None:
     kinds = dict(Product.objects.filter(sku__in=least).values_list("sku", "category"))
     gaps: dict[str, list[float]] = {}
     for sku, price in least.items():
-        if sku in asked.ours and kinds.get(sku) in categories:
-            gaps.setdefault(kinds[sku], []).append(np.log(asked.ours[sku] / price))
+        if kinds.get(sku) in categories:
+            gap = np.log(asked.ours[sku].price / price)
+            gaps.setdefault(kinds[sku], []).append(gap)
     if not gaps:
         return None
     told = [gaps.get(name, [0.0]) for name in categories]
     return np.array([[np.median(one), np.mean(np.array(one) > 0)] for one in told])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What is asked, and since when."""
+
+    price: float
+    currency: str
+    at: datetime
+    available: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,19 +122,16 @@ class Asked:
     `same`: which of ours theirs is.
     """
 
-    ours: dict[str, float] = field(default_factory=dict)
-    theirs: dict[tuple[str, str], float] = field(default_factory=dict)
+    ours: dict[str, Price] = field(default_factory=dict)
+    theirs: dict[tuple[str, str], Price] = field(default_factory=dict)
     same: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add(self, event: events.Event) -> None:
+    def add(self, event: events.Event, at: datetime) -> None:
         match event:
-            case events.PriceChanged() if event.price > 0:
-                self.ours[event.sku] = float(event.price)
+            case events.PriceChanged():
+                _newer(self.ours, event.sku, event, at)
             case events.CompetitorPriceChanged():
-                key = (event.competitor, event.product)
-                self.theirs.pop(key, None)
-                if event.available and event.price > 0:
-                    self.theirs[key] = float(event.price)
+                _newer(self.theirs, (event.competitor, event.product), event, at)
             case events.CompetitorMatched():
                 key = (event.competitor, event.product)
                 self.same.pop(key, None)
@@ -133,12 +141,36 @@ class Asked:
                 pass
 
     def least(self) -> dict[str, float]:
-        """Return the least that competitors ask, by our sku."""
+        """Return the least that competitors ask in our money, by our sku."""
         found: dict[str, float] = {}
-        for key, price in self.theirs.items():
-            if sku := self.same.get(key):
-                found[sku] = min(price, found.get(sku, price))
+        for key, one in self.theirs.items():
+            ours = self.ours.get(self.same.get(key, ""))
+            if ours is None or ours.currency != one.currency or not ours.price > 0:
+                continue
+            if one.available and one.price > 0:
+                sku = self.same[key]
+                found[sku] = min(one.price, found.get(sku, one.price))
         return found
+
+
+Key = TypeVar("Key")
+
+
+def _newer(
+    known: dict[Key, Price],
+    key: Key,
+    event: events.PriceChanged | events.CompetitorPriceChanged,
+    at: datetime,
+) -> None:
+    """Note a price, unless a later one is known: prices may come late."""
+    if key in known and known[key].at > at:
+        return
+    known[key] = Price(
+        price=float(event.price),
+        currency=event.currency,
+        at=at,
+        available=getattr(event, "available", True),
+    )
 
 
 def _asked(cut: datetime) -> Asked:
@@ -146,5 +178,5 @@ def _asked(cut: datetime) -> Asked:
     types = ["price_changed", "competitor_price_changed", "competitor_matched"]
     for stored in store.read(until=store.high_water(), types=types):
         if stored.recorded_at <= cut:
-            asked.add(stored.event)
+            asked.add(stored.event, stored.occurred_at)
     return asked

@@ -7,8 +7,9 @@ were moved (docs/decisions/0006), so there they should not.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from math import isnan
 from typing import Any
 
@@ -42,9 +43,9 @@ def refresh(*, at: datetime) -> int:
     cross: list[CrossEffect] = []
     if not history.is_empty():
         first = weekly.first_week(history, at=at)
-        sold = weekly.sold(history, first)
-        if not sold.is_empty():
-            rows, shares, cross = _made(history, sold, first=first, at=at)
+        sold, weeks = weekly.sold(history, first)
+        if weeks:
+            rows, shares, cross = _made(history, sold, weeks, first=first, at=at)
     with transaction.atomic():
         for table in (Forecast, DemandShare, CrossEffect):
             table.objects.all().delete()
@@ -54,15 +55,16 @@ def refresh(*, at: datetime) -> int:
     return len(rows)
 
 
-def calendar(first: date, weeks: int) -> Numbers:
+def calendar(first: date, weeks: int, *, known_at: datetime | None = None) -> Numbers:
     """Return a row a week: a column each for what may move all series.
 
     The share of the month's first days; a holiday; one the week after; and the share of
-    days of each other kind in the shop's own calendar.
+    days of each other kind in the shop's own calendar, as it was known then.
     """
     days = [first + timedelta(days=n) for n in range(7 * (weeks + 1))]
     kinds: dict[str, set[date]] = {kind: set() for kind in ShopDay.Kind.values}
-    for one in market_calendar.days(days[0], days[-1] + timedelta(days=1)):
+    after = days[-1] + timedelta(days=1)
+    for one in market_calendar.days(days[0], after, known_at=known_at):
         kinds[one.kind].add(one.day)
     free = kinds.pop(ShopDay.Kind.HOLIDAY)
     off = _weekly(day in free for day in days).max(axis=1)
@@ -83,9 +85,8 @@ def _weekly(marks: Iterable[bool]) -> Numbers:
 
 
 def _made(
-    history: pl.DataFrame, sold: pl.DataFrame, *, first: date, at: datetime
+    history: pl.DataFrame, sold: pl.DataFrame, weeks: int, *, first: date, at: datetime
 ) -> tuple[list[Forecast], list[DemandShare], list[CrossEffect]]:
-    weeks = int(sold["week"].to_numpy().max()) + 1
     known = _known()
     # A product that moved to another category has an answer in each.
     moved = demand.by_product(demand.panel(history), known)
@@ -146,8 +147,8 @@ class _Night:
         """Forecast the series of one level; a row each."""
         if not keys:
             return []
-        days = calendar(self.first - timedelta(weeks=self.weeks), self.weeks + HORIZON)
-        given = panel(units, price, above, days)
+        given = panel(units, price, above, self.days)
+        given = replace(given, known=self.known_days)
         made = rolling.outlook(given, HORIZON)
         naive = forecasters.forecast(given, forecasters.NAIVE, HORIZON).quantiles[1]
         season = forecasters.forecast(given, forecasters.SEASONAL, HORIZON).quantiles[1]
@@ -177,6 +178,26 @@ class _Night:
                 )
             )
         return rows
+
+    @cached_property
+    def days(self) -> Numbers:
+        """The calendar from the first week to the last ahead."""
+        return self._days(None)
+
+    @cached_property
+    def known_days(self) -> dict[int, Numbers]:
+        """It as known at each past origin: who tries may not know of a fair before."""
+        if not ShopDay.objects.exists():
+            return {}
+        return {week: self._days(week) for week in rolling.origins_of(self.weeks)}
+
+    def _days(self, known: int | None) -> Numbers:
+        begin = self.first - timedelta(weeks=self.weeks)
+        at = None
+        if known is not None:
+            monday = begin + timedelta(weeks=known)
+            at = datetime.combine(monday, time(), UTC)
+        return calendar(begin, self.weeks + HORIZON, known_at=at)
 
     def whole(self) -> dict[str, tuple[float, float]]:
         """Return each category's elasticity with its standard error."""

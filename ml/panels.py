@@ -1,6 +1,7 @@
 """Weekly series side by side: units, prices, the calendar around them. Pure NumPy."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -22,24 +23,30 @@ class Panel:
     `units` is nan before a series' first sale; `price` is what was paid over the shelf
     value, nan where nothing sold; `above` are the units of what each series belongs to:
     a product's category, a category's shop. `calendar` has a row a week, those of the
-    future behind, and a column each for what may move them all (ml.outlook).
+    future behind, and a column each for what may move them all (ml.outlook). `known` is
+    the calendar as it was known after so many weeks, where it was another then.
     """
 
     units: Numbers
     price: Numbers
     above: Numbers
     calendar: Numbers
+    known: Mapping[int, Numbers] = field(default_factory=dict)
 
     @property
     def weeks(self) -> int:
         return int(self.units.shape[1])
 
     def until(self, week: int) -> Self:
-        """Return what was known after so many weeks; the calendar knows the future."""
+        """Return what was known after so many weeks, of days to come as well."""
         units = self.units[:, :week].copy()
         units[~(units > 0).any(axis=1)] = np.nan
         return replace(
-            self, units=units, price=self.price[:, :week], above=self.above[:, :week]
+            self,
+            units=units,
+            price=self.price[:, :week],
+            above=self.above[:, :week],
+            calendar=self.known.get(week, self.calendar),
         )
 
 

@@ -89,10 +89,15 @@ class Outlook:
     coverage: float
 
 
+def origins_of(weeks: int) -> list[int]:
+    """Return from where so long a history is tried: after how many weeks each time."""
+    found = [weeks - APART * n for n in range(1, ORIGINS + 1)]
+    return [week for week in found if week >= YOUNG]
+
+
 def outlook(given: Panel, ahead: int, methods: Sequence[Method] = METHODS) -> Outlook:
     """Try all methods on past weeks, forecast by the best, stretch its intervals."""
-    origins = [given.weeks - APART * n for n in range(1, ORIGINS + 1)]
-    origins = [week for week in origins if week >= YOUNG]
+    origins = origins_of(given.weeks)
     if not origins or not len(given.units):
         told = forecast(given, FALLBACK, ahead)
         made = [YOUNG_NAME if given.weeks < YOUNG else FALLBACK.name] * len(told.mean)

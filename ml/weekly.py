@@ -28,10 +28,11 @@ def first_week(history: pl.DataFrame, *, at: datetime) -> date:
     return (settled - timedelta(days=settled.weekday())).date()
 
 
-def sold(history: pl.DataFrame, first: date) -> pl.DataFrame:
+def sold(history: pl.DataFrame, first: date) -> tuple[pl.DataFrame, int]:
     """Sum up weeks before `first`: category, sku, week, units, paid, shelf value.
 
-    Weeks count on to the last one; the first is the first whole one, or PAST ago. A
+    Returned with how many weeks there are: the last one, in which nothing may have been
+    sold, ends at `first`; the first is the first whole one with a sale, or PAST ago. A
     history of less than LEAST weeks is taken with a first one that is not whole.
     """
     oldest: datetime = history["at"].min()  # type: ignore[assignment]
@@ -50,8 +51,9 @@ def sold(history: pl.DataFrame, first: date) -> pl.DataFrame:
             (pl.col("paid") + pl.col("shelf_discount")).sum().alias("shelf"),
         )
     )
-    week = pl.col("back").max() - pl.col("back")
-    return weekly.with_columns(week=week.cast(pl.Int64)).drop("back")
+    weeks = 0 if weekly.is_empty() else int(weekly["back"].to_numpy().max()) + 1
+    week = weeks - 1 - pl.col("back")
+    return weekly.with_columns(week=week.cast(pl.Int64)).drop("back"), weeks
 
 
 def laid_out(
@@ -61,7 +63,7 @@ def laid_out(
     sums = (
         weekly.group_by(pl.col(column).alias("key"), "week")
         .agg(pl.col("units", "paid", "shelf").sum())
-        .join(pl.DataFrame({"key": keys}).with_row_index("row"), on="key")
+        .join(_places(keys), on="key")
     )
     units, price = np.zeros((len(keys), weeks)), np.full((len(keys), weeks), np.nan)
     at = (sums["row"].to_numpy(), sums["week"].to_numpy())
@@ -71,6 +73,11 @@ def laid_out(
         shelf > 0, sums["paid"].to_numpy() / np.where(shelf > 0, shelf, 1.0), np.nan
     )
     return units, price
+
+
+def _places(keys: Sequence[str]) -> pl.DataFrame:
+    # No keys at all are texts too: a shop may have no categories.
+    return pl.DataFrame({"key": keys}, schema={"key": pl.String}).with_row_index("row")
 
 
 def shares(weekly: pl.DataFrame, *, recent: int = 26) -> pl.DataFrame:

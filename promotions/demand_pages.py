@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from analytics import clock
 from catalog.models import Product
 from ml import forecasts
 from ml.models import Forecast
@@ -51,6 +52,7 @@ def _list() -> dict[str, Any]:
             "Expected units of the next four weeks if prices stay and shelf discounts "
             "come as often as they did. Made by night."
         ),
+        "old": _old(rows[0]) if rows else "",
         "cards": list(_cards(rows[0])) if rows else [],
         "sections": [_table(_("Categories"), rows, {})],
     }
@@ -73,10 +75,22 @@ def _one(level: str, key: str) -> dict[str, Any]:
     return {
         "title": names.get(key, key),
         "says": "",
+        "old": _old(row),
         "up": row.category if level == PRODUCT else "",
         "cards": list(_cards(row)),
         "sections": sections,
     }
+
+
+def _old(row: Forecast) -> str:
+    """Say how old a forecast is, if it is older than it should be."""
+    age = clock.now() - row.computed_at
+    if age < forecasts.STALE:
+        return ""
+    return _(
+        "This was forecast %(days)s days ago, and nothing newer was: proposals and "
+        "plans go without it."
+    ) % {"days": age.days}
 
 
 def _names(rows: Sequence[Forecast]) -> dict[str, str]:

@@ -46,14 +46,18 @@ class Day:
     kind: str
 
 
-def written(name: str, entries: Iterable[Entry], days: Iterable[Day]) -> bytes:
-    """Return the file; the same entries give the same bytes."""
+def written(
+    name: str, entries: Iterable[Entry], days: Iterable[Day], *, about: str = ""
+) -> bytes:
+    """Return the file; the same entries give the same bytes. `about` is of it all."""
     # 0.1 to 0.2 s to load: only who reads a calendar needs it.
     from icalendar import Calendar
 
     calendar = Calendar()
     for key, value in _head(name):
         calendar.add(key, value)
+    for key in ("description", "x-wr-caldesc") if about else ():
+        calendar.add(key, about)
     for entry in entries:
         calendar.add_component(_entry(entry))
     for day in days:

@@ -132,7 +132,7 @@ def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[It
         rows = rows.filter(category__in=categories)
     products = list(rows.order_by("sku"))
     skus = [one.sku for one in products]
-    book, demand = Rulebook(), forecasts.of_products(skus)
+    book, demand = Rulebook(), forecasts.of_products(skus, at=at)
     frozen, cheapest = _frozen(products, book, at), _cheapest(skus, at)
     return [
         _item(one, demand[one.sku], book, one.sku in frozen, cheapest.get(one.sku))

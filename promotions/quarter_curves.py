@@ -2,24 +2,28 @@
 
 Priced on a sample of customers, as "what if?" is, with what is believed now: what is
 there for one strategy is kept for an hour, so that a plan is answered from arithmetic
-alone. A strategy whose customers cannot be priced one by one counts as its forecast
+alone. A worker prices what stands in this quarter's plan and the next's before anybody
+asks, and leaves it in the cache; what is not there, or of other scores, is priced then
+and there. A strategy whose customers cannot be priced one by one counts as its forecast
 says, in proportion; of one without a forecast nobody knows what it brings.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import combinations
 from uuid import UUID
 
 import numpy as np
+from django.core.cache import cache
 from numpy.typing import NDArray
 
 from ml import scores
 from ml.customers import segments
 from promotions import ahead, arms, audiences, drafts, frontier, response, value
 from promotions.audiences import Audience
+from promotions.guessing import UNREACHABLE
 from promotions.models import Strategy
 from promotions.planning import Z80
 from promotions.quarters import Curve, Floats, Shared, straight
@@ -29,6 +33,9 @@ Bools = NDArray[np.bool_]
 SAMPLE = 1000
 HOUR = 3600.0
 LEAST_DAYS = 1.0
+KEPT = timedelta(hours=3)
+"""So old may be what a worker has priced; the page says how old it is."""
+KEY = "quarter_curves"
 SEED = 20_261_127
 
 
@@ -61,6 +68,40 @@ class Basis:
     hour: int
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kept:
+    """What a worker has priced, by strategy, and when."""
+
+    made_at: datetime | None = None
+    scores: tuple[int, UUID | None] | None = None
+    worth: Mapping[UUID, Worth | None] = field(default_factory=dict)
+
+
+def keep(worth: Mapping[UUID, Worth | None], on: Basis, *, at: datetime) -> None:
+    """Leave what was priced to whoever asks next."""
+    told = Kept(made_at=at, scores=on.scores, worth=worth)
+    cache.set(KEY, told, int(KEPT.total_seconds()))
+    cache.set(f"{KEY}_at", at, int(KEPT.total_seconds()))
+
+
+def kept(on: Basis, *, at: datetime) -> Kept:
+    """Return what a worker has priced by the scores of now; nothing if it has not."""
+    try:
+        made_at = cache.get(f"{KEY}_at")
+        if made_at is None or not timedelta(0) <= at - made_at < KEPT:
+            return Kept()
+        found = _loaded(made_at)
+    except UNREACHABLE:
+        return Kept()
+    return found if found.scores == on.scores else Kept()
+
+
+@lru_cache(maxsize=1)
+def _loaded(_made_at: datetime) -> Kept:
+    found = cache.get(KEY)
+    return found if isinstance(found, Kept) else Kept()
+
+
 def basis(at: datetime) -> Basis:
     """Return what prices rest on now."""
     return Basis(scores=scores.version(), hour=int(at.timestamp() / HOUR))
@@ -70,6 +111,11 @@ def worth(strategy: Strategy, on: Basis, *, days: float) -> Worth | None:
     """Price a strategy for so many days; None where nobody knows what it brings."""
     if _is_priced(strategy) and _audience(on)[0].inside(strategy.scope):
         return _measured(strategy, round(max(days, LEAST_DAYS)), on)
+    return foretold(strategy)
+
+
+def foretold(strategy: Strategy) -> Worth | None:
+    """Return what its forecast says, in proportion; None where it has none."""
     if {"margin", "low", "high", "cost"} <= strategy.forecast.keys():
         return Worth(curve=_foretold(strategy))
     return None

@@ -5,7 +5,7 @@ budget is set. A part of the page is the answer alone, for scripts that ask agai
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -51,6 +51,9 @@ def quarter_page(
         quarter = Quarter(year=year, number=number)
     if request.method == "POST" and "budget" in request.POST:
         return _set(request, quarter, at)
+    if request.method == "POST" and "plan" not in request.POST:
+        messages.error(request, _("Nothing was said: neither a budget nor a plan."))
+        return HttpResponseRedirect(_address(quarter))
     given = QueryDict(request.POST["plan"]) if "plan" in request.POST else request.GET
     shown = _shown(quarter, given, at)
     if request.method == "POST":
@@ -139,6 +142,7 @@ def _page(
         "rows": list(_rows(shown, lines)),
         "adds": shown.asked.adds,
         "answer": quarter_tables.answer(shown),
+        "left": _left(shown.plan),
         "plan": quarter_forms.written(
             shown.lines, shown.plan, shown.asked.given
         ).urlencode(),
@@ -152,6 +156,34 @@ def _page(
         return TemplateResponse(request, "admin/promotions/quarter_part.html", page)
     context = {**admin.site.each_context(request), **page}
     return TemplateResponse(request, "admin/promotions/quarter.html", context)
+
+
+def _left(plan: quarter_plans.Plan) -> Iterator[str]:
+    """Say what counts for less than it could, and why."""
+    if plan.unpriced:
+        told = ngettext(
+            "%(n)d strategy counts as its own forecast says and keeps its place: no "
+            "more than %(most)d are priced on customers, those that begin first.",
+            "%(n)d strategies count as their own forecasts say and keep their places: "
+            "no more than %(most)d are priced on customers, those that begin first.",
+            plan.unpriced,
+        )
+        yield told % {"n": plan.unpriced, "most": quarter_plans.MOST}
+    if plan.priced_at is not None:
+        age = clock.now() - plan.priced_at
+        yield _("Priced on customers %(n)d minutes ago.") % {
+            "n": age // timedelta(minutes=1)
+        }
+    if plan.by_calendar[1]:
+        yield _(
+            "Holidays and your own days move the forecast of demand in %(n)d of "
+            "%(all)d categories: where they helped on past weeks."
+        ) % {"n": plan.by_calendar[0], "all": plan.by_calendar[1]}
+    if plan.stale is not None:
+        yield _(
+            "Demand was forecast %(days)s days ago, which is too old: it is taken for "
+            "even here."
+        ) % {"days": plan.stale.days}
 
 
 def _filled(shown: Shown) -> BudgetForm:
@@ -168,6 +200,7 @@ def _filled(shown: Shown) -> BudgetForm:
 def _rows(shown: Shown, lines: Mapping[str, Line]) -> Iterator[dict[str, Any]]:
     """Yield the stored lines with their forms."""
     known = shown.asked.forms(shown.plan, lines)
+    movable = {one.key for one in shown.plan.lines if one.movable}
     for key, form in known.items():
         row = shown.plan.rows[key]
         yield {
@@ -176,5 +209,5 @@ def _rows(shown: Shown, lines: Mapping[str, Line]) -> Iterator[dict[str, Any]]:
             "told": row.get_state_display(),
             "link": reverse("admin:promotions_strategy_change", args=[row.pk]),
             "form": form,
-            "movable": row.state in quarter_plans.WAITS,
+            "movable": key in movable,
         }

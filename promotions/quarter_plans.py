@@ -21,20 +21,24 @@ from django.db.models.functions import TruncWeek
 
 from analytics import events, store
 from catalog import pricing
+from catalog.mirrors import lock
 from ml import forecasts
 from promotions import approval, drafts, models, proposals, quarter_curves, rules
 from promotions.drafts import CampaignDraft, Draft
 from promotions.models import Redemption, Strategy
-from promotions.quarter_curves import Basis, Worth
-from promotions.quarters import WEEK, Floats, Line, Quarter, Shared
+from promotions.quarter_curves import Basis, Kept, Worth
+from promotions.quarters import WEEK, Floats, Line, Quarter, Shared, quarter_of
 
 State = Strategy.State
 SHOWN = (State.PROPOSED, State.RETURNED, State.LIVE, State.PAUSED)
 WAITS = (State.PROPOSED, State.RETURNED)
 MOST = 40
-"""Lines of a plan: pricing one takes 40 ms, once an hour."""
+"""Lines that are priced on customers: one takes 40 ms, once an hour. Others count as
+their forecasts say, in their place."""
 MOST_ALIKE = 50
 USUAL_WEEKS = 4
+CALENDAR = "calendar"
+"""Forecasters that know the calendar's days have it in their names (ml.forecasters)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +54,22 @@ class Added:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What is planned for a quarter: rows by key, their lines, and what they share."""
+    """What is planned for a quarter: rows by key, their lines, and what they share.
+
+    `unpriced`: lines that count as their forecasts say, since there are too many.
+    `stale`: how old forecasts of demand are that are not used, being too old.
+    `by_calendar`: how many forecasts of how many the calendar's days move.
+    `priced_at`: when a worker priced the lines; None: they were priced now.
+    """
 
     quarter: Quarter
     rows: Mapping[str, Strategy]
     lines: Sequence[Line]
     shared: Sequence[Shared]
+    unpriced: int = 0
+    stale: timedelta | None = None
+    by_calendar: tuple[int, int] = (0, 0)
+    priced_at: datetime | None = None
 
 
 def budget(quarter: Quarter) -> models.Quarter | None:
@@ -96,6 +110,8 @@ def set_budget(
         weeks=tuple(weeks),
     )
     with transaction.atomic():
+        # Who sets it at the same time waits, and has the last word.
+        lock("promotions_quarter")
         row.save()
         after = store.version(row.stream)
         store.append([planned], at=at, stream=row.stream, after=after)
@@ -116,6 +132,37 @@ def spent(quarter: Quarter) -> list[float]:
 
 def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
     """Return what runs or waits in a quarter, and what is added to it."""
+    stored = _stored(quarter, at)
+    new = list(added)
+    known, stale = _forecasts(at)
+    demand, on = _demand(known, quarter, at), quarter_curves.basis(at)
+    kept = quarter_curves.kept(on, at=at)
+    lines = [_line(one, demand, on, at, kept) for one in stored[:MOST]]
+    lines += [_unpriced(one, demand, at) for one in stored[MOST:]]
+    lines += [_new(one, demand, on) for one in new]
+    worth = [(line.key, found) for line, found in lines if found]
+    return Plan(
+        quarter=quarter,
+        rows={str(one.id): one for one in stored} | {one.key: one.like for one in new},
+        lines=[line for line, _ in lines],
+        shared=list(quarter_curves.shared(worth)),
+        unpriced=max(0, len(stored) - MOST),
+        stale=stale,
+        by_calendar=(sum(CALENDAR in one.method for one in known.values()), len(known)),
+        priced_at=kept.made_at,
+    )
+
+
+def price_ahead(*, at: datetime) -> int:
+    """Price what stands in this quarter's plan and the next's; return how many."""
+    now, on = quarter_of(at.date()), quarter_curves.basis(at)
+    rows = [one for some in (now, now.after) for one in _stored(some, at)[:MOST]]
+    found = {one.id: quarter_curves.worth(one, on, days=_left(one, at)) for one in rows}
+    quarter_curves.keep(found, on, at=at)
+    return len(found)
+
+
+def _stored(quarter: Quarter, at: datetime) -> list[Strategy]:
     rows = Strategy.objects.filter(
         state__in=SHOWN,
         currency=settings.CURRENCY,
@@ -123,18 +170,13 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
         campaign__ends_at__gt=max(at, quarter.mondays[0]),
     ).exclude(Q(state=State.RETURNED) & Q(successors__isnull=False))
     order = ("campaign__starts_at", "campaign_id", "title", "id")
-    stored = list(rows.select_related("campaign").order_by(*order)[:MOST])
-    new = list(added)
-    demand, on = _demand(quarter, at), quarter_curves.basis(at)
-    lines = [_line(one, demand, on, at) for one in stored]
-    lines += [_new(one, demand, on) for one in new]
-    known = [(line.key, found) for line, found in lines if found]
-    return Plan(
-        quarter=quarter,
-        rows={str(one.id): one for one in stored} | {one.key: one.like for one in new},
-        lines=[line for line, _ in lines],
-        shared=list(quarter_curves.shared(known)),
-    )
+    return list(rows.select_related("campaign").order_by(*order))
+
+
+def _left(one: Strategy, at: datetime) -> float:
+    """Return the days that a strategy has left."""
+    campaign = one.campaign
+    return (campaign.ends_at - max(campaign.starts_at, at)) / timedelta(days=1)
 
 
 def alike() -> list[Strategy]:
@@ -171,8 +213,19 @@ class Demand:
         return self.units[mine].sum(axis=0) / usual, doubt / usual
 
 
-def _demand(quarter: Quarter, at: datetime) -> Demand:
+Forecasts = Mapping[str, forecasts.Demand]
+
+
+def _forecasts(at: datetime) -> tuple[Forecasts, timedelta | None]:
+    """Return the categories' forecasts; if they are too old none, but their age."""
     known = forecasts.of_categories()
+    age = max((at - one.made for one in known.values() if one.made), default=None)
+    if age is None or age < forecasts.STALE:
+        return known, None
+    return {}, age
+
+
+def _demand(known: Forecasts, quarter: Quarter, at: datetime) -> Demand:
     found = [_weeks(one, quarter, at) for _, one in sorted(known.items())]
     nothing = np.zeros((0, quarter.weeks))
     return Demand(
@@ -201,14 +254,26 @@ def _weeks(
 
 
 def _line(
-    one: Strategy, demand: Demand, on: Basis, at: datetime
+    one: Strategy, demand: Demand, on: Basis, at: datetime, kept: Kept
 ) -> tuple[Line, Worth | None]:
+    if one.id in kept.worth:
+        found = kept.worth[one.id]
+    else:
+        found = quarter_curves.worth(one, on, days=_left(one, at))
+    return _laid(one, demand, found, at), found
+
+
+def _unpriced(one: Strategy, demand: Demand, at: datetime) -> tuple[Line, Worth | None]:
+    """Count on what its forecast says; moved it is not, since that takes time."""
+    found = quarter_curves.foretold(one)
+    return replace(_laid(one, demand, found, at), movable=False), found
+
+
+def _laid(one: Strategy, demand: Demand, found: Worth | None, at: datetime) -> Line:
     campaign, waits = one.campaign, one.state in WAITS
-    left = campaign.ends_at - max(campaign.starts_at, at)
-    found = quarter_curves.worth(one, on, days=left / timedelta(days=1))
     money = min(one.budget, campaign.left) if waits else one.left
     units, doubt = demand.of(one.scope)
-    line = Line(
+    return Line(
         key=str(one.id),
         title=one.called,
         state=one.state,
@@ -223,7 +288,6 @@ def _line(
         movable=waits,
         replaces=str(one.replaces_id or ""),
     )
-    return line, found
 
 
 def _new(one: Added, demand: Demand, on: Basis) -> tuple[Line, Worth | None]:

@@ -27,7 +27,8 @@ from promotions.models import Campaign, Strategy
 SCOPE = "calendar"
 BACK, AHEAD = timedelta(days=92), timedelta(days=366)
 MOST = 1000
-"""Strategies in the file; the ones that begin last stay out."""
+"""Strategies in the file; the ones that begin last stay out, and it says how many."""
+LEFT_OUT = "{n} strategies that begin last are left out: it has {most} at most."
 MADE = "calendar_key"
 State = Strategy.State
 SHOWN = (State.PROPOSED, State.LIVE, State.PAUSED, State.ENDED)
@@ -104,12 +105,14 @@ def _file(request: HttpRequest) -> HttpResponse:
         state__in=SHOWN, campaign__starts_at__lt=last, campaign__ends_at__gt=first
     )
     order = ("campaign__starts_at", "campaign_id", "id")
-    some = list(rows.select_related("campaign").order_by(*order)[:MOST])
+    every = list(rows.select_related("campaign").order_by(*order))
+    some, more = every[:MOST], len(every) - MOST
     days = market_calendar.days(first.date(), last.date())
     body = icalendars.written(
         "Proffer",
         [*_campaigns(some), *(_strategy(one, request) for one in some)],
         [Day(day=one.day, name=one.name, kind=one.kind) for one in days],
+        about=LEFT_OUT.format(n=more, most=MOST) if more > 0 else "",
     )
     answer = HttpResponse(body, content_type="text/calendar; charset=utf-8")
     answer["Cache-Control"] = "private, max-age=300"

@@ -19,6 +19,7 @@ from promotions import (
     measurement,
     price_outcomes,
     price_proposals,
+    quarter_plans,
     standing,
     strategies,
     supply,
@@ -103,6 +104,12 @@ def propose() -> None:
 def propose_prices() -> None:
     """Propose the best prices of the categories that gain most."""
     price_proposals.propose(at=clock.now())
+
+
+@shared_task(ignore_result=True)
+def price_quarters() -> None:
+    """Price what stands in the quarters' plans, ahead of whoever opens one."""
+    quarter_plans.price_ahead(at=clock.now())
 
 
 @shared_task(ignore_result=True)

@@ -207,3 +207,60 @@ def test_prices_beside_competitors_are_as_known_at_the_cut_off(db: None) -> None
     assert after is not None
     assert after[0].tolist() == [pytest.approx(np.log(10 / 8)), 1.0]
     assert after[1].tolist() == [0.0, 0.0]
+
+
+def test_a_late_price_and_one_of_another_money_are_not_what_is_asked_now(
+    db: None,
+) -> None:
+    at = timezone.now() - timedelta(days=2)
+    Product.objects.create(
+        sku="tea", name="Tea", category="TEA", currency="USD", price=Decimal(10)
+    )
+
+    def asks(price: int, when: datetime, **more: Any) -> store.Fact:
+        told: dict[str, Any] = {"competitor": "other", "product": "t1"}
+        told |= {"currency": "USD"} | more
+        event = events.CompetitorPriceChanged(price=Decimal(price), **told)
+        return store.Fact(event=event, at=when)
+
+    def same(product: str) -> store.Fact:
+        event = events.CompetitorMatched(
+            competitor="other", product=product, sku="tea", state="confirmed"
+        )
+        return store.Fact(event=event, at=at)
+
+    ours = events.PriceChanged(sku="tea", price=Decimal(10), currency="USD")
+    store.append_new([store.Fact(event=ours, at=at)])
+    store.append_new([same("t1"), same("yen"), asks(8, at)])
+    store.append_new([asks(5, at - timedelta(days=30))])  # it came late
+    store.append_new([asks(1, at, product="yen", currency="JPY")])
+
+    found = market_groups.prices(timezone.now(), ["TEA"])
+
+    assert found is not None
+    assert found[0].tolist() == [pytest.approx(np.log(10 / 8)), 1.0]
+
+
+def test_all_series_are_read_from_the_log_at_once(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    for n in range(5):
+        values: dict[date, float | None] = {
+            (now - timedelta(days=day)).date(): float(day) for day in range(30)
+        }
+        event = events.SeriesReported(series=f"s{n}", values=values)
+        store.append_new([store.Fact(event=event, at=now)])
+    asked: list[Any] = []
+    read = store.read
+
+    def counted(**how: Any) -> Any:
+        asked.append(how.get("types"))
+        return read(**how)
+
+    monkeypatch.setattr(store, "read", counted)
+
+    found = market_groups.signals(timezone.now())
+
+    assert list(found["series"]) == [f"series_s{n}" for n in range(5)]
+    assert asked.count(["series_reported"]) == 1

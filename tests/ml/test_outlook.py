@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics import events, store
+from analytics import clock, events, store
+from catalog import market_feeds
+from catalog.market_feeds import DaysListed
 from catalog.models import ShopDay
-from ml import demand, forecasts, outlook, tasks
+from ml import demand, forecasts, outlook, rolling, tasks
 from ml.models import CrossEffect, DemandShare, Elasticity, Forecast
 from ml.pooled_quantiles import gamma
 from tests.ml.conftest import Sent, key
@@ -188,3 +190,79 @@ def test_the_gamma_s_quantiles_are_near_exact_ones() -> None:
     ends = [gamma(mean, variance, z)[0] for z in (-1.2816, 0, 1.2816)]
 
     assert ends == pytest.approx([12.4, 19.3, 28.4], abs=0.2)
+
+
+def test_weeks_stay_where_they_were_though_nothing_was_sold_in_the_newest(
+    db: None,
+) -> None:
+    """Shops that close in summer: three weeks without an order are weeks too."""
+    now = sell(30)
+    line = events.OrderLine(sku="tea-0", category="tea", quantity=3, paid=Decimal(4))
+    free = line, events.OrderLine(sku="x", category="x", quantity=1, paid=Decimal(1))
+    for order, at in ((free, now + timedelta(days=21)), ((line,), now)):
+        told = events.OrderCompleted(order_id=f"o{at}", currency="EUR", lines=order)
+        fact = store.Fact(event=told, at=at, customer=key("ana"))
+        store.append_new([fact])
+
+    outlook.refresh(at=now + timedelta(days=21 + 22))
+
+    row = Forecast.objects.get(level="category", key="tea")
+    weeks = (row.first - MONDAY.date()).days // 7
+    assert len(row.history) == weeks
+    # 30 weeks of sales, one order, two weeks of nothing, one order, and nothing since.
+    assert row.history[29:34] == [21, 3, 0, 0, 3]
+    assert row.history[34:] == [0] * (weeks - 34)
+    assert weeks > 34
+
+
+def test_a_shop_without_categories_has_forecasts_of_products(db: None) -> None:
+    line = events.OrderLine(sku="tea", category="", quantity=2, paid=Decimal(4))
+    store.append_new(
+        [
+            store.Fact(
+                event=events.OrderCompleted(
+                    order_id=str(day), currency="EUR", lines=(line,)
+                ),
+                at=MONDAY + timedelta(days=day),
+                customer=key("ana"),
+            )
+            for day in range(140)
+        ]
+    )
+
+    assert outlook.refresh(at=MONDAY + timedelta(weeks=20)) == 1
+
+    assert forecasts.of_products(["tea"])["tea"].units[0] == pytest.approx(14, abs=1)
+    assert forecasts.of_categories() == {}
+
+
+def test_trials_on_past_weeks_know_the_calendar_as_it_was_known_then(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = sell(30)
+    fair = MONDAY.date() + timedelta(weeks=24)
+    early = DaysListed(key="early", name="Early", first=fair)
+    late = DaysListed(key="late", name="Late", first=fair, kind="pay_day")
+    for days, at in ((early, now - timedelta(weeks=12)), (late, now)):
+        monkeypatch.setattr(clock, "now", lambda at=at: at)
+        market_feeds.take_days([days], at=at)
+    monkeypatch.undo()
+    panels: list[Any] = []
+    made = rolling.outlook
+
+    def seen(given: Any, ahead: int) -> Any:
+        panels.append(given)
+        return made(given, ahead)
+
+    monkeypatch.setattr(rolling, "outlook", seen)
+    outlook.refresh(at=now)
+
+    given = panels[0]
+    # Columns: pay days of months, holidays twice, then kinds in their order.
+    kinds = [kind for kind in ShopDay.Kind.values if kind != "holiday"]
+    event, pay = 3 + kinds.index("event"), 3 + kinds.index("pay_day")
+    assert given.calendar[24, event] > 0
+    assert given.calendar[24, pay] > 0
+    assert given.until(26).calendar[24, event] > 0  # told in week 18
+    assert given.until(26).calendar[24, pay] == 0
+    assert sorted(given.known) == sorted(rolling.origins_of(30))

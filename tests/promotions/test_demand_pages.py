@@ -1,6 +1,6 @@
 """The pages and the door of demand."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from analytics import access
+from analytics import access, clock
 from ml.models import CrossEffect, Forecast
 from promotions import fans
 from promotions.charts import Mark
@@ -156,3 +156,13 @@ def test_a_fan_begins_where_the_past_ends() -> None:
     assert svg.count("<polyline") == 3
     assert fans.fan([("a", 1.0)], [], [], title="x") == ""
     assert fans.spark([1.0], [], title="x") == ""
+
+
+def test_a_forecast_that_is_old_says_so(
+    desk: Client, told: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days, says in ((6, False), (9, True)):
+        monkeypatch.setattr(clock, "now", lambda days=days: AT + timedelta(days=days))
+        for address in (PAGE, f"{PAGE}?product=tea"):
+            page = shown(desk, address)
+            assert (f"This was forecast {days} days ago" in page) == says

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from analytics import events, store
 from analytics.wording import revived
@@ -20,6 +21,7 @@ from catalog.models import (
     PricingRule,
     Product,
 )
+from ml import alerts, forecasts
 from ml.models import Forecast
 from promotions import (
     approval,
@@ -112,6 +114,7 @@ def test_what_waits_or_was_rejected_is_not_proposed_again() -> None:
     for one in made:
         approval.reject(one.id, by="olga", comment="No.", at=NOW + DAY)
     assert price_proposals.propose(at=NOW + 2 * DAY) == []
+    Forecast.objects.update(computed_at=NOW + 120 * DAY)
     assert len(price_proposals.propose(at=NOW + 120 * DAY)) == len(made)
 
 
@@ -257,6 +260,7 @@ def test_the_page_shows_lines_and_strikes_some_out(olga: User, client: Client) -
 
 def test_prices_are_proposed_from_the_page(olga: User, client: Client) -> None:
     client.force_login(olga)
+    Forecast.objects.update(computed_at=timezone.now())
     made = client.post(
         reverse("pricing"), {"category": HOT, "step": "propose"}, follow=True
     )
@@ -361,3 +365,13 @@ def test_no_price_is_raised_above_what_competitors_allow() -> None:
     made = price_proposals.propose_for(COLD, by="olga", at=NOW)
 
     assert 10 < lines(made)["ice"] <= Decimal("10.302")
+
+
+def test_forecasts_that_nobody_makes_any_more_propose_no_price() -> None:
+    late = NOW + forecasts.STALE
+
+    assert price_proposals.shelf(at=late - timedelta(seconds=1))
+    assert price_proposals.shelf(at=late) == []
+    told = {one.code: one.text for one in alerts.current(late)}
+    assert "7 days ago" in told["forecast_stale"]
+    assert "forecast_stale" not in {one.code for one in alerts.current(NOW)}

@@ -1,15 +1,17 @@
 """A quarter is planned in the back office: asked at will, stored once proposed."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from threading import Barrier, Thread
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
@@ -19,7 +21,7 @@ from playwright.sync_api import Page
 from analytics import events, store
 from analytics.models import Customer, StoredEvent
 from ml.models import Forecast
-from promotions import approval, models, quarter_plans, quarters
+from promotions import approval, models, quarter_curves, quarter_plans, quarters
 from promotions.models import Campaign, Redemption, Strategy
 from promotions.quarters import WEEK, Quarter
 from tests.conftest import Make
@@ -504,3 +506,117 @@ def test_a_plan_of_a_day_that_is_over_is_empty(
     assert all(row.cells[2] == "0 USD" for row in answer["sections"][0].rows)
     assert isinstance(planned.id, UUID)
     assert datetime.now(UTC) > this().before.mondays[0]
+
+
+def test_a_post_that_says_nothing_is_told_so(client: Client, db: None) -> None:
+    client.force_login(member("Approvers"))
+
+    answer = client.post(address(soon()), {"neither": "1"}, follow=True)
+
+    assert answer.status_code == 200
+    assert "neither a budget nor a plan" in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_budgets_at_once_are_both_set_one_after_the_other() -> None:
+    quarter, at, start = soon(), timezone.now(), Barrier(2)
+    wrong: list[Exception] = []
+
+    def sets(amount: int) -> None:
+        start.wait()
+        try:
+            for n in range(5):
+                money = Decimal(amount + n)
+                quarter_plans.set_budget(
+                    quarter, money, weeks(quarter), by="olga", at=at
+                )
+        except Exception as error:
+            wrong.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=sets, args=(amount,)) for amount in (100, 200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
+    row = models.Quarter.objects.get()
+    told = [stored.event for stored in store.read_stream(row.stream)]
+    assert len(told) == 10
+    assert getattr(told[-1], "budget", None) == row.budget
+
+
+def test_what_is_too_much_to_price_counts_as_its_forecast_says_and_the_page_tells(
+    client: Client, planned: Strategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = timezone.now()
+    monkeypatch.setattr(quarter_plans, "MOST", 0)
+    Strategy.objects.filter(pk=planned.pk).update(
+        forecast={"margin": 50, "low": 40, "high": 60, "cost": 20}
+    )
+
+    plan = quarter_plans.read(soon(), [], at=at)
+
+    assert (len(plan.lines), plan.unpriced) == (1, 1)
+    [line] = plan.lines
+    assert not line.movable
+    assert line.curve is not None
+    assert line.curve.cost.tolist() == [0.0, 20.0]
+    client.force_login(member("Approvers"))
+    said = client.get(address(soon())).content.decode()
+    assert "no more than 0 are priced on customers" in said
+
+
+def test_demand_that_was_forecast_long_ago_is_not_used_and_the_page_tells(
+    client: Client, planned: Strategy
+) -> None:
+    foretold("GROCERY", [100.0 + 50 * n for n in range(13)])
+    fresh = quarter_plans.read(this(), [], at=timezone.now())
+    assert fresh.stale is None
+    Forecast.objects.update(computed_at=timezone.now() - timedelta(days=9))
+
+    plan = quarter_plans.read(soon(), [], at=timezone.now())
+
+    assert plan.stale is not None
+    assert all((line.demand == 1).all() for line in plan.lines)
+    client.force_login(member("Approvers"))
+    assert "9 days ago" in client.get(address(soon())).content.decode()
+
+
+def test_what_a_worker_priced_is_shown_with_its_age_and_few_questions(
+    planned: Strategy, client: Client, olga: User, django_assert_max_num_queries: Any
+) -> None:
+    """The first request of an hour, and of a process, prices nothing."""
+    alone = quarter_plans.read(soon(), [], at=timezone.now()).lines[0].curve
+    assert quarter_plans.price_ahead(at=timezone.now() - timedelta(minutes=7)) == 1
+    for known in (quarter_curves._measured, quarter_curves._audience):
+        known.cache_clear()
+    quarter_curves._believed.cache_clear()
+    client.force_login(olga)
+
+    with django_assert_max_num_queries(15):
+        said = client.get(address(soon())).content.decode()
+
+    assert "Priced on customers 7 minutes ago." in said
+    assert quarter_curves._audience.cache_info().misses == 0
+    plan = quarter_plans.read(soon(), [], at=timezone.now())
+    assert alone is not None
+    assert plan.lines[0].curve is not None
+    assert plan.lines[0].curve.margin == pytest.approx(alone.margin)
+
+
+@pytest.mark.parametrize("hours", [4, -1])
+def test_what_was_priced_long_ago_or_by_other_scores_is_not_shown(
+    planned: Strategy, hours: int
+) -> None:
+    at = timezone.now()
+    quarter_plans.price_ahead(at=at - timedelta(hours=hours))
+    assert quarter_plans.read(soon(), [], at=at).priced_at is None
+
+    quarter_plans.price_ahead(at=at)
+    assert quarter_plans.read(soon(), [], at=at).priced_at == at
+    on = quarter_curves.basis(at)
+    other = replace(on, scores=(on.scores[0] + 1, on.scores[1]))
+    assert quarter_curves.kept(other, at=at).worth == {}

@@ -15,7 +15,7 @@ from icalendar import Calendar
 from analytics import access
 from analytics.models import ApiKey, WrongKey
 from config.logs import CUSTOMER
-from promotions import approval, icalendars
+from promotions import approval, icalendars, subscriptions
 from promotions.icalendars import Day, Entry
 from promotions.models import Campaign
 from tests.conftest import Make
@@ -125,6 +125,26 @@ def test_an_address_is_made_read_and_revoked(
     client.post(reverse("unsubscribe"), {"key": str(key.id)})
     assert anybody.get(path).status_code == 404
     assert client.get(reverse("calendar")).context["addresses"] == []
+
+
+def test_a_file_that_leaves_some_out_says_how_many(
+    client: Client,
+    olga: User,
+    live: Make,
+    proposed: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live(), proposed()
+    client.force_login(olga)
+    path = address(client)
+    assert b"left out" not in client.get(path).content
+    monkeypatch.setattr(subscriptions, "MOST", 1)
+
+    body = client.get(path).content
+
+    assert len([uid for uid in read(body) if uid.startswith("strategy-")]) == 1
+    [whole] = Calendar.from_ical(body).walk("VCALENDAR")
+    assert str(whole["description"]).startswith("1 strategies that begin last")
 
 
 def test_what_moves_keeps_its_uid_and_what_was_rejected_is_not_there(
