@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
+from analytics.languages import reread
 
 PROPENSITY = "propensity"
 """P(buys in the category within the horizon | no offer)."""
@@ -116,7 +117,7 @@ class TrainedModel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.task} {self.estimator} {self.checksum[:8]}"
+        return f"{reread(self.task)} {reread(self.estimator)} {self.checksum[:8]}"
 
 
 class Score(models.Model):
