@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from analytics import access, clock, identity, ingestion, privacy, replays, store
-from analytics.languages import said
+from analytics.languages import reread, said
 from analytics.models import (
     ApiKey,
     Archive,
@@ -29,6 +29,24 @@ from analytics.models import (
 
 WORDS = 10
 """Of consent: so many of the last are shown."""
+
+
+def worded(name: str, label: Any, told: Callable[[str], str] = reread) -> Any:
+    """Return a column of a table that keeps English of ours, in the page's language."""
+
+    @admin.display(description=label, ordering=name)
+    def column(row: Any) -> str:
+        return told(getattr(row, name))
+
+    return column
+
+
+class Worded(admin.AllValuesFieldListFilter):
+    """A filter by values that are words of ours."""
+
+    def choices(self, changelist: Any) -> Any:
+        for one in super().choices(changelist):
+            yield one | {"display": reread(str(one["display"]))}
 
 
 class Listed(ModelAdmin):
@@ -186,7 +204,7 @@ class CustomerAdmin(Acting):
             at=clock.now(),
         )
         if result.status == "rejected":
-            messages.error(request, f"{result.reason} ({result.path})")
+            messages.error(request, f"{reread(result.reason)} ({result.path})")
         else:
             messages.success(request, _("The customer's word is recorded."))
         return redirect(reverse("admin:analytics_customer_change", args=[key]))
@@ -233,20 +251,36 @@ class ProfileAdmin(ReadOnly):
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnly):
-    list_display = ["projection", "position", "moved_at", "error"]
+    list_display = [
+        worded("projection", _("projection")),
+        "position",
+        "moved_at",
+        worded("error", _("error")),
+    ]
+    fields = list_display
+    readonly_fields = list_display
     ordering = ["projection"]
+
+
+REASON = worded("reason", _("reason"))
 
 
 @admin.register(Rejection)
 class RejectionAdmin(Acting):
     """The dead letters: read the reason, mend the cause, replay."""
 
-    list_display = ["received_at", "source", "reason", "path", "replays", "resolved_at"]
+    list_display = [
+        *("received_at", "source", REASON, "path"),
+        *("replays", "resolved_at"),
+    ]
     list_filter = ["source", ("resolved_at", admin.EmptyFieldListFilter)]
     search_fields = ["reason", "path"]
     ordering = ["-received_at"]
-    exclude = ["body"]
-    readonly_fields = ["sent"]
+    fields = [
+        *("received_at", "source", REASON, "path", "call"),
+        *("replays", "resolved_at", "sent"),
+    ]
+    readonly_fields = [REASON, "sent"]
     actions = ["replay"]
 
     @admin.display(description=_("What was sent"))

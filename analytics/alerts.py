@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from analytics import lookup, projections
+from analytics.languages import reread
 
 WINDOW = timedelta(hours=1)
 """From the beginning of the hour before: whole hours are counted."""
@@ -79,7 +80,8 @@ def _stopped(checkpoints: Rows) -> Iterator[Alert]:
             yield Alert(
                 code="projection_stopped",
                 about=row["projection"],
-                text=text % {"name": row["projection"], "error": row["error"]},
+                text=text
+                % {"name": reread(row["projection"]), "error": reread(row["error"])},
                 table="analytics_checkpoint",
             )
 
@@ -92,7 +94,7 @@ def _late(checkpoints: Rows, newest: int) -> Iterator[Alert]:
             yield Alert(
                 code="projection_late",
                 about=name,
-                text=text % {"name": name, "behind": behind},
+                text=text % {"name": reread(name), "behind": behind},
                 table="analytics_checkpoint",
             )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from analytics.columns import AMOUNTS, Source
+from analytics.wording import Wording
 
 LINES = pl.Schema(
     {
@@ -90,7 +91,11 @@ def guess_clock(sample: pl.Series) -> str:
     best = max(fits.values())
     if not best:
         first = written.head(1).to_list()
-        raise UnknownClock(f"times like {first} are not known: say --time-format")
+        raise UnknownClock(
+            Wording(
+                "times like %(first)s are not known: say --time-format", first=first
+            )
+        )
     found = [clock for clock, count in fits.items() if count == best]
     if found[0].startswith("%d/") and any(c.startswith("%m/") for c in found):
         raise UnknownClock(
@@ -118,16 +123,16 @@ def read(rows: pl.DataFrame, how: Reading) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 _FIELDS = tuple(name for name in LINES if name not in {"row", "good"})
 _REASONS = {
-    "customer": "empty, or longer than 200",
-    "order": "empty, or longer than 80",
-    "at": "not a time",
-    "sku": "empty, or longer than 200",
-    "category": "longer than 200",
-    "quantity": f"not a whole number from 0 to {UNITS:,}",
-    "paid": "not an amount from 0 to 1e9",
-    "shelf_discount": "not an amount from 0 to 1e9",
-    "coupon_discount": "not an amount from 0 to 1e9",
-    "currency": "not three capital letters, such as EUR",
+    "customer": Wording("empty, or longer than 200"),
+    "order": Wording("empty, or longer than 80"),
+    "at": Wording("not a time"),
+    "sku": Wording("empty, or longer than 200"),
+    "category": Wording("longer than 200"),
+    "quantity": Wording("not a whole number from 0 to %(units)s", units=f"{UNITS:,}"),
+    "paid": Wording("not an amount from 0 to 1e9"),
+    "shelf_discount": Wording("not an amount from 0 to 1e9"),
+    "coupon_discount": Wording("not an amount from 0 to 1e9"),
+    "currency": Wording("not three capital letters, such as EUR"),
 }
 
 

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from analytics.wording import Wording
+
 NEEDED = ("customer", "order", "at", "sku", "paid")
 AMOUNTS = ("paid", "shelf_discount", "coupon_discount")
 GUESSES: dict[str, tuple[str, ...]] = {
@@ -76,8 +78,13 @@ def mapped(said: Iterable[str], header: Sequence[str]) -> dict[str, Source]:
             sources[field] = Source(guess, ((guess,),))
     if missing := [field for field in NEEDED if field not in sources]:
         raise WrongMapping(
-            f"no column is known for {', '.join(missing)}:"
-            f" say --map {missing[0]}=COLUMN. The file has {', '.join(header)}"
+            Wording(
+                "no column is known for %(missing)s: say --map "
+                "%(missing2)s=COLUMN. The file has %(header)s",
+                missing=", ".join(missing),
+                missing2=missing[0],
+                header=", ".join(header),
+            )
         )
     return {field: sources[field] for field in GUESSES if field in sources}
 
@@ -97,7 +104,13 @@ def guessed(
 def _said(one: str, header: Sequence[str]) -> tuple[str, Source]:
     field, found, text = one.partition("=")
     if not found or field not in GUESSES:
-        raise WrongMapping(f"{one!r} is not FIELD=COLUMN; fields: {', '.join(GUESSES)}")
+        raise WrongMapping(
+            Wording(
+                "%(one)s is not FIELD=COLUMN; fields: %(guesses)s",
+                one=f"{one!r}",
+                guesses=", ".join(GUESSES),
+            )
+        )
     return field, _source(field, text, header)
 
 
@@ -111,10 +124,21 @@ def _source(field: str, text: str, header: Sequence[str]) -> Source:
     for name in source.columns:
         if name not in header:
             raise WrongMapping(
-                f"{field}: the file has no column {name!r}, but {', '.join(header)}"
+                Wording(
+                    "%(field)s: the file has no column %(name)s, but %(header)s",
+                    field=field,
+                    name=f"{name!r}",
+                    header=", ".join(header),
+                )
             )
     if field not in AMOUNTS and (negative or len(source.columns) > 1):
-        raise WrongMapping(f"{field} takes one column, not {text!r}")
+        raise WrongMapping(
+            Wording(
+                "%(field)s takes one column, not %(text)s",
+                field=field,
+                text=f"{text!r}",
+            )
+        )
     return source
 
 

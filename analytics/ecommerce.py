@@ -14,6 +14,7 @@ from analytics import events
 from analytics.properties import Product, Properties, numbers, properties
 from analytics.scalars import amount, count, number, text
 from analytics.sent import Refused
+from analytics.wording import Wording
 
 
 def read(name: str, raw: msgspec.Raw, currency: str) -> events.Event:
@@ -112,7 +113,9 @@ def _offer_shown(seen: Properties, _: str) -> events.Event:
     try:
         return msgspec.convert(shown, events.OfferShown)
     except msgspec.ValidationError as error:
-        raise Refused("Expected an offer's id", "$.properties.offer_id") from error
+        raise Refused(
+            Wording("Expected an offer's id"), "$.properties.offer_id"
+        ) from error
 
 
 def _checkout(seen: Properties, currency: str) -> events.Event:
@@ -182,7 +185,9 @@ def _experiment(seen: Properties, _: str) -> events.Event:
 def _currency(seen: Properties, default: str) -> str:
     found = (seen.label("currency") or default).upper()
     if len(found) != 3 or not found.isascii() or not found.isalpha():
-        raise Refused("Expected a currency such as USD", "$.properties.currency")
+        raise Refused(
+            Wording("Expected a currency such as USD"), "$.properties.currency"
+        )
     return found
 
 
@@ -190,7 +195,7 @@ def _completed(seen: Properties, currency: str) -> events.Event:
     """An order. What was paid is spread over its lines, so that it adds up exactly."""
     products = seen.things()
     if not products:
-        raise Refused("An order needs its products", "$.properties.products")
+        raise Refused(Wording("An order needs its products"), "$.properties.products")
     gross, counts = [], []
     for place, product in enumerate(products):
         path = f"$.properties.products[{place}]"
@@ -242,7 +247,9 @@ def spread(whole: Decimal, weights: list[Decimal]) -> list[Decimal]:
     """
     for value in (whole, *weights):
         if not value.is_finite():
-            raise Refused("Expected an amount below 1e9", "$.properties.products")
+            raise Refused(
+                Wording("Expected an amount below 1e9"), "$.properties.products"
+            )
     total = sum(weights, Decimal(0))
     if total <= 0:
         weights, total = [Decimal(1)] * len(weights), Decimal(len(weights))

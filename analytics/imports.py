@@ -36,6 +36,7 @@ from analytics.columns import mapped
 from analytics.refusals import Refusals
 from analytics.sent import Refused, event_id
 from analytics.sheets import Sheet
+from analytics.wording import Wording
 
 IMPORT_LOCK = 7_102_019
 """The advisory lock's key: one import at a time, since it owns its folder."""
@@ -139,7 +140,7 @@ def run(
 def _alone() -> Iterator[None]:
     with races.alone(IMPORT_LOCK) as alone:
         if not alone:
-            raise Busy("another import is under way")
+            raise Busy(Wording("another import is under way"))
         yield
 
 

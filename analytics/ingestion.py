@@ -18,6 +18,7 @@ from django.db import transaction
 from analytics import events, identity, native, store
 from analytics.models import Rejection
 from analytics.sent import Erased, Refused, Sent, consent_id, event_id, ids
+from analytics.wording import Wording
 
 log = logging.getLogger(__name__)
 Status = Literal["accepted", "duplicate", "rejected"]
@@ -142,7 +143,11 @@ def _checked(raw: bytes, at: datetime, read: Read) -> Sent | Refused:
         return refused
     except Exception as error:  # our fault, but no neighbour's: a dead letter, too
         log.exception("an event could not be read")
-        return Refused(f"We could not read this event ({type(error).__name__})")
+        return Refused(
+            Wording(
+                "We could not read this event (%(name)s)", name=type(error).__name__
+            )
+        )
 
 
 def _is_erased(sent: Sent, people: identity.People) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from analytics.wording import Wording
+
 MOST_LINE = 1 << 20
 
 
@@ -44,7 +46,13 @@ def rows(path: Path) -> Iterator[Row]:
         while line := lines.readline(MOST_LINE + 1):
             number += 1
             if len(line) > MOST_LINE:
-                raise TooLong(f"line {number} is longer than {MOST_LINE >> 20} MiB")
+                raise TooLong(
+                    Wording(
+                        "line %(number)s is longer than %(value)s MiB",
+                        number=number,
+                        value=MOST_LINE >> 20,
+                    )
+                )
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if line.strip():
@@ -55,14 +63,19 @@ def _row(number: int, line: bytes) -> Row:
     try:
         text = line.decode().strip()
     except UnicodeDecodeError as error:
-        raise NotUtf8(f"line {number} is not UTF-8") from error
+        raise NotUtf8(Wording("line %(number)s is not UTF-8", number=number)) from error
     try:
         found = _decoder.decode(line)
     except (msgspec.MsgspecError, RecursionError) as error:
-        return Row(number=number, values=None, fault=f"no object: {error}", text=text)
+        return Row(
+            number=number,
+            values=None,
+            fault=Wording("no object: %(error)s", error=error),
+            text=text,
+        )
     for name, value in found.items():
         if isinstance(value, dict | list):
-            fault = f"{name} holds more than one value"
+            fault = Wording("%(name)s holds more than one value", name=name)
             return Row(number=number, values=None, fault=fault, text=text)
     return Row(number=number, values={k: _text(v) for k, v in found.items()})
 

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from analytics import clock
+from analytics.languages import reread
 
 EVERYBODY = uuid.UUID(int=0)
 """No customer's key: a table of customers may hold a row for everybody under it."""
@@ -167,7 +168,7 @@ class Checkpoint(models.Model):
     error = models.TextField(default="", blank=True)
 
     def __str__(self) -> str:
-        told = {"name": self.projection, "position": self.position}
+        told = {"name": reread(self.projection), "position": self.position}
         return gettext("%(name)s at %(position)s") % told
 
 
@@ -427,7 +428,7 @@ class Rejection(models.Model):
         indexes = [models.Index(fields=["received_at"], name="rejection_received")]
 
     def __str__(self) -> str:
-        return f"{self.received_at:%Y-%m-%d %H:%M} {self.reason}"
+        return f"{self.received_at:%Y-%m-%d %H:%M} {reread(self.reason)}"
 
 
 class WrongKey(models.Model):

@@ -8,6 +8,7 @@ import msgspec
 
 from analytics import events
 from analytics.sent import Refused, Sent, check_id, check_text, check_time
+from analytics.wording import Wording
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -73,7 +74,9 @@ def _id(raw: bytes) -> str | None:
 
 def _event(incoming: Incoming) -> events.Event:
     if incoming.type not in events.FROM_SHOPS:
-        raise Refused(f"Unknown event type {incoming.type!r}", "$.type")
+        raise Refused(
+            Wording("Unknown event type %(type)s", type=f"{incoming.type!r}"), "$.type"
+        )
     try:
         event = events.decode(incoming.type, bytes(incoming.data))
     except events.Unreadable as error:
@@ -98,20 +101,24 @@ def _only(traits: Set[str], event: events.Event) -> events.Event:
 def _check_people(incoming: Incoming, event: events.Event) -> None:
     match event:
         case events.CustomerIdentified(anonymous=key) if key is not None:
-            raise Refused("Name the visitor in the envelope", "$.data.anonymous")
+            raise Refused(
+                Wording("Name the visitor in the envelope"), "$.data.anonymous"
+            )
         case events.CustomerAliased(previous=key) if key is not None:
-            raise Refused("Name the previous id in the envelope", "$.data.previous")
+            raise Refused(
+                Wording("Name the previous id in the envelope"), "$.data.previous"
+            )
         case events.CustomerIdentified() if incoming.customer is None:
-            raise Refused("Say who was identified", "$.customer")
+            raise Refused(Wording("Say who was identified"), "$.customer")
         case events.CustomerAliased() if not (incoming.customer and incoming.previous):
-            raise Refused("An alias needs customer and previous", "$.previous")
+            raise Refused(Wording("An alias needs customer and previous"), "$.previous")
         case events.ConsentChanged() if not (incoming.customer or incoming.anonymous):
-            raise Refused("Say whose consent it is", "$.customer")
+            raise Refused(Wording("Say whose consent it is"), "$.customer")
         case events.CustomerAliased():
             pass
         case _:
             if incoming.previous:
-                raise Refused("Only an alias has a previous id", "$.previous")
+                raise Refused(Wording("Only an alias has a previous id"), "$.previous")
 
 
 def _inside_data(reason: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from analytics.cells import FAULTS
+from analytics.wording import Wording
 
 SHOWN = 5
 
@@ -46,8 +47,12 @@ def torn(
     bad = orders.filter(~pl.col("whole") | pl.col("order").is_in(list(held)))
     rows = lines.join(bad.select("order"), on="order", how="semi").filter("good")
     row = pl.col("order").replace_strict(held, default=None, return_dtype=pl.Int64)
-    stray = pl.format("row {}, whose order cannot be read, may belong to this one", row)
-    wrong = pl.lit("another row of this order is wrong, or names another customer")
+    stray = pl.format(
+        Wording("row {}, whose order cannot be read, may belong to this one"), row
+    )
+    wrong = pl.lit(
+        Wording("another row of this order is wrong, or names another customer")
+    )
     return rows.select(
         "row",
         pl.lit("").alias("column"),

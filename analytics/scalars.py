@@ -6,6 +6,7 @@ from typing import Any
 
 from analytics.sent import Refused
 from analytics.shapes import MOST
+from analytics.wording import Wording
 
 Scalar = Any
 """What may come as text, number or truth. Anything else is refused when it is read,
@@ -19,7 +20,7 @@ def plain(value: Scalar, path: str) -> Scalar:
     :raises Refused: it is one.
     """
     if isinstance(value, (dict, list)):
-        raise Refused("Expected a text or a number", path)
+        raise Refused(Wording("Expected a text or a number"), path)
     return value
 
 
@@ -30,9 +31,9 @@ def text(value: Scalar, path: str, *, least: int = 0) -> str:
     """
     found = "" if value is None else str(plain(value, path)).strip()
     if len(found) > 200:
-        raise Refused("Expected text of at most 200 characters", path)
+        raise Refused(Wording("Expected text of at most 200 characters"), path)
     if len(found) < least:
-        raise Refused("Expected a text that is not empty", path)
+        raise Refused(Wording("Expected a text that is not empty"), path)
     return found
 
 
@@ -48,10 +49,12 @@ def amount(value: Scalar, path: str) -> Decimal | None:
     try:
         found = Decimal(str(plain(value, path)).strip())
         if not found.is_finite() or abs(found) >= MOST:
-            raise Refused("Expected an amount below 1e9", path)
+            raise Refused(Wording("Expected an amount below 1e9"), path)
         return found.quantize(FINEST).normalize() if _noisy(value, found) else found
     except InvalidOperation as error:
-        raise Refused(f"Expected an amount, got {value!r}", path) from error
+        raise Refused(
+            Wording("Expected an amount, got %(value)s", value=f"{value!r}"), path
+        ) from error
 
 
 def _noisy(value: Scalar, found: Decimal) -> bool:
@@ -68,7 +71,7 @@ def count(value: Scalar, path: str, *, default: int = 1) -> int:
     if found is None:
         return default
     if not 0 <= found <= 1_000_000:
-        raise Refused("Expected a number from 0 to 1,000,000", path)
+        raise Refused(Wording("Expected a number from 0 to 1,000,000"), path)
     return math.ceil(found)
 
 
@@ -82,4 +85,6 @@ def number(value: Scalar, path: str) -> float | None:
     try:
         return float(plain(value, path))
     except (ValueError, OverflowError) as error:
-        raise Refused(f"Expected a number, got {value!r}", path) from error
+        raise Refused(
+            Wording("Expected a number, got %(value)s", value=f"{value!r}"), path
+        ) from error

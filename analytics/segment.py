@@ -18,6 +18,7 @@ from analytics import ecommerce, events
 from analytics.properties import properties
 from analytics.scalars import Scalar, plain, text
 from analytics.sent import AHEAD, Refused, Sent, check_id, check_text, check_time
+from analytics.wording import Wording
 
 CALLS = frozenset(("track", "identify", "page", "screen", "group", "alias"))
 SHORT = 100
@@ -109,7 +110,9 @@ class Reader:
     def _sent(self, message: Message, at: datetime) -> Sent:
         call = self.call or message.type or ""
         if call not in CALLS:
-            raise Refused(f"Unknown type {message.type!r}", "$.type")
+            raise Refused(
+                Wording("Unknown type %(type)s", type=f"{message.type!r}"), "$.type"
+            )
         event = self._event(call, message)
         _check(event)
         original, sent_at, occurred = _times(message, at)
@@ -218,9 +221,11 @@ def _people(call: str, message: Message) -> dict[str, str | None]:
     previous = _id(message.previous_id, "$.previousId")
     if call == "alias":
         if not (customer and previous):
-            raise Refused("An alias needs userId and previousId", "$.previousId")
+            raise Refused(
+                Wording("An alias needs userId and previousId"), "$.previousId"
+            )
     elif not (customer or visitor):
-        raise Refused("Neither userId nor anonymousId is given", "$.userId")
+        raise Refused(Wording("Neither userId nor anonymousId is given"), "$.userId")
     return {
         "customer": customer,
         "visitor": visitor,
@@ -234,7 +239,9 @@ def _id(value: Scalar, path: str, most: int = 200) -> str | None:
         return None
     found = str(value).strip() or None
     if found and len(found) > most:
-        raise Refused(f"Expected an id of at most {most} characters", path)
+        raise Refused(
+            Wording("Expected an id of at most %(most)s characters", most=most), path
+        )
     return check_id(found, path)
 
 
@@ -242,7 +249,9 @@ def _message_id(message: Message) -> str:
     value = plain(message.message_id, "$.messageId")
     id_ = "" if value is None else str(value).strip()
     if len(id_) > 100:
-        raise Refused("Expected an id of at most 100 characters", "$.messageId")
+        raise Refused(
+            Wording("Expected an id of at most 100 characters"), "$.messageId"
+        )
     return id_ or str(uuid4())
 
 
@@ -276,9 +285,9 @@ def _time(value: Scalar, path: str) -> datetime | None:
             read = datetime.fromtimestamp(value / (1000 if value > 1e11 else 1), UTC)
         read = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise Refused("Expected an ISO 8601 time", path) from error
+        raise Refused(Wording("Expected an ISO 8601 time"), path) from error
     if not 1900 < read.year < 2200:
-        raise Refused("Expected a time of these centuries", path)
+        raise Refused(Wording("Expected a time of these centuries"), path)
     return read
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from analytics import persons
 from analytics.events import Event
+from analytics.wording import Wording
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
@@ -90,7 +91,7 @@ def check_text(raw: bytes) -> None:
     :raises Refused: there is a NUL in it.
     """
     if b"\\u0000" in raw and _NUL.search(raw):
-        raise Refused("Text must not hold the character U+0000")
+        raise Refused(Wording("Text must not hold the character U+0000"))
 
 
 def check_time(at: datetime, now: datetime, path: str) -> datetime:

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from analytics import encodings, json_lines, workbooks
+from analytics.wording import Wording
 
 BATCH = 20_000
 """Rows in memory at a time."""
@@ -147,16 +148,25 @@ class Sheet:
                 several, line = reader.line_num - line > 1, reader.line_num
                 if len(cells) != width:
                     if cells:
-                        reason = f"{len(cells)} cells where the header has {width}"
+                        reason = Wording(
+                            "%(cells)s cells where the header has %(width)s",
+                            cells=len(cells),
+                            width=width,
+                        )
                         self._break(number, reason, cells)
                 elif several and self._swallowed(cells, places):
-                    self._break(number, "a quote is not closed", cells)
+                    self._break(number, Wording("a quote is not closed"), cells)
                 else:
                     rows.append(cells)
                     at.append(number)
         except csv.Error as error:
             raise NotATable(
-                f"{self.path}, row {number + 1}: {error}: is a quote not closed?"
+                Wording(
+                    "%(path)s, row %(value)s: %(error)s: is a quote not closed?",
+                    path=self.path,
+                    value=number + 1,
+                    error=error,
+                )
             ) from error
         except UnicodeError as error:
             raise NotATable(_not_utf8(self.path)) from error
@@ -200,14 +210,16 @@ def opened(path: Path, *, delimiter: str = "", encoding: str = "") -> Sheet:
     if head[:4] == b"PAR1":
         return _parquet(path)
     if not head:
-        raise NotATable(f"{path} is empty")
+        raise NotATable(Wording("%(path)s is empty", path=path))
     if head[:4] == b"PK\x03\x04":
         return _workbook(path)
     encoding = encoding or encodings.guess(head, whole=len(head) < HEAD) or ""
     if not encoding:
         raise NotATable(_not_utf8(path))
     if encoding != "utf-16" and (head[:2] == b"\x1f\x8b" or b"\0" in head[:4]):
-        raise NotATable(f"{path} is neither CSV, XLSX, JSON Lines nor Parquet")
+        raise NotATable(
+            Wording("%(path)s is neither CSV, XLSX, JSON Lines nor Parquet", path=path)
+        )
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
         return _json_lines(path)
     return _csv(path, delimiter, encoding)
@@ -218,10 +230,18 @@ def _workbook(path: Path) -> Sheet:
         frame = workbooks.read(path)
     except workbooks.NotAWorkbook as error:
         raise NotATable(
-            f"{path} is neither CSV, XLSX, JSON Lines nor Parquet: {error}"
+            Wording(
+                "%(path)s is neither CSV, XLSX, JSON Lines nor Parquet: %(error)s",
+                path=path,
+                error=error,
+            )
         ) from error
     if len(frame.columns) < 2:
-        raise NotATable(f"{path}: the first row of its first sheet is no header")
+        raise NotATable(
+            Wording(
+                "%(path)s: the first row of its first sheet is no header", path=path
+            )
+        )
     return Sheet(
         path=path, header=frame.columns, rows=len(frame), form="xlsx", frame=frame
     )
@@ -238,7 +258,9 @@ def _json_lines(path: Path) -> Sheet:
     except (json_lines.TooLong, json_lines.NotUtf8) as error:
         raise NotATable(f"{path}: {error}") from error
     if len(names) < 2:
-        raise NotATable(f"{path}: no line is an object with names and values")
+        raise NotATable(
+            Wording("%(path)s: no line is an object with names and values", path=path)
+        )
     return Sheet(path=path, header=list(names), rows=count, form="jsonl")
 
 
@@ -248,7 +270,11 @@ def _parquet(path: Path) -> Sheet:
         header = table.collect_schema().names()
         rows = int(table.select(pl.len()).collect().item())
     except pl.exceptions.PolarsError as error:
-        raise NotATable(f"{path} is a damaged Parquet file: {error}") from error
+        raise NotATable(
+            Wording(
+                "%(path)s is a damaged Parquet file: %(error)s", path=path, error=error
+            )
+        ) from error
     return Sheet(path=path, header=header, rows=rows, form="parquet")
 
 
@@ -265,11 +291,19 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
         raise NotATable(f"{path}: {error}") from error
     if len(header) < 2:
         raise NotATable(
-            f"{path}: the first row is no header of columns: {first[:80]!r}"
+            Wording(
+                "%(path)s: the first row is no header of columns: %(first)s",
+                path=path,
+                first=f"{first[:80]!r}",
+            )
         )
     if len(set(header)) < len(header):
         raise NotATable(
-            f"{path}: two columns have the same name in {', '.join(header)}"
+            Wording(
+                "%(path)s: two columns have the same name in %(header)s",
+                path=path,
+                header=", ".join(header),
+            )
         )
     size = path.stat().st_size
     return Sheet(
@@ -283,4 +317,4 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
 
 
 def _not_utf8(path: Path) -> str:
-    return f"{path} is not UTF-8: say --encoding, such as cp1252"
+    return Wording("%(path)s is not UTF-8: say --encoding, such as cp1252", path=path)

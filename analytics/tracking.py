@@ -24,6 +24,7 @@ from django.views.decorators.csrf import csrf_exempt
 from analytics import access, clock, identity, ingestion, salvage, wires
 from analytics.models import Rejection
 from analytics.sent import ids
+from analytics.wording import Wording
 
 MOST_EVENTS = 2500
 MOST_BYTES = 4 << 20
@@ -95,7 +96,9 @@ def collect(request: HttpRequest, *, call: str) -> HttpResponse:
     key = _caller(request, written)
     if raws is None:
         _keep(body, key, call)
-        raise Answer(400, "unreadable", "The body is not the JSON that we expect.")
+        raise Answer(
+            400, "unreadable", Wording("The body is not the JSON that we expect.")
+        )
     if len(raws) > MOST_EVENTS:
         raise Answer(413, "too_many", f"Send at most {MOST_EVENTS} messages at a time.")
     _ingest(raws, source=key.name, call=call)
@@ -284,5 +287,5 @@ def _keep(body: bytes, key: access.Caller, call: str) -> None:
     if identity.erased(ids(body)):
         return
     Rejection.objects.create(
-        source=key.name, reason="The body is no JSON", body=body, call=call
+        source=key.name, reason=Wording("The body is no JSON"), body=body, call=call
     )

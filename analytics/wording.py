@@ -29,11 +29,12 @@ class Wording(str):
 LISTED = Wording("%(left)s, %(right)s")
 APART = Wording("%(left)s; %(right)s")
 AND = Wording("%(left)s and %(right)s")
+NAMED = Wording("%(left)s: %(right)s")
 OR = Wording("%(left)s, or %(right)s")
 
 
 def joined(by: str, parts: Sequence[str]) -> str:
-    """Join texts, at least one, by LISTED, APART, AND or OR."""
+    """Join texts, at least one, by LISTED, APART, NAMED, AND or OR."""
     return reduce(lambda left, right: Wording(by, left=left, right=right), parts)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import fastexcel
 import polars as pl
 
+from analytics.wording import Wording
+
 MOST_BYTES = 300 << 20
 MOST_PARTS = 2000
 BLOCK = 1 << 20
@@ -34,7 +36,9 @@ def read(path: Path) -> pl.DataFrame:
         table = book.load_sheet(0, header_row=0, dtypes="string")
         return table.to_polars()
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError, IndexError) as error:
-        raise NotAWorkbook(f"the workbook cannot be read: {error}") from error
+        raise NotAWorkbook(
+            Wording("the workbook cannot be read: %(error)s", error=error)
+        ) from error
 
 
 def _check(path: Path) -> None:
@@ -42,13 +46,15 @@ def _check(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
             if WORKBOOK not in archive.namelist():
-                raise NotAWorkbook("it is a ZIP archive, but no workbook")
+                raise NotAWorkbook(Wording("it is a ZIP archive, but no workbook"))
             if len(parts) > MOST_PARTS or _bytes(archive, parts) > MOST_BYTES:
                 raise NotAWorkbook(
                     f"it unpacks to more than {MOST_BYTES >> 20} MiB: split it"
                 )
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        raise NotAWorkbook(f"the workbook is damaged: {error}") from error
+        raise NotAWorkbook(
+            Wording("the workbook is damaged: %(error)s", error=error)
+        ) from error
 
 
 def _bytes(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> int:

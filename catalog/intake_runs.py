@@ -18,6 +18,7 @@ from django.db.models import F
 from analytics import cells, clock, columns, imports, races, sheets
 from analytics.imports import Report
 from analytics.sheets import Sheet
+from analytics.wording import Wording
 from catalog import order_files, row_files
 from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, told
 from catalog.kinds import KINDS, Kind
@@ -60,7 +61,11 @@ def _next() -> Feed | None:
 def _advance(row: Feed) -> bool:
     """Look into a file, or import it; False if something else must end first."""
     if row.attempts >= ATTEMPTS:
-        _end(row, State.FAILED, error=f"It broke off {ATTEMPTS} times.")
+        _end(
+            row,
+            State.FAILED,
+            error=Wording("It broke off %(attempts)s times.", attempts=ATTEMPTS),
+        )
         return True
     looks = row.state == State.WAITING
     Feed.objects.filter(id=row.id).update(
@@ -72,7 +77,12 @@ def _advance(row: Feed) -> bool:
         try:
             sheet = sheets.opened(path, encoding=row.options.get("encoding", ""))
             if sheet.form != "csv" and sheet.rows > MOST_ROWS:
-                raise TooManyRows(f"it has more than {MOST_ROWS:,} rows")
+                raise TooManyRows(
+                    Wording(
+                        "it has more than %(most_rows)s rows",
+                        most_rows=f"{MOST_ROWS:,}",
+                    )
+                )
             if kind := KINDS.get(row.what):
                 _rows(row, sheet, kind, look=looks)
             else:

@@ -14,6 +14,7 @@ from rest_framework import serializers
 from analytics import columns
 from analytics.sheets import Sheet
 from analytics.table_files import untamed
+from analytics.wording import Wording
 from catalog.intake import Fault
 from catalog.kinds import Kind
 
@@ -56,16 +57,29 @@ def mapped(
         name, equals, column = one.partition("=")
         if not equals or name not in kind.guesses:
             raise NoColumns(
-                f"{one!r} is not FIELD=COLUMN; fields: {', '.join(kind.guesses)}"
+                Wording(
+                    "%(one)s is not FIELD=COLUMN; fields: %(value)s",
+                    one=f"{one!r}",
+                    value=", ".join(kind.guesses),
+                )
             )
         if column not in header:
-            raise NoColumns(f"{name}: the file has no column {column!r}")
+            raise NoColumns(
+                Wording(
+                    "%(name)s: the file has no column %(column)s",
+                    name=name,
+                    column=f"{column!r}",
+                )
+            )
         found[name] = column
     needed = [*kind.needed, *(name for name in kind.said if not all_rows.get(name))]
     if missing := [name for name in needed if name not in found]:
         raise NoColumns(
-            f"no column is known for {', '.join(missing)}. "
-            f"The file has {', '.join(header)}"
+            Wording(
+                "no column is known for %(missing)s. The file has %(header)s",
+                missing=", ".join(missing),
+                header=", ".join(header),
+            )
         )
     return {name: found[name] for name in kind.guesses if name in found}
 

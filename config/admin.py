@@ -9,9 +9,10 @@ from axes.models import AccessAttempt
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -19,6 +20,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from analytics.admin import Listed
+from analytics.languages import reread
 from config import second_factor
 
 for table in (TOTPDevice, StaticDevice, User, Group):
@@ -27,8 +29,53 @@ for table in (TOTPDevice, StaticDevice, User, Group):
         admin.site.unregister(table)
 
 
+ROLES = {
+    *(gettext_noop("Operators"), gettext_noop("Approvers"), gettext_noop("Analysts")),
+    *(gettext_noop("Support"), gettext_noop("Engineers"), gettext_noop("Buyers")),
+}
+"""The groups that migrations make; others are called as whoever made them wished."""
+OWN = (  # permissions of ours: messages for `allowed`
+    gettext_noop("Can approve, reject and end strategies"),
+    gettext_noop("Can export all that is held of a customer"),
+    gettext_noop("Can erase a customer for ever"),
+    gettext_noop("Can record a customer's word on consent"),
+)
+MAY = {
+    "add": _("add"),
+    "change": _("change"),
+    "delete": _("delete"),
+    "view": _("view"),
+}
+
+
+def role(group: Group) -> str:
+    """Name a group, ours in the operator's language."""
+    return gettext(group.name) if group.name in ROLES else group.name
+
+
+def allowed(permission: Permission) -> str:
+    """Say what a permission allows, and of which table."""
+    verb = permission.codename.split("_")[0]
+    what = MAY.get(verb) if permission.name.startswith("Can ") else None
+    return f"{permission.content_type} | {what or reread(permission.name)}"
+
+
+setattr(Group, "__str__", role)  # noqa: B010
+setattr(Permission, "__str__", allowed)  # noqa: B010
+
+
 class Ticked(Listed):
     """Many of few are ticked: two lists side by side fit no phone and no reader."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Tell what goes, less the rows that only say who is in which group."""
+        shown, counts, needed, protected = super().get_deleted_objects(objs, request)
+        between = {
+            str(field.remote_field.through._meta.verbose_name_plural)
+            for field in self.opts.many_to_many
+        }
+        counts = {name: n for name, n in counts.items() if name not in between}
+        return [one for one in shown if isinstance(one, str)], counts, needed, protected
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest, **kwargs: Any

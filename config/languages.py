@@ -18,8 +18,9 @@ from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
-OURS = ("analytics", "catalog", "ml", "promotions", "demo", "axes")
-"""Whose names of tables and columns are translated here: axes knows no Chinese."""
+FOREIGN = ("axes", "otp_totp", "otp_static")
+OURS = ("analytics", "catalog", "ml", "promotions", "demo", *FOREIGN)
+"""Whose names of tables and columns are translated here: these know no Chinese."""
 PAGES = ("/admin/", "/shop/")
 
 
@@ -50,7 +51,8 @@ class AdminConfig(admin_apps.AdminConfig):
         for thing, name, text in names():
             setattr(thing, name, translation.gettext_lazy(text))
         title = translation.gettext_lazy("Signing in")
-        apps.get_app_config("axes").verbose_name = title
+        for app in FOREIGN:
+            apps.get_app_config(app).verbose_name = title
         super().ready()
         import_module("config.admin")
 

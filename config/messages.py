@@ -178,7 +178,8 @@ def _spoken() -> Iterator[Found]:
     from promotions import because
 
     for fact in wordings.FACTS:
-        yield fact.words, None, "ml/wordings.py"
+        for text in filter(None, (fact.words, fact.shopper)):
+            yield text, None, "ml/wordings.py"
     for reason in because.REASONS.values():
         yield reason.words, None, "promotions/because.py"
 

@@ -27,6 +27,7 @@ from rich.progress import (
 from analytics import clock, projections
 from analytics.models import StoredEvent
 from analytics.sent import event_id
+from analytics.wording import Wording
 from demo import journey, loading, shop
 from ml import scores
 from ml.models import CustomerProfile, Score, Shortlist, TrainingRun
@@ -151,7 +152,7 @@ def _projections(loop: Loop, bar: Bar) -> None:
 
 def _training(loop: Loop, bar: Bar, check: Check) -> None:
     if not _learnt():
-        queued = TrainingRun.objects.create(requested_by="make run")
+        queued = TrainingRun.objects.create(requested_by=Wording("make run"))
         current_app.send_task("ml.tasks.retrain", kwargs={"run": str(queued.id)})
         _wait_for(lambda: _trained(queued.id, bar), check, "training")
         _wait_for(

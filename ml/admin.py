@@ -27,8 +27,8 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from analytics import clock
-from analytics.admin import Acting, ReadOnly
-from analytics.languages import said
+from analytics.admin import Acting, ReadOnly, Worded, worded
+from analytics.languages import actor, reread, said
 from analytics.models import Customer
 from catalog.admin import ProductAdmin
 from catalog.models import Product
@@ -44,6 +44,10 @@ from ml.models import (
 
 State = TrainingRun.State
 SIMILAR = 8
+BY = worded("requested_by", _("requested by"), actor)
+STEP = worded("step", _("step"))
+TASK = worded("task", _("task"))
+LEARNER = worded("estimator", _("estimator"))
 
 
 def catalogue(request: HttpRequest) -> HttpResponse:
@@ -60,10 +64,11 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnly):
-    list_display = ["requested_at", "status", "step", "progress", "requested_by"]
+    list_display = ["requested_at", "status", STEP, "progress", BY]
     list_filter = ["state"]
     ordering = ["-requested_at"]
-    fields = ["requested_by", "requested_at", "started_at", "finished_at"]
+    fields = [BY, "requested_at", "started_at", "finished_at"]
+    readonly_fields = [BY]
     actions_list = ["retrain"]
     change_form_outer_before_template = "ml/run.html"
 
@@ -117,20 +122,21 @@ class TrainingRunAdmin(ReadOnly):
 class TrainedModelAdmin(ReadOnly):
     list_display = [
         "created_at",
-        "task",
-        "estimator",
+        TASK,
+        LEARNER,
         "promoted_at",
         "validation",
         "test",
         "size",
         "seconds",
     ]
-    list_filter = ["estimator", "task"]
+    list_filter = [("estimator", Worded), ("task", Worded)]
     ordering = ["-created_at", "estimator"]
     actions = ["go_back"]
     change_form_outer_before_template = "ml/model.html"
+    readonly_fields = [TASK, LEARNER]
     fieldsets = [
-        (None, {"fields": ["task", "estimator", "promoted_at", "created_at"]}),
+        (None, {"fields": [TASK, LEARNER, "promoted_at", "created_at"]}),
         (
             _("How it came to be"),
             {
@@ -158,7 +164,7 @@ class TrainedModelAdmin(ReadOnly):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         for told in registry.doubts(at=clock.now()):
-            messages.warning(request, _("Doubtful: %s") % said(told))
+            messages.warning(request, _("Doubtful: %s") % reread(said(told)))
         return super().changelist_view(request, extra_context)
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
@@ -214,6 +220,8 @@ class ElasticityAdmin(ReadOnly):
         "grounds",
         "computed_at",
     ]
+    fields = list_display
+    readonly_fields = list_display
     search_fields = ["category"]
     ordering = ["value"]
 

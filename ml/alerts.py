@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from analytics.alerts import Alert
-from analytics.languages import said
+from analytics.languages import reread, said
 from ml import forecasts, registry
 
 
@@ -29,7 +29,7 @@ def _doubts(at: datetime) -> list[Alert]:
         Alert(
             code="model_doubtful",
             about=doubt.partition(":")[0],
-            text=_("A model is doubtful: %(doubt)s") % {"doubt": said(doubt)},
+            text=_("A model is doubtful: %(doubt)s") % {"doubt": reread(said(doubt))},
             table="ml_trainedmodel",
         )
         for doubt in registry.doubts(at=at)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from analytics.wording import Wording
 from ml import protocols, shelves, splits
 from ml.codes import moment_of
 from ml.purchases import Purchases
@@ -21,7 +22,12 @@ def insist(goods: Purchases, name: str, cuts: Collection[float]) -> None:
         customers(name, f"with three orders before {when} and one after", asked)
         if not len(before) or np.bincount(before.product).max() < shelves.RARE:
             raise TooLittleHistory(
-                f"{name} needs products in {shelves.RARE} orders before {when}."
+                Wording(
+                    "%(name)s needs products in %(rare)s orders before %(when)s.",
+                    name=name,
+                    rare=shelves.RARE,
+                    when=when,
+                )
             )
 
 
@@ -33,5 +39,11 @@ def regulars(past: Purchases, *, orders: int) -> Any:
 def customers(name: str, who: str, asked: Any) -> None:
     if len(asked) < splits.LEAST_CUSTOMERS:
         raise TooLittleHistory(
-            f"{name} needs {splits.LEAST_CUSTOMERS} customers {who}, not {len(asked)}."
+            Wording(
+                "%(name)s needs %(least_customers)s customers %(who)s, not %(asked)s.",
+                name=name,
+                least_customers=splits.LEAST_CUSTOMERS,
+                who=who,
+                asked=len(asked),
+            )
         )

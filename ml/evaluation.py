@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from analytics.wording import Wording
+
 Numbers = NDArray[np.floating[Any]]
 Codes = NDArray[Any]
 BINS = 15
@@ -155,7 +157,10 @@ def choose(
         if near and gain.value > 2 * gain.error:
             return Choice(winner=name, reason=_why(name, best, mark, rival, gain))
     return Choice(
-        winner=None, reason=f"No candidate beats {rival} by two standard errors."
+        winner=None,
+        reason=Wording(
+            "No candidate beats %(rival)s by two standard errors.", rival=rival
+        ),
     )
 
 
@@ -174,26 +179,61 @@ def beats(
     cut-off is no evidence: rankers 7 % better at one were 5 % worse at the next.
     """
     if len(ece) < LEAST_CUTS:
-        return Verdict(won=False, reason=f"It takes {LEAST_CUTS} cut-offs to say.")
+        return Verdict(
+            won=False,
+            reason=Wording(
+                "It takes %(least_cuts)s cut-offs to say.", least_cuts=LEAST_CUTS
+            ),
+        )
     gains = [a - b for a, b in zip(champion, challenger, strict=True)]
     each = [clustered(gain, who) for gain, who in zip(gains, groups, strict=True)]
     mean = clustered(np.concatenate(gains), np.concatenate(groups))
-    gain = f"{mean.value:.5f} ± {mean.error:.5f} nats over {len(each)} cut-offs"
+    gain = Wording(
+        "%(value)s ± %(error)s nats over %(each)s cut-offs",
+        value=f"{mean.value:.5f}",
+        error=f"{mean.error:.5f}",
+        each=len(each),
+    )
     if mean.value <= 2 * mean.error:
-        return Verdict(won=False, reason=f"A gain of {gain} is not beyond chance.")
+        return Verdict(
+            won=False,
+            reason=Wording("A gain of %(gain)s is not beyond chance.", gain=gain),
+        )
     if any(one.value < -2 * one.error for one in each):
-        return Verdict(won=False, reason=f"A gain of {gain}, but worse at one of them.")
+        return Verdict(
+            won=False,
+            reason=Wording("A gain of %(gain)s, but worse at one of them.", gain=gain),
+        )
     if max(ece) > ECE_BOUND:
-        reason = f"A gain of {gain}, but an ECE of {max(ece):.3f} at one of them."
+        reason = Wording(
+            "A gain of %(gain)s, but an ECE of %(ece)s at one of them.",
+            gain=gain,
+            ece=f"{max(ece):.3f}",
+        )
         return Verdict(won=False, reason=reason)
-    return Verdict(won=True, reason=f"It beats the champion by {gain}.")
+    return Verdict(
+        won=True, reason=Wording("It beats the champion by %(gain)s.", gain=gain)
+    )
 
 
 def _why(name: str, best: str, mark: Mean, rival: str, gain: Mean) -> str:
-    lead = f"{gain.value:.4f} ± {gain.error:.4f} nats better than {rival}"
+    lead = Wording(
+        "%(value)s ± %(error)s nats better than %(rival)s",
+        value=f"{gain.value:.4f}",
+        error=f"{gain.error:.4f}",
+        rival=rival,
+    )
     if name == best:
-        return f"The lowest validation log-loss, {mark.value:.4f}; {lead}."
-    return (
-        f"The simplest within one standard error ({mark.error:.4f}) of the best, "
-        f"{best} at {mark.value:.4f}; {lead}."
+        return Wording(
+            "The lowest validation log-loss, %(value)s; %(lead)s.",
+            value=f"{mark.value:.4f}",
+            lead=lead,
+        )
+    return Wording(
+        "The simplest within one standard error (%(error)s) of the best, "
+        "%(best)s at %(value)s; %(lead)s.",
+        error=f"{mark.error:.4f}",
+        best=best,
+        value=f"{mark.value:.4f}",
+        lead=lead,
     )

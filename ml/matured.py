@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from analytics.wording import Wording
 from ml import evaluation, registry, splits
 from ml.codes import day_of, recoded
 from ml.models import PROPENSITY, UNTRAINED, TrainedModel
@@ -99,7 +100,19 @@ def warning(promised: dict[str, float], figures: dict[str, float]) -> str:
         mine, its = promised["log_loss_error"], figures["log_loss_error"]
         most = promised["log_loss"] + ERRORS * (mine**2 + its**2) ** 0.5
         if loss > most:
-            told.append(f"log-loss {loss:.4f}, promised {promised['log_loss']:.4f}")
+            told.append(
+                Wording(
+                    "log-loss %(loss)s, promised %(promised)s",
+                    loss=f"{loss:.4f}",
+                    promised=f"{promised['log_loss']:.4f}",
+                )
+            )
     if ece > ECE_BOUND:
-        told.append(f"calibration error {ece:.3f}, at most {ECE_BOUND}")
+        told.append(
+            Wording(
+                "calibration error %(ece)s, at most %(ece_bound)s",
+                ece=f"{ece:.3f}",
+                ece_bound=ECE_BOUND,
+            )
+        )
     return "; ".join(told)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from analytics import clock
-from analytics.languages import said
+from analytics.languages import reread, said
 from ml import overview, registry
 from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
 
@@ -35,7 +35,7 @@ def models_page(request: HttpRequest) -> HttpResponse:
         "title": _("Models"),
         "now": clock.now(),
         "wall": clock.wall(),
-        "doubts": [said(one) for one in registry.doubts(at=clock.now())],
+        "doubts": [reread(said(one)) for one in registry.doubts(at=clock.now())],
         "may_change": request.user.has_perm("ml.change_trainedmodel"),
         "may_train": request.user.has_perm("ml.add_trainingrun"),
     }

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField, HnswIndex
 
 from analytics import clock
+from analytics.languages import reread
 from catalog.models import Product
 from ml import sentences
 
@@ -121,7 +122,7 @@ class TrainedModel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.task} {self.estimator} {self.checksum[:8]}"
+        return f"{reread(self.task)} {reread(self.estimator)} {self.checksum[:8]}"
 
 
 class Score(models.Model):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.wording import Wording
 from ml.purchases import Numbers, Purchases
 
 WINDOW = 28
@@ -66,7 +67,7 @@ def of_lines(past: Purchases, *, since: float, until: float) -> list[Finding]:
     """Check the order lines between two days, on which training builds."""
     inside = past.where(past.bought(since, until))
     if not len(inside):
-        reason = "There are no orders in the days to learn from."
+        reason = Wording("There are no orders in the days to learn from.")
         return [_least("volume", 0, LEAST_VOLUME, reason)]
     return [
         _volume(inside, until),
@@ -87,15 +88,21 @@ def of_currencies(orders: Mapping[str, int]) -> Finding:
         bound=MOST_FOREIGN,
         ok=not orders or other <= MOST_FOREIGN,
         hard=False,
-        reason=f"{other:.1%} of the orders are not in {main}: what customers spend is"
-        " added up as if they were.",
+        reason=Wording(
+            "%(other)s of the orders are not in %(main)s: what customers "
+            "spend is added up as if they were.",
+            other=f"{other:.1%}",
+            main=main,
+        ),
     )
 
 
 def of_labels(*, day: float, horizon: float, known_until: float) -> Finding:
     """Check that the labels of the newest cut-off are closed."""
     still = max(day + horizon - known_until, 0.0)
-    reason = f"The newest labels stay open for {still:.1f} days more."
+    reason = Wording(
+        "The newest labels stay open for %(still)s days more.", still=f"{still:.1f}"
+    )
     return _most("closed labels", still, 0.0, reason)
 
 
@@ -113,9 +120,13 @@ def of_rows(x: Rows, y: NDArray[Any], columns: Sequence[str]) -> list[Finding]:
         if name not in ("entity", "category")
     }
     worst = max(told, key=lambda name: told[name])
-    finite = f"{broken:.2%} of the features' values are not finite."
-    leak = (
-        f"{worst} alone tells the label (AUC {told[worst]:.3f}): it must have leaked."
+    finite = Wording(
+        "%(broken)s of the features' values are not finite.", broken=f"{broken:.2%}"
+    )
+    leak = Wording(
+        "%(worst)s alone tells the label (AUC %(told)s): it must have leaked.",
+        worst=worst,
+        told=f"{told[worst]:.3f}",
     )
     return [
         _most("finite", broken, 0.0, finite),
@@ -154,8 +165,15 @@ def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:
         return []
     worst = max(values, key=lambda name: values[name])
     moved = sum(value > DRIFTED for value in values.values()) / len(values)
-    one = f"{worst} moved most since the last training (PSI {values[worst]:.2f})."
-    many = f"{moved:.0%} of the features have moved far since the last training."
+    one = Wording(
+        "%(worst)s moved most since the last training (PSI %(values)s).",
+        worst=worst,
+        values=f"{values[worst]:.2f}",
+    )
+    many = Wording(
+        "%(moved)s of the features have moved far since the last training.",
+        moved=f"{moved:.0%}",
+    )
     return [
         _most("drift", values[worst], DRIFTED, one, hard=False),
         _most("drift of many", moved, MOST_DRIFTED, many),
@@ -165,7 +183,10 @@ def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:
 def moved_chances(last: Mapping[str, Sequence[float]], chance: Numbers) -> Finding:
     """Compare a model's chances with those at its training's newest cut-off."""
     index = psi(last, chance)
-    reason = f"The chances have moved since the training (PSI {index:.2f})."
+    reason = Wording(
+        "The chances have moved since the training (PSI %(index)s).",
+        index=f"{index:.2f}",
+    )
     return _most("drift of chances", index, DRIFTED, reason, hard=False)
 
 
@@ -225,7 +246,11 @@ def _volume(past: Purchases, until: float) -> Finding:
     # The oldest window is cut off by the start, and says nothing.
     usual = float(np.median(windows[1:-1])) if len(windows) > 2 else float(windows[-1])
     share = float(windows[0] / max(usual, 1.0))
-    reason = f"The last {WINDOW} days hold {share:.0%} of the usual number of orders."
+    reason = Wording(
+        "The last %(window)s days hold %(share)s of the usual number of orders.",
+        window=WINDOW,
+        share=f"{share:.0%}",
+    )
     return _least("volume", share, LEAST_VOLUME, reason)
 
 
@@ -233,7 +258,9 @@ def _gap(past: Purchases, since: float, until: float) -> Finding:
     days = np.unique(np.floor(past.day))
     gaps = np.diff(np.concatenate([[np.floor(since) - 1], days, [np.floor(until)]])) - 1
     longest = float(gaps.max())
-    reason = f"There are {longest:.0f} days on end without any order."
+    reason = Wording(
+        "There are %(longest)s days on end without any order.", longest=f"{longest:.0f}"
+    )
     return _most("gaps", longest, LONGEST_GAP, reason)
 
 
@@ -244,20 +271,25 @@ def _duplicates(past: Purchases) -> Finding:
     paid = np.bincount(spot, past.paid)
     rows = np.column_stack([past.customer[first], past.day[first], goods, paid])
     share = 1 - len(np.unique(np.round(rows, 6), axis=0)) / len(rows)
-    reason = f"{share:.1%} of the orders are there twice."
+    reason = Wording("%(share)s of the orders are there twice.", share=f"{share:.1%}")
     return _most("duplicates", share, MOST_DUPLICATES, reason)
 
 
 def _largest(past: Purchases) -> Finding:
     value = np.abs(past.shelf)
     share = float(value.max() / max(value.sum(), 1e-9))
-    reason = f"A single order line is {share:.1%} of all that was bought."
+    reason = Wording(
+        "A single order line is %(share)s of all that was bought.", share=f"{share:.1%}"
+    )
     return _most("outliers", share, LARGEST_LINE, reason)
 
 
 def _negative(past: Purchases) -> Finding:
     share = float(np.mean((past.paid < 0) | (past.quantity < 0)))
-    reason = f"{share:.1%} of the order lines have a negative price or quantity."
+    reason = Wording(
+        "%(share)s of the order lines have a negative price or quantity.",
+        share=f"{share:.1%}",
+    )
     return _most("negative", share, MOST_NEGATIVE, reason)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from analytics import identity
 from analytics.models import EVERYBODY, Customer
+from analytics.wording import Wording
 from catalog.models import Product
 from ml import (
     enough,
@@ -172,8 +173,11 @@ def _verdict(mine: list[Quality], own: list[Quality]) -> dict[str, Any]:
         "metrics": {"validation": {**figures, "own_recall": usual}, "cuts": cuts},
         "won": gain.value > 2 * gain.error
         and all(one.value > -2 * one.error for one in each),
-        "reason": f"Recall@10 {gain.value:+.4f} ± {gain.error:.4f} "
-        "against own favourites.",
+        "reason": Wording(
+            "Recall@10 %(value)s ± %(error)s against own favourites.",
+            value=f"{gain.value:+.4f}",
+            error=f"{gain.error:.4f}",
+        ),
     }
 
 

@@ -226,7 +226,7 @@ def promote(model: TrainedModel, *, at: datetime, reason: str, by: str = "") -> 
                 estimator=model.estimator,
                 checksum=model.checksum,
                 validation=model.metrics.get("validation", {}),
-                reason=reason,
+                reason=str(reason),
                 by=by,
             ),
             at=at,

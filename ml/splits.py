@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.wording import Wording
 from ml import features
 from ml.codes import day_of, moment_of, recoded
 from ml.purchases import Codes, History, Purchases
@@ -64,9 +65,13 @@ class Plan:
         warm = (self.cuts[0] - self.since).days
         if self.measured == MEASURED and warm >= WARM_UP_DAYS:
             return ""
-        return (
-            f"The log is young: {self.measured} of {MEASURED} cut-offs could be "
-            f"measured, after {warm} of {WARM_UP_DAYS} days of warm-up."
+        return Wording(
+            "The log is young: %(measured)s of %(wanted)s cut-offs could "
+            "be measured, after %(warm)s of %(warm_up_days)s days of warm-up.",
+            measured=self.measured,
+            wanted=MEASURED,
+            warm=warm,
+            warm_up_days=WARM_UP_DAYS,
         )
 
     @property
@@ -155,7 +160,7 @@ def plan(past: Purchases, *, horizon_days: int) -> Plan:
     :raises TooLittleHistory: it is shorter than a horizon and FEWEST_CUTS of them.
     """
     if not len(past):
-        raise TooLittleHistory("The log holds no orders.")
+        raise TooLittleHistory(Wording("The log holds no orders."))
     first, last = moment_of(past.day.min()), moment_of(past.day.max())
     as_of = datetime(last.year, last.month, last.day, tzinfo=UTC)
     step = timedelta(days=horizon_days)
@@ -163,8 +168,13 @@ def plan(past: Purchases, *, horizon_days: int) -> Plan:
     if days < needed:
         enough = (first + timedelta(days=needed + 1)).date()
         raise TooLittleHistory(
-            f"Training needs {needed} full days of orders; the log holds {days}. "
-            f"Orders until {enough} will do."
+            Wording(
+                "Training needs %(needed)s full days of orders; the log holds "
+                "%(days)s. Orders until %(enough)s will do.",
+                needed=needed,
+                days=days,
+                enough=enough,
+            )
         )
     warm = first + min(timedelta(days=WARM_UP_DAYS), (as_of - first - 2 * step) / 2)
     most = TRAINING_CUTS + MEASURED + 1
@@ -204,7 +214,7 @@ def split(history: History, *, plan: Plan, categories: Sequence[str]) -> Splits:
     :raises TooLittleHistory: too few customers or purchases to learn from.
     """
     if not categories:
-        raise TooLittleHistory("No order line names a category.")
+        raise TooLittleHistory(Wording("No order line names a category."))
     insist(history, plan=plan)
     past = recoded(history.purchases, categories=(history.categories, list(categories)))
     rows = {}
@@ -235,7 +245,11 @@ def insist(history: History, *, plan: Plan) -> None:
     )
     if len(found) < LEAST_CUSTOMERS:
         raise TooLittleHistory(
-            f"Training needs {LEAST_CUSTOMERS} regular customers, not {len(found)}."
+            Wording(
+                "Training needs %(least_customers)s regular customers, not %(found)s.",
+                least_customers=LEAST_CUSTOMERS,
+                found=len(found),
+            )
         )
 
 
@@ -257,6 +271,11 @@ def _check(splits: Splits) -> None:
     purchases = int(y.sum())
     if min(purchases, len(y) - purchases) < LEAST_PURCHASES:
         raise TooLittleHistory(
-            f"Training needs {LEAST_PURCHASES} rows that bought and as many that did "
-            f"not; {purchases} of {len(y)} did."
+            Wording(
+                "Training needs %(least_purchases)s rows that bought and as many "
+                "that did not; %(purchases)s of %(y)s did.",
+                least_purchases=LEAST_PURCHASES,
+                purchases=purchases,
+                y=len(y),
+            )
         )

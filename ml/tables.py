@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from analytics.models import Customer
+from analytics.wording import Wording
 from catalog.models import Product
 from ml import (
     basket_trials,
@@ -248,14 +249,22 @@ def _groups(
 def _redemption(shop: Shop) -> list[Sheet]:
     found = campaigns.read(shop.history, until=shop.until)
     if not found:
-        return [_note("redemption", "The log holds no campaigns of the shop's own.")]
+        return [
+            _note(
+                "redemption", Wording("The log holds no campaigns of the shop's own.")
+            )
+        ]
     past = shop.history.purchases
     customers = len(shop.history.customers)
     teaching, tested = trials.parted(found, since=past.day.min(), until=shop.day)
     if not teaching or not tested:
         raise TooLittleHistory(
-            f"Redemption needs {trials.TESTED} ended campaigns, and others that ended "
-            f"before those began; the log holds {len(found)} campaigns."
+            Wording(
+                "Redemption needs %(tested)s ended campaigns, and others that "
+                "ended before those began; the log holds %(found)s campaigns.",
+                tested=trials.TESTED,
+                found=len(found),
+            )
         )
     title = f"Coupon redemption: {len(teaching)} campaigns teach, {len(tested)} tested"
     return _sheets(
@@ -314,7 +323,9 @@ def _strangers(shop: Shop) -> list[Sheet]:
     how: dict[str, Any] = {"day": shop.day, "seed": shop.order.seed, **shop.size}
     rows = stranger_trials.tabled(stranger_trials.judged(shop.goods, **how))
     if not rows:
-        raise TooLittleHistory("Strangers need first orders of four ranked products.")
+        raise TooLittleHistory(
+            Wording("Strangers need first orders of four ranked products.")
+        )
     title = "Strangers: recall by products given"
     return [Sheet(protocol="strangers", title=title, who=EVERYBODY, rows=rows)]
 

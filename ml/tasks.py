@@ -17,6 +17,7 @@ from celery import Task, current_app, shared_task
 from django.db import IntegrityError, OperationalError, transaction
 
 from analytics import clock
+from analytics.wording import Wording
 from ml import (
     demand,
     indexing,
@@ -120,11 +121,19 @@ def recommend(run: str) -> None:
         recommending.shortlist(at=clock.now())
     except registry.NoChampion:
         recommending.shortlist_favourites(at=clock.now())
-        why = lacking or "The ranker did not beat own favourites."
-        _remark(run, RECOMMENDED, f"Favourites and best sellers are recommended. {why}")
+        why = lacking or Wording("The ranker did not beat own favourites.")
+        _remark(
+            run,
+            RECOMMENDED,
+            Wording("Favourites and best sellers are recommended. %(why)s", why=why),
+        )
     else:
         if lacking:
-            _remark(run, RECOMMENDED, f"The ranker of before stays. {lacking}")
+            _remark(
+                run,
+                RECOMMENDED,
+                Wording("The ranker of before stays. %(lacking)s", lacking=lacking),
+            )
 
 
 @shared_task(base=Task, **RETRIED)
@@ -139,7 +148,9 @@ def score(run: str | None = None) -> None:
     try:
         scoring.score(at=clock.now())
     except registry.NoChampion:
-        _remark(run, "scores", "Nobody is scored: no model has been promoted yet.")
+        _remark(
+            run, "scores", Wording("Nobody is scored: no model has been promoted yet.")
+        )
         return
     current_app.send_task("promotions.tasks.refresh_offers")
 
@@ -177,7 +188,9 @@ def nightly() -> None:
     """Ask for a training; a run that still waits in the queue is asked for again."""
     fail_stale(at=clock.wall())
     run = TrainingRun.objects.filter(state=State.QUEUED).first()
-    run = run or TrainingRun.objects.create(requested_by="the nightly schedule")
+    run = run or TrainingRun.objects.create(
+        requested_by=Wording("the nightly schedule")
+    )
     current_app.send_task("ml.tasks.retrain", kwargs={"run": str(run.pk)})
 
 
@@ -185,7 +198,9 @@ def fail_stale(*, at: datetime) -> int:
     """Mark runs failed whose worker has died; return how many."""
     running = TrainingRun.objects.filter(state=State.RUNNING)
     return running.filter(heartbeat_at__lt=at - STALE).update(
-        state=State.FAILED, finished_at=at, error="The worker stopped half-way."
+        state=State.FAILED,
+        finished_at=at,
+        error=Wording("The worker stopped half-way."),
     )
 
 

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import store
+from analytics.wording import Wording
 from ml import (
     contest,
     effects,
@@ -82,14 +83,14 @@ def train(
     :raises quality.BadData: a gate before training failed; nothing is stored.
     """
     steps = len(estimators.CANDIDATES) + 4
-    report("Reading the log", 0, steps)
+    report(Wording("Reading the log"), 0, steps)
     try:
         world, findings = _world(at=at, exclude=exclude, report=report, steps=steps)
     except splits.TooLittleHistory as young:
         if _reigning() not in (None, UNTRAINED):
             raise
         return untrained.enter(run=run, at=at, why=str(young), exclude=exclude)
-    report("Measuring the baselines", 2, steps)
+    report(Wording("Measuring the baselines"), 2, steps)
     baselines = {
         name: contest.measured(candidate, world.parts, seed=seed)
         for name, candidate in estimators.BASELINES.items()
@@ -97,10 +98,10 @@ def train(
     known = unfinished.data(world.parts, world.categories)
     entrants: dict[str, Entrant] = {}
     for done, (name, candidate) in enumerate(estimators.CANDIDATES.items(), start=3):
-        report(f"Fitting {name}", done, steps)
+        report(Wording("Fitting %(name)s", name=name), done, steps)
         entrants[name] = _entered(name, candidate, known=known, world=world, seed=seed)
     choice = contest.choose(entrants, baselines, champion=_reigning())
-    report("Storing the models", steps - 1, steps)
+    report(Wording("Storing the models"), steps - 1, steps)
     packed = {n: _packed(one, world, seed=seed) for n, one in entrants.items()}
     _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
     unfinished.forget(known)
@@ -144,7 +145,7 @@ def _world(
         exclude=exclude,
         most=splits.CATEGORIES,
     )
-    report("Building features", 1, steps)
+    report(Wording("Building features"), 1, steps)
     parts = splits.split(history, plan=plan, categories=categories)
     rows = parts.newest()
     findings += quality.of_rows(rows.x, rows.y, features.COLUMNS)

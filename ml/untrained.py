@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from numpy.typing import NDArray
 
+from analytics.wording import Wording
 from ml import (
     effects,
     evaluation,
@@ -99,7 +100,9 @@ def enter(
         fit_seconds=process_time() - started,
         run=run,
     )
-    reason = f"{why} Until a training has a winner, purchase rates are in charge."
+    reason = Wording(
+        "%(why)s Until a training has a winner, purchase rates are in charge.", why=why
+    )
     with transaction.atomic():
         row.save()
         registry.promote(row, at=at, reason=reason)
@@ -176,16 +179,27 @@ def _check(log: Log) -> None:
     if first and log.days < LEAST_DAYS:
         enough = first + timedelta(days=LEAST_DAYS - 1)
         raise TooLittleHistory(
-            f"Scores need {LEAST_DAYS} days of orders; the log holds {log.days}. "
-            f"Orders until {enough} will do."
+            Wording(
+                "Scores need %(least_days)s days of orders; the log holds "
+                "%(days)s. Orders until %(enough)s will do.",
+                least_days=LEAST_DAYS,
+                days=log.days,
+                enough=enough,
+            )
         )
     if not log.categories:
-        raise TooLittleHistory("No order line names a category.")
+        raise TooLittleHistory(Wording("No order line names a category."))
     customers, orders = len(np.unique(past.customer)), len(np.unique(past.order))
     if customers < LEAST_CUSTOMERS or orders < LEAST_ORDERS:
         raise TooLittleHistory(
-            f"Scores need {LEAST_ORDERS} orders from {LEAST_CUSTOMERS} customers; "
-            f"the log holds {orders} from {customers}."
+            Wording(
+                "Scores need %(least_orders)s orders from %(least_customers)s "
+                "customers; the log holds %(orders)s from %(customers)s.",
+                least_orders=LEAST_ORDERS,
+                least_customers=LEAST_CUSTOMERS,
+                orders=orders,
+                customers=customers,
+            )
         )
 
 
@@ -210,11 +224,20 @@ def _findings(log: Log) -> list[quality.Finding]:
 
 
 def _said(log: Log, figures: dict[str, Any]) -> str:
-    told = f"Everybody is scored by purchase rates; the log is {log.days} days old."
+    told = Wording(
+        "Everybody is scored by purchase rates; the log is %(days)s days old.",
+        days=log.days,
+    )
     known = figures["validation"]
     if not known:
-        return f"{told} How well they foretell has not been measured."
-    return (
-        f"{told} At one cut-off they had a log-loss of {known['log_loss']:.4f} "
-        f"({known['base_log_loss']:.4f} by the average chance), AUC {known['auc']:.3f}."
+        return Wording(
+            "%(told)s How well they foretell has not been measured.", told=told
+        )
+    return Wording(
+        "%(told)s At one cut-off they had a log-loss of %(known)s "
+        "(%(known2)s by the average chance), AUC %(known3)s.",
+        told=told,
+        known=f"{known['log_loss']:.4f}",
+        known2=f"{known['base_log_loss']:.4f}",
+        known3=f"{known['auc']:.3f}",
     )

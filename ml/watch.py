@@ -14,6 +14,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
+from analytics.wording import Wording
 from ml import matured, quality, registry, splits
 from ml.context import MEASURES
 from ml.features import FEATURES
@@ -40,9 +41,17 @@ def of(
     enough = regulars >= FEWEST
     findings = [*_features(model, rows), *_chances(model, chance)] if enough else []
     judged = _matured(history)
-    moved = [f"{model.task}: {one.reason}" for one in findings if not one.ok]
+    moved = [
+        Wording("%(task)s: %(reason)s", task=model.task, reason=one.reason)
+        for one in findings
+        if not one.ok
+    ]
     broken = [
-        f"{one.estimator}, on what has happened: {one.warning}"
+        Wording(
+            "%(estimator)s, on what has happened: %(warning)s",
+            estimator=one.estimator,
+            warning=one.warning,
+        )
         for one in judged
         if one.champion and one.warning
     ]
@@ -57,7 +66,13 @@ def of(
 def _standing_in(model: TrainedModel) -> list[str]:
     if registry.champion(model.task) == model:
         return []
-    return [f"{model.task}: {model.estimator} stands in for a champion that is broken"]
+    return [
+        Wording(
+            "%(task)s: %(estimator)s stands in for a champion that is broken",
+            task=model.task,
+            estimator=model.estimator,
+        )
+    ]
 
 
 def _features(model: TrainedModel, rows: NDArray[np.float32]) -> list[quality.Finding]:

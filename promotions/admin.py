@@ -22,8 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics import clock, store
-from analytics.admin import ReadOnly
-from analytics.languages import said
+from analytics.admin import ReadOnly, worded
+from analytics.languages import reread, said
 from analytics.models import Customer
 from analytics.wording import revived
 from catalog import pricing
@@ -97,6 +97,7 @@ MOST_BEFORE = 3
 """Versions before, whose decisions a page shows too."""
 COLOURS = {
     "over": "default",
+    "ended": "default",
     "scheduled": "info",
     "proposed": "warning",
     "returned": "info",
@@ -453,7 +454,8 @@ def _checks(strategy: Strategy) -> list[dict[str, Any]]:
 
 def _check(guard: Mapping[str, Any]) -> dict[str, Any]:
     """Say a guard in the operator's language; what was stored before is English."""
-    detail = said(revived(guard.get("said", guard["detail"])))
+    kept = guard.get("said")
+    detail = said(revived(kept)) if kept else reread(guard["detail"])
     return {**guard, "name": gettext(guard["name"]), "detail": detail}
 
 
@@ -484,7 +486,7 @@ def _examples(strategy: Strategy) -> list[tuple[Customer | None, str]]:
     return [
         (
             names.get(offer.customer),
-            order_admin.terms(strategy, offer.variant),
+            strategy.words(offer.variant),
         )
         for offer in some
     ]
@@ -590,10 +592,12 @@ class OfferAdmin(ReadOnly):
     ordering = ["-expected"]
     list_select_related = ["strategy"]
     show_full_result_count = False
+    exclude = ["variant"]
+    readonly_fields = ["gives"]
 
     @admin.display(description=_("variant"), ordering="variant")
     def gives(self, offer: Offer) -> str:
-        return order_admin.terms(offer.strategy, offer.variant)
+        return offer.strategy.words(offer.variant)
 
 
 @admin.register(Allocation)
@@ -601,8 +605,15 @@ class AllocationAdmin(ReadOnly):
     """What each refresh decided, proved to be within the limits, and how good."""
 
     list_display = [
-        *("computed_at", "feasible", "share", "value", "bound", "refused", "reason"),
+        *("computed_at", "feasible", "share", "value", "bound", "refused"),
+        worded("reason", _("reason")),
     ]
+    fields = [
+        *list_display,
+        worded("proof", _("proof")),
+        *("prices", "slack"),
+    ]
+    readonly_fields = fields
     list_filter = ["refused"]
     ordering = ["-computed_at"]
     show_full_result_count = False

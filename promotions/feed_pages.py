@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock, table_files
-from analytics.languages import said
+from analytics.languages import reread, said
 from catalog import intake
 from catalog.models import Feed
 from promotions.offers import soon
@@ -130,7 +130,7 @@ def feed_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
         "feed": feed,
         "cards": list(_cards_of(feed)),
         "sections": list(_sections_of(feed)),
-        "error": _plainer(feed.error),
+        "error": _plainer(reread(feed.error)),
         "may_start": held
         and feed.state in states
         and bool(feed.taken)
@@ -233,7 +233,7 @@ def _sections_of(feed: Feed) -> Iterator[Section]:
 
 def _of_validators(reason: str) -> str:
     """Say what the API's validators said in English, where they have the words."""
-    return gettext(reason) if reason else ""
+    return reread(reason)
 
 
 def _columns(seen: dict[str, Any]) -> Section:

@@ -41,7 +41,7 @@ def section(strategy: Strategy) -> Section | None:
             *(_("Rule"), _("Profit each (DR)"), "95 %", _("Over nothing"), "95 %"),
             *(_("Worth so many customers"), "IPS", "SNIPS", "Switch-DR"),
         ],
-        rows=[_as_it_ran(told, currency), *(_row(one, currency) for one in told.rules)],
+        rows=[_as_it_ran(told, currency), *(_row(one, strategy) for one in told.rules)],
     )
 
 
@@ -63,8 +63,9 @@ def _as_it_ran(told: Told, currency: str) -> Row:
     return Row(cells=[_("As it ran"), *cells, *others])
 
 
-def _row(one: Valued, currency: str) -> Row:
-    name = NAMES.get(one.rule) or _("“%s” for everybody") % one.variant
+def _row(one: Valued, strategy: Strategy) -> Row:
+    currency, offered = strategy.currency, strategy.words(one.variant or "")
+    name = NAMES.get(one.rule) or _("“%s” for everybody") % offered
     worth = f"{one.effective:,.0f}"
     if one.why:
         empty = [""] * (len(OTHERS) + 1)

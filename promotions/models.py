@@ -32,7 +32,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
-from analytics.languages import said
+from analytics.languages import reread, said
 from analytics.wording import revived
 from promotions import drafts, rules
 
@@ -130,7 +130,7 @@ class Campaign(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return reread(self.name)
 
     @property
     def stream(self) -> str:
@@ -402,13 +402,19 @@ class Strategy(models.Model):
     @property
     def called(self) -> str:
         """Its title, in an operator's language if the platform gave it."""
-        kept = self.forecast.get("said", {}).get("title", self.title)
-        return str(said(revived(kept)))
+        if kept := self.forecast.get("said", {}).get("title"):
+            return str(said(revived(kept)))
+        return reread(self.title) if "reach" in self.forecast else self.title
 
     @property
     def why(self) -> str:
         """Why the platform proposes it, in an operator's language; "" if not kept."""
         return str(said(revived(self.forecast.get("said", {}).get("reason", ""))))
+
+    def words(self, variant: str) -> str:
+        """What a variant gives, in an operator's language; its name if it is gone."""
+        terms = self.terms.get(variant)
+        return str(said(rules.words(terms, self.currency))) if terms else variant
 
     @property
     def stream(self) -> str:
@@ -574,7 +580,7 @@ class Offer(models.Model):
         ]
 
     def __str__(self) -> str:
-        told = {"what": self.variant, "whom": self.customer}
+        told = {"what": self.strategy.words(self.variant), "whom": self.customer}
         return _("%(what)s for %(whom)s") % told
 
 

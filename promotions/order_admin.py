@@ -18,11 +18,10 @@ from unfold.decorators import display
 
 from analytics import clock, identity
 from analytics.admin import Acting, ReadOnly
-from analytics.languages import said as in_words
 from analytics.models import Customer
 from catalog import pricing
 from catalog.models import Product
-from promotions import holds, rules
+from promotions import holds
 from promotions.markup import anchor, link, once, table
 from promotions.models import (
     Code,
@@ -127,7 +126,7 @@ class ReservationAdmin(OfCustomers, Acting):
                 strategy(hold.strategy),
                 money(hold.discount, reservation.currency),
                 by(hold),
-                terms(hold.strategy, hold.variant),
+                hold.strategy.words(hold.variant),
                 ", ".join(on(row, names) for row in hold.adjustments),
             )
             for hold in held
@@ -205,7 +204,7 @@ class RedemptionAdmin(OfCustomers):
 
     @admin.display(description=_("Gives"))
     def gives(self, redemption: Redemption) -> str:
-        return terms(redemption.strategy, redemption.variant)
+        return redemption.strategy.words(redemption.variant)
 
     @admin.display(description=_("Adjustments"))
     @once
@@ -273,13 +272,6 @@ def by(use: Hold | Redemption) -> str:
         there = Offer.objects.filter(id=use.offer).exists()
         return link("promotions_offer_change", use.offer, said) if there else str(said)
     return str(_("itself: it is automatic"))
-
-
-def terms(of: Strategy, variant: str) -> str:
-    """Say what a variant of a strategy gives."""
-    found = of.terms.get(variant)
-    words = rules.words(found, of.currency) if found else variant
-    return str(in_words(words))
 
 
 def strategy(of: Strategy) -> SafeString:

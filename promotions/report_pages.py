@@ -5,6 +5,7 @@ not estimable is a reason instead of a number.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import accumulate
@@ -86,7 +87,7 @@ def of_strategy(strategy: Strategy, report: Report) -> Iterator[Section]:
     yield _parts(
         _("By variant"),
         findings.of_variants(report, reports.by_lot(strategy)),
-        report.variants,
+        [replace(one, name=strategy.words(one.name)) for one in report.variants],
         report.currency,
     )
     yield from _slices(report)

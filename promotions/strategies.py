@@ -118,7 +118,7 @@ def _proposed(
 ) -> list[Strategy]:
     budgets, stock = [_budget(draft.cost) for draft in chosen], opportunities.stock()
     planned = campaigns.made(
-        name=f"Proposals of {at:%Y-%m-%d %H:%M}",
+        name=str(wording.Wording("Proposals of %(at)s", at=f"{at:%Y-%m-%d %H:%M}")),
         starts_at=at,
         ends_at=at + RUNS,
         budget=sum(budgets, Decimal(0)),

@@ -18,12 +18,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
-from analytics import clock, events, identity
+from analytics import clock, identity
 from analytics.languages import said
 from analytics.models import Assignment, Customer
 from ml.customers import Segment
 from ml.traits import TRAITS
-from promotions import arms, decided, finding, people, rules, timeline, why_not
+from promotions import arms, decided, finding, people, timeline, why_not
 from promotions.decided import Decision
 from promotions.models import Strategy
 from promotions.report_tables import Card, Row, Section
@@ -160,9 +160,7 @@ def _says(found: Decision) -> Iterator[str]:
 
 
 def _variant(found: Decision, label: str | None) -> str:
-    strategy = found.strategy
-    terms = strategy.terms.get(label or "")
-    return str(said(rules.words(terms, strategy.currency))) if terms else str(label)
+    return found.strategy.words(label) if label else ""
 
 
 def _cards(found: Decision) -> Iterator[Card]:
@@ -226,7 +224,7 @@ def _sections(found: Decision) -> Iterator[Section]:
     yield Section(
         title=gettext("Then, and made again"),
         columns=[gettext("What"), gettext("Then"), gettext("Made again")],
-        rows=list(_both(found.said, found.again)),
+        rows=list(_both(found)),
     )
     segment = dict(Segment.choices).get(found.said.segment, found.said.segment)
     yield Section(
@@ -257,7 +255,8 @@ def _traits() -> dict[str, str]:
     }
 
 
-def _both(then: events.OfferAssigned, again: arms.Drawn) -> Iterator[Row]:
+def _both(found: Decision) -> Iterator[Row]:
+    then, again = found.said, found.again
     said_of = {
         arms.TREATMENT: gettext("treated"),
         arms.HOLDOUT: gettext("held back"),
@@ -265,7 +264,8 @@ def _both(then: events.OfferAssigned, again: arms.Drawn) -> Iterator[Row]:
     }
     arm = said_of.get(then.arm, then.arm), said_of.get(again.arm, again.arm)
     yield Row(cells=[gettext("Arm"), *arm])
-    yield Row(cells=[gettext("Variant"), then.variant or "–", again.variant or "–"])
+    variants = (_variant(found, one.variant) or "–" for one in (then, again))
+    yield Row(cells=[gettext("Variant"), *variants])
     chances = f"{then.probability:.6f}", f"{again.probability:.6f}"
     yield Row(cells=[gettext("Chance of the choice"), *chances])
     place = "–" if then.bucket is None else f"{then.bucket:.6f}"
