@@ -12,13 +12,17 @@ and half a second, once a web process.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 from django.db import connection, transaction
 
-from ml import listings, live, sentences
+from analytics import lookup
+from catalog.models import Product
+from ml import listings, live, sentences, tastes
 from ml.listings import MODEL, Vocabulary, written
 from ml.models import ContentRun, Source
 
@@ -30,7 +34,10 @@ LEAST = 0.30
 """Cosine below which a text means something else: see docs/content.md."""
 POPULAR = 0.05
 """What the best seller has over a product that nobody buys, in cosines of 0 to 1."""
-IN_CATEGORY = 0.05
+IN_CATEGORY = 1.0
+"""Measured with all of the category first (docs/benchmarks.md)."""
+NEW = timedelta(days=56)
+MOST_NEW = 2000
 OF_A_TEXT = 3
 """Products of one text in a row, before others of other texts."""
 SOLD = """
@@ -65,6 +72,12 @@ BY_WORDS = f"""
       length(v.words), v.id
     LIMIT %(most)s
 """  # noqa: S608 - our own words
+VECTORS = """
+    SELECT c.product_id, v.vector FROM ml_productcontent c
+    JOIN ml_contentvector v ON v.id = c.content_id
+    WHERE c.product_id = ANY(%s) AND c.source = 'text' AND v.model = %s
+    ORDER BY c.product_id
+"""
 PRODUCTS = f"""
     SELECT c.content_id, p.sku, p.category FROM ml_productcontent c
     JOIN catalog_product p ON p.sku = c.product_id
@@ -95,7 +108,7 @@ def search(text: str, *, most: int, category: str = "") -> Hits:
         return Hits(hits=[], spelt={})
     asked = {"category": category.replace("\0", ""), "source": Source.TEXT.value}
     terms = _terms(listings.words(text)[:MOST_WORDS])
-    with _tuned():
+    with tuned():
         by_words = _by_words(terms, asked)
         near = [(key, cosine) for key, cosine in _meant(text, asked) if cosine >= LEAST]
         fused = listings.fused(by_words, [key for key, _ in near])
@@ -107,24 +120,65 @@ def search(text: str, *, most: int, category: str = "") -> Hits:
 
 
 def alike(sku: str, *, most: int, excluded: Collection[str] = ()) -> list[str]:
-    """Return the products that are most like one by what its listing says."""
+    """Return what could stand in for a product: of its category first, what its
+    listing is near to, what is bought in the same orders, and a little what sells."""
     row = _content_of(sku)
     if row is None:
         return []
     vector, category = row
     asked = {"category": "", "source": Source.TEXT.value}
-    with _tuned():
+    with tuned():
         near = dict(_near(vector, asked, TEXTS))
         rows = _rows(list(near), asked)
     popular = live.popularity([one for _, one, _ in rows])
+    bought = live.companions(sku)
     score = {
         one: near[key]
+        + bought.get(one, 0.0)
         + POPULAR * popular.get(one, 0.0)
         + IN_CATEGORY * (kind == category)
         for key, one, kind in rows
         if one != sku and one not in excluded
     }
     return sorted(score, key=lambda one: (-score[one], one))[:most]
+
+
+def newcomers(
+    person: UUID, *, at: datetime, most: int, excluded: Collection[str] = ()
+) -> list[str]:
+    """Return products too new to be ranked that are like what a customer buys.
+
+    Nothing for who has not bought: there is nothing to be like.
+    """
+    bought = live.bought(person, at=at, half_life=tastes.HALF_LIFE)
+    barred = {*excluded, *bought, *live.ranked_skus()}
+    new = [(sku, row) for sku, row in _new(at) if sku not in barred]
+    weights = sorted(bought.items(), key=lambda one: -one[1])[: tastes.MOST]
+    mine = dict(_vectors([sku for sku, _ in weights]))
+    known = [(mine[sku], weight) for sku, weight in weights if sku in mine]
+    if not new or not known:
+        return []
+    worth = tastes.wanted(
+        np.array([row for _, row in new]),
+        np.array([row for row, _ in known]),
+        np.array([weight for _, weight in known]),
+    )
+    order = np.argsort(-worth, kind="stable")[:most]
+    return [new[place][0] for place in order if worth[place] > 0]
+
+
+def _new(at: datetime) -> list[tuple[str, Any]]:
+    fresh = Product.objects.filter(first_listed_at__gt=at - NEW)
+    sold = fresh.filter(promotable=True, price__isnull=False).exclude(stock=0)
+    newest = sold.order_by("-first_listed_at", "sku")[:MOST_NEW]
+    return list(_vectors(list(newest.values_list("sku", flat=True))))
+
+
+def _vectors(skus: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield products' vectors, read in binary: two small numbers, then the halves."""
+    rows = lookup.rows(VECTORS, [list(skus), MODEL], prepare=False)
+    for sku, vector in rows:
+        yield sku, np.frombuffer(vector, ">f2", offset=4).astype(np.float32)
 
 
 def _terms(words: Sequence[str]) -> dict[str, list[str]]:
@@ -202,7 +256,7 @@ def _asked(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def _tuned() -> Iterator[None]:
+def tuned() -> Iterator[None]:
     """Have the index go on until enough pass the filters."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
