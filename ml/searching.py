@@ -36,6 +36,8 @@ POPULAR = 0.05
 """What the best seller has over a product that nobody buys, in cosines of 0 to 1."""
 IN_CATEGORY = 1.0
 """Measured with all of the category first (docs/benchmarks.md)."""
+PICTURE = 0.3
+"""What a picture's cosine adds: set by hand, for want of a shop with pictures."""
 NEW = timedelta(days=56)
 MOST_NEW = 2000
 OF_A_TEXT = 3
@@ -72,6 +74,17 @@ BY_WORDS = f"""
       length(v.words), v.id
     LIMIT %(most)s
 """  # noqa: S608 - our own words
+LOOKS = """
+    SELECT c.product_id, 1 - (v.vector <=> mine.vector)
+    FROM (SELECT v.vector, v.model FROM ml_productcontent c
+          JOIN ml_contentvector v ON v.id = c.content_id
+          WHERE c.product_id = %(sku)s AND c.source = 'image') mine
+    CROSS JOIN LATERAL (
+      SELECT v.id, v.vector FROM ml_contentvector v
+      WHERE v.source = 'image' AND v.model = mine.model
+      ORDER BY v.vector <=> mine.vector LIMIT %(most)s) v
+    JOIN ml_productcontent c ON c.content_id = v.id
+"""
 VECTORS = """
     SELECT c.product_id, v.vector FROM ml_productcontent c
     JOIN ml_contentvector v ON v.id = c.content_id
@@ -130,11 +143,13 @@ def alike(sku: str, *, most: int, excluded: Collection[str] = ()) -> list[str]:
     with tuned():
         near = dict(_near(vector, asked, TEXTS))
         rows = _rows(list(near), asked)
+        looks = _looks(sku)
     popular = live.popularity([one for _, one, _ in rows])
     bought = live.companions(sku)
     score = {
         one: near[key]
         + bought.get(one, 0.0)
+        + PICTURE * looks.get(one, 0.0)
         + POPULAR * popular.get(one, 0.0)
         + IN_CATEGORY * (kind == category)
         for key, one, kind in rows
@@ -247,6 +262,12 @@ def _content_of(sku: str) -> tuple[str, str] | None:
         {"sku": sku.replace("\0", ""), "model": MODEL},
     )
     return tuple(rows[0]) if rows else None
+
+
+def _looks(sku: str) -> dict[str, float]:
+    """Return the products whose pictures are nearest, with their cosines."""
+    rows = _asked(LOOKS, {"sku": sku.replace("\0", ""), "most": TEXTS})
+    return {one: float(cosine) for one, cosine in rows}
 
 
 def _asked(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

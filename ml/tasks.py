@@ -21,6 +21,7 @@ from ml import (
     demand,
     indexing,
     outlook,
+    picturing,
     profiling,
     quality,
     recommending,
@@ -170,6 +171,7 @@ def profile(run: str | None = None) -> None:
 def read_listings() -> None:
     """Read what has changed in products' listings; safe at any time."""
     indexing.refresh()
+    picturing.refresh()
 
 
 @shared_task(ignore_result=True)

@@ -392,7 +392,7 @@ def _measured(size: int) -> Iterator[Row]:
     said = f"of the exact 20, HNSW of {some} ({built:.0f} s to build)"
     yield least(said, float(100 * hits), 95, "%")
     yield against(f"the nearest 20, HNSW, {some}", quick, took, 1.0, "exact", "ms")
-    rare = "v.id % 200 = 7"
+    rare = "mod(v.id, 200) = 7"
     exact, _ = _recalled("off", rare)
     found, quick = _recalled("on", rare)
     hits = np.mean(
