@@ -282,7 +282,7 @@ def tuned() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SET LOCAL hnsw.iterative_scan = strict_order; "
-            "SET LOCAL hnsw.ef_search = 80"
+            "SET LOCAL hnsw.ef_search = 160; SET LOCAL hnsw.max_scan_tuples = 60000"
         )
         yield
 
