@@ -211,7 +211,10 @@ def _by_words(terms: Mapping[str, list[str]], asked: dict[str, Any]) -> list[int
     if not ours:
         return []
     quoted = ["'" + word.replace("'", "''") + "'" for word in ours]
-    values = {**asked, "model": MODEL, "any": " | ".join(quoted)}
+    telling = [
+        quoted[ours.index(word)] for word in known.telling(ours, least=MANY * TEXTS)
+    ]
+    values = {**asked, "model": MODEL, "any": " | ".join(telling)}
     values |= {"most": TEXTS, "many": TEXTS * MANY}
     parts = []
     for place, word in enumerate(ours):
