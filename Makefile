@@ -64,6 +64,10 @@ bench-pages: .venv/.tests ## Measure every page of the back office on the data t
 	@$(MAKE) run ONCE=1
 	@$(BIN)/python manage.py bench pages
 
+bench-similar: .venv/.tests ## Measure searches and likeness on the data that `run` loads
+	@$(MAKE) run ONCE=1
+	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench similar
+
 bench-prices: .venv/.tests ## Measure how fast prices are read and chosen (1 minute)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench

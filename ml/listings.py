@@ -115,6 +115,18 @@ class Vocabulary:
         """Return how much a word says: the rarer, the more (Spärck Jones 1972)."""
         return log(1 + 2 * self._most / (1 + self.texts.get(word, 0)))
 
+    def telling(self, words: Sequence[str], *, least: int) -> list[str]:
+        """Return the rarest words that are in so many texts together; the others then
+        weigh, but find nothing by themselves."""
+        found: list[str] = []
+        count = 0
+        for word in sorted(words, key=lambda one: self.texts.get(one, 0)):
+            if count >= least:
+                break
+            found.append(word)
+            count += self.texts.get(word, 0)
+        return found
+
     def spelt(self, word: str) -> list[str]:
         """Return the words of ours that were meant: itself, or those nearest to it.
 

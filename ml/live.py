@@ -26,8 +26,9 @@ from ml import propensity, registry, returns
 from ml.codes import day_of, recoded
 from ml.features import columns_of
 from ml.models import PROPENSITY, RANKING, Shortlist
+from ml.neighbours import decayed
 from ml.propensity import PropensityModel
-from ml.purchases import History, Numbers, Purchases
+from ml.purchases import History, Numbers, Purchases, pairs
 from ml.ranking import Stored
 from ml.reasons import Why
 from ml.returns import Back, Line, Order
@@ -168,6 +169,35 @@ def popularity(skus: Sequence[str]) -> dict[str, float]:
     top = max(float(shown.max()), 1e-9)
     place = shop.place
     return {sku: float(shown[place[sku]]) / top for sku in skus if sku in place}
+
+
+def companions(sku: str) -> dict[str, float]:
+    """Return how often products lie in one order with this one: shrunk cosines."""
+    shop = _shop()
+    if shop is None or sku not in shop.place:
+        return {}
+    score = shop.together.scores(shop.codes([sku]))
+    return {shop.model.skus[code]: float(score[code]) for code in np.flatnonzero(score)}
+
+
+def ranked_skus() -> Collection[str]:
+    """Return the products that are ranked by orders; none without a model."""
+    shop = _shop()
+    return shop.place.keys() if shop else ()
+
+
+def bought(person: UUID, *, at: datetime, half_life: float) -> dict[str, float]:
+    """Return a customer's orders of each product, older ones counting less."""
+    mine = history(identity.keys(person), at=at)
+    past = mine.purchases
+    if not len(past):
+        return {}
+    found = pairs(past, past.product, day=day_of(at))
+    weight = decayed(found, half_life)
+    return {
+        mine.products[code]: float(weight[row])
+        for row, code in enumerate(found.item.tolist())
+    }
 
 
 def history(keys: Sequence[UUID], *, at: datetime) -> History:

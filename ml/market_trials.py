@@ -25,7 +25,7 @@ Group = Mapping[str, Mapping[datetime, Numbers]]
 def tabled(parts: Splits, groups: Mapping[str, Group], *, seed: int) -> Table:
     """Return a row for each learner and group; none without groups."""
     return [
-        _row(learner, name, without, _measured(learner, _with(parts, group), seed))
+        compared(learner, name, without, _measured(learner, _with(parts, group), seed))
         for learner in (LEARNERS if groups else ())
         for without in [_measured(learner, parts, seed)]
         for name, group in groups.items()
@@ -44,9 +44,10 @@ def _with(parts: Splits, group: Group) -> Splits:
     return market.widened(parts, list(group), extra)
 
 
-def _row(
+def compared(
     learner: str, name: str, without: Entrant, beside: Entrant
 ) -> dict[str, object]:
+    """Return a learner's figures with and without a group, and whether it stays."""
     groups = [one.part.entity for one in without.cuts]
     verdict = evaluation.beats(
         challenger=[one.losses for one in beside.cuts],

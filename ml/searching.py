@@ -1,9 +1,9 @@
 """Find products by words, by likeness, by taste: what web processes ask of vectors.
 
 Filters and nearness are one statement: the index (HNSW: Malkov, Yashunin, IEEE TPAMI
-2020) goes on where a filter leaves too few (pgvector's iterative scan, in strict
-order). Texts are found first, then the products that have them, since many a feed
-calls twenty products the same.
+2020) goes on where a filter leaves too few (pgvector's iterative scan, whose relaxed
+order is put right here). Texts are found first, then the products that have them, since
+many a feed calls twenty products the same.
 
 Who searches by words holds the model of sentences from the first search on: some 130 MB
 and half a second, once a web process.
@@ -12,13 +12,17 @@ and half a second, once a web process.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 from django.db import connection, transaction
 
-from ml import listings, live, sentences
+from analytics import lookup
+from catalog.models import Product
+from ml import listings, live, sentences, tastes
 from ml.listings import MODEL, Vocabulary, written
 from ml.models import ContentRun, Source
 
@@ -30,7 +34,12 @@ LEAST = 0.30
 """Cosine below which a text means something else: see docs/content.md."""
 POPULAR = 0.05
 """What the best seller has over a product that nobody buys, in cosines of 0 to 1."""
-IN_CATEGORY = 0.05
+IN_CATEGORY = 1.0
+"""Measured with all of the category first (docs/benchmarks.md)."""
+PICTURE = 0.3
+"""What a picture's cosine adds: set by hand, for want of a shop with pictures."""
+NEW = timedelta(days=56)
+MOST_NEW = 2000
 OF_A_TEXT = 3
 """Products of one text in a row, before others of other texts."""
 SOLD = """
@@ -57,14 +66,35 @@ INSIDE = f"""
     ORDER BY v.vector <=> %(vector)s::halfvec LIMIT %(most)s
 """  # noqa: S608 - our own words
 BY_WORDS = f"""
-    SELECT v.id FROM ml_contentvector v
-    WHERE v.source = 'text' AND v.model = %(model)s
-      AND v.words @@ %(any)s::tsquery AND {HELD}
-    ORDER BY (SELECT sum(weight) FROM unnest(%(words)s::text[], %(weights)s::float8[])
-                AS asked (word, weight) WHERE v.words @@ word::tsquery) DESC,
-      length(v.words), v.id
-    LIMIT %(most)s
+    SELECT v.id FROM (
+      SELECT v.id,
+        row_number() OVER (ORDER BY {{weights}} DESC, length(v.words), v.id) AS place
+      FROM ml_contentvector v
+      WHERE v.source = 'text' AND v.model = %(model)s
+        AND v.words @@ %(any)s::tsquery
+      ORDER BY place LIMIT %(many)s) v
+    WHERE {HELD} ORDER BY v.place LIMIT %(most)s
 """  # noqa: S608 - our own words
+WEIGHT = "CASE WHEN v.words @@ %({word})s::tsquery THEN %({weight})s::float8 ELSE 0 END"
+MANY = 8
+"""So many times the texts that are wanted are looked through for goods in stock."""
+LOOKS = """
+    SELECT c.product_id, 1 - (v.vector <=> mine.vector)
+    FROM (SELECT v.vector, v.model FROM ml_productcontent c
+          JOIN ml_contentvector v ON v.id = c.content_id
+          WHERE c.product_id = %(sku)s AND c.source = 'image') mine
+    CROSS JOIN LATERAL (
+      SELECT v.id, v.vector FROM ml_contentvector v
+      WHERE v.source = 'image' AND v.model = mine.model
+      ORDER BY v.vector <=> mine.vector LIMIT %(most)s) v
+    JOIN ml_productcontent c ON c.content_id = v.id
+"""
+VECTORS = """
+    SELECT c.product_id, v.vector FROM ml_productcontent c
+    JOIN ml_contentvector v ON v.id = c.content_id
+    WHERE c.product_id = ANY(%s) AND c.source = 'text' AND v.model = %s
+    ORDER BY c.product_id
+"""
 PRODUCTS = f"""
     SELECT c.content_id, p.sku, p.category FROM ml_productcontent c
     JOIN catalog_product p ON p.sku = c.product_id
@@ -95,7 +125,7 @@ def search(text: str, *, most: int, category: str = "") -> Hits:
         return Hits(hits=[], spelt={})
     asked = {"category": category.replace("\0", ""), "source": Source.TEXT.value}
     terms = _terms(listings.words(text)[:MOST_WORDS])
-    with _tuned():
+    with tuned():
         by_words = _by_words(terms, asked)
         near = [(key, cosine) for key, cosine in _meant(text, asked) if cosine >= LEAST]
         fused = listings.fused(by_words, [key for key, _ in near])
@@ -107,24 +137,67 @@ def search(text: str, *, most: int, category: str = "") -> Hits:
 
 
 def alike(sku: str, *, most: int, excluded: Collection[str] = ()) -> list[str]:
-    """Return the products that are most like one by what its listing says."""
+    """Return what could stand in for a product: of its category first, what its
+    listing is near to, what is bought in the same orders, and a little what sells."""
     row = _content_of(sku)
     if row is None:
         return []
     vector, category = row
     asked = {"category": "", "source": Source.TEXT.value}
-    with _tuned():
+    with tuned():
         near = dict(_near(vector, asked, TEXTS))
         rows = _rows(list(near), asked)
+        looks = _looks(sku)
     popular = live.popularity([one for _, one, _ in rows])
+    bought = live.companions(sku)
     score = {
         one: near[key]
+        + bought.get(one, 0.0)
+        + PICTURE * looks.get(one, 0.0)
         + POPULAR * popular.get(one, 0.0)
         + IN_CATEGORY * (kind == category)
         for key, one, kind in rows
         if one != sku and one not in excluded
     }
     return sorted(score, key=lambda one: (-score[one], one))[:most]
+
+
+def newcomers(
+    person: UUID, *, at: datetime, most: int, excluded: Collection[str] = ()
+) -> list[str]:
+    """Return products too new to be ranked that are like what a customer buys.
+
+    Nothing for who has not bought: there is nothing to be like.
+    """
+    bought = live.bought(person, at=at, half_life=tastes.HALF_LIFE)
+    barred = {*excluded, *bought, *live.ranked_skus()}
+    new = [(sku, row) for sku, row in _new(at) if sku not in barred]
+    weights = sorted(bought.items(), key=lambda one: -one[1])[: tastes.MOST]
+    mine = dict(_vectors([sku for sku, _ in weights]))
+    known = [(mine[sku], weight) for sku, weight in weights if sku in mine]
+    if not new or not known:
+        return []
+    worth = tastes.wanted(
+        np.array([row for _, row in new]),
+        np.array([row for row, _ in known]),
+        np.array([weight for _, weight in known]),
+    )
+    order = np.argsort(-worth, kind="stable")[:most]
+    return [new[place][0] for place in order if worth[place] > 0]
+
+
+def _new(at: datetime) -> list[tuple[str, Any]]:
+    fresh = Product.objects.filter(first_listed_at__gt=at - NEW)
+    sold = fresh.filter(promotable=True, price__isnull=False).exclude(stock=0)
+    newest = sold.order_by("-first_listed_at", "sku")[:MOST_NEW]
+    return list(_vectors(list(newest.values_list("sku", flat=True))))
+
+
+def _vectors(skus: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield products' vectors, read in binary: two small numbers, then the halves."""
+    rows = lookup.rows(VECTORS, [list(skus), MODEL], prepare=False)
+    for sku, vector in rows:
+        yield sku, np.frombuffer(vector, ">f2", offset=4).astype(np.float32)
 
 
 def _terms(words: Sequence[str]) -> dict[str, list[str]]:
@@ -138,15 +211,17 @@ def _by_words(terms: Mapping[str, list[str]], asked: dict[str, Any]) -> list[int
     if not ours:
         return []
     quoted = ["'" + word.replace("'", "''") + "'" for word in ours]
-    values = {
-        **asked,
-        "model": MODEL,
-        "any": " | ".join(quoted),
-        "words": quoted,
-        "weights": [known.weight(word) for word in ours],
-        "most": TEXTS,
-    }
-    return [key for (key,) in _asked(BY_WORDS, values)]
+    telling = [
+        quoted[ours.index(word)] for word in known.telling(ours, least=MANY * TEXTS)
+    ]
+    values = {**asked, "model": MODEL, "any": " | ".join(telling)}
+    values |= {"most": TEXTS, "many": TEXTS * MANY}
+    parts = []
+    for place, word in enumerate(ours):
+        values |= {f"w{place}": quoted[place], f"x{place}": known.weight(word)}
+        parts.append(WEIGHT.format(word=f"w{place}", weight=f"x{place}"))
+    sql = BY_WORDS.replace("{weights}", " + ".join(parts))
+    return [key for (key,) in _asked(sql, values)]
 
 
 def _meant(text: str, asked: dict[str, Any]) -> list[tuple[int, float]]:
@@ -160,7 +235,8 @@ def _near(vector: str, asked: dict[str, Any], most: int) -> list[tuple[int, floa
         "{source}", Source(asked["source"]).value
     )
     values = {**asked, "model": MODEL, "vector": vector, "most": most}
-    return [(key, float(cosine)) for key, cosine in _asked(sql, values)]
+    found = [(key, float(cosine)) for key, cosine in _asked(sql, values)]
+    return sorted(found, key=lambda one: -one[1])
 
 
 def _products(
@@ -195,6 +271,12 @@ def _content_of(sku: str) -> tuple[str, str] | None:
     return tuple(rows[0]) if rows else None
 
 
+def _looks(sku: str) -> dict[str, float]:
+    """Return the products whose pictures are nearest, with their cosines."""
+    rows = _asked(LOOKS, {"sku": sku.replace("\0", ""), "most": TEXTS})
+    return {one: float(cosine) for one, cosine in rows}
+
+
 def _asked(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -202,12 +284,13 @@ def _asked(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def _tuned() -> Iterator[None]:
+def tuned() -> Iterator[None]:
     """Have the index go on until enough pass the filters."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "SET LOCAL hnsw.iterative_scan = strict_order; "
-            "SET LOCAL hnsw.ef_search = 80"
+            "SET LOCAL hnsw.iterative_scan = relaxed_order; "
+            "SET LOCAL hnsw.ef_search = 120; SET LOCAL hnsw.max_scan_tuples = 60000; "
+            "SET LOCAL hnsw.scan_mem_multiplier = 4"
         )
         yield
 

@@ -24,18 +24,22 @@ from ml import (
     basket_trials,
     campaigns,
     challengers,
+    content_trials,
     enough,
     lines,
+    listings,
     market,
     market_groups,
     market_trials,
     protocols,
+    sentences,
     shelves,
     splits,
     stranger_trials,
     trials,
 )
 from ml.codes import day_of, moment_of, recoded
+from ml.listings import Listing
 from ml.purchases import History, Numbers, Purchases
 from ml.splits import Splits, TooLittleHistory
 from ml.trials import Mask, Table
@@ -215,6 +219,38 @@ def _market(shop: Shop) -> list[Sheet]:
     return [Sheet(protocol="market", title=title, who=EVERYBODY, rows=rows)]
 
 
+def _content(shop: Shop) -> list[Sheet]:
+    goods, products = shop.goods, shop.history.products
+    cuts = protocols.days(shop.day, protocols.ROLLING)
+    enough.insist(goods, "Content", cuts)
+    texts = _texts(products)
+    known, place = np.unique(texts, return_inverse=True)
+    vectors = sentences.encode(known.tolist())
+    ranks = content_trials.ranking(goods, vectors[place], day=shop.day, **shop.size)
+    parts, asked = _parts(shop)
+    names = sentences.encode([name.lower() for name in asked])
+    chances = content_trials.propensity(
+        parts, content_trials.likeness(names), seed=shop.order.seed
+    )
+    return [
+        Sheet(protocol="content", title=title, who=EVERYBODY, rows=rows)
+        for title, rows in (
+            ("Listings in ranking", ranks),
+            (f"Listings in propensity: {len(asked)} categories", chances),
+        )
+    ]
+
+
+def _texts(skus: Sequence[str]) -> list[str]:
+    said = ("sku", "name", "category", "brand", "size", "description")
+    rows = Product.objects.filter(sku__in=skus).values_list(*said)
+    listed = {
+        sku: listings.described(Listing(**dict(zip(said[1:], told, strict=True))))
+        for sku, *told in rows
+    }
+    return [listed.get(sku, "") for sku in skus]
+
+
 def _groups(
     shop: Shop, parts: Splits, asked: Sequence[str]
 ) -> dict[str, dict[str, dict[datetime, Numbers]]]:
@@ -348,6 +384,7 @@ def _note(protocol: str, note: str, *, missing: bool = False) -> Sheet:
 PROTOCOLS: Mapping[str, Callable[[Shop], list[Sheet]]] = {
     "propensity": _propensity,
     "market": _market,
+    "content": _content,
     "redemption": _redemption,
     "next-basket": _next_basket,
     "last-basket": _last_basket,

@@ -22,6 +22,7 @@ from ml import (
     demand,
     indexing,
     outlook,
+    picturing,
     profiling,
     quality,
     recommending,
@@ -181,6 +182,7 @@ def profile(run: str | None = None) -> None:
 def read_listings() -> None:
     """Read what has changed in products' listings; safe at any time."""
     indexing.refresh()
+    picturing.refresh()
 
 
 @shared_task(ignore_result=True)

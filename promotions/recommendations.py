@@ -11,7 +11,7 @@ from uuid import UUID
 
 from analytics import identity
 from catalog.models import Product
-from ml import live
+from ml import live, searching
 from ml.served import Listing, Recommended
 from promotions.because import reasons
 
@@ -40,9 +40,18 @@ class Answer:
 
 
 def for_customer(
-    external_id: str, *, at: datetime, most: int, cart: Sequence[str] = ()
+    external_id: str,
+    *,
+    at: datetime,
+    most: int,
+    cart: Sequence[str] = (),
+    new: int = 0,
 ) -> Answer:
-    """Rank products for a customer; a stranger gets what the shop sells best."""
+    """Rank products for a customer; a stranger gets what the shop sells best.
+
+    Up to `new` of the last places go to products that nobody's orders can rank yet, by
+    what their listings share with what the customer buys.
+    """
     person = _person(external_id)
     source = "none"
 
@@ -54,7 +63,22 @@ def for_customer(
         source = found.source
         return found.found
 
-    return Answer(suggestions=_shown(ranked, most=most), source=source)
+    newest = _newest(person, at, most=min(new, most), cart=cart)
+    shown = _shown(ranked, most=most)
+    kept = [one for one in shown if one.product not in {n.product for n in newest}]
+    return Answer(
+        suggestions=[*kept[: most - len(newest)], *newest],
+        source=source,
+    )
+
+
+def _newest(
+    person: UUID | None, at: datetime, *, most: int, cart: Sequence[str]
+) -> list[Suggestion]:
+    if not most or person is None:
+        return []
+    skus = searching.newcomers(person, at=at, most=most, excluded=cart)
+    return _described([Recommended(sku=sku, score=0.0, parts={}) for sku in skus])
 
 
 def together(skus: Sequence[str], *, most: int) -> Answer:
@@ -66,14 +90,19 @@ def together(skus: Sequence[str], *, most: int) -> Answer:
 
 
 def similar(sku: str, *, most: int) -> Answer:
-    """Return what could stand in for a product; nothing for an unknown one."""
+    """Return what could stand in for a product; nothing for an unknown one.
+
+    By listings and orders; where no listing was read yet, by orders and names alone.
+    """
     known = Product.objects.filter(sku=sku).values_list("category", "name", "size")
     category, name, package = known.first() or ("", "", "")
     one = Listing(sku=sku, category=category, name=name, package=package)
-    return _plain(
-        lambda number, barred: live.alike(one, most=number, excluded=barred),
-        most=most,
-    )
+
+    def alike(number: int, barred: Collection[str]) -> list[str]:
+        found = searching.alike(sku, most=number, excluded=barred)
+        return found or live.alike(one, most=number, excluded=barred)
+
+    return _plain(alike, most=most)
 
 
 def _person(external_id: str) -> UUID | None:

@@ -17,6 +17,7 @@ from promotions.recommendations import Answer, Suggestion
 
 MOST = 50
 MOST_SKUS = 200
+MOST_NEW = 10
 
 
 class AskedSerializer(serializers.Serializer[None]):
@@ -27,6 +28,12 @@ class AskedSerializer(serializers.Serializer[None]):
         child=serializers.CharField(max_length=200, allow_blank=True),
         max_length=MOST_SKUS,
         default=list,
+    )
+    new = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_NEW,
+        default=0,
+        help_text="At most so many of the last places go to products without orders.",
     )
 
 
@@ -82,7 +89,11 @@ class RecommendationsView(APIView):
         """
         asked = _asked(AskedSerializer, request)
         answer = recommendations.for_customer(
-            customer, at=clock.now(), most=asked["limit"], cart=asked["cart"]
+            customer,
+            at=clock.now(),
+            most=asked["limit"],
+            cart=asked["cart"],
+            new=asked["new"],
         )
         return Response(_answered(answer))
 
@@ -115,7 +126,7 @@ class SimilarView(APIView):
         responses=SuggestionsSerializer,
     )
     def get(self, request: Request) -> Response:
-        """List others of the product's category; a product never sold has some too."""
+        """List others, of the product's category first; one never sold has some too."""
         asked = _asked(SimilarSerializer, request)
         answer = recommendations.similar(asked["sku"], most=asked["limit"])
         return Response(_answered(answer))

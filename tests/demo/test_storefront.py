@@ -166,7 +166,7 @@ def test_a_shopper_sees_offers_fills_the_cart_and_checks_out(
         "product_clicked",
         "cart_viewed",
     ):
-        assert logged(kind)[0].source == f"{backend.NAME}, browser"
+        assert logged(kind)[0].source == f"{backend.NAME}, page"
     assert [one.data["sku"] for one in logged("product_added", number=3)] == [
         *("tea", "tea", "milk")
     ]

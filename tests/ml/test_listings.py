@@ -60,6 +60,14 @@ def test_a_rare_word_says_more() -> None:
     assert OURS.weight("strawberry") > OURS.weight("milk") > 0
 
 
+def test_common_words_find_nothing_where_rare_ones_find_enough() -> None:
+    asked = ["milk", "yogurt", "strawberry"]
+    assert OURS.telling(asked, least=5) == ["strawberry"]
+    assert OURS.telling(asked, least=20) == ["strawberry", "yogurt"]
+    assert OURS.telling(["milk"], least=5) == ["milk"]
+    assert OURS.telling([], least=5) == []
+
+
 def test_who_is_high_in_both_rankings_wins() -> None:
     fused = listings.fused(["a", "b", "c"], ["b", "d", "a"])
     assert list(fused)[:2] == ["b", "a"]

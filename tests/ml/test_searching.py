@@ -202,3 +202,39 @@ def test_the_back_office_shows_and_decides(goods: None, client: Client) -> None:
     pair.refresh_from_db()
     assert (pair.state, pair.by) == ("different", "bea")
     assert client.get("/admin/ml/contentrun/").status_code == 200
+
+
+def test_a_new_product_is_reached_by_who_buys_its_like(
+    goods: None, api: APIClient
+) -> None:
+    at = clock.now()
+    fresh = [
+        listed("cond", "Conditioner for dry hair", "CARE", "Soft", "250 ml"),
+        listed("beef", "Beef steak", "MEAT", "", "300 g"),
+    ]
+    feeds.take(fresh, at=at)
+    Product.objects.exclude(sku__in=["cond", "beef"]).update(first_listed_at=None)
+    indexing.refresh(whole=True)
+    order = {
+        "id": "o-1",
+        "type": "order_completed",
+        "customer": "ana",
+        "data": {
+            "order_id": "o-1",
+            "currency": "USD",
+            "lines": [{"sku": "shampoo", "quantity": 1, "paid": "2.00"}],
+        },
+    }
+    sent = api.post("/api/v1/events", {"events": [order]}, format="json")
+    assert sent.status_code == 200
+
+    def shown(who: str, **asked: int) -> list[str]:
+        path = f"/api/v1/customers/{who}/recommendations"
+        rows = api.get(path, {"limit": 3, **asked}).json()["products"]
+        return [row["sku"] for row in rows]
+
+    assert shown("ana", new=2)[0] == "cond"
+    assert "cond" not in shown("ana")
+    assert "cond" not in shown("stranger", new=2)
+    Product.objects.filter(sku="cond").update(stock=0)
+    assert "cond" not in shown("ana", new=2)

@@ -26,8 +26,9 @@ SECTIONS = (
     "matching",
     "prices",
     "pages",
+    "similar",
 )
-LOADED = {"pages"}
+LOADED = {"pages", "similar"}
 """What is measured on the data that `make run` loads; all else fills its own."""
 
 
@@ -42,7 +43,9 @@ class Command(BaseCommand):
         if loaded and set(sections) - LOADED:
             raise CommandError("the log is not empty: run it by `make bench`")
         if not loaded and set(sections) & LOADED:
-            raise CommandError("the log is empty: run it by `make bench-pages`")
+            raise CommandError(
+                "the log is empty: run it by `make bench-pages` or `bench-similar`"
+            )
         for section in sections:
             # Only what is asked for: the sections' peers are test requirements.
             import_module(f"demo.bench.{section}").run()
