@@ -62,6 +62,7 @@ from promotions.market_review import review_page
 from promotions.offline import FeaturesView
 from promotions.prices_page import prices_page
 from promotions.quarter_pages import quarter_page
+from promotions.questions import ConversationView, QuestionsView
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -101,6 +102,12 @@ api = [
     path("products/together", TogetherView.as_view(), name="together"),
     path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
+    path("questions", QuestionsView.as_view(), name="questions"),
+    path(
+        "conversations/<uuid:conversation>",
+        ConversationView.as_view(),
+        name="conversation",
+    ),
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
     path("reservations", ReservationsView.as_view(), name="reservations"),
     path(
