@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from analytics.languages import said
@@ -296,13 +296,18 @@ def _got(got: Sequence[Any], priced: Priced, currency: str) -> Iterator[str]:
         else:
             yield gettext("Your cart has it already: %(title)s, %(off)s off.") % told
         if more := one.applied.next:
-            further = rules.reward(more.tier or rules.Tier(), currency)
+            further = _tier(more.tier or rules.Tier(), currency)
             told = {
                 "spend": money(_coins(more.spend, priced), currency),
                 "what": further,
             }
             if more.spend:
                 yield gettext("With %(spend)s more you get %(what)s.") % told
+
+
+def _tier(tier: rules.Tier, currency: str) -> str:
+    worth = f"{100 * tier.rate:.0f} %" if tier.rate else money(tier.amount, currency)
+    return pgettext("of a further tier", "%(amount)s off") % {"amount": worth}
 
 
 def _short(short: Sequence[Any], priced: Priced, currency: str) -> Iterator[str]:
