@@ -248,6 +248,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     ),
     "quarter": ("promotions.view_strategy", "promotions.view_quarter"),
     **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
+    "question-queue": ("promotions.view_handover", "promotions.view_question"),
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
     "demand": ("ml.view_elasticity",),
@@ -353,6 +354,8 @@ UNFOLD = {
             _group(
                 _("What happened"),
                 ("person_search", _("Find a customer"), "find-customer"),
+                ("forum", _("Questions of customers"), "question-queue"),
+                ("help_center", _("Help texts"), "promotions_helptext"),
                 ("database", _("Data"), "data"),
                 ("history", _("Events"), "analytics_storedevent"),
                 ("person", _("Customers"), "analytics_customer"),

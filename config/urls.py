@@ -22,6 +22,7 @@ from ml.admin import catalogue
 from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
 from promotions import (
+    console_pages,
     data_pages,
     demand_pages,
     feed_pages,
@@ -243,6 +244,10 @@ urlpatterns = [
     ),
     path(
         "admin/find-customer", page(support_pages.find_customer), name="find-customer"
+    ),
+    path("admin/questions", page(console_pages.queue_page), name="question-queue"),
+    path(
+        "admin/questions/<uuid:key>", page(console_pages.question_page), name="question"
     ),
     path(
         "admin/customers/<uuid:key>/timeline",

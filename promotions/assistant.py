@@ -128,14 +128,15 @@ def _each(understood: Understood, ask: Asking) -> Iterator[Reply]:
     wanted = understood.wanted
     seen: set[str] = set()
     for one in [one for one in wanted if one.kind != "offtopic"] or wanted:
-        made = _reply(one, replace(ask, text=one.clause, named=one.named))
+        made = reply_to(one, replace(ask, text=one.clause, named=one.named))
         if made.text not in seen:
             yield made
         seen.add(made.text)
         ask = replace(ask, about=made.about or ask.about)
 
 
-def _reply(wanted: Wanted, ask: Asking) -> Reply:
+def reply_to(wanted: Wanted, ask: Asking) -> Reply:
+    """Make the reply to one question."""
     if wanted.kind == HELP:
         return _help(wanted.text)
     if made := FACTS.get(wanted.kind):

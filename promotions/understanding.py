@@ -92,6 +92,19 @@ def understand(text: str, language: str) -> Understood:
     return _chosen(read[: len(parts)], read[-1])
 
 
+def nearest(text: str, language: str, *, most: int) -> list[HelpText]:
+    """Return the help texts that are nearest to a question, for an agent to choose."""
+    known = knowledge()
+    found = known.passages.get(language)
+    if found is None:
+        return []
+    plain = known.put_right(text)
+    meaning = sentences.encode([intents.plain(plain)])[0]
+    return [
+        known.texts[language][hit.of] for hit in found.find(plain, meaning, most=most)
+    ]
+
+
 def _wanted(
     clause: str,
     named: Named,
