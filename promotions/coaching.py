@@ -16,11 +16,12 @@ from analytics.models import Customer
 from analytics.wording import Wording
 from promotions import extracts, understanding
 from promotions.assistant import FACTS, reply_to
+from promotions.extracts import Named
 from promotions.models import Conversation, Example, HelpText, Question
 from promotions.replying import Asking, Reply, asking
 from promotions.understanding import HELP, KINDS, Wanted
 
-TEXTS = 3
+TEXTS, MOST = 3, 2
 Verdict = Question.Verdict
 
 
@@ -43,11 +44,8 @@ def suggested(question: Question, *, at: datetime) -> Suggested:
     likely = {one.kind: one for one in reversed(understood.likely)}
     texts = understanding.nearest(question.text, question.language, most=TEXTS)
     with translation.override(question.language):
-        replies = [
-            reply_to(one, ask_of(ask, one))
-            for kind, one in likely.items()
-            if kind in FACTS
-        ]
+        facts = [one for kind, one in likely.items() if kind in FACTS]
+        replies = [reply_to(one, ask_of(ask, one)) for one in facts[:MOST]]
     return Suggested(replies=[one for one in replies if one.lines], texts=texts)
 
 
@@ -88,6 +86,7 @@ def facts(question: Question, kind: str, *, at: datetime) -> Reply:
         raise UnknownKind(Wording("There is no such kind of question."))
     text = question.text
     named = extracts.named(text, understanding.knowledge().words)
+    named = named if kind == "code" else Named()
     with translation.override(question.language):
         wanted = Wanted(kind=kind, chance=1.0, clause="", named=named)
         return reply_to(wanted, ask_of(asker(question, at=at), wanted))

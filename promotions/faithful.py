@@ -13,7 +13,7 @@ NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 TOKEN = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
 KNOWN = re.compile(r"[A-Za-z\u00c0-\u00ff\u3400-\u9fff]")
 LINK = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\S+|<[^>]*>|\[[^\]]*\]\(")
-QUOTED = re.compile(r"[“\"「『]([^”\"」』]+)[”\"」』]")
+QUOTED = re.compile(r"[“\"「『(（]([^”\"」』)）]+)[”\"」』)）]")
 WORD = re.compile(r"[a-z']+|[\u3400-\u9fff]")
 MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
@@ -113,5 +113,24 @@ def _said(text: str) -> set[str]:
 
 
 def _in_order(one: str, two: str) -> bool:
-    """Amounts keep their order: else two offers could change their days."""
-    return NUMBER.findall(one) == NUMBER.findall(two)
+    """Numbers keep their order, and what stands between two of them stays there.
+
+    Else two offers could change their days.
+    """
+    if NUMBER.findall(one) != NUMBER.findall(two):
+        return False
+    mine, theirs = _between(one), _between(two)
+    return all(
+        theirs[word] <= places
+        for word, places in mine.items()
+        if len(places) == 1 and word in theirs and word not in ALLOWED
+    )
+
+
+def _between(text: str) -> dict[str, set[int]]:
+    """Where words stand: before the first number, the second …"""
+    places: dict[str, set[int]] = {}
+    for place, piece in enumerate(NUMBER.split(text.lower())):
+        for word in WORD.findall(piece):
+            places.setdefault(word, set()).add(place)
+    return places

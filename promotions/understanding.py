@@ -24,6 +24,8 @@ from promotions.models import Example, HelpText
 
 SURE = 0.6
 """A clause is answered if it is so likely understood; else a person is asked."""
+SURE_TO_DECLINE = 0.75
+"""What would be declined as off the topic may be a complaint: a person is asked."""
 WHOLE = 0.5
 """The same for a text as a whole, whose clauses say nothing on their own."""
 HELP_LEAST, HELP_ALONE = 0.5, 0.72
@@ -129,11 +131,11 @@ def _wanted(
 
 def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     """Take the clauses that are sure, or else the text as a whole."""
-    sure = [one for one in parts if one.chance >= SURE]
+    sure = [one for one in parts if one.chance >= _least(one.kind, SURE)]
     telling = [one for one in sure if one.kind not in CHATTER]
     if any(one.text for one in telling):  # what else seemed to ask for a text was it
         telling = [one for one in telling if one.text or one.kind != HELP]
-    if not telling and whole.chance >= WHOLE:
+    if not telling and whole.chance >= _least(whole.kind, WHOLE):
         telling = [whole]
     chosen: dict[Any, Wanted] = {}
     for one in telling or sure:
@@ -143,6 +145,10 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     return Understood(
         wanted=wanted, named=whole.named, chance=chance, likely=[*wanted, *parts, whole]
     )
+
+
+def _least(kind: str, usual: float) -> float:
+    return SURE_TO_DECLINE if kind == "offtopic" else usual
 
 
 _lock = Lock()

@@ -235,7 +235,9 @@ def role(name: str) -> Group:
         made_by |= {"promotions.migrations.0028_support": "allow"}
         made_by |= {"promotions.migrations.0029_engineers": "allow"}
         for module, made in (
-            made_by | {"catalog.migrations.0006_market": "allow"}
+            made_by
+            | {"promotions.migrations.0034_questions": "allow"}
+            | {"catalog.migrations.0006_market": "allow"}
         ).items():
             getattr(import_module(module), made)(apps, None)
     return Group.objects.get(name=name)

@@ -5,11 +5,9 @@ else may hear of, and Aurora is a campaign that nobody has announced. All in USD
 shop's zone is UTC. Help texts are those of the demo shop, and one draft.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -17,6 +15,7 @@ from analytics import events, store
 from analytics.models import Customer
 from catalog import feeds
 from catalog.feeds import Listed
+from demo import loading
 from promotions import help_texts
 from promotions.models import (
     Campaign,
@@ -29,7 +28,6 @@ from promotions.models import (
 from promotions.spelling import digest
 
 NOW = datetime(2026, 12, 2, 10, tzinfo=UTC)
-HELP = Path(__file__).parent.parent / "help" / "texts.json"
 LINK = UUID("5b0e6f1e-3c1a-4d0a-9a55-0c7f5e3d0b11")
 SECRETS = (
     *("DORA25", "HONEY", "d-77", "33.30", "25 %"),
@@ -275,8 +273,7 @@ def _log(who: Customer, event: events.Event, day: str) -> None:
 
 
 def _help() -> None:
-    texts = json.loads(HELP.read_text(encoding="utf-8"))
-    help_texts.load(texts, by="olga", at=at("2026-11-01"))
+    loading.load_help(at=at("2026-11-01"))
     help_texts.write(
         "aurora",
         "en",
