@@ -98,7 +98,8 @@ def answer(asked: Asked, *, at: datetime) -> Question:
 def _replies(
     asked: Asked, ask: Asking, state: Mapping[str, Any], language: str
 ) -> tuple[Understood, list[Reply]]:
-    understood = understanding.understand(asked.text, language)
+    mine = own_orders(ask, extracts.tokens(asked.text))
+    understood = understanding.understand(asked.text, language, orders=mine)
     understood = _followed(understood, asked.text, state)
     ask = replace(
         ask,
@@ -140,8 +141,9 @@ def reply_to(wanted: Wanted, ask: Asking) -> Reply:
     if wanted.kind == HELP:
         return _help(wanted.text)
     if made := FACTS.get(wanted.kind):
-        if made is reply_code and own_orders(ask):
-            made = reply_used
+        if made is reply_code:
+            known = understanding.knowledge().words
+            ask = replace(ask, maybe=extracts.strange(ask.text, known)[:2])
         reply = made(ask)
         # Until when a code lasts that cannot be used: why it cannot.
         return reply if reply.lines else reply_code(ask)

@@ -5,7 +5,7 @@ believed: a code is looked up, an order must be the customer's own.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -15,14 +15,9 @@ HAN = re.compile(r"[\u3400-\u9fff]")
 LETTER = re.compile(r"[A-Za-z]")
 TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{2,62}[A-Za-z0-9])?")
 INTRODUCED = re.compile(
-    r"(?:\b(?:codes?|coupons?|vouchers?|promo)\b|优惠码|折扣码|兑换码|优惠券|代金券|券|码)"
+    r"(?:\b(?:codes?)\b|优惠码|折扣码|兑换码|优惠券|代金券|券|码)"
     r"(?:\s+(?:is|called|named|number|nr|no)\b|是|叫)?[\s:：\"“'‘#]*"
     r"([A-Za-z0-9][A-Za-z0-9_-]{2,62}[A-Za-z0-9])",
-    re.IGNORECASE,
-)
-BEFORE = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9_-]{2,62}[A-Za-z0-9])[\"”'’]?\s*"
-    r"(?:\b(?:code|coupon|voucher)\b|这个码|这个优惠码|优惠码|这张券)",
     re.IGNORECASE,
 )
 ORDER = re.compile(
@@ -35,7 +30,9 @@ MONEY = re.compile(
     r"(?:(\d+(?:[.,]\d{1,2})?)\s*(?:dollars?|usd|eur|euros?|bucks|元|块|美元|刀))",
     re.IGNORECASE,
 )
-STOP = re.compile(r"[.!?;。！？；\n]+|\s[–—-]\s")
+STOP = re.compile(
+    r"[.!?;。！？；\n]+|\s[–—-]\s|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])"
+)
 PAUSE = re.compile(
     r"\s*(?:[,，、]\s*)?(?:\b(?:and also|and|also|plus|besides|as well as|btw"
     r"|by the way)\b|还有|另外|以及|而且|顺便问一下|顺便|再问一下|同时还想问)\s*|[,，]",
@@ -62,19 +59,34 @@ def language(text: str) -> Language | None:
     return "zh-hans" if 4 * han >= latin else "en"
 
 
-def named(text: str, words: Collection[str] = ()) -> Named:
-    """Find what a text names; `words` are words of the language, which are no codes."""
-    orders = tuple(dict.fromkeys(ORDER.findall(text)))
+def tokens(text: str) -> list[str]:
+    """Return what may be the name of something."""
+    return TOKEN.findall(text)
+
+
+def strange(text: str, words: Container[str]) -> list[str]:
+    """Return words that are none of the language: where codes are spoken of, codes."""
+    found = [one for one in TOKEN.findall(text) if one.isalpha() and len(one) >= 5]
+    return [one for one in found if one.lower() not in words]
+
+
+def named(text: str, words: Container[str] = (), orders: Container[str] = ()) -> Named:
+    """Find what a text names; `words` are words of the language, which are no codes.
+
+    `orders` are known to be orders, however they look.
+    """
+    mine = [one for one in TOKEN.findall(text) if one in orders]
+    orders = tuple(dict.fromkeys([*mine, *ORDER.findall(text)]))
     codes = [one for one in _codes(text, words) if one not in orders]
     amounts = (left or right for left, right in MONEY.findall(text))
     money = tuple(Decimal(one.replace(",", ".")) for one in amounts)
     return Named(codes=tuple(dict.fromkeys(codes)), orders=orders, money=money)
 
 
-def _codes(text: str, words: Collection[str]) -> list[str]:
+def _codes(text: str, words: Container[str]) -> list[str]:
     """A code mixes letters and digits, shouts, or comes where one is spoken of."""
     quiet = sum(map(str.islower, text)) > 2 or HAN.search(text) is not None
-    spoken = {*INTRODUCED.findall(text), *BEFORE.findall(text)}
+    spoken = set(INTRODUCED.findall(text))
     found = []
     for one in TOKEN.findall(text):
         digits, letters = any(map(str.isdigit, one)), any(map(str.isalpha, one))
@@ -118,7 +130,7 @@ SOMEBODY = re.compile(
 )
 
 
-def disguised(text: str, words: Collection[str]) -> str:
+def disguised(text: str, words: Container[str]) -> str:
     """Say "another customer" for what stands where a name would, and is no word."""
     han = HAN.search(text) is not None
 

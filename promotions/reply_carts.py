@@ -85,7 +85,9 @@ WHY = {
 def reply_code(ask: Asking) -> Reply:
     """Say what codes are worth, or why they are refused."""
     texts = list(ask.named.codes or ask.codes or (ask.cart.codes if ask.cart else ()))
-    if not texts:
+    tried = _known(ask, ask.maybe)
+    texts = list(ask.named.codes) if tried else texts
+    if not texts and not tried:
         text = gettext("Which code is it? Write it here, and I will look it up.")
         return Reply(kind="code", lines=[text], facts={"needs": "code"})
     if ask.wait:
@@ -98,13 +100,20 @@ def reply_code(ask: Asking) -> Reply:
             facts={"refused": "codes_paused"},
             hand_over=HandOver.Reason.CODES_PAUSED,
         )
-    tried = ask.enter(texts)
+    tried = [*ask.enter(texts), *tried]
     priced = None
     if ask.cart and ask.cart.items:
         good = [one.text for one in tried if one.code]
         cart = replace(ask.cart, customer=ask.customer, codes=good)
         priced = carts.qualify(cart, at=ask.at)
     return _codes(tried, priced)
+
+
+def _known(ask: Asking, words: Sequence[str]) -> list[Entered]:
+    """Look up words that may be codes; those of which nothing may be told are none."""
+    found = ask.enter(words)
+    told = REFUSED.keys() - {carts.REFUSED}
+    return [one for one in found if one.code or one.refused in told]
 
 
 def _codes(tried: Sequence[Entered], priced: Priced | None) -> Reply:

@@ -56,10 +56,12 @@ def _orders(ask: Asking) -> Sequence[str]:
     return [*ask.named.orders, *ask.named.codes]
 
 
-def own_orders(ask: Asking) -> bool:
-    """Whether what looks like codes are orders of the customer's own."""
+def own_orders(ask: Asking, names: Sequence[str]) -> set[str]:
+    """Return which of these are orders of the customer's own, with a promotion."""
+    if not ask.shopper.keys or not names:
+        return set()
     mine = Redemption.objects.filter(customer__in=ask.shopper.keys)
-    return bool(ask.named.codes) and mine.filter(order_id__in=ask.named.codes).exists()
+    return set(mine.filter(order_id__in=names).values_list("order_id", flat=True))
 
 
 def _named(ask: Asking, at: str = "") -> Q:

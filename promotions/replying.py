@@ -85,7 +85,8 @@ class Reply:
 class Asking:
     """Who asks, when, with which cart; what is named, and was spoken of before.
 
-    `customer` is the shop's id of one who is signed in.
+    `customer` is the shop's id of one who is signed in. `maybe` are words that could be
+    codes, and are spoken of only if they are.
     """
 
     at: datetime
@@ -96,6 +97,7 @@ class Asking:
     text: str = ""
     about: Sequence[str] = ()
     codes: Sequence[str] = ()
+    maybe: Sequence[str] = ()
     guesser: guessing.Asker | None = None
 
     @property

@@ -7,8 +7,8 @@ clause, so that two questions in one are both found.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -22,11 +22,11 @@ from promotions import extracts, help_texts, intents, passages, typos
 from promotions.extracts import Named
 from promotions.models import Example, HelpText
 
-SURE = 0.6
+SURE = 0.7
 """A clause is answered if it is so likely understood; else a person is asked."""
 SURE_TO_DECLINE = 0.75
 """What would be declined as off the topic may be a complaint: a person is asked."""
-WHOLE = 0.5
+WHOLE = 0.6
 """The same for a text as a whole, whose clauses say nothing on their own."""
 HELP_LEAST, HELP_ALONE = 0.5, 0.72
 """How well a help text must fit: what seems to ask for one, and whatever else."""
@@ -64,23 +64,36 @@ class Understood:
     likely: Sequence[Wanted] = ()
 
 
+class Words:
+    """Words that are known, or misspelt ones of these."""
+
+    def __init__(
+        self, known: Mapping[str, int], put_right: Callable[[str], str]
+    ) -> None:
+        self.known, self.put_right = known, put_right
+
+    def __contains__(self, word: object) -> bool:
+        low = str(word).lower()
+        return low in self.known or self.put_right(low) != low
+
+
 @dataclass(frozen=True, kw_only=True)
 class Knowledge:
     """All that questions are compared with."""
 
     classifier: intents.Classifier
-    words: frozenset[str]
+    words: "Words"
     put_right: Callable[[str], str]
     texts: Mapping[str, Sequence[HelpText]]
     passages: Mapping[str, passages.Passages]
 
 
-def understand(text: str, language: str) -> Understood:
-    """Find what is asked."""
+def understand(text: str, language: str, *, orders: Container[str] = ()) -> Understood:
+    """Find what is asked; `orders` are the customer's own."""
     known = knowledge()
     parts = extracts.clauses(text) or [text]
     pieces = parts if len(parts) == 1 else [*parts, text]
-    named = [extracts.named(one, known.words) for one in pieces]
+    named = [extracts.named(one, known.words, orders) for one in pieces]
     plain = [
         extracts.disguised(known.put_right(extracts.masked(one, its)), known.words)
         for one, its in zip(pieces, named, strict=True)
@@ -132,8 +145,9 @@ def _wanted(
 def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     """Take the clauses that are sure, or else the text as a whole."""
     sure = [one for one in parts if one.chance >= _least(one.kind, SURE)]
-    telling = [one for one in sure if one.kind not in CHATTER]
-    if any(one.text for one in telling):  # what else seemed to ask for a text was it
+    telling = [_texted(one, whole) for one in sure if one.kind not in CHATTER]
+    if any(one.text or one.kind != HELP for one in telling):
+        # What else seemed to ask for a text belongs to this.
         telling = [one for one in telling if one.text or one.kind != HELP]
     if not telling and whole.chance >= _least(whole.kind, WHOLE):
         telling = [whole]
@@ -145,6 +159,12 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     return Understood(
         wanted=wanted, named=whole.named, chance=chance, likely=[*wanted, *parts, whole]
     )
+
+
+def _texted(one: Wanted, whole: Wanted) -> Wanted:
+    """A clause that finds no help text has that of the text as a whole, if any."""
+    found = one.kind == HELP and one.text is None and whole.text
+    return replace(one, text=found) if found else one
 
 
 def _least(kind: str, usual: float) -> float:
@@ -182,10 +202,11 @@ def _prepared() -> Knowledge:
     more: dict[str, list[str]] = {}
     for text, _, slug in said:
         more.setdefault(slug, []).append(text)
+    put_right = typos.corrector(counts)
     return Knowledge(
         classifier=intents.fit(texts, labels, _vectors(texts)),
-        words=frozenset(counts),
-        put_right=typos.corrector(counts),
+        words=Words(counts, put_right),
+        put_right=put_right,
         texts=by,
         passages={one: _indexed(mine, more) for one, mine in by.items()},
     )
