@@ -125,8 +125,12 @@ def _followed(
 
 
 def _each(understood: Understood, ask: Asking) -> Iterator[Reply]:
-    """Reply to each question; what is off the topic counts only where it is alone."""
+    """Reply to each question; what is off the topic counts only where it is alone.
+
+    Whoever asks for somebody else's data is told no, and nothing beside.
+    """
     wanted = understood.wanted
+    wanted = [one for one in wanted if one.kind == "others"] or wanted
     seen: set[str] = set()
     for one in [one for one in wanted if one.kind != "offtopic"] or wanted:
         made = reply_to(one, replace(ask, text=one.clause, named=one.named))

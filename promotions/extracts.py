@@ -51,8 +51,12 @@ class Named:
     money: tuple[Decimal, ...] = ()
 
 
+MARKUP = re.compile(r"<script.*?</script>|<[^>]*>|https?://\S+", re.IGNORECASE)
+
+
 def language(text: str) -> Language | None:
     """Return a text's language by its script; None where it has no letters."""
+    text = MARKUP.sub(" ", text)
     han, latin = len(HAN.findall(text)), len(LETTER.findall(text))
     if not han and not latin:
         return None
@@ -124,8 +128,10 @@ def masked(text: str, found: Named) -> str:
 AND = re.compile(r"([A-Z0-9-]{4,})\s*(?:,|\band\b|和|、)\s*(?=[A-Z0-9-]{4,})")
 """Between two codes, which belong to one question."""
 SOMEBODY = re.compile(
-    r"\b(?:does|did|has|do|of|for|customer|user|from)\s+([A-Za-z]+)\b(?!')|"
-    r"\b([A-Za-z]+)['’]s\b|([A-Za-z]+)\s*(?=有|买|用了|的)",
+    r"\b(?:does|did|has|is)\s+([A-Za-z]+)\s+"
+    r"(?=have|get|got|buy|bought|order|use|pay|paid|save|spend|receiv)|"
+    r"\b(?:customer|user|client|account|as|am)\s+([A-Za-z]+)\b(?!')|"
+    r"\b([A-Za-z]+)['’]s\b|([A-Za-z]+)\s*(?=有什么|有哪些|有没有|买|用了|的|账)",
     re.IGNORECASE,
 )
 

@@ -28,7 +28,7 @@ SURE_TO_DECLINE = 0.75
 """What would be declined as off the topic may be a complaint: a person is asked."""
 WHOLE = 0.6
 """The same for a text as a whole, whose clauses say nothing on their own."""
-HELP_LEAST, HELP_ALONE = 0.5, 0.72
+HELP_LEAST, HELP_ALONE = 0.45, 0.72
 """How well a help text must fit: what seems to ask for one, and whatever else."""
 MOST = 3
 HELP = "help"
@@ -92,7 +92,7 @@ def understand(text: str, language: str, *, orders: Container[str] = ()) -> Unde
     """Find what is asked; `orders` are the customer's own."""
     known = knowledge()
     parts = extracts.clauses(text) or [text]
-    pieces = parts if len(parts) == 1 else [*parts, text]
+    pieces = parts if parts == [text] else [*parts, text]
     named = [extracts.named(one, known.words, orders) for one in pieces]
     plain = [
         extracts.disguised(known.put_right(extracts.masked(one, its)), known.words)
@@ -153,7 +153,9 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
         telling = [whole]
     chosen: dict[Any, Wanted] = {}
     for one in telling or sure:
-        chosen.setdefault((one.kind, one.text and one.text.slug), one)
+        # Two of a kind may ask for two things: the same reply is given once.
+        about = one.text.slug if one.text else one.clause
+        chosen.setdefault((one.kind, about), one)
     wanted = list(chosen.values())[:MOST]
     chance = min((one.chance for one in wanted), default=whole.chance)
     return Understood(
