@@ -93,7 +93,7 @@ def test_the_box_works_by_keyboard_on_a_phone(
         tab.focus("#chat summary")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#question:focus")
-        tab.keyboard.type("until when can I return things")
+        tab.keyboard.type("how do I return something")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#said li:has-text('30 days')", timeout=20_000)
         assert tab.evaluate(TOO_WIDE) <= 0

@@ -99,13 +99,13 @@ def test_a_right_kind_is_learnt(desk: Client) -> None:
 
 
 def test_a_right_help_text_is_found_from_then_on(desk: Client) -> None:
-    text = "the wibble of my box is kaput"
+    text = "frobnicate my wibble zzyzx"
     row = asked(text)
     assert "help_text" not in str(row.answers)
 
-    do(desk, row, do="wrong", meant="text:damaged", words=text)
+    do(desk, row, do="wrong", meant="text:freshness", words=text)
     again = asked(text)
-    assert again.answers[0]["facts"] == {"help": "damaged"}
+    assert again.answers[0]["facts"] == {"help": "freshness"}
     row.refresh_from_db()
     assert row.verdict == "wrong"
 
