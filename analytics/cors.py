@@ -15,6 +15,7 @@ OPEN = re.compile(
     r"|/api/v1/(events|consent|prices|promotions|customers/.+/offers)$"
     r"|/api/features/[^/]+$"
     r"|/api/v1/offers/[^/]+/feedback$"
+    r"|/api/v1/(questions|conversations/[^/]+)$"
 )
 A_DAY = "86400"
 

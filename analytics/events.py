@@ -102,6 +102,12 @@ from analytics.market import (
     CompetitorPriceChanged,
     SeriesReported,
 )
+from analytics.service import (
+    HandedOver,
+    HelpTextPublished,
+    QuestionAnswered,
+    QuestionAsked,
+)
 from analytics.shapes import Event
 
 __all__ = [
@@ -133,6 +139,8 @@ __all__ = [
     "ExperimentViewed",
     "FeedbackWord",
     "GroupJoined",
+    "HandedOver",
+    "HelpTextPublished",
     "IdentityUnlinked",
     "Looked",
     "ModelPromoted",
@@ -172,6 +180,8 @@ __all__ = [
     "PromotionClicked",
     "PromotionViewed",
     "QuarterPlanned",
+    "QuestionAnswered",
+    "QuestionAsked",
     "RedemptionRolledBack",
     "ReservationExpired",
     "ReservationReleased",
@@ -269,6 +279,8 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "customer_identified": CustomerIdentified,
     "experiment_viewed": ExperimentViewed,
     "group_joined": GroupJoined,
+    "handed_over": HandedOver,
+    "help_text_published": HelpTextPublished,
     "identity_unlinked": IdentityUnlinked,
     "model_promoted": ModelPromoted,
     "model_rolled_back": ModelRolledBack,
@@ -305,6 +317,8 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "promotion_clicked": PromotionClicked,
     "promotion_viewed": PromotionViewed,
     "quarter_planned": QuarterPlanned,
+    "question_answered": QuestionAnswered,
+    "question_asked": QuestionAsked,
     "redemption_rolled_back": RedemptionRolledBack,
     "reservation_expired": ReservationExpired,
     "reservation_released": ReservationReleased,

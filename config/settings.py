@@ -7,6 +7,7 @@ CACHE_URL the addresses are those of the embedded services (config/services.py).
 
 import os
 import secrets
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -247,6 +248,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     ),
     "quarter": ("promotions.view_strategy", "promotions.view_quarter"),
     **dict.fromkeys(("models", "features"), ("ml.view_trainedmodel",)),
+    "question-queue": ("promotions.view_handover", "promotions.view_question"),
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
     "demand": ("ml.view_elasticity",),
@@ -354,6 +356,8 @@ UNFOLD = {
             _group(
                 _("What happened"),
                 ("person_search", _("Find a customer"), "find-customer"),
+                ("forum", _("Questions of customers"), "question-queue"),
+                ("help_center", _("Help texts"), "promotions_helptext"),
                 ("database", _("Data"), "data"),
                 ("history", _("Events"), "analytics_storedevent"),
                 ("person", _("Customers"), "analytics_customer"),
@@ -430,6 +434,21 @@ if not 0 <= LEAST_SHARE_OF_SEGMENT <= 1 or (OFFERS_IN_28_DAYS or 0) < 0:
     raise ImproperlyConfigured(
         "LEAST_SHARE_OF_SEGMENT lies in 0 to 1, OFFERS_IN_28_DAYS is not negative."
     )
+SHOP_ZONE = env.str("SHOP_ZONE", default="UTC")
+"""The time zone in which customers are told until when something lasts."""
+if SHOP_ZONE not in zoneinfo.available_timezones():
+    raise ImproperlyConfigured(f"SHOP_ZONE: there is no time zone {SHOP_ZONE!r}.")
+QUESTIONS_KEPT_DAYS = env.int("QUESTIONS_KEPT_DAYS", default=90)
+"""What customers asked and were answered is deleted after so many days."""
+QUESTIONS_IN_5_MINUTES = env.int("QUESTIONS_IN_5_MINUTES", default=20)
+"""Of one customer; of all who have no name, of one key, fifty times as many."""
+ASSISTANT_MODEL_URL = env.str("ASSISTANT_MODEL_URL", default="")
+"""A language model of the shop's own, at an OpenAI-compatible address as
+http://10.0.0.7:8000/v1, that may say answers in other words; empty: none does."""
+ASSISTANT_MODEL = env.str("ASSISTANT_MODEL", default="default")
+ASSISTANT_MODEL_KEY = env.str("ASSISTANT_MODEL_KEY", default="")
+ASSISTANT_MODEL_SECONDS = env.float("ASSISTANT_MODEL_SECONDS", default=2.0)
+"""So long an answer waits for it; then it goes out as it is."""
 HOLIDAYS_OF = env.str("HOLIDAYS_OF", default="US")
 """A country's code, with a region's if it has one, as "US" or "DE-BY"."""
 LEAST_MARGIN = Decimal("0.02")

@@ -23,6 +23,7 @@ from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
 from ml.search_api import SearchView
 from promotions import (
+    console_pages,
     data_pages,
     demand_pages,
     feed_pages,
@@ -63,6 +64,7 @@ from promotions.market_review import review_page
 from promotions.offline import FeaturesView
 from promotions.prices_page import prices_page
 from promotions.quarter_pages import quarter_page
+from promotions.questions import ConversationView, QuestionsView
 from promotions.report_admin import (
     campaign_results,
     programme_results,
@@ -103,6 +105,12 @@ api = [
     path("products/together", TogetherView.as_view(), name="together"),
     path("products/similar", SimilarView.as_view(), name="similar"),
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
+    path("questions", QuestionsView.as_view(), name="questions"),
+    path(
+        "conversations/<uuid:conversation>",
+        ConversationView.as_view(),
+        name="conversation",
+    ),
     path("qualifications", QualificationsView.as_view(), name="qualifications"),
     path("reservations", ReservationsView.as_view(), name="reservations"),
     path(
@@ -238,6 +246,10 @@ urlpatterns = [
     ),
     path(
         "admin/find-customer", page(support_pages.find_customer), name="find-customer"
+    ),
+    path("admin/questions", page(console_pages.queue_page), name="question-queue"),
+    path(
+        "admin/questions/<uuid:key>", page(console_pages.question_page), name="question"
     ),
     path(
         "admin/customers/<uuid:key>/timeline",

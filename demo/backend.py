@@ -7,7 +7,7 @@ file; an operator may revoke them like any other, and then the shop is closed.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -18,11 +18,12 @@ from django.db import IntegrityError, transaction
 from django.utils import translation
 
 from analytics import access
-from demo.clients import Within
+from demo.clients import Refused, Within
 from demo.visits import Visit
 
 SECRET = ("events", "offers", "recommendations", "carts")
 NAME = "demo storefront"
+CHAT = ("demo storefront, chat", ("questions",))
 
 
 def publishable_key() -> str:
@@ -83,7 +84,30 @@ def redeem(order: dict[str, Any]) -> dict[str, Any]:
     :raises demo.clients.Refused: not at this price, or not any more.
     """
     key = {"Idempotency-Key": str(order["order_id"])}
-    return dict(_call("POST", "redemptions", order, **key))
+    return dict(_call("POST", "redemptions", order, headers=key))
+
+
+def ask(visit: Visit, text: str, cart: dict[str, Any] | None) -> dict[str, Any]:
+    """Ask the assistant for a person, who is signed in here or a guest.
+
+    :raises demo.clients.Refused: too much was asked, or too long a text.
+    """
+    body = {"conversation": visit.chat, "text": text, "visitor": visit.hashed}
+    person = {"customer": visit.customer} if visit.customer else {}
+    cart = cart and {k: v for k, v in cart.items() if k not in ("customer", "visitor")}
+    return dict(_call("POST", "questions", body | person | {"cart": cart}, of=CHAT))
+
+
+def conversation(visit: Visit) -> list[dict[str, Any]]:
+    """Return what was asked and answered so far; a person's answers too."""
+    query = urlencode({"customer": visit.customer} if visit.customer else {})
+    path = f"conversations/{visit.chat}?{query}"
+    try:
+        return list(_call("GET", path, of=CHAT)["questions"])
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return []
 
 
 def report(visit: Visit, kind: str, data: dict[str, Any], *, message: str) -> None:
@@ -96,11 +120,18 @@ def _skus(answer: dict[str, Any]) -> list[str]:
     return [one["sku"] for one in answer["products"]]
 
 
-def _call(method: str, path: str, body: object = None, **headers: str) -> Any:
-    key = _key(NAME, SECRET, publishable=False)
+def _call(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    of: tuple[str, Sequence[str]] = (NAME, SECRET),
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    key = _key(*of, publishable=False)
     # The API answers in English, and would leave that behind for our page.
     with translation.override(translation.get_language()):
-        return _client(key).call(method, path, body, **headers)
+        return _client(key).call(method, path, body, **(headers or {}))
 
 
 @cache

@@ -104,6 +104,12 @@ def priced(visit: Visit) -> Priced:
     )
 
 
+def asked(visit: Visit) -> dict[str, Any] | None:
+    """Return the cart as the API takes it; None for an empty one."""
+    known = goods.known(visit.lines)
+    return visit.cart(known) | {"shipping": SHIPPING} if known else None
+
+
 def order(cart: Priced, order_id: str, total: str) -> dict[str, Any]:
     """Return the order as the API redeems it: at this total, with codes that count."""
     good = [one.code for one in cart.codes if not one.denied]

@@ -1,10 +1,12 @@
 """Load The Complete Journey once, through the functions that the API uses."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 
 from django.db import connection
 
@@ -14,6 +16,7 @@ from analytics.sent import event_id
 from catalog import feeds
 from catalog.models import Product
 from demo.journey import Journey
+from promotions import help_texts
 
 BATCH = 5000
 SENDERS = 2
@@ -30,6 +33,15 @@ def load_catalogue(journey: Journey, *, at: datetime, progress: Progress) -> int
             feeds.take(batch, at=at)
             progress(len(batch))
     return len(products)
+
+
+HELP = Path(__file__).parent / "help" / "texts.json"
+
+
+def load_help(*, at: datetime) -> int:
+    """Publish the shop's help texts where there are none; return how many."""
+    texts = json.loads(HELP.read_text(encoding="utf-8"))
+    return help_texts.load(texts, by="platform", at=at)
 
 
 def load_history(journey: Journey, *, at: datetime, progress: Progress) -> int:

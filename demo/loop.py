@@ -133,6 +133,7 @@ def _journey() -> journey.Journey:
 
 def _catalogue(loop: Loop, bar: Bar) -> None:
     loading.load_catalogue(_journey(), at=clock.now(), progress=bar.advance)
+    loading.load_help(at=clock.now())
 
 
 def _history(loop: Loop, bar: Bar) -> None:

@@ -17,7 +17,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+)
 
 from demo import backend, cart, deals, goods, shoppers, visits
 from demo.aisles import SHELVED, label
@@ -199,6 +203,32 @@ def thanks(request: HttpRequest) -> HttpResponseBase:
     if visit.order is None:
         return redirect("storefront")
     return _shown(request, visit, "thanks", order=visit.order)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def chat(request: HttpRequest) -> HttpResponseBase:
+    """Ask the assistant, or read on; a script gets the questions alone."""
+    visit, fault = visits.read(request), ""
+    try:
+        if request.method == "POST":
+            visits.keep(request, visit)
+        if request.method == "POST" and (text := request.POST.get("text", "").strip()):
+            backend.ask(visit, text.replace("\0", "")[:1000], cart.asked(visit))
+        found = backend.conversation(visit)
+    except Refused as refused:
+        found = []
+        fault = (
+            _("That was a lot of questions. Try again in some minutes.")
+            if refused.status == 429
+            else _("The assistant is not there now. Try again later.")
+        )
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"questions": found, "fault": fault})
+    if request.method == "POST" and not fault:
+        return redirect("shop_chat")
+    shown: dict[str, Any] = {"questions": found, "fault": fault, "chat_page": True}
+    return _shown(request, visit, "chat", **shown)
 
 
 @page

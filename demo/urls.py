@@ -17,6 +17,7 @@ urlpatterns = [
     path("checkout", storefront.checkout, name="shop_checkout"),
     path("checkout/order", storefront.place_order, name="shop_order"),
     path("thanks", storefront.thanks, name="shop_thanks"),
+    path("chat", storefront.chat, name="shop_chat"),
     path("shopper", storefront.switch, name="shop_switch"),
     path("language", set_language, name="shop_language"),
 ]

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 from django.http import HttpRequest
 
@@ -19,7 +20,10 @@ KEPT = "storefront"
 
 @dataclass
 class Visit:
-    """Who shops, and what for; `order` is the last one, as the thanks page shows it."""
+    """Who shops, and what for; `order` is the last one, as the thanks page shows it.
+
+    `chat` is the conversation with the assistant.
+    """
 
     slug: str = shoppers.GUEST
     customer: str = ""
@@ -27,6 +31,7 @@ class Visit:
     lines: dict[str, int] = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)
     order: dict[str, Any] | None = None
+    chat: str = field(default_factory=lambda: str(uuid4()))
 
     @property
     def person(self) -> str:
@@ -60,8 +65,17 @@ class Visit:
             if sku in sold
         ]
         person = {"customer": self.customer} if self.customer else {}
-        visitor = sha256(self.visitor.encode()).hexdigest()[:32]
-        return {"lines": lines, "codes": self.codes, "visitor": visitor, **person}
+        return {
+            "lines": lines,
+            "codes": self.codes,
+            "visitor": self.hashed,
+            **person,
+        }
+
+    @property
+    def hashed(self) -> str:
+        """The visitor as a hash."""
+        return sha256(self.visitor.encode()).hexdigest()[:32]
 
     def named(self) -> dict[str, str]:
         """Return whose an event is, as the envelope says it."""

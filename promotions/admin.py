@@ -37,6 +37,7 @@ from promotions import (
     feedback,
     findings,
     forms,
+    help_admin,
     measurement,
     order_admin,
     phrases,
@@ -49,7 +50,7 @@ from promotions import (
 )
 from promotions.models import Allocation, Campaign, Feedback, Offer, Strategy
 
-__all__ = ["code_admin", "order_admin", "standing_admin", "webhook_admin"]
+__all__ = ["code_admin", "help_admin", "order_admin", "standing_admin", "webhook_admin"]
 """Loaded with this module, which is the one that Django looks for."""
 
 DECIDES, CHANGES, SEES = (

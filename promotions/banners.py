@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
 
-from django.db.models import F
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -13,8 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from analytics import clock
-from promotions import authoring, book, phrases, rules
-from promotions.models import Strategy
+from promotions import authoring, automatic
 
 FRESH = 60
 """Seconds for which anybody may keep an answer."""
@@ -69,8 +66,12 @@ class PromotionsView(APIView):
         """List the automatic strategies that are live, but for those of segments."""
         asked = PageSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        some, further = authoring.paged(_live(), asked.validated_data)
-        body = json.dumps({"promotions": list(map(told, some)), "next": further})
+        some, further = authoring.paged(
+            automatic.live(at=clock.now()), asked.validated_data
+        )
+        body = json.dumps(
+            {"promotions": list(map(automatic.told, some)), "next": further}
+        )
         etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
         answer = HttpResponse(body, content_type="application/json")
         answer["ETag"] = etag
@@ -78,42 +79,3 @@ class PromotionsView(APIView):
         answer = kept or answer
         answer["Cache-Control"] = f"public, max-age={FRESH}"
         return answer
-
-
-def told(row: Strategy) -> dict[str, Any]:
-    """Return a promotion as storefronts read it."""
-    terse = book.decoded(row)
-    terms = terse.menu[terse.variant]
-    asked = terse.rule.conditions
-    return {
-        "id": str(row.id),
-        "kind": row.kind,
-        "title": rules.words(terms, row.currency),
-        "about": phrases.about(row.scope, terse.rule, {terse.variant: terms}),
-        "conditions": list(phrases.conditions(asked, row.currency, terse.zone)),
-        "terms": row.menu[terse.variant],
-        "categories": row.scope,
-        "skus": terse.rule.skus,
-        "brands": terse.rule.brands,
-        "currency": row.currency,
-        "starts_at": row.campaign.starts_at.isoformat(),
-        "ends_at": row.campaign.ends_at.isoformat(),
-        "zone": terse.zone,
-    }
-
-
-def _live() -> Any:
-    """Who is in a segment is nobody else's business, so those are left out."""
-    at = clock.now()
-    return (
-        Strategy.objects.filter(
-            state=Strategy.State.LIVE,
-            trigger=Strategy.Trigger.AUTOMATIC,
-            campaign__starts_at__lte=at,
-            campaign__ends_at__gt=at,
-            budget__gt=F("spent") + F("reserved"),
-            campaign__budget__gt=F("campaign__spent") + F("campaign__reserved"),
-        )
-        .exclude(rule__conditions__segments__0__isnull=False)
-        .select_related("campaign")
-    )

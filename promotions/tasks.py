@@ -7,6 +7,7 @@ from celery import shared_task
 
 from analytics import clock
 from promotions import (
+    assistant,
     backtest,
     backtest_runs,
     bandit,
@@ -51,6 +52,7 @@ def forget_receipts() -> None:
     old = clock.now() - KEEP_RECEIPTS
     backtest_runs.forget(before=clock.now() - backtest_runs.KEEP)
     denials.forget(before=clock.now() - denials.KEEP)
+    assistant.forget(at=clock.now())
     Receipt.objects.filter(created_at__lt=old).delete()
     done = Reservation.objects.exclude(state=Reservation.State.HELD)
     done.filter(expires_at__lt=old).delete()

@@ -240,6 +240,7 @@ def role(name: str) -> Group:
             | {"ml.migrations.0010_content_vectors": "allow"}
             | {"promotions.migrations.0031_stock": "allow"}
             | {"promotions.migrations.0033_stock_rules_may_go": "allow"}
+            | {"promotions.migrations.0034_questions": "allow"}
         ).items():
             getattr(import_module(module), made)(apps, None)
     return Group.objects.get(name=name)

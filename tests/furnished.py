@@ -23,14 +23,18 @@ from analytics.models import (
 )
 from catalog.models import Feed, Product
 from ml.models import CustomerProfile, Elasticity, TrainedModel, TrainingRun
+from promotions import help_texts
 from promotions.models import (
     Allocation,
     Code,
     CodeBatch,
+    Conversation,
     Delivery,
     Endpoint,
     Guesser,
+    HandOver,
     Offer,
+    Question,
     Redemption,
     Reservation,
     StandingRule,
@@ -91,6 +95,32 @@ def _what_happened(n: int) -> None:
         last_position=10 * n + 9,
     )
     access.create_key(f"shop {n}", ["events"])
+    _what_is_asked(person, n)
+
+
+def _what_is_asked(person: Customer, n: int) -> None:
+    at = timezone.now()
+    text = help_texts.write(
+        f"text-{n}", "en", by="olga", at=at, title=f"Text {n}", body="So it is."
+    )
+    help_texts.publish(text.pk, by="olga", at=at)
+    talk = Conversation.objects.create(
+        id=uuid4(), customer=person.key, language="en", began_at=at, last_at=at
+    )
+    asked = Question.objects.create(
+        conversation=talk,
+        customer=person.key,
+        asked_at=at,
+        language="en",
+        text="what offers do I have",
+        outcome="handed_over",
+        kinds=["offers"],
+        chance=0.4,
+        answer="I am not sure.",
+    )
+    HandOver.objects.create(
+        question=asked, customer=person.key, reason="unsure", handed_at=at
+    )
 
 
 def _what_is_likely(n: int) -> None:

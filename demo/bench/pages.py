@@ -36,7 +36,7 @@ from catalog.models import Feed, Product
 from config import processes
 from config.sessions import SessionStore
 from demo.bench.table import Row, limit, show, shown
-from promotions.models import Strategy
+from promotions.models import HelpText, Question, Strategy
 
 TIMES, WARM, SLOWEST = 20, 2, 12
 MOST_MS = 300.0
@@ -198,6 +198,8 @@ KEYS: dict[str, Callable[[], object]] = {
     "decision_page": lambda: _first(
         Assignment.objects.exclude(offer=None), field="offer"
     ),
+    "question": lambda: _first(Question.objects.all()),
+    "promotions_helptext": lambda: _first(HelpText.objects.all()),
     "feed": lambda: _first(Feed.objects.all()),
     "app_list": lambda: "promotions",
     "market_product": lambda: _first(Product.objects.all()),

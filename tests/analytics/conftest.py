@@ -22,6 +22,19 @@ EVERY: dict[str, events.Event] = {
     "campaign_announced": events.CampaignAnnounced(
         campaign="may", kind="leaflet", starts_on="2026-05-01", ends_on="2026-06-01"
     ),
+    "question_asked": events.QuestionAsked(
+        question=UUID(int=1), conversation=UUID(int=2), language="en", length=24
+    ),
+    "question_answered": events.QuestionAnswered(
+        question=UUID(int=1),
+        kinds=("offers", "help"),
+        by="sue",
+        sources=("help_text returns",),
+    ),
+    "handed_over": events.HandedOver(question=UUID(int=1), reason="unsure"),
+    "help_text_published": events.HelpTextPublished(
+        slug="returns", language="zh-hans", version=2, by="sue"
+    ),
     "campaign_received": events.CampaignReceived(campaign="may"),
     "coupon_issued": events.CouponIssued(
         campaign="may", coupon="TEA5", skus=("tea", "ü-ключ-😀")

@@ -46,6 +46,8 @@ DOORS = [
     ("GET", "/api/v1/search"),
     ("GET", "/api/v1/products/together"),
     ("GET", "/api/v1/products/similar"),
+    ("POST", "/api/v1/questions"),
+    ("GET", "/api/v1/conversations/{conversation}"),
     ("POST", "/api/v1/qualifications"),
     ("POST", "/api/v1/redemptions"),
     ("POST", "/api/v1/reservations"),

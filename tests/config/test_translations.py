@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from babel.messages.catalog import Message
@@ -29,7 +29,7 @@ from catalog.market_feeds import DaysListed, PriceSeen, ValueListed
 from catalog.models import CompetitorProduct, Match
 from config import messages
 from ml.models import TrainedModel
-from promotions import giving, guards
+from promotions import assistant, giving, guards
 from promotions.models import Offer, Strategy
 from tests.browsing import browse, sign_in
 from tests.conftest import Body, Give, Make
@@ -201,6 +201,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         "connect",
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
         "customer_told",
+        *("question-queue", "question", "admin:promotions_helptext_add"),
         *("data", "feed", "demand"),
         *("market", "market-review", "market-days", "market-series", "market_product"),
         *("admin:catalog_source_add", "admin:catalog_match_changelist"),
@@ -229,6 +230,7 @@ def test_every_page_is_in_chinese(
         "customer_why": ana.pk,
         "customer_told": ana.pk,
         "decision_page": decided(rows, ana),
+        "question": asked(),
         "feed": looked_into(),
         **dict.fromkeys(("market_product", "product_stock"), "tea"),
     }
@@ -294,6 +296,15 @@ def decided(strategy: Strategy, customer: Customer) -> UUID:
     store.append(happened, at=timezone.now(), customer=customer.key)
     projections.catch_up()
     return offer
+
+
+def asked() -> UUID:
+    """Have somebody asked who waits for a person."""
+    text = "转人工"
+    row = assistant.answer(
+        assistant.Asked(conversation=uuid4(), text=text), at=timezone.now()
+    )
+    return row.pk
 
 
 def looked_into() -> UUID:

@@ -1,5 +1,6 @@
 // The demo shop's pages: what was looked at, what was clicked, whose offers.
 import "./cart.js";
+import "./chat.js";
 import { show, track } from "./events.js";
 import { load } from "./offers.js";
 
@@ -29,7 +30,7 @@ document.addEventListener("click", (event) => {
   track("product_clicked", { sku, category, list, position });
 });
 document.addEventListener("keydown", (event) => {
-  const open = document.querySelector(".who[open]");
+  const open = document.querySelector(".who[open], .chat[open]");
   if (event.key !== "Escape" || !open) return;
   open.open = false;
   open.querySelector("summary").focus();

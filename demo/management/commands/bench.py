@@ -24,6 +24,7 @@ SECTIONS = (
     "markdowns",
     "demand",
     "matching",
+    "assistant",
     "prices",
     "pages",
     "similar",

@@ -1,0 +1,389 @@
+"""The service assistant: a question in, an answer from facts out, or a person is asked.
+
+A reply is made for each question that a text holds; each says what it rests on. What is
+not understood, or of what nothing is known, goes to a person with all that was said
+(`HandOver`). Texts are rows that go by themselves (`forget`); the log has numbers.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import gettext
+
+from analytics import events, store
+from analytics.wording import Wording
+from promotions import extracts, rephrasing, understanding
+from promotions.guessing import Asker
+from promotions.models import Conversation, HandOver, HelpText, Question
+from promotions.reply_carts import reply_code, reply_missing
+from promotions.reply_offers import reply_combine, reply_ends, reply_offers
+from promotions.reply_orders import own_orders, reply_refund, reply_used
+from promotions.replying import Asking, Reply, Source, asking
+from promotions.shopping import Cart, Shopper
+from promotions.understanding import HELP, Understood, Wanted
+
+MOST_QUESTIONS = 200
+"""Of one conversation: longer ones begin anew."""
+SHORT = 40
+"""Letters of a text that names a code and says nothing else."""
+Outcome = Question.Outcome
+Reason = HandOver.Reason
+
+
+class NotYours(Exception):
+    """The conversation is somebody else's."""
+
+
+class TooLong(Exception):
+    """The conversation has as many questions as one may have."""
+
+
+class NotWaiting(Exception):
+    """The question does not wait for a person any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question as it came; `public`: by a browser's key, which names nobody."""
+
+    conversation: UUID
+    text: str
+    customer: str | None = None
+    cart: Cart | None = None
+    sent_cart: Mapping[str, Any] | None = None
+    language: str | None = None
+    public: bool = False
+    guesser: Asker | None = None
+
+
+def answer(asked: Asked, *, at: datetime) -> Question:
+    """Answer a question, or hand it over; either way it is kept.
+
+    :raises NotYours: the conversation is another customer's.
+    :raises TooLong: it must begin anew.
+    """
+    ask = asking(at, asked.customer, asked.cart, guesser=asked.guesser)
+    before = _conversation(asked, ask.shopper)
+    language = asked.language or extracts.language(asked.text) or before.language
+    with translation.override(language):
+        understood, replies = _replies(asked, ask, before.state, language)
+        outcome = _outcome(replies)
+        text = "\n\n".join(_said(replies, outcome))
+        told = rephrasing.rephrased(text) if outcome == Outcome.ANSWERED else None
+    row = Question(
+        id=uuid4(),
+        conversation=before,
+        customer=ask.shopper.person,
+        asked_at=at,
+        language=language,
+        text=asked.text,
+        cart=asked.sent_cart,
+        outcome=outcome,
+        kinds=[one.kind for one in replies] or [one.kind for one in understood.likely],
+        chance=understood.chance,
+        answer=told or text,
+        answers=[one.told() for one in replies],
+        rephrased=told is not None,
+    )
+    _keep(row, before, replies, understood)
+    return row
+
+
+def _replies(
+    asked: Asked, ask: Asking, state: Mapping[str, Any], language: str
+) -> tuple[Understood, list[Reply]]:
+    mine = own_orders(ask, extracts.tokens(asked.text))
+    understood = understanding.understand(asked.text, language, orders=mine)
+    understood = _followed(understood, asked.text, state)
+    ask = replace(
+        ask,
+        about=state.get("about", ()),
+        codes=understood.named.codes or state.get("codes", ()),
+    )
+    return understood, list(_each(understood, ask))
+
+
+def _followed(
+    understood: Understood, text: str, state: Mapping[str, Any]
+) -> Understood:
+    """Understand what makes sense only after what was said before."""
+    named, word = understood.named, text.strip().strip(".!?\"'")
+    needed = state.get("needs") == "code"
+    if needed and not named.codes and word.isascii() and word.isalnum():
+        named = replace(named, codes=(word,))
+    vague = len(text.strip()) <= SHORT and not understood.wanted
+    if named.codes and (vague or named is not understood.named):
+        wanted = [Wanted(kind="code", chance=1.0, clause=text, named=named)]
+        return replace(understood, wanted=wanted, named=named, chance=1.0)
+    return understood
+
+
+def _each(understood: Understood, ask: Asking) -> Iterator[Reply]:
+    """Reply to each question; what is off the topic counts only where it is alone.
+
+    Whoever asks for somebody else's data is told no, and nothing beside.
+    """
+    wanted = understood.wanted
+    wanted = [one for one in wanted if one.kind == "others"] or wanted
+    seen: set[str] = set()
+    for one in [one for one in wanted if one.kind != "offtopic"] or wanted:
+        made = reply_to(one, replace(ask, text=one.clause, named=one.named))
+        if made.text not in seen:
+            yield made
+        seen.add(made.text)
+        ask = replace(ask, about=made.about or ask.about)
+
+
+def reply_to(wanted: Wanted, ask: Asking) -> Reply:
+    """Make the reply to one question."""
+    if wanted.kind == HELP:
+        return _help(wanted.text)
+    if made := FACTS.get(wanted.kind):
+        if made is reply_code:
+            known = understanding.knowledge().words
+            ask = replace(ask, maybe=extracts.strange(ask.text, known)[:2])
+        reply = made(ask)
+        # Until when a code lasts that cannot be used: why it cannot.
+        return reply if reply.lines else reply_code(ask)
+    return SAYS[wanted.kind]()
+
+
+FACTS: Mapping[str, Callable[[Asking], Reply]] = {
+    "offers": reply_offers,
+    "code": reply_code,
+    "missing": reply_missing,
+    "ends": reply_ends,
+    "combine": reply_combine,
+    "refund": reply_refund,
+    "used": reply_used,
+}
+
+
+def _help(text: HelpText | None) -> Reply:
+    if text is None:
+        return Reply(kind=HELP, lines=[], hand_over=Reason.NO_TEXT)
+    source = Source(
+        kind="help_text", id=text.slug, version=text.version, link=text.link
+    )
+    return Reply(
+        kind=HELP, lines=[text.body], facts={"help": text.slug}, sources=[source]
+    )
+
+
+def _hello() -> Reply:
+    text = gettext(
+        "Hello! I can look up your offers, codes, what your cart misses, refunds of "
+        "promotions, and how this shop works. What would you like to know?"
+    )
+    return Reply(kind="hello", lines=[text])
+
+
+def _thanks() -> Reply:
+    text = gettext("You are welcome. Is there anything else?")
+    return Reply(kind="thanks", lines=[text])
+
+
+def _others() -> Reply:
+    text = gettext(
+        "I can speak of your own account alone, whoever asks, and of nobody else's."
+    )
+    return Reply(kind="others", lines=[text], declined=True)
+
+
+def _coming() -> Reply:
+    text = gettext(
+        "I can tell of what runs now, and not of what may come. Ask me for your "
+        "offers at any time."
+    )
+    return Reply(kind="coming", lines=[text], declined=True)
+
+
+def _offtopic() -> Reply:
+    text = gettext(
+        "I can only help with this shop: offers, codes, orders' promotions, delivery, "
+        "payment and returns."
+    )
+    return Reply(kind="offtopic", lines=[text], declined=True)
+
+
+def _person() -> Reply:
+    return Reply(kind="person", lines=[], hand_over=Reason.ASKED)
+
+
+SAYS: Mapping[str, Callable[[], Reply]] = {
+    "hello": _hello,
+    "thanks": _thanks,
+    "others": _others,
+    "coming": _coming,
+    "offtopic": _offtopic,
+    "person": _person,
+}
+
+
+def _outcome(replies: Sequence[Reply]) -> str:
+    if not replies or any(one.hand_over for one in replies):
+        return Outcome.HANDED_OVER
+    declined = all(one.declined for one in replies)
+    return Outcome.DECLINED if declined else Outcome.ANSWERED
+
+
+def _said(replies: Sequence[Reply], outcome: str) -> Iterator[str]:
+    yield from (one.text for one in replies if one.lines)
+    if outcome != Outcome.HANDED_OVER:
+        return
+    if any(one.hand_over == Reason.ASKED for one in replies):
+        yield gettext("I have passed this to a colleague, who will answer you here.")
+    elif not replies:
+        yield gettext(
+            "I am not sure that I understand, and will not guess. I have passed your "
+            "question to a colleague, who will answer you here."
+        )
+    else:
+        yield gettext(
+            "I do not know more about that. I have passed your question to a "
+            "colleague, who will answer you here."
+        )
+
+
+def _conversation(asked: Asked, shopper: Shopper) -> Conversation:
+    """Return the conversation, a new one not yet stored; check whose it is."""
+    row = Conversation.objects.filter(id=asked.conversation).first()
+    if row is None:
+        language = asked.language or extracts.language(asked.text) or "en"
+        return Conversation(
+            id=asked.conversation, public=asked.public, language=language
+        )
+    if row.public != asked.public or (
+        row.customer is not None and row.customer not in shopper.keys
+    ):
+        raise NotYours("This conversation is somebody else's: begin a new one.")
+    if row.questions.count() >= MOST_QUESTIONS:
+        raise TooLong("This conversation is long: begin a new one.")
+    return row
+
+
+def _keep(
+    row: Question,
+    conversation: Conversation,
+    replies: Sequence[Reply],
+    understood: Understood,
+) -> None:
+    at = row.asked_at
+    with transaction.atomic():
+        fresh, _ = Conversation.objects.select_for_update().get_or_create(
+            id=conversation.id,
+            defaults={
+                "public": conversation.public,
+                "customer": row.customer,
+                "language": row.language,
+                "began_at": at,
+                "last_at": at,
+            },
+        )
+        if fresh.public != conversation.public or fresh.customer not in (
+            None,
+            conversation.customer,
+            row.customer,
+        ):
+            raise NotYours("This conversation is somebody else's: begin a new one.")
+        fresh.customer = fresh.customer or row.customer
+        fresh.language, fresh.last_at = row.language, at
+        fresh.state = remembered(fresh.state, replies, understood)
+        fresh.save()
+        row.conversation = fresh
+        row.save(force_insert=True)
+        handed = _hand_over(row, replies)
+        store.append(_events(row, replies, handed), at=at, customer=row.customer)
+
+
+def remembered(
+    state: Mapping[str, Any], replies: Sequence[Reply], understood: Understood
+) -> dict[str, Any]:
+    """Return what a further question may be about, ids and codes alone."""
+    about = [key for one in replies for key in one.about]
+    codes = list(understood.named.codes)
+    needs = next((n for one in replies if (n := one.facts.get("needs"))), "")
+    return {
+        "about": about or list(state.get("about", ())),
+        "codes": codes or list(state.get("codes", ())),
+        "needs": needs,
+    }
+
+
+def _hand_over(row: Question, replies: Sequence[Reply]) -> HandOver | None:
+    if row.outcome != Outcome.HANDED_OVER:
+        return None
+    reasons = [one.hand_over for one in replies if one.hand_over]
+    return HandOver.objects.create(
+        question=row,
+        customer=row.customer,
+        reason=reasons[0] if reasons else Reason.UNSURE,
+        handed_at=row.asked_at,
+    )
+
+
+def _events(
+    row: Question, replies: Iterable[Reply], handed: HandOver | None
+) -> list[events.Event]:
+    asked = events.QuestionAsked(
+        question=row.id,
+        conversation=row.conversation_id,
+        language=row.language,
+        length=len(row.text),
+    )
+    if handed:
+        return [asked, events.HandedOver(question=row.id, reason=str(handed.reason))]
+    sources = dict.fromkeys(
+        f"{one.kind} {one.id}"[:200] for reply in replies for one in reply.sources
+    )
+    answered = events.QuestionAnswered(
+        question=row.id,
+        kinds=tuple(row.kinds),
+        outcome="declined" if row.outcome == Outcome.DECLINED else "answered",
+        sources=tuple(sources),
+        rephrased=row.rephrased,
+    )
+    return [asked, answered]
+
+
+def reply_by_person(pk: UUID, text: str, *, by: str, at: datetime) -> HandOver:
+    """Send a person's answer to a question that waits for one.
+
+    :raises NotWaiting: somebody was faster.
+    """
+    return _done(pk, HandOver.State.ANSWERED, text.strip(), by, at)
+
+
+def close(pk: UUID, *, by: str, at: datetime) -> HandOver:
+    """Take a question out of the queue without an answer.
+
+    :raises NotWaiting: somebody was faster.
+    """
+    return _done(pk, HandOver.State.CLOSED, "", by, at)
+
+
+def _done(pk: UUID, state: str, text: str, by: str, at: datetime) -> HandOver:
+    with transaction.atomic():
+        rows = HandOver.objects.select_for_update(of=("self",))
+        row = rows.filter(pk=pk, state=HandOver.State.WAITING).first()
+        if row is None:
+            raise NotWaiting(Wording("This question does not wait any more."))
+        row.state, row.answer = state, text
+        row.answered_by, row.answered_at = by, at
+        row.save()
+        if state == HandOver.State.ANSWERED:
+            event = events.QuestionAnswered(question=row.pk, by=by)
+            store.append([event], at=at, customer=row.customer)
+    return row
+
+
+def forget(*, at: datetime) -> None:
+    """Delete conversations that nobody has added to for QUESTIONS_KEPT_DAYS."""
+    before = at - timedelta(days=settings.QUESTIONS_KEPT_DAYS)
+    Conversation.objects.filter(last_at__lt=before).delete()

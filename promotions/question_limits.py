@@ -1,0 +1,37 @@
+"""How many questions somebody may ask within a while: counted in the cache.
+
+Under keyed hashes of the names, as with wrong codes (promotions.guessing); without the
+cache nobody is refused.
+"""
+
+import logging
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from django.core.cache import cache
+from django.utils.crypto import salted_hmac
+
+WINDOW = 300
+"""Seconds."""
+NAMELESS = 50
+"""Times as many for all together who have no name."""
+UNREACHABLE = (redis.RedisError, OSError)
+log = logging.getLogger(__name__)
+
+
+def wait(key: UUID, name: str | None) -> int:
+    """Count a question; return for how many seconds no more are answered, 0 mostly."""
+    most = settings.QUESTIONS_IN_5_MINUTES * (1 if name else NAMELESS)
+    text = f"{key}\0{name or ''}"
+    hashed = salted_hmac("promotions.questions", text, algorithm="sha256").hexdigest()
+    counter = f"questions:{hashed[:32]}"
+    try:
+        cache.add(counter, 0, WINDOW)
+        count = cache.incr(counter)
+    except ValueError:  # it has just expired
+        return 0
+    except UNREACHABLE as error:
+        log.warning("questions are not counted: %s", type(error).__name__)
+        return 0
+    return WINDOW if count > most else 0

@@ -1,0 +1,228 @@
+"""Who may ask the assistant what, how often, and what is kept of it."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import LazySettings
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from analytics import access, privacy
+from analytics.models import Customer, StoredEvent
+from demo.bench import service_cast
+from demo.bench.service_cast import NOW
+from promotions import assistant, help_texts, question_limits
+from promotions.models import Conversation, HandOver, HelpText, Question
+
+TALK = "6f1c2f30-6f37-4b6e-9a0a-2f1b0a7c9e11"
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def cast(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Customer]:
+    monkeypatch.setattr("analytics.clock.now", lambda: NOW)
+    return dict(service_cast.make())
+
+
+@pytest.fixture
+def browser(db: None) -> APIClient:
+    client = APIClient()
+    key = access.create_key("browser", ["questions"], publishable=True)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    return client
+
+
+def ask(api: APIClient, text: str, **more: Any) -> Any:
+    body = {"conversation": TALK, "text": text, **more}
+    return api.post("/api/v1/questions", body, format="json")
+
+
+def read(api: APIClient, customer: str = "") -> Any:
+    query = f"?customer={customer}" if customer else ""
+    return api.get(f"/api/v1/conversations/{TALK}{query}")
+
+
+def test_an_answer_has_its_facts_and_cites_them(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    told = ask(api, "what offers do I have", customer="ana").json()
+
+    assert told["outcome"] == "answered"
+    reply = told["replies"][0]
+    assert [one["title"] for one in reply["facts"]["offers"]] == [
+        "10 % off",
+        "20 % off",
+    ]
+    sources = {one["kind"] for one in reply["sources"]}
+    assert sources == {"offer", "promotion"}
+    offer = next(one for one in reply["sources"] if one["kind"] == "offer")
+    assert offer["link"] == "/api/v1/customers/ana/offers"
+    assert "10 % off (TEA), until the end of 14 December 2026" in told["answer"]
+
+
+def test_a_help_text_is_cited_by_its_version(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    old = HelpText.objects.get(slug="returns", language="en")
+    new = help_texts.write("returns", "en", by="sue", at=NOW, body="Within 60 days.")
+    before = ask(api, "how do I return something").json()
+    help_texts.publish(new.pk, by="sue", at=NOW)
+    after = ask(api, "how do I return something").json()
+
+    assert old.body == before["answer"]
+    assert "Within 60 days." in after["answer"]
+    source = after["replies"][0]["sources"][0]
+    assert (source["id"], source["version"]) == ("returns", 2)
+
+
+@pytest.mark.parametrize("text", ["what is aurora", "when does aurora begin"])
+def test_a_draft_is_not_shown(
+    cast: dict[str, Customer], api: APIClient, text: str
+) -> None:
+    answer = ask(api, text, customer="ana").json()["answer"]
+
+    assert "20 December" not in answer
+    assert "SECRET50" not in answer
+
+
+def test_a_browser_names_no_customer(
+    cast: dict[str, Customer], browser: APIClient
+) -> None:
+    refused = ask(browser, "what offers do I have", customer="ana")
+    assert (refused.status_code, refused.json()["code"]) == (
+        403,
+        "customer_by_secret_key",
+    )
+    assert not Question.objects.exists()
+
+    told = ask(browser, "what offers do I have").json()
+    assert "free shipping" in told["answer"]
+    assert "TEA" not in told["answer"]
+    assert read(browser).status_code == 200
+    assert read(browser, "ana").status_code == 403
+
+
+def test_nobody_reads_or_goes_on_with_another_s_conversation(
+    cast: dict[str, Customer], api: APIClient, browser: APIClient
+) -> None:
+    ask(api, "where is my refund", customer="dora")
+
+    assert read(api, "dora").status_code == 200
+    for client, customer in ((api, "ana"), (api, ""), (browser, "")):
+        assert read(client, customer).status_code == 404
+        more = {"customer": customer} if customer else {}
+        refused = ask(client, "and how much was it", **more)
+        assert (refused.status_code, refused.json()["code"]) == (
+            409,
+            "conversation_not_yours",
+        )
+        assert "33.30" not in refused.content.decode()
+
+
+def test_a_follow_up_is_about_what_was_said(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    ask(api, "is COFFEE15 valid", customer="ana")
+    told = ask(api, "and when does it end?", customer="ana").json()
+
+    assert "31 January 2027" in told["answer"]
+    assert "14 December" not in told["answer"]
+
+
+def test_too_many_questions_wait(
+    cast: dict[str, Customer], api: APIClient, settings: LazySettings
+) -> None:
+    settings.QUESTIONS_IN_5_MINUTES = 2
+    answers = [ask(api, "hello", customer="ana") for _ in range(3)]
+
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert answers[2].headers["Retry-After"] == str(question_limits.WINDOW)
+    assert (
+        ask(api, "hello", customer="ben", conversation=str(uuid4())).status_code == 200
+    )
+
+
+def test_wrong_codes_are_counted_here_too(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    for start in range(0, 12, 4):
+        codes = " and ".join(f"GUESS{start + n}X9" for n in range(4))
+        ask(api, f"do {codes} work", customer="ana")
+    told = ask(api, "is COFFEE15 valid", customer="ana").json()
+
+    assert "15 %" not in told["answer"]
+    assert HandOver.objects.get().reason == "codes_paused"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("text", "x" * 1001),
+        ("text", ""),
+        ("text", "a\0b"),
+        ("conversation", "chat-1"),
+        ("language", "fr"),
+        ("cart", {"lines": [], "customer": "dora"}),
+        ("surprise", 1),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    cast: dict[str, Customer], api: APIClient, field: str, value: object
+) -> None:
+    body = {"conversation": TALK, "text": "hello", field: value}
+
+    assert api.post("/api/v1/questions", body, format="json").status_code == 400
+    assert not Question.objects.exists()
+
+
+def test_the_log_has_no_words(cast: dict[str, Customer], api: APIClient) -> None:
+    words = "my mother's maiden name is Cadwallader, what offers do I have"
+    ask(api, words, customer="ana")
+    ask(api, "does code CADWALLADER9 work", customer="ana")
+    ask(api, "get me a human", customer="ana")
+
+    rows = StoredEvent.objects.filter(type__in=["question_asked", "question_answered"])
+    rows |= StoredEvent.objects.filter(type="handed_over")
+    assert rows.count() == 6
+    assert {row.customer for row in rows} == {cast["ana"].key}
+    assert "cadwallader" not in str([row.data for row in rows]).lower()
+
+
+def test_questions_are_exported_erased_and_forgotten(
+    cast: dict[str, Customer], api: APIClient, settings: LazySettings
+) -> None:
+    ask(api, "get me a human", customer="ana")
+    other = str(uuid4())
+    ask(api, "hello", customer="ben", conversation=other)
+
+    held = privacy.export("ana")
+    assert held
+    assert held["held"]["promotions.question"][0]["text"] == "get me a human"
+    privacy.erase("ana", by="olga", at=NOW)
+    assert not HandOver.objects.exists()
+    assert [str(row.id) for row in Conversation.objects.all()] == [other]
+
+    settings.QUESTIONS_KEPT_DAYS = 0
+    assistant.forget(at=NOW.replace(year=2027))
+    assert not Question.objects.exists()
+
+
+def test_a_person_s_answer_is_read_where_it_was_asked(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    told = ask(api, "转人工", customer="ana").json()
+    assert told["person"] == {"waiting": True, "answer": "", "answered_at": None}
+
+    assistant.reply_by_person(UUID(told["id"]), "您好，我是苏。", by="sue", at=NOW)
+    newest = read(api, "ana").json()["questions"][-1]
+    assert newest["person"]["answer"] == "您好，我是苏。"
+    with pytest.raises(assistant.NotWaiting):
+        assistant.close(UUID(told["id"]), by="sam", at=NOW)
