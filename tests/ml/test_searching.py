@@ -238,3 +238,12 @@ def test_a_new_product_is_reached_by_who_buys_its_like(
     assert "cond" not in shown("stranger", new=2)
     Product.objects.filter(sku="cond").update(stock=0)
     assert "cond" not in shown("ana", new=2)
+
+
+def test_the_demo_shop_s_box_reads_both_languages(goods: None, client: Client) -> None:
+    found = client.get("/shop/search", {"q": "洗发水"}).content.decode()
+    assert "Shampoo for dry hair" in found
+    assert "Frozen pizza" not in found
+    assert "shampoo" in client.get("/shop/search", {"q": "shampo"}).content.decode()
+    assert client.get("/shop/search").status_code == 200
+    assert client.get("/shop/search", {"q": "\0'"}).status_code == 200
