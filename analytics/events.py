@@ -101,6 +101,12 @@ from analytics.market import (
     CompetitorPriceChanged,
     SeriesReported,
 )
+from analytics.opinions import (
+    OpinionTurned,
+    ReviewJudged,
+    ReviewModerated,
+    ReviewWritten,
+)
 from analytics.shapes import Event
 
 __all__ = [
@@ -143,6 +149,7 @@ __all__ = [
     "OfferReserved",
     "OfferShown",
     "OffersComputed",
+    "OpinionTurned",
     "OrderCancelled",
     "OrderCompleted",
     "OrderLine",
@@ -173,6 +180,9 @@ __all__ = [
     "RedemptionRolledBack",
     "ReservationExpired",
     "ReservationReleased",
+    "ReviewJudged",
+    "ReviewModerated",
+    "ReviewWritten",
     "ScreenViewed",
     "SeriesReported",
     "StandingRuleDecided",
@@ -277,6 +287,7 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "offer_reserved": OfferReserved,
     "offer_shown": OfferShown,
     "offers_computed": OffersComputed,
+    "opinion_turned": OpinionTurned,
     "order_cancelled": OrderCancelled,
     "order_completed": OrderCompleted,
     "order_refunded": OrderRefunded,
@@ -305,6 +316,9 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "redemption_rolled_back": RedemptionRolledBack,
     "reservation_expired": ReservationExpired,
     "reservation_released": ReservationReleased,
+    "review_judged": ReviewJudged,
+    "review_moderated": ReviewModerated,
+    "review_written": ReviewWritten,
     "screen_viewed": ScreenViewed,
     "series_reported": SeriesReported,
     "standing_rule_decided": StandingRuleDecided,

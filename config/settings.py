@@ -406,6 +406,10 @@ ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 MODELS_DIR = services.VAR / "models"
 FOUR_EYES = env.bool("FOUR_EYES", default=True)
 """Nobody approves a strategy that they proposed themselves."""
+REVIEWS_ARE_MODERATED = env.bool("REVIEWS_ARE_MODERATED", default=True)
+"""Whether texts that say no state wait for a moderator before the public reads them."""
+REVIEWS_KEPT_DAYS = env.int("REVIEWS_KEPT_DAYS", default=730)
+"""So long a text is kept that does not say it itself; its numbers stay."""
 HORIZON_DAYS = 28
 """Propensity: P(buys in the category within so many days)."""
 HELD_OUT = 0.05

@@ -18,6 +18,7 @@ from catalog.api import (
     SeriesView,
 )
 from catalog.price_api import PricesView
+from catalog.review_api import ReviewsView
 from ml.admin import catalogue
 from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
@@ -90,6 +91,7 @@ api = [
     path("calendar", CalendarView.as_view(), name="market_calendar"),
     path("series", SeriesView.as_view(), name="market_series"),
     path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
+    path("reviews", ReviewsView.as_view(), name="reviews"),
     path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
     path("offers/<uuid:offer>/feedback", FeedbackView.as_view(), name="feedback"),
     path(
