@@ -6,6 +6,8 @@ BIN := .venv/bin
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
+# Fetches pinned packages with labelled texts into var/, which is not in the repository.
+.PHONY: sentiment bench-sentiment bench-opinions
 .PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand bench-matching bench-prices bench-markdowns screenshots format clean
 
 help: ## Show this list
@@ -116,6 +118,15 @@ bench-matching: .venv/.tests ## Measure whether competitors' products are matche
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench matching
+
+sentiment: .venv/.tests ## Train what reads the tone of texts, from sets that packages carry (5 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python manage.py train_sentiment
+
+bench-sentiment: .venv/.tests ## Measure the tone of texts beside pip's vaderSentiment and snownlp (10 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench sentiment
+
+bench-opinions: .venv/.tests ## Measure how soon surges of bad opinion are found, and false alarms (5 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench opinions
 
 screenshots: .venv/.tests ## Take the documents' pictures from a running `make run` (PORT=8000)
 	@$(BIN)/python manage.py screenshots --address http://127.0.0.1:$(or $(PORT),8000)
