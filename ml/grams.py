@@ -16,9 +16,22 @@ from numpy.typing import NDArray
 
 BUCKETS = 1 << 18
 NEGATORS = frozenset(
-    "not no never none nobody nothing neither nor cannot without hardly barely dont "
-    "doesnt didnt isnt wasnt wont cant couldnt wouldnt shouldnt aint havent hasnt "
-    "lacks lack".split()
+    (
+        *(
+            "not",
+            "no",
+            "never",
+            "none",
+            "nobody",
+            "nothing",
+            "neither",
+            "nor",
+            "cannot",
+        ),
+        *("without", "hardly", "barely", "dont", "doesnt", "didnt", "isnt", "wasnt"),
+        *("wont", "cant", "couldnt", "wouldnt", "shouldnt", "aint", "havent", "hasnt"),
+        *("lacks", "lack"),
+    )
 )
 REACH = 4
 """So many words after a negator are turned by it, within the clause."""
@@ -95,13 +108,14 @@ def _pieces(word: str, at: int) -> Iterator[Gram]:
 
 def _chinese(text: str) -> tuple[list[str], list[Gram]]:
     low = text.lower()
-    # A capital may become two letters: places are of what was read.
     found: list[Gram] = []
     for match in CLAUSE.finditer(low):
         start, whole = match.start() - 1, f"^{match.group()}$"
         end = match.end()
         for size in RUNS:
             for at in range(len(whole) - size + 1):
-                first, last = max(start + at, match.start()), start + at + size
-                found.append((f"{size}{whole[at : at + size]}", first, min(last, end)))
+                # The clause's ends count as parts of its first and last character.
+                first = min(max(start + at, match.start()), end - 1)
+                last = max(min(start + at + size, end), first + 1)
+                found.append((f"{size}{whole[at : at + size]}", first, last))
     return list(low), found

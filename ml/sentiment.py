@@ -83,37 +83,33 @@ def read(texts: Sequence[str]) -> list[Reading]:
     """Read texts; some 2 ms each in a batch on one core."""
     said = [text[:MOST] for text in texts]
     tongues = [language(text) for text in said]
-    parts = [_parts(*pair) for pair in zip(said, tongues, strict=True)]
-    flat = [(part, tongues[n]) for n, some in enumerate(parts) for part, _ in some]
-    found = score(
-        [*said, *(part for part, _ in flat)],
-        [*tongues, *(tongue for _, tongue in flat)],
-    )
-    readings, at = [], len(said)
-    for n, some in enumerate(parts):
-        tones = found.balance[at : at + len(some)] if some else []
-        at += len(some)
-        pairs = [
-            (name, float(tone))
-            for (_, names), tone in zip(some, tones, strict=True)
-            for name in names
-        ]
-        if not some:
-            balance = float(found.balance[n])
-            pairs = [(name, balance) for name in aspects.named(said[n], tongues[n])]
-        readings.append(_reading(said[n], tongues[n], found, n, pairs))
+    found = score(said, tongues, sentences.encode(said))
+    clauses = [_clauses(*pair) for pair in zip(said, tongues, strict=True)]
+    parts = [one for some in clauses for one, _ in some]
+    of = [tongue for some, tongue in zip(clauses, tongues, strict=True) for _ in some]
+    # The words alone decide a clause: a vector for each would take as long again.
+    tones = iter(score(parts, of).balance)
+    readings = []
+    for n, (text, tongue) in enumerate(zip(said, tongues, strict=True)):
+        pairs = []
+        for _, names in clauses[n]:
+            tone = float(next(tones))
+            pairs += [(name, tone) for name in names]
+        if not clauses[n]:
+            whole = float(found.balance[n])
+            pairs = [(name, whole) for name in aspects.named(text, tongue)]
+        readings.append(_reading(text, tongue, found, n, pairs))
     return readings
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Of each text: chances (n × 3), both heads' scores, grams and sentence vectors."""
+    """Of each text: chances (n × 3), both heads' scores, and its grams."""
 
     chances: Doubles
     tone: Doubles
     plain: Doubles
     grams: Sequence[Grams]
-    vectors: Floats
 
     @property
     def balance(self) -> Doubles:
@@ -122,18 +118,23 @@ class Scored:
         return out
 
 
-def score(texts: Sequence[str], tongues: Sequence[str]) -> Scored:
-    """Score texts by their language's heads."""
-    vectors = sentences.encode(texts)
+def score(
+    texts: Sequence[str], tongues: Sequence[str], vectors: Floats | None = None
+) -> Scored:
+    """Score texts by their language's heads; without `vectors`, by the words alone."""
+    known = np.zeros((len(texts), sentences.SIZE), np.float32)
+    vectors = known if vectors is None else vectors
     pieces = [grams(text, tongue) for text, tongue in zip(texts, tongues, strict=True)]
     tone, plain = np.zeros(len(texts)), np.zeros(len(texts))
     chances = np.zeros((len(texts), 3))
-    for n, (piece, tongue) in enumerate(zip(pieces, tongues, strict=True)):
-        known = weights(tongue)
-        tone[n] = scored(known.tone, piece, vectors[n])
-        plain[n] = scored(known.plain, piece, vectors[n])
-        chances[n] = chances_of(known.logit, tone[n : n + 1], plain[n : n + 1])[0]
-    return Scored(chances, tone, plain, pieces, vectors)
+    for tongue in set(tongues):
+        heads = weights(tongue)
+        rows = [n for n, said in enumerate(tongues) if said == tongue]
+        for n in rows:
+            tone[n] = scored(heads.tone, pieces[n], vectors[n])
+            plain[n] = scored(heads.plain, pieces[n], vectors[n])
+        chances[rows] = chances_of(heads.logit, tone[rows], plain[rows])
+    return Scored(chances, tone, plain, pieces)
 
 
 def chances_of(logit: Doubles, tone: Doubles, plain: Doubles) -> Doubles:
@@ -182,7 +183,7 @@ def parts(head: Head, piece: Grams) -> Doubles:
     return np.cumsum(out)[:-1]
 
 
-def _parts(text: str, tongue: str) -> list[tuple[str, list[str]]]:
+def _clauses(text: str, tongue: str) -> list[tuple[str, list[str]]]:
     """Return the clauses that name an aspect; none where the text is one clause."""
     found = aspects.clauses(text, tongue)
     if len(found) < 2:

@@ -19,6 +19,8 @@ from django.db import IntegrityError, OperationalError, transaction
 from analytics import clock
 from ml import (
     demand,
+    judging,
+    opinions,
     outlook,
     profiling,
     quality,
@@ -221,3 +223,17 @@ def _remark(run: str | None, about: str, remark: str) -> None:
 def _finish(run: str, *, state: State, **values: Any) -> None:
     running = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
     running.update(state=state, finished_at=clock.wall(), step="", **values)
+
+
+@shared_task(**RETRIED)  # type: ignore[untyped-decorator]
+def judge() -> None:
+    """Judge the texts that wait, and count them; safe at any time, and twice."""
+    if judging.judge(at=clock.now()):
+        opinions.catch_up()
+
+
+@shared_task(**RETRIED)  # type: ignore[untyped-decorator]
+def watch_opinions() -> None:
+    """Look for surges of bad opinion, and for their end; safe to run twice."""
+    opinions.catch_up()
+    opinions.watch(at=clock.now())

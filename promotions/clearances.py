@@ -21,7 +21,7 @@ from analytics.wording import Wording
 from catalog import levels, pricing
 from catalog.markdown_luck import Outcome
 from catalog.models import Product
-from ml import lines
+from ml import lines, opinions
 from promotions import price_lines, supply
 from promotions.clearance_plans import WEEK, Path, found, kept, learnt, planned, read
 from promotions.guards import Guard
@@ -65,6 +65,7 @@ def _scan() -> list[Supply]:
         product__currency=settings.CURRENCY,
         weekly__gt=0,
     ).select_related("product")
+    rows = rows.exclude(product__in=opinions.held().skus)
     return list(rows.order_by(-(F("units") * F("product__price")), "product_id"))
 
 

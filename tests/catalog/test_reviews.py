@@ -98,7 +98,9 @@ def test_only_published_texts_are_read_and_nobody_is_named(
     reviews.hide(["r-4"], by="olga", at=AT)
 
     first = api.get(PATH, {"limit": "2", "sku": "tea"}).json()
-    rest = api.get(PATH, {"limit": "2", "sku": "tea", "after": str(first["next"])}).json()
+    rest = api.get(
+        PATH, {"limit": "2", "sku": "tea", "after": str(first["next"])}
+    ).json()
 
     assert [one["id"] for one in first["reviews"]] == ["r-0", "r-1"]
     assert [one["id"] for one in rest["reviews"]] == ["r-2"]

@@ -9,7 +9,7 @@ class Command(BaseCommand):
     """Fetch the labelled sets, fit, and write ml/sentiment.npz."""
 
     help = __doc__
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         from demo import sentiment_training  # loads the learning libraries
