@@ -26,6 +26,7 @@ from promotions import (
     data_pages,
     demand_pages,
     feed_pages,
+    opinion_pages,
     subscriptions,
     support_pages,
 )
@@ -198,6 +199,7 @@ urlpatterns = [
     path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
+    path("admin/opinions", page(opinion_pages.opinions_page), name="opinions"),
     path("admin/demand", page(demand_pages.demand_page), name="demand"),
     path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),

@@ -201,7 +201,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         "connect",
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
         "customer_told",
-        *("data", "feed", "demand"),
+        *("data", "feed", "demand", "opinions"),
         *("market", "market-review", "market-days", "market-series", "market_product"),
         *("admin:catalog_source_add", "admin:catalog_match_changelist"),
         *("pricing", "stock", "product_stock", "admin:catalog_pricingrule_add"),

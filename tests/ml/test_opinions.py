@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from analytics.models import StoredEvent
 from catalog import reviews
 from catalog.models import Review
-from ml import judging, opinions, sentiment, surges
+from ml import judging, opinions, sentences, sentiment, surges
 from ml.alerts import current
+from ml.grams import language
 from ml.models import Opinion, Surge
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -57,8 +58,8 @@ def test_whatever_is_written_is_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["It never worked, awful!", "味道不好，退货了。"])
 def test_words_add_up_to_what_was_decided(text: str) -> None:
-    tongue = sentiment.language(text)
-    vectors = sentiment.sentences.encode([text])
+    tongue = language(text)
+    vectors = sentences.encode([text])
     found = sentiment.score([text], [tongue], vectors)
     head = sentiment.weights(tongue).tone
     added = sentiment.parts(head, found.grams[0])
