@@ -37,6 +37,7 @@ report_tables, report_pages, report_admin; policies, watched, hindsight, hindsig
 hindsight_pages.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.
 Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
-What will sell: demand_pages, fans; counted by ml.outlook. What is said: opinion_pages.
+What will sell: demand_pages, fans; counted by ml.outlook.
+What is said of goods: opinion_pages; counted by ml.opinions.
 In the background: tasks, errands; apps.
 """

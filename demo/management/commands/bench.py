@@ -24,6 +24,8 @@ SECTIONS = (
     "markdowns",
     "demand",
     "matching",
+    "opinions",
+    "sentiment",
     "prices",
     "pages",
 )
