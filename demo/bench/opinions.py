@@ -106,7 +106,7 @@ def _found(case: Case) -> float:
     return hits / HISTORIES
 
 
-def _false(case: Case, histories: int = 100) -> float:
+def _false(case: Case, histories: int = 50) -> float:
     """Return the alarms a year of histories in which nothing happens."""
     alarms = 0
     for seed in range(histories):
