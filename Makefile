@@ -8,7 +8,7 @@ CORES ?= 2
 HILLSTROM ?= ../shared/data/hillstrom.csv.gz
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand bench-matching bench-assistant bench-prices bench-markdowns screenshots format clean
+.PHONY: help setup run test test-slow test-kill check messages bench bench-pages bench-growth bench-learning bench-experiments bench-worlds bench-decisions bench-demand bench-matching bench-assistant bench-prices bench-markdowns bench-sentiment bench-opinions sentiment screenshots format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -128,6 +128,16 @@ bench-assistant: .venv/.tests ## Ask the assistant 334 questions, half of them i
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench OMP_NUM_THREADS=1 $(BIN)/python manage.py bench assistant
+
+# Fetches pinned packages with labelled texts into var/, which is not in the repository.
+sentiment: .venv/.tests ## Train what reads the tone of texts, from sets that packages carry (5 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python manage.py train_sentiment
+
+bench-sentiment: .venv/.tests ## Measure the tone of texts beside pip's vaderSentiment and snownlp (10 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench sentiment
+
+bench-opinions: .venv/.tests ## Measure how soon surges of bad opinion are found, and false alarms (5 minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench opinions
 
 screenshots: .venv/.tests ## Take the documents' pictures from a running `make run` (PORT=8000)
 	@$(BIN)/python manage.py screenshots --address http://127.0.0.1:$(or $(PORT),8000)

@@ -29,6 +29,7 @@ SCOPES = {
     "codes": "make, list, export and stop codes",
     "webhooks": "say where to tell what happens",
     "catalog": "send products and prices",
+    "reviews": "send what people say of products, and read what is published",
     "strategies": "open campaigns, propose strategies, read what became of them",
     "reports": "read what strategies, campaigns and the whole programme earned",
     "calendar": "read the calendar by its address, and nothing else beside it",

@@ -37,6 +37,7 @@ USES = {
     "codes": gettext_lazy("make, list, export and stop codes"),
     "webhooks": gettext_lazy("say where to tell what happens"),
     "catalog": gettext_lazy("send products and prices"),
+    "reviews": gettext_lazy("send what people say of products, and read it"),
     "strategies": gettext_lazy("propose strategies, read what became of them"),
     "reports": gettext_lazy("read what was earned"),
     "privacy": gettext_lazy("export and erase customers"),

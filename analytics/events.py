@@ -102,6 +102,12 @@ from analytics.market import (
     CompetitorPriceChanged,
     SeriesReported,
 )
+from analytics.opinions import (
+    OpinionTurned,
+    ReviewJudged,
+    ReviewModerated,
+    ReviewWritten,
+)
 from analytics.service import (
     HandedOver,
     HelpTextPublished,
@@ -152,6 +158,7 @@ __all__ = [
     "OfferReserved",
     "OfferShown",
     "OffersComputed",
+    "OpinionTurned",
     "OrderCancelled",
     "OrderCompleted",
     "OrderLine",
@@ -185,6 +192,9 @@ __all__ = [
     "RedemptionRolledBack",
     "ReservationExpired",
     "ReservationReleased",
+    "ReviewJudged",
+    "ReviewModerated",
+    "ReviewWritten",
     "ScreenViewed",
     "SeriesReported",
     "StandingRuleDecided",
@@ -291,6 +301,7 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "offer_reserved": OfferReserved,
     "offer_shown": OfferShown,
     "offers_computed": OffersComputed,
+    "opinion_turned": OpinionTurned,
     "order_cancelled": OrderCancelled,
     "order_completed": OrderCompleted,
     "order_refunded": OrderRefunded,
@@ -322,6 +333,9 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "redemption_rolled_back": RedemptionRolledBack,
     "reservation_expired": ReservationExpired,
     "reservation_released": ReservationReleased,
+    "review_judged": ReviewJudged,
+    "review_moderated": ReviewModerated,
+    "review_written": ReviewWritten,
     "screen_viewed": ScreenViewed,
     "series_reported": SeriesReported,
     "standing_rule_decided": StandingRuleDecided,

@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
 from analytics.admin import Acting, ReadOnly
-from catalog import levels, match_reviews, pricing, rulebook
+from catalog import levels, match_reviews, pricing, review_admin, rulebook
 from catalog.models import (
     CompetitorProduct,
     Match,
@@ -33,6 +33,9 @@ from catalog.models import (
     Source,
     StockRule,
 )
+
+__all__ = ["review_admin"]
+"""Registered elsewhere."""
 
 
 def money(field: str) -> Callable[[Any], str]:

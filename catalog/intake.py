@@ -28,6 +28,8 @@ MOST_CALLS = 500
 KEEP = timedelta(days=30)
 KEEP_FILES = timedelta(days=1)
 State = Feed.State
+PERSONAL = (Feed.What.ORDERS, Feed.What.REVIEWS)
+"""What tells of customers: nothing of such a file is kept once it was taken."""
 BUSY = (State.WAITING, State.WANTED, State.TAKING)
 
 
@@ -176,7 +178,7 @@ def newest(*, most: int) -> QuerySet[Feed]:
 def forget(*, at: datetime) -> None:
     """Drop files after a day, rows after a month, and more calls than are kept."""
     old_files = Feed.objects.filter(body__isnull=False, created_at__lt=at - KEEP_FILES)
-    old_files.filter(what=Feed.What.ORDERS).update(seen={})
+    old_files.filter(what__in=PERSONAL).update(seen={})
     old_files.update(body=None)
     Feed.objects.filter(created_at__lt=at - KEEP).delete()
     calls = Feed.objects.filter(by_file=False).order_by("-created_at")

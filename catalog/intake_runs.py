@@ -5,6 +5,7 @@ them in one transaction; orders that are in the log already are passed over. A f
 breaks off again and again is given up, and keeps nobody waiting.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from analytics.imports import Report
 from analytics.sheets import Sheet
 from analytics.wording import Wording
 from catalog import order_files, row_files
-from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, told
+from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, PERSONAL, told
 from catalog.kinds import KINDS, Kind
 from catalog.models import Feed
 from catalog.row_files import Chunk
@@ -130,7 +131,10 @@ def _count(row: Feed, chunk: Chunk, seen: int) -> None:
     row.taken += len(chunk.listed)
     row.refused += chunk.rows - len(chunk.listed)
     room = MOST_ERRORS - len(row.errors)
-    row.errors = [*row.errors, *told(chunk.faults)[:room]]
+    faults = chunk.faults
+    if row.what in PERSONAL:
+        faults = [replace(one, value="") for one in faults]
+    row.errors = [*row.errors, *told(faults)[:room]]
 
 
 COUNTS = ("done", "rows", "taken", "refused", "changes", "errors")
@@ -209,11 +213,11 @@ def _note(row: Feed, *names: str) -> None:
 
 
 def _end(row: Feed, state: str, *, error: str = "") -> None:
-    """Tell how it ended. An order file that was taken goes at once."""
+    """Tell how it ended. A file that tells of customers goes at once when taken."""
     row.state, row.error, row.finished_at = state, error, clock.now()
     row.attempts, row.step = 0, ""
     fields = [*COUNTS, "state", "error", "finished_at", "attempts", "step", "seen"]
-    if state == State.DONE and row.what == Feed.What.ORDERS:
+    if state == State.DONE and row.what in PERSONAL:
         row.body, row.seen = None, row.seen | {"first": []}
         fields.append("body")
     _note(row, *fields)

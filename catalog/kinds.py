@@ -6,12 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from catalog import feeds, market_feeds
+from catalog import feeds, market_feeds, reviews
 from catalog.bodies import ProductSerializer
 from catalog.feeds import Listed, Taken
 from catalog.market_bodies import DaysSerializer, PriceSerializer, ValueSerializer
 from catalog.market_feeds import DaysListed, PriceSeen, ValueListed
 from catalog.models import Feed
+from catalog.review_bodies import ReviewSerializer
+from catalog.reviews import Written
 
 Guesses = Mapping[str, Sequence[str]]
 CURRENCY = ("currency", "currency_code", "waehrung", "币种")
@@ -105,6 +107,25 @@ SERIES: Guesses = {
     "day": (*DAY, "first"),
     "value": ("value", "wert", "数值"),
 }
+REVIEWS: Guesses = {
+    "id": ("id", "review_id", "reviewid", "comment_id", "编号"),
+    "text": (
+        *("text", "review", "review_text", "body", "comment", "content", "message"),
+        *("bewertung", "评论", "内容"),
+    ),
+    "sku": ("sku", "product_id", "productid", "item_id", "product", "商品编号", "货号"),
+    "brand": BRAND,
+    "category": PRODUCTS["category"],
+    "campaign": ("campaign", "campaign_id", "活动"),
+    "customer": ("customer", "customer_id", "user_id", "author", "客户"),
+    "rating": ("rating", "stars", "score", "overall", "sterne", "评分", "星级"),
+    "language": ("language", "lang", "locale", "语言"),
+    "source": ("source", "channel", "来源"),
+    "topic": ("topic", "subject", "主题"),
+    "written_at": ("written_at", "created_at", "timestamp", "at", *DAY),
+    "kept_until": ("kept_until",),
+    "state": ("state", "status", "状态"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,5 +178,13 @@ KINDS: Mapping[str, Kind] = {
         said=("series",),
         amounts=("value",),
         may_be_empty=("value",),
+    ),
+    Feed.What.REVIEWS: Kind(
+        check=ReviewSerializer,
+        listed=Written,
+        take=reviews.take,
+        guesses=REVIEWS,
+        needed=("id", "text"),
+        amounts=("rating",),
     ),
 }

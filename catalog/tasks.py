@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from analytics import clock
-from catalog import intake, levels
+from catalog import intake, levels, reviews
 
 
 @shared_task(ignore_result=True)
@@ -17,9 +17,10 @@ def take_files() -> None:
 
 @shared_task(ignore_result=True)
 def forget_feeds() -> None:
-    """Drop files after a day, what is known of feeds after a month, old days' stock."""
+    """Drop files after a day, feeds after a month, old days' stock, texts that end."""
     intake.forget(at=clock.now())
     levels.forget(at=clock.now())
+    reviews.forget(at=clock.now())
 
 
 @shared_task(ignore_result=True)

@@ -50,6 +50,16 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10.0,
         "options": {"expires": 10.0},
     },
+    "texts are judged": {
+        "task": "ml.tasks.judge",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "opinions are watched": {
+        "task": "ml.tasks.watch_opinions",
+        "schedule": crontab(minute="40"),
+        "options": {"expires": 3600.0},
+    },
     "offers refresh": {
         "task": "promotions.tasks.refresh_offers",
         "schedule": crontab(minute="*/15"),

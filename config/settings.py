@@ -252,6 +252,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "find-customer": ("analytics.view_customer", "analytics.view_storedevent"),
     "data": ("catalog.view_feed",),
     "demand": ("ml.view_elasticity",),
+    "opinions": ("ml.view_opinion",),
     "pricing": ("promotions.view_strategy",),
     "stock": ("promotions.view_supply",),
     "connect": ("analytics.view_apikey",),
@@ -333,6 +334,7 @@ UNFOLD = {
                 ("inventory", _("Trained models"), "ml_trainedmodel"),
                 ("dictionary", _("Features"), "features"),
                 ("trending_up", _("Demand"), "demand"),
+                ("forum", _("Opinions"), "opinions"),
                 ("show_chart", _("Elasticities"), "ml_elasticity"),
                 ("groups", _("Segments"), "ml_customerprofile"),
             ),
@@ -341,6 +343,7 @@ UNFOLD = {
                 ("store", _("Products"), "catalog_product"),
                 ("content_copy", _("Likely twins"), "ml_producttwin"),
                 ("manage_search", _("Listings read"), "ml_contentrun"),
+                ("reviews", _("Reviews"), "catalog_review"),
                 ("warehouse", _("Stock"), "stock"),
                 ("rule_settings", _("Stock rules"), "catalog_stockrule"),
             ),
@@ -414,6 +417,10 @@ ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 MODELS_DIR = services.VAR / "models"
 FOUR_EYES = env.bool("FOUR_EYES", default=True)
 """Nobody approves a strategy that they proposed themselves."""
+REVIEWS_ARE_MODERATED = env.bool("REVIEWS_ARE_MODERATED", default=True)
+"""Whether texts that say no state wait for a moderator before the public reads them."""
+REVIEWS_KEPT_DAYS = env.int("REVIEWS_KEPT_DAYS", default=730)
+"""So long a text is kept that does not say it itself; its numbers stay."""
 HORIZON_DAYS = 28
 """Propensity: P(buys in the category within so many days)."""
 HELD_OUT = 0.05

@@ -18,6 +18,7 @@ from catalog.api import (
     SeriesView,
 )
 from catalog.price_api import PricesView
+from catalog.review_api import ReviewsView
 from ml.admin import catalogue
 from ml.forecast_api import ForecastsView
 from ml.model_pages import models_page
@@ -27,6 +28,7 @@ from promotions import (
     data_pages,
     demand_pages,
     feed_pages,
+    opinion_pages,
     subscriptions,
     support_pages,
 )
@@ -93,6 +95,7 @@ api = [
     path("calendar", CalendarView.as_view(), name="market_calendar"),
     path("series", SeriesView.as_view(), name="market_series"),
     path("competitor-prices", CompetitorPricesView.as_view(), name="competitor_prices"),
+    path("reviews", ReviewsView.as_view(), name="reviews"),
     path("customers/<path:customer>/offers", OffersView.as_view(), name="offers"),
     path("offers/<uuid:offer>/feedback", FeedbackView.as_view(), name="feedback"),
     path(
@@ -206,6 +209,7 @@ urlpatterns = [
     path("admin/connect/newest", page(newest), name="connect_newest"),
     path("admin/features", page(catalogue), name="features"),
     path("admin/models", page(models_page), name="models"),
+    path("admin/opinions", page(opinion_pages.opinions_page), name="opinions"),
     path("admin/demand", page(demand_pages.demand_page), name="demand"),
     path("admin/prices", page(prices_page), name="pricing"),
     path("admin/programme", page(programme_results), name="programme"),

@@ -21,6 +21,8 @@ from analytics.wording import Wording
 from ml import (
     demand,
     indexing,
+    judging,
+    opinions,
     outlook,
     picturing,
     profiling,
@@ -245,3 +247,17 @@ def _remark(run: str | None, about: str, remark: str) -> None:
 def _finish(run: str, *, state: State, **values: Any) -> None:
     running = TrainingRun.objects.filter(pk=run, state=State.RUNNING)
     running.update(state=state, finished_at=clock.wall(), step="", **values)
+
+
+@shared_task(**RETRIED)  # type: ignore[untyped-decorator]
+def judge() -> None:
+    """Judge the texts that wait, and count them; safe at any time, and twice."""
+    if judging.judge(at=clock.now()):
+        opinions.catch_up()
+
+
+@shared_task(**RETRIED)  # type: ignore[untyped-decorator]
+def watch_opinions() -> None:
+    """Look for surges of bad opinion, and for their end; safe to run twice."""
+    opinions.catch_up()
+    opinions.watch(at=clock.now())

@@ -42,5 +42,6 @@ console_pages, coaching, help_admin.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.
 Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
 What will sell: demand_pages, fans; counted by ml.outlook.
+What is said of goods: opinion_pages; counted by ml.opinions.
 In the background: tasks, errands; apps.
 """

@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from catalog import history, levels
 from catalog.episodes import Step
 from catalog.models import Product
-from ml import lines
+from ml import lines, opinions
 from promotions import price_lines, supply
 from promotions.clearance_changes import GoesOn, change, summed
 from promotions.clearance_lessons import in_force, learnt, nearest
@@ -97,6 +97,7 @@ def _scan() -> list[Supply]:
         product__currency=settings.CURRENCY,
         weekly__gt=0,
     ).select_related("product")
+    rows = rows.exclude(product__in=opinions.held().skus)
     return list(rows.order_by(-(F("units") * F("product__price")), "product_id"))
 
 

@@ -21,16 +21,20 @@ from analytics import experiments, lookup
 from analytics.alerts import Alert
 from analytics.checks import ALARM
 from analytics.experiments import Effect
-from promotions import measurement, supply
+from ml import opinions
+from ml.opinions import Held
+from promotions import book, measurement, scopes, supply
 from promotions.arms import HOLDOUT, TREATMENT
 from promotions.figures import p_value
 from promotions.measurement import Arms
 from promotions.models import StandingRule, Strategy
+from promotions.rules import Gift
 
 Kind = StandingRule.Flag
 FAST = Decimal("0.25")
 """Budgets are spent faster than time passes by so much of the whole: too fast."""
 WEEK = "week "
+MOST_NAMED = 5
 FEWEST = 100
 """With fewer customers in an arm, before or since, nothing is said of drift."""
 WEEKS = (
@@ -61,20 +65,29 @@ def raised(*, at: datetime) -> list[Flag]:
     """Return all flags of the live strategies."""
     live = Strategy.objects.filter(state=Strategy.State.LIVE)
     rows = list(live.select_related("campaign").order_by("id"))
-    weeks, low = _weeks(rows), supply.short() if rows else frozenset()
-    return [flag for row in rows for flag in _of(row, weeks.get(row.id, ()), low, at)]
+    if not rows:
+        return []
+    weeks, low, held = _weeks(rows), supply.short(), opinions.held()
+    return [
+        flag for row in rows for flag in _of(row, weeks.get(row.id, ()), low, held, at)
+    ]
 
 
 def of(strategy: Strategy, *, at: datetime) -> list[Flag]:
     """Return one strategy's flags."""
     weeks = _weeks([strategy]).get(strategy.id, ())
-    return _of(strategy, weeks, supply.short(), at)
+    return _of(strategy, weeks, supply.short(), opinions.held(), at)
 
 
 def _of(
-    strategy: Strategy, weeks: Sequence[Week], low: frozenset[str], at: datetime
+    strategy: Strategy,
+    weeks: Sequence[Week],
+    low: frozenset[str],
+    held: Held,
+    at: datetime,
 ) -> list[Flag]:
     told = [*_measured(strategy, weeks), *_pace(strategy, at), *_short(strategy, low)]
+    told += _spoken_against(strategy, held)
     return [Flag(kind=kind, strategy=strategy, text=text) for kind, text in told]
 
 
@@ -207,3 +220,23 @@ def _short(strategy: Strategy, low: frozenset[str]) -> Told:
     if not strategy.prices and supply.runs_short(strategy, low):
         text = _("its goods run short: no new offers of it are made")
         yield Kind.SHORT, text
+
+
+def _spoken_against(strategy: Strategy, held: Held) -> Told:
+    """Nothing is stopped: an operator looks at what is said (ml.opinions)."""
+    if not held:
+        return
+    if {str(strategy.campaign_id), strategy.campaign.name} & held.campaigns:
+        yield Kind.OPINION, _("much more than usual is said against its campaign")
+    whole = sorted(held.categories.intersection(strategy.scope))
+    if whole:
+        text = _("much more than usual is said against %(names)s")
+        yield Kind.OPINION, text % {"names": ", ".join(whole)}
+        return
+    shelf = scopes.products(strategy).filter(sku__in=held.skus).order_by("sku")
+    menu = book.decoded(strategy).menu.values()
+    gifts = {one.sku for one in menu if isinstance(one, Gift)} & held.skus
+    names = sorted({*shelf.values_list("sku", flat=True)[:MOST_NAMED], *gifts})
+    if names:
+        text = _("much more than usual is said against %(names)s")
+        yield Kind.OPINION, text % {"names": ", ".join(names[:MOST_NAMED])}

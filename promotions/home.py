@@ -73,7 +73,7 @@ FLOWS = """
 PACE = """
     SELECT c.id, c.name, c.currency, c.budget, c.spent + c.reserved, c.starts_at,
       c.ends_at FROM promotions_campaign c
-    WHERE c.starts_at <= %s AND c.ends_at > %s AND EXISTS (
+    WHERE c.starts_at <= %s AND c.ends_at > %s AND c.budget > 0 AND EXISTS (
       SELECT FROM promotions_strategy s WHERE s.campaign_id = c.id AND s.state = 'live')
     ORDER BY c.ends_at, c.id LIMIT %s
 """

@@ -11,6 +11,7 @@ import numpy as np
 
 from catalog import pricing
 from catalog.models import Product
+from ml import opinions
 from promotions import value
 from promotions.rules import Gift, Percentage, Terms, Threshold
 from promotions.trials import WIDEST
@@ -63,6 +64,7 @@ def _gift(category: str, most: Decimal) -> Product | None:
     """Return the dearest product of the category that is still cheap enough."""
     shelf = Product.objects.filter(category=category, promotable=True)
     cheap = shelf.filter(price__gt=0, price__lte=most).exclude(stock=0)
+    cheap = cheap.exclude(sku__in=opinions.held().skus)
     return cheap.order_by("-price", "sku").first()
 
 

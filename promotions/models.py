@@ -737,6 +737,7 @@ class StandingRule(models.Model):
         MARGIN = "margin", _("it certainly lowers the margin before discounts")
         DRIFT = "drift", _("its newest customers answer otherwise")
         SHORT = "short", _("its goods run short")
+        OPINION = "opinion", _("much is said against its goods")
 
     class State(models.TextChoices):
         PROPOSED = "proposed", _("proposed")

@@ -22,7 +22,7 @@ from catalog import competitors, pricing, sizes
 from catalog.models import PricePoint, Product
 from catalog.price_rules import Shelf
 from catalog.rulebook import Rulebook
-from ml import forecasts
+from ml import forecasts, opinions
 from ml.forecasts import Demand
 from ml.models import Forecast
 from promotions import campaigns, price_families, price_guards, price_lines, price_plans
@@ -128,6 +128,7 @@ def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[It
     rows = Product.objects.filter(
         price__gt=0, promotable=True, currency=settings.CURRENCY
     ).exclude(category="")
+    rows = rows.exclude(sku__in=opinions.held().skus)
     if categories is not None:
         rows = rows.filter(category__in=categories)
     products = list(rows.order_by("sku"))

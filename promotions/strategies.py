@@ -26,8 +26,9 @@ from django.conf import settings
 
 from analytics import wording
 from catalog.models import Product
-from ml import scores
+from ml import opinions, scores
 from ml.customers import segments
+from ml.opinions import Held
 from promotions import (
     approval,
     arms,
@@ -57,6 +58,8 @@ from promotions.rules import Terms
 from promotions.value import Best, People, Response, Run
 
 MOST = 7
+MOST_EXCLUDED = 1000
+"""Products that a rule may name."""
 LEAST_REACH = 10
 """Customers: for fewer a proposal is not worth an operator's time."""
 MOST_TRIALS = 2
@@ -81,6 +84,7 @@ class Scan:
     audience: Audience
     believed: Response
     open_to_offers: AbstractSet[str]
+    held: Held
     at: datetime
 
     @property
@@ -97,10 +101,12 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     matrix = scores.matrix()
     if not matrix.categories:
         raise NothingLearnt("Train a model first: there are no scores to go by.")
+    held = opinions.held()
     scan = Scan(
         audience=audiences.of(matrix, segments(), at=at),
         believed=response.believed(),
-        open_to_offers=_promotable() - _on_their_way(at) - supply.short(),
+        open_to_offers=_open(held, at),
+        held=held,
         at=at,
     )
     promising = [
@@ -110,11 +116,16 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     ]
     unwanted = _rejected(at)
     chosen = [one for one in promising or _tests(scan) if _is_news(one, unwanted)]
-    return _proposed(chosen, scan.believed, by=by, at=at) if chosen else []
+    return _proposed(chosen, scan, by=by, at=at) if chosen else []
+
+
+def _open(held: Held, at: datetime) -> set[str]:
+    """Return the categories that may be proposed for."""
+    return _promotable(held) - _on_their_way(at) - supply.short() - held.categories
 
 
 def _proposed(
-    chosen: Sequence[Draft], believed: Response, *, by: str, at: datetime
+    chosen: Sequence[Draft], scan: Scan, *, by: str, at: datetime
 ) -> list[Strategy]:
     budgets, stock = [_budget(draft.cost) for draft in chosen], opportunities.stock()
     planned = campaigns.made(
@@ -126,7 +137,7 @@ def _proposed(
     )
     campaign = campaigns.open_(planned, by=by, at=at)
     made = [
-        _strategy(draft, budget, campaign, believed, stock.get(draft.category))
+        _strategy(draft, budget, campaign, scan, stock.get(draft.category))
         for draft, budget in zip(chosen, budgets, strict=True)
     ]
     bases = planning.bases(settings.CURRENCY, at=at)
@@ -267,11 +278,22 @@ def _is_news(draft: Draft, rejected: Mapping[tuple[str, str], float]) -> bool:
     return was is None or was <= 0 < draft.low
 
 
-def _promotable() -> set[str]:
-    """Return the categories on sale in which nothing is barred from promotions."""
+def _promotable(held: Held) -> set[str]:
+    """Return the categories on sale in which nothing is barred from promotions.
+
+    Something of it must be on sale that is not held out for what is said of it.
+    """
     shelf = Product.objects.filter(price__isnull=False)
     named = shelf.values_list("category", flat=True).distinct()
-    return set(named) - set(named.filter(promotable=False))
+    free = named.exclude(sku__in=held.skus)
+    return set(free) - set(named.filter(promotable=False))
+
+
+def _without(held: Held, category: str) -> dict[str, Any]:
+    """Return the rule that keeps products out of which much ill is said."""
+    theirs = Product.objects.filter(category=category, sku__in=held.skus)
+    skus = list(theirs.order_by("sku").values_list("sku", flat=True)[:MOST_EXCLUDED])
+    return {"excluded_skus": skus} if skus else {}
 
 
 def _draft(
@@ -296,11 +318,12 @@ def _strategy(
     draft: Draft,
     budget: Decimal,
     campaign: Campaign,
-    believed: Response,
+    scan: Scan,
     stock: Stock | None,
 ) -> Strategy:
     checks = _guards(draft, budget)
-    title, reason = pitches.title(draft), pitches.reason(draft, believed, stock)
+    title = pitches.title(draft)
+    reason = pitches.reason(draft, scan.believed, stock)
     return Strategy(
         campaign=campaign,
         kind=draft.kind,
@@ -308,11 +331,12 @@ def _strategy(
         reason=str(reason),
         scope=[draft.category],
         menu=msgspec.to_builtins(dict(draft.menu)),
+        rule=_without(scan.held, draft.category),
         currency=settings.CURRENCY,
         budget=budget,
         renews_days=RENEWS,
         least_margin=LEAST_MARGIN,
-        forecast=forecasts.stored(draft, believed, days=settings.HORIZON_DAYS)
+        forecast=forecasts.stored(draft, scan.believed, days=settings.HORIZON_DAYS)
         | pitches.stored(draft)
         | {"said": {"title": wording.kept(title), "reason": wording.kept(reason)}},
         **_lots(draft),

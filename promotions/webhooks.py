@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from django.conf import settings
@@ -36,6 +36,7 @@ TYPES = (
     "strategy_paused",
     "strategy_resumed",
     "strategy_ended",
+    "opinion_turned",
 )
 HIDDEN = frozenset(("by", "comment", "reason"))
 """Operators' names and words stay inside; of shoppers, events have no more than orders'
@@ -43,6 +44,8 @@ ids."""
 MOST_ENDPOINTS = 50
 SPAN = 200_000
 """Positions in one catch-up transaction."""
+OPINIONS = UUID("6f0c2a53-6f1c-4b7e-9d0e-0d1f5a5c7b39")
+"""The namespace of deliveries on what is said."""
 OVERLAP = timedelta(days=1)
 """So long the secret before signs too, once there is a new one."""
 
@@ -138,10 +141,13 @@ def catch_up() -> int:
 
 def message(delivery: Delivery, stored: store.Stored) -> Message:
     """Return what is posted: {"type", "timestamp", "data"}; the id is for ever."""
+    of = {"strategy": str(delivery.strategy)}
+    if isinstance(stored.event, events.OpinionTurned):
+        of = {}
     body = {
         "type": stored.type,
         "timestamp": stored.occurred_at,
-        "data": {"strategy": str(delivery.strategy), **_told(stored.event)},
+        "data": of | _told(stored.event),
     }
     return Message(id=str(delivery.id), body=msgspec.json.encode(body))
 
@@ -214,7 +220,13 @@ def _deliveries(
 
 
 def _strategy(stored: store.Stored) -> UUID:
-    """A decision's strategy is its stream's; other facts name theirs."""
+    """A decision's strategy is its stream's; other facts name theirs.
+
+    What is of no strategy has a key of its own: its messages go out in order too.
+    """
+    event = stored.event
+    if isinstance(event, events.OpinionTurned):
+        return uuid5(OPINIONS, f"{event.level} {event.key}")
     if stored.stream is not None:
         return UUID(stored.stream.removeprefix("strategy:"))
     return UUID(str(msgspec.json.decode(stored.data)["strategy"]))

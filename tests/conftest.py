@@ -234,6 +234,8 @@ def role(name: str) -> Group:
         made_by = {"promotions.migrations.0026_roles": "make"}
         made_by |= {"promotions.migrations.0028_support": "allow"}
         made_by |= {"promotions.migrations.0029_engineers": "allow"}
+        made_by |= {"catalog.migrations.0010_reviews": "allow"}
+        made_by |= {"ml.migrations.0009_opinions": "allow"}
         for module, made in (
             made_by
             | {"catalog.migrations.0006_market": "allow"}

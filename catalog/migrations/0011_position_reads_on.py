@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0009_what_feeds_said'),
+        ('catalog', '0010_reviews'),
     ]
 
     operations = [

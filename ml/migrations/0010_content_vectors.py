@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("catalog", "0012_content"),
-        ("ml", "0008_demand"),
+        ("ml", "0009_opinions"),
     ]
     operations = [
         Vectors(),

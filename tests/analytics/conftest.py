@@ -64,6 +64,33 @@ EVERY: dict[str, events.Event] = {
     "competitor_matched": events.CompetitorMatched(
         competitor="Rival", product="r-1", sku="tea", state="confirmed", by="olga"
     ),
+    "review_written": events.ReviewWritten(
+        review="r-1", source="shop", sku="tea", category="TEA", rating=4.0, size=21
+    ),
+    "review_moderated": events.ReviewModerated(
+        review="r-1", state="published", by="olga"
+    ),
+    "review_judged": events.ReviewJudged(
+        review="r-1",
+        source="shop",
+        sku="tea",
+        written_on=NOW.date(),
+        negative=0.25,
+        neutral=0.25,
+        positive=0.5,
+        aspects={"price": -0.5},
+        model="sentiment 1",
+    ),
+    "opinion_turned": events.OpinionTurned(
+        level="product",
+        key="tea",
+        worse=True,
+        day=NOW.date(),
+        since=NOW.date() - timedelta(days=1),
+        texts=12,
+        negative=9,
+        expected=2.5,
+    ),
     "model_promoted": events.ModelPromoted(
         model=UUID(int=1),
         task="propensity",

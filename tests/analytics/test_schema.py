@@ -39,6 +39,8 @@ DOORS = [
     ("PUT", "/api/v1/calendar"),
     ("PUT", "/api/v1/series"),
     ("PUT", "/api/v1/competitor-prices"),
+    ("GET", "/api/v1/reviews"),
+    ("POST", "/api/v1/reviews"),
     ("GET", "/api/v1/customers/{customer}/offers"),
     ("POST", "/api/v1/offers/{offer}/feedback"),
     ("GET", "/api/v1/customers/{customer}/recommendations"),

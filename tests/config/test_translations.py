@@ -202,7 +202,7 @@ ADDED = ("campaign", "strategy", "code", "codebatch", "endpoint", "standingrule"
         *("find-customer", "customer_timeline", "customer_why", "decision_page"),
         "customer_told",
         *("question-queue", "question", "admin:promotions_helptext_add"),
-        *("data", "feed", "demand"),
+        *("data", "feed", "demand", "opinions"),
         *("market", "market-review", "market-days", "market-series", "market_product"),
         *("admin:catalog_source_add", "admin:catalog_match_changelist"),
         *("pricing", "stock", "product_stock", "admin:catalog_pricingrule_add"),

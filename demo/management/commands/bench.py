@@ -25,6 +25,8 @@ SECTIONS = (
     "demand",
     "matching",
     "assistant",
+    "opinions",
+    "sentiment",
     "prices",
     "pages",
     "similar",
