@@ -5,7 +5,7 @@ done goes to the log by events.
 """
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -19,7 +19,10 @@ KEPT = "storefront"
 
 @dataclass
 class Visit:
-    """Who shops, and what for; `order` is the last one, as the thanks page shows it."""
+    """Who shops, and what for; `order` is the last one, as the thanks page shows it.
+
+    `carts` are what the others have in theirs, by slug: lines and codes.
+    """
 
     slug: str = shoppers.GUEST
     customer: str = ""
@@ -27,6 +30,7 @@ class Visit:
     lines: dict[str, int] = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)
     order: dict[str, Any] | None = None
+    carts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def person(self) -> str:
@@ -86,14 +90,23 @@ def keep(request: HttpRequest, visit: Visit) -> None:
 
 
 def switched(slug: str, before: Visit) -> Visit:
-    """Begin a visit as somebody else, in a browser that nobody knows.
+    """Go on as somebody else, with their own cart, in a browser that nobody knows.
 
-    Only who signs up keeps the guest's browser: then its past becomes the newcomer's.
+    Only who signs up keeps the guest's browser and cart: its past becomes the
+    newcomer's, who is somebody new each time.
     """
     shopper = shoppers.named(slug)
-    if shopper.slug != shoppers.NEWCOMER:
-        return Visit(slug=shopper.slug, customer=shopper.customer)
-    visitor = shoppers.new_visitor() if before.customer else before.visitor
-    lines = {} if before.customer else before.lines
-    made = shoppers.new_customer()
-    return Visit(slug=shopper.slug, customer=made, visitor=visitor, lines=lines)
+    carts = before.carts | {before.slug: {"lines": before.lines, "codes": before.codes}}
+    signs_up = shopper.slug == shoppers.NEWCOMER
+    if signs_up and not before.customer:
+        carts.pop(before.slug)
+        return replace(
+            before, slug=shopper.slug, customer=shoppers.new_customer(), carts=carts
+        )
+    carts.pop(shoppers.NEWCOMER, None)
+    return Visit(
+        slug=shopper.slug,
+        customer=shoppers.new_customer() if signs_up else shopper.customer,
+        **carts.pop(shopper.slug, {}),
+        carts=carts,
+    )
