@@ -33,6 +33,7 @@ USES = {
     "events": gettext_lazy("report what customers do"),
     "offers": gettext_lazy("read customers' offers, and pass on what they think"),
     "recommendations": gettext_lazy("read what to show to whom"),
+    "search": gettext_lazy("find products by words"),
     "carts": gettext_lazy("price carts and redeem"),
     "codes": gettext_lazy("make, list, export and stop codes"),
     "webhooks": gettext_lazy("say where to tell what happens"),
@@ -42,6 +43,11 @@ USES = {
     "reports": gettext_lazy("read what was earned"),
     "privacy": gettext_lazy("export and erase customers"),
 }
+TOLD = USES | {
+    "calendar": gettext_lazy("read the calendar by its address"),
+    "clock": gettext_lazy("move the clock, in demo mode alone"),
+}
+"""Those too that no form gives."""
 
 
 class Wrong(ValueError):
@@ -94,7 +100,9 @@ def _page(
         "title": _("Connect a shop"),
         "typed": typed,
         "typed_public": typed is not None and typed.get("kind") == "publishable",
-        "keys": keys[:100] if _may(request, "view_apikey") else None,
+        "keys": [(one, _told(one)) for one in keys[:100]]
+        if _may(request, "view_apikey")
+        else None,
         "may_add": _may(request, "add_apikey"),
         "may_revoke": _may(request, "change_apikey"),
         "may_watch": any(_may(request, name) for name in VIEWS[1:]),
@@ -109,6 +117,11 @@ def _page(
         "chosen": "browser" if public else "curl",
     }
     return TemplateResponse(request, "admin/connect.html", page)
+
+
+def _told(key: ApiKey) -> list[tuple[str, Any]]:
+    """Return a key's scopes with what they allow."""
+    return [(name, TOLD.get(name, name)) for name in key.scopes]
 
 
 def _made(request: HttpRequest) -> tuple[str, bool]:

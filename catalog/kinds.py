@@ -141,6 +141,8 @@ class Kind:
     amounts: tuple[str, ...] = ()
     may_be_empty: tuple[str, ...] = ()
     """Fields whose empty cell means null, where the body must say so."""
+    once: str = ""
+    """A field that names the row's thing: two rows of one are told of."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -152,6 +154,7 @@ KINDS: Mapping[str, Kind] = {
         needed=("sku", "name"),
         said=("currency",),
         amounts=("price", "cost"),
+        once="sku",
     ),
     Feed.What.PRICES: Kind(
         check=PriceSerializer,

@@ -1,6 +1,7 @@
 """A file's rows, each through the checks of the API's call. Worker only.
 
-Good rows are taken whatever the others are; what is listed twice counts as last listed.
+Good rows are taken whatever the others are. What is listed twice counts as last listed,
+and is told of where it comes again: such a row is no refused one.
 """
 
 import re
@@ -19,6 +20,7 @@ from catalog.intake import Fault
 from catalog.kinds import Kind
 
 CHUNK = 1000
+AGAIN = Wording("This %(name)s stands in row %(row)s too. This row, the later, counts.")
 SHOWN = 100
 """Characters of a refused value."""
 COMMA = re.compile(r"-?\d[\d.\s']*,\d{1,4}")
@@ -91,7 +93,7 @@ def chunks(
 
     Two fields may be of one column.
     """
-    wanted = list(dict.fromkeys(sources.values()))
+    wanted, met = list(dict.fromkeys(sources.values())), dict[str, int]()
     for batch in sheet.batches(wanted):
         broken = [
             Fault(row=one.row, field="", reason=one.reason, value=one.value[:SHOWN])
@@ -102,7 +104,8 @@ def chunks(
             yield Chunk(rows=len(broken), faults=broken)
         for start in range(0, len(batch), CHUNK):
             some = batch.slice(start, CHUNK)
-            yield _checked(list(some.iter_rows(named=True)), sources, kind, all_rows)
+            rows = list(some.iter_rows(named=True))
+            yield _checked(rows, sources, kind, all_rows, met)
 
 
 def _checked(
@@ -110,6 +113,7 @@ def _checked(
     sources: Mapping[str, str],
     kind: Kind,
     all_rows: Said,
+    met: dict[str, int],
 ) -> Chunk:
     chunk, check = Chunk(rows=len(rows)), kind.check()
     for row in rows:
@@ -125,7 +129,17 @@ def _checked(
             chunk.faults += _faults(row["row"], error.detail, given, commas)
         else:
             chunk.listed.append(kind.listed(**good))
+            if kind.once:
+                chunk.faults += _again(row["row"], kind.once, good[kind.once], met)
     return chunk
+
+
+def _again(row: int, name: str, value: str, met: dict[str, int]) -> Iterator[Fault]:
+    """Note where a value stands; tell of the place before, if there is one."""
+    if value in met:
+        before = AGAIN % {"name": name, "row": met[value]}
+        yield Fault(row=row, field=name, reason=before, value=value[:SHOWN])
+    met[value] = row
 
 
 def _faults(

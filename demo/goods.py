@@ -42,6 +42,7 @@ class Card:
     sku: str
     name: str
     about: str
+    own: bool
     category: str
     label: str
     price: Decimal
@@ -147,12 +148,11 @@ def _sold(rows: Iterable[Product]) -> dict[str, Card]:
 
 def _card(one: Product) -> Card:
     where = aisles.aisle(one.department, one.category)
-    brand = OWN if one.brand == "Private" else ""
-    about = " · ".join(part for part in (" ".join(one.size.split()), brand) if part)
     return Card(
         sku=one.sku,
         name=one.name.rpartition(":")[2].strip() or one.name,
-        about=about,
+        about=" ".join(one.size.split()),
+        own=one.brand == OWN,
         category=one.category,
         label=aisles.label(one.category),
         price=(one.price or Decimal(0)).quantize(CENT),
@@ -163,7 +163,8 @@ def _card(one: Product) -> Card:
     )
 
 
-OWN = "Own brand"
+OWN = "Private"
+"""The brand by which the feed means the shop's own."""
 
 
 def chinese() -> bool:

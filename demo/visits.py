@@ -5,7 +5,7 @@ done goes to the log by events.
 """
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -23,6 +23,7 @@ class Visit:
     """Who shops, and what for; `order` is the last one, as the thanks page shows it.
 
     `chat` is the conversation with the assistant.
+    `carts` are what the others have in theirs, by slug: lines and codes.
     """
 
     slug: str = shoppers.GUEST
@@ -32,6 +33,7 @@ class Visit:
     codes: list[str] = field(default_factory=list)
     order: dict[str, Any] | None = None
     chat: str = field(default_factory=lambda: str(uuid4()))
+    carts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def person(self) -> str:
@@ -100,14 +102,27 @@ def keep(request: HttpRequest, visit: Visit) -> None:
 
 
 def switched(slug: str, before: Visit) -> Visit:
-    """Begin a visit as somebody else, in a browser that nobody knows.
+    """Go on as somebody else, with their own cart, in a browser that nobody knows.
 
-    Only who signs up keeps the guest's browser: then its past becomes the newcomer's.
+    Only who signs up keeps the guest's browser and cart: its past becomes the
+    newcomer's, who is somebody new each time.
     """
     shopper = shoppers.named(slug)
-    if shopper.slug != shoppers.NEWCOMER:
-        return Visit(slug=shopper.slug, customer=shopper.customer)
-    visitor = shoppers.new_visitor() if before.customer else before.visitor
-    lines = {} if before.customer else before.lines
-    made = shoppers.new_customer()
-    return Visit(slug=shopper.slug, customer=made, visitor=visitor, lines=lines)
+    carts = before.carts | {before.slug: {"lines": before.lines, "codes": before.codes}}
+    signs_up = shopper.slug == shoppers.NEWCOMER
+    if signs_up and not before.customer:
+        carts.pop(before.slug)
+        return replace(
+            before,
+            slug=shopper.slug,
+            customer=shoppers.new_customer(),
+            carts=carts,
+            chat=str(uuid4()),
+        )
+    carts.pop(shoppers.NEWCOMER, None)
+    return Visit(
+        slug=shopper.slug,
+        customer=shoppers.new_customer() if signs_up else shopper.customer,
+        **carts.pop(shopper.slug, {}),
+        carts=carts,
+    )

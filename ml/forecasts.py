@@ -12,7 +12,7 @@ from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
 from ml.models import CrossEffect, DemandShare, Forecast
 from ml.pooled_quantiles import gamma
@@ -95,9 +95,8 @@ def _fresh(level: str, at: datetime | None) -> QuerySet[Forecast]:
     return rows if at is None else rows.filter(computed_at__gt=at - STALE)
 
 
-def too_old(at: datetime) -> timedelta | None:
+def too_old(newest: datetime | None, at: datetime) -> timedelta | None:
     """Return the age of the forecasts if they are stale; None if not, or without."""
-    newest = Forecast.objects.aggregate(newest=Max("computed_at"))["newest"]
     return at - newest if newest is not None and at - newest >= STALE else None
 
 

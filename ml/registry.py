@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -155,10 +155,11 @@ def first_of(task: str, read: Callable[[str], Read]) -> tuple[TrainedModel, Read
     raise broken or NoChampion(task)
 
 
-def doubts(*, at: datetime) -> list[str]:
+def doubts(*, at: datetime, watched: Sequence[str] | None = None) -> list[str]:
     """Name what is doubtful about the champions: files, age, features, drift, promises.
 
     The night trains; who has not been fitted anew for three nights is told of.
+    `watched` are the doubts that the scoring kept, None if they have to be read.
     """
     found, known = [], champions()
     for task in (PROPENSITY, RANKING):
@@ -186,8 +187,10 @@ def doubts(*, at: datetime) -> list[str]:
                     version=model.features_version,
                 )
             )
-    watched = Scoring.objects.values_list("watch", flat=True).first() or {}
-    return [*found, *watched.get("doubts", [])]
+    if watched is None:
+        kept = Scoring.objects.values_list("watch", flat=True).first() or {}
+        watched = kept.get("doubts", [])
+    return [*found, *watched]
 
 
 def _fault(checksum: str) -> str:

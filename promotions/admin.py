@@ -498,12 +498,16 @@ class CampaignAdmin(ReadOnly):
     """Opened, never edited: strategies were approved under its zone and limits."""
 
     list_display = [
-        *("name", "starts_at", "ends_at", "zone"),
+        *("called", "starts_at", "ends_at", "zone"),
         *(money("budget"), money("spent")),
     ]
     ordering = ["-starts_at"]
-    readonly_fields = ["period", "funds", "asked", "caps", "results"]
-    fields = ["name", "period", "funds", "asked", "caps", "results"]
+    readonly_fields = ["called", "period", "funds", "asked", "caps", "results"]
+    fields = readonly_fields
+
+    @admin.display(description=_("Name"), ordering="name")
+    def called(self, campaign: Campaign) -> str:
+        return campaign.called
 
     @admin.display(description=_("Period"))
     def period(self, campaign: Campaign) -> Any:

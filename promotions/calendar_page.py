@@ -149,12 +149,14 @@ def _planned(row: Strategy) -> Planned:
 
 def _lanes(rows: Iterable[Strategy], span: Span) -> Iterator[Lane]:
     for campaign, mine in groupby(rows, key=lambda row: row.campaign):
-        used = campaign.spent + campaign.reserved
+        used, rows_of = campaign.spent + campaign.reserved, list(mine)
+        first = rows_of[0]
         yield Lane(
-            name=campaign.name,
+            # What a change of prices is called, so is its campaign.
+            name=first.called if campaign.name == first.title else campaign.called,
             link=reverse("admin:promotions_campaign_change", args=[campaign.pk]),
             budget=f"{used:,.0f} / {campaign.budget:,.0f} {campaign.currency}",
-            bars=[_bar(row, span) for row in mine],
+            bars=[_bar(row, span) for row in rows_of],
         )
 
 

@@ -97,7 +97,7 @@ def current(at: datetime) -> list[Alert]:
         Alert(
             code=f"strategy_{flag.kind.value}",
             about=str(flag.strategy.id),
-            text=f"{flag.strategy.title}: {flag.text}",
+            text=f"{flag.strategy.called}: {flag.text}",
             table="promotions_strategy",
         )
         for flag in raised(at=at)

@@ -516,6 +516,6 @@ def campaigns(
     """
     rows = Campaign.objects.filter(Q(ends_at__gt=at) | Q(id=keep)).order_by("-ends_at")
     return [
-        (str(row.id), f"{row.name} ({row.currency})", row.currency)
+        (str(row.id), f"{row.called} ({row.currency})", row.currency)
         for row in rows[:most]
     ]

@@ -24,7 +24,7 @@ from analytics.experiments import Effect
 from analytics.languages import said
 from promotions import programme, report_lines
 from promotions.figures import between, money, number
-from promotions.models import Strategy
+from promotions.models import Campaign, Strategy
 from promotions.programme import Programme
 from promotions.report_tables import Card, drawn
 
@@ -242,7 +242,7 @@ def _paces(at: datetime) -> list[Pace]:
     rows = lookup.rows(PACE, [at, at, MOST])
     return [
         Pace(
-            name=name,
+            name=Campaign(name=name).called,
             link=reverse("admin:promotions_campaign_change", args=[key]),
             spent=f"{used:,.0f} / {budget:,.0f} {currency}",
             money=float(used / budget),

@@ -7,6 +7,7 @@ and `Sheet` are replaceable: targeting computes them again.
 """
 
 import operator
+import re
 import uuid
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +75,10 @@ def _decoded(decode: Callable[[object], Decoded], given: object) -> Decoded:
         raise ValidationError(str(error)) from error
 
 
+PROPOSALS = re.compile(r"Proposals of [-0-9]{10} [:0-9]{5}")
+"""What the platform calls its campaigns (promotions.strategies)."""
+
+
 class Campaign(models.Model):
     """A time-boxed container with a budget; the period is half-open."""
 
@@ -130,7 +135,12 @@ class Campaign(models.Model):
         ]
 
     def __str__(self) -> str:
-        return reread(self.name)
+        return self.called
+
+    @property
+    def called(self) -> str:
+        """Its name, in an operator's language if the platform gave it."""
+        return reread(self.name) if PROPOSALS.fullmatch(self.name) else self.name
 
     @property
     def stream(self) -> str:
@@ -404,7 +414,9 @@ class Strategy(models.Model):
         """Its title, in an operator's language if the platform gave it."""
         if kept := self.forecast.get("said", {}).get("title"):
             return str(said(revived(kept)))
-        return reread(self.title) if "reach" in self.forecast else self.title
+        scope = ", ".join(self.scope or ())
+        ours = "reach" in self.forecast and self.title.startswith(f"{scope}: ")
+        return reread(self.title) if ours else self.title
 
     @property
     def why(self) -> str:

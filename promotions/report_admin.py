@@ -59,7 +59,7 @@ def campaign_results(request: HttpRequest, key: UUID) -> HttpResponseBase:
     report, lines = reports.of_campaign(row), programme.of_campaign(row)
     rows = report_files.of_campaign(report_answers.campaign(row, report, lines))
     context = {
-        "title": _("Results of the campaign “%s”") % row.name,
+        "title": _("Results of the campaign “%s”") % row.called,
         "says": _(
             "All its audience against those who are held out of everything. They are "
             "few, so that only large effects are seen here; each strategy has a "

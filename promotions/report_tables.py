@@ -30,7 +30,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page; a `folded` table opens on a click, what `waits` grows."""
+    """A part of the page; a `folded` table opens on a click, what `waits` grows.
+
+    `nothing` is what stands there without rows: why, and what to do about it.
+    """
 
     title: str
     says: str = ""
@@ -40,6 +43,15 @@ class Section:
     rows: Sequence[Row] = ()
     folded: bool = False
     waits: bool = False
+    nothing: str = ""
+
+    @property
+    def only(self) -> str:
+        """What a chart of one point shows, in words; "" if it shows more."""
+        if not self.chart or len(self.rows) != 1:
+            return ""
+        told = zip(self.columns, self.rows[0].cells, strict=False)
+        return " · ".join(f"{name}: {cell}" for name, cell in told if f"{cell}")
 
 
 @dataclass(frozen=True, kw_only=True)

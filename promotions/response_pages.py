@@ -103,6 +103,10 @@ def _sections(found: Posterior, at: datetime) -> Iterator[Section]:
             if (mine := _of(everybody, one.value)) is not None
         ],
         offer,
+        nothing=_(
+            "No customer has a segment yet. Segments come with the first scoring: send "
+            "or import orders, then train on the page Models."
+        ),
     )
     yield _section(
         found,
@@ -122,11 +126,20 @@ def _sections(found: Posterior, at: datetime) -> Iterator[Section]:
         _("By category"),
         [(name, few, replace(usual, scope=[name])) for name in found.design.scopes],
         _kind(kind),
+        nothing=_(
+            "No category has had offers yet. Approve a proposal: once its customers "
+            "were watched for four weeks, its categories stand here."
+        ),
     )
 
 
 def _section(
-    found: Posterior, title: str, rows: Sequence[tuple[str, Who, What]], offer: str
+    found: Posterior,
+    title: str,
+    rows: Sequence[tuple[str, Who, What]],
+    offer: str,
+    *,
+    nothing: str = "",
 ) -> Section:
     """Draw what an offer makes of a chance of 20 %, with intervals; `offer` names it.
 
@@ -140,17 +153,22 @@ def _section(
         mean, (low, high) = gains.mean(), np.quantile(gains.mean(axis=1), [LOW, HIGH])
         marks.append(Mark(label=name, value=float(mean), low=low, high=high))
         lines.append(Row(cells=[name, f"{mean:+.1f}", _to(low, high)]))
-    says = _(
-        "If all had a chance of 20 % without an offer: so many more of 100 buy "
-        "with 10 % off, or what is named. Of a sample of customers."
+    says = (
+        ""
+        if not rows
+        else _(
+            "If all had a chance of 20 % without an offer: so many more of 100 buy "
+            "with 10 % off, or what is named. Of a sample of customers."
+        )
     )
     return Section(
         title=title,
-        says=f"{says} {offer}",
+        says=f"{says} {offer}" if rows else "",
         chart=drawn(charts.forest(marks, title=title)),
         columns=[title, _("More buyers of 100"), "95 %"],
         rows=lines,
         folded=True,
+        nothing=nothing,
     )
 
 

@@ -17,6 +17,8 @@ from promotions.models import StandingRule, Strategy
 
 State = StandingRule.State
 PLATFORM = "platform"
+BECAUSE = Wording("%(why)s (by the rule %(rule)s)")
+STOPS = Wording("“%(title)s” should end: %(why)s")
 
 
 class NotByTwo(Exception):
@@ -76,7 +78,7 @@ def _end(rule: StandingRule, flag: flags.Flag, at: datetime) -> bool:
         approval.end(
             flag.strategy.id,
             by=f"standing rule of {rule.decided_by}",
-            comment=f"{flag.text} (rule {rule.id})",
+            comment=str(Wording(BECAUSE, why=flag.text, rule=rule.id)),
             at=at,
         )
     except approval.NotLive:  # an operator was faster
@@ -123,7 +125,7 @@ def propose_stops(*, at: datetime) -> list[StandingRule]:
         rules = StandingRule.objects.filter(flag=flag.kind)
         mine = rules.filter(Q(campaign=campaign) | Q(campaign=None))
         if flag.kind == StandingRule.Flag.SHORT and not mine.exists():
-            text = f"{flag.strategy.title}: {flag.text}"
-            rule = StandingRule(flag=flag.kind, campaign=campaign, comment=text)
+            text = Wording(STOPS, title=flag.strategy.title, why=flag.text)
+            rule = StandingRule(flag=flag.kind, campaign=campaign, comment=str(text))
             made.append(propose(rule, by=PLATFORM, at=at))
     return made

@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from analytics import clock
 from analytics.admin import Acting
-from analytics.languages import said
+from analytics.languages import actor, said, written
 from promotions import standing
 from promotions.models import StandingRule
 
@@ -33,7 +33,7 @@ class StandingRuleAdmin(Acting):
             },
         )
     ]
-    list_display = ["flag", "pill", "campaign", "proposed_by", "decided_by", "comment"]
+    list_display = ["flag", "pill", "campaign", "by", "decided_by", "why"]
     list_filter = ["state"]
     ordering = ["-proposed_at"]
     list_select_related = ["campaign"]
@@ -41,6 +41,14 @@ class StandingRuleAdmin(Acting):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("promotions.add_standingrule"))
+
+    @admin.display(description=_("proposed by"), ordering="proposed_by")
+    def by(self, rule: StandingRule) -> str:
+        return actor(rule.proposed_by)
+
+    @admin.display(description=_("comment"))
+    def why(self, rule: StandingRule) -> str:
+        return written(rule.comment, rule.proposed_by)
 
     @display(  # type: ignore[untyped-decorator]
         description=_("State"), label=COLOURS, ordering="state"

@@ -12,6 +12,7 @@ from analytics import languages
 register = template.Library()
 register.filter(languages.said)
 register.filter(languages.actor)
+register.filter(languages.written)
 register.filter("reread_plain", languages.reread)
 
 

@@ -158,6 +158,44 @@ def test_rows_with_faults_are_named_by_field_and_the_good_ones_taken(db: None) -
     assert [one.sku for one in Product.objects.all()] == ["good"]
 
 
+def test_a_sku_that_stands_twice_is_told_of_and_the_later_row_counts(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_files, "CHUNK", 2)
+    rows = [
+        ["t1", "Tee", "TEA", "10.50", "3", ""],
+        ["m1", "Milch", "MILK", "2", "", ""],
+        ["t1", "", "TEA", "12", "3", ""],
+        ["t1", "Black tea", "TEA", "11", "", ""],
+        ["t1", "Green tea", "TEA", "9", "", ""],
+    ]
+    shown = upload(csv([HEAD, *rows]))
+
+    assert (shown.state, shown.taken, shown.refused) == ("shown", 4, 1)
+    told = {
+        one["row"]: (one["field"], one["reason"], one["value"]) for one in shown.errors
+    }
+    assert told[5] == (
+        "sku",
+        "This sku stands in row 2 too. This row, the later, counts.",
+        "t1",
+    )
+    assert "row 5 too" in told[6][1]
+    assert told[4][0] == "name"  # a refused row is none that stands twice
+
+    imported(shown)
+    tea = Product.objects.get(sku="t1")
+    assert (tea.name, tea.price, tea.stock) == ("Green tea", Decimal(9), None)
+
+
+def test_a_competitor_s_product_may_be_seen_twice_in_a_file(db: None) -> None:
+    table, options, _, _ = MARKET["prices"]
+
+    shown = upload(csv([*table, table[-1]]), what="prices", **options)
+
+    assert not [one for one in shown.errors if "stands in row" in one["reason"]]
+
+
 def test_a_file_s_row_is_refused_exactly_where_the_api_refuses_it(
     api: APIClient,
 ) -> None:

@@ -488,3 +488,47 @@ def test_every_refusal_of_a_code_has_its_words() -> None:
 
     assert len(set(known.values())) == len(known)
     assert deals.refused("something new") == known["unknown_code"]
+
+
+def test_each_shopper_keeps_a_cart_and_its_codes(
+    client: Client, ana: Customer, ben: Customer
+) -> None:
+    profiled(ana, "loyal")
+    profiled(ben, "new")
+    cache.set(
+        "storefront:shoppers", {"loyal": "ana", "new": "ben"}
+    )  # of who has offers; here nobody needs one
+
+    def go_on_as(slug: str) -> dict[str, int]:
+        client.post(reverse("shop_switch"), {"shopper": slug})
+        kept: dict[str, Any] = client.session["storefront"]
+        return dict(kept["lines"])
+
+    assert go_on_as("loyal") == {}
+    client.post(reverse("shop_change"), {"add": "tea", "quantity": "2"})
+    client.post(reverse("shop_change"), {"code": "TEATIME"})
+    assert go_on_as("new") == {}
+    client.post(reverse("shop_change"), {"add": "milk"})
+    assert go_on_as("loyal") == {"tea": 2}
+    assert client.session["storefront"]["codes"] == ["TEATIME"]
+    assert client.session["storefront"]["customer"] == "ana"
+    assert go_on_as("new") == {"milk": 1}
+    assert client.session["storefront"]["codes"] == []
+    assert go_on_as("new") == {"milk": 1}
+
+
+def test_who_signs_up_takes_the_guest_s_cart_along(client: Client) -> None:
+    client.post(reverse("shop_change"), {"add": "tea"})
+    guest = client.session["storefront"]["visitor"]
+
+    for _ in range(2):
+        client.post(reverse("shop_switch"), {"shopper": "newcomer"})
+        found = client.session["storefront"]
+        if guest:
+            assert (found["lines"], found["visitor"]) == ({"tea": 1}, guest)
+        else:
+            assert found["lines"] == {}  # the next newcomer is somebody new
+        guest = ""
+
+    client.post(reverse("shop_switch"), {"shopper": "guest"})
+    assert client.session["storefront"]["lines"] == {}

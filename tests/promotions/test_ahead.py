@@ -131,11 +131,20 @@ def test_holidays_are_of_the_country_and_in_the_readers_language(
     july = datetime(2026, 7, 4, tzinfo=UTC).date()
 
     assert "Independence" in holidays.between(first, last).days[july]
+    with translation.override("zh-hans"):
+        american = holidays.between(first, last)
+    assert american.language == "zh"
+    assert len(american.days) == len(holidays.between(first, last).days)
     settings.HOLIDAYS_OF = "CN"
     with translation.override("zh-hans"):
         chinese = holidays.between(first, last)
     assert "端午节" in chinese.days.values()
     assert chinese.language == "zh"
+    settings.HOLIDAYS_OF = "GB"
+    with translation.override("zh-hans"):
+        british = holidays.between(first.replace(month=12), first.replace(year=2027))
+    assert "Boxing Day" in british.days.values()  # all of them, or none
+    assert british.language == "en"
     settings.HOLIDAYS_OF = "DE-BY"
     corpus_christi = first.replace(day=4)
     assert corpus_christi in holidays.between(first, last).days
