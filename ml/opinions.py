@@ -223,10 +223,15 @@ def _turned(
                 )
 
 
-def held() -> Held:
-    """Return what is under a surge: products, whole categories, campaigns."""
+def held(surges: Iterable[tuple[str, str]] | None = None) -> Held:
+    """Return what is under a surge: products, whole categories, campaigns.
+
+    `surges` are their levels and keys, where who asks has read them already.
+    """
     keys: dict[str, set[str]] = {level: set() for level in FIELDS}
-    for level, key in Surge.objects.values_list("level", "key"):
+    if surges is None:
+        surges = Surge.objects.values_list("level", "key")
+    for level, key in surges:
         keys[level].add(key)
     if not any(keys.values()):
         return Held()

@@ -41,6 +41,12 @@ WEEKS = (
     "SELECT subject, slice, arm, sums FROM promotions_armday"
     " WHERE subject = ANY(%s) AND slice LIKE 'week %%' ORDER BY subject"
 )
+SHORT = "short"
+WATCHED = (
+    f"SELECT '{SHORT}', category FROM ({supply.SHORT}) s"  # noqa: S608
+    " UNION ALL SELECT level, key FROM ml_surge"
+)
+"""What runs short, and what is under a surge: the first page asks once."""
 
 
 class Week(NamedTuple):
@@ -67,7 +73,7 @@ def raised(*, at: datetime) -> list[Flag]:
     rows = list(live.select_related("campaign").order_by("id"))
     if not rows:
         return []
-    weeks, low, held = _weeks(rows), supply.short(), opinions.held()
+    weeks, (low, held) = _weeks(rows), _watched()
     return [
         flag for row in rows for flag in _of(row, weeks.get(row.id, ()), low, held, at)
     ]
@@ -76,7 +82,14 @@ def raised(*, at: datetime) -> list[Flag]:
 def of(strategy: Strategy, *, at: datetime) -> list[Flag]:
     """Return one strategy's flags."""
     weeks = _weeks([strategy]).get(strategy.id, ())
-    return _of(strategy, weeks, supply.short(), opinions.held(), at)
+    return _of(strategy, weeks, *_watched(), at)
+
+
+def _watched() -> tuple[frozenset[str], Held]:
+    """Return the categories that run short, and what is under a surge."""
+    rows = lookup.rows(WATCHED, [supply.HALF])
+    short = frozenset(key for what, key in rows if what == SHORT)
+    return short, opinions.held((what, key) for what, key in rows if what != SHORT)
 
 
 def _of(

@@ -428,7 +428,7 @@ def test_numbers_are_grouped_and_dates_written_as_everywhere() -> None:
 def test_the_language_is_switched_by_keyboard(live_server: Any, olga: User) -> None:
     def journey(tab: Page) -> None:
         sign_in(tab, "olga")
-        for _ in range(60):
+        for _ in range(80):
             tab.keyboard.press("Tab")
             if tab.evaluate("document.activeElement.lang") == "zh-hans":
                 break
