@@ -1,5 +1,7 @@
 """How long stock lasts, and what to order: beside the textbooks' tables."""
 
+from statistics import NormalDist, fmean
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,12 +63,30 @@ def test_chances_and_losses_agree(
 ) -> None:
     expected = Expected(mean=mean, deviation=deviation)
     assert 0 <= demanded.chance_above(expected, units) <= 1
-    assert demanded.left(expected, units) >= max(0.0, units - mean) - 1e-6
+    assert 0 <= demanded.left(expected, units) <= units
+    # Demand that is cut off at 0 is more than its normal's mean.
+    asked = demanded.shortfall(expected, 0)
+    assert asked >= mean - 1e-6
+    assert demanded.left(expected, units) >= max(0.0, units - asked) - 1e-6
+    assert demanded.shortfall(expected, units) <= asked + 1e-6
     assert demanded.left(expected, units + 1) >= demanded.left(expected, units) - 1e-9
     assert demanded.shortfall(expected, units) >= -1e-6
     enough = demanded.quantile(expected, level)
     assert demanded.chance_above(expected, enough) <= 1 - level + 1e-9
     assert demanded.quantile(expected, 0.99) >= enough
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(30, 80), (3e4, 4e5), (10, 10)])
+def test_no_more_is_left_than_there_is(mean: float, deviation: float) -> None:
+    """Against 100,001 quantiles of the normal, cut off at 0."""
+    wide = Expected(mean=mean, deviation=deviation)
+    normal = NormalDist(mean, deviation)
+    draws = [max(0.0, normal.inv_cdf((n + 0.5) / 1e5)) for n in range(100_000)]
+    left = fmean(max(0.0, 17 - one) for one in draws)
+    short = fmean(max(0.0, one - 17) for one in draws)
+    assert demanded.left(wide, 17) == pytest.approx(left, rel=0.01)
+    assert demanded.left(wide, 17) < 17
+    assert demanded.shortfall(wide, 17) == pytest.approx(short, rel=0.01)
 
 
 def test_cover_is_when_as_much_as_there_is_has_sold() -> None:
