@@ -7,12 +7,17 @@ from rest_framework import serializers
 
 from analytics.bodies import AmountField, WholeField
 from catalog import identifiers, pricing
+from catalog.market_bodies import DayField
 
 MOST_PRODUCTS = 10_000
 
 
 class ProductSerializer(serializers.Serializer[None]):
-    """A product as the shop lists it. `cost` and `stock` may be left out."""
+    """A product as the shop lists it. `cost` and `stock` may be left out.
+
+    What never expires has no `expires_on`: 9999-12-31 is refused, as other days are
+    that lie before 1970 or after 2099.
+    """
 
     sku = serializers.CharField(max_length=200)
     name = serializers.CharField()
@@ -35,14 +40,14 @@ class ProductSerializer(serializers.Serializer[None]):
     stock = WholeField(min_value=0, max_value=1_000_000, allow_null=True, default=None)
     lead_days = WholeField(min_value=0, max_value=1000, allow_null=True, default=None)
     pack = WholeField(min_value=1, max_value=100_000, default=1)
-    expires_on = serializers.DateField(allow_null=True, default=None)
+    expires_on = DayField(allow_null=True, default=None)
     expiring = WholeField(
         min_value=0, max_value=1_000_000, allow_null=True, default=None
     )
     incoming = WholeField(
         min_value=0, max_value=1_000_000, allow_null=True, default=None
     )
-    incoming_on = serializers.DateField(allow_null=True, default=None)
+    incoming_on = DayField(allow_null=True, default=None)
     promotable = serializers.BooleanField(default=True)
 
     def validate_gtin(self, gtin: str) -> str:

@@ -2,7 +2,8 @@
 
 Fast movers are normal; below SLOW units they are counted one by one: Poisson, or
 negative binomial where they vary more (Silver, Pyke and Thomas 2017, Inventory and
-Production Management in Supply Chains, chapters 6 and 9).
+Production Management in Supply Chains, chapters 6 and 9). Nobody demands less than
+nothing: what a wide normal holds below 0 counts as 0.
 """
 
 from collections.abc import Iterator
@@ -51,15 +52,16 @@ def quantile(expected: Expected, level: float) -> int:
 
 
 def shortfall(expected: Expected, units: float) -> float:
-    """Return E[(D − units)⁺]: what is asked for in vain.
+    """Return E[(D⁺ − units)⁺]: what is asked for in vain; `units` are not negative.
 
     Of the normal it is σ·G(k), with G(k) = φ(k) − k·(1 − Φ(k)), the unit normal loss.
     """
-    return expected.mean - units + left(expected, units)
+    mean = expected.mean + _below_zero(expected)
+    return mean - units + left(expected, units)
 
 
 def left(expected: Expected, units: float) -> float:
-    """Return E[(units − D)⁺]: what is not sold."""
+    """Return E[(units − D⁺)⁺]: what is not sold, at most all units."""
     if units <= 0:
         return 0.0
     if expected.slow:
@@ -68,7 +70,15 @@ def left(expected: Expected, units: float) -> float:
     if expected.deviation <= 0:
         return max(0.0, units - expected.mean)
     k = (expected.mean - units) / expected.deviation
-    return expected.deviation * unit_loss(k)
+    kept = expected.deviation * unit_loss(k) - _below_zero(expected)
+    return min(max(0.0, kept), units)
+
+
+def _below_zero(expected: Expected) -> float:
+    """Return E[(−D)⁺] of the normal: that much less of it is sold than it says."""
+    if expected.slow or expected.deviation <= 0:
+        return 0.0
+    return expected.deviation * unit_loss(expected.mean / expected.deviation)
 
 
 def unit_loss(k: float) -> float:

@@ -4,9 +4,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Count, Max
+
 from analytics import lookup
 from catalog import pricing
 from catalog.episodes import Step
+from catalog.models import PricePoint
 
 WINDOW = timedelta(days=30)
 
@@ -65,3 +68,10 @@ FROM unnest(%(skus)s::text[]) AS asked(sku), LATERAL (
 ) p
 ORDER BY 1, 2, 3
 """
+
+
+def last_changes(skus: Collection[str]) -> dict[str, datetime]:
+    """Return when prices changed last; a product's first price is no change."""
+    points = PricePoint.objects.filter(sku__in=skus, price__isnull=False)
+    rows = points.values_list("sku").annotate(Max("since"), Count("id"))
+    return {sku: last for sku, last, times in rows if times > 1}

@@ -6,12 +6,15 @@ at the cycle service level P₁, and an order goes up to what the target cover a
 (Silver, Pyke and Thomas 2017, Inventory and Production Management in Supply Chains,
 chapters 6 and 7).
 Days are whole or not; units are whole.
+
+What expires serves demand up to its day, and counts after it only with what it is
+expected to have sold by then: the rest is no stock for cover, chances and orders.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import ceil
+from math import ceil, inf
 
 from catalog.demanded import Expected, chance_above, left, quantile
 
@@ -80,16 +83,32 @@ class Held:
     expires_in: float | None = None
     expiring: int | None = None
 
-    def by(self, days: float) -> int:
-        """Return the units that are there within so many days."""
-        return self.units + (self.incoming if self.incoming_in <= days else 0)
+    @property
+    def passing(self) -> int:
+        """Return the units that expire."""
+        if self.expires_in is None:
+            return 0
+        return self.units if self.expiring is None else min(self.expiring, self.units)
+
+    def saleable(self, outlook: Outlook, days: float = inf) -> float:
+        """Return the units that are there to be sold within so many days."""
+        if self.expires_in is None or days <= self.expires_in:
+            return self.units
+        sells = outlook.over(max(0.0, self.expires_in)).mean
+        return self.units - self.passing + min(self.passing, sells)
+
+    def by(self, days: float, outlook: Outlook) -> float:
+        """Return the units to be sold within so many days, with what comes by then."""
+        comes = self.incoming if self.incoming_in <= days else 0
+        return self.saleable(outlook, days) + comes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """How a product's stock stands.
 
-    `cover`: days; None: nothing of it is expected to sell. `chance_out`: that it sells
+    `cover`: days, not beyond the day on which all of it expires; None: nothing of it
+    is expected to sell. `chance_out`: that it sells
     out before an order of today arrives. `over`: units beyond what is not too much,
     `chance_over` that some of them are left then. `unsold`: units expected to be left
     when they expire, `chance_unsold` that any are. `order`: whole packs; 0: none.
@@ -125,16 +144,15 @@ def standing(held: Held, outlook: Outlook | None, policy: Policy) -> Standing:
     """
     if outlook is None:
         return _unknown(held)
-    chance_out = chance_above(outlook.over(policy.lead_days), held.by(policy.lead_days))
+    lead = policy.lead_days
+    chance_out = chance_above(outlook.over(lead), held.by(lead, outlook))
     need = outlook.over(policy.protected)
     point = quantile(need, policy.service_level)
     over, chance_over = _over(held, outlook.over(policy.over_days))
     unsold, chance_unsold = _unsold(held, outlook)
     told = Standing(
         state=State.FINE,
-        cover=days_of_cover(held.units, outlook.weekly)
-        if any(outlook.weekly)
-        else None,
+        cover=_cover(held, outlook),
         chance_out=chance_out,
         safety=max(0, ceil(point - need.mean)),
         reorder_point=point,
@@ -144,7 +162,7 @@ def standing(held: Held, outlook: Outlook | None, policy: Policy) -> Standing:
         unsold=unsold,
         chance_unsold=chance_unsold,
     )
-    return replace(told, state=_state(held, policy, told))
+    return replace(told, state=_state(held, outlook, policy, told))
 
 
 def in_packs(units: float, pack: int) -> int:
@@ -154,12 +172,21 @@ def in_packs(units: float, pack: int) -> int:
 
 def _order(held: Held, outlook: Outlook, policy: Policy, point: int) -> int:
     """Return what brings the position up to the target, if it is below the point."""
-    position = held.units + held.incoming
+    position = held.saleable(outlook, policy.protected) + held.incoming
     if position > point or point == 0:
         return 0
-    goal = outlook.over(policy.lead_days + policy.target_days).mean
+    until = policy.lead_days + policy.target_days
     safety = point - outlook.over(policy.protected).mean
-    return in_packs(max(point, goal + safety) - position, held.pack)
+    goal = max(point, outlook.over(until).mean + safety)
+    return in_packs(goal - held.saleable(outlook, until) - held.incoming, held.pack)
+
+
+def _cover(held: Held, outlook: Outlook) -> float | None:
+    if not any(outlook.weekly):
+        return None
+    cover = days_of_cover(held.saleable(outlook), outlook.weekly)
+    all_goes = held.expires_in is not None and held.passing == held.units
+    return min(cover, held.expires_in or 0.0) if all_goes else cover
 
 
 def _over(held: Held, target: Expected) -> tuple[int, float]:
@@ -170,20 +197,25 @@ def _over(held: Held, target: Expected) -> tuple[int, float]:
 def _unsold(held: Held, outlook: Outlook) -> tuple[float, float]:
     if held.expires_in is None:
         return 0.0, 0.0
-    units = held.units if held.expiring is None else min(held.expiring, held.units)
+    units = held.passing
     if not units:
         return 0.0, 0.0
     until = outlook.over(max(0.0, held.expires_in))
     return left(until, units), 1 - chance_above(until, units - 1)
 
 
-def _state(held: Held, policy: Policy, told: Standing) -> State:
+def _state(held: Held, outlook: Outlook, policy: Policy, told: Standing) -> State:
+    """What is short only because it expires is expiring: it can still be cleared."""
     if not held.units:
         return State.OUT
-    if told.chance_out > 1 - policy.service_level:
+    lead, risk = policy.lead_days, 1 - policy.service_level
+    keeps = replace(held, expires_in=None).by(lead, outlook)
+    if chance_above(outlook.over(lead), keeps) > risk:
         return State.SHORT
     if told.unsold >= 1 and told.chance_unsold >= LIKELY:
         return State.EXPIRING
+    if told.chance_out > risk:
+        return State.SHORT
     if told.over >= max(1, held.pack) and told.chance_over >= SURELY:
         return State.OVER
     return State.FINE

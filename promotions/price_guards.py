@@ -9,11 +9,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from analytics.wording import Wording
 from catalog import competitors, history, pricing
-from catalog.models import PricePoint, Product
+from catalog.models import Product
 from catalog.rulebook import Rulebook
 from promotions import price_families
 from promotions.guards import Guard
@@ -214,10 +214,7 @@ def _often(
         if line.price != products[line.sku].price
         and strategy.state != Strategy.State.PAUSED
     ]
-    points = PricePoint.objects.filter(
-        sku__in=[line.sku for line in moves], price__isnull=False
-    )
-    last = dict(points.values_list("sku").annotate(Max("since")))
+    last = history.last_changes([line.sku for line in moves])
     late = []
     for line in moves:
         days = timedelta(days=book.of(products[line.sku].category).least_days)

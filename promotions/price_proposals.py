@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,8 +19,8 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 
 from analytics.wording import Wording
-from catalog import competitors, pricing, sizes
-from catalog.models import PricePoint, Product
+from catalog import competitors, history, pricing, sizes
+from catalog.models import Product
 from catalog.price_rules import Shelf
 from catalog.rulebook import Rulebook
 from ml import forecasts, opinions
@@ -39,8 +40,20 @@ WEEKS_SHOWN = 8
 OPEN_STATES = ("proposed", "returned", "live", "paused")
 
 
+class Why(Enum):
+    """Why no price is proposed."""
+
+    UNKNOWN = "nothing is known of its demand"
+    RESTS = "all its prices changed too lately, or are to change"
+    NONE = "no allowed price is better"
+
+
 class NothingToGain(Exception):
-    """No price of the category is worth changing, or nothing is known of its demand."""
+    """No price of the category can be proposed: `why` names the reason."""
+
+    def __init__(self, category: str, why: Why) -> None:
+        super().__init__(category)
+        self.why = why
 
 
 def propose(*, at: datetime) -> list[Strategy]:
@@ -62,9 +75,10 @@ def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
 
     :raises NothingToGain: there are none better than today's.
     """
-    found = _found(shelf([category], at=at)).get(category)
+    items = shelf([category], at=at)
+    found = _found(items).get(category)
     if not found:
-        raise NothingToGain(category)
+        raise NothingToGain(category, _why_none(items))
     return price_lines.propose(_change(category, found, at=at), by=by, at=at)
 
 
@@ -78,9 +92,15 @@ def answer(category: str, *, by: str, at: datetime) -> Strategy:
     items = shelf([category], at=at)
     found = _changes(items, price_plans.best(items, price_plans.closeness))
     if not found:
-        raise NothingToGain(category)
+        raise NothingToGain(category, _why_none(items))
     change = _change(category, found, at=at, title=ANSWER)
     return price_lines.propose(change, by=by, at=at)
+
+
+def _why_none(items: Sequence[Item]) -> Why:
+    if not items:
+        return Why.UNKNOWN
+    return Why.RESTS if all(one.shelf.frozen for one in items) else Why.NONE
 
 
 RAISE = gettext_noop("Better prices in %(category)s")
@@ -187,15 +207,8 @@ def _stock(product: Product) -> float:
 def _frozen(products: Sequence[Product], book: Rulebook, at: datetime) -> set[str]:
     """Return what changed too lately, or is to change by what was approved already."""
     days = {one.sku: book.of(one.category).least_days for one in products}
-    since = at - timedelta(days=max(days.values(), default=0))
-    points = PricePoint.objects.filter(
-        sku__in=days, since__gt=since, price__isnull=False
-    )
-    late = {
-        sku
-        for sku, when in points.values_list("sku", "since")
-        if when > at - timedelta(days=days[sku])
-    }
+    last = history.last_changes(days)
+    late = {sku for sku, when in last.items() if when > at - timedelta(days=days[sku])}
     approved = PriceLine.objects.filter(state__in=["planned", "running"])
     return late | set(approved.values_list("sku", flat=True))
 
@@ -313,10 +326,10 @@ def past_weeks(found: Found) -> list[tuple[float, float]]:
     rows = Forecast.objects.filter(
         level=Forecast.Level.PRODUCT, key__in=[item.sku for item, _ in found]
     )
-    history: Mapping[str, Sequence[float]] = dict(rows.values_list("key", "history"))
+    known: Mapping[str, Sequence[float]] = dict(rows.values_list("key", "history"))
     weeks = np.zeros((WEEKS_SHOWN, 2))
     for item, price in found:
-        sold = list(history.get(item.sku, []))[-WEEKS_SHOWN:]
+        sold = list(known.get(item.sku, []))[-WEEKS_SHOWN:]
         for place, units in enumerate(sold, start=WEEKS_SHOWN - len(sold)):
             then = replace(item, units=units, stock=np.inf)
             prices = np.array([float(item.shelf.price), float(price)])

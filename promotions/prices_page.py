@@ -18,6 +18,7 @@ from catalog.models import Product
 from promotions import price_lines, price_proposals
 from promotions.figures import money
 from promotions.models import PriceLine, Strategy
+from promotions.price_proposals import NothingToGain, Why
 from promotions.report_tables import Row, Section
 
 MOST = 100
@@ -53,7 +54,7 @@ def _proposed(request: HttpRequest) -> HttpResponseBase:
     step = STEPS.get(request.POST.get("step", ""))
     try:
         if step is None or not category:
-            raise price_proposals.NothingToGain(category)
+            raise NothingToGain(category, Why.UNKNOWN)
         who = request.user.get_username()
         made = step(category, by=who, at=clock.now())
     except price_lines.NoLines:
@@ -62,15 +63,22 @@ def _proposed(request: HttpRequest) -> HttpResponseBase:
         )
         messages.warning(request, text % {"category": category})
         return redirect("pricing")
-    except price_proposals.NothingToGain:
-        text = _(
-            "No price of “%(category)s” is worth changing within its rules, or "
-            "nothing is known of its demand yet."
-        )
-        messages.warning(request, text % {"category": category})
+    except NothingToGain as none:
+        messages.warning(request, _reason(none.why) % {"category": category})
         return redirect("pricing")
     messages.success(request, _("Proposed. Somebody else decides on it."))
     return redirect("admin:promotions_strategy_change", made.pk)
+
+
+def _reason(why: Why) -> str:
+    return {
+        Why.UNKNOWN: _("Nothing is known yet of the demand for “%(category)s”."),
+        Why.RESTS: _(
+            "It is too early: the prices of “%(category)s” changed within the days "
+            "that its rules ask for, or an approved change is under way."
+        ),
+        Why.NONE: _("No price of “%(category)s” is worth changing within its rules."),
+    }[why]
 
 
 def _categories() -> list[str]:

@@ -143,19 +143,20 @@ def _past(product: Product, today: date) -> Iterator[Mark]:
 
 
 def _ahead(product: Product, known: Demand, today: date) -> Iterator[Mark]:
+    """Yield what is expected to be left: without orders it never rises."""
     there = float(product.stock or 0)
+    value = high = low = there
     for number in range(1, AHEAD + 1):
         mean, deviation = forecasts.cover(known.units, known.low, known.high, number)
         wide = forecasts.Z80 * deviation
         expected = demanded.left(
             demanded.Expected(mean=mean, deviation=deviation), there
         )
-        yield Mark(
-            label=(today + timedelta(days=number)).isoformat(),
-            value=expected,
-            low=max(0.0, there - mean - wide),
-            high=min(there, max(0.0, there - mean + wide)),
-        )
+        value = min(value, expected)
+        low = min(low, max(0.0, there - mean - wide), value)
+        high = min(high, max(there - mean + wide, value))
+        label = (today + timedelta(days=number)).isoformat()
+        yield Mark(label=label, value=value, low=low, high=high)
 
 
 def _demand(sku: str, known: Demand) -> Section:

@@ -120,6 +120,9 @@ def test_a_feed_of_ten_thousand_is_taken(api: APIClient) -> None:
         ({"pack": None}, "pack", "null"),
         ({"expires_on": "2027-02-30"}, "expires_on", "invalid"),
         ({"expires_on": "2027-02-03T00:00:00Z"}, "expires_on", "invalid"),
+        ({"expires_on": "9999-12-31"}, "expires_on", "out_of_range"),
+        ({"expires_on": "0001-01-01"}, "expires_on", "out_of_range"),
+        ({"incoming_on": "9999-12-31"}, "incoming_on", "out_of_range"),
         ({"expires_on": None, "expiring": 3}, "expiring", "expires_on"),
     ],
 )

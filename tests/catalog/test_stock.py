@@ -1,5 +1,7 @@
 """How long stock lasts, and what to order: beside the textbooks' tables."""
 
+from statistics import NormalDist, fmean
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,12 +63,30 @@ def test_chances_and_losses_agree(
 ) -> None:
     expected = Expected(mean=mean, deviation=deviation)
     assert 0 <= demanded.chance_above(expected, units) <= 1
-    assert demanded.left(expected, units) >= max(0.0, units - mean) - 1e-6
+    assert 0 <= demanded.left(expected, units) <= units
+    # Demand that is cut off at 0 is more than its normal's mean.
+    asked = demanded.shortfall(expected, 0)
+    assert asked >= mean - 1e-6
+    assert demanded.left(expected, units) >= max(0.0, units - asked) - 1e-6
+    assert demanded.shortfall(expected, units) <= asked + 1e-6
     assert demanded.left(expected, units + 1) >= demanded.left(expected, units) - 1e-9
     assert demanded.shortfall(expected, units) >= -1e-6
     enough = demanded.quantile(expected, level)
     assert demanded.chance_above(expected, enough) <= 1 - level + 1e-9
     assert demanded.quantile(expected, 0.99) >= enough
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(30, 80), (3e4, 4e5), (10, 10)])
+def test_no_more_is_left_than_there_is(mean: float, deviation: float) -> None:
+    """Against 100,001 quantiles of the normal, cut off at 0."""
+    wide = Expected(mean=mean, deviation=deviation)
+    normal = NormalDist(mean, deviation)
+    draws = [max(0.0, normal.inv_cdf((n + 0.5) / 1e5)) for n in range(100_000)]
+    left = fmean(max(0.0, 17 - one) for one in draws)
+    short = fmean(max(0.0, one - 17) for one in draws)
+    assert demanded.left(wide, 17) == pytest.approx(left, rel=0.01)
+    assert demanded.left(wide, 17) < 17
+    assert demanded.shortfall(wide, 17) == pytest.approx(short, rel=0.01)
 
 
 def test_cover_is_when_as_much_as_there_is_has_sold() -> None:
@@ -88,6 +108,10 @@ def test_cover_is_when_as_much_as_there_is_has_sold() -> None:
         (Held(units=200), State.OVER),
         (Held(units=40, expires_in=7), State.EXPIRING),
         (Held(units=40, expires_in=7, expiring=5), State.FINE),
+        (Held(units=40, expires_in=2), State.EXPIRING),
+        (Held(units=40, expires_in=0), State.EXPIRING),
+        (Held(units=40, expires_in=2, incoming=60), State.EXPIRING),
+        (Held(units=8, expires_in=2), State.SHORT),
     ],
 )
 def test_the_gravest_is_said(held: Held, state: State) -> None:
@@ -108,6 +132,38 @@ def test_an_order_is_in_packs_up_to_the_target_and_not_before_its_point() -> Non
     assert stock.standing(Held(units=30, pack=12), even(10, 3.5), USUAL).order == 0
     coming = Held(units=20, incoming=12, pack=12)
     assert stock.standing(coming, even(10, 3.5), USUAL).order == 0
+
+
+def test_what_expires_before_it_can_sell_is_no_stock() -> None:
+    """77 a week, four weeks of stock: of what is gone in two days, 22 can be sold."""
+    lasting = stock.standing(Held(units=308), even(77, 15), USUAL)
+    assert lasting.cover == pytest.approx(28)
+    assert (lasting.chance_out < 0.01, lasting.order) == (True, 0)
+    going = stock.standing(Held(units=308, expires_in=2), even(77, 15), USUAL)
+    assert going.cover == pytest.approx(2)
+    assert going.chance_out > 0.99
+    # As much is ordered as if only those were there.
+    few = stock.standing(Held(units=22), even(77, 15), USUAL)
+    assert going.order == few.order > 300
+    gone = stock.standing(Held(units=43, expires_in=0), even(11, 3), USUAL)
+    none = stock.standing(Held(units=0), even(11, 3), USUAL)
+    assert gone.cover == 0
+    assert gone.chance_out == pytest.approx(none.chance_out)
+    assert gone.order == none.order > 0
+    assert gone.unsold == 43
+
+
+def test_what_does_not_expire_is_stock_beside_what_does() -> None:
+    part = Held(units=308, expires_in=2, expiring=100)
+    told = stock.standing(part, even(77, 15), USUAL)
+    assert told.cover == pytest.approx(7 * (208 + 22) / 77)
+    assert told.chance_out < 0.01
+    assert told.order == 0
+
+
+def test_what_expires_when_an_order_of_next_time_is_there_needs_none_yet() -> None:
+    later = Held(units=300, expires_in=USUAL.protected)
+    assert stock.standing(later, even(77, 15), USUAL).order == 0
 
 
 def test_promotions_need_more() -> None:

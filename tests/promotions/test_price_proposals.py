@@ -18,6 +18,7 @@ from catalog.models import (
     CompetitorPrice,
     CompetitorProduct,
     Match,
+    PricePoint,
     PricingRule,
     Product,
 )
@@ -132,6 +133,33 @@ def test_by_hand_a_category_is_proposed_if_it_gains() -> None:
 
     with pytest.raises(price_proposals.NothingToGain):
         price_proposals.propose_for("nothing here", by="olga", at=NOW)
+
+
+def test_a_first_listing_is_no_change_of_price() -> None:
+    PricePoint.objects.update(since=NOW - DAY)
+    made = price_proposals.propose_for(HOT, by="olga", at=NOW)
+    often = [one for one in made.guards if one["name"] == "days between changes"]
+    assert [one["passed"] for one in often] == [True]
+
+
+def test_why_nothing_is_proposed_is_named() -> None:
+    with pytest.raises(price_proposals.NothingToGain) as none:
+        price_proposals.propose_for("nothing here", by="olga", at=NOW)
+    assert none.value.why == price_proposals.Why.UNKNOWN
+
+    Forecast.objects.update(elasticity=-0.1, elasticity_error=0.01)
+    PricingRule.objects.create(category=HOT, most_up=Decimal(0))
+    with pytest.raises(price_proposals.NothingToGain) as none:
+        price_proposals.propose_for(HOT, by="olga", at=NOW)
+    assert none.value.why == price_proposals.Why.NONE
+
+    for one in Product.objects.filter(category=HOT):
+        PricePoint.objects.create(
+            sku=one.sku, price=one.price, currency="USD", since=NOW - DAY
+        )
+    with pytest.raises(price_proposals.NothingToGain) as none:
+        price_proposals.propose_for(HOT, by="olga", at=NOW)
+    assert none.value.why == price_proposals.Why.RESTS
 
 
 def test_a_category_keeps_its_own_rule() -> None:
@@ -269,7 +297,7 @@ def test_prices_are_proposed_from_the_page(olga: User, client: Client) -> None:
     nothing = client.post(
         reverse("pricing"), {"category": "x", "step": "propose"}, follow=True
     )
-    assert "is worth changing within its rules" in nothing.content.decode()
+    assert "Nothing is known yet of the demand" in nothing.content.decode()
     assert "Better prices in hot" in client.get(reverse("pricing")).content.decode()
 
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from analytics import access
-from promotions import clearances, supply
+from catalog.models import Product
+from promotions import clearances, stock_product, supply
 from promotions.models import Strategy, Supply
 from tests.browsing import browse, sign_in
 from tests.conftest import Counted
@@ -67,6 +70,20 @@ def test_a_product_is_found_by_its_name(stocked: Strategy, buyer: Client) -> Non
     page = texts(buyer.get(reverse("stock"), {"q": "mil"}).content.decode())
     assert "Milk" in page
     assert "Yogurt" not in page
+
+
+def test_the_curve_of_what_is_left_never_rises(stocked: Strategy) -> None:
+    """Also where weeks are ever less sure, and where counted units become a normal."""
+    product, today = Product.objects.get(sku="milk"), timezone.now().date()
+    known = supply.outlooks(["milk"], today)["milk"]
+    unsure = tuple(10.0 * 2**n for n in range(len(known.units)))
+    known = replace(known, low=(0.0,) * len(unsure), high=unsure)
+    marks = list(stock_product._ahead(product, known, today))
+    for before, now in pairwise(marks):
+        assert now.value <= before.value
+        assert now.high <= before.high  # type: ignore[operator]
+    for mark in marks:
+        assert 0 <= mark.low <= mark.value <= mark.high <= 60  # type: ignore[operator]
 
 
 def test_a_product_s_page_has_its_fan_and_its_path(

@@ -73,6 +73,23 @@ def test_what_expires_is_found() -> None:
     assert Supply.objects.get(pk="yogurt").unsold == pytest.approx(40, abs=3)
 
 
+def test_what_has_expired_is_no_cover_and_is_ordered_anew() -> None:
+    at = timezone.now()
+    gone = at.date() - timedelta(days=1)
+    listed("milk", at=at, stock=60, expires_on=gone)
+    listed("curd", at=at, stock=100, expires_on=at.date() + timedelta(days=2))
+    for sku in ("milk", "curd"):
+        expected(sku, 20.0, at=at)
+    supply.refresh(at=at)
+    rows = Supply.objects.in_bulk(["milk", "curd"])
+    assert rows["milk"].cover == 0
+    assert rows["curd"].cover == pytest.approx(2)
+    for row in rows.values():
+        assert row.state == "expiring"
+        assert row.chance_out > 0.9
+        assert row.order > 80
+
+
 def test_a_category_has_a_rule_of_its_own() -> None:
     StockRule.objects.create(
         category="TEA", service_level=Decimal("0.99"), lead_days=30
