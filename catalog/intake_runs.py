@@ -20,7 +20,7 @@ from analytics.imports import Report
 from analytics.sheets import Sheet
 from analytics.wording import Wording
 from catalog import order_files, row_files
-from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, told
+from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, kept, told
 from catalog.kinds import KINDS, Kind
 from catalog.models import Feed
 from catalog.row_files import Chunk
@@ -210,7 +210,8 @@ def _note(row: Feed, *names: str) -> None:
 
 def _end(row: Feed, state: str, *, error: str = "") -> None:
     """Tell how it ended. An order file that was taken goes at once."""
-    row.state, row.error, row.finished_at = state, error, clock.now()
+    row.state, row.error, row.finished_at = state, kept(error), clock.now()
+    row.seen = kept(row.seen)
     row.attempts, row.step = 0, ""
     fields = [*COUNTS, "state", "error", "finished_at", "attempts", "step", "seen"]
     if state == State.DONE and row.what == Feed.What.ORDERS:

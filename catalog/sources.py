@@ -215,6 +215,6 @@ def _failed(row: Source, refusal: Exception, at: datetime) -> None:
     Source.objects.filter(id=row.id).update(
         state=State.FAILED,
         next_at=at + max(wait, min(asked, LONGEST_WAIT)),
-        error=str(refusal)[:500],
+        error=intake.kept(str(refusal))[:500],
         failures=row.failures + 1,
     )

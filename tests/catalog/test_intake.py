@@ -123,6 +123,26 @@ def test_every_form_is_shown_first_and_then_taken(db: None, form: str) -> None:
     assert done.changes == StoredEvent.objects.count() == 3
 
 
+@pytest.mark.parametrize("what", ["products", "prices"])
+def test_a_nul_among_the_first_rows_harms_its_row_alone(db: None, what: str) -> None:
+    head = ["id", "name", "price", "currency", "competitor", "colour\0"]
+    rows = [["t1", "T\0ee", "1", "USD", "Rival", ""], ["m1", "M", "2", "USD", "R", ""]]
+
+    shown = upload(csv([head, *rows]), what)
+
+    assert (shown.state, shown.error) == ("shown", "")
+    assert shown.seen["first"][0]["name"] == "T\ufffdee"
+    done = imported(shown)
+    assert (done.state, done.taken, done.refused) == ("done", 1, 1)
+
+
+def test_a_nul_in_what_a_message_quotes_is_told(db: None) -> None:
+    shown = upload(csv([["colour\0", "b"], ["red", ""]]))
+
+    assert shown.state == "failed"
+    assert "colour\ufffd" in shown.error
+
+
 def test_an_import_may_be_repeated_and_changes_nothing_twice(db: None) -> None:
     first = imported(upload(csv(TABLE)))
 
