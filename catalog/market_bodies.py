@@ -16,6 +16,7 @@ MOST_ROWS = 10_000
 AHEAD = timedelta(minutes=5)
 """So far may the clocks of two machines be apart."""
 FIRST, LAST = date(1970, 1, 1), date(2100, 1, 1)
+LONGEST = timedelta(days=366)
 REGION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 
 
@@ -51,7 +52,7 @@ class DaysSerializer(serializers.Serializer[None]):
 
     def validate(self, days: dict[str, Any]) -> dict[str, Any]:
         first, last = days["first"], days["last"]
-        if last is not None and not first <= last < first + timedelta(days=366):
+        if last is not None and not first <= last < first + LONGEST:
             raise serializers.ValidationError(
                 {"last": [_("It lies before the first day, or a year after it.")]},
                 "last",

@@ -234,6 +234,27 @@ def test_days_are_put_on_the_calendar_moved_and_called_off(office: Client) -> No
     assert not ShopDay.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("9999-01-01", "9999-12-31"), ("0001-01-01", ""), ("2099-12-30", "2100-01-01")],
+)
+def test_days_that_the_api_refuses_the_form_refuses_too(
+    office: Client, first: str, last: str
+) -> None:
+    body = {"name": "Fair", "kind": "event", "first": first, "last": last}
+
+    answer = office.post(reverse("market-days"), body)
+
+    assert "It must lie between 1970 and 2100." in text(answer)
+    assert not ShopDay.objects.exists()
+
+
+def test_a_day_of_the_form_is_an_event_as_it_is_by_the_api(office: Client) -> None:
+    page = office.get(reverse("market-days")).content.decode()
+
+    assert re.findall(r'<option value="(\w+)" selected', page) == ["event"]
+
+
 def test_series_are_told_with_a_chart(office: Client) -> None:
     answer = office.get(reverse("market-series"))
 
