@@ -113,6 +113,15 @@ def test_one_wrong_row_is_named_and_none_is_taken(
     assert feed.what == {"competitor-prices": "prices"}.get(door, door)
 
 
+def test_days_of_long_names_that_differ_at_their_end_are_two(put: Send) -> None:
+    days = [GOOD["calendar"] | {"name": "x" * 300 + end} for end in "ab"]
+
+    first, again = put("calendar", *days), put("calendar", *days)
+
+    assert (first.json()["changes"], again.json()["changes"]) == (2, 0)
+    assert ShopDay.objects.count() == 2
+
+
 @pytest.mark.parametrize("door", ROWS)
 def test_no_more_than_ten_thousand_rows_are_taken(put: Send, door: str) -> None:
     assert put(door, *[{}] * 10_001).status_code == 400
