@@ -497,6 +497,19 @@ MARKET: dict[
 }
 
 
+def test_the_example_of_the_docs_is_read_by_well_known_names(db: None) -> None:
+    docs = Path(__file__).parents[2] / "docs" / "market.md"
+    example = docs.read_text().partition("```\nshop;")[2].partition("```")[0]
+
+    shown = upload(f"shop;{example}".encode(), "prices", currency="EUR")
+
+    assert (shown.state, shown.error, shown.rows) == ("shown", "", 1)
+    assert shown.seen["columns"]["product"] == "artikel"
+    (fault,) = shown.errors
+    assert (fault["row"], fault["field"], fault["value"]) == (2, "price", "4,20")
+    assert "decimal comma" in fault["reason"]
+
+
 @pytest.mark.parametrize("what", MARKET)
 @pytest.mark.parametrize("form", ["utf-8", "xlsx", "json lines", "parquet"])
 def test_market_data_come_by_the_same_road(db: None, what: str, form: str) -> None:
