@@ -19,7 +19,7 @@ from analytics import cells, clock, columns, imports, races, sheets
 from analytics.imports import Report
 from analytics.sheets import Sheet
 from analytics.wording import Wording
-from catalog import order_files, row_files
+from catalog import order_files, row_files, source_states
 from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, kept, told
 from catalog.kinds import KINDS, Kind
 from catalog.models import Feed
@@ -217,4 +217,6 @@ def _end(row: Feed, state: str, *, error: str = "") -> None:
     if state == State.DONE and row.what == Feed.What.ORDERS:
         row.body, row.seen = None, row.seen | {"first": []}
         fields.append("body")
-    _note(row, *fields)
+    with transaction.atomic():
+        _note(row, *fields)
+        source_states.ended(row)
