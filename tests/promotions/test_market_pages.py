@@ -106,6 +106,31 @@ def test_the_market_page_tells_index_undercuts_and_promotions(office: Client) ->
     assert "1 product waits for your word" in said
 
 
+def test_a_price_that_may_be_misread_is_shown_as_doubtful(office: Client) -> None:
+    assert "Doubtful prices" not in text(office.get(reverse("market")))
+    at = timezone.now()
+    misread = PriceSeen(
+        competitor="Rival",
+        product="ACME green t",
+        name="ACME green tea 100g",
+        currency="USD",
+        price=D("0.01"),
+        seen_at=at,
+    )
+    market_feeds.take_prices([misread], at=at)
+    positions.count(at=at)
+
+    with CaptureQueriesContext(connection) as asked:
+        said = text(office.get(reverse("market")))
+
+    assert (
+        "Green Tea 100 g Rival 10.00 USD 0.01 USD"
+        in said.rpartition("Doubtful prices")[2]
+    )
+    assert "10.00 USD 0.01 USD" not in said.partition("Doubtful prices")[0]
+    assert len(asked) <= MOST_QUERIES
+
+
 def test_a_product_s_history_is_a_chart_and_a_table(office: Client) -> None:
     answer = office.get(reverse("market_product", args=["green"]))
 
