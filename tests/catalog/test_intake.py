@@ -1,5 +1,6 @@
 """Files of products and past orders: looked into, mended, imported, repeated."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -236,6 +237,7 @@ def test_broken_lines_harm_no_other(db: None) -> None:
         (b"PK\x03\x04rest", "neither CSV, XLSX"),
         (b"PAR1 rest", "damaged Parquet"),
         ("sku,name\n1,Tee é,\n".encode("latin-1"), "not UTF-8"),
+        (gzip.compress(b"sku,name\n1,Tee\n"), "is compressed"),
         (b"{}\n{}\n", "no line is an object"),
     ],
 )
