@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from analytics import clock
 from analytics.bodies import AmountField, MomentField
+from analytics.sent import EARLIEST
 from catalog import identifiers, pricing
 from catalog.models import ShopDay
 
@@ -114,6 +115,10 @@ class PriceSerializer(serializers.Serializer[None]):
             fault = pricing.decimals_fault(seen[name], seen["currency"])
             if fault:
                 raise serializers.ValidationError({name: [fault]}, "decimals")
+        if seen["seen_at"] < EARLIEST:
+            raise serializers.ValidationError(
+                {"seen_at": [_("It lies before 1990.")]}, "past"
+            )
         if seen["seen_at"] > clock.now() + AHEAD:
             raise serializers.ValidationError(
                 {"seen_at": [_("It lies in the future.")]}, "future"

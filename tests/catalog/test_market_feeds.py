@@ -94,6 +94,7 @@ def test_rows_are_taken_and_sent_twice_change_nothing(put: Send, door: str) -> N
         ("competitor-prices", {"competitor": ""}, "competitor"),
         ("competitor-prices", {"url": "javascript:alert(1)"}, "url"),
         ("competitor-prices", {"seen_at": "2026-06-01T12:00:00"}, "seen_at"),
+        ("competitor-prices", {"seen_at": "1989-12-31T23:59:59Z"}, "seen_at"),
         ("competitor-prices", {"seen_at": "2999-01-01T00:00:00Z"}, "seen_at"),
     ],
 )
