@@ -38,7 +38,17 @@ class DayField(serializers.DateField):
         return day
 
 
-class DaysSerializer(serializers.Serializer[None]):
+class RowSerializer(serializers.Serializer[None]):
+    """A row whose fields are all known: a misspelt one does not vanish silently."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (strange := data.keys() - self.fields.keys()):
+            fault = [_("This field is not known.")]
+            raise serializers.ValidationError(dict.fromkeys(strange, fault), "unknown")
+        return super().to_internal_value(data)
+
+
+class DaysSerializer(RowSerializer):
     """Days of the shop's calendar. Both ends count; without `last` it is one day."""
 
     key = serializers.CharField(max_length=200, default="", allow_blank=True)
@@ -73,7 +83,7 @@ class NumberField(serializers.FloatField):
         return value
 
 
-class ValueSerializer(serializers.Serializer[None]):
+class ValueSerializer(RowSerializer):
     """A day's value of a series; null takes it back."""
 
     series = serializers.RegexField(r"^[a-z][a-z0-9_.-]{0,63}$")
@@ -82,7 +92,7 @@ class ValueSerializer(serializers.Serializer[None]):
     value = NumberField(allow_null=True)
 
 
-class PriceSerializer(serializers.Serializer[None]):
+class PriceSerializer(RowSerializer):
     """A competitor's product, and what it costs there."""
 
     competitor = serializers.CharField(max_length=100)

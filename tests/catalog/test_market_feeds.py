@@ -88,6 +88,7 @@ def test_rows_are_taken_and_sent_twice_change_nothing(put: Send, door: str) -> N
         ("series", {"value": True}, "value"),
         ("series", {"value": "NaN"}, "value"),
         ("series", {"day": None}, "day"),
+        ("competitor-prices", {"availble": False}, "availble"),
         ("competitor-prices", {"price": None}, "price"),
         ("competitor-prices", {"price": "-1"}, "price"),
         ("competitor-prices", {"shelf_price": "1.005"}, "shelf_price"),
