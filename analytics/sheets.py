@@ -213,16 +213,23 @@ def opened(path: Path, *, delimiter: str = "", encoding: str = "") -> Sheet:
         raise NotATable(Wording("%(path)s is empty", path=path))
     if head[:4] == b"PK\x03\x04":
         return _workbook(path)
-    encoding = encoding or encodings.guess(head, whole=len(head) < HEAD) or ""
-    if not encoding:
-        raise NotATable(_not_utf8(path))
-    if encoding != "utf-16" and (head[:2] == b"\x1f\x8b" or b"\0" in head[:4]):
+    if head[:2] == b"\x1f\x8b":
+        raise NotATable(Wording("%(path)s is compressed: unpack it first", path=path))
+    encoding = encoding or _guessed(path, head)
+    if encoding != "utf-16" and b"\0" in head[:4]:
         raise NotATable(
             Wording("%(path)s is neither CSV, XLSX, JSON Lines nor Parquet", path=path)
         )
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
         return _json_lines(path)
     return _csv(path, delimiter, encoding)
+
+
+def _guessed(path: Path, head: bytes) -> str:
+    encoding = encodings.guess(head, whole=len(head) < HEAD)
+    if not encoding:
+        raise NotATable(_not_utf8(path))
+    return encoding
 
 
 def _workbook(path: Path) -> Sheet:

@@ -28,7 +28,7 @@ FOUND = """
       (SELECT coalesce(json_agg(u ORDER BY competitor), '[]') FROM (
          SELECT competitor,
              count(*) FILTER (WHERE p.undercut_since >= t.new
-               AND p.theirs <= p.ours * (1 - t.deep)) AS undercut,
+               AND p.theirs > 0 AND p.theirs <= p.ours * (1 - t.deep)) AS undercut,
              count(*) FILTER (WHERE p.promotion_since >= t.new) AS promoted,
              max(p.depth) FILTER (WHERE p.promotion_since >= t.new) AS depth
            FROM catalog_position p JOIN catalog_competitorproduct c

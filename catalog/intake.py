@@ -62,11 +62,18 @@ class Fault:
 def told(faults: Iterable[Fault]) -> list[dict[str, Any]]:
     """Return the first faults as a feed's row keeps them: no table holds a NUL."""
     some = islice(faults, MOST_ERRORS)
-    return [{name: _kept(said) for name, said in asdict(one).items()} for one in some]
+    return [kept(asdict(one)) for one in some]
 
 
-def _kept(said: Any) -> Any:
-    return said.replace("\0", "\ufffd") if isinstance(said, str) else said
+def kept(said: Any) -> Any:
+    """Return what a file said, however nested, as a row can keep it: without a NUL."""
+    if isinstance(said, dict):
+        return {kept(name): kept(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [kept(one) for one in said]
+    # A wording stays one: it is told in the reader's language.
+    nul = isinstance(said, str) and "\0" in said
+    return said.replace("\0", "\ufffd") if nul else said
 
 
 def taken_call(

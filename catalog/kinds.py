@@ -75,7 +75,7 @@ PRICES: Guesses = {
     ),
     "product": (
         *("product", "product_id", "competitor_product", "sku", "id", "item_id"),
-        *("商品编号", "货号"),
+        *("article", "article_id", "artikel", "artikelnr", "商品编号", "货号"),
     ),
     "name": NAME,
     "brand": BRAND,

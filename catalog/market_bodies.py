@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from analytics import clock
 from analytics.bodies import AmountField, MomentField
+from analytics.sent import EARLIEST
 from catalog import identifiers, pricing
 from catalog.models import ShopDay
 
@@ -16,6 +17,7 @@ MOST_ROWS = 10_000
 AHEAD = timedelta(minutes=5)
 """So far may the clocks of two machines be apart."""
 FIRST, LAST = date(1970, 1, 1), date(2100, 1, 1)
+LONGEST = timedelta(days=366)
 REGION = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 
 
@@ -36,7 +38,17 @@ class DayField(serializers.DateField):
         return day
 
 
-class DaysSerializer(serializers.Serializer[None]):
+class RowSerializer(serializers.Serializer[None]):
+    """A row whose fields are all known: a misspelt one does not vanish silently."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (strange := data.keys() - self.fields.keys()):
+            fault = [_("This field is not known.")]
+            raise serializers.ValidationError(dict.fromkeys(strange, fault), "unknown")
+        return super().to_internal_value(data)
+
+
+class DaysSerializer(RowSerializer):
     """Days of the shop's calendar. Both ends count; without `last` it is one day."""
 
     key = serializers.CharField(max_length=200, default="", allow_blank=True)
@@ -51,7 +63,7 @@ class DaysSerializer(serializers.Serializer[None]):
 
     def validate(self, days: dict[str, Any]) -> dict[str, Any]:
         first, last = days["first"], days["last"]
-        if last is not None and not first <= last < first + timedelta(days=366):
+        if last is not None and not first <= last < first + LONGEST:
             raise serializers.ValidationError(
                 {"last": [_("It lies before the first day, or a year after it.")]},
                 "last",
@@ -71,7 +83,7 @@ class NumberField(serializers.FloatField):
         return value
 
 
-class ValueSerializer(serializers.Serializer[None]):
+class ValueSerializer(RowSerializer):
     """A day's value of a series; null takes it back."""
 
     series = serializers.RegexField(r"^[a-z][a-z0-9_.-]{0,63}$")
@@ -80,7 +92,7 @@ class ValueSerializer(serializers.Serializer[None]):
     value = NumberField(allow_null=True)
 
 
-class PriceSerializer(serializers.Serializer[None]):
+class PriceSerializer(RowSerializer):
     """A competitor's product, and what it costs there."""
 
     competitor = serializers.CharField(max_length=100)
@@ -113,6 +125,10 @@ class PriceSerializer(serializers.Serializer[None]):
             fault = pricing.decimals_fault(seen[name], seen["currency"])
             if fault:
                 raise serializers.ValidationError({name: [fault]}, "decimals")
+        if seen["seen_at"] < EARLIEST:
+            raise serializers.ValidationError(
+                {"seen_at": [_("It lies before 1990.")]}, "past"
+            )
         if seen["seen_at"] > clock.now() + AHEAD:
             raise serializers.ValidationError(
                 {"seen_at": [_("It lies in the future.")]}, "future"

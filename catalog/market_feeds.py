@@ -4,6 +4,7 @@ As with products, only what changed becomes events, and a feed sent twice leaves
 price may come late: it goes into the history where it belongs, and the newest stays.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,6 +21,9 @@ from catalog.feeds import Taken
 from catalog.mirrors import lock, mirror
 from catalog.models import CompetitorPrice, CompetitorProduct, SeriesValue, ShopDay
 from catalog.sightings import Asked
+
+MOST_LETTERS = 200
+"""Of a day's key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,15 @@ class DaysListed:
 
     @property
     def named(self) -> str:
-        return self.key or f"{self.first} {self.region} {self.name}"[:200]
+        return self.key or _cut(f"{self.first} {self.region} {self.name}")
+
+
+def _cut(key: str) -> str:
+    """Return a key of at most 200 letters; a long one ends with its digest."""
+    if len(key) <= MOST_LETTERS:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"{key[: MOST_LETTERS - 17]} {digest}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from analytics import events, store
 from catalog import episodes, pricing
-from catalog.competitors import MATCHED, STALE, histories
+from catalog.competitors import MATCHED, STALE, doubts, histories
 from catalog.episodes import Step
 from catalog.history import steps_of
 from catalog.mirrors import lock, mirror
@@ -43,6 +43,7 @@ class Pair:
     theirs: CompetitorProduct
     ours: Product
     price: Decimal
+    doubtful: bool = False
 
 
 def count(*, at: datetime) -> int:
@@ -146,7 +147,8 @@ def _told(
 
 
 def _fresh(pair: Pair, at: datetime) -> bool:
-    return pair.theirs.available and at - pair.theirs.seen_at <= STALE
+    theirs = pair.theirs
+    return theirs.available and not pair.doubtful and at - theirs.seen_at <= STALE
 
 
 def _undercuts(pair: Pair, at: datetime) -> bool:
@@ -154,12 +156,14 @@ def _undercuts(pair: Pair, at: datetime) -> bool:
 
 
 def _pairs() -> Iterator[Pair]:
+    doubtful = {one.product for one in doubts()}
     matches = Match.objects.filter(state__in=MATCHED).select_related("product", "sku")
     for match in matches.order_by("product"):
         ours, theirs = match.sku, match.product
         if ours is None or ours.price is None or ours.currency != theirs.currency:
             continue
-        yield Pair(theirs=theirs, ours=ours, price=ours.price)
+        doubt = theirs.pk in doubtful
+        yield Pair(theirs=theirs, ours=ours, price=ours.price, doubtful=doubt)
 
 
 def _row(

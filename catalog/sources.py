@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import transaction
 
 from analytics import clock, races
-from catalog import adapters, intake
+from catalog import adapters, intake, source_states
 from catalog.adapters import Asked, Fetched
 from catalog.fetching import Unfetched, Visitor
 from catalog.models import Source
@@ -30,7 +30,6 @@ from catalog.models import Source
 SOURCE_LOCK = 7_102_034
 """The advisory lock's key: one process fetches at a time."""
 CLAIM = timedelta(minutes=15)
-FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(days=1)
 LONGEST = timedelta(minutes=10)
 """So long a source may take; less than its claim lasts, and with it as long as a run
 begins others."""
@@ -111,7 +110,7 @@ def _in_time(running: Running, at: datetime) -> Running:
     """Give up on what has not ended when its claim is over; return the others."""
     for row in running.values():
         if row.next_at <= at:
-            _failed(row, Unfetched("its adapter did not end"), at)
+            source_states.failed(row, Unfetched("its adapter did not end"), at)
     return {one: row for one, row in running.items() if row.next_at > at}
 
 
@@ -120,12 +119,12 @@ def _end(row: Source, one: Future[Fetched | None], at: datetime) -> None:
     try:
         _took(row, one.result(), at)
     except (Unfetched, adapters.UnknownAdapter, Unbound, intake.TooMany) as refusal:
-        _failed(row, refusal, at)
+        source_states.failed(row, refusal, at)
     except (intake.TooLarge, intake.Empty) as refusal:
-        _failed(row, refusal, at)
+        source_states.failed(row, refusal, at)
     except Exception as error:
         # Not its words: they may hold what was sent, the token too.
-        _failed(row, Unfetched(type(error).__name__), at)
+        source_states.failed(row, Unfetched(type(error).__name__), at)
 
 
 class Unbound(Exception):
@@ -174,14 +173,15 @@ def _fingerprint(row: Source) -> str:
 
 def _took(row: Source, found: Fetched | None, at: datetime) -> None:
     with transaction.atomic():
-        changed: dict[str, object] = {"state": State.SAME}
+        changed: dict[str, object] = {"state": State.SAME, "error": "", "failures": 0}
         if found is not None:
             digest = hashlib.sha256(found.body).hexdigest()
             news = {"checksum": digest, "asked": _fingerprint(row)}
             same = news.items() <= row.cached.items()
             changed["cached"] = {**found.cached, **news}
             if not same:
-                changed["state"] = State.TAKEN
+                # Whether it failed is told by who reads the file: source_states.
+                changed = {"state": State.TAKEN, "cached": changed["cached"]}
                 changed["feed"] = intake.receive(
                     found.name,
                     found.body,
@@ -194,8 +194,6 @@ def _took(row: Source, found: Fetched | None, at: datetime) -> None:
         Source.objects.filter(id=row.id).update(
             next_at=at + timedelta(minutes=row.every_minutes),
             fetched_at=at,
-            error="",
-            failures=0,
             **changed,
         )
 
@@ -207,14 +205,3 @@ def _options(row: Source) -> dict[str, str]:
     if isinstance(columns, dict):
         given["columns"] = "\n".join(f"{name}={text}" for name, text in columns.items())
     return given
-
-
-def _failed(row: Source, refusal: Exception, at: datetime) -> None:
-    wait = min(FIRST_WAIT * 2 ** min(row.failures, 12), LONGEST_WAIT)
-    asked = timedelta(seconds=getattr(refusal, "retry_after", 0))
-    Source.objects.filter(id=row.id).update(
-        state=State.FAILED,
-        next_at=at + max(wait, min(asked, LONGEST_WAIT)),
-        error=str(refusal)[:500],
-        failures=row.failures + 1,
-    )

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from analytics import clock
 from catalog import holidays, market_calendar, market_feeds
-from catalog.market_bodies import REGION
+from catalog.market_bodies import FIRST, LAST, LONGEST, REGION
 from catalog.market_feeds import DaysListed
 from catalog.models import SeriesValue, ShopDay
 from promotions import charts
@@ -28,7 +28,6 @@ from promotions.report_tables import Row, Section, drawn
 AHEAD = timedelta(days=365)
 BACK = timedelta(days=14)
 MOST = 300
-LONGEST = timedelta(days=366)
 MOST_SERIES = 50
 CHARTED = 4
 IN_CHART = timedelta(days=120)
@@ -39,7 +38,11 @@ class DaysForm(forms.Form):
 
     key = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
     name = forms.CharField(label=gettext_lazy("Name"), max_length=500)
-    kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=ShopDay.Kind.choices)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
+        choices=ShopDay.Kind.choices,
+        initial=ShopDay.Kind.EVENT,
+    )
     first = forms.DateField(
         label=gettext_lazy("First day"), widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -58,6 +61,9 @@ class DaysForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        for name in ("first", "last"):
+            if (day := given.get(name)) and not FIRST <= day < LAST:
+                self.add_error(name, _("It must lie between 1970 and 2100."))
         first, last = given.get("first"), given.get("last")
         if first and last and not first <= last < first + LONGEST:
             self.add_error(

@@ -31,6 +31,7 @@ SHOWN = 180
 """Days of a product's history in its chart."""
 MOST_MARKS = 12
 MOST_RIVALS = 4
+MOST_DOUBTS = 25
 
 
 def market_page(request: HttpRequest) -> HttpResponseBase:
@@ -47,6 +48,7 @@ def market_page(request: HttpRequest) -> HttpResponseBase:
             _by_category(indexes),
             _undercuts(undercut, at),
             _promotions(at),
+            *_doubts(at),
         ],
         "waiting": sum(one.waiting for one in standings),
         "may_review": request.user.has_perm("catalog.change_match"),
@@ -223,6 +225,32 @@ def _undercuts(rows: Sequence[Undercut], at: datetime) -> Section:
             for one in rows
         ],
     )
+
+
+def _doubts(at: datetime) -> Iterator[Section]:
+    if rows := competitors.doubts()[:MOST_DOUBTS]:
+        yield Section(
+            title=_("Doubtful prices"),
+            says=_(
+                "They fell below a fifth of our price or of their last one, and were "
+                "seen once: they may be misread. They are in the history, and count "
+                "in no index, bound or alert until they are seen again."
+            ),
+            columns=[
+                *(_("Product"), _("Competitor"), _("Ours"), _("Theirs")),
+                _("Last seen"),
+            ],
+            rows=[
+                Row(
+                    cells=[
+                        *(one.name, one.competitor, price(one.ours, one.currency)),
+                        *(price(one.theirs, one.currency), _ago(one.seen_at, at)),
+                    ],
+                    link=reverse("market_product", args=[one.sku]),
+                )
+                for one in rows
+            ],
+        )
 
 
 def _promotions(at: datetime) -> Section:

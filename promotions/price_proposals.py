@@ -7,7 +7,7 @@ category is proposed whatever it gains, as long as it gains anything. One catego
 a fraction of a second, so the back office asks for it; the whole shelf is a worker's.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -56,6 +56,14 @@ class NothingToGain(Exception):
         self.why = why
 
 
+class UnderWay(Exception):
+    """The category has a price change that waits or runs: `strategy`."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        super().__init__(strategy.called)
+        self.strategy = strategy
+
+
 def propose(*, at: datetime) -> list[Strategy]:
     """Propose the price changes that promise most, a category each."""
     busy, unwanted = _under_way(at), _rejected(at)
@@ -73,10 +81,16 @@ def propose(*, at: datetime) -> list[Strategy]:
 def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
     """Propose the best prices of one category.
 
+    :raises UnderWay: another of its changes waits or runs.
     :raises NothingToGain: there are none better than today's.
     """
+<<<<<<< HEAD
     items = shelf([category], at=at)
     found = _found(items).get(category)
+=======
+    _alone(category, at)
+    found = _found(shelf([category], at=at)).get(category)
+>>>>>>> fix9b
     if not found:
         raise NothingToGain(category, _why_none(items))
     return price_lines.propose(_change(category, found, at=at), by=by, at=at)
@@ -87,8 +101,10 @@ def answer(category: str, *, by: str, at: datetime) -> Strategy:
 
     Families keep their order: others of them may go down as well, or all stay.
 
+    :raises UnderWay: another of its changes waits or runs.
     :raises NothingToGain: nobody undercuts us, or no allowed price comes closer.
     """
+    _alone(category, at)
     items = shelf([category], at=at)
     found = _changes(items, price_plans.best(items, price_plans.closeness))
     if not found:
@@ -339,13 +355,18 @@ def past_weeks(found: Found) -> list[tuple[float, float]]:
 
 def _under_way(at: datetime) -> set[str]:
     """Return the categories with a price change that waits or runs."""
-    return _scopes(
-        Strategy.objects.filter(state__in=OPEN_STATES, campaign__ends_at__gt=at)
-    )
+    return {name for one in _open(at) for name in one.scope}
 
 
-def _scopes(rows: Iterable[Strategy]) -> set[str]:
-    return {name for one in rows if one.prices for name in one.scope}
+def _alone(category: str, at: datetime) -> None:
+    for one in _open(at):
+        if category in one.scope:
+            raise UnderWay(one)
+
+
+def _open(at: datetime) -> list[Strategy]:
+    rows = Strategy.objects.filter(state__in=OPEN_STATES, campaign__ends_at__gt=at)
+    return [one for one in rows.order_by("proposed_at") if one.prices]
 
 
 def _rejected(at: datetime) -> dict[str, float]:

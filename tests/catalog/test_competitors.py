@@ -23,12 +23,12 @@ from catalog import (
     price_index,
 )
 from catalog.market_feeds import PriceSeen
-from catalog.models import CompetitorProduct, Match, Position
+from catalog.models import CompetitorPrice, CompetitorProduct, Match, Position
 from demo.bench.matching import scored
 from demo.lookalikes import labelled
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 GTIN = "4006381333931"
 See = Callable[..., int]
 
@@ -193,6 +193,62 @@ def test_matching_again_changes_nothing_and_tells_nothing(see: See) -> None:
     assert matching.run(at=AT) == 0
     assert matching.run(at=AT, anew=True) == 1
     assert StoredEvent.objects.count() == count
+
+
+@pytest.mark.parametrize(
+    ("before", "price", "doubtful"),
+    [
+        (None, "1.99", True),
+        (None, "0", True),
+        (None, "2.00", False),
+        ("11", "2.19", True),
+        ("11", "2.20", False),
+    ],
+)
+def test_a_price_that_may_be_misread_counts_once_it_is_seen_again(
+    see: See, before: str | None, price: str, *, doubtful: bool
+) -> None:
+    if before:
+        see(price=before, gtin=GTIN, seen_at=AT - DAY)
+    for again in (AT - HOUR, AT - HOUR):  # the same feed twice is one sighting
+        see(price=price, gtin=GTIN, seen_at=again)
+
+    if doubtful:
+        positions.count(at=AT)
+        row = Position.objects.get()
+        assert [one.sku for one in competitors.doubts()] == ["green"]
+        assert (row.fresh, row.undercut_since) == (False, None)
+        assert competitors.bounds(["green"], AT) == {}
+        assert price_index.undercuts() == []
+        assert CompetitorPrice.objects.filter(price=D(price)).exists()
+        see(price=price, gtin=GTIN, seen_at=AT)
+
+    positions.count(at=AT)
+    row = Position.objects.get()
+    assert competitors.doubts() == []
+    assert (row.fresh, row.undercut_since) == (True, AT - HOUR)
+    assert bool(competitors.bounds(["green"], AT)) == (D(price) > 0)
+
+
+def test_a_price_of_nothing_is_in_no_alert(see: See) -> None:
+    see(price="9", gtin=GTIN)
+    positions.count(at=AT)
+    more: dict[str, Any] = {
+        "sku_id": "green",
+        "category": "",
+        "currency": "USD",
+        "cost": 1,
+    }
+    more |= {"ours": 10, "fresh": True, "counted_at": AT, "undercut_since": AT}
+    Position.objects.all().delete()
+    for n in range(alerts.FEWEST):
+        see(f"p{n}", price="0", product=f"p{n}")
+        product = CompetitorProduct.objects.get(product=f"p{n}")
+        Position.objects.create(product=product, theirs=0, **more)
+
+    assert alerts.current(AT) == []
+    Position.objects.update(theirs=1)
+    assert [one.code for one in alerts.current(AT)] == ["competitor_undercuts"]
 
 
 def test_bounds_are_of_what_is_matched_current_and_in_stock(see: See) -> None:

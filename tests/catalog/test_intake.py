@@ -1,5 +1,6 @@
 """Files of products and past orders: looked into, mended, imported, repeated."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -121,6 +122,26 @@ def test_every_form_is_shown_first_and_then_taken(db: None, form: str) -> None:
     assert (tea.price, tea.stock, tea.currency) == (Decimal("10.5"), 3, "USD")
     assert Product.objects.get(sku="m1").stock is None
     assert done.changes == StoredEvent.objects.count() == 3
+
+
+@pytest.mark.parametrize("what", ["products", "prices"])
+def test_a_nul_among_the_first_rows_harms_its_row_alone(db: None, what: str) -> None:
+    head = ["id", "name", "price", "currency", "competitor", "colour\0"]
+    rows = [["t1", "T\0ee", "1", "USD", "Rival", ""], ["m1", "M", "2", "USD", "R", ""]]
+
+    shown = upload(csv([head, *rows]), what)
+
+    assert (shown.state, shown.error) == ("shown", "")
+    assert shown.seen["first"][0]["name"] == "T\ufffdee"
+    done = imported(shown)
+    assert (done.state, done.taken, done.refused) == ("done", 1, 1)
+
+
+def test_a_nul_in_what_a_message_quotes_is_told(db: None) -> None:
+    shown = upload(csv([["colour\0", "b"], ["red", ""]]))
+
+    assert shown.state == "failed"
+    assert "colour\ufffd" in shown.error
 
 
 def test_an_import_may_be_repeated_and_changes_nothing_twice(db: None) -> None:
@@ -254,6 +275,7 @@ def test_broken_lines_harm_no_other(db: None) -> None:
         (b"PK\x03\x04rest", "neither CSV, XLSX"),
         (b"PAR1 rest", "damaged Parquet"),
         ("sku,name\n1,Tee é,\n".encode("latin-1"), "not UTF-8"),
+        (gzip.compress(b"sku,name\n1,Tee\n"), "is compressed"),
         (b"{}\n{}\n", "no line is an object"),
     ],
 )
@@ -513,6 +535,19 @@ MARKET: dict[
         [(4, "value")],
     ),
 }
+
+
+def test_the_example_of_the_docs_is_read_by_well_known_names(db: None) -> None:
+    docs = Path(__file__).parents[2] / "docs" / "market.md"
+    example = docs.read_text().partition("```\nshop;")[2].partition("```")[0]
+
+    shown = upload(f"shop;{example}".encode(), "prices", currency="EUR")
+
+    assert (shown.state, shown.error, shown.rows) == ("shown", "", 1)
+    assert shown.seen["columns"]["product"] == "artikel"
+    (fault,) = shown.errors
+    assert (fault["row"], fault["field"], fault["value"]) == (2, "price", "4,20")
+    assert "decimal comma" in fault["reason"]
 
 
 @pytest.mark.parametrize("what", MARKET)

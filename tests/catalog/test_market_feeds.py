@@ -88,12 +88,14 @@ def test_rows_are_taken_and_sent_twice_change_nothing(put: Send, door: str) -> N
         ("series", {"value": True}, "value"),
         ("series", {"value": "NaN"}, "value"),
         ("series", {"day": None}, "day"),
+        ("competitor-prices", {"availble": False}, "availble"),
         ("competitor-prices", {"price": None}, "price"),
         ("competitor-prices", {"price": "-1"}, "price"),
         ("competitor-prices", {"shelf_price": "1.005"}, "shelf_price"),
         ("competitor-prices", {"competitor": ""}, "competitor"),
         ("competitor-prices", {"url": "javascript:alert(1)"}, "url"),
         ("competitor-prices", {"seen_at": "2026-06-01T12:00:00"}, "seen_at"),
+        ("competitor-prices", {"seen_at": "1989-12-31T23:59:59Z"}, "seen_at"),
         ("competitor-prices", {"seen_at": "2999-01-01T00:00:00Z"}, "seen_at"),
     ],
 )
@@ -111,6 +113,15 @@ def test_one_wrong_row_is_named_and_none_is_taken(
     feed = Feed.objects.get()
     assert (feed.state, feed.rows, feed.refused) == ("failed", 2, 1)
     assert feed.what == {"competitor-prices": "prices"}.get(door, door)
+
+
+def test_days_of_long_names_that_differ_at_their_end_are_two(put: Send) -> None:
+    days = [GOOD["calendar"] | {"name": "x" * 300 + end} for end in "ab"]
+
+    first, again = put("calendar", *days), put("calendar", *days)
+
+    assert (first.json()["changes"], again.json()["changes"]) == (2, 0)
+    assert ShopDay.objects.count() == 2
 
 
 @pytest.mark.parametrize("door", ROWS)

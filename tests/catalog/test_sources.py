@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from analytics import outward
-from catalog import adapters, fetching, intake_runs, sources
+from catalog import adapters, alerts, fetching, intake_runs, sources
 from catalog.adapters import Asked, Fetched
 from catalog.fetching import Unfetched, Visitor
 from catalog.models import CompetitorProduct, Feed, SeriesValue, Source
@@ -199,6 +199,37 @@ def test_a_source_that_fails_waits_longer_and_longer_and_says_why(shop: Shop) ->
     shop.page("/prices.csv", PRICES)
     row = fetched(row, row.next_at)
     assert (row.state, row.failures, row.error) == ("taken", 0, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("<html>\n<body>Are you a robot?</body>\n</html>\n", "no header"),
+        ("id,title,price,currency\n", "no rows"),
+        ("id,title,price,currency\nr-2,Black tea,oops,USD\n", "refused"),
+    ],
+)
+@pytest.mark.django_db
+def test_a_file_that_cannot_be_taken_makes_its_source_failing(
+    shop: Shop, body: str, reason: str
+) -> None:
+    shop.page("/prices.csv", body, ETag='"1"')
+    row = source(shop)
+    waits = []
+    for failures in (1, 2, 3):
+        before = row.next_at
+        row = fetched(row, before)
+        assert (row.state, row.failures, row.cached) == ("failed", failures, {})
+        assert reason in row.error
+        waits.append((row.next_at - before).total_seconds() / 60)
+    assert waits == [5, 10, 20]
+    assert [one.code for one in alerts.current(AT)] == ["source_failing"]
+    assert not any("if-none-match" in headers for _, headers, _ in shop.asked)
+
+    shop.page("/prices.csv", PRICES, ETag='"2"')
+    row = fetched(row, row.next_at)
+    assert (row.state, row.failures, row.error) == ("taken", 0, "")
+    assert alerts.current(AT) == []
 
 
 @pytest.mark.django_db

@@ -106,6 +106,31 @@ def test_the_market_page_tells_index_undercuts_and_promotions(office: Client) ->
     assert "1 product waits for your word" in said
 
 
+def test_a_price_that_may_be_misread_is_shown_as_doubtful(office: Client) -> None:
+    assert "Doubtful prices" not in text(office.get(reverse("market")))
+    at = timezone.now()
+    misread = PriceSeen(
+        competitor="Rival",
+        product="ACME green t",
+        name="ACME green tea 100g",
+        currency="USD",
+        price=D("0.01"),
+        seen_at=at,
+    )
+    market_feeds.take_prices([misread], at=at)
+    positions.count(at=at)
+
+    with CaptureQueriesContext(connection) as asked:
+        said = text(office.get(reverse("market")))
+
+    assert (
+        "Green Tea 100 g Rival 10.00 USD 0.01 USD"
+        in said.rpartition("Doubtful prices")[2]
+    )
+    assert "10.00 USD 0.01 USD" not in said.partition("Doubtful prices")[0]
+    assert len(asked) <= MOST_QUERIES
+
+
 def test_a_product_s_history_is_a_chart_and_a_table(office: Client) -> None:
     answer = office.get(reverse("market_product", args=["green"]))
 
@@ -232,6 +257,27 @@ def test_days_are_put_on_the_calendar_moved_and_called_off(office: Client) -> No
 
     office.post(page, {"cancel": row.key})
     assert not ShopDay.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("9999-01-01", "9999-12-31"), ("0001-01-01", ""), ("2099-12-30", "2100-01-01")],
+)
+def test_days_that_the_api_refuses_the_form_refuses_too(
+    office: Client, first: str, last: str
+) -> None:
+    body = {"name": "Fair", "kind": "event", "first": first, "last": last}
+
+    answer = office.post(reverse("market-days"), body)
+
+    assert "It must lie between 1970 and 2100." in text(answer)
+    assert not ShopDay.objects.exists()
+
+
+def test_a_day_of_the_form_is_an_event_as_it_is_by_the_api(office: Client) -> None:
+    page = office.get(reverse("market-days")).content.decode()
+
+    assert re.findall(r'<option value="(\w+)" selected', page) == ["event"]
 
 
 def test_series_are_told_with_a_chart(office: Client) -> None:
