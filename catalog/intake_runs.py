@@ -20,13 +20,8 @@ from analytics import cells, clock, columns, imports, races, sheets
 from analytics.imports import Report
 from analytics.sheets import Sheet
 from analytics.wording import Wording
-<<<<<<< HEAD
-from catalog import order_files, row_files
-from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, PERSONAL, told
-=======
 from catalog import order_files, row_files, source_states
-from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, kept, told
->>>>>>> fix9b
+from catalog.intake import BUSY, MOST_ERRORS, MOST_ROWS, PERSONAL, kept, told
 from catalog.kinds import KINDS, Kind
 from catalog.models import Feed
 from catalog.row_files import Chunk
@@ -218,14 +213,9 @@ def _note(row: Feed, *names: str) -> None:
 
 
 def _end(row: Feed, state: str, *, error: str = "") -> None:
-<<<<<<< HEAD
     """Tell how it ended. A file that tells of customers goes at once when taken."""
-    row.state, row.error, row.finished_at = state, error, clock.now()
-=======
-    """Tell how it ended. An order file that was taken goes at once."""
     row.state, row.error, row.finished_at = state, kept(error), clock.now()
     row.seen = kept(row.seen)
->>>>>>> fix9b
     row.attempts, row.step = 0, ""
     fields = [*COUNTS, "state", "error", "finished_at", "attempts", "step", "seen"]
     if state == State.DONE and row.what in PERSONAL:

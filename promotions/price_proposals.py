@@ -84,13 +84,9 @@ def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
     :raises UnderWay: another of its changes waits or runs.
     :raises NothingToGain: there are none better than today's.
     """
-<<<<<<< HEAD
+    _alone(category, at)
     items = shelf([category], at=at)
     found = _found(items).get(category)
-=======
-    _alone(category, at)
-    found = _found(shelf([category], at=at)).get(category)
->>>>>>> fix9b
     if not found:
         raise NothingToGain(category, _why_none(items))
     return price_lines.propose(_change(category, found, at=at), by=by, at=at)

@@ -63,10 +63,6 @@ def _proposed(request: HttpRequest) -> HttpResponseBase:
         )
         messages.warning(request, text % {"category": category})
         return redirect("pricing")
-<<<<<<< HEAD
-    except NothingToGain as none:
-        messages.warning(request, _reason(none.why) % {"category": category})
-=======
     except price_proposals.UnderWay as error:
         text = _(
             "“%(category)s” has a price change already: “%(title)s” (%(state)s). "
@@ -77,13 +73,8 @@ def _proposed(request: HttpRequest) -> HttpResponseBase:
         told = {"category": category, "title": other.called, "state": state}
         messages.warning(request, text % told)
         return redirect("admin:promotions_strategy_change", other.pk)
-    except price_proposals.NothingToGain:
-        text = _(
-            "No price of “%(category)s” is worth changing within its rules, or "
-            "nothing is known of its demand yet."
-        )
-        messages.warning(request, text % {"category": category})
->>>>>>> fix9b
+    except NothingToGain as none:
+        messages.warning(request, _reason(none.why) % {"category": category})
         return redirect("pricing")
     messages.success(request, _("Proposed. Somebody else decides on it."))
     return redirect("admin:promotions_strategy_change", made.pk)

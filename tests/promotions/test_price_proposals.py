@@ -135,7 +135,6 @@ def test_by_hand_a_category_is_proposed_if_it_gains() -> None:
         price_proposals.propose_for("nothing here", by="olga", at=NOW)
 
 
-<<<<<<< HEAD
 def test_a_first_listing_is_no_change_of_price() -> None:
     PricePoint.objects.update(since=NOW - DAY)
     made = price_proposals.propose_for(HOT, by="olga", at=NOW)
@@ -161,7 +160,8 @@ def test_why_nothing_is_proposed_is_named() -> None:
     with pytest.raises(price_proposals.NothingToGain) as none:
         price_proposals.propose_for(HOT, by="olga", at=NOW)
     assert none.value.why == price_proposals.Why.RESTS
-=======
+
+
 @pytest.mark.parametrize("step", ["propose", "answer"])
 def test_a_category_with_a_change_under_way_is_not_proposed_again_by_hand(
     olga: User, client: Client, step: str
@@ -180,7 +180,6 @@ def test_a_category_with_a_change_under_way_is_not_proposed_again_by_hand(
     approval.reject(made.id, by="olga", comment="No.", at=timezone.now())
     price_proposals.propose_for(HOT, by="olga", at=timezone.now())
     assert Strategy.objects.count() == 2
->>>>>>> fix9b
 
 
 def test_a_category_keeps_its_own_rule() -> None:
