@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import clock
-from analytics.access import Caller, caller
+from analytics.access import Caller, address, caller
 from analytics.problems import Problem
 from promotions import assistant, carts, guessing, question_limits
 from promotions.calls import Strict, valid
@@ -44,7 +44,8 @@ class AskSerializer(Strict):
     """A question; `conversation` is a random UUID that the caller has drawn.
 
     Without `language`, the text's own is taken. `visitor` is a hash of an address or a
-    session, against guessed codes; it is not kept.
+    session, against guessed codes; it is not kept. With a browser's key the address
+    that asks is counted instead.
     """
 
     customer = serializers.CharField(max_length=200, allow_null=True, required=False)
@@ -135,7 +136,8 @@ class QuestionsView(APIView):
         shop, sent = caller(request), valid(AskSerializer, request)
         customer = sent.get("customer") or None
         _nameless(shop, customer)
-        if wait := question_limits.wait(shop.pk, customer or sent.get("visitor")):
+        visitor = _visitor(request, shop, sent)
+        if wait := question_limits.wait(shop.pk, customer or visitor):
             raise TooMany(wait)
         asked = assistant.Asked(
             conversation=sent["conversation"],
@@ -146,7 +148,7 @@ class QuestionsView(APIView):
             language=LANGUAGES.get(sent.get("language", "")),
             public=shop.publishable,
             guesser=guessing.asker(
-                shop.pk, shop.name, customer=customer, visitor=sent.get("visitor")
+                shop.pk, shop.name, customer=customer, visitor=visitor
             ),
         )
         try:
@@ -194,6 +196,11 @@ def _nameless(shop: Caller, customer: str | None) -> None:
             "customer_by_secret_key",
             "A browser's key names no customer: ask through your server.",
         )
+
+
+def _visitor(request: Request, shop: Caller, sent: dict[str, Any]) -> str | None:
+    """Whoever holds a browser's key could say to be somebody new each time."""
+    return address(request) if shop.publishable else sent.get("visitor")
 
 
 def _theirs(row: Conversation, shop: Caller, customer: str | None) -> bool:

@@ -226,3 +226,26 @@ def test_a_person_s_answer_is_read_where_it_was_asked(
     assert newest["person"]["answer"] == "您好，我是苏。"
     with pytest.raises(assistant.NotWaiting):
         assistant.close(UUID(told["id"]), by="sam", at=NOW)
+
+
+def test_a_browser_guesses_no_longer_under_new_names(
+    cast: dict[str, Customer], browser: APIClient, settings: LazySettings
+) -> None:
+    for start in range(0, 12, 4):
+        codes = " and ".join(f"GUESS{start + n}X9" for n in range(4))
+        ask(browser, f"do {codes} work", visitor=uuid4().hex)
+    told = ask(browser, "is COFFEE15 valid", visitor=uuid4().hex).json()
+    assert "15 %" not in told["answer"]
+    assert HandOver.objects.get().reason == "codes_paused"
+
+    settings.QUESTIONS_IN_5_MINUTES = 1
+    assert ask(browser, "hello", visitor=uuid4().hex).status_code == 429
+    assert (
+        browser.post(
+            "/api/v1/questions",
+            {"conversation": str(uuid4()), "text": "hello"},
+            format="json",
+            REMOTE_ADDR="198.51.100.7",
+        ).status_code
+        == 200
+    )
