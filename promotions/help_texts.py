@@ -92,12 +92,16 @@ def published() -> list[HelpText]:
 
 
 def stamp() -> tuple[Any, ...]:
-    """Return what changes whenever texts or examples do: one statement."""
+    """Return what changes whenever texts or examples do: one statement.
+
+    By what they are, not by when: the clock of a demo stands still.
+    """
     row = lookup.row(
-        "SELECT (SELECT max(published_at) FROM promotions_helptext),"
-        " (SELECT count(*) FROM promotions_helptext WHERE state = 'published'),"
-        " (SELECT max(said_at) FROM promotions_example),"
-        " (SELECT count(*) FROM promotions_example)",
+        "SELECT (SELECT array_agg(id ORDER BY id)::text FROM promotions_helptext"
+        " WHERE state = 'published'),"
+        " (SELECT count(*) FROM promotions_example),"
+        " (SELECT sum(hashtextextended(concat_ws(' ', id, kind, slug, text), 0))"
+        " FROM promotions_example)",
         [],
     )
     return row or ()

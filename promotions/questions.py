@@ -184,7 +184,9 @@ class ConversationView(APIView):
             raise Problem(
                 404, "conversation_unknown", "There is no such conversation of theirs."
             )
-        newest = row.questions.select_related("handover").order_by("-asked_at", "id")
+        newest = row.questions.select_related("handover").order_by(
+            "-asked_at", "-number"
+        )
         found = [told(one) for one in newest[:NEWEST]][::-1]
         return Response({"conversation": str(row.id), "questions": found})
 
@@ -206,7 +208,7 @@ def _visitor(request: Request, shop: Caller, sent: dict[str, Any]) -> str | None
 def _theirs(row: Conversation, shop: Caller, customer: str | None) -> bool:
     if shop.publishable:
         return row.public
-    return row.customer is None or row.customer in carts.who(customer).keys
+    return assistant.theirs(row, customer, carts.who(customer).keys)
 
 
 def _cart(sent: dict[str, Any] | None, customer: str | None) -> Cart | None:

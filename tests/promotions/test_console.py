@@ -166,3 +166,21 @@ def test_a_change_of_a_text_is_a_draft_until_it_is_published(desk: Client) -> No
     assert old.state == "retired"
     help_texts.retire(new.pk, by="sue", at=NOW)
     assert "60 days" not in asked("how do I return something").answer
+
+
+def test_wrong_after_right_is_wrong(desk: Client) -> None:
+    row = asked("what offers do I have")
+    do(desk, row, do="right")
+    do(desk, row, do="wrong", meant="")
+    row.refresh_from_db()
+    assert row.verdict == "wrong"
+
+
+def test_a_letter_that_no_text_holds_is_refused_by_its_field(desk: Client) -> None:
+    row = asked("get me a human")
+    do(desk, row, do="send", answer="a\0b")
+    assert "Answer: no text holds such a letter" in shown(desk, "question", row.pk)
+    do(desk, row, do="wrong", meant="kind:offers", words="a\0b")
+    do(desk, row, do="wrong", meant="text:a\0b")
+    assert HandOver.objects.get().state == "waiting"
+    assert not Example.objects.exists()

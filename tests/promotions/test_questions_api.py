@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
+from django.test import Client
 from rest_framework.test import APIClient
 
 from analytics import access, privacy
@@ -249,3 +250,76 @@ def test_a_browser_guesses_no_longer_under_new_names(
         ).status_code
         == 200
     )
+
+
+def test_a_conversation_of_an_unknown_customer_is_theirs_alone(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    ask(api, "get me a human", customer="newbie-1")
+    assert read(api, "newbie-1").status_code == 200
+    for other in ("ana", "newbie-2", ""):
+        assert read(api, other).status_code == 404
+        more = {"customer": other} if other else {}
+        assert ask(api, "hello", **more).status_code == 409
+    assert "newbie-1" not in str(list(Conversation.objects.values()))
+
+    held = privacy.export("newbie-1")
+    assert held
+    assert held["held"]["promotions.question"][0]["text"] == "get me a human"
+    assert privacy.export("newbie-2") is None
+    privacy.erase("newbie-1", by="olga", at=NOW)
+    assert not Conversation.objects.exists()
+    assert not HandOver.objects.exists()
+
+
+def test_it_stays_theirs_once_they_are_known(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    ask(api, "get me a human", customer="newbie-1")
+    row = Customer.objects.create(external_id="newbie-1")
+
+    assert ask(api, "hello", customer="newbie-1").status_code == 200
+    assert {one.customer for one in Question.objects.all()} == {row.key}
+    assert {one.customer for one in HandOver.objects.all()} == {row.key}
+    assert read(api, "newbie-1").status_code == 200
+    assert read(api, "ana").status_code == 404
+
+
+def test_questions_stay_in_order_while_a_clock_stands_still(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    texts = [f"hello, number {n}" for n in range(8)]
+    for text in texts:
+        ask(api, text, customer="ana")
+
+    assert [one["text"] for one in read(api, "ana").json()["questions"]] == texts
+
+
+def test_a_text_is_found_at_once_while_a_clock_stands_still(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    for days in (60, 90):
+        body = f"Within {days} days."
+        row = help_texts.write("returns", "en", by="sue", at=NOW, body=body)
+        help_texts.publish(row.pk, by="sue", at=NOW)
+        assert body in ask(api, "how do I return something").json()["answer"]
+
+
+@pytest.mark.parametrize("word", ["thanks", "ok", "hello?", "Thank you"])
+def test_who_is_polite_guesses_no_code(
+    cast: dict[str, Customer],
+    api: APIClient,
+    word: str,
+) -> None:
+    asked = ask(api, "is my code valid", customer="ana").json()
+    assert asked["replies"][0]["facts"]["needs"] == "code"
+
+    told = ask(api, word, customer="ana").json()
+    assert "code" not in [one["kind"] for one in told["replies"]]
+
+
+def test_browsers_of_other_sites_may_search(client: Client) -> None:
+    asked = {"origin": "https://shop.example"}
+    for path in ("search", "questions", f"conversations/{TALK}"):
+        answer = client.options(f"/api/v1/{path}", headers=asked)
+        assert answer["Access-Control-Allow-Origin"] == "https://shop.example"
