@@ -15,6 +15,7 @@ from analytics.wording import Wording
 from promotions.models import HelpText
 
 State = HelpText.State
+TEXT_LOCK = 7_102_028
 FIELDS = ("title", "body", "asked", "link")
 
 
@@ -32,6 +33,9 @@ def write(slug: str, language: str, *, by: str, at: datetime, **said: Any) -> He
     `said` are some of `FIELDS`; the others stay as they were.
     """
     with transaction.atomic():
+        # Of a first draft there is no row yet to lock.
+        lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
+        lookup.rows(lock, [TEXT_LOCK, f"{language} {slug}"])
         rows = HelpText.objects.select_for_update().filter(slug=slug, language=language)
         every = list(rows.order_by("version"))
         draft = next((one for one in every if one.state == State.DRAFT), None)
