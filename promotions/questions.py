@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
@@ -80,7 +82,10 @@ class ReplySerializer(serializers.Serializer[None]):
 
 
 class PersonSerializer(serializers.Serializer[None]):
-    """A person's answer, once there is one; until then it is waited for."""
+    """A person's answer, once there is one; until then it is waited for.
+
+    Of a question that was closed without one, `answer` says so.
+    """
 
     waiting = serializers.BooleanField()
     answer = serializers.CharField(allow_blank=True)
@@ -250,8 +255,16 @@ def told(row: Question) -> dict[str, Any]:
 
 
 def _person(row: HandOver) -> dict[str, Any]:
+    closed = row.state == HandOver.State.CLOSED
     return {
         "waiting": row.state == HandOver.State.WAITING,
-        "answer": row.answer,
+        "answer": _closed(row.question.language) if closed else row.answer,
         "answered_at": row.answered_at and row.answered_at.isoformat(),
     }
+
+
+def _closed(language: str) -> str:
+    with translation.override(language):
+        return gettext(
+            "A colleague has closed this question. Ask again if you still need help."
+        )

@@ -323,3 +323,14 @@ def test_browsers_of_other_sites_may_search(client: Client) -> None:
     for path in ("search", "questions", f"conversations/{TALK}"):
         answer = client.options(f"/api/v1/{path}", headers=asked)
         assert answer["Access-Control-Allow-Origin"] == "https://shop.example"
+
+
+def test_a_closed_question_is_said_to_be_closed(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    told = ask(api, "get me a human", customer="ana").json()
+    assistant.close(UUID(told["id"]), by="sue", at=NOW)
+
+    person = read(api, "ana").json()["questions"][-1]["person"]
+    assert not person["waiting"]
+    assert "closed this question" in person["answer"]
