@@ -57,7 +57,11 @@ CALLED = {
     HELP: _("a help text"),
 }
 """Kinds of questions, as agents read them."""
-FIELDS = {"answer": _("Answer"), "words": _("Words"), "meant": _("What is right")}
+FIELDS = {
+    "answer": _("What the customer reads"),
+    "words": _("Words to learn from"),
+    "meant": _("It was asked for"),
+}
 """What agents write, and choose."""
 SHOWS = {
     "waiting": _("Waiting"),

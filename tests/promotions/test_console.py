@@ -181,7 +181,9 @@ def test_wrong_after_right_is_wrong(desk: Client) -> None:
 def test_a_letter_that_no_text_holds_is_refused_by_its_field(desk: Client) -> None:
     row = asked("get me a human")
     do(desk, row, do="send", answer="a\0b")
-    assert "Answer: no text holds such a letter" in shown(desk, "question", row.pk)
+    assert "What the customer reads: no text holds such a letter" in shown(
+        desk, "question", row.pk
+    )
     do(desk, row, do="wrong", meant="kind:offers", words="a\0b")
     do(desk, row, do="wrong", meant="text:a\0b")
     assert HandOver.objects.get().state == "waiting"
