@@ -6,10 +6,13 @@ The key is checked in the database at each call, so that a revoked key stops at 
 import hashlib
 import secrets
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import F
+from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -191,3 +194,18 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer"}
+
+
+def address(request: HttpRequest | Request) -> str | None:
+    """Return where a request comes from; None if a proxy tells nonsense.
+
+    Each proxy adds at the end of X-Forwarded-For whom it heard: behind PROXIES of
+    them, what stands so far from the end is true; anybody may claim the rest.
+    """
+    told = [request.META.get("REMOTE_ADDR", "")]
+    if settings.TRUST_PROXY and (hops := request.headers.get("X-Forwarded-For", "")):
+        told = hops.split(",")[-settings.PROXIES :]
+    try:
+        return str(ip_address(told[0].strip()))
+    except ValueError:
+        return None

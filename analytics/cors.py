@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 
 OPEN = re.compile(
     r"/(p/)?(v1|beacon/v1|sourceConfig)(/|$)"
-    r"|/api/v1/(events|consent|prices|promotions|customers/.+/offers)$"
+    r"|/api/v1/(events|consent|prices|promotions|customers/.+/offers|search)$"
     r"|/api/features/[^/]+$"
     r"|/api/v1/offers/[^/]+/feedback$"
     r"|/api/v1/(questions|conversations/[^/]+)$"

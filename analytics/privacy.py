@@ -58,6 +58,8 @@ def _erase(who: str | UUID, by: str, at: datetime) -> Erasure:
         _forget_rejections(names)
         for table in tables():
             _forget_rows(table, keys)
+        for table in _owned():
+            table._default_manager.filter(owner__in=_owners(names)).delete()
         customers.delete()
         store.append([events.CustomerErased(events=count)], at=at)
         waiting = keys if Archive.objects.exists() else []
@@ -70,9 +72,12 @@ def export(who: str | UUID) -> dict[str, Any] | None:
     All but the archived events, which only a worker can read.
     """
     keys = _keys(who)
-    if not keys:
-        return None
     people = Customer.objects.filter(key__in=keys).order_by("created_at")
+    names = [row.name for row in people] or [str(who)]
+    owned = {t._meta.label_lower: _owned_rows(t, names) for t in _owned()}
+    if not keys and not any(owned.values()):
+        return None
+    held = {table._meta.label_lower: _rows(table, keys) for table in tables()}
     return {
         "ids": [
             {
@@ -86,15 +91,30 @@ def export(who: str | UUID) -> dict[str, Any] | None:
             }
             for c in people
         ],
-        "consent": people[0].consent,
+        "consent": people[0].consent if people else None,
         "events": list(_events(keys)),
-        "held": {table._meta.label_lower: _rows(table, keys) for table in tables()},
+        "held": {name: rows + owned.get(name, []) for name, rows in held.items()},
     }
 
 
 def tables() -> list[type[models.Model]]:
     """Return the tables that hold rows of single customers, but for the log."""
     return [t for t in apps.get_models() if _has_customer(t) and t is not StoredEvent]
+
+
+def _owned() -> list[type[models.Model]]:
+    """Return those that also hold rows of ids by which nobody is known, hashed."""
+    names = {t: {one.name for one in t._meta.get_fields()} for t in tables()}
+    return [table for table, fields in names.items() if "owner" in fields]
+
+
+def _owners(names: Iterable[str]) -> list[str]:
+    return [identity.digest("asker", name).hex() for name in names]
+
+
+def _owned_rows(table: type[models.Model], names: Iterable[str]) -> list[Any]:
+    rows = table._default_manager.filter(owner__in=_owners(names))
+    return list(rows.order_by("pk").values())
 
 
 def sweep() -> int:

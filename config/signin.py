@@ -8,7 +8,6 @@ by mistake, so they are off (settings.LOGGING); the one line here names the addr
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from math import ceil
 
 from axes.attempts import get_cool_off_threshold
@@ -23,6 +22,7 @@ from django.shortcuts import render
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from analytics import clock
+from analytics.access import address as address
 from config import second_factor
 
 log = logging.getLogger("django.security.sign_in")
@@ -36,21 +36,6 @@ class Backend(ModelBackend):
         rows = User.objects.annotate(second_factor=factor)
         user = rows.filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
-
-
-def address(request: HttpRequest) -> str | None:
-    """Return where a request comes from; None if a proxy tells nonsense.
-
-    Each proxy adds at the end of X-Forwarded-For whom it heard: behind PROXIES of
-    them, what stands so far from the end is true; anybody may claim the rest.
-    """
-    told = [request.META.get("REMOTE_ADDR", "")]
-    if settings.TRUST_PROXY and (hops := request.headers.get("X-Forwarded-For", "")):
-        told = hops.split(",")[-settings.PROXIES :]
-    try:
-        return str(ip_address(told[0].strip()))
-    except ValueError:
-        return None
 
 
 def locked_out(

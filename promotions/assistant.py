@@ -16,11 +16,11 @@ from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext
 
-from analytics import events, store
+from analytics import events, identity, store
 from analytics.wording import Wording
 from promotions import extracts, rephrasing, understanding
 from promotions.guessing import Asker
-from promotions.models import Conversation, HandOver, HelpText, Question
+from promotions.models import Conversation, Example, HandOver, HelpText, Question
 from promotions.reply_carts import reply_code, reply_missing
 from promotions.reply_offers import reply_combine, reply_ends, reply_offers
 from promotions.reply_orders import own_orders, reply_refund, reply_used
@@ -32,6 +32,7 @@ MOST_QUESTIONS = 200
 """Of one conversation: longer ones begin anew."""
 SHORT = 40
 """Letters of a text that names a code and says nothing else."""
+SHORTEST_CODE = 3
 Outcome = Question.Outcome
 Reason = HandOver.Reason
 
@@ -80,6 +81,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
         id=uuid4(),
         conversation=before,
         customer=ask.shopper.person,
+        owner="" if ask.shopper.person else owner(asked.customer),
         asked_at=at,
         language=language,
         text=asked.text,
@@ -91,7 +93,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
         answers=[one.told() for one in replies],
         rephrased=told is not None,
     )
-    _keep(row, before, replies, understood)
+    _keep(row, before, replies, understood, asked.customer)
     return row
 
 
@@ -115,13 +117,21 @@ def _followed(
     """Understand what makes sense only after what was said before."""
     named, word = understood.named, text.strip().strip(".!?\"'")
     needed = state.get("needs") == "code"
-    if needed and not named.codes and word.isascii() and word.isalnum():
+    if needed and not named.codes and _codelike(word):
         named = replace(named, codes=(word,))
     vague = len(text.strip()) <= SHORT and not understood.wanted
     if named.codes and (vague or named is not understood.named):
         wanted = [Wanted(kind="code", chance=1.0, clause=text, named=named)]
         return replace(understood, wanted=wanted, named=named, chance=1.0)
     return understood
+
+
+def _codelike(word: str) -> bool:
+    """Say whether a word alone may be a code: "thanks" and "ok" are none."""
+    if len(word) < SHORTEST_CODE or not (word.isascii() and word.isalnum()):
+        return False
+    known = word.lower() in understanding.knowledge().words
+    return any(map(str.isdigit, word)) or not known
 
 
 def _each(understood: Understood, ask: Asking) -> Iterator[Reply]:
@@ -251,6 +261,27 @@ def _said(replies: Sequence[Reply], outcome: str) -> Iterator[str]:
         )
 
 
+def owner(customer: str | None) -> str:
+    """Return what is kept of an id by which nobody is known: a keyed hash."""
+    return identity.digest("asker", customer).hex() if customer else ""
+
+
+def theirs(row: Conversation, customer: str | None, keys: Sequence[UUID]) -> bool:
+    """Say whether a conversation is a customer's, or nobody's: a guest's."""
+    if row.customer is not None:
+        return row.customer in keys
+    return row.owner in ("", owner(customer))
+
+
+def _taken(row: Conversation, customer: UUID) -> None:
+    """What somebody asked before they were known, or had signed in, is theirs too."""
+    row.customer, row.owner = customer, ""
+    row.questions.filter(customer=None).update(customer=customer, owner="")
+    asked = {"question__conversation": row, "customer": None}
+    HandOver.objects.filter(**asked).update(customer=customer)
+    Example.objects.filter(**asked).update(customer=customer, owner="")
+
+
 def _conversation(asked: Asked, shopper: Shopper) -> Conversation:
     """Return the conversation, a new one not yet stored; check whose it is."""
     row = Conversation.objects.filter(id=asked.conversation).first()
@@ -259,9 +290,7 @@ def _conversation(asked: Asked, shopper: Shopper) -> Conversation:
         return Conversation(
             id=asked.conversation, public=asked.public, language=language
         )
-    if row.public != asked.public or (
-        row.customer is not None and row.customer not in shopper.keys
-    ):
+    if row.public != asked.public or not theirs(row, asked.customer, shopper.keys):
         raise NotYours("This conversation is somebody else's: begin a new one.")
     if row.questions.count() >= MOST_QUESTIONS:
         raise TooLong("This conversation is long: begin a new one.")
@@ -273,6 +302,7 @@ def _keep(
     conversation: Conversation,
     replies: Sequence[Reply],
     understood: Understood,
+    customer: str | None,
 ) -> None:
     at = row.asked_at
     with transaction.atomic():
@@ -281,22 +311,24 @@ def _keep(
             defaults={
                 "public": conversation.public,
                 "customer": row.customer,
+                "owner": row.owner,
                 "language": row.language,
                 "began_at": at,
                 "last_at": at,
             },
         )
-        if fresh.public != conversation.public or fresh.customer not in (
-            None,
-            conversation.customer,
-            row.customer,
-        ):
+        keys = [one for one in (conversation.customer, row.customer) if one]
+        mine = theirs(fresh, customer, keys)
+        if fresh.public != conversation.public or not mine:
             raise NotYours("This conversation is somebody else's: begin a new one.")
-        fresh.customer = fresh.customer or row.customer
+        if row.customer and fresh.customer is None:
+            _taken(fresh, row.customer)
+        elif not fresh.customer:
+            fresh.owner = row.owner
         fresh.language, fresh.last_at = row.language, at
         fresh.state = remembered(fresh.state, replies, understood)
         fresh.save()
-        row.conversation = fresh
+        row.conversation, row.number = fresh, fresh.questions.count() + 1
         row.save(force_insert=True)
         handed = _hand_over(row, replies)
         store.append(_events(row, replies, handed), at=at, customer=row.customer)

@@ -120,13 +120,13 @@ def wrong(
         raise UnknownKind(Wording("Say which help text is right."))
     words = text.strip() or plain(question.text)
     with transaction.atomic():
-        if question.verdict != Verdict.RIGHT:
-            question.verdict = Verdict.WRONG
+        question.verdict = Verdict.WRONG
         question.save(update_fields=["verdict"])
         if not kind:
             return None
         said = {
             "customer": question.customer,
+            "owner": question.owner,
             "language": question.language,
             "text": words,
             "kind": kind,

@@ -57,6 +57,12 @@ CALLED = {
     HELP: _("a help text"),
 }
 """Kinds of questions, as agents read them."""
+FIELDS = {
+    "answer": _("What the customer reads"),
+    "words": _("Words to learn from"),
+    "meant": _("It was asked for"),
+}
+"""What agents write, and choose."""
 SHOWS = {
     "waiting": _("Waiting"),
     "done": _("Done"),
@@ -143,7 +149,7 @@ def question_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
 
 def _conversation(row: Question) -> list[Question]:
     newest = row.conversation.questions.select_related("handover")
-    return list(newest.order_by("-asked_at", "id")[:SHOWN])[::-1]
+    return list(newest.order_by("-asked_at", "-number")[:SHOWN])[::-1]
 
 
 def _suggestion(found: coaching.Suggested, asked: Reply | None) -> str:
@@ -156,6 +162,13 @@ def _suggestion(found: coaching.Suggested, asked: Reply | None) -> str:
 
 def _done(request: HttpRequest, row: Question) -> None:
     sent, by, at = request.POST, request.user.get_username(), clock.now()
+    if field := next((k for k, v in FIELDS.items() if "\0" in sent.get(k, "")), ""):
+        messages.error(
+            request,
+            gettext("%(field)s: no text holds such a letter.")
+            % {"field": FIELDS[field]},
+        )
+        return
     try:
         match sent.get("do"):
             case "send" if answer := sent.get("answer", "").strip()[:LONGEST]:

@@ -129,8 +129,11 @@ AND = re.compile(r"([A-Z0-9-]{4,})\s*(?:,|\band\b|和|、)\s*(?=[A-Z0-9-]{4,})")
 """Between two codes, which belong to one question."""
 SOMEBODY = re.compile(
     r"\b(?:does|did|has|is)\s+([A-Za-z]+)\s+"
-    r"(?=have|get|got|buy|bought|order|use|pay|paid|save|spend)|"
-    r"\b(?:customer|user|client|account|as|am)\s+([A-Za-z]+)\b(?!')|"
+    r"(?=have|get|got|buy|bought|order|use|pay|paid|save|spend)"
+    r"(?!.*\b(?:better|cheaper|lower|prices?)\b)|"
+    r"\b(?:customer|user|client|account)\s+([A-Za-z]+)\b(?!')|"
+    r"\b(?:as|am)\s+((?-i:[A-Z][a-z]+))\b(?!')"
+    r"(?=.*\b(?:my|show|tell|give|what|which|list)\b)|"
     r"\b([A-Za-z]+)['’]s\b|([A-Za-z]+)\s*(?=有什么|有哪些|有没有|买|用了|的|账)",
     re.IGNORECASE,
 )

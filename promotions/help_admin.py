@@ -40,6 +40,22 @@ class HelpTextForm(forms.ModelForm):
         )
         self.initial["asked"] = "\n".join(self.instance.asked)
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse to write over a draft that this page does not show."""
+        sent = {**(super().clean() or {})}
+        slug = sent.get("slug") or self.instance.slug
+        language = sent.get("language") or self.instance.language
+        others = HelpText.objects.exclude(pk=self.instance.pk)
+        draft = others.filter(
+            slug=slug, language=language, state=HelpText.State.DRAFT
+        ).first()
+        if draft:
+            raise forms.ValidationError(
+                _("Version %(version)s is a draft already: change that one.")
+                % {"version": draft.version}
+            )
+        return sent
+
     def clean_asked(self) -> list[str]:
         lines = [one.strip() for one in self.cleaned_data["asked"].splitlines()]
         if any(len(one) > 200 for one in lines):

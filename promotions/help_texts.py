@@ -15,6 +15,7 @@ from analytics.wording import Wording
 from promotions.models import HelpText
 
 State = HelpText.State
+TEXT_LOCK = 7_102_028
 FIELDS = ("title", "body", "asked", "link")
 
 
@@ -32,6 +33,9 @@ def write(slug: str, language: str, *, by: str, at: datetime, **said: Any) -> He
     `said` are some of `FIELDS`; the others stay as they were.
     """
     with transaction.atomic():
+        # Of a first draft there is no row yet to lock.
+        lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
+        lookup.rows(lock, [TEXT_LOCK, f"{language} {slug}"])
         rows = HelpText.objects.select_for_update().filter(slug=slug, language=language)
         every = list(rows.order_by("version"))
         draft = next((one for one in every if one.state == State.DRAFT), None)
@@ -92,12 +96,16 @@ def published() -> list[HelpText]:
 
 
 def stamp() -> tuple[Any, ...]:
-    """Return what changes whenever texts or examples do: one statement."""
+    """Return what changes whenever texts or examples do: one statement.
+
+    By what they are, not by when: the clock of a demo stands still.
+    """
     row = lookup.row(
-        "SELECT (SELECT max(published_at) FROM promotions_helptext),"
-        " (SELECT count(*) FROM promotions_helptext WHERE state = 'published'),"
-        " (SELECT max(said_at) FROM promotions_example),"
-        " (SELECT count(*) FROM promotions_example)",
+        "SELECT (SELECT array_agg(id ORDER BY id)::text FROM promotions_helptext"
+        " WHERE state = 'published'),"
+        " (SELECT count(*) FROM promotions_example),"
+        " (SELECT sum(hashtextextended(concat_ws(' ', id, kind, slug, text), 0))"
+        " FROM promotions_example)",
         [],
     )
     return row or ()

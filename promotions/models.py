@@ -1457,6 +1457,12 @@ class Conversation(models.Model):
 
     id = models.UUIDField(primary_key=True)
     customer = models.UUIDField(null=True)
+    owner = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="A keyed hash of the id that was given, where nobody is known by it.",
+    )
     public = models.BooleanField(
         default=False, help_text="Begun by a browser's key: it has no customer."
     )
@@ -1472,6 +1478,9 @@ class Conversation(models.Model):
                 fields=["customer"],
                 name="conversation_customer",
                 condition=Q(customer__isnull=False),
+            ),
+            models.Index(
+                fields=["owner"], name="conversation_owner", condition=~Q(owner="")
             ),
         ]
         constraints = [
@@ -1505,7 +1514,9 @@ class Question(models.Model):
         Conversation, models.CASCADE, related_name="questions"
     )
     customer = models.UUIDField(null=True)
+    owner = models.CharField(max_length=64, blank=True, default="")
     asked_at = models.DateTimeField()
+    number = models.IntegerField(default=0, help_text="In its conversation.")
     language = models.CharField(max_length=10, choices=HelpText.Language)
     text = models.TextField()
     cart = models.JSONField(null=True, blank=True, help_text="As it was sent.")
@@ -1526,6 +1537,9 @@ class Question(models.Model):
                 fields=["customer"],
                 name="question_customer",
                 condition=Q(customer__isnull=False),
+            ),
+            models.Index(
+                fields=["owner"], name="question_owner", condition=~Q(owner="")
             ),
         ]
 
@@ -1591,6 +1605,7 @@ class Example(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     customer = models.UUIDField(null=True)
+    owner = models.CharField(max_length=64, blank=True, default="")
     question = models.ForeignKey(
         Question, models.SET_NULL, null=True, related_name="examples"
     )

@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
@@ -17,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import clock
-from analytics.access import Caller, caller
+from analytics.access import Caller, address, caller
 from analytics.problems import Problem
 from promotions import assistant, carts, guessing, question_limits
 from promotions.calls import Strict, valid
@@ -44,7 +46,8 @@ class AskSerializer(Strict):
     """A question; `conversation` is a random UUID that the caller has drawn.
 
     Without `language`, the text's own is taken. `visitor` is a hash of an address or a
-    session, against guessed codes; it is not kept.
+    session, against guessed codes; it is not kept. With a browser's key the address
+    that asks is counted instead.
     """
 
     customer = serializers.CharField(max_length=200, allow_null=True, required=False)
@@ -79,7 +82,10 @@ class ReplySerializer(serializers.Serializer[None]):
 
 
 class PersonSerializer(serializers.Serializer[None]):
-    """A person's answer, once there is one; until then it is waited for."""
+    """A person's answer, once there is one; until then it is waited for.
+
+    Of a question that was closed without one, `answer` says so.
+    """
 
     waiting = serializers.BooleanField()
     answer = serializers.CharField(allow_blank=True)
@@ -135,7 +141,8 @@ class QuestionsView(APIView):
         shop, sent = caller(request), valid(AskSerializer, request)
         customer = sent.get("customer") or None
         _nameless(shop, customer)
-        if wait := question_limits.wait(shop.pk, customer or sent.get("visitor")):
+        visitor = _visitor(request, shop, sent)
+        if wait := question_limits.wait(shop.pk, customer or visitor):
             raise TooMany(wait)
         asked = assistant.Asked(
             conversation=sent["conversation"],
@@ -146,7 +153,7 @@ class QuestionsView(APIView):
             language=LANGUAGES.get(sent.get("language", "")),
             public=shop.publishable,
             guesser=guessing.asker(
-                shop.pk, shop.name, customer=customer, visitor=sent.get("visitor")
+                shop.pk, shop.name, customer=customer, visitor=visitor
             ),
         )
         try:
@@ -182,7 +189,9 @@ class ConversationView(APIView):
             raise Problem(
                 404, "conversation_unknown", "There is no such conversation of theirs."
             )
-        newest = row.questions.select_related("handover").order_by("-asked_at", "id")
+        newest = row.questions.select_related("handover").order_by(
+            "-asked_at", "-number"
+        )
         found = [told(one) for one in newest[:NEWEST]][::-1]
         return Response({"conversation": str(row.id), "questions": found})
 
@@ -196,10 +205,15 @@ def _nameless(shop: Caller, customer: str | None) -> None:
         )
 
 
+def _visitor(request: Request, shop: Caller, sent: dict[str, Any]) -> str | None:
+    """Whoever holds a browser's key could say to be somebody new each time."""
+    return address(request) if shop.publishable else sent.get("visitor")
+
+
 def _theirs(row: Conversation, shop: Caller, customer: str | None) -> bool:
     if shop.publishable:
         return row.public
-    return row.customer is None or row.customer in carts.who(customer).keys
+    return assistant.theirs(row, customer, carts.who(customer).keys)
 
 
 def _cart(sent: dict[str, Any] | None, customer: str | None) -> Cart | None:
@@ -241,8 +255,16 @@ def told(row: Question) -> dict[str, Any]:
 
 
 def _person(row: HandOver) -> dict[str, Any]:
+    closed = row.state == HandOver.State.CLOSED
     return {
         "waiting": row.state == HandOver.State.WAITING,
-        "answer": row.answer,
+        "answer": _closed(row.question.language) if closed else row.answer,
         "answered_at": row.answered_at and row.answered_at.isoformat(),
     }
+
+
+def _closed(language: str) -> str:
+    with translation.override(language):
+        return gettext(
+            "A colleague has closed this question. Ask again if you still need help."
+        )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from demo.bench import questions, service_cast
+from promotions import extracts
 
 FILE = Path(__file__).parent / "questions.jsonl"
 
@@ -22,3 +23,19 @@ def test_questions_as_customers_write_them(cast: None) -> None:
     assert not [one.id for one in found if one.verdict in ("false", "leak")]
     assert score.good >= 0.95
     assert score.useful >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("I am Corwin, show my orders", True),
+        ("does Corwin have offers", True),
+        ("I am disappointed with the quality of the tea", False),
+        ("I am pregnant, is the tea safe", False),
+        ("i am furious", False),
+        ("does Walmart have better prices", False),
+    ],
+)
+def test_who_says_how_they_feel_is_nobody_else(text: str, said: bool) -> None:
+    words = ["have", "show", "better"]
+    assert ("another customer" in extracts.disguised(text, words)) is said

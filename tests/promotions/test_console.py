@@ -1,12 +1,14 @@
 """Agents answer who waits, with facts at hand; what they say is learnt from."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -166,3 +168,48 @@ def test_a_change_of_a_text_is_a_draft_until_it_is_published(desk: Client) -> No
     assert old.state == "retired"
     help_texts.retire(new.pk, by="sue", at=NOW)
     assert "60 days" not in asked("how do I return something").answer
+
+
+def test_wrong_after_right_is_wrong(desk: Client) -> None:
+    row = asked("what offers do I have")
+    do(desk, row, do="right")
+    do(desk, row, do="wrong", meant="")
+    row.refresh_from_db()
+    assert row.verdict == "wrong"
+
+
+def test_a_letter_that_no_text_holds_is_refused_by_its_field(desk: Client) -> None:
+    row = asked("get me a human")
+    do(desk, row, do="send", answer="a\0b")
+    assert "What the customer reads: no text holds such a letter" in shown(
+        desk, "question", row.pk
+    )
+    do(desk, row, do="wrong", meant="kind:offers", words="a\0b")
+    do(desk, row, do="wrong", meant="text:a\0b")
+    assert HandOver.objects.get().state == "waiting"
+    assert not Example.objects.exists()
+
+
+def test_another_version_s_page_does_not_write_over_a_draft(desk: Client) -> None:
+    old = HelpText.objects.get(slug="returns", language="en")
+    help_texts.write("returns", "en", by="sam", at=NOW, body="Sam's own.")
+    fields = {"title": "Returns", "body": "Mine.", "asked": "", "link": ""}
+    path = reverse("admin:promotions_helptext_change", args=[old.pk])
+    answer = desk.post(path, fields)
+
+    assert "Version 2 is a draft already" in answer.content.decode()
+    draft = HelpText.objects.get(slug="returns", language="en", state="draft")
+    assert (draft.body, draft.edited_by) == ("Sam's own.", "sam")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_drafts_at_once_are_one() -> None:
+    def write(by: str) -> None:
+        try:
+            help_texts.write("new", "en", by=by, at=NOW, title="New", body=by)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, ["sue", "sam", "tom", "una"]))
+    assert HelpText.objects.get(slug="new").version == 1

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
+from django.test import Client
 from rest_framework.test import APIClient
 
 from analytics import access, privacy
@@ -226,3 +227,110 @@ def test_a_person_s_answer_is_read_where_it_was_asked(
     assert newest["person"]["answer"] == "您好，我是苏。"
     with pytest.raises(assistant.NotWaiting):
         assistant.close(UUID(told["id"]), by="sam", at=NOW)
+
+
+def test_a_browser_guesses_no_longer_under_new_names(
+    cast: dict[str, Customer], browser: APIClient, settings: LazySettings
+) -> None:
+    for start in range(0, 12, 4):
+        codes = " and ".join(f"GUESS{start + n}X9" for n in range(4))
+        ask(browser, f"do {codes} work", visitor=uuid4().hex)
+    told = ask(browser, "is COFFEE15 valid", visitor=uuid4().hex).json()
+    assert "15 %" not in told["answer"]
+    assert HandOver.objects.get().reason == "codes_paused"
+
+    settings.QUESTIONS_IN_5_MINUTES = 1
+    assert ask(browser, "hello", visitor=uuid4().hex).status_code == 429
+    assert (
+        browser.post(
+            "/api/v1/questions",
+            {"conversation": str(uuid4()), "text": "hello"},
+            format="json",
+            REMOTE_ADDR="198.51.100.7",
+        ).status_code
+        == 200
+    )
+
+
+def test_a_conversation_of_an_unknown_customer_is_theirs_alone(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    ask(api, "get me a human", customer="newbie-1")
+    assert read(api, "newbie-1").status_code == 200
+    for other in ("ana", "newbie-2", ""):
+        assert read(api, other).status_code == 404
+        more = {"customer": other} if other else {}
+        assert ask(api, "hello", **more).status_code == 409
+    assert "newbie-1" not in str(list(Conversation.objects.values()))
+
+    held = privacy.export("newbie-1")
+    assert held
+    assert held["held"]["promotions.question"][0]["text"] == "get me a human"
+    assert privacy.export("newbie-2") is None
+    privacy.erase("newbie-1", by="olga", at=NOW)
+    assert not Conversation.objects.exists()
+    assert not HandOver.objects.exists()
+
+
+def test_it_stays_theirs_once_they_are_known(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    ask(api, "get me a human", customer="newbie-1")
+    row = Customer.objects.create(external_id="newbie-1")
+
+    assert ask(api, "hello", customer="newbie-1").status_code == 200
+    assert {one.customer for one in Question.objects.all()} == {row.key}
+    assert {one.customer for one in HandOver.objects.all()} == {row.key}
+    assert read(api, "newbie-1").status_code == 200
+    assert read(api, "ana").status_code == 404
+
+
+def test_questions_stay_in_order_while_a_clock_stands_still(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    texts = [f"hello, number {n}" for n in range(8)]
+    for text in texts:
+        ask(api, text, customer="ana")
+
+    assert [one["text"] for one in read(api, "ana").json()["questions"]] == texts
+
+
+def test_a_text_is_found_at_once_while_a_clock_stands_still(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    for days in (60, 90):
+        body = f"Within {days} days."
+        row = help_texts.write("returns", "en", by="sue", at=NOW, body=body)
+        help_texts.publish(row.pk, by="sue", at=NOW)
+        assert body in ask(api, "how do I return something").json()["answer"]
+
+
+@pytest.mark.parametrize("word", ["thanks", "ok", "hello?", "Thank you"])
+def test_who_is_polite_guesses_no_code(
+    cast: dict[str, Customer],
+    api: APIClient,
+    word: str,
+) -> None:
+    asked = ask(api, "is my code valid", customer="ana").json()
+    assert asked["replies"][0]["facts"]["needs"] == "code"
+
+    told = ask(api, word, customer="ana").json()
+    assert "code" not in [one["kind"] for one in told["replies"]]
+
+
+def test_browsers_of_other_sites_may_search(client: Client) -> None:
+    asked = {"origin": "https://shop.example"}
+    for path in ("search", "questions", f"conversations/{TALK}"):
+        answer = client.options(f"/api/v1/{path}", headers=asked)
+        assert answer["Access-Control-Allow-Origin"] == "https://shop.example"
+
+
+def test_a_closed_question_is_said_to_be_closed(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    told = ask(api, "get me a human", customer="ana").json()
+    assistant.close(UUID(told["id"]), by="sue", at=NOW)
+
+    person = read(api, "ana").json()["questions"][-1]["person"]
+    assert not person["waiting"]
+    assert "closed this question" in person["answer"]

@@ -25,6 +25,8 @@ function told(questions) {
 }
 
 // Only what is new is added, so that only that is read out.
+let waiting = false;
+
 function show({ questions, fault }) {
   const list = document.getElementById("said");
   document.getElementById("chat-fault").textContent = fault;
@@ -38,8 +40,14 @@ function show({ questions, fault }) {
     shown = lines.length;
     list.scrollTop = list.scrollHeight;
   }
+  if (!fault) waiting = questions.some(({ person }) => person?.waiting);
+  again();
+}
+
+// Also after a fault: who waits for a person goes on to wait.
+function again() {
   clearTimeout(timer);
-  if (questions.some(({ person }) => person?.waiting)) timer = setTimeout(read, POLL);
+  if (waiting) timer = setTimeout(read, POLL);
 }
 
 // A colleague's answer may belong to a question before the last.
@@ -49,7 +57,9 @@ const inserted = (list, lines) =>
 async function call(options) {
   const answer = await fetch(box.dataset.url, { headers: { Accept: "application/json" }, ...options });
   if (!answer.ok) throw new Error(`${box.dataset.url}: ${answer.status}`);
-  show(await answer.json());
+  const said = await answer.json();
+  show(said);
+  return !said.fault;
 }
 
 async function read() {
@@ -57,6 +67,7 @@ async function read() {
     await call({});
   } catch {
     document.getElementById("chat-fault").textContent = words.failed;
+    again();
   }
 }
 
@@ -70,8 +81,7 @@ if (box) {
     if (!field.value.trim() || button.disabled) return;
     button.disabled = true;
     try {
-      await call({ method: "POST", body });
-      field.value = "";
+      if (await call({ method: "POST", body })) field.value = "";
     } catch {
       document.getElementById("chat-fault").textContent = words.failed;
     }
