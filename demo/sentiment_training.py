@@ -27,9 +27,10 @@ LEAST_TEXTS = 2
 """A bucket of fewer texts says nothing."""
 TONE, PLAIN = 3.0, 0.3
 """C of the two heads' logistic regressions."""
-TONE_VECTOR, PLAIN_VECTOR = 0.5, 1.0
+TONE_VECTOR = {"en": 1.0, "zh": 0.5}
+PLAIN_VECTOR = 1.0
 """How much a sentence's vector counts beside its words, whose length is 1."""
-OWN = 3.0
+OWN = {"en": 1.0, "zh": 3.0}
 """A text of our own counts as so many of a package's: by cross-validation on both."""
 Ints = NDArray[np.int64]
 
@@ -60,6 +61,7 @@ class Set:
 class Rows:
     """Texts to fit on; of `far` ones the vector alone counts, in any language."""
 
+    tongue: str
     some: Set
     counts: sp.csr_matrix
     own: NDArray[np.bool_]
@@ -71,8 +73,9 @@ class Rows:
     def tones(self) -> Ints:
         return self.some.tones
 
-    def mass(self, own: float) -> Doubles:
-        return np.where(self.own, own, 1.0)
+    @property
+    def mass(self) -> Doubles:
+        return np.where(self.own, OWN[self.tongue], 1.0)
 
 
 def gathered(
@@ -86,26 +89,26 @@ def gathered(
     kinds = np.repeat(np.arange(4), [len(three), len(two), len(own), len(far)])
     some = Set([*three, *two, *own, *far], tongue)
     counts = sp.diags((kinds != 3).astype(float)) @ some.counted()
-    return Rows(some, counts.tocsr(), kinds == 2, kinds != 1, kinds == 3)
+    return Rows(tongue, some, counts.tocsr(), kinds == 2, kinds != 1, kinds == 3)
 
 
-def fit(rows: Rows, tongue: str, own: float = OWN) -> dict[str, NDArray[np.generic]]:
-    """Fit both heads on all rows, and the logit on scores of folds they had not seen."""
+def fit(rows: Rows) -> dict[str, NDArray[np.generic]]:
+    """Fit both heads on all rows, the logit on scores of folds they had not seen."""
     everything = np.arange(len(rows.tones))
-    heads = _tone(rows, everything, own), _plain(rows, everything, own)
-    tone, plain = unseen(rows, own)
-    return _stored(tongue, *heads, logit(rows, everything, tone, plain))
+    heads = _tone(rows, everything), _plain(rows, everything)
+    tone, plain = unseen(rows)
+    return _stored(rows.tongue, *heads, logit(rows, everything, tone, plain))
 
 
-def unseen(rows: Rows, own: float, folds: int = FOLDS) -> tuple[Doubles, Doubles]:
+def unseen(rows: Rows, folds: int = FOLDS) -> tuple[Doubles, Doubles]:
     """Return each text's scores by heads that had not seen its group."""
     tone, plain = np.zeros((2, len(rows.tones)))
     everything = np.arange(len(rows.tones))
     split = GroupKFold(folds).split(everything, groups=rows.some.groups)
     for known, new in split:
         near = new[~rows.far[new]]
-        tone[near] = _scores(_tone(rows, known, own), rows.some, near)
-        plain[near] = _scores(_plain(rows, known, own), rows.some, near)
+        tone[near] = _scores(_tone(rows, known), rows.some, near)
+        plain[near] = _scores(_plain(rows, known), rows.some, near)
     return tone, plain
 
 
@@ -127,26 +130,23 @@ def _any_three(rows: Rows) -> bool:
     return bool((rows.three & ~rows.own & ~rows.far).any())
 
 
-def _tone(rows: Rows, known: Ints, own: float) -> Head:
+def _tone(rows: Rows, known: Ints) -> Head:
     at = known[(rows.tones[known] != 1) & ~rows.far[known]]
-    good, mass = rows.tones[at] == 2, rows.mass(own)[at]
+    good, mass = rows.tones[at] == 2, rows.mass[at]
     counts, vectors = rows.counts[at], rows.some.vectors[at]
     scale = _ratios(counts, good, mass)
-    return _fitted(counts, vectors, good, scale, TONE_VECTOR, TONE, mass)
+    share = TONE_VECTOR[rows.tongue]
+    return _fitted(counts, vectors, good, scale, share, TONE, mass)
 
 
-def _plain(rows: Rows, known: Ints, own: float) -> Head:
+def _plain(rows: Rows, known: Ints) -> Head:
     at = known[rows.three[known]]
-    plain, mass = rows.tones[at] == 1, rows.mass(own)[at]
+    plain, mass = rows.tones[at] == 1, rows.mass[at]
     counts, vectors = rows.counts[at], rows.some.vectors[at]
-    return _fitted(
-        counts, vectors, plain, _rarity(counts), PLAIN_VECTOR, PLAIN, mass
-    )
+    return _fitted(counts, vectors, plain, _rarity(counts), PLAIN_VECTOR, PLAIN, mass)
 
 
-def _ratios(
-    counts: sp.csr_matrix, good: NDArray[np.bool_], mass: Doubles
-) -> Floats:
+def _ratios(counts: sp.csr_matrix, good: NDArray[np.bool_], mass: Doubles) -> Floats:
     """Return naive Bayes' log-count ratios without their sign (Wang and Manning)."""
     there = (counts > 0).astype(np.float64)
     one = 1.0 + np.asarray(there[good].T @ mass[good]).ravel()
@@ -232,6 +232,6 @@ def everything() -> dict[str, Rows]:
 def run() -> None:
     """Fetch, fit and write the weights; texts of the held-out quarter are not seen."""
     told: dict[str, NDArray[np.generic]] = {}
-    for tongue, rows in everything().items():
-        told |= fit(rows, tongue)
+    for rows in everything().values():
+        told |= fit(rows)
     np.savez_compressed(sentiment.WEIGHTS, name=np.array(NAME), **told)  # type: ignore[arg-type]

@@ -35,7 +35,9 @@ NEGATORS = frozenset(
 )
 REACH = 4
 """So many words after a negator are turned by it, within the clause."""
-WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|[0-9]+|[!?.,;:()]|[\u2600-\u27bf\U0001f300-\U0001faff]")
+WORD = re.compile(
+    r"[a-z]+(?:'[a-z]+)*|[0-9]+|[!?.,;:()]|[\u2600-\u27bf\U0001f300-\U0001faff]"
+)
 PIECES = (3, 4, 5)
 CLAUSE = re.compile(r"[^\s，。！？、,.!?;；:：…~～\"“”（）()]+")
 RUNS = (1, 2, 3, 4)
