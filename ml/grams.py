@@ -35,7 +35,9 @@ NEGATORS = frozenset(
 )
 REACH = 4
 """So many words after a negator are turned by it, within the clause."""
-WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|[0-9]+|[!?.,;:()]")
+WORD = re.compile(
+    r"[a-z]+(?:'[a-z]+)*|[0-9]+|[!?.,;:()]|[\u2600-\u27bf\U0001f300-\U0001faff]"
+)
 PIECES = (3, 4, 5)
 CLAUSE = re.compile(r"[^\s，。！？、,.!?;；:：…~～\"“”（）()]+")
 RUNS = (1, 2, 3, 4)
@@ -81,7 +83,7 @@ def _english(text: str) -> tuple[list[str], list[Gram]]:
     for at, word in enumerate(units):
         if not word[0].isalnum():
             left, before = 0, word
-            if word in "!?":
+            if word not in ".,;:()":
                 found.append((f"w:{word}", at, at + 1))
             continue
         said = f"~{word}" if left else word
