@@ -22,7 +22,7 @@ from promotions import extracts, help_texts, intents, passages, typos
 from promotions.extracts import Named
 from promotions.models import Example, HelpText
 
-SURE = 0.7
+SURE = 0.75
 """A clause is answered if it is so likely understood; else a person is asked."""
 SURE_TO_DECLINE = 0.75
 """What would be declined as off the topic may be a complaint: a person is asked."""
