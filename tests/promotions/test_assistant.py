@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from demo.bench import questions, service_cast
+from ml import sentences
+from promotions import intents, understanding
 
 FILE = Path(__file__).parent / "questions.jsonl"
 
@@ -22,3 +24,13 @@ def test_questions_as_customers_write_them(cast: None) -> None:
     assert not [one.id for one in found if one.verdict in ("false", "leak")]
     assert score.good >= 0.95
     assert score.useful >= 0.8
+
+
+def test_vectors_are_shipped_for_every_example_of_ours() -> None:
+    kept = understanding._shipped()
+    texts = [intents.plain(text) for text, _ in understanding.built_in()]
+
+    assert set(texts) == set(kept), "run manage.py encode_examples"
+    new = sentences.encode(texts[::500])
+    for text, row in zip(texts[::500], new, strict=True):
+        assert float(kept[text] @ row) > 0.999
