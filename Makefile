@@ -123,7 +123,7 @@ bench-matching: .venv/.tests ## Measure whether competitors' products are matche
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench matching
 
-bench-assistant: .venv/.tests ## Ask the assistant 334 questions, half of them in Chinese (1 minute)
+bench-assistant: .venv/.tests ## Ask the assistant 464 questions, half of them in Chinese (1 minute)
 	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
 	@rm -rf var/bench
 	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from demo.bench import questions, service_cast
-from promotions import extracts
+from ml import sentences
+from promotions import extracts, intents, understanding
 
 FILE = Path(__file__).parent / "questions.jsonl"
 
@@ -39,3 +40,13 @@ def test_questions_as_customers_write_them(cast: None) -> None:
 def test_who_says_how_they_feel_is_nobody_else(text: str, said: bool) -> None:
     words = ["have", "show", "better"]
     assert ("another customer" in extracts.disguised(text, words)) is said
+
+
+def test_vectors_are_shipped_for_every_example_of_ours() -> None:
+    kept = understanding._shipped()
+    texts = [intents.plain(text) for text, _ in understanding.built_in()]
+
+    assert set(texts) == set(kept), "run manage.py encode_examples"
+    new = sentences.encode(texts[::500])
+    for text, row in zip(texts[::500], new, strict=True):
+        assert float(kept[text] @ row) > 0.999
