@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 BINS = 4096
 SHARPNESS, LETTERS, RIDGE = 1.5, 0.3, 0.1
-"""Chosen by leaving each of the first 1,500 examples out; what shares letters without meaning
-the same counts little, and keeps words that the vectors do not know."""
+"""Chosen by leaving each of the first 1,500 examples out; what shares letters without
+meaning the same counts little, and keeps words that the vectors do not know."""
 SMALL = 256
 WORD = re.compile(r"[a-z0-9']+|[\u3400-\u9fff]+")
 CJK = re.compile(r"[\u3400-\u9fff]")

@@ -25,7 +25,8 @@ from promotions.models import Example, HelpText
 SURE = 0.75
 """A clause is answered if it is so likely understood; else a person is asked.
 
-Where a wrong answer is five times as bad as to ask a person, 0.75 costs least."""
+Where a wrong answer is five times as bad as to ask a person, 0.75 costs least.
+"""
 SURE_TO_DECLINE = 0.75
 """What would be declined as off the topic may be a complaint: a person is asked."""
 WHOLE = 0.7
