@@ -122,3 +122,19 @@ def test_the_box_works_by_keyboard_on_a_phone(
 
     assert browse(journey, **PHONE) == ("polite", False, [])
     assert Question.objects.count() == 2
+
+
+def test_a_fault_leaves_the_question_in_the_box(
+    web: str, transactional_db: None, shelf: None
+) -> None:
+    said = '{"questions": [], "fault": "Too many."}'
+
+    def journey(tab: Page) -> object:
+        tab.goto(f"{web}chat")
+        tab.route("**/shop/chat", lambda route: route.fulfill(body=said))
+        tab.fill("#question", "where is my tea")
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("#chat-fault:has-text('Too many')")
+        return tab.input_value("#question")
+
+    assert browse(journey) == "where is my tea"
