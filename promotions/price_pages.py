@@ -28,6 +28,8 @@ from promotions.report_tables import Row, Section, drawn
 
 MOST = 500
 """Rows on the page; all are in the API's answer."""
+RESTATED = {"down", "up", "margin", "low", "high", "units", "before"}
+"""The figures of a proposal's sentence (price_proposals) that depend on its lines."""
 
 
 def strike(
@@ -57,18 +59,42 @@ def _again(old: Strategy, rows: Sequence[PriceLine]) -> Change:
     all_plans = old.forecast.get("clearance", {})
     plans = {sku: plan for sku, plan in all_plans.items() if sku in left}
     gains = [plan["gain"][0] for plan in plans.values()]
+    margin = sum(gains) if gains else sum(one["margin"] for one in each)
+    whole = old.forecast["margin"]
+    low, high = (
+        margin + (old.forecast[end] - whole) * share for end in ("low", "high")
+    )
     return Change(
         title=_kept(old, "title", old.title),
-        reason=_kept(old, "reason", old.reason),
+        reason=_restated(_kept(old, "reason", old.reason), rows, margin, low, high),
         scope=old.scope,
         lines=[price_lines.line_of(row) for row in rows],
-        margin=sum(gains) if gains else sum(one["margin"] for one in each),
-        low=old.forecast["low"] * share,
-        high=old.forecast["high"] * share,
+        margin=margin,
+        low=low,
+        high=high,
         units=sum(one["units"] - one["units_before"] for one in each),
         revenue=sum(one.get("revenue", 0.0) for one in each),
         more={"clearance": plans} if plans else {},
     )
+
+
+def _restated(
+    reason: str, rows: Sequence[PriceLine], margin: float, low: float, high: float
+) -> str:
+    """Say a proposal's sentence again, with the figures of what is left."""
+    if not isinstance(reason, Wording) or not reason.values.keys() >= RESTATED:
+        return reason
+    each = [row.expects for row in rows if row.expects]
+    anew = {
+        "down": sum(row.price < row.was for row in rows),
+        "up": sum(row.price > row.was for row in rows),
+        "margin": f"{margin:,.0f}",
+        "low": f"{low:,.0f}",
+        "high": f"{high:,.0f}",
+        "units": f"{sum(one['units'] for one in each):,.0f}",
+        "before": f"{sum(one['units_before'] for one in each):,.0f}",
+    }
+    return Wording(reason.pattern, **reason.values | anew)
 
 
 def _part(each: Sequence[Mapping[str, Any]], old: Strategy) -> float:

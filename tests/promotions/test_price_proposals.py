@@ -221,6 +221,10 @@ def test_products_are_struck_out_before_approval(olga: User) -> None:
     assert made.state == "returned"
     assert (set(lines(again)), again.version, again.replaces) == ({"tea"}, 2, made)
     assert again.forecast["high"] < made.forecast["high"]
+    assert f"{again.forecast['margin']:,.0f} USD of margin" in again.reason
+    assert again.reason != made.reason
+    low, margin, high = (again.forecast[one] for one in ("low", "margin", "high"))
+    assert low < margin < high
     approval.approve(again.id, by="olga", comment="Yes.", at=NOW)
     assert again.price_lines.get().state == PriceLine.State.PLANNED
     assert "coffee" in str(approval.history(made)[-1].event)
