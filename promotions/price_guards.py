@@ -115,8 +115,27 @@ def _floor(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Gua
     return _told(
         Wording("margin floor"),
         low,
-        Wording("every price keeps the least margin of its category"),
+        _kept_margin(lines, products),
         Wording("the price leaves less than the least margin"),
+    )
+
+
+def _kept_margin(lines: Lines, products: Mapping[str, Product]) -> Wording:
+    """Say that the rule is kept, or how many prices of what expires it lets go."""
+    cheap = [
+        line.sku
+        for line in lines
+        if line.expects.get("expires")
+        and (found := products.get(line.sku))
+        and line.price
+        < pricing.unit_cost(line.was, found.cost, settings.ASSUMED_MARGIN)
+    ]
+    if not cheap:
+        return Wording("every price keeps the least margin of its category")
+    return Wording(
+        "what expires may be sold below its cost: %(number)s of %(all)s prices are",
+        number=f"{len(cheap):,}",
+        all=f"{len(lines):,}",
     )
 
 
@@ -166,7 +185,9 @@ def _step(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guar
     return _told(
         Wording("largest step"),
         far,
-        Wording("no price moves further at once than its category's rule lets it"),
+        Wording("the rule does not hold for what must go")
+        if all(map(_clears, lines))
+        else Wording("no price moves further at once than its category's rule lets it"),
         Wording("the price moves too far at once"),
     )
 

@@ -307,6 +307,21 @@ def test_what_is_too_much_cannot_be_approved_below_its_cost() -> None:
         assert floor["passed"] is expires
 
 
+def test_guards_say_which_rules_a_clearance_need_not_keep() -> None:
+    expiring(stock=2000)
+    [made] = clearances.propose(at=MONDAY)
+    said = {str(guard["name"]): str(guard["detail"]) for guard in made.guards}
+
+    cheap = sum(line.price < 7 for line in lines(made))
+    assert cheap
+    assert (
+        said["margin floor"]
+        == f"what expires may be sold below its cost: {cheap} of {len(lines(made))} "
+        "prices are"
+    )
+    assert said["largest step"] == "the rule does not hold for what must go"
+
+
 def test_to_strike_out_leaves_a_clearance_one() -> None:
     expiring()
     listed("milk", at=MONDAY, stock=200, expires_on=MONDAY.date() + 36 * DAY)
