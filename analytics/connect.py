@@ -34,6 +34,7 @@ USES = {
     "offers": gettext_lazy("read customers' offers, and pass on what they think"),
     "recommendations": gettext_lazy("read what to show to whom"),
     "search": gettext_lazy("find products by words"),
+    "questions": gettext_lazy("ask the assistant"),
     "carts": gettext_lazy("price carts and redeem"),
     "codes": gettext_lazy("make, list, export and stop codes"),
     "webhooks": gettext_lazy("say where to tell what happens"),
