@@ -53,11 +53,16 @@ check: .venv/.tests ## Lint, types, architecture, migrations
 messages: .venv/.tests ## Find all texts of the back office, update and compile their translations
 	$(BIN)/python -m config.messages
 
+# Benches fill a database of their own: $(call measure,sections,ENVIRONMENT=…)
+define measure
+@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
+@rm -rf var/bench
+@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
+@PROFFER_VAR=var/bench $(2) $(BIN)/python manage.py bench $(1)
+endef
+
 bench: .venv/.tests ## Measure speed as ratios; writes docs/benchmarks.md
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench loop ingestion retrieval carts redemption
+	$(call measure,loop ingestion retrieval carts redemption)
 	@$(MAKE) bench-pages
 
 bench-pages: .venv/.tests ## Measure every page of the back office on the data that `run` loads
@@ -69,75 +74,45 @@ bench-similar: .venv/.tests ## Measure searches and likeness on the data that `r
 	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench similar
 
 bench-prices: .venv/.tests ## Measure how fast prices are read and chosen (1 minute)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench prices
+	$(call measure,prices)
 
 bench-growth: .venv/.tests ## Measure what the log costs as it grows to 30 M events (25 GB)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench growth
+	$(call measure,growth)
 	@rm -rf var/bench
 
 bench-learning: .venv/.tests ## Measure what is learnt, and what a night of it costs (15 minutes)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench learning
+	$(call measure,learning)
 
 bench-experiments: .venv/.tests ## Measure whether measuring measures, and what it costs (5 minutes)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench measurement experiments
+	$(call measure,measurement experiments)
 
 bench-worlds: .venv/.tests ## Play simulated shops whose response is known (long)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench worlds
+	$(call measure,worlds)
 
 bench-decisions: .venv/.tests ## Measure who gets what, and whom it changes, on HILLSTROM=file.csv.gz (long)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench HILLSTROM=$(abspath $(HILLSTROM)) $(BIN)/python manage.py bench allocation uplift
+	$(call measure,allocation uplift,HILLSTROM=$(abspath $(HILLSTROM)))
 
 bench-markdowns: .venv/.tests ## Play clearances whose demand is known, beside who knows it (10 minutes)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench markdowns
+	$(call measure,markdowns)
 
 bench-demand: .venv/.tests ## Measure forecasts of demand beside pip's statsforecast, and elasticities (20 minutes)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench OMP_NUM_THREADS=1 $(BIN)/python manage.py bench demand
+	$(call measure,demand,OMP_NUM_THREADS=1)
 
 bench-matching: .venv/.tests ## Measure whether competitors' products are matched to the right ones
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py bench matching
+	$(call measure,matching)
 
 bench-assistant: .venv/.tests ## Ask the assistant 464 questions, half of them in Chinese (1 minute)
-	@PROFFER_VAR=var/bench $(BIN)/python -m config.services stop
-	@rm -rf var/bench
-	@PROFFER_VAR=var/bench $(BIN)/python manage.py migrate --verbosity 0
-	@PROFFER_VAR=var/bench OMP_NUM_THREADS=1 $(BIN)/python manage.py bench assistant
+	$(call measure,assistant,OMP_NUM_THREADS=1)
 
 # Fetches pinned packages with labelled texts into var/, which is not in the repository.
 sentiment: .venv/.tests ## Train what reads the tone of texts, from sets that packages carry (5 minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python manage.py train_sentiment
 
 bench-sentiment: .venv/.tests ## Measure the tone of texts beside pip's vaderSentiment and snownlp (10 minutes)
-	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench sentiment
+	$(call measure,sentiment,OMP_NUM_THREADS=1)
 
 bench-opinions: .venv/.tests ## Measure how soon surges of bad opinion are found, and false alarms (5 minutes)
-	@OMP_NUM_THREADS=1 $(BIN)/python manage.py bench opinions
+	$(call measure,opinions,OMP_NUM_THREADS=1)
 
 screenshots: .venv/.tests ## Take the documents' pictures from a running `make run` (PORT=8000)
 	@$(BIN)/python manage.py screenshots --address http://127.0.0.1:$(or $(PORT),8000)

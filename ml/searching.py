@@ -221,7 +221,7 @@ def _by_words(terms: Mapping[str, list[str]], asked: dict[str, Any]) -> list[int
         values |= {f"w{place}": quoted[place], f"x{place}": known.weight(word)}
         parts.append(WEIGHT.format(word=f"w{place}", weight=f"x{place}"))
     sql = BY_WORDS.replace("{weights}", " + ".join(parts))
-    return [key for (key,) in _asked(sql, values)]
+    return [key for (key,) in lookup.rows(sql, values, prepare=False)]
 
 
 def _meant(text: str, asked: dict[str, Any]) -> list[tuple[int, float]]:
@@ -235,7 +235,9 @@ def _near(vector: str, asked: dict[str, Any], most: int) -> list[tuple[int, floa
         "{source}", Source(asked["source"]).value
     )
     values = {**asked, "model": MODEL, "vector": vector, "most": most}
-    found = [(key, float(cosine)) for key, cosine in _asked(sql, values)]
+    found = [
+        (key, float(cosine)) for key, cosine in lookup.rows(sql, values, prepare=False)
+    ]
     return sorted(found, key=lambda one: -one[1])
 
 
@@ -257,11 +259,11 @@ def _products(
 def _rows(ids: Sequence[int], asked: dict[str, Any]) -> list[tuple[int, str, str]]:
     if not ids:
         return []
-    return [tuple(row) for row in _asked(PRODUCTS, {**asked, "ids": list(ids)})]
+    return lookup.rows(PRODUCTS, {**asked, "ids": list(ids)}, prepare=False)
 
 
 def _content_of(sku: str) -> tuple[str, str] | None:
-    rows = _asked(
+    rows = lookup.rows(
         """SELECT v.vector::text, p.category FROM ml_productcontent c
         JOIN ml_contentvector v ON v.id = c.content_id
         JOIN catalog_product p ON p.sku = c.product_id
@@ -273,14 +275,10 @@ def _content_of(sku: str) -> tuple[str, str] | None:
 
 def _looks(sku: str) -> dict[str, float]:
     """Return the products whose pictures are nearest, with their cosines."""
-    rows = _asked(LOOKS, {"sku": sku.replace("\0", ""), "most": TEXTS})
+    rows = lookup.rows(
+        LOOKS, {"sku": sku.replace("\0", ""), "most": TEXTS}, prepare=False
+    )
     return {one: float(cosine) for one, cosine in rows}
-
-
-def _asked(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return list(cursor.fetchall())
 
 
 @contextmanager

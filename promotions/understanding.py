@@ -183,12 +183,18 @@ _kept: dict[str, Any] = {}
 
 
 def knowledge() -> Knowledge:
-    """Return what is known now; prepared again if something has changed."""
+    """Return what is known now; prepared again if something has changed.
+
+    That takes seconds: one question waits, others are read by what was known before.
+    """
     stamp = help_texts.stamp()
-    with _lock:
-        if _kept.get("stamp") != stamp:
-            _kept["knowledge"], _kept["stamp"] = _prepared(), stamp
-        known: Knowledge = _kept["knowledge"]
+    if _kept.get("stamp") != stamp and _lock.acquire(blocking=not _kept):
+        try:
+            if _kept.get("stamp") != stamp:
+                _kept["knowledge"], _kept["stamp"] = _prepared(), stamp
+        finally:
+            _lock.release()
+    known: Knowledge = _kept["knowledge"]
     return known
 
 

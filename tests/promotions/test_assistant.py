@@ -7,6 +7,8 @@ import pytest
 from demo.bench import questions, service_cast
 from ml import sentences
 from promotions import extracts, intents, understanding
+from promotions.models import Example
+from tests.conftest import NOW
 
 FILE = Path(__file__).parent / "questions.jsonl"
 
@@ -50,3 +52,16 @@ def test_vectors_are_shipped_for_every_example_of_ours() -> None:
     new = sentences.encode(texts[::500])
     for text, row in zip(texts[::500], new, strict=True):
         assert float(kept[text] @ row) > 0.999
+
+
+def test_while_a_process_learns_others_are_answered_by_what_it_knew(
+    cast: None,
+) -> None:
+    before = understanding.knowledge()
+    Example.objects.create(
+        language="en", text="what gives", kind="offers", said_by="sue", said_at=NOW
+    )
+
+    with understanding._lock:
+        assert understanding.knowledge() is before
+    assert understanding.knowledge() is not before
