@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 
 from demo import sentiment_sets
 from demo.sentiment_sets import Labelled
-from ml import sentences, sentiment
+from ml import sentiment
 from ml.grams import BUCKETS, grams
 from ml.sentiment import Doubles, Floats, Head, traits
 
@@ -43,7 +43,7 @@ class Set:
         self.tones = np.array([row.tone for row in rows])
         self.groups = np.array([row.group for row in rows])
         self.grams = [grams(row.text, tongue) for row in rows]
-        self.vectors = sentences.encode([row.text[: sentiment.MOST] for row in rows])
+        self.vectors = sentiment.meanings([row.text for row in rows])
 
     def counted(self) -> sp.csr_matrix:
         """Return 1 + log of each bucket's count, (n × BUCKETS)."""

@@ -27,7 +27,7 @@ from config.services import ROOT, VAR
 from demo import sentiment_sets
 from demo.bench.table import Row, limit, show, shown
 from demo.sentiment_sets import Labelled
-from ml import sentences, sentiment
+from ml import sentiment
 from ml.sentiment import TONES
 
 PEERS = ("vaderSentiment==3.3.2", "snownlp==0.12.3")
@@ -101,7 +101,9 @@ def _blind(rows: Sequence[dict[str, str]], tongue: str) -> list[Labelled]:
 
 def _scored(rows: Sequence[Labelled], tongue: str) -> Any:
     texts = [row.text for row in rows]
-    return sentiment.score(texts, [tongue] * len(rows), sentences.encode(texts)).chances
+    return sentiment.score(
+        texts, [tongue] * len(rows), sentiment.meanings(texts)
+    ).chances
 
 
 def _three(
