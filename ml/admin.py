@@ -259,7 +259,6 @@ class CustomerProfileAdmin(ReadOnly):
     search_fields = ["customer"]
     search_help_text = _("A customer's id in the shop, or a key.")
     ordering = ["-lifetime_value", "customer"]
-    list_per_page = 50
     list_before_template = "ml/segments.html"
 
     def changelist_view(
@@ -375,7 +374,7 @@ class ProductTwinAdmin(Acting):
     list_select_related = ["first", "second"]
     ordering = ["-likelihood", "pk"]
     show_full_result_count = False
-    list_per_page = 50
+    list_per_page = 25  # a row tells of two products
     actions = ["are_same", "are_different", "look_again"]
 
     @display(  # type: ignore[untyped-decorator]
