@@ -61,17 +61,16 @@ class Classifier:
         outputs = _Rows(meaning, self.spelling.rows(texts)) @ self.weights
         near = (meaning @ self.meaning.T).max(1)
         chances = _logistic(_facts(outputs, near) @ self.belief)
-        order = np.argsort(-outputs, axis=1)
+        order = np.argsort(-outputs, axis=1)[:, :2].tolist()
+        rows = zip(order, chances.tolist(), near.tolist(), strict=True)
         return [
             Guess(
                 kind=self.kinds[first],
-                chance=float(chance),
+                chance=chance,
                 second=self.kinds[second],
-                near=float(nearest),
+                near=nearest,
             )
-            for (first, second), chance, nearest in zip(
-                order[:, :2], chances, near, strict=True
-            )
+            for (first, second), chance, nearest in rows
         ]
 
 
