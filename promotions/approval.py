@@ -250,6 +250,7 @@ def in_stock(strategy: Strategy, *, at: datetime) -> Guard:
         there=found.there,
         incoming=found.incoming,
         missing=found.missing,
+        stale=found.stale,
     )
 
 
