@@ -58,9 +58,7 @@ class BulkView(APIView):
             raise serializers.ValidationError(feed.errors)
         rows = [listed(**row) for row in feed.validated_data[self.rows]]
         taken = take(rows, at=at)
-        unused = unknown.fields(
-            request.data[self.rows], _known(feed, self.rows), name=self.rows
-        )
+        unused = _unknown(request.data, feed, self.rows)
         intake.taken_call(
             key.name,
             rows=len(rows),
@@ -137,9 +135,12 @@ class CompetitorPricesView(MarketView):
     what, rows, body = Feed.What.PRICES, "prices", PricesSerializer
 
 
-def _known(feed: serializers.Serializer[None], rows: str) -> list[str]:
-    """Return the names of a row's fields."""
-    return list(feed.fields[rows].child.fields)  # type: ignore[attr-defined]
+def _unknown(
+    sent: Any, feed: serializers.Serializer[None], rows: str
+) -> list[dict[str, Any]]:
+    """Return the fields of a good call's rows that nobody knows."""
+    known = feed.fields[rows].child.fields  # type: ignore[attr-defined]
+    return unknown.fields(sent[rows], known, name=rows)
 
 
 def _sent(request: Request, rows: str) -> int:

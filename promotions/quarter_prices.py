@@ -64,8 +64,14 @@ def _spans(rows: Sequence[Strategy]) -> Mapping[UUID, list[Span]]:
     )
     found: dict[UUID, list[Span]] = defaultdict(list)
     for row in times.order_by("starts_at", "ends_at"):
-        ends_at = row["ends_at"] or row["starts_at"] + OPEN
-        found[row.pop("strategy")].append(Span(**row | {"ends_at": ends_at}))
+        span = Span(
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"] or row["starts_at"] + OPEN,
+            margin=row["margin"],
+            wide=row["wide"],
+            all_wide=row["all_wide"],
+        )
+        found[row["strategy"]].append(span)
     return found
 
 
