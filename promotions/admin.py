@@ -292,7 +292,9 @@ class StrategyAdmin(ReadOnly):
         try:
             made = price_pages.strike(
                 key,
-                request.POST.getlist("sku"),
+                price_pages.chosen(
+                    request.POST.getlist("sku"), request.POST.get("skus", "")
+                ),
                 by=request.user.get_username(),
                 comment=request.POST.get("comment", "").replace("\0", ""),
                 at=clock.now(),
@@ -339,12 +341,12 @@ class StrategyAdmin(ReadOnly):
             strategy = rows.filter(id=object_id).first()
         context = extra_context or {}
         if strategy:
-            context = context | _page(strategy) | _choices(strategy, request)
+            context |= _page(strategy, request.GET) | _choices(strategy, request)
         return super().changeform_view(request, object_id, form_url, context)
 
 
-def _page(strategy: Strategy) -> dict[str, Any]:
-    """Return what the decision page shows."""
+def _page(strategy: Strategy, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the decision page shows; of prices the part that is asked for."""
     now = proposals.said(strategy)
     before = strategy.replaces
     dropped, added = (
@@ -374,7 +376,7 @@ def _page(strategy: Strategy) -> dict[str, Any]:
             for old, steps in islice(approval.before(strategy), MOST_BEFORE)
         ],
         "examples": [] if strategy.prices else _examples(strategy),
-        "prices": price_pages.page(strategy) if strategy.prices else None,
+        "prices": price_pages.page(strategy, asked) if strategy.prices else None,
     }
 
 
