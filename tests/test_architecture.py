@@ -21,7 +21,7 @@ LEARNERS = (
     "joblib",
     "highspy",
 )
-LOCK = re.compile(r"^\w*LOCK = ([\d_]+)$", re.M)
+LOCK = re.compile(r"^\w*LOCK = (\d+_\d+_\d+)$", re.M)
 WEB = """
 import sys, django
 django.setup()
