@@ -5,21 +5,21 @@ change. `Profile`, `Affinity` and `Tally` are projections: never write them by h
 `rebuild` counts them again.
 """
 
-from analytics.models.customers import EVERYBODY, Customer, Suppressed, Erasure
-from analytics.models.log import StoredEvent, Archive, ArchivedId
 from analytics.models.clocks import Clock, Due
+from analytics.models.customers import EVERYBODY, Customer, Erasure, Suppressed
+from analytics.models.keys import ApiKey, Rejection, WrongKey
+from analytics.models.log import Archive, ArchivedId, StoredEvent
 from analytics.models.projections import (
-    Checkpoint,
-    Profile,
     Affinity,
     Assignment,
+    Checkpoint,
     Exposure,
-    Outcome,
-    UnitCost,
-    Tally,
     Hour,
+    Outcome,
+    Profile,
+    Tally,
+    UnitCost,
 )
-from analytics.models.keys import ApiKey, Rejection, WrongKey
 
 __all__ = [
     "EVERYBODY",

@@ -6,24 +6,24 @@ tables, in the transactions that append the events.
 Money keeps four decimals in every table: some currencies have three, USD shows two.
 """
 
-from catalog.models.products import Product
-from catalog.models.stock import StockDay, StockRule
-from catalog.models.prices import (
-    PricePoint,
-    PriceHold,
-    ShownPrice,
-    check_ending,
-    PricingRule,
-)
-from catalog.models.feeds import Feed, Source
-from catalog.models.days import ShopDay, SeriesValue
 from catalog.models.competitors import (
-    CompetitorProduct,
     CompetitorPrice,
+    CompetitorProduct,
     Match,
     Position,
 )
+from catalog.models.days import SeriesValue, ShopDay
+from catalog.models.feeds import Feed, Source
+from catalog.models.prices import (
+    PriceHold,
+    PricePoint,
+    PricingRule,
+    ShownPrice,
+    check_ending,
+)
+from catalog.models.products import Product
 from catalog.models.reviews import Review
+from catalog.models.stock import StockDay, StockRule
 
 __all__ = [
     "CompetitorPrice",
