@@ -17,7 +17,7 @@ from analytics.admin import ReadOnly
 from analytics.languages import said
 from catalog import pricing
 from catalog.admin import money
-from promotions import desk, forms, phrases, rules
+from promotions import desk, form_fields, forms, phrases, rules
 from promotions.models import Campaign
 
 
@@ -102,7 +102,7 @@ class CampaignAdmin(ReadOnly):
         form = forms.CampaignForm(
             data, prefix="campaign", initial={"currency": settings.CURRENCY}
         )
-        limits = forms.rows(forms.LimitForm, data, "limits", [], 1)
+        limits = form_fields.rows(forms.LimitForm, data, "limits", [], 1)
         if data is not None:
             made = desk.open_campaign(form, limits, by=request.user.get_username())
             if made:
