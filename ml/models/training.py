@@ -11,10 +11,8 @@ from analytics.languages import reread
 
 PROPENSITY = "propensity"
 """P(buys in the category within the horizon | no offer)."""
-
 UNTRAINED = "rates"
 """The estimator in charge of it until a training has a winner, see ml.untrained."""
-
 RANKING = "ranking"
 """Which products come into the next basket."""
 

@@ -8,7 +8,7 @@ import msgspec
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q
 
-from promotions import rules
+from promotions import rule_faults, rules
 
 Decoded = TypeVar("Decoded")
 WITHIN_BUDGET = Q(spent__gte=0, reserved__gte=0, budget__gte=F("spent") + F("reserved"))
@@ -21,19 +21,19 @@ def check_menu(menu: object) -> None:
     if len({type(rule) for rule in terms.values()}) > 1:
         raise ValidationError("A menu's variants are all of one kind.")
     for label, rule in terms.items():
-        if reason := rules.fault(rule):
+        if reason := rule_faults.fault(rule):
             raise ValidationError(f"{label}: {reason}")
 
 
 def check_rule(rule: object) -> None:
     """Refuse a rule that is of another shape, or makes no sense."""
-    if reason := rules.rule_fault(decoded(rules.decoded_rule, rule)):
+    if reason := rule_faults.rule_fault(decoded(rules.decoded_rule, rule)):
         raise ValidationError(reason)
 
 
 def check_limits(limits: object) -> None:
     """Refuse limits that are of another shape, or make no sense."""
-    if reason := rules.limits_fault(decoded(rules.decoded_limits, limits)):
+    if reason := rule_faults.limits_fault(decoded(rules.decoded_limits, limits)):
         raise ValidationError(reason)
 
 

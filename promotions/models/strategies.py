@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics import clock
 from analytics.languages import reread, said
 from analytics.wording import revived
-from promotions import drafts, rules
+from promotions import drafts, rule_faults, rules
 from promotions.models.campaigns import Campaign
 from promotions.models.checks import WITHIN_BUDGET, check_menu, check_rule, decoded
 
@@ -198,10 +198,10 @@ class Strategy(models.Model):
         if kinds != (set() if self.prices else {self.kind}):
             raise ValidationError({"menu": "The menu is of another kind."})
         for label, one in terms.items():
-            if wrong := rules.fault(one, self.currency):
+            if wrong := rule_faults.fault(one, self.currency):
                 raise ValidationError({"menu": f"{label}: {wrong}"})
         rule = decoded(rules.decoded_rule, self.rule)
-        if wrong := rules.rule_fault(rule, self.currency):
+        if wrong := rule_faults.rule_fault(rule, self.currency):
             raise ValidationError({"rule": wrong})
         if self.trigger == self.Trigger.OFFER and self.kind not in drafts.PERSONAL:
             raise ValidationError({"trigger": "This kind cannot be a personal offer."})

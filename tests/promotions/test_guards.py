@@ -24,6 +24,7 @@ from promotions import (
     past_weeks,
     phrases,
     proposals,
+    rule_faults,
     rules,
 )
 from promotions.guards import Tried, Usual
@@ -85,7 +86,7 @@ RULES = st.builds(
 def test_no_guard_and_no_sentence_fails_for_any_rule(
     terms: Terms, rule: Rule, price: Decimal, currency: str
 ) -> None:
-    if rules.fault(terms, currency) or rules.rule_fault(rule, currency):
+    if rule_faults.fault(terms, currency) or rule_faults.rule_fault(rule, currency):
         return  # refused before any guard sees it: also that must not raise
     usual = Usual(products=1, price=price, margin=Decimal("0.3"))
 
