@@ -23,9 +23,9 @@ planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_b
 backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,
 quarter_curves, quarter_plans, quarter_forms, quarter_tables, quarter_pages;
 icalendars, subscriptions.
-Who gets what: targeting, arms, lots, places, bandit, plans, constraints, arrivals;
-solved by allocation, instances, remainders, choices, duals, core_lp, fitting,
-certificates, deciding, instance_files.
+Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
+constraints, arrivals; solved by allocation, instances, remainders, choices, duals,
+core_lp, fitting, certificates, deciding, instance_files.
 What storefronts read: offers, feedback, api; recommendations, suggesting, because;
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
