@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from analytics import races
 from analytics.models import Customer, StoredEvent
 from catalog.models import Product
-from promotions import carts, offers, receipts, redemption
+from promotions import carts, offers, receipts, spending
 from promotions.models import Offer, Receipt, Redemption, Sheet, Strategy
 from tests.conftest import Give, Make
 
@@ -371,7 +371,7 @@ def test_a_redemption_reads_none_of_its_campaigns_other_automatic_strategies(
 
     redeem(api, give(first, ana))
 
-    read = redemption._siblings(list(Redemption.objects.all()))
+    read = spending.siblings(list(Redemption.objects.all()))
     assert {row.id for row in read} == {first.id, personal.id}
 
 
