@@ -12,7 +12,7 @@ factorisation, implicit_feedback, two_tower, bags, vectors, challengers.
 One customer, now: live, served.
 How they are judged: protocols, enough, trials, basket_trials, stranger_trials,
 content_trials, market_trials, tables.
-Customers: profiles, profiling, segments, lifetime, customers, traits.
+Customers: profiles, profiling, profile_admin, segments, lifetime, customers, traits.
 How they answer offers: lifts, lift_fits; the shop's own campaigns: campaigns, response,
 redemption; pooling.
 Whom an offer changes, from a trial's table: uplift, uplift_baselines, uplift_scores,
@@ -22,7 +22,7 @@ What will sell: outlook, forecasts, forecast_api, forecasters, rolling, panels, 
 levels, pooled_quantiles, poisson_effects; what moves it: demand, cross_effects, market,
 market_groups.
 Listings: listings, content, sentences, indexing, pictures, picturing, tastes, twins;
-searching, search_api.
+listing_admin; searching, search_api.
 What is said: sentiment, grams, aspects, judging, opinions, surges.
 In the background: tasks, alerts; apps.
 """
