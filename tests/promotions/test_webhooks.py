@@ -11,8 +11,8 @@ from analytics.models import Customer
 from promotions import approval, errands, signatures, webhooks
 from promotions.models import Delivery, Endpoint
 from tests.conftest import Give, Make
+from tests.promotions.ordering import redeem
 from tests.promotions.receiving import Receiver, happened, receiver, told
-from tests.promotions.test_redemption import redeem
 
 __all__ = ["receiver", "told"]
 
