@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from analytics import access, events
 from analytics.models import Customer, Rejection, StoredEvent
-from tests.analytics.tracked import Post, kept, post, track
+from tests.analytics.tracked import Post, kept, key, post, track
 
-__all__ = ["post"]
+__all__ = ["key", "post"]
 
 
 @pytest.mark.parametrize("path", ["/v1/track", "/v1/t", "/p/v1/t"])

@@ -14,9 +14,9 @@ from promotions import denials, sentences, timeline
 from promotions.models import Code, Denial, Strategy
 from promotions.spelling import digest
 from tests.conftest import Give, Make
-from tests.promotions.supporting import desk, text
+from tests.promotions.supporting import desk, sue, text
 
-__all__ = ["desk"]
+__all__ = ["desk", "sue"]
 
 
 def test_every_type_of_event_is_said_in_a_sentence() -> None:
