@@ -52,6 +52,8 @@ class Worded(admin.AllValuesFieldListFilter):
 class Listed(ModelAdmin):
     """A list called by what it lists."""
 
+    list_per_page = 50  # a row costs 2 ms of templates on two slow cores
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
@@ -106,7 +108,6 @@ class StoredEventAdmin(ReadOnly):
     search_help_text = _("A customer's key, or a stream such as strategy:…")
     ordering = ["-position"]
     show_full_result_count = False
-    list_per_page = 50
 
 
 def _key(given: str | None) -> UUID | None:

@@ -62,7 +62,6 @@ class ProductAdmin(ReadOnly):
     search_fields = ["sku", "name", "category"]
     ordering = ["sku"]
     show_full_result_count = False
-    list_per_page = 50
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Lead to the page of a product's stock, for those who may see it."""
@@ -109,7 +108,6 @@ class CompetitorProductAdmin(ReadOnly):
     search_fields = ["name", "product", "gtin", "mpn"]
     ordering = ["competitor", "name"]
     show_full_result_count = False
-    list_per_page = 50
 
 
 @admin.register(Match)
@@ -122,7 +120,6 @@ class MatchAdmin(Acting):
     list_select_related = ["product", "sku"]
     ordering = ["-at", "product"]
     show_full_result_count = False
-    list_per_page = 50
     actions = ["none_of_ours", "look_again"]
 
     @display(  # type: ignore[untyped-decorator]
@@ -166,7 +163,6 @@ class PositionAdmin(ReadOnly):
     list_select_related = ["product", "sku"]
     ordering = ["-undercut_since", "product"]
     show_full_result_count = False
-    list_per_page = 50
 
 
 class SourceForm(forms.ModelForm):

@@ -29,7 +29,6 @@ class ReviewAdmin(Acting):
     search_help_text = _("Words of the text, an id, or a sku")
     ordering = ["-written_at", "id"]
     show_full_result_count = False
-    list_per_page = 50
     actions = ["publish", "hide"]
 
     @display(description=_("Text"))  # type: ignore[untyped-decorator]

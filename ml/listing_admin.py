@@ -73,7 +73,7 @@ class ProductTwinAdmin(Acting):
     list_select_related = ["first", "second"]
     ordering = ["-likelihood", "pk"]
     show_full_result_count = False
-    list_per_page = 50
+    list_per_page = 25  # a row tells of two products
     actions = ["are_same", "are_different", "look_again"]
 
     @display(  # type: ignore[untyped-decorator]

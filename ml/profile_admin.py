@@ -37,7 +37,6 @@ class CustomerProfileAdmin(ReadOnly):
     search_fields = ["customer"]
     search_help_text = _("A customer's id in the shop, or a key.")
     ordering = ["-lifetime_value", "customer"]
-    list_per_page = 50
     list_before_template = "ml/segments.html"
 
     def changelist_view(

@@ -6,6 +6,7 @@ that a response is learnt from what was known then. The web process may load it.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from math import log1p
 from uuid import UUID
 
 import numpy as np
@@ -59,8 +60,8 @@ def _traits(
 ) -> tuple[float, ...]:
     days = (at - last).days if last else 365
     return (
-        float(np.log1p(max(0, days)) / 2 - 1.5),
-        float(np.log1p(orders) / 1.5 - 1),
-        0.0 if deals is None else float(np.clip(deals - 1, -1, 2)),
+        log1p(max(0, days)) / 2 - 1.5,
+        log1p(orders) / 1.5 - 1,
+        0.0 if deals is None else min(max(deals - 1, -1.0), 2.0),
         0.0 if coupons is None else 2 * coupons,
     )

@@ -37,9 +37,9 @@ charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
 hindsight_pages.
 The service assistant: questions (its doors), question_limits, assistant;
-understanding, intents, extracts, typos, help_texts, passages; what it says: replying,
-reply_offers, reply_carts, reply_orders, automatic; rephrasing, faithful; the agents:
-console_pages, coaching, help_admin.
+understanding, intents, spelt, extracts, typos, help_texts, passages; what it says:
+replying, reply_offers, reply_carts, reply_orders, automatic; rephrasing, faithful; the
+agents: console_pages, coaching, help_admin.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.
 Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
 What will sell: demand_pages, fans; counted by ml.outlook.

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from promotions import intents
+from promotions import spelt
 
 MEANING = 0.75
 CLOSE = 0.12
@@ -42,15 +43,15 @@ class Passages:
 
     entries: Sequence[Entry]
     meaning: NDArray[np.float32]
-    letters: NDArray[np.float32]
-    rarity: NDArray[np.float32]
+    spelling: spelt.Spelling
+    letters: csr_array
 
     def find(self, text: str, meaning: NDArray[np.float32], *, most: int) -> list[Hit]:
         """Return the help texts that fit best, the best first."""
         if not self.entries:
             return []
         cosines = self.meaning @ meaning
-        shared = self.letters @ intents.spelt([text], self.rarity)[0]
+        shared = (self.letters @ self.spelling.rows([text]).T).toarray()[:, 0]
         scores = MEANING * np.clip(cosines, 0, 1) + (1 - MEANING) * shared
         best: dict[int, float] = {}
         for entry, score in zip(self.entries, scores, strict=True):
@@ -66,10 +67,10 @@ class Passages:
 def index(entries: Sequence[Entry], meaning: NDArray[np.float32]) -> Passages:
     """Prepare entries, given their sentence vectors, for `find`."""
     texts = [one.text for one in entries]
-    rarity = intents.rarity_of(texts)
+    spelling = spelt.learn(texts)
     return Passages(
         entries=entries,
         meaning=meaning,
-        letters=intents.spelt(texts, rarity),
-        rarity=rarity,
+        spelling=spelling,
+        letters=spelling.rows(texts),
     )

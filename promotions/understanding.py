@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import sentences
-from promotions import extracts, help_texts, intents, passages, typos
+from promotions import extracts, help_texts, intents, passages, spelt, typos
 from promotions.extracts import Named
 from promotions.models import Example, HelpText
 
@@ -103,7 +103,7 @@ def understand(text: str, language: str, *, orders: Container[str] = ()) -> Unde
         extracts.disguised(known.put_right(extracts.masked(one, its)), known.words)
         for one, its in zip(pieces, named, strict=True)
     ]
-    meaning = sentences.encode([intents.plain(one) for one in plain])
+    meaning = sentences.encode([spelt.plain(one) for one in plain])
     guesses = known.classifier.guess(plain, meaning)
     read = [
         _wanted(*row, language, known)
@@ -119,7 +119,7 @@ def nearest(text: str, language: str, *, most: int) -> list[HelpText]:
     if found is None:
         return []
     plain = known.put_right(text)
-    meaning = sentences.encode([intents.plain(plain)])[0]
+    meaning = sentences.encode([spelt.plain(plain)])[0]
     return [
         known.texts[language][hit.of] for hit in found.find(plain, meaning, most=most)
     ]
@@ -217,7 +217,7 @@ def _prepared() -> Knowledge:
         more.setdefault(slug, []).append(text)
     put_right = typos.corrector(counts)
     return Knowledge(
-        classifier=intents.fit(texts, labels, _vectors(texts)),
+        classifier=intents.fit(texts, labels, _vectors(texts), _belief()),
         words=Words(counts, put_right),
         put_right=put_right,
         texts=by,
@@ -260,7 +260,7 @@ _vectors_of: dict[str, NDArray[np.float32]] = {}
 
 def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
     """Return texts' vectors; a process reckons each once."""
-    plain = [intents.plain(one) for one in texts]
+    plain = [spelt.plain(one) for one in texts]
     if not _vectors_of:
         _vectors_of.update(_shipped())
     new = [one for one in dict.fromkeys(plain) if one not in _vectors_of]
@@ -272,12 +272,24 @@ def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def ship() -> None:
-    """Write the vectors of our own examples (`manage.py encode_examples`)."""
-    texts = [intents.plain(text) for text, _ in built_in()]
-    rows = sentences.encode(texts).astype(np.float16)
+    """Write our own examples' vectors, and how far guesses by them can be believed.
+
+    By `manage.py encode_examples`.
+    """
+    texts = [spelt.plain(text) for text, _ in built_in()]
+    rows = sentences.encode(texts)
     np.savez_compressed(
-        SHIPPED, model=sentences.MODEL, texts="\n".join(texts), rows=rows
+        SHIPPED,
+        model=sentences.MODEL,
+        texts="\n".join(texts),
+        rows=rows.astype(np.float16),
+        belief=intents.belief_of(texts, [kind for _, kind in built_in()], rows),
     )
+
+
+def _belief() -> NDArray[np.float64]:
+    with np.load(SHIPPED) as kept:
+        return np.asarray(kept["belief"])
 
 
 def _shipped() -> dict[str, NDArray[np.float32]]:
