@@ -100,6 +100,7 @@ from analytics.market import (
     CalendarChanged,
     CompetitorMatched,
     CompetitorPriceChanged,
+    CompetitorPriceJudged,
     SeriesReported,
 )
 from analytics.opinions import (
@@ -129,6 +130,7 @@ __all__ = [
     "CheckoutStepViewed",
     "CompetitorMatched",
     "CompetitorPriceChanged",
+    "CompetitorPriceJudged",
     "ConsentChanged",
     "CostChanged",
     "CouponApplied",
@@ -275,6 +277,7 @@ VOCABULARY: Mapping[str, type[Event]] = {
     "checkout_step_viewed": CheckoutStepViewed,
     "competitor_matched": CompetitorMatched,
     "competitor_price_changed": CompetitorPriceChanged,
+    "competitor_price_judged": CompetitorPriceJudged,
     "consent_changed": ConsentChanged,
     "cost_changed": CostChanged,
     "coupon_applied": CouponApplied,

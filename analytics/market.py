@@ -4,7 +4,7 @@ What was known at a moment is what the log had recorded by then: a forecast of t
 weather, a day that was called off, a price that came late.
 """
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -62,3 +62,19 @@ class CompetitorMatched(Event, frozen=True, kw_only=True):
     state: Text
     how: Label = ""
     by: str = ""
+
+
+class CompetitorPriceJudged(Event, frozen=True, kw_only=True):
+    """Somebody said of a doubtful price that it is right, or that it was misread.
+
+    It was seen once, at `seen_at`. What was misread is undone by a price change of the
+    same moment, beside this.
+    """
+
+    competitor: Text
+    product: Text
+    price: Decimal
+    currency: Currency
+    seen_at: datetime
+    right: bool
+    by: Text

@@ -207,7 +207,8 @@ class SourceForm(forms.ModelForm):
         return options
 
 
-STATES = {"taken": "success", "same": "success", "failed": "danger", "new": "info"}
+STATES = {"taken": "success", "same": "success", "new": "info"}
+STATES |= dict.fromkeys(("failed", "unusable"), "danger")
 
 
 @admin.register(Source)

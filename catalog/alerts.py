@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from analytics import lookup
 from analytics.alerts import Alert
+from catalog.models import Source
 
 LATE = timedelta(days=7)
 NEW = timedelta(days=2)
@@ -23,7 +24,7 @@ FOUND = """
            FROM catalog_competitorproduct GROUP BY 1
            HAVING max(seen_at) < t.late AND max(seen_at) > t.gone) c),
       (SELECT coalesce(json_agg(s ORDER BY name), '[]') FROM (
-         SELECT id, name, error FROM catalog_source
+         SELECT id, name, error, state FROM catalog_source
            WHERE active AND failures >= t.failures) s),
       (SELECT coalesce(json_agg(u ORDER BY competitor), '[]') FROM (
          SELECT competitor,
@@ -63,6 +64,8 @@ def _stale(rows: Rows) -> Iterator[Alert]:
 def _sources(rows: Rows) -> Iterator[Alert]:
     for row in rows:
         text = _("The source %(name)s cannot be fetched: %(error)s")
+        if row["state"] == Source.State.UNUSABLE:
+            text = _("The source %(name)s was fetched, but is of no use: %(error)s")
         yield Alert(
             code="source_failing",
             about=str(row["id"]),

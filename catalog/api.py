@@ -1,4 +1,8 @@
-"""The catalogue's doors: PUT products, calendar, series, competitor-prices."""
+"""The catalogue's doors: PUT products, calendar, series, competitor-prices.
+
+Rows may have fields that nobody here knows, as a shop's export has: they are not kept,
+and the answer names them, so that a misspelt one does not vanish unseen.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -11,7 +15,7 @@ from rest_framework.views import APIView
 
 from analytics import clock
 from analytics.access import caller
-from catalog import feeds, intake
+from catalog import feeds, intake, unknown
 from catalog.bodies import FeedSerializer, TakenSerializer
 from catalog.feeds import Taken
 from catalog.intake import Fault
@@ -39,8 +43,8 @@ class BulkView(APIView):
         request: Request,
         listed: Callable[..., Any],
         take: Callable[..., Taken],
-    ) -> Taken:
-        """Take the body's rows, and note that they came.
+    ) -> tuple[Taken, dict[str, Any]]:
+        """Take the body's rows, and note that they came; return what is unused, too.
 
         :raises serializers.ValidationError: one is wrong; that is noted as well.
         """
@@ -54,10 +58,16 @@ class BulkView(APIView):
             raise serializers.ValidationError(feed.errors)
         rows = [listed(**row) for row in feed.validated_data[self.rows]]
         taken = take(rows, at=at)
+        unused = _unknown(request.data, feed, self.rows)
         intake.taken_call(
-            key.name, rows=len(rows), changes=taken.changes, at=at, what=self.what
+            key.name,
+            rows=len(rows),
+            changes=taken.changes,
+            at=at,
+            what=self.what,
+            unused=[one["field"] for one in unused],
         )
-        return taken
+        return taken, {"unused": unused} if unused else {}
 
 
 class ProductsView(BulkView):
@@ -70,8 +80,8 @@ class ProductsView(BulkView):
     )
     def put(self, request: Request) -> Response:
         """List products. All of them are taken, or, if one is wrong, none."""
-        taken = self.taken(request, feeds.Listed, feeds.take)
-        return Response({"products": taken.products, "changes": taken.changes})
+        taken, more = self.taken(request, feeds.Listed, feeds.take)
+        return Response({"products": taken.products, "changes": taken.changes, **more})
 
 
 class MarketView(BulkView):
@@ -79,8 +89,8 @@ class MarketView(BulkView):
 
     def put(self, request: Request) -> Response:
         kind = KINDS[self.what]
-        taken = self.taken(request, kind.listed, kind.take)
-        return Response({"rows": taken.products, "changes": taken.changes})
+        taken, more = self.taken(request, kind.listed, kind.take)
+        return Response({"rows": taken.products, "changes": taken.changes, **more})
 
 
 def _door(
@@ -123,6 +133,14 @@ class CompetitorPricesView(MarketView):
     """Send what competitors ask for their products."""
 
     what, rows, body = Feed.What.PRICES, "prices", PricesSerializer
+
+
+def _unknown(
+    sent: Any, feed: serializers.Serializer[None], rows: str
+) -> list[dict[str, Any]]:
+    """Return the fields of a good call's rows that nobody knows."""
+    known = feed.fields[rows].child.fields  # type: ignore[attr-defined]
+    return unknown.fields(sent[rows], known, name=rows)
 
 
 def _sent(request: Request, rows: str) -> int:

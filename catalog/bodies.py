@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from analytics.bodies import AmountField, WholeField
 from catalog import identifiers, pricing
-from catalog.market_bodies import DayField
+from catalog.market_bodies import DayField, UnusedSerializer
 
 MOST_PRODUCTS = 10_000
 
@@ -83,3 +83,4 @@ class TakenSerializer(serializers.Serializer[None]):
 
     products = serializers.IntegerField()
     changes = serializers.IntegerField()
+    unused = UnusedSerializer(many=True, required=False)

@@ -69,7 +69,7 @@ DOUBTS = f"""
     JOIN catalog_competitorproduct c ON c.id = m.product_id
     JOIN catalog_product o ON o.sku = m.sku
     WHERE m.state = ANY(%s) AND c.currency = o.currency AND c.seen_at <= c.since
-      AND c.price * %s < {KNOWN.format(since="c.since")}
+      AND c.available AND c.price * %s < {KNOWN.format(since="c.since")}
     ORDER BY c.seen_at DESC, c.id
 """  # noqa: S608
 
@@ -77,7 +77,8 @@ DOUBTS = f"""
 def doubts() -> list[Doubt]:
     """Return what fell below a fifth and was not seen so again yet, the newest first.
 
-    It is kept in the history, and counts in no index, bound or alert.
+    It is kept in the history, and counts in no index, bound or alert, unless a person
+    says that it is right (catalog.doubtful). What cannot be had counts nowhere anyway.
     """
     return [Doubt(*row) for row in lookup.rows(DOUBTS, [list(MATCHED), DOUBTED])]
 

@@ -83,8 +83,9 @@ def taken_call(
     changes: int,
     at: datetime,
     what: str = Feed.What.PRODUCTS,
+    unused: Sequence[str] = (),
 ) -> None:
-    """Note a feed that came by the API."""
+    """Note a feed that came by the API, and fields of it that nobody knows."""
     Feed.objects.create(
         what=what,
         name=name,
@@ -93,6 +94,7 @@ def taken_call(
         done=rows,
         taken=rows,
         changes=changes,
+        seen={"unused": kept(list(unused))} if unused else {},
         created_at=at,
         finished_at=at,
     )

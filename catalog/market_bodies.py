@@ -38,17 +38,7 @@ class DayField(serializers.DateField):
         return day
 
 
-class RowSerializer(serializers.Serializer[None]):
-    """A row whose fields are all known: a misspelt one does not vanish silently."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (strange := data.keys() - self.fields.keys()):
-            fault = [_("This field is not known.")]
-            raise serializers.ValidationError(dict.fromkeys(strange, fault), "unknown")
-        return super().to_internal_value(data)
-
-
-class DaysSerializer(RowSerializer):
+class DaysSerializer(serializers.Serializer[None]):
     """Days of the shop's calendar. Both ends count; without `last` it is one day."""
 
     key = serializers.CharField(max_length=200, default="", allow_blank=True)
@@ -83,7 +73,7 @@ class NumberField(serializers.FloatField):
         return value
 
 
-class ValueSerializer(RowSerializer):
+class ValueSerializer(serializers.Serializer[None]):
     """A day's value of a series; null takes it back."""
 
     series = serializers.RegexField(r"^[a-z][a-z0-9_.-]{0,63}$")
@@ -92,7 +82,7 @@ class ValueSerializer(RowSerializer):
     value = NumberField(allow_null=True)
 
 
-class PriceSerializer(RowSerializer):
+class PriceSerializer(serializers.Serializer[None]):
     """A competitor's product, and what it costs there."""
 
     competitor = serializers.CharField(max_length=100)
@@ -160,8 +150,21 @@ class PricesSerializer(serializers.Serializer[None]):
     )
 
 
+class UnusedSerializer(serializers.Serializer[None]):
+    """A field of rows that nobody here knows, and is not kept.
+
+    `first` names the first row that has it, `like` the field that was meant, maybe.
+    """
+
+    field = serializers.CharField()
+    rows = serializers.IntegerField()
+    first = serializers.CharField()
+    like = serializers.CharField(required=False)
+
+
 class RowsTakenSerializer(serializers.Serializer[None]):
     """What the feed did: rows that count, and how many of them changed something."""
 
     rows = serializers.IntegerField()
     changes = serializers.IntegerField()
+    unused = UnusedSerializer(many=True, required=False)

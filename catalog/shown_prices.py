@@ -20,11 +20,17 @@ NEWS = (
 )
 NEWEST = "SELECT coalesce(max(version), 0) FROM catalog_shownprice"
 SOME = "SELECT sku, version, body FROM catalog_shownprice WHERE sku = ANY(%s)"
-SINCE = (
-    "SELECT coalesce(max(version), %s), coalesce(string_agg(body, ','"
-    " ORDER BY version), ''), count(*) FROM (SELECT version, body"
-    " FROM catalog_shownprice WHERE version > %s ORDER BY version LIMIT %s) f"
-)
+SINCE = f"""
+    WITH asked AS (
+      SELECT CASE WHEN s.since > n.newest THEN 0 ELSE s.since END AS since
+      FROM (SELECT %s::bigint) AS s (since), ({NEWEST}) AS n (newest))
+    SELECT coalesce(max(version), (SELECT since FROM asked)),
+      coalesce(string_agg(body, ',' ORDER BY version), ''), count(*)
+    FROM (SELECT version, body FROM catalog_shownprice
+      WHERE version > (SELECT since FROM asked) ORDER BY version LIMIT %s) f
+"""  # noqa: S608
+"""What lies beyond the end is of another database, or of one before a backup was put
+back: it begins anew."""
 Kept = tuple[int, str]
 UNKNOWN: Kept = (0, "")
 
@@ -88,5 +94,5 @@ def read(skus: Sequence[str]) -> tuple[int, int, str]:
 
 def since(version: int, limit: int) -> tuple[int, str, int]:
     """Return the next cursor, what changed after this one, as rows, and how many."""
-    found = lookup.row(SINCE, [version, version, limit])
+    found = lookup.row(SINCE, [version, limit])
     return found or (version, "", 0)

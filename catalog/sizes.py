@@ -153,6 +153,18 @@ def without(name: str) -> str:
     return " ".join(_PART.sub(" ", _plain(name)).split())
 
 
+def pieces(name: str) -> list[tuple[str, Size | None]]:
+    """Return a name's words; a size that stands in it is one, with what it means."""
+    found: list[tuple[str, Size | None]] = []
+    small, at = name.lower(), 0
+    name = name if len(name) == len(small) else small  # İ becomes two letters
+    for part in _PART.finditer(small):
+        found += [(word, None) for word in name[at : part.start()].split()]
+        found.append((name[part.start() : part.end()], _one(part)))
+        at = part.end()
+    return found + [(word, None) for word in name[at:].split()]
+
+
 def _plain(text: str) -> str:
     return _SQUARE.sub("sqft", _FLUID.sub("floz", text.lower()))
 

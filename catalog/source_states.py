@@ -13,12 +13,18 @@ from catalog.models import Feed, Source
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(days=1)
 
 
-def failed(row: Source, refusal: Exception | str, at: datetime) -> None:
-    """Note why nothing came, and wait longer each time."""
+def failed(
+    row: Source,
+    refusal: Exception | str,
+    at: datetime,
+    *,
+    state: Source.State = Source.State.FAILED,
+) -> None:
+    """Note why nothing came of it, and wait longer each time."""
     wait = min(FIRST_WAIT * 2 ** min(row.failures, 12), LONGEST_WAIT)
     asked = timedelta(seconds=getattr(refusal, "retry_after", 0))
     Source.objects.filter(id=row.id).update(
-        state=Source.State.FAILED,
+        state=state,
         next_at=at + max(wait, min(asked, LONGEST_WAIT)),
         error=intake.kept(str(refusal))[:500],
         failures=row.failures + 1,
@@ -32,7 +38,8 @@ def ended(feed: Feed) -> None:
         return
     if fault := _fault(feed):
         Source.objects.filter(id=row.id).update(cached={})
-        failed(row, fault, row.fetched_at or feed.created_at)
+        at, unusable = row.fetched_at or feed.created_at, Source.State.UNUSABLE
+        failed(row, fault, at, state=unusable)
     else:
         Source.objects.filter(id=row.id).update(error="", failures=0)
 

@@ -8,7 +8,8 @@ chapters 6 and 7).
 Days are whole or not; units are whole.
 
 What expires serves demand up to its day, and counts after it only with what it is
-expected to have sold by then: the rest is no stock for cover, chances and orders.
+expected to have sold by then: the rest is no stock for cover, chances, orders, and
+what is too much.
 """
 
 from collections.abc import Callable, Sequence
@@ -148,7 +149,7 @@ def standing(held: Held, outlook: Outlook | None, policy: Policy) -> Standing:
     chance_out = chance_above(outlook.over(lead), held.by(lead, outlook))
     need = outlook.over(policy.protected)
     point = quantile(need, policy.service_level)
-    over, chance_over = _over(held, outlook.over(policy.over_days))
+    over, chance_over = _over(held, outlook, policy.over_days)
     unsold, chance_unsold = _unsold(held, outlook)
     told = Standing(
         state=State.FINE,
@@ -189,9 +190,11 @@ def _cover(held: Held, outlook: Outlook) -> float | None:
     return min(cover, held.expires_in or 0.0) if all_goes else cover
 
 
-def _over(held: Held, target: Expected) -> tuple[int, float]:
-    over = max(0, int(held.units - target.mean))
-    return over, 1 - chance_above(target, held.units - 1) if held.units else 0.0
+def _over(held: Held, outlook: Outlook, days: float) -> tuple[int, float]:
+    """Return what is too much; what goes by its day before is lost, not too much."""
+    target, units = outlook.over(days), int(held.saleable(outlook, days))
+    over = max(0, int(units - target.mean))
+    return over, 1 - chance_above(target, units - 1) if units else 0.0
 
 
 def _unsold(held: Held, outlook: Outlook) -> tuple[float, float]:

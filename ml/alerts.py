@@ -40,7 +40,9 @@ def _stale(newest: datetime | None, at: datetime) -> list[Alert]:
     age = forecasts.too_old(newest, at)
     if age is None:
         return []
-    text = _("Demand was forecast %(days)s days ago; proposals go without it.")
+    text = _(
+        "Demand was forecast %(days)s days ago; proposals and stock go without it."
+    )
     told = text % {"days": age.days}
     return [Alert(code="forecast_stale", about="", text=told, table="ml_forecast")]
 

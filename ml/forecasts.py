@@ -12,7 +12,7 @@ from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from ml.models import CrossEffect, DemandShare, Forecast
 from ml.pooled_quantiles import gamma
@@ -93,6 +93,12 @@ def of_categories(
 def _fresh(level: str, at: datetime | None) -> QuerySet[Forecast]:
     rows = Forecast.objects.filter(level=level)
     return rows if at is None else rows.filter(computed_at__gt=at - STALE)
+
+
+def age(at: datetime) -> timedelta | None:
+    """Return how old the forecasts are if they are stale; None if not, or without."""
+    found = Forecast.objects.aggregate(newest=Max("computed_at"))
+    return too_old(found["newest"], at)
 
 
 def too_old(newest: datetime | None, at: datetime) -> timedelta | None:

@@ -10,8 +10,8 @@ Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code
 guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, desk, desk_faults,
 forms, terms_forms, form_fields; approval, approving, deciders, versions; admin,
-campaign_admin, strategy_admin, strategy_pages, home, inbox, markup; ahead,
-calendar_page.
+campaign_admin, strategy_admin, strategy_pages, home, inbox, markup, pages;
+ahead, calendar_page.
 Prices for everybody: price_plans, price_families, price_guards, price_rolls,
 price_lines, price_proposals, price_outcomes, price_pages, prices_page.
 How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
@@ -21,8 +21,8 @@ clearance_plans, stock_pages, stock_product, stock_api.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
 planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
 backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,
-quarter_curves, quarter_plans, quarter_forms, quarter_tables, quarter_pages;
-icalendars, subscriptions.
+quarter_curves, quarter_prices, quarter_plans, quarter_forms, quarter_tables,
+quarter_pages; icalendars, subscriptions.
 Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
 constraints, arrivals; solved by allocation, instances, remainders, choices, duals,
 core_lp, fitting, certificates, deciding, instance_files.

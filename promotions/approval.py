@@ -28,7 +28,7 @@ from promotions.offers import forget, refresh_soon
 from promotions.rules import Gift
 
 State = Strategy.State
-APPROVAL_LOCK = 7_102_019
+APPROVAL_LOCK = 7_102_036
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 
 
@@ -250,6 +250,7 @@ def in_stock(strategy: Strategy, *, at: datetime) -> Guard:
         there=found.there,
         incoming=found.incoming,
         missing=found.missing,
+        stale=found.stale,
     )
 
 

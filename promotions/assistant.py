@@ -20,12 +20,21 @@ from analytics import events, identity, store
 from analytics.wording import Wording
 from promotions import extracts, rephrasing, understanding
 from promotions.guessing import Asker
-from promotions.models import Conversation, Example, HandOver, HelpText, Question
+from promotions.models import (
+    Code,
+    Conversation,
+    Example,
+    HandOver,
+    HelpText,
+    Question,
+    Strategy,
+)
 from promotions.reply_carts import reply_code, reply_missing
 from promotions.reply_offers import reply_combine, reply_ends, reply_offers
 from promotions.reply_orders import own_orders, reply_refund, reply_used
 from promotions.replying import Asking, Reply, Source, asking
 from promotions.shopping import Cart, Shopper
+from promotions.spelling import digest
 from promotions.understanding import HELP, Understood, Wanted
 
 MOST_QUESTIONS = 200
@@ -33,6 +42,7 @@ MOST_QUESTIONS = 200
 SHORT = 40
 """Letters of a text that names a code and says nothing else."""
 SHORTEST_CODE = 3
+TOLD = (Strategy.State.LIVE, Strategy.State.PAUSED, Strategy.State.ENDED)
 Outcome = Question.Outcome
 Reason = HandOver.Reason
 
@@ -74,8 +84,9 @@ def answer(asked: Asked, *, at: datetime) -> Question:
     language = asked.language or extracts.language(asked.text) or before.language
     with translation.override(language):
         understood, replies = _replies(asked, ask, before.state, language)
-        outcome = _outcome(replies)
-        text = "\n\n".join(_said(replies, outcome))
+        unclear = bool(understood.unclear) and not all(one.declined for one in replies)
+        outcome = _outcome(replies, unclear=unclear)
+        text = "\n\n".join(_said(replies, outcome, unclear=unclear))
         told = rephrasing.rephrased(text) if outcome == Outcome.ANSWERED else None
     row = Question(
         id=uuid4(),
@@ -101,7 +112,8 @@ def _replies(
     asked: Asked, ask: Asking, state: Mapping[str, Any], language: str
 ) -> tuple[Understood, list[Reply]]:
     mine = own_orders(ask, extracts.tokens(asked.text))
-    understood = understanding.understand(asked.text, language, orders=mine)
+    text = _joined(asked.text, at=ask.at)
+    understood = understanding.understand(text, language, orders=mine)
     understood = _followed(understood, asked.text, state)
     ask = replace(
         ask,
@@ -109,6 +121,25 @@ def _replies(
         codes=understood.named.codes or state.get("codes", ()),
     )
     return understood, list(_each(understood, ask))
+
+
+def _joined(text: str, *, at: datetime) -> str:
+    """Write codes in one word that somebody wrote in two: "coffee 15".
+
+    Only those that everybody may use, and that are no secret: else a question would
+    try many codes at once.
+    """
+    pairs = {digest(joined): pair for joined, pair in extracts.split(text).items()}
+    known = Code.objects.filter(
+        digest__in=pairs,
+        customer=None,
+        most_uses=None,
+        strategy__state__in=TOLD,
+        strategy__campaign__starts_at__lte=at,
+    )
+    for found, code in known.values_list("digest", "text"):
+        text = text.replace(pairs[bytes(found)], code.upper())
+    return text
 
 
 def _followed(
@@ -236,14 +267,14 @@ SAYS: Mapping[str, Callable[[], Reply]] = {
 }
 
 
-def _outcome(replies: Sequence[Reply]) -> str:
-    if not replies or any(one.hand_over for one in replies):
+def _outcome(replies: Sequence[Reply], *, unclear: bool) -> str:
+    if not replies or unclear or any(one.hand_over for one in replies):
         return Outcome.HANDED_OVER
     declined = all(one.declined for one in replies)
     return Outcome.DECLINED if declined else Outcome.ANSWERED
 
 
-def _said(replies: Sequence[Reply], outcome: str) -> Iterator[str]:
+def _said(replies: Sequence[Reply], outcome: str, *, unclear: bool) -> Iterator[str]:
     yield from (one.text for one in replies if one.lines)
     if outcome != Outcome.HANDED_OVER:
         return
@@ -252,6 +283,11 @@ def _said(replies: Sequence[Reply], outcome: str) -> Iterator[str]:
     elif not replies:
         yield gettext(
             "I am not sure that I understand, and will not guess. I have passed your "
+            "question to a colleague, who will answer you here."
+        )
+    elif unclear:
+        yield gettext(
+            "Of the rest I am not sure, and will not guess. I have passed your "
             "question to a colleague, who will answer you here."
         )
     else:

@@ -80,7 +80,7 @@ def _plans(at: datetime) -> Iterator[tuple[str, Plan] | None]:
     """Yield what could be cleared; None where there is no forecast or no time."""
     taken = _taken(at) | _unwanted(at)
     rows = [one for one in _scan() if one.product_id not in taken]
-    known = supply.outlooks([one.product_id for one in rows], at.date())
+    known = supply.outlooks([one.product_id for one in rows], at)
     rules = levels.rules()
     for row in rows:
         rule, demand = levels.rule_of(row.category, rules), known.get(row.product_id)

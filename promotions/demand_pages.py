@@ -1,6 +1,6 @@
 """The back office's pages of demand: what sold, what will, and what prices do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from analytics import clock
 from catalog.models import Product
 from ml import forecasts
 from ml.models import Forecast
-from promotions import fans
+from promotions import fans, pages
 from promotions.charts import Mark
 from promotions.report_tables import Card, Row, Section, drawn
 
@@ -25,6 +25,8 @@ SHOWN, MONTH = 52, 4
 """Weeks of the past that are drawn; weeks that are added up in tables."""
 MOST = 100
 """Products of a list."""
+MOST_CATEGORIES = 50
+"""On a page, those first that sell most."""
 Z95 = 1.96
 CATEGORY, PRODUCT = Forecast.Level.CATEGORY, Forecast.Level.PRODUCT
 
@@ -38,14 +40,17 @@ def demand_page(request: HttpRequest) -> HttpResponseBase:
     elif key := request.GET.get("category"):
         page = _one(CATEGORY, key)
     else:
-        page = _list()
+        page = _list(request.GET)
     context = {**admin.site.each_context(request), **page, "no_file": True}
     return TemplateResponse(request, "admin/promotions/report/demand.html", context)
 
 
-def _list() -> dict[str, Any]:
-    rows = list(Forecast.objects.filter(level=CATEGORY).order_by("key"))
-    rows.sort(key=lambda row: -sum(row.units[:MONTH]))
+def _list(asked: Mapping[str, str]) -> dict[str, Any]:
+    every = Forecast.objects.filter(level=CATEGORY).order_by("key")
+    rows = sorted(every, key=lambda row: -sum(row.units[:MONTH]))
+    words = pages.words(asked).casefold()
+    named = [row for row in rows if words in row.key.casefold()]
+    found = pages.cut(named, asked, most=MOST_CATEGORIES)
     return {
         "title": _("Demand"),
         "says": _(
@@ -54,7 +59,8 @@ def _list() -> dict[str, Any]:
         ),
         "old": _old(rows[0]) if rows else "",
         "cards": list(_cards(rows[0])) if rows else [],
-        "sections": [_table(_("Categories"), rows, {})],
+        "found": found,
+        "sections": [_table(_("Categories"), found.rows, {})],
     }
 
 
@@ -88,8 +94,8 @@ def _old(row: Forecast) -> str:
     if age < forecasts.STALE:
         return ""
     return _(
-        "This was forecast %(days)s days ago, and nothing newer was: proposals and "
-        "plans go without it."
+        "This was forecast %(days)s days ago, and nothing newer was: proposals, "
+        "plans and stock go without it."
     ) % {"days": age.days}
 
 

@@ -3,7 +3,7 @@
 What its forecast promises tells it: margin gained and discounts given come from the
 extra goods' margin. A price change has it by line. Of what was written by hand, and has
 no forecast, it is what the elasticity of its goods makes of its deepest variant; that
-is observational. None: nothing is known.
+is observational, and needs a forecast that is not stale. None: nothing is known.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ def days_left(strategy: Strategy, at: datetime) -> float:
     return max(0.0, span.total_seconds() / DAY)
 
 
-def each_day(strategy: Strategy, weekly: float) -> float | None:
+def each_day(strategy: Strategy, weekly: float, *, at: datetime) -> float | None:
     """Return the extra units a day while it runs; its goods sell `weekly` anyway."""
     if strategy.prices:
         lines = PriceLine.objects.filter(strategy=strategy)
@@ -40,7 +40,7 @@ def each_day(strategy: Strategy, weekly: float) -> float | None:
         money = max(0.0, float(told["margin"]) + float(told["cost"]))
         units = money / float(usual.margin) / float(usual.price)
         return units / float(told.get("days", settings.HORIZON_DAYS))
-    return _by_elasticity(strategy, usual.price, weekly)
+    return _by_elasticity(strategy, usual.price, weekly, at)
 
 
 def _of_lines(lines: Iterable[PriceLine]) -> float:
@@ -57,8 +57,10 @@ def _of_lines(lines: Iterable[PriceLine]) -> float:
     return float(max(0.0, more / max(span / timedelta(days=1), 1.0)))
 
 
-def _by_elasticity(strategy: Strategy, price: Decimal, weekly: float) -> float | None:
-    known = forecasts.of_categories(strategy.scope or None)
+def _by_elasticity(
+    strategy: Strategy, price: Decimal, weekly: float, at: datetime
+) -> float | None:
+    known = forecasts.of_categories(strategy.scope or None, at=at)
     if not known:
         return None
     least = book.decoded(strategy).rule.conditions.least_amount

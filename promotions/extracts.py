@@ -14,6 +14,8 @@ Language = Literal["en", "zh-hans"]
 HAN = re.compile(r"[\u3400-\u9fff]")
 LETTER = re.compile(r"[A-Za-z]")
 TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{2,62}[A-Za-z0-9])?")
+TWO = re.compile(r"(?=\b([A-Za-z]{3,})[ -]([A-Za-z0-9]{2,})\b)")
+MOST_PAIRS = 40
 INTRODUCED = re.compile(
     r"(?:\b(?:codes?)\b|优惠码|折扣码|兑换码|优惠券|代金券|券|码)"
     r"(?:\s+(?:is|called|named|number|nr|no)\b|是|叫)?[\s:：\"“'‘#]*"
@@ -31,13 +33,21 @@ MONEY = re.compile(
     re.IGNORECASE,
 )
 STOP = re.compile(
-    r"[.!?;。！？；\n]+|\s[–—-]\s|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])"
+    r"[.!?;。！？；\n]+|(?:^|\s)\d\)\s|\s\+\s|\s[–—-]\s|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])"
 )
 PAUSE = re.compile(
     r"\s*(?:[,，、]\s*)?(?:\b(?:and also|and|also|plus|besides|as well as|btw"
     r"|by the way)\b|还有|另外|以及|而且|顺便问一下|顺便|再问一下|同时还想问)\s*|[,，]",
     re.IGNORECASE,
 )
+ASKS = re.compile(
+    r"^(?:\W|\b(?:so|ok|okay|hi|hello|hey|then|but|and|or|if so)\b)*"
+    r"(?:can|could|do|does|did|is|are|am|was|were|will|would|should|may|have|has|any)\b|"
+    r"\b(?:what|when|where|why|how|which|who|whose|until|til|till)\b|\?|"
+    r"[吗么呢几啥哪咋？]|怎|多少|为何|能不能|可不可以|可以不|是不是|有没有|行不行|不[?？]?$",
+    re.IGNORECASE,
+)
+"""How questions look in either language, with or without a question mark."""
 SHORTEST = {"en": 3, "zh-hans": 4}
 """Words, or Han letters, of a clause that can be a question of its own."""
 
@@ -66,6 +76,14 @@ def language(text: str) -> Language | None:
 def tokens(text: str) -> list[str]:
     """Return what may be the name of something."""
     return TOKEN.findall(text)
+
+
+def split(text: str) -> dict[str, str]:
+    """Return what may be a code in two words, as it is written: by its one word."""
+    pairs = [
+        (text[one.start(1) : one.end(2)], one[1] + one[2]) for one in TWO.finditer(text)
+    ]
+    return {joined: written for written, joined in pairs[:MOST_PAIRS]}
 
 
 def strange(text: str, words: Container[str]) -> list[str]:
@@ -151,6 +169,11 @@ def disguised(text: str, words: Container[str]) -> str:
         return found[0].replace(name, other)
 
     return SOMEBODY.sub(said, text)
+
+
+def asks(text: str) -> bool:
+    """Say whether a text looks like a question."""
+    return ASKS.search(text) is not None
 
 
 def clauses(text: str) -> list[str]:

@@ -220,6 +220,11 @@ def _sections_of(feed: Feed) -> Iterator[Section]:
         )
     if seen.get("columns"):
         yield _columns(seen)
+    elif seen.get("unused"):
+        yield Section(
+            title=gettext("Fields that nobody here knows"),
+            says=gettext("Not read: %s.") % ", ".join(seen["unused"]),
+        )
     if seen.get("orders") is not None:
         yield _orders(seen)
     if first := seen.get("first"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from analytics.wording import APART, LISTED, Wording, joined, kept
@@ -272,6 +272,7 @@ def stock(
     there: int,
     incoming: int,
     missing: float,
+    stale: timedelta | None = None,
 ) -> Guard:
     """Whether what is there and under way lasts until an order of today arrives.
 
@@ -281,9 +282,16 @@ def stock(
     What sells nothing beyond may go on: a rise of prices, say, helps what is short.
     `known` of the `products` have a stock that the shop sends; `wanted` units of those
     are expected to be asked for within `days`, `extra` of them for the promotion.
+    `stale`: so old are the forecasts of demand, which says nothing then.
     """
     if not known:
         detail = Wording("the shop sends no stock of these goods: nothing is known")
+        return Guard(name=Wording("stock"), passed=True, detail=detail)
+    if stale:
+        detail = Wording(
+            "demand was forecast %(days)s days ago, which is too old: nothing is known",
+            days=stale.days,
+        )
         return Guard(name=Wording("stock"), passed=True, detail=detail)
     lacks = max(wanted - there - incoming, missing if missing > MISSED * wanted else 0)
     enough = lacks <= 0 or (extra is not None and extra < HALF_A_UNIT)

@@ -61,17 +61,16 @@ class Classifier:
         outputs = _Rows(meaning, self.spelling.rows(texts)) @ self.weights
         near = (meaning @ self.meaning.T).max(1)
         chances = _logistic(_facts(outputs, near) @ self.belief)
-        order = np.argsort(-outputs, axis=1)
+        order = np.argsort(-outputs, axis=1)[:, :2].tolist()
+        rows = zip(order, chances.tolist(), near.tolist(), strict=True)
         return [
             Guess(
                 kind=self.kinds[first],
-                chance=float(chance),
+                chance=chance,
                 second=self.kinds[second],
-                near=float(nearest),
+                near=nearest,
             )
-            for (first, second), chance, nearest in zip(
-                order[:, :2], chances, near, strict=True
-            )
+            for (first, second), chance, nearest in rows
         ]
 
 
@@ -143,13 +142,15 @@ def belief_of(
     facts, right = [], []
     for one in range(folds):
         kept, out = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
-        names = [labels[i] for i in kept]
-        learnt = fit([texts[i] for i in kept], names, meaning[kept], np.zeros(4))
-        rows = _Rows(meaning[out], learnt.spelling.rows([texts[i] for i in out]))
+        names = [labels[i] for i in kept.tolist()]
+        known = [texts[i] for i in kept.tolist()]
+        learnt = fit(known, names, meaning[kept], np.zeros(4))
+        rows = _Rows(
+            meaning[out], learnt.spelling.rows([texts[i] for i in out.tolist()])
+        )
         outputs = rows @ learnt.weights
         facts.append(_facts(outputs, (meaning[out] @ meaning[kept].T).max(1)))
-        best = outputs.argmax(1)
-        pairs = zip(best, out, strict=True)
+        pairs = zip(outputs.argmax(1).tolist(), out.tolist(), strict=True)
         right += [learnt.kinds[guess] == labels[i] for guess, i in pairs]
     return _believed(np.concatenate(facts), np.array(right, float))
 

@@ -4,23 +4,26 @@ What is shown was counted by a worker (catalog.positions). Nothing here changes 
 an answer is a strategy, and goes through approval.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from analytics import clock
-from catalog import competitors, episodes, history, price_index, pricing
+from catalog import competitors, doubtful, episodes, history, price_index, pricing
+from catalog.competitors import Doubt
+from catalog.doubtful import NotDoubtful
 from catalog.episodes import Step
-from catalog.models import Match, Product
+from catalog.models import CompetitorProduct, Match, Product
 from catalog.price_index import Index, Standing, Undercut
 from promotions import charts
 from promotions.charts import LINES, Mark
@@ -32,6 +35,10 @@ SHOWN = 180
 MOST_MARKS = 12
 MOST_RIVALS = 4
 MOST_DOUBTS = 25
+JUDGES: dict[str, Callable[..., None]] = {
+    "right": doubtful.confirm,
+    "misread": doubtful.discard,
+}
 
 
 def market_page(request: HttpRequest) -> HttpResponseBase:
@@ -57,8 +64,11 @@ def market_page(request: HttpRequest) -> HttpResponseBase:
 
 
 def product_page(request: HttpRequest, sku: str) -> HttpResponseBase:
-    """Show what a product has cost here and elsewhere."""
+    """Show what a product has cost here and elsewhere; take a word on a doubt."""
     allow(request, "catalog.view_position")
+    if request.method == "POST":
+        allow(request, "catalog.change_match")
+        return _judged(request, sku)
     product = Product.objects.filter(sku=sku.replace("\0", "")).first()
     if product is None:
         raise Http404
@@ -75,17 +85,53 @@ def product_page(request: HttpRequest, sku: str) -> HttpResponseBase:
         for one in matches
         if one.product.currency == product.currency
     ]
+    doubts = [one for one in competitors.doubts() if one.sku == product.sku]
     page = {
         "title": f"{product.name} {product.size}".strip(),
+        "doubts": [_doubt(one, at) for one in doubts],
+        "may_judge": request.user.has_perm("catalog.change_match"),
         "says": _("Ours: %(price)s. Sku %(sku)s.")
         % {"price": price(product.price, product.currency), "sku": sku},
         "sections": [
             _history(named, since, at),
-            _matches(matches),
+            _matches(matches, {one.product for one in doubts}),
             _past_promotions(named[1:], at, product.currency),
         ],
     }
     return shown(request, "page", page)
+
+
+def _doubt(one: Doubt, at: datetime) -> dict[str, Any]:
+    return {
+        "product": one.product,
+        "seen_at": one.seen_at.isoformat(),
+        "competitor": one.competitor,
+        "price": price(one.theirs, one.currency),
+        "ago": _ago(one.seen_at, at),
+    }
+
+
+def _judged(request: HttpRequest, sku: str) -> HttpResponseBase:
+    """Take a person's word on a doubtful price; who comes second is told so."""
+    judge = JUDGES.get(request.POST.get("word", ""))
+    product, seen_at = request.POST.get("product", ""), request.POST.get("seen_at", "")
+    try:
+        if judge is None:
+            raise NotDoubtful
+        judge(
+            int(product),
+            datetime.fromisoformat(seen_at),
+            by=request.user.get_username(),
+            at=clock.now(),
+        )
+    except (NotDoubtful, ValueError):
+        messages.error(request, _("Nobody doubts this price any more."))
+    else:
+        messages.success(
+            request,
+            _("Your word is in the log. The market is counted anew within the hour."),
+        )
+    return redirect("market_product", sku)
 
 
 def shown(request: HttpRequest, name: str, page: dict[str, Any]) -> TemplateResponse:
@@ -234,7 +280,8 @@ def _doubts(at: datetime) -> Iterator[Section]:
             says=_(
                 "They fell below a fifth of our price or of their last one, and were "
                 "seen once: they may be misread. They are in the history, and count "
-                "in no index, bound or alert until they are seen again."
+                "in no index, bound or alert until they are seen again, or somebody "
+                "says on the product's page that they are right."
             ),
             columns=[
                 *(_("Product"), _("Competitor"), _("Ours"), _("Theirs")),
@@ -318,7 +365,7 @@ def _days(moment: datetime, since: datetime) -> float:
     return (moment - since) / timedelta(days=1)
 
 
-def _matches(matches: Sequence[Match]) -> Section:
+def _matches(matches: Sequence[Match], doubted: Collection[int]) -> Section:
     return Section(
         title=_("Theirs"),
         says=_("A wrong match is undone in the list of matches."),
@@ -330,7 +377,7 @@ def _matches(matches: Sequence[Match]) -> Section:
             Row(
                 cells=[
                     *(one.product.competitor, one.product.name, one.product.size),
-                    price(one.product.price, one.product.currency),
+                    _asked(one.product, doubted=one.product_id in doubted),
                     f"{one.product.seen_at:%Y-%m-%d}",
                     f"{one.get_state_display()} ({one.get_how_display()})",
                 ],
@@ -339,6 +386,11 @@ def _matches(matches: Sequence[Match]) -> Section:
             for one in matches
         ],
     )
+
+
+def _asked(one: CompetitorProduct, *, doubted: bool) -> str:
+    told = price(one.price, one.currency)
+    return _("%s (doubtful)") % told if doubted else told
 
 
 def _past_promotions(named: Sequence[Named], at: datetime, currency: str) -> Section:

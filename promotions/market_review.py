@@ -18,8 +18,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from analytics import clock
-from catalog import match_reviews
+from catalog import match_reviews, sizes
 from catalog.models import CompetitorProduct, Match, Product
+from catalog.sizes import Size
 from promotions.feed_pages import allow
 from promotions.market_pages import price, shown
 
@@ -119,24 +120,31 @@ def _text(one: Product) -> str:
     return f"{one.name} {one.brand} {one.size}"
 
 
-def _words(text: str) -> set[str]:
-    return set(text.casefold().replace(",", " ").split())
+def _words(text: str) -> set[Any]:
+    return {_meant(*piece) for piece in sizes.pieces(text)}
 
 
-def _marked(name: str, said: set[str]) -> SafeString:
+def _meant(word: str, size: Size | None) -> Any:
+    """Return what a word means: 100g and 100 g are the same, and so is 0.1 kg."""
+    if size is None:
+        return word.casefold().strip(",")
+    return size.amount.normalize(), size.unit, size.packs
+
+
+def _marked(name: str, said: set[Any]) -> SafeString:
     """Return a name with the words marked that the other side does not have."""
     return format_html_join(
         " ",
         "{}",
         [
-            (
-                word
-                if word.casefold().strip(",") in said
-                else format_html("<mark>{}</mark>", word),
-            )
-            for word in name.split()
+            (word if _meant(word, size) in said else _mark(word),)
+            for word, size in sizes.pieces(name)
         ],
     )
+
+
+def _mark(word: str) -> SafeString:
+    return format_html("<mark>{}</mark>", word)
 
 
 def _facts(one: Product | CompetitorProduct) -> list[tuple[str, str]]:

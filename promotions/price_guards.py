@@ -97,8 +97,12 @@ def _scope(lines: Lines, products: Mapping[str, Product]) -> Guard:
 
 def floor(product: Product, least_margin: Decimal) -> Decimal:
     """Return the lowest price that keeps the least margin of a product on sale."""
+    return _floor_of(product.price or Decimal(0), product, least_margin)
+
+
+def _floor_of(price: Decimal, product: Product, least_margin: Decimal) -> Decimal:
     return pricing.floor(
-        product.price or Decimal(0),
+        price,
         product.cost,
         assumed_margin=settings.ASSUMED_MARGIN,
         least_margin=least_margin,
@@ -146,11 +150,7 @@ def _lowest(line: PriceLine, product: Product, book: Rulebook) -> Decimal:
     if _clears(line):
         cost = pricing.unit_cost(line.was, product.cost, settings.ASSUMED_MARGIN)
         return min(line.was, pricing.rounded(cost, product.currency))
-    least = book.of(product.category).least_margin
-    before = Product(
-        price=line.was, cost=product.cost, currency=product.currency, sku=line.sku
-    )
-    return floor(before, least)
+    return _floor_of(line.was, product, book.of(product.category).least_margin)
 
 
 def _reference(lines: Lines, products: Mapping[str, Product], at: datetime) -> Guard:

@@ -6,7 +6,7 @@ approves, and promotions.price_rolls puts lines into force.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -19,8 +19,8 @@ from analytics.wording import revived
 from promotions import approval, campaigns, guards, price_guards
 from promotions.models import OPEN, PriceLine, Strategy
 
-MOST = 2000
-"""Lines of a strategy: an operator looks through them."""
+MOST = 10_000
+"""Lines of a strategy: an operator finds each of them on its page."""
 
 
 class NoLines(Exception):
@@ -190,4 +190,4 @@ def line_of(row: PriceLine) -> Line:
 
 
 def _kept(expected: Expected) -> dict[str, Any]:
-    return asdict(expected) | {"why": wording.kept(expected.why)}
+    return {**vars(expected), "why": wording.kept(expected.why)}

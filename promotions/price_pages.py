@@ -4,13 +4,14 @@ Striking products out of a proposal returns it and proposes the rest as its next
 version, in one step; so the log says who left what out.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -18,7 +19,7 @@ from analytics.languages import said
 from analytics.wording import Wording, revived
 from catalog import pricing
 from catalog.models import Product
-from promotions import approval, charts, price_lines, price_outcomes
+from promotions import approval, charts, pages, price_lines, price_outcomes
 from promotions.charts import Mark
 from promotions.figures import money
 from promotions.models import PriceLine, Strategy
@@ -26,8 +27,8 @@ from promotions.price_lines import Change, NoLines
 from promotions.price_outcomes import Came
 from promotions.report_tables import Row, Section, drawn
 
-MOST = 500
-"""Rows on the page; all are in the API's answer."""
+MOST = 200
+"""Lines on a page."""
 RESTATED = {"down", "up", "margin", "low", "high", "units", "before"}
 """The figures of a proposal's sentence (price_proposals) that depend on its lines."""
 
@@ -38,24 +39,28 @@ def strike(
     """Propose a price change again without some products, in the proposal's place.
 
     :raises approval.NotProposed: it does not wait for a decision any more.
-    :raises NoLines: nothing would be left, or nothing was named.
+    :raises NoLines: nothing would be left, nothing was named, or what is not in it.
     """
     with transaction.atomic():
         old = Strategy.objects.select_related("campaign").get(id=key)
         rows = list(old.price_lines.order_by("sku", "starts_at"))
-        left = [row for row in rows if row.sku not in skus]
+        struck = set(skus)
+        if strange := struck - {row.sku for row in rows}:
+            raise NoLines(Wording("%(sku)s is not in it.", sku=min(strange)))
+        left = [row for row in rows if row.sku not in struck]
         if len(left) == len(rows) or not left:
             raise NoLines(Wording("Choose some of the products, and not all."))
-        named = ", ".join(sorted({row.sku for row in rows} & set(skus)))
+        named = ", ".join(sorted(struck))
         words = f"{comment} (struck out: {named})"[:2000]
         approval.request_changes(key, by=by, comment=words, at=at)
         old.refresh_from_db()
-        return price_lines.propose(_again(old, left), by=by, at=at, replaces=old)
+        change = _again(old, left, _part(left, rows))
+        return price_lines.propose(change, by=by, at=at, replaces=old)
 
 
-def _again(old: Strategy, rows: Sequence[PriceLine]) -> Change:
+def _again(old: Strategy, rows: Sequence[PriceLine], share: float) -> Change:
     each = [row.expects for row in rows if row.expects]
-    share, left = _part(each, old), {row.sku for row in rows}
+    left = {row.sku for row in rows}
     all_plans = old.forecast.get("clearance", {})
     plans = {sku: plan for sku, plan in all_plans.items() if sku in left}
     gains = [plan["gain"][0] for plan in plans.values()]
@@ -97,23 +102,26 @@ def _restated(
     return Wording(reason.pattern, **reason.values | anew)
 
 
-def _part(each: Sequence[Mapping[str, Any]], old: Strategy) -> float:
-    """The interval shrinks as what is left does."""
-    whole = [
-        row.expects["high"] - row.expects["low"]
-        for row in old.price_lines.all()
-        if row.expects
-    ]
-    return float(sum(one["high"] - one["low"] for one in each) / (sum(whole) or 1.0))
+def _part(left: Iterable[PriceLine], rows: Iterable[PriceLine]) -> float:
+    """Return the share of the interval that is left: it shrinks as the lines' do."""
+    part, whole = (
+        sum(row.expects["high"] - row.expects["low"] for row in some if row.expects)
+        for some in (left, rows)
+    )
+    return float(part / (whole or 1.0))
 
 
 def _kept(old: Strategy, name: str, text: str) -> str:
     return revived(old.forecast.get("said", {}).get(name, text))
 
 
-def page(strategy: Strategy) -> dict[str, Any]:
-    """Return what the decision page of a price change shows beside the decision."""
-    rows = list(strategy.price_lines.order_by("sku", "starts_at")[: MOST + 1])
+def page(strategy: Strategy, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the decision page of a price change shows beside the decision.
+
+    It is asked for the lines of a page, `page`, of those whose product `q` names.
+    """
+    found = pages.cut(_found(strategy, pages.words(asked)), asked, most=MOST)
+    rows = found.rows
     names = dict(
         Product.objects.filter(sku__in=[row.sku for row in rows]).values_list(
             "sku", "name"
@@ -121,13 +129,27 @@ def page(strategy: Strategy) -> dict[str, Any]:
     )
     waits = strategy.state == Strategy.State.PROPOSED
     return {
-        "lines": [_told(row, names, strategy.currency) for row in rows[:MOST]],
-        "more": len(rows) > MOST,
+        "lines": [_told(row, names, strategy.currency) for row in rows],
+        "pages": found,
         "strikes": waits and strategy.forecast.get("low") is not None,
         "strike": reverse("admin:promotions_strategy_strike", args=[strategy.pk]),
         "sections": [one for one in (_curve(strategy), _weeks(strategy)) if one],
         "came": _came(price_outcomes.kept(strategy), strategy.currency),
     }
+
+
+def _found(strategy: Strategy, words: str) -> QuerySet[PriceLine]:
+    rows = strategy.price_lines.order_by("sku", "starts_at")
+    if not words:
+        return rows
+    named = Product.objects.filter(name__icontains=words)
+    return rows.filter(Q(sku__istartswith=words) | Q(sku__in=named.values("sku")))
+
+
+def chosen(ticked: Iterable[str], written: str) -> list[str]:
+    """Return the products that are to be struck: ticked, or written one a line."""
+    lines = (line.strip() for line in written.replace("\0", "").splitlines())
+    return [*ticked, *(line for line in lines if line)]
 
 
 def _told(row: PriceLine, names: Mapping[str, str], currency: str) -> dict[str, Any]:

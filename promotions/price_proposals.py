@@ -5,9 +5,11 @@ proposed; a category with a price change under way is left alone, and so is one 
 change was rejected of late, unless its gain was doubtful and is not any more. By hand a
 category is proposed whatever it gains, as long as it gains anything. One category takes
 a fraction of a second, so the back office asks for it; the whole shelf is a worker's.
+Two who propose a category at once are told apart by a lock: the second finds the first.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,8 +18,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext_noop
 
+from analytics import lookup
 from analytics.wording import Wording
 from catalog import competitors, history, pricing, sizes
 from catalog.models import Product
@@ -31,8 +35,12 @@ from promotions.models import OPEN, PriceLine, Strategy
 from promotions.price_lines import Change, Expected, Line
 from promotions.price_plans import Gain, Item
 
+PROPOSAL_LOCK = 7_102_035
+"""The advisory lock's key: of two proposals at a time, the second sees the first."""
 MOST = 5
 """Proposals a week: more are not looked through."""
+MOST_LINES = 2000
+"""Of a weekly proposal: an operator looks through them."""
 REMEMBERS = timedelta(days=90)
 NOTICE = timedelta(days=1)
 """Between a proposal and the start of its prices, at least."""
@@ -75,7 +83,11 @@ def propose(*, at: datetime) -> list[Strategy]:
         if category not in busy and draft.margin > 0 and news:
             drafts.append(draft)
     chosen = sorted(drafts, key=lambda draft: -draft.margin)[:MOST]
-    return [price_lines.propose(draft, by="platform", at=at) for draft in chosen]
+    made = []
+    for draft in chosen:
+        with suppress(UnderWay):  # somebody was quicker
+            made.append(_proposed(draft, by="platform", at=at))
+    return made
 
 
 def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
@@ -89,7 +101,7 @@ def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
     found = _found(items).get(category)
     if not found:
         raise NothingToGain(category, _why_none(items))
-    return price_lines.propose(_change(category, found, at=at), by=by, at=at)
+    return _proposed(_change(category, found, at=at), by=by, at=at)
 
 
 def answer(category: str, *, by: str, at: datetime) -> Strategy:
@@ -106,7 +118,19 @@ def answer(category: str, *, by: str, at: datetime) -> Strategy:
     if not found:
         raise NothingToGain(category, _why_none(items))
     change = _change(category, found, at=at, title=ANSWER)
-    return price_lines.propose(change, by=by, at=at)
+    return _proposed(change, by=by, at=at)
+
+
+def _proposed(change: Change, *, by: str, at: datetime) -> Strategy:
+    """Propose a change of a category that no other was proposed of meanwhile.
+
+    :raises UnderWay: one was.
+    """
+    with transaction.atomic():
+        lookup.rows("SELECT pg_advisory_xact_lock(%s)", [PROPOSAL_LOCK])
+        for category in change.scope:
+            _alone(category, at)
+        return price_lines.propose(change, by=by, at=at)
 
 
 def _why_none(items: Sequence[Item]) -> Why:
@@ -150,7 +174,7 @@ def few(rows: Found) -> list[tuple[Item, Decimal]]:
     }
     kept: list[tuple[Item, Decimal]] = []
     for key in sorted(families, key=lambda key: -gains[key]):
-        if len(kept) + len(families[key]) <= price_lines.MOST:
+        if len(kept) + len(families[key]) <= MOST_LINES:
             kept += families[key]
     return kept
 

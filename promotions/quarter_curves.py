@@ -210,7 +210,11 @@ def _foretold(strategy: Strategy) -> Curve:
     """Return the line to what is left of its forecast."""
     told, cost = strategy.forecast, expected(strategy)
     part = cost / told["cost"] if told["cost"] else 0.0
-    luck = np.random.default_rng(SEED).standard_normal(response.DRAWS)
-    luck = (luck - luck.mean()) / luck.std()
     error = (told["high"] - told["low"]) / (2 * Z80)
-    return straight(cost, part * (told["margin"] + error * luck))
+    return straight(cost, part * (told["margin"] + error * luck()))
+
+
+def luck() -> Floats:
+    """Draw by how many deviations forecasts are off, the same for all of them."""
+    drawn = np.random.default_rng(SEED).standard_normal(response.DRAWS)
+    return np.asarray((drawn - drawn.mean()) / drawn.std())

@@ -170,7 +170,7 @@ class Asked:
             return None
         if line.movable and told.get("starts"):
             line = moved(line, datetime.fromisoformat(told["starts"]).date())
-        money = told.get("money")
+        money = told.get("money") if line.spends else None
         return line if money is None else replace(line, money=float(money))
 
 

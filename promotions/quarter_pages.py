@@ -201,6 +201,7 @@ def _rows(shown: Shown, lines: Mapping[str, Line]) -> Iterator[dict[str, Any]]:
     """Yield the stored lines with their forms."""
     known = shown.asked.forms(shown.plan, lines)
     movable = {one.key for one in shown.plan.lines if one.movable}
+    spends = {one.key for one in shown.plan.lines if one.spends}
     for key, form in known.items():
         row = shown.plan.rows[key]
         yield {
@@ -210,4 +211,5 @@ def _rows(shown: Shown, lines: Mapping[str, Line]) -> Iterator[dict[str, Any]]:
             "link": reverse("admin:promotions_strategy_change", args=[row.pk]),
             "form": form,
             "movable": key in movable,
+            "spends": key in spends,
         }

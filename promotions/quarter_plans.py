@@ -23,7 +23,15 @@ from analytics import events, store
 from catalog import pricing
 from catalog.mirrors import lock
 from ml import forecasts
-from promotions import approval, drafts, models, proposals, quarter_curves, rules
+from promotions import (
+    approval,
+    drafts,
+    models,
+    proposals,
+    quarter_curves,
+    quarter_prices,
+    rules,
+)
 from promotions.drafts import CampaignDraft, Draft
 from promotions.models import Redemption, Strategy
 from promotions.quarter_curves import Basis, Kept, Worth
@@ -137,16 +145,24 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
     known, stale = _forecasts(at)
     demand, on = _demand(known, quarter, at), quarter_curves.basis(at)
     kept = quarter_curves.kept(on, at=at)
-    lines = [_line(one, demand, on, at, kept) for one in stored[:MOST]]
-    lines += [_unpriced(one, demand, at) for one in stored[MOST:]]
+    gains = quarter_prices.gains([one for one in stored if one.prices], quarter, at=at)
+    spend = [one for one in stored if not one.prices]
+    found = {one.id: _line(one, demand, on, at, kept) for one in spend[:MOST]}
+    found |= {one.id: _unpriced(one, demand, at) for one in spend[MOST:]}
+    found |= {
+        one.id: (_priced(one, demand, gains[one.id], at), None)
+        for one in stored
+        if one.prices
+    }
+    lines = [found[one.id] for one in stored]
     lines += [_new(one, demand, on) for one in new]
-    worth = [(line.key, found) for line, found in lines if found]
+    worth = [(line.key, one) for line, one in lines if one]
     return Plan(
         quarter=quarter,
         rows={str(one.id): one for one in stored} | {one.key: one.like for one in new},
         lines=[line for line, _ in lines],
         shared=list(quarter_curves.shared(worth)),
-        unpriced=max(0, len(stored) - MOST),
+        unpriced=max(0, len(spend) - MOST),
         stale=stale,
         by_calendar=(sum(CALENDAR in one.method for one in known.values()), len(known)),
         priced_at=kept.made_at,
@@ -156,7 +172,11 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
 def price_ahead(*, at: datetime) -> int:
     """Price what stands in this quarter's plan and the next's; return how many."""
     now, on = quarter_of(at.date()), quarter_curves.basis(at)
-    rows = [one for some in (now, now.after) for one in _stored(some, at)[:MOST]]
+    rows = [
+        one
+        for some in (now, now.after)
+        for one in [row for row in _stored(some, at) if not row.prices][:MOST]
+    ]
     found = {one.id: quarter_curves.worth(one, on, days=_left(one, at)) for one in rows}
     quarter_curves.keep(found, on, at=at)
     return len(found)
@@ -288,6 +308,11 @@ def _laid(one: Strategy, demand: Demand, found: Worth | None, at: datetime) -> L
         movable=waits,
         replaces=str(one.replaces_id or ""),
     )
+
+
+def _priced(one: Strategy, demand: Demand, gains: Floats, at: datetime) -> Line:
+    """Lay what prices bring: it is not moved from here, its lines have their times."""
+    return replace(_laid(one, demand, None, at), gains=gains, movable=False)
 
 
 def _new(one: Added, demand: Demand, on: Basis) -> tuple[Line, Worth | None]:

@@ -90,7 +90,7 @@ def answer(shown: Shown) -> dict[str, Any]:
         "cards": list(_cards(shown)),
         "sections": [_by_line(shown), _by_week(shown), _shared(shown)],
         "changed": len(shown.changed),
-        "unknown": sum(one.curve is None for one in shown.lines),
+        "unknown": sum(not one.known for one in shown.lines),
     }
 
 
@@ -146,7 +146,7 @@ def _line(line: Line, part: Part) -> Row:
     if line.state != "added":
         link = reverse("admin:promotions_strategy_change", args=[line.key])
     brings = [_("nobody knows"), "", ""]
-    if line.curve is not None:
+    if line.known:
         gained = money(part.margin, settings.CURRENCY, whole=True)
         brings = [gained, _ends(part), _amount(part.taken)]
     days = line.starts_at.date(), (line.ends_at - WEEK / 7).date()
@@ -207,7 +207,8 @@ def _named(days: Sequence[str]) -> str:
     if not days:
         return ""
     language = holidays.between(EPOCH, EPOCH).language
-    return format_html('<span lang="{}">{}</span>', language, ", ".join(days))
+    told = '<span class="days" lang="{}">{}</span>'
+    return format_html(told, language, ", ".join(days))
 
 
 def _shared(shown: Shown) -> Section:

@@ -10,6 +10,9 @@ to demand: with the share s of its time that lies in a week, times the week's de
 where M is its frontier: the most margin for an amount, given evenly at usual demand
 (promotions.frontier). So a week's returns diminish with what is given in it.
 
+What changes prices for everybody spends nothing: its line has `gains`, what each of its
+prices promises over its time, and no curve.
+
 Two lines about the same goods gain there once: of what both would bring at a customer
 who is worth both, the smaller is lost, in the part of their run in which both run. What
 offers take from other goods, and from later weeks, each curve has inside already.
@@ -119,7 +122,8 @@ class Line:
 
     `money`: what it may still give. `demand` by the quarter's week, in parts of usual;
     `doubt`, its standard deviation. Without a `curve` it is expected to give `cost`,
-    and nobody knows what that brings. `movable`: nobody has an offer of it yet.
+    and nobody knows what that brings, unless it has `gains`: draws of what prices bring
+    by week, [draws, weeks]. `movable`: nobody has an offer of it yet.
     """
 
     key: str
@@ -132,9 +136,20 @@ class Line:
     demand: Floats
     doubt: Floats
     curve: Curve | None = None
+    gains: Floats | None = None
     cost: float = 0.0
     movable: bool = False
     replaces: str = ""
+
+    @property
+    def spends(self) -> bool:
+        """Whether it gives anything away: prices do not."""
+        return self.gains is None
+
+    @property
+    def known(self) -> bool:
+        """Whether anybody knows what it brings."""
+        return self.curve is not None or self.gains is not None
 
     @property
     def lasts(self) -> timedelta:
@@ -229,15 +244,19 @@ def run(line: Line, quarter: Quarter, *, now: datetime) -> Run:
     whole = (line.ends_at - starts_at) / WEEK
     if whole <= 0:
         return Run(line=line, within=np.zeros(quarter.weeks), whole=0.0)
-    inside = np.array([_overlap(starts_at, line.ends_at, m) for m in quarter.mondays])
+    inside = by_week(starts_at, line.ends_at, quarter)
     within = inside / whole * line.demand
     outside = max(0.0, 1 - float(inside.sum()) / whole)
     return Run(line=line, within=within, whole=float(within.sum()) + outside)
 
 
-def _overlap(starts_at: datetime, ends_at: datetime, monday: datetime) -> float:
-    inside = min(ends_at, monday + WEEK) - max(starts_at, monday)
-    return max(0.0, inside / WEEK)
+def by_week(starts_at: datetime, ends_at: datetime, quarter: Quarter) -> Floats:
+    """Return how much of each of a quarter's weeks lies in a time."""
+    spans = [
+        min(ends_at, monday + WEEK) - max(starts_at, monday)
+        for monday in quarter.mondays
+    ]
+    return np.array([max(0.0, span / WEEK) for span in spans])
 
 
 def outlook(
@@ -268,6 +287,9 @@ Figures = tuple[Floats, Floats, Floats, Floats]
 
 
 def _of(one: Run, lost: Floats, luck: Floats) -> Figures:
+    if one.line.gains is not None:
+        gains, nothing = one.line.gains, np.zeros_like(one.within)
+        return nothing, gains.mean(axis=0), nothing, gains
     mean = one.within * one.margins.mean()
     taken = np.minimum(lost, np.maximum(mean, 0.0))
     doubt = np.divide(

@@ -5,6 +5,7 @@ They read what promotions.supply has counted. A shop that sends no stock is told
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -16,8 +17,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from analytics import table_files
+from analytics import clock, table_files
 from catalog.models import Product
+from ml import forecasts
 from promotions import charts, exports
 from promotions.figures import money
 from promotions.models import Strategy, Supply
@@ -42,6 +44,7 @@ def stock_page(request: HttpRequest) -> HttpResponseBase:
     page = {
         "title": _("Stock"),
         "says": _says(sum(counts.values()), without),
+        "old": old(clock.now()) if counts else "",
         "no_file": True,
         "q": asked,
         "cards": list(_cards(counts, rows)) if counts else [],
@@ -69,6 +72,17 @@ def _says(counted: int, without: int) -> str:
         more = _("It sends none of %s products: nothing is said of them.")
         told = f"{told} {more % f'{without:,}'}"
     return told
+
+
+def old(at: datetime) -> str:
+    """Say that the forecasts are too old to be used, if they are."""
+    age = forecasts.age(at)
+    if age is None:
+        return ""
+    return _(
+        "Demand was forecast %(days)s days ago, which is too old: until it is forecast "
+        "anew, nothing is known of cover, shortage or what to order."
+    ) % {"days": age.days}
 
 
 def _cards(counts: dict[str, int], rows: QuerySet[Supply]) -> Iterator[Card]:

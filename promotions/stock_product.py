@@ -23,7 +23,7 @@ from promotions.charts import Mark
 from promotions.figures import money
 from promotions.models import Strategy, Supply
 from promotions.report_tables import Card, Row, Section, drawn
-from promotions.stock_pages import OPEN, days
+from promotions.stock_pages import OPEN, days, old
 
 BACK, AHEAD = 84, 56
 """Days of the chart of stock."""
@@ -37,11 +37,12 @@ def product_stock_page(request: HttpRequest, sku: str) -> HttpResponseBase:
     product = get_object_or_404(Product, sku=sku)
     row = Supply.objects.filter(pk=sku).first()
     at = clock.now()
-    known = supply.outlooks([sku], at.date()).get(sku)
+    known = supply.outlooks([sku], at).get(sku)
     page = {
         "title": product.name,
         "product": product,
         "says": _says(product, row, known),
+        "old": "" if known else old(at),
         "no_file": True,
         "cards": list(_cards(product, row)) if row else [],
         "sections": list(_sections(product, known, at)),

@@ -227,7 +227,9 @@ class StrategyAdmin(ReadOnly):
         try:
             made = price_pages.strike(
                 key,
-                request.POST.getlist("sku"),
+                price_pages.chosen(
+                    request.POST.getlist("sku"), request.POST.get("skus", "")
+                ),
                 by=request.user.get_username(),
                 comment=request.POST.get("comment", "").replace("\0", ""),
                 at=clock.now(),
@@ -274,6 +276,6 @@ class StrategyAdmin(ReadOnly):
             strategy = rows.filter(id=object_id).first()
         context = extra_context or {}
         if strategy:
-            context = context | strategy_pages.page(strategy)
+            context = context | strategy_pages.page(strategy, request.GET)
             context |= deciders.choices(strategy, request)
         return super().changeform_view(request, object_id, form_url, context)

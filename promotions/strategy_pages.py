@@ -40,8 +40,8 @@ MOST_BEFORE = 3
 """Versions before, whose decisions a page shows too."""
 
 
-def page(strategy: Strategy) -> dict[str, Any]:
-    """Return what the decision page shows."""
+def page(strategy: Strategy, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the decision page shows; of prices the part that is asked for."""
     now = proposals.said(strategy)
     before = strategy.replaces
     dropped, added = (
@@ -71,7 +71,7 @@ def page(strategy: Strategy) -> dict[str, Any]:
             for old, steps in islice(approval.before(strategy), MOST_BEFORE)
         ],
         "examples": [] if strategy.prices else _examples(strategy),
-        "prices": price_pages.page(strategy) if strategy.prices else None,
+        "prices": price_pages.page(strategy, asked) if strategy.prices else None,
     }
 
 

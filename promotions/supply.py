@@ -4,10 +4,10 @@ A worker counts it (`refresh`); pages, targeting and approval read the table. Pr
 whose stock the shop does not send have no row, and nothing is said of them. Categories
 of which half of the demand is for goods that more likely than not are sold out before
 an order could arrive are `short`: no promotion of theirs is proposed, and no offer
-newly made.
+newly made. Forecasts that nobody makes any more are as if there were none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import ceil
@@ -32,6 +32,8 @@ WEEK = 7
 YEAR = 366
 CHUNK = 5000
 HALF = 0.5
+ALL = 1e9
+"""Units a day that sell whatever there is."""
 SHORT = """
     SELECT category FROM promotions_supply WHERE category <> ''
     GROUP BY category
@@ -47,7 +49,8 @@ class Need:
     `products` of `all_products` have a known stock; only of these are all the others.
     `usual` and `extra` units are expected, `extra` by the strategy (None: not known).
     `missing` are those that are expected to be asked for in vain, product by product:
-    what there is of one helps nobody who wants another.
+    what there is of one helps nobody who wants another. `there` is without what will
+    have expired by then. `stale`: how old forecasts are, where they are not used.
     """
 
     all_products: int
@@ -58,12 +61,13 @@ class Need:
     there: int
     incoming: int
     missing: float
+    stale: timedelta | None = None
 
 
 def refresh(*, at: datetime) -> int:
     """Count anew how all products stand; return how many have a stock."""
     products = list(Product.objects.filter(stock__isnull=False))
-    known = outlooks([one.sku for one in products], at.date())
+    known = outlooks([one.sku for one in products], at)
     promoted = _promoted(known, at)
     rules = levels.rules()
     rows = [
@@ -76,10 +80,10 @@ def refresh(*, at: datetime) -> int:
     return len(rows)
 
 
-def outlooks(skus: Iterable[str], today: date) -> dict[str, Demand]:
-    """Return the products' forecasts from this week on."""
-    found = forecasts.of_products(list(skus))
-    return {sku: _from(one, today) for sku, one in found.items()}
+def outlooks(skus: Iterable[str], at: datetime) -> dict[str, Demand]:
+    """Return the products' forecasts from this week on, but of those that are stale."""
+    found = forecasts.of_products(list(skus), at=at)
+    return {sku: _from(one, at.date()) for sku, one in found.items()}
 
 
 def _from(demand: Demand, today: date) -> Demand:
@@ -119,19 +123,65 @@ def need(strategy: Strategy, *, at: datetime) -> Need:
         weekly=Sum("supply__weekly", filter=known),
         days=Max("supply__lead_days", filter=known),
     )
-    counted, weekly = sums["counted"], sums["weekly"] or 0.0
+    counted = sums["counted"]
+    stale = forecasts.age(at) if counted else None
+    weekly = 0.0 if stale else sums["weekly"] or 0.0
     days = min(left, float(sums["days"] or 0))
-    each_day = extra_units.each_day(strategy, weekly) if counted else None
+    each_day = extra_units.each_day(strategy, weekly, at=at) if counted else None
     wanted = weekly * days / WEEK + (each_day or 0.0) * days
+    share = wanted / weekly if weekly else 0.0
+    soon = Q(expires_on__lt=at.date() + timedelta(days=ceil(days)), stock__gt=0)
+    passing = list(_passing(goods.filter(soon), share, days, until, at.date()))
+    lasting = goods.exclude(soon)
     return Need(
         all_products=sums["rows"],
         products=counted,
         days=days,
         usual=weekly * days / WEEK,
         extra=None if each_day is None else each_day * days,
-        there=sums["there"] or 0,
+        there=(sums["there"] or 0) - ceil(sum(one.lost for one in passing)),
         incoming=sums["coming"] or 0,
-        missing=_missing(goods, in_time, wanted / weekly) if weekly else 0.0,
+        missing=_missing(lasting, in_time, share) + sum(one.lacks for one in passing)
+        if weekly
+        else 0.0,
+        stale=stale,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passing:
+    """A product that expires: `lost` before it is asked for, and what it `lacks`."""
+
+    lost: float
+    lacks: float
+
+
+def _passing(
+    goods: QuerySet[Product], share: float, days: float, until: date, today: date
+) -> Iterator[Passing]:
+    """Tell of goods that expire within so many days what is lost of them, and lacks.
+
+    `share` of a week's units is wanted, at an even pace; if nobody knows how many are,
+    only what has expired is lost.
+    """
+    for one in goods.select_related("supply"):
+        weekly = one.supply.weekly if hasattr(one, "supply") else 0.0
+        ahead = _evenly(weekly * share / days if share else ALL)
+        has, comes = (
+            held(one, today),
+            one.incoming_on is None or one.incoming_on < until,
+        )
+        left = has.saleable(ahead, days) + (has.incoming if comes else 0)
+        yield Passing(
+            lost=has.units - has.saleable(ahead, days),
+            lacks=max(0.0, weekly * share - left),
+        )
+
+
+def _evenly(pace: float) -> Outlook:
+    """Return an outlook of so many units a day."""
+    return Outlook(
+        weekly=[pace * WEEK], over=lambda days: Expected(mean=pace * max(0.0, days))
     )
 
 
@@ -183,7 +233,7 @@ def _promoted(known: Mapping[str, Demand], at: datetime) -> dict[str, dict[str, 
             if sku in known
         ]
         weekly = sum(units for _, units in mine)
-        each_day = extra_units.each_day(strategy, weekly) if weekly else None
+        each_day = extra_units.each_day(strategy, weekly, at=at) if weekly else None
         if not each_day or each_day <= 0:
             continue
         days = extra_units.days_left(strategy, at)

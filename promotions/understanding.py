@@ -22,23 +22,25 @@ from promotions import extracts, help_texts, intents, passages, spelt, typos
 from promotions.extracts import Named
 from promotions.models import Example, HelpText
 
-SURE = 0.75
-"""A clause is answered if it is so likely understood; else a person is asked.
-
-Where a wrong answer is five times as bad as to ask a person, 0.75 costs least.
-"""
-SURE_TO_DECLINE = 0.75
+SURE = 0.65
+"""A clause is answered if it is so likely understood; else a person is asked."""
+SURE_TO_DECLINE = 0.7
 """What would be declined as off the topic may be a complaint: a person is asked."""
-WHOLE = 0.7
+WHOLE = 0.65
 """The same for a text as a whole, whose clauses say nothing on their own."""
+COVERS = 0.92
+"""How sure a text as a whole must be for a clause that says nothing to belong to it."""
 HELP_LEAST, HELP_ALONE = 0.45, 0.72
 """How well a help text must fit: what seems to ask for one, and whatever else."""
 MOST = 3
 HELP = "help"
 CHATTER = ("hello", "thanks")
+DOUBTED = 0.5
 FILE = Path(__file__).parent / "knowledge" / "intents.txt"
 SHIPPED = FILE.with_name("vectors.npz")
 """The vectors of our own examples, so that the first question need not wait."""
+FINE = 500
+"""Steps of a shipped vector's unit: no number of one is above a quarter."""
 SENTENCE = re.compile(r"(?<=[.!?。！？；])\s*")
 
 
@@ -60,10 +62,12 @@ class Wanted:
 class Understood:
     """A text's questions, and what it names; none if it is not sure.
 
+    `unclear`: clauses beside them that ask for something else, nobody knows what.
     `likely`: what it might be, for the agent. `chance`: of the least sure.
     """
 
     wanted: Sequence[Wanted] = ()
+    unclear: Sequence[str] = ()
     named: Named = field(default_factory=Named)
     chance: float = 0.0
     likely: Sequence[Wanted] = ()
@@ -125,6 +129,18 @@ def nearest(text: str, language: str, *, most: int) -> list[HelpText]:
     ]
 
 
+def _doubted(guess: intents.Guess, clause: str, named: Named) -> intents.Guess:
+    """Doubt what the words say, where what is named or asked speaks against it.
+
+    Who asks says more than hello; who names a code may ask for what it is worth.
+    """
+    chatty = guess.kind in CHATTER and extracts.asks(clause)
+    coded = guess.kind == "offtopic" and named.codes
+    return (
+        replace(guess, chance=min(guess.chance, DOUBTED)) if chatty or coded else guess
+    )
+
+
 def _wanted(
     clause: str,
     named: Named,
@@ -133,6 +149,7 @@ def _wanted(
     language: str,
     known: Knowledge,
 ) -> Wanted:
+    guess = _doubted(guess, clause, named)
     found = known.passages.get(language)
     hits = found.find(clause, meaning, most=1) if found else []
     hit = hits[0] if hits else None
@@ -154,6 +171,9 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     if any(one.text or one.kind != HELP for one in telling):
         # What else seemed to ask for a text belongs to this.
         telling = [one for one in telling if one.text or one.kind != HELP]
+    # Where the text as a whole asks for what was understood, it asks for nothing else.
+    covered = whole.chance >= COVERS and whole.kind in {one.kind for one in telling}
+    rest = parts if telling and not covered else []
     if not telling and whole.chance >= _least(whole.kind, WHOLE):
         telling = [whole]
     chosen: dict[Any, Wanted] = {}
@@ -164,8 +184,19 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     wanted = list(chosen.values())[:MOST]
     chance = min((one.chance for one in wanted), default=whole.chance)
     return Understood(
-        wanted=wanted, named=whole.named, chance=chance, likely=[*wanted, *parts, whole]
+        wanted=wanted,
+        unclear=[one.clause for one in rest if _is_unclear(one, wanted)],
+        named=whole.named,
+        chance=chance,
+        likely=[*wanted, *parts, whole],
     )
+
+
+def _is_unclear(one: Wanted, wanted: Sequence[Wanted]) -> bool:
+    """Say whether a clause asks for something that none of the questions is."""
+    known = {other.kind for other in wanted} | {*CHATTER}
+    unsure = one.chance < _least(one.kind, SURE)
+    return unsure and one.kind not in known and extracts.asks(one.clause)
 
 
 def _texted(one: Wanted, whole: Wanted) -> Wanted:
@@ -282,7 +313,7 @@ def ship() -> None:
         SHIPPED,
         model=sentences.MODEL,
         texts="\n".join(texts),
-        rows=rows.astype(np.float16),
+        rows=np.rint(FINE * rows).astype(np.int8),
         belief=intents.belief_of(texts, [kind for _, kind in built_in()], rows),
     )
 
@@ -298,4 +329,5 @@ def _shipped() -> dict[str, NDArray[np.float32]]:
         if str(kept["model"]) != sentences.MODEL:
             return {}
         rows = kept["rows"].astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return dict(zip(str(kept["texts"]).split("\n"), rows, strict=True))

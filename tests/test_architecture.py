@@ -21,6 +21,7 @@ LEARNERS = (
     "joblib",
     "highspy",
 )
+LOCK = re.compile(r"^\w*LOCK = ([\d_]+)$", re.M)
 WEB = """
 import sys, django
 django.setup()
@@ -90,3 +91,14 @@ def test_only_the_clock_asks_what_time_it_is() -> None:
     found = {path for path in product if asking.search(path.read_text())}
 
     assert found == {ROOT / "analytics" / "clock.py"}
+
+
+def test_no_two_apps_wait_for_each_other_by_the_same_advisory_lock() -> None:
+    """An approval once waited for whatever import of orders was running."""
+    owners: dict[str, set[str]] = {}
+    for path in modules():
+        for key in LOCK.findall(path.read_text()):
+            owners.setdefault(key, set()).add(path.relative_to(ROOT).parts[0])
+
+    assert len(owners) > 10
+    assert {key: apps for key, apps in owners.items() if len(apps) > 1} == {}

@@ -87,7 +87,8 @@ class Source(models.Model):
         FETCHING = "fetching", _("is being fetched")
         TAKEN = "taken", _("fetched")
         SAME = "same", _("nothing new")
-        FAILED = "failed", _("failed")
+        FAILED = "failed", _("cannot be fetched")
+        UNUSABLE = "unusable", _("fetched, but its file cannot be used")
 
     name = models.CharField(max_length=100, unique=True)
     what = models.CharField(max_length=20, choices=Feed.What)

@@ -61,6 +61,15 @@ EVERY: dict[str, events.Event] = {
         shelf_price=Decimal("9.99"),
         currency="USD",
     ),
+    "competitor_price_judged": events.CompetitorPriceJudged(
+        competitor="Rival",
+        product="r-1",
+        price=Decimal("0.01"),
+        currency="USD",
+        seen_at=NOW,
+        right=False,
+        by="olga",
+    ),
     "competitor_matched": events.CompetitorMatched(
         competitor="Rival", product="r-1", sku="tea", state="confirmed", by="olga"
     ),

@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from analytics.models import StoredEvent
-from catalog.models import Product
+from catalog.models import Feed, Product
 from tests.analytics.conftest import with_key
 
 PATH = "/api/v1/products"
@@ -76,6 +76,26 @@ def test_a_sku_twice_in_a_feed_counts_as_last_listed(api: APIClient) -> None:
 
     assert answer.json() == {"products": 1, "changes": 1}
     assert Product.objects.get().price == D("9.00")
+
+
+def test_what_an_export_has_more_is_told_of_and_breaks_nothing(
+    api: APIClient, client: Client, olga: User
+) -> None:
+    answer = put(api, tea(colour="green", stok=3, **{"a\0b": 1}), tea(sku="milk"))
+
+    assert answer.status_code == 200
+    assert Product.objects.get(sku="tea").stock is None
+    told = {one["field"]: one for one in answer.json()["unused"]}
+    assert set(told) == {"colour", "stok", "a\0b"}
+    assert told["stok"] == {
+        "field": "stok",
+        "rows": 1,
+        "first": "products[0]",
+        "like": "stock",
+    }
+    client.force_login(olga)
+    page = client.get(reverse("feed", args=[Feed.objects.get().pk])).content.decode()
+    assert "Not read: a\ufffdb, colour, stok." in page
 
 
 def test_a_feed_of_ten_thousand_is_taken(api: APIClient) -> None:

@@ -14,6 +14,7 @@ from analytics.models import StoredEvent
 from catalog import (
     alerts,
     competitors,
+    doubtful,
     feeds,
     likeness,
     market_feeds,
@@ -196,7 +197,7 @@ def test_matching_again_changes_nothing_and_tells_nothing(see: See) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "price", "doubtful"),
+    ("before", "price", "doubted"),
     [
         (None, "1.99", True),
         (None, "0", True),
@@ -206,14 +207,14 @@ def test_matching_again_changes_nothing_and_tells_nothing(see: See) -> None:
     ],
 )
 def test_a_price_that_may_be_misread_counts_once_it_is_seen_again(
-    see: See, before: str | None, price: str, *, doubtful: bool
+    see: See, before: str | None, price: str, *, doubted: bool
 ) -> None:
     if before:
         see(price=before, gtin=GTIN, seen_at=AT - DAY)
     for again in (AT - HOUR, AT - HOUR):  # the same feed twice is one sighting
         see(price=price, gtin=GTIN, seen_at=again)
 
-    if doubtful:
+    if doubted:
         positions.count(at=AT)
         row = Position.objects.get()
         assert [one.sku for one in competitors.doubts()] == ["green"]
@@ -228,6 +229,76 @@ def test_a_price_that_may_be_misread_counts_once_it_is_seen_again(
     assert competitors.doubts() == []
     assert (row.fresh, row.undercut_since) == (True, AT - HOUR)
     assert bool(competitors.bounds(["green"], AT)) == (D(price) > 0)
+
+
+def recounted() -> list[tuple[Any, ...]]:
+    """Return the history, which the log tells as well."""
+    rows = CompetitorPrice.objects.order_by("product", "at")
+    told = list(rows.values_list("product", "at", "price", "available"))
+    market_feeds.recount()
+    assert list(rows.values_list("product", "at", "price", "available")) == told
+    return told
+
+
+def judged() -> list[events.CompetitorPriceJudged]:
+    rows = store.read(until=store.high_water(), types=["competitor_price_judged"])
+    return [row.event for row in rows]  # type: ignore[misc]
+
+
+def test_a_doubtful_price_counts_once_somebody_says_that_it_is_right(see: See) -> None:
+    see(price="9", gtin=GTIN, seen_at=AT - DAY)
+    product = see(price="0.99", gtin=GTIN, seen_at=AT - HOUR)
+    assert competitors.bounds(["green"], AT) == {}
+
+    doubtful.confirm(product, AT - HOUR, by="olga", at=AT)
+
+    [bound] = competitors.bounds(["green"], AT)["green"]
+    assert bound.price == D("0.99")
+    assert competitors.doubts() == []
+    positions.count(at=AT)
+    assert Position.objects.get().undercut_since
+    [told] = judged()
+    assert (told.price, told.right, told.by) == (D("0.99"), True, "olga")
+    assert len(recounted()) == 2
+    for word in (doubtful.confirm, doubtful.discard):
+        with pytest.raises(doubtful.NotDoubtful):
+            word(product, AT - HOUR, by="otto", at=AT)
+
+
+def test_what_was_misread_goes_back_to_the_price_before(see: See) -> None:
+    see(price="9", gtin=GTIN, seen_at=AT - DAY)
+    product = see(price="0.99", gtin=GTIN, seen_at=AT - HOUR)
+
+    doubtful.discard(product, AT - HOUR, by="olga", at=AT)
+
+    [bound] = competitors.bounds(["green"], AT)["green"]
+    assert (bound.price, bound.age) == (D(9), HOUR)
+    row = CompetitorProduct.objects.get()
+    assert (row.price, row.since) == (D(9), AT - DAY)
+    assert {price for _, _, price, _ in recounted()} == {D(9)}
+    [told] = judged()
+    assert (told.price, told.right) == (D("0.99"), False)
+    see(price="0.99", gtin=GTIN, seen_at=AT)
+    assert len(competitors.doubts()) == 1
+
+
+def test_the_first_price_of_all_that_was_misread_cannot_be_had(see: See) -> None:
+    product = see(price="0.99", gtin=GTIN, seen_at=AT - HOUR)
+
+    doubtful.discard(product, AT - HOUR, by="olga", at=AT)
+
+    assert competitors.doubts() == []
+    assert competitors.bounds(["green"], AT) == {}
+    assert [available for *_, available in recounted()] == [False]
+
+
+def test_who_judges_a_price_that_was_seen_anew_is_told_so(see: See) -> None:
+    product = see(price="0.99", gtin=GTIN, seen_at=AT - HOUR)
+    see(price="0.50", gtin=GTIN, seen_at=AT)
+
+    with pytest.raises(doubtful.NotDoubtful):
+        doubtful.confirm(product, AT - HOUR, by="olga", at=AT)
+    assert judged() == []
 
 
 def test_a_price_of_nothing_is_in_no_alert(see: See) -> None:

@@ -88,7 +88,6 @@ def test_rows_are_taken_and_sent_twice_change_nothing(put: Send, door: str) -> N
         ("series", {"value": True}, "value"),
         ("series", {"value": "NaN"}, "value"),
         ("series", {"day": None}, "day"),
-        ("competitor-prices", {"availble": False}, "availble"),
         ("competitor-prices", {"price": None}, "price"),
         ("competitor-prices", {"price": "-1"}, "price"),
         ("competitor-prices", {"shelf_price": "1.005"}, "shelf_price"),
@@ -113,6 +112,27 @@ def test_one_wrong_row_is_named_and_none_is_taken(
     feed = Feed.objects.get()
     assert (feed.state, feed.rows, feed.refused) == ("failed", 2, 1)
     assert feed.what == {"competitor-prices": "prices"}.get(door, door)
+
+
+@pytest.mark.parametrize("door", ROWS)
+def test_a_field_that_nobody_knows_is_told_of_and_not_kept(
+    put: Send, door: str
+) -> None:
+    rows = [GOOD[door], GOOD[door] | {"our note": 1}, GOOD[door] | {"our note": 2}]
+
+    answer = put(door, *rows)
+
+    assert answer.status_code == 200
+    told = {"field": "our note", "rows": 2, "first": f"{ROWS[door]}[1]"}
+    assert answer.json()["unused"] == [told]
+    assert Feed.objects.get().seen == {"unused": ["our note"]}
+
+
+def test_a_misspelt_field_is_told_of_with_the_one_that_was_meant(put: Send) -> None:
+    answer = put("competitor-prices", GOOD["competitor-prices"] | {"availble": False})
+
+    [told] = answer.json()["unused"]
+    assert (told["field"], told["like"]) == ("availble", "available")
 
 
 def test_days_of_long_names_that_differ_at_their_end_are_two(put: Send) -> None:

@@ -125,6 +125,20 @@ def test_changes_come_after_a_cursor_page_by_page(browser: APIClient) -> None:
     assert changed(browser, news["cursor"])["prices"] == []
 
 
+def test_a_cursor_beyond_the_end_begins_anew(browser: APIClient) -> None:
+    """It is of a database that was lost: a backup of an earlier one was put back."""
+    assert changed(browser, 7) == {"prices": [], "cursor": 0, "more": False}
+    feed(a="1.00", b="2.00")
+    end = changed(browser, 0)["cursor"]
+
+    beyond = changed(browser, end + 1, limit=1)
+
+    assert (len(beyond["prices"]), beyond["more"]) == (1, True)
+    assert beyond["cursor"] < end
+    assert changed(browser, end)["cursor"] == end
+    assert changed(browser, 2**63 - 1)["cursor"] == end
+
+
 def test_a_reduction_is_told_against_the_lowest_of_thirty_days(
     browser: APIClient,
 ) -> None:

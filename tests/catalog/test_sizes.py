@@ -82,6 +82,19 @@ def test_a_name_is_left_without_its_size() -> None:
     assert sizes.without("7 Up 2L") == "7 up"
 
 
+def test_a_name_is_read_in_words_of_which_a_size_is_one() -> None:
+    told = sizes.pieces("Green Tea, 100 g loose")
+    assert [word for word, _ in told] == ["Green", "Tea,", "100 g", "loose"]
+    assert [size is None for _, size in told] == [True, True, False, True]
+    assert told[2][1] == sizes.pieces("100g")[0][1]
+
+
+@given(st.text())
+def test_no_word_of_a_name_is_lost(name: str) -> None:
+    told = "".join("".join(word.split()) for word, _ in sizes.pieces(name))
+    assert told.lower() == "".join(name.lower().split())
+
+
 @given(st.text("0123456789 ./,x×-OZMLGPKCTf ", max_size=24))
 def test_any_label_is_read_or_not_but_never_breaks(text: str) -> None:
     size = sizes.parsed(text)

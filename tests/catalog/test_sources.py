@@ -134,11 +134,14 @@ def test_a_file_that_cannot_be_taken_makes_its_source_failing(
     for failures in (1, 2, 3):
         before = row.next_at
         row = fetched(row, before)
-        assert (row.state, row.failures, row.cached) == ("failed", failures, {})
+        assert (row.state, row.failures, row.cached) == ("unusable", failures, {})
         assert reason in row.error
         waits.append((row.next_at - before).total_seconds() / 60)
     assert waits == [5, 10, 20]
-    assert [one.code for one in alerts.current(AT)] == ["source_failing"]
+    [alert] = alerts.current(AT)
+    assert alert.code == "source_failing"
+    assert "was fetched, but is of no use: " in alert.text
+    assert reason in alert.text
     assert not any("if-none-match" in headers for _, headers, _ in shop.asked)
 
     shop.page("/prices.csv", PRICES, ETag='"2"')

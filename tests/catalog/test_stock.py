@@ -161,6 +161,21 @@ def test_what_does_not_expire_is_stock_beside_what_does() -> None:
     assert told.order == 0
 
 
+def test_what_will_be_lost_by_its_day_is_not_too_much_of_it() -> None:
+    """10 a week, 130 in 13 weeks: of 300, 250 go in four weeks, of which 40 sell."""
+    too_much = stock.standing(Held(units=300), even(10, 1), USUAL)
+    assert (too_much.over, too_much.state) == (170, State.OVER)
+    lost = Held(units=300, expires_in=28, expiring=250)
+    told = stock.standing(lost, even(10, 1), USUAL)
+    assert told.over == 0
+    assert told.chance_over == pytest.approx(0, abs=1e-6)
+    assert told.unsold == pytest.approx(210, abs=1)
+    rest = stock.standing(
+        Held(units=300, expires_in=28, expiring=50), even(10, 1), USUAL
+    )
+    assert rest.over == 250 + 40 - 130
+
+
 def test_what_expires_when_an_order_of_next_time_is_there_needs_none_yet() -> None:
     later = Held(units=300, expires_in=USUAL.protected)
     assert stock.standing(later, even(77, 15), USUAL).order == 0

@@ -6,7 +6,7 @@ import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
-from promotions import extracts, intents, understanding
+from promotions import extracts, spelt, understanding
 from promotions.models import Example
 from tests.conftest import NOW
 
@@ -46,7 +46,7 @@ def test_who_says_how_they_feel_is_nobody_else(text: str, said: bool) -> None:
 
 def test_vectors_are_shipped_for_every_example_of_ours() -> None:
     kept = understanding._shipped()
-    texts = [intents.plain(text) for text, _ in understanding.built_in()]
+    texts = [spelt.plain(text) for text, _ in understanding.built_in()]
 
     assert set(texts) == set(kept), "run manage.py encode_examples"
     new = sentences.encode(texts[::500])
@@ -65,3 +65,26 @@ def test_while_a_process_learns_others_are_answered_by_what_it_knew(
     with understanding._lock:
         assert understanding.knowledge() is before
     assert understanding.knowledge() is not before
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("how long is it good for", True),
+        ("ok and is that all", True),
+        ("还有别的优惠吗", True),
+        ("能不能一起用", True),
+        ("my nan loves the tea", False),
+        ("我下了单", False),
+    ],
+)
+def test_what_asks_is_told_from_what_tells(text: str, asks: bool) -> None:
+    assert extracts.asks(text) is asks
+
+
+def test_what_may_be_a_code_in_two_words_is_found_in_order() -> None:
+    found = extracts.split("is coffee 15 dead, or coffee-old?")
+
+    assert found["coffee15"] == "coffee 15"
+    assert found["coffeeold"] == "coffee-old"
+    assert len(extracts.split("what now " * 100)) <= extracts.MOST_PAIRS

@@ -257,6 +257,9 @@ def test_what_was_rejected_does_not_come_back_next_week() -> None:
     approval.reject(made.id, by="olga", comment="No.", at=MONDAY)
     for weeks in (1, 3):
         assert clearances.propose(at=MONDAY + weeks * 7 * DAY) == []
+    # Not by what was forecast five weeks before, which is of no use any more.
+    assert clearances.propose(at=MONDAY + 35 * DAY) == []
+    Forecast.objects.update(computed_at=MONDAY + 34 * DAY)
     assert len(clearances.propose(at=MONDAY + 35 * DAY)) == 1
 
 

@@ -85,6 +85,28 @@ def test_categories_are_listed_with_what_was_wrong_of_forecasts(
     assert 'class="spark"' in page
 
 
+def test_many_categories_are_listed_page_by_page_and_found_by_name(
+    desk: Client, told: None
+) -> None:
+    """What sells most comes first; TEA sells 40 a week."""
+    more = [row("category", f"GOODS {n:03}", 100 + n) for n in range(120)]
+    Forecast.objects.bulk_create(more)
+
+    seen: list[str] = []
+    asked = "?page=1"
+    while asked:
+        page = desk.get(PAGE + asked)
+        seen += [one.cells[0] for one in page.context["sections"][0].rows]
+        asked = page.context["found"].after
+
+    assert (len(seen), len({*seen})) == (122, 122)
+    assert (seen[0], seen[-1]) == ("GOODS 119", "R&D <b>")
+    found = desk.get(PAGE, {"q": "goods 01"}).context["found"]
+    assert [one.key for one in found.rows][:2] == ["GOODS 019", "GOODS 018"]
+    assert found.total == 10
+    assert desk.get(PAGE, {"page": "x", "q": "\0"}).status_code == 200
+
+
 def test_one_category_has_its_fan_its_products_and_what_prices_do(
     desk: Client, told: None, statements: Counted
 ) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from analytics import alerts
 from analytics.models import StoredEvent
-from catalog import feeds, market_feeds, matching, positions
+from catalog import feeds, market_feeds, match_reviews, matching, positions
 from catalog.market_feeds import PriceSeen, ValueListed
 from catalog.models import CompetitorProduct, Match, ShopDay, Source
 from tests.conftest import role
@@ -129,6 +129,77 @@ def test_a_price_that_may_be_misread_is_shown_as_doubtful(office: Client) -> Non
     )
     assert "10.00 USD 0.01 USD" not in said.partition("Doubtful prices")[0]
     assert len(asked) <= MOST_QUERIES
+
+
+@pytest.mark.parametrize(
+    ("size", "marks"),
+    [("100g", []), ("100 g", []), ("0.1 kg", []), ("99g", ["99g"])],
+)
+def test_sizes_that_mean_the_same_are_not_marked_in_a_review(
+    office: Client, size: str, marks: list[str]
+) -> None:
+    match_reviews.waiting().update(others=[{"sku": "black", "likelihood": 0.5}])
+    CompetitorProduct.objects.filter(product__startswith="Acme <b>").update(
+        name=f"Acme Bleck Tea {size}"
+    )
+
+    page = office.get(reverse("market-review")).content.decode()
+
+    theirs = page.partition("<fieldset")[0]
+    assert re.findall("<mark>(.*?)</mark>", theirs) == ["Bleck", *marks]
+
+
+@pytest.mark.parametrize(
+    ("word", "price"), [("right", "0.01 USD"), ("misread", "8.00 USD")]
+)
+def test_a_doubtful_price_is_marked_on_its_product_s_page_and_judged_there(
+    office: Client, client: Client, word: str, price: str
+) -> None:
+    at, address = timezone.now(), reverse("market_product", args=["green"])
+    assert "doubtful" not in text(office.get(address))
+    misread = PriceSeen(
+        competitor="Rival",
+        product="ACME green t",
+        name="ACME green tea 100g",
+        currency="USD",
+        price=D("0.01"),
+        seen_at=at,
+    )
+    market_feeds.take_prices([misread], at=at)
+    with CaptureQueriesContext(connection) as asked:
+        page = office.get(address)
+    assert len(asked) <= MOST_QUERIES
+    assert "0.01 USD (doubtful)" in text(page)
+    [doubt] = page.context["doubts"]
+    told = {"word": word, "product": doubt["product"], "seen_at": doubt["seen_at"]}
+
+    client.force_login(staff("Analysts"))
+    assert "It was misread" not in text(client.get(address))
+    assert client.post(address, told).status_code == 403
+    client.force_login(staff("Approvers"))
+    said = text(client.post(address, told, follow=True))
+    again = text(client.post(address, told, follow=True))
+
+    assert "Your word is in the log" in said
+    assert f"{price} {at:%Y-%m-%d}" in said
+    assert "(doubtful)" not in said
+    assert "Nobody doubts this price any more" in again
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{}, {"word": "right"}, {"word": "right", "product": "x", "seen_at": "soon"}],
+)
+def test_a_word_that_makes_no_sense_changes_nothing(
+    office: Client, told: dict[str, str]
+) -> None:
+    before = StoredEvent.objects.count()
+
+    address = reverse("market_product", args=["green"])
+    said = text(office.post(address, told, follow=True))
+
+    assert "Nobody doubts this price any more" in said
+    assert StoredEvent.objects.count() == before
 
 
 def test_a_product_s_history_is_a_chart_and_a_table(office: Client) -> None:
@@ -337,7 +408,7 @@ def test_a_source_that_fails_is_an_alert_on_the_first_page(
         one for one in alerts.current(timezone.now()) if one.code == "source_failing"
     ]
 
-    assert "status 500" in found[0].text
+    assert "cannot be fetched: status 500" in found[0].text
     client.force_login(olga)
     assert "status 500" in text(client.get(reverse("admin:index")))
 

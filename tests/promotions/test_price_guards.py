@@ -172,11 +172,11 @@ def test_steps_that_follow_each_other_sell_one_after_the_other() -> None:
     lines = path("tea", "8.99", "7.99", "6.99")
     change = Change(title="x", reason="y", lines=lines, margin=5, low=1, high=9)
     made = price_lines.propose(change, by="platform", at=NOW)
-    assert extra_units.each_day(made, 10.0) == pytest.approx(2)
+    assert extra_units.each_day(made, 10.0, at=NOW) == pytest.approx(2)
     made.price_lines.filter(price=Decimal("6.99")).update(
         state=PriceLine.State.OVERRULED
     )
-    assert extra_units.each_day(made, 10.0) == pytest.approx(2)
+    assert extra_units.each_day(made, 10.0, at=NOW) == pytest.approx(2)
 
 
 def test_what_there_is_of_one_helps_nobody_who_wants_another() -> None:

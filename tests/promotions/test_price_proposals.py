@@ -310,6 +310,121 @@ def test_the_page_shows_lines_and_strikes_some_out(olga: User, client: Client) -
     assert Strategy.objects.get(replaces=made).price_lines.count() == 1
 
 
+def many(made: Strategy, count: int) -> None:
+    """Let a proposal have so many products more."""
+    [one] = made.price_lines.filter(sku="tea")
+    Product.objects.bulk_create(
+        Product(
+            sku=f"many-{n:05}",
+            name=f"Cup {n}",
+            category=HOT,
+            currency="USD",
+            price=Decimal(10),
+            cost=Decimal(5),
+            listed_price=Decimal(10),
+            updated_at=NOW,
+        )
+        for n in range(count)
+    )
+    PriceLine.objects.bulk_create(
+        PriceLine(
+            strategy=made,
+            sku=f"many-{n:05}",
+            price=one.price,
+            was=one.was,
+            starts_at=one.starts_at,
+            expects=one.expects,
+        )
+        for n in range(count)
+    )
+
+
+def test_every_product_of_a_long_proposal_is_found_page_by_page(
+    olga: User, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    many(made, 598)
+    client.force_login(olga)
+    address = reverse("admin:promotions_strategy_change", args=[made.id])
+
+    seen: list[str] = []
+    asked = "?page=1"
+    while asked:
+        with django_assert_max_num_queries(15):
+            prices = client.get(address + asked).context["prices"]
+        seen += [line["sku"] for line in prices["lines"]]
+        asked = prices["pages"].after
+
+    assert (len(seen), len({*seen})) == (600, 600)
+    assert (seen[0], seen[-1]) == ("coffee", "tea")
+    with django_assert_max_num_queries(15):
+        [found] = client.get(address, {"q": "cup 587"}).context["prices"]["lines"]
+    assert found["sku"] == "many-00587"
+
+
+@pytest.mark.slow
+def test_some_of_ten_thousand_products_are_found_and_struck_out(
+    olga: User, client: Client
+) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    many(made, 9_998)
+    client.force_login(olga)
+    address = reverse("admin:promotions_strategy_change", args=[made.id])
+    last = client.get(address, {"page": "50"}).context["prices"]
+    assert (last["lines"][-1]["sku"], last["pages"].after) == ("tea", "")
+
+    struck = {"sku": ["many-09876"], "skus": "many-00003\n tea \n", "comment": "No."}
+    client.post(reverse("admin:promotions_strategy_strike", args=[made.id]), struck)
+
+    again = Strategy.objects.get(replaces=made)
+    assert again.price_lines.count() == 9_997
+    gone = again.price_lines.filter(sku__in=["many-09876", "many-00003", "tea"])
+    assert not gone.exists()
+
+
+def test_what_is_struck_out_may_be_ticked_or_written_one_a_line(
+    olga: User, client: Client
+) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    many(made, 3)
+    client.force_login(olga)
+
+    struck = {"sku": ["tea"], "skus": "many-00001\n coffee \n\n", "comment": "No."}
+    client.post(reverse("admin:promotions_strategy_strike", args=[made.id]), struck)
+
+    left = lines(Strategy.objects.get(replaces=made))
+    assert set(left) == {"many-00000", "many-00002"}
+
+
+def test_to_end_prices_says_what_becomes_of_them(olga: User, client: Client) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    approval.approve(made.id, by="olga", comment="Yes.", at=NOW)
+    client.force_login(olga)
+
+    address = reverse("admin:promotions_strategy_change", args=[made.id])
+    said = client.get(address).content.decode()
+
+    assert "its prices in force go back at once to what the shop lists" in said
+    assert "its offers vanish" not in said
+
+
+def test_who_strikes_out_what_is_not_there_is_told_so(
+    olga: User, client: Client
+) -> None:
+    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
+    client.force_login(olga)
+
+    answer = client.post(
+        reverse("admin:promotions_strategy_strike", args=[made.id]),
+        {"sku": ["tea"], "skus": "cofee", "comment": "No."},
+        follow=True,
+    )
+
+    assert "cofee is not in it." in answer.content.decode()
+    made.refresh_from_db()
+    assert made.state == "proposed"
+
+
 def test_prices_are_proposed_from_the_page(olga: User, client: Client) -> None:
     client.force_login(olga)
     Forecast.objects.update(computed_at=timezone.now())

@@ -7,7 +7,9 @@ import sys
 import time
 from datetime import timedelta
 from decimal import Decimal
+from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -18,7 +20,7 @@ from catalog.feeds import Listed
 from catalog.models import PriceHold, PricePoint, Product, ShownPrice
 from config import services
 from config.services import ROOT
-from promotions import approval, price_lines, price_rolls
+from promotions import approval, price_lines, price_proposals, price_rolls
 from promotions.models import PriceLine, Strategy
 from promotions.price_lines import Change, Line
 from tests.conftest import NOW
@@ -173,3 +175,32 @@ def test_a_roll_out_killed_half_way_leaves_nothing_half(stage: str) -> None:
     price_rolls.roll(at=NOW + DAY)
     assert set(Product.objects.values_list("price", flat=True)) == {Decimal("8.99")}
     consistent()
+
+
+def test_who_proposes_a_category_second_is_shown_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both have looked, and found nobody, before either of them proposes."""
+    from tests.promotions.test_price_proposals import HOT, feed, foresee
+
+    for sku in ("tea", "coffee"):
+        feed(sku, cost=Decimal("5.00"))
+        foresee(sku)
+    looked, change = Barrier(2, timeout=30), price_proposals._change
+
+    def together(*args: Any, **more: Any) -> Change:
+        looked.wait()
+        return change(*args, **more)
+
+    monkeypatch.setattr(price_proposals, "_change", together)
+
+    def clicks() -> Strategy | UUID:
+        try:
+            return price_proposals.propose_for(HOT, by="olga", at=NOW).id
+        except price_proposals.UnderWay as error:
+            return error.strategy
+
+    found = at_once([clicks, clicks])
+
+    made = Strategy.objects.get()
+    assert sorted(map(str, found)) == sorted([str(made.id), str(made)])

@@ -20,8 +20,18 @@ from playwright.sync_api import Page
 
 from analytics import events, store
 from analytics.models import Customer, StoredEvent
+from catalog import market_feeds
+from catalog.market_feeds import DaysListed
 from ml.models import Forecast
-from promotions import approval, models, quarter_curves, quarter_plans, quarters
+from promotions import (
+    approval,
+    models,
+    price_lines,
+    quarter_curves,
+    quarter_plans,
+    quarter_prices,
+    quarters,
+)
 from promotions.models import Campaign, Redemption, Strategy
 from promotions.quarters import WEEK, Quarter
 from tests.conftest import Make
@@ -620,3 +630,137 @@ def test_what_was_priced_long_ago_or_by_other_scores_is_not_shown(
     on = quarter_curves.basis(at)
     other = replace(on, scores=(on.scores[0] + 1, on.scores[1]))
     assert quarter_curves.kept(other, at=at).worth == {}
+
+
+def prices(quarter: Quarter, *lines: tuple[int, int | None, float], **more: Any) -> Any:
+    """Propose prices, each from a week up to another, and what it promises."""
+    change = price_lines.Change(
+        title="Better prices",
+        reason="They pay.",
+        scope=["GROCERY"],
+        lines=[
+            price_lines.Line(
+                sku=f"tea-{n}",
+                price=Decimal(9),
+                was=Decimal(10),
+                starts_at=quarter.mondays[first],
+                ends_at=None if last is None else quarter.mondays[last],
+                expects=price_lines.Expected(
+                    units=12,
+                    units_before=10,
+                    margin=gain,
+                    low=gain / 2,
+                    high=1.5 * gain,
+                ),
+            )
+            for n, (first, last, gain) in enumerate(lines)
+        ],
+        **{"margin": sum(one[2] for one in lines), "low": 40.0, "high": 80.0} | more,
+    )
+    return price_lines.propose(change, by="platform", at=timezone.now())
+
+
+def test_prices_bring_what_each_of_them_promises_in_its_weeks(
+    client: Client, db: None
+) -> None:
+    """One stays, four weeks are promised of it; the other is a path of two."""
+    made = prices(soon(), (2, None, 40.0), (4, 6, 20.0))
+    client.force_login(member("Approvers"))
+
+    page = client.get(address(soon()))
+
+    answer = page.context["answer"]
+    [shown] = answer["sections"][0].rows
+    assert shown.cells[3].startswith("+60")
+    assert (answer["unknown"], answer["changed"]) == (0, 0)
+    [row] = page.context["rows"]
+    assert (row["spends"], row["movable"]) == (False, False)
+    assert f'name="{made.pk}-money"' not in page.content.decode()
+    assert f'name="{made.pk}-inside"' in page.content.decode()
+    plan = quarter_plans.read(soon(), [], at=timezone.now())
+    found = quarters.outlook(plan.lines, plan.shared, soon(), now=timezone.now())
+    by_week = [round(week.margin, 6) for week in found.weeks]
+    assert by_week == [0, 0, 10, 10, 20, 20] + [0] * (soon().weeks - 6)
+    assert found.total.cost == 0
+    assert found.total.margin == pytest.approx(60)
+    assert (found.total.low, found.total.high) == pytest.approx((40, 80), abs=5)
+
+
+def test_what_prices_have_brought_already_is_not_counted_ahead(db: None) -> None:
+    made = prices(soon(), (2, None, 40.0), (4, 6, 20.0))
+    later = soon().mondays[5]
+
+    [left] = quarter_prices.gains([made], soon(), at=later).values()
+    made.price_lines.filter(sku="tea-1").update(state="overruled")
+    [rest] = quarter_prices.gains([made], soon(), at=later).values()
+
+    assert left.mean(axis=0).sum() == pytest.approx(40 / 4 + 20 / 2)
+    assert rest.mean(axis=0).sum() == pytest.approx(40 / 4)
+
+
+def test_prices_that_promise_nothing_by_line_share_what_all_of_them_do(
+    db: None,
+) -> None:
+    made = prices(soon(), (2, 6, 60.0))
+    made.price_lines.update(expects={})
+
+    [found] = quarter_prices.gains([made], soon(), at=soon().mondays[0]).values()
+
+    assert found.mean(axis=0).sum() == pytest.approx(60)
+    assert (found.sum(axis=1).max() - found.sum(axis=1).min()) > 40
+
+
+def test_to_spend_asked_of_prices_in_an_address_changes_nothing(
+    client: Client, db: None
+) -> None:
+    made = prices(soon(), (2, 6, 60.0))
+    client.force_login(member("Approvers"))
+    asked = {
+        "asked": "1",
+        f"{made.pk}-inside": "on",
+        f"{made.pk}-money": "500",
+        f"{made.pk}-starts": str(soon().mondays[4].date()),
+    }
+
+    answer = client.get(address(soon()), asked).context["answer"]
+    best = client.get(address(soon()), asked | {"best": "1"}, follow=True)
+
+    assert answer["changed"] == 0
+    assert best.context["answer"]["changed"] == 0
+    assert answer["sections"][0].rows[0].cells[3].startswith("+60")
+    without = client.get(address(soon()), {"asked": "1"}).context["answer"]
+    assert without["sections"][0].rows == []
+
+
+def test_prices_take_no_place_of_those_that_are_priced_on_customers(
+    planned: Strategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices(soon(), (0, 4, 60.0))
+    monkeypatch.setattr(quarter_plans, "MOST", 1)
+
+    plan = quarter_plans.read(soon(), [], at=timezone.now())
+
+    assert plan.unpriced == 0
+    assert quarter_plans.price_ahead(at=timezone.now()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_long_names_of_days_do_not_stretch_the_table_of_weeks(
+    live_server: Any, olga: User
+) -> None:
+    """One word of 200 letters, and many names in a week."""
+    first = soon().mondays[2].date()
+    names = ["x" * 200, *(f"Fair number {n} of the season" for n in range(9))]
+    rows = [DaysListed(name=name, first=first) for name in names]
+    market_feeds.take_days(rows, at=timezone.now())
+
+    def widest(tab: Page) -> float:
+        tab.goto(address(soon()))
+        found = tab.evaluate(
+            "Math.max(...[...document.querySelectorAll('.report td')]"
+            ".map(one => one.getBoundingClientRect().width))"
+        )
+        assert "x" * 200 in tab.inner_text("[data-answer]")
+        return float(found)
+
+    assert signed_in(live_server.url, widest) < 320

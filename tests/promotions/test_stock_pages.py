@@ -75,7 +75,7 @@ def test_a_product_is_found_by_its_name(stocked: Strategy, buyer: Client) -> Non
 def test_the_curve_of_what_is_left_never_rises(stocked: Strategy) -> None:
     """Also where weeks are ever less sure, and where counted units become a normal."""
     product, today = Product.objects.get(sku="milk"), timezone.now().date()
-    known = supply.outlooks(["milk"], today)["milk"]
+    known = supply.outlooks(["milk"], timezone.now())["milk"]
     unsure = tuple(10.0 * 2**n for n in range(len(known.units)))
     known = replace(known, low=(0.0,) * len(unsure), high=unsure)
     marks = list(stock_product._ahead(product, known, today))

@@ -12,7 +12,17 @@ from django.utils import timezone
 from analytics import store
 from catalog import levels
 from catalog.models import StockDay, StockRule
-from promotions import approval, constraints, flags, guards, standing, supply
+from ml import forecasts
+from ml.models import Forecast
+from promotions import (
+    approval,
+    constraints,
+    extra_units,
+    flags,
+    guards,
+    standing,
+    supply,
+)
 from promotions.models import StandingRule, Strategy, Supply
 from tests.conftest import Make, role
 from tests.promotions.shelves import expected, listed
@@ -174,6 +184,70 @@ def test_a_promotion_needs_its_stock_before_it_is_approved(proposed: Make) -> No
         approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
     listed("few", at=now, stock=20, incoming=30)
     approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
+
+
+def test_what_expires_before_it_is_asked_for_helps_no_promotion(
+    proposed: Make,
+) -> None:
+    """Of 25 units in a week for each, so many sell until their day."""
+    at = timezone.now()
+    today = at.date()
+    listed("few", at=at, stock=20, expires_on=today - timedelta(days=1))
+    listed("some", at=at, stock=60, expires_on=today + timedelta(days=2))
+    listed("part", at=at, stock=60, expires_on=today + timedelta(days=2), expiring=30)
+    listed("later", at=at, stock=60, expires_on=today + timedelta(days=90))
+    for sku in ("few", "some", "part", "later"):
+        expected(sku, 20.0, at=at)
+    supply.refresh(at=at)
+    strategy = proposed(forecast=FORECAST)
+
+    need = supply.need(strategy, at=at)
+
+    each = (80 + 25) / 4
+    assert need.days == pytest.approx(7)
+    assert need.extra == pytest.approx(25)
+    by_then = 2 * each / 7
+    assert need.there == int(0 + by_then + (30 + by_then) + 60)
+    assert need.missing == pytest.approx(each + (each - by_then), abs=0.1)
+    with pytest.raises(approval.GuardFailed, match="order 45 first"):
+        approval.approve(strategy.id, by="olga", comment="Yes.", at=at)
+
+
+def test_forecasts_that_nobody_makes_any_more_say_nothing_of_stock(
+    proposed: Make, client: Client, olga: User
+) -> None:
+    goods()
+    at = timezone.now() + forecasts.STALE + timedelta(hours=1)
+    strategy = proposed(forecast=FORECAST)
+
+    need = supply.need(strategy, at=at)
+    assert need.stale is not None
+    assert (need.usual, need.missing) == (0, 0)
+    told = approval.in_stock(strategy, at=at)
+    assert told.passed
+    assert "7 days ago, which is too old" in str(told.detail)
+
+    supply.refresh(at=at)
+    assert set(states().values()) == {"unknown"}
+    assert supply.short() == frozenset()
+    assert supply.outlooks(["few"], at) == {}
+    Forecast.objects.update(computed_at=timezone.now() - timedelta(days=9))
+    client.force_login(olga)
+    for address in (reverse("stock"), reverse("product_stock", args=["few"])):
+        assert "9 days ago, which is too old" in client.get(address).content.decode()
+
+
+def test_what_is_not_known_of_a_hand_made_promotion_is_not_guessed_from_the_past(
+    proposed: Make,
+) -> None:
+    at = timezone.now()
+    expected("TEA", 20.0, at=at, level="category")
+    goods()
+    strategy = proposed(forecast={})
+
+    assert extra_units.each_day(strategy, 40.0, at=at)
+    later = at + forecasts.STALE
+    assert extra_units.each_day(strategy, 40.0, at=later) is None
 
 
 def test_a_promotion_becomes_an_order(live: Make) -> None:
