@@ -169,7 +169,7 @@ def _listed() -> Iterator[Found]:
     for thing, _name, text in languages.names():
         # Permissions name all tables; columns are seen of some.
         if thing is thing.model._meta or thing.model in admin.site._registry:
-            yield text, None, f"{thing.model._meta.app_label}/models.py"
+            yield text, None, f"{thing.model.__module__.replace('.', '/')}.py"
 
 
 def _spoken() -> Iterator[Found]:

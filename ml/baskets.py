@@ -6,7 +6,9 @@ are shifted so that every customer's now is 0. What the shop at large buys (`She
 as of the night before.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,53 +66,69 @@ def features(
     """
     moved = shifted(past, now)
     visits = Visits.of(moved, customers=len(now), day=0.0)
-    kinds = np.append(shop.category, -1)[moved.product]
     products = pairs(moved, moved.product, day=0.0)
-    categories = pairs(moved, kinds, day=0.0)
-    who = rows.customer
-    count = np.diff(visits.first).astype(float)
-    found = {}
-    at = _found(products, who, rows.product)
-    for name, value in _of_pairs(products, visits).items():
-        found[name] = np.append(value, MISSING.get(name, 0.0))[at]
-    kind = shop.category[rows.product]
-    spot = _found(categories, who, kind)
-    for name, value in _of_pairs(categories, visits).items():
-        found["category_" + name] = np.append(value, MISSING.get(name, 0.0))[spot]
-    found["never"] = at < 0
-    found["category_share"] = (found["n"] + 0.5) / (found["category_n"] + 1)
-    found["sister_newer"] = (found["category_age"] < found["age"]) * (at >= 0)
-    for name, source in (
-        ("to_best", "fresh_100"),
-        ("to_best_30", "fresh_40"),
-        ("near_to_best", "near"),
-    ):
-        value = rows.near if source == "near" else found[source]
-        best = np.zeros(len(now))
-        np.maximum.at(best, who, value)
-        found[name] = np.sqrt(value / np.maximum(best[who], 1e-9))
-    found["rank"] = _ranks(who, -found["share_fresh"])
-    found["rank_30"] = _ranks(who, -found["share_fresh_30"])
-    found["near_rank"] = _ranks(who, -rows.near)
-    blend = OWN * found["weight"] + (1 - OWN) * rows.near
-    found["blend"] = np.log(blend + 1e-4)
-    found["blend_rank"] = _ranks(who, -blend)
+    lines = np.bincount(products.customer[products.of], minlength=len(now))
+    found = _of_rows(shop, moved, products, visits, rows)
+    found |= _beside(found, rows, customers=len(now))
     found["popular"] = np.log(shop.popular[rows.product] + 1e-5)
     found["kept"] = np.log(shop.kept[rows.product])
     found["near"] = np.log(rows.near + 1e-4)
-    last = np.full(len(now), 60.0)
+    for name, value in _of_customers(visits, lines).items():
+        found[name] = value[rows.customer]
+    return np.stack([found[name] for name in FEATURES], 1).astype(np.float32)
+
+
+def _of_rows(
+    shop: Shelf, moved: Purchases, products: Pairs, visits: Visits, rows: Rows
+) -> dict[str, NDArray[Any]]:
+    """Say how the customer has bought the product, and its category."""
+    kinds = np.append(shop.category, -1)[moved.product]
+    categories = pairs(moved, kinds, day=0.0)
+    at = _found(products, rows.customer, rows.product)
+    spot = _found(categories, rows.customer, shop.category[rows.product])
+    found = _spread(_of_pairs(products, visits), at)
+    for name, value in _spread(_of_pairs(categories, visits), spot).items():
+        found["category_" + name] = value
+    found["never"] = at < 0
+    found["category_share"] = (found["n"] + 0.5) / (found["category_n"] + 1)
+    found["sister_newer"] = (found["category_age"] < found["age"]) * (at >= 0)
+    return found
+
+
+def _beside(
+    found: Mapping[str, NDArray[Any]], rows: Rows, *, customers: int
+) -> dict[str, NDArray[Any]]:
+    """Compare a candidate with the customer's others."""
+    who = rows.customer
+    blend = OWN * found["weight"] + (1 - OWN) * rows.near
+    return {
+        "to_best": _to_best(who, found["fresh_100"], customers),
+        "to_best_30": _to_best(who, found["fresh_40"], customers),
+        "near_to_best": _to_best(who, rows.near, customers),
+        "rank": _ranks(who, -found["share_fresh"]),
+        "rank_30": _ranks(who, -found["share_fresh_30"]),
+        "near_rank": _ranks(who, -rows.near),
+        "blend": np.log(blend + 1e-4),
+        "blend_rank": _ranks(who, -blend),
+    }
+
+
+def _of_customers(visits: Visits, lines: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Say how often each customer comes, when last, and how much they buy."""
+    count = np.diff(visits.first).astype(float)
     some = count > 0
+    last = np.full(len(count), 60.0)
     last[some] = visits.age[visits.first[:-1][some]]
-    oldest = np.full(len(now), 60.0)
+    oldest = np.full(len(count), 60.0)
     oldest[some] = visits.age[visits.first[1:][some] - 1]
     gap = np.where(count > 1, (oldest - last) / np.maximum(count - 1, 1), 14.0)
-    lines = np.bincount(products.customer[products.of], minlength=len(now))
-    found["visits"] = np.log1p(count)[who]
-    found["since_visit"] = np.log1p(last)[who]
-    found["visit_gap"] = np.log1p(gap)[who]
-    found["basket"] = np.log1p(lines / np.maximum(count, 1))[who]
-    found["overslept"] = np.log1p(np.minimum(last / np.maximum(gap, 0.5), 10))[who]
-    return np.stack([found[name] for name in FEATURES], 1).astype(np.float32)
+    return {
+        "visits": np.log1p(count),
+        "since_visit": np.log1p(last),
+        "visit_gap": np.log1p(gap),
+        "basket": np.log1p(lines / np.maximum(count, 1)),
+        "overslept": np.log1p(np.minimum(last / np.maximum(gap, 0.5), 10)),
+    }
 
 
 MISSING = {"age": 400.0, "recency": np.log1p(400.0), "visits_since": 5.0, "gap": 5.0}
@@ -163,6 +181,13 @@ def _of_pairs(bought: Pairs, visits: Visits) -> dict[str, Numbers]:
     }
 
 
+def _spread(of: Mapping[str, Numbers], at: NDArray[np.int64]) -> dict[str, Any]:
+    """Give each row its pair's values, and who has none what stands for that."""
+    return {
+        name: np.append(value, MISSING.get(name, 0.0))[at] for name, value in of.items()
+    }
+
+
 def _found(bought: Pairs, customer: Codes, item: Codes) -> NDArray[np.int64]:
     """Return each row's place among the pairs, -1 for none."""
     key = bought.customer.astype(np.int64) << 32 | bought.item
@@ -171,6 +196,12 @@ def _found(bought: Pairs, customer: Codes, item: Codes) -> NDArray[np.int64]:
         return np.full(len(sought), -1)
     at = np.searchsorted(key, sought).clip(max=len(key) - 1)
     return np.where((key[at] == sought) & (item >= 0), at, -1)
+
+
+def _to_best(customer: Codes, value: Numbers, customers: int) -> Numbers:
+    best = np.zeros(customers)
+    np.maximum.at(best, customer, value)
+    return np.sqrt(value / np.maximum(best[customer], 1e-9))
 
 
 def _ranks(customer: Codes, value: Numbers) -> Numbers:

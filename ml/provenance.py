@@ -8,7 +8,7 @@ from pathlib import Path
 @cache
 def code() -> str:
     """Return the SHA-256 of all modules of ml/; it changes with any of them."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    digest, home = hashlib.sha256(), Path(__file__).parent
+    for source in sorted([*home.glob("*.py"), *home.glob("models/*.py")]):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()

@@ -96,10 +96,7 @@ def train(
         for name, candidate in estimators.BASELINES.items()
     }
     known = unfinished.data(world.parts, world.categories)
-    entrants: dict[str, Entrant] = {}
-    for done, (name, candidate) in enumerate(estimators.CANDIDATES.items(), start=3):
-        report(Wording("Fitting %(name)s", name=name), done, steps)
-        entrants[name] = _entered(name, candidate, known=known, world=world, seed=seed)
+    entrants = _entrants(world, known=known, seed=seed, report=report, steps=steps)
     choice = contest.choose(entrants, baselines, champion=_reigning())
     report(Wording("Storing the models"), steps - 1, steps)
     packed = {n: _packed(one, world, seed=seed) for n, one in entrants.items()}
@@ -109,11 +106,7 @@ def train(
     if choice.winner is None and _reigning() in (None, UNTRAINED):
         rates = untrained.enter(run=run, at=at, why=choice.reason, exclude=exclude)
     return {
-        "plan": _written(world.plan),
-        "categories": world.categories,
-        "rows": {cut.isoformat(): len(p.y) for cut, p in world.parts.rows.items()},
-        "quality": [asdict(finding) for finding in findings],
-        "summary": world.summary,
+        **_seen(world, findings),
         "baselines": {name: _told(one) for name, one in baselines.items()},
         "candidates": {name: _told(one) for name, one in entrants.items()},
         **asdict(choice),
@@ -161,6 +154,16 @@ def _world(
         summary=quality.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
     )
     return world, findings
+
+
+def _entrants(
+    world: World, *, known: str, seed: int, report: Report, steps: int
+) -> dict[str, Entrant]:
+    entrants = {}
+    for done, (name, candidate) in enumerate(estimators.CANDIDATES.items(), start=3):
+        report(Wording("Fitting %(name)s", name=name), done, steps)
+        entrants[name] = _entered(name, candidate, known=known, world=world, seed=seed)
+    return entrants
 
 
 def _entered(
@@ -252,6 +255,17 @@ def _store(
         TrainedModel.objects.bulk_create(rows.values())
         if choice.winner:
             registry.promote(rows[choice.winner], at=at, reason=choice.reason)
+
+
+def _seen(world: World, findings: list[quality.Finding]) -> dict[str, Any]:
+    """Say for the report what the candidates competed on."""
+    return {
+        "plan": _written(world.plan),
+        "categories": world.categories,
+        "rows": {cut.isoformat(): len(p.y) for cut, p in world.parts.rows.items()},
+        "quality": [asdict(finding) for finding in findings],
+        "summary": world.summary,
+    }
 
 
 def _written(plan: Plan) -> dict[str, Any]:

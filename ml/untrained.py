@@ -40,6 +40,7 @@ from ml.splits import Split, TooLittleHistory
 LEAST_DAYS = 14
 LEAST_CUSTOMERS = 5
 LEAST_ORDERS = 20
+PARAMETERS = ("shape", "rate", "strength")
 MOST = 20_000
 """Customers it is fitted to, evenly spread."""
 
@@ -70,36 +71,8 @@ def enter(
     """
     started = process_time()
     log = _log(lines.arrays(lines.read(until=at)), exclude)
-    context, rows = _rows(log.past, log)
-    arrays, figures = fitted(rows), measured(log)
-    told = effects.explained(
-        predictors.read(arrays), rows, categories=len(log.categories)
-    )
-    file = pack(
-        propensity.artefact(
-            predictor=arrays,
-            categories=log.categories,
-            context=context,
-            average=told.average,
-        )
-    )
-    row = TrainedModel(
-        task=PROPENSITY,
-        estimator=UNTRAINED,
-        checksum=registry.save(file),
-        created_at=at,
-        cutoff=moment_of(log.day),
-        window_start=moment_of(log.past.day.min()),
-        code=provenance.code(),
-        parameters={
-            name: float(arrays[name]) for name in ("shape", "rate", "strength")
-        },
-        features_version=features.FEATURES_VERSION,
-        metrics={**figures, "log_days": log.days, "effects": told.effects},
-        size_bytes=len(file),
-        fit_seconds=process_time() - started,
-        run=run,
-    )
+    figures = measured(log)
+    row = _model(log, figures, run=run, at=at, started=started)
     reason = Wording(
         "%(why)s Until a training has a winner, purchase rates are in charge.", why=why
     )
@@ -113,6 +86,39 @@ def enter(
         "categories": log.categories,
         "quality": [asdict(finding) for finding in _findings(log)],
     }
+
+
+def _model(
+    log: Log, figures: dict[str, Any], *, run: TrainingRun, at: datetime, started: float
+) -> TrainedModel:
+    """Fit to the whole log; the file is kept, the row not yet."""
+    context, rows = _rows(log.past, log)
+    arrays = fitted(rows)
+    told = effects.explained(
+        predictors.read(arrays), rows, categories=len(log.categories)
+    )
+    model = propensity.artefact(
+        predictor=arrays,
+        categories=log.categories,
+        context=context,
+        average=told.average,
+    )
+    file = pack(model)
+    return TrainedModel(
+        task=PROPENSITY,
+        estimator=UNTRAINED,
+        checksum=registry.save(file),
+        created_at=at,
+        cutoff=moment_of(log.day),
+        window_start=moment_of(log.past.day.min()),
+        code=provenance.code(),
+        parameters={name: float(arrays[name]) for name in PARAMETERS},
+        features_version=features.FEATURES_VERSION,
+        metrics={**figures, "log_days": log.days, "effects": told.effects},
+        size_bytes=len(file),
+        fit_seconds=process_time() - started,
+        run=run,
+    )
 
 
 def fitted(rows: Split) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """What we offer: a map of the modules, from the operator's word to the measured profit.
 
-What may be promised: rules, discounts, conditions, turns, walks, stacking, phrases,
-former, drafts, guards, scopes.
+What may be promised: rules, rule_faults, discounts, conditions, turns, walks, stacking,
+phrases, former, drafts, guards, scopes.
 Carts: shopping, book, candidates, carts, answers, cart_bodies, calls, checkout,
 banners, receipts.
 Money and uses, taken and given back: ledger, counters, gifts, holds, reservations,
-redemption, rollbacks.
+redemption, spending, rollbacks.
 Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code_admin,
 guessing, fraud.
-From draft to live to ended: models, campaigns, proposals, authoring, forms, desk,
-desk_faults, approval, approving, versions, admin, home, inbox, markup, pages;
+From draft to live to ended: models, campaigns, proposals, authoring, desk, desk_faults,
+forms, terms_forms, form_fields; approval, approving, deciders, versions; admin,
+campaign_admin, strategy_admin, strategy_pages, home, inbox, markup, pages;
 ahead, calendar_page.
 Prices for everybody: price_plans, price_families, price_guards, price_rolls,
 price_lines, price_proposals, price_outcomes, price_pages, prices_page.
@@ -22,9 +23,9 @@ planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_b
 backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,
 quarter_curves, quarter_prices, quarter_plans, quarter_forms, quarter_tables,
 quarter_pages; icalendars, subscriptions.
-Who gets what: targeting, arms, lots, places, bandit, plans, constraints, arrivals;
-solved by allocation, instances, remainders, choices, duals, core_lp, fitting,
-certificates, deciding, instance_files.
+Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
+constraints, arrivals; solved by allocation, instances, remainders, choices, duals,
+core_lp, fitting, certificates, deciding, instance_files.
 What storefronts read: offers, feedback, api; recommendations, suggesting, because;
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,

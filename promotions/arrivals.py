@@ -31,6 +31,7 @@ from promotions import (
     arms,
     audiences,
     constraints,
+    drawing,
     lots,
     offers,
     response,
@@ -140,7 +141,7 @@ def matrix_of(person: UUID, chances: live.Chances) -> ScoreMatrix:
 
 def used_by(
     person: UUID, keys: Sequence[UUID], strategies: Sequence[Strategy]
-) -> targeting.Used:
+) -> drawing.Used:
     """Say what the person has used, in whichever version; what was given back too."""
     line = versions.before(strategies)
     ids = [*line, *(one.id for one in strategies)]

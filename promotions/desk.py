@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
 from catalog.models import Product
-from promotions import desk_faults, drafts, forms, proposals, rules
+from promotions import desk_faults, drafts, form_fields, forms, proposals, rules
 from promotions.drafts import Fault, Faulty
-from promotions.forms import PARTS, TERMS, Part, Rows
+from promotions.form_fields import Part, Rows
 from promotions.models import Campaign, Strategy
+from promotions.terms_forms import PARTS, TERMS
 
 KINDS: Mapping[str, Any] = {
     "percentage": _("Percent off lines in scope, one or several depths."),
@@ -210,7 +211,7 @@ class Desk:
     def _rows(self, name: str, form: type[Part]) -> Rows:
         begin = self.start.get(name) or []
         spare = 0 if begin else SPARE[name]
-        return forms.rows(form, self.data, name, begin, spare)
+        return form_fields.rows(form, self.data, name, begin, spare)
 
     def _place(self, faults: list[Fault]) -> None:
         """Put each fault at its field, or on top of the page."""

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from catalog import pricing
-from promotions import rules
+from promotions import rule_faults, rules
 from promotions.rules import Limits, Name, Names, Rule, Terms, Typed
 
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
@@ -279,14 +279,14 @@ def _lot_faults(draft: Draft) -> Iterator[Fault]:
 
 def _sense(draft: Draft, currency: str) -> Iterator[Fault]:
     for label, terms in draft.menu.items():
-        if wrong := rules.fault(terms, currency):
+        if wrong := rule_faults.fault(terms, currency):
             yield _placed(f"menu.{label}", wrong, terms)
-    if wrong := rules.rule_fault(draft.rule, currency):
+    if wrong := rule_faults.rule_fault(draft.rule, currency):
         yield _placed("rule", wrong, draft.rule)
 
 
 def _placed(at: str, wrong: str, of: msgspec.Struct) -> Fault:
-    place = rules.place(wrong, of)
+    place = rule_faults.place(wrong, of)
     return Fault(field=f"{at}.{place}" if place else at, reason=_said(wrong, place))
 
 
@@ -309,8 +309,8 @@ def _campaign_faults(draft: CampaignDraft, at: str) -> Iterator[Fault]:
         yield Fault(field=f"{at}ends_at", reason="It must lie after starts_at.")
     yield from _amount(f"{at}budget", draft.budget)
     yield from _return_faults(f"{at}least_return", draft.least_return)
-    if wrong := rules.limits_fault(draft.limits):
-        place = rules.place(wrong, draft) or "limits"
+    if wrong := rule_faults.limits_fault(draft.limits):
+        place = rule_faults.place(wrong, draft) or "limits"
         yield Fault(field=f"{at}{place}", reason=_said(wrong, place))
 
 
@@ -324,5 +324,5 @@ def _return_faults(at: str, least: Decimal | None) -> Iterator[Fault]:
 
 
 def _amount(at: str, amount: Decimal) -> Iterator[Fault]:
-    if not amount.is_finite() or not 0 < amount < rules.HIGHEST:
+    if not amount.is_finite() or not 0 < amount < rule_faults.HIGHEST:
         yield Fault(field=at, reason="It must be above 0 and below 10⁹.")

@@ -1,4 +1,4 @@
-"""The back office's forms for strategies: fields only, one form for each kind of terms.
+"""The back office's forms for strategies and campaigns: fields only.
 
 What the fields hold becomes a draft as the API takes it (promotions.drafts), which
 alone says what is wrong. Shares are typed in percent and written as rates.
@@ -6,254 +6,31 @@ alone says what is wrong. Shares are typed in percent and written as rates.
 
 import json
 import zoneinfo
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
-)
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from analytics import shapes
 from ml.customers import Segment
+from promotions.form_fields import (
+    Names,
+    Part,
+    Percent,
+    choice,
+    flag,
+    money,
+    number,
+    text,
+    whole,
+)
 from promotions.models import Campaign, Strategy
 
-Text = Any
-HOUR = "%Y-%m-%dT%H:%M"
 YEARS = (2000, 2100)
 """Of campaigns that are opened by hand."""
-
-
-class Plain(forms.Field):
-    """A number in plain digits, read and written; browsers send nothing as ""."""
-
-    def to_python(self, value: Any) -> Any:
-        typed = value.strip() if isinstance(value, str) else ""
-        if typed and not shapes.spelled(typed):
-            raise forms.ValidationError(self.error_messages["invalid"], "invalid")
-        return super().to_python(value)
-
-    def prepare_value(self, value: Any) -> Any:
-        if not isinstance(value, Decimal):
-            return value
-        return f"{value.normalize():f}"
-
-
-class Amount(Plain, forms.DecimalField):
-    """A number."""
-
-
-class Whole(Plain, forms.IntegerField):
-    """A whole number."""
-
-
-def money(label: Text, help_text: Text = "", **more: Any) -> Amount:
-    """An amount in the campaign's currency."""
-    return Amount(
-        label=label,
-        help_text=help_text,
-        widget=UnfoldAdminDecimalFieldWidget(
-            attrs={"step": "any", "min": "0", "data-money": ""}
-        ),
-        **more,
-    )
-
-
-def number(label: Text, help_text: Text = "", **more: Any) -> Amount:
-    """An amount that may be of something else than money."""
-    widget = UnfoldAdminDecimalFieldWidget(attrs={"step": "any", "min": "0"})
-    return Amount(label=label, help_text=help_text, widget=widget, **more)
-
-
-def whole(label: Text, help_text: Text = "", **more: Any) -> Whole:
-    """A whole number."""
-    return Whole(
-        label=label,
-        help_text=help_text,
-        widget=UnfoldAdminIntegerFieldWidget(),
-        **more,
-    )
-
-
-def choice(label: Text, choices: Any, help_text: Text = "", **more: Any) -> Any:
-    """One of a few; the first is what an untouched row has."""
-    if choices:
-        more.setdefault("initial", choices[0][0])
-    return forms.ChoiceField(
-        label=label,
-        choices=choices,
-        help_text=help_text,
-        widget=UnfoldAdminSelectWidget(),
-        **more,
-    )
-
-
-def flag(label: Text, help_text: Text = "") -> forms.BooleanField:
-    """Yes or no."""
-    return forms.BooleanField(
-        label=label, help_text=help_text, required=False, widget=UnfoldBooleanWidget()
-    )
-
-
-def text(label: Text, help_text: Text = "", **more: Any) -> forms.CharField:
-    """A line of text."""
-    return forms.CharField(
-        label=label, help_text=help_text, widget=UnfoldAdminTextInputWidget(), **more
-    )
-
-
-class Percent(Amount):
-    """A share, typed in percent; it cleans to a rate."""
-
-    def __init__(self, label: Text, help_text: Text = "", **more: Any) -> None:
-        widget = UnfoldAdminDecimalFieldWidget(
-            attrs={"step": "any", "min": "0", "max": "100"}
-        )
-        super().__init__(label=label, help_text=help_text, widget=widget, **more)
-
-    def clean(self, value: Any) -> Decimal | None:
-        percent = super().clean(value)
-        return None if percent is None else percent / 100
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), data)
-
-    def prepare_value(self, value: Any) -> Any:
-        """Show a rate, which is a Decimal, in percent; what was typed stays."""
-        return f"{(value * 100).normalize():f}" if isinstance(value, Decimal) else value
-
-
-class Names(forms.CharField):
-    """Names, one a line; `of` says what the page's search looks for."""
-
-    def __init__(self, label: Text, of: str = "", help_text: Text = "") -> None:
-        attrs = {"rows": 2, **({"data-names": of} if of else {})}
-        super().__init__(
-            label=label,
-            help_text=help_text or _("One a line."),
-            required=False,
-            widget=UnfoldAdminTextareaWidget(attrs=attrs),
-        )
-
-    def clean(self, value: Any) -> list[str]:
-        lines = str(super().clean(value)).splitlines()
-        return list(dict.fromkeys(filter(None, map(str.strip, lines))))
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, (list, tuple)) else value
-
-
-class Part(forms.Form):
-    """A piece of a draft: its fields have the names of the draft's."""
-
-    use_required_attribute = False
-
-    @cached_property
-    def changed_data(self) -> list[str]:
-        """What an operator has filled in: a field that was emptied says nothing."""
-        changed: list[str] = super().changed_data
-        return [name for name in changed if self[name].data not in (None, "", [])]
-
-    def part(self) -> dict[str, Any]:
-        """Return what was filled in, as the draft takes it."""
-        return {
-            name: value
-            for name, value in self.cleaned_data.items()
-            if value not in (None, "", [])
-        }
-
-
-class PercentageForm(Part):
-    rate = Percent(_("Percent off"))
-    each = choice(
-        _("Rounded"), [("line", _("line by line")), ("order", _("once for the order"))]
-    )
-
-
-class AmountForm(Part):
-    amount = money(_("Amount off"))
-    each = choice(
-        _("Off"),
-        [
-            ("order", _("all in scope together")),
-            ("line", _("each line")),
-            ("unit", _("each unit")),
-        ],
-    )
-
-
-class FixedPriceForm(Part):
-    price = money(_("Price of a unit"), _("What is cheaper already stays as it is."))
-
-
-class ThresholdForm(Part):
-    spend = money(_("Spend"), _("In scope."))
-    amount = money(_("Get so much off"))
-
-
-class TierForm(Part):
-    spend = money(_("Spend"), required=False)
-    quantity = whole(_("or buy so many units"), required=False)
-    amount = money(_("Amount off"), required=False)
-    rate = Percent(_("or percent off"), required=False)
-
-
-class MultibuyForm(Part):
-    take = whole(_("Take so many units"), _("3 for 2: take 3."), min_value=2)
-    reduced = whole(_("Of them reduced"), _("The cheapest."), min_value=1, initial=1)
-    rate = Percent(_("Percent off these"), _("100: free."), initial=Decimal(1))
-    same_sku = flag(_("All of one product"))
-    times = whole(_("So many times at most"), _("Empty: any."), required=False)
-
-
-class BundleForm(Part):
-    price = money(_("Price of the set"))
-    times = whole(_("So many times at most"), _("Empty: any."), required=False)
-
-
-class SlotForm(Part):
-    quantity = whole(_("Units"), min_value=1, initial=1)
-    skus = Names(_("of one of these products"), "sku")
-    categories = Names(_("or of these categories"), "category")
-
-
-class GiftForm(Part):
-    spend = money(_("Spend"), _("In scope."))
-    sku = text(_("Gift's sku"), _("Its stock is checked."), max_length=200)
-    name = text(_("Its name, as customers read it"), max_length=200)
-    value = money(_("Its shelf price"))
-
-
-class ShippingForm(Part):
-    rate = Percent(_("Percent off shipping"), _("100: free."), initial=Decimal(1))
-    price = money(_("Or shipping for"), _("Then leave 100 above."), required=False)
-
-
-TERMS: Mapping[str, type[Part]] = {
-    "percentage": PercentageForm,
-    "amount": AmountForm,
-    "fixed_price": FixedPriceForm,
-    "threshold": ThresholdForm,
-    "multibuy": MultibuyForm,
-    "bundle": BundleForm,
-    "gift": GiftForm,
-    "shipping": ShippingForm,
-}
-PARTS: Mapping[str, tuple[str, type[Part]]] = {
-    "threshold": ("higher", TierForm),
-    "bundle": ("slots", SlotForm),
-}
-"""Kinds whose terms have rows of their own: the field's name, and a row's form."""
 
 
 class ScopeForm(Part):
@@ -429,30 +206,6 @@ class StrategyForm(Part):
         if "holdout" in told:
             told["holdout"] = float(told["holdout"])
         return told
-
-
-class Rows(forms.BaseFormSet):  # type: ignore[type-arg]  # not generic at run time
-    """Rows of a form; one that is emptied is none, wherever it came from."""
-
-    def initial_form_count(self) -> int:
-        return 0
-
-    @property
-    def filled(self) -> list[Part]:
-        return [row for row in self if row.has_changed()]
-
-
-def rows(form: type[Part], data: Any, name: str, start: Any, spare: int) -> Rows:
-    """Return rows of a form: what to start with, and some empty ones."""
-    make: Any = forms.formset_factory(
-        form,
-        formset=Rows,
-        extra=len(start) + spare,
-        max_num=100,
-        validate_max=True,
-    )
-    made: Rows = make(data, prefix=name, initial=None if data is not None else start)
-    return made
 
 
 class CampaignForm(Part):

@@ -11,19 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.db import transaction
 
 from analytics import events, lookup, store
 from analytics.models import Customer
-from promotions import candidates, carts, counters, ledger, offers, stacking
+from promotions import candidates, carts, counters, ledger, spending, stacking
 from promotions.codes import Entered
 from promotions.discounts import Coins
 from promotions.ledger import RanOut, Use
-from promotions.models import Campaign, Offer, Redemption, Strategy
+from promotions.models import Offer, Redemption, Strategy
 from promotions.shopping import Cart, Effect, Entry, Priced, Shopper
 
 MOST_TRIES = 20
@@ -149,10 +147,12 @@ def conclude(
     """Tell of redemptions: storefronts' sheets, then the log, which comes last."""
     if not made:
         return
-    rows = _siblings(made)
+    rows = spending.siblings(made)
     facts = [_event(one, currency, reservation) for one in made]
-    reached = [event for row in rows for event in _reached(row, made)]
-    _forget_sheets(shopper, [row for row in rows if _just_spent(row, made)])
+    reached = [event for row in rows for event in spending.reached(row, made)]
+    spending.forget_sheets(
+        shopper, [row for row in rows if spending.just_spent(row, made)]
+    )
     keep(shopper.person)
     store.append(facts, at=at, customer=shopper.person)
     if reached:
@@ -379,98 +379,3 @@ def _event(
         gift_value=redemption.gift_value,
         currency=currency,
     )
-
-
-def _reached(
-    strategy: Strategy, made: Sequence[Redemption]
-) -> list[events.BudgetReached]:
-    """Return the marks of the budget that these redemptions have passed."""
-    cost = sum((r.discount for r in made if r.strategy_id == strategy.id), Decimal(0))
-    before = strategy.spent - cost
-    return [
-        events.BudgetReached(
-            strategy=strategy.id,
-            share=share,
-            spent=strategy.spent,
-            budget=strategy.budget,
-        )
-        for share in settings.BUDGET_MARKS
-        if before < strategy.budget * Decimal(str(share)) <= strategy.spent
-    ]
-
-
-def _siblings(made: Sequence[Redemption]) -> list[Strategy]:
-    """Return the live strategies that have just paid, or whose campaigns have.
-
-    Of the others only those whose offers may have to vanish: a campaign may have
-    thousands, and its lock is held.
-    """
-    mine = {one.strategy_id for one in made}
-    campaigns = {one.strategy.campaign_id for one in made}
-    rows = lookup.rows(SIBLINGS, [list(campaigns), list(mine)])
-    return [_sibling(*row) for row in rows]
-
-
-SIBLINGS = (
-    "SELECT s.id, s.budget, s.spent, s.reserved, s.redemptions,"
-    " c.id, c.budget, c.spent, c.reserved FROM promotions_strategy s"
-    " JOIN promotions_campaign c ON c.id = s.campaign_id"
-    " WHERE s.campaign_id = ANY(%s) AND s.state = 'live'"
-    " AND (s.id = ANY(%s) OR s.trigger = 'offer' AND s.redemptions > 0)"
-)
-
-
-def _sibling(
-    id_: UUID,
-    budget: Decimal,
-    spent: Decimal,
-    reserved: Decimal,
-    redemptions: int,
-    *campaign: Any,
-) -> Strategy:
-    names = ("id", "budget", "spent", "reserved")
-    return Strategy(
-        id=id_,
-        campaign=Campaign(**dict(zip(names, campaign, strict=True))),
-        budget=budget,
-        spent=spent,
-        reserved=reserved,
-        redemptions=redemptions,
-    )
-
-
-def _just_spent(row: Strategy, made: Sequence[Redemption]) -> bool:
-    """Say whether these redemptions are what has exhausted a strategy.
-
-    Its campaign's lock is ours: before them, it was as now without their cost.
-    """
-    if not row.exhausted:
-        return False
-    mine = [one.discount for one in made if one.strategy_id == row.id]
-    campaign = [
-        one.discount for one in made if one.strategy.campaign_id == row.campaign_id
-    ]
-    before = Strategy(
-        campaign=Campaign(
-            budget=row.campaign.budget,
-            spent=row.campaign.spent - sum(campaign),
-            reserved=row.campaign.reserved,
-        ),
-        budget=row.budget,
-        spent=row.spent - sum(mine),
-        reserved=row.reserved,
-        redemptions=row.redemptions - len(mine),
-    )
-    return not before.exhausted
-
-
-def _forget_sheets(shopper: Shopper, spent: Sequence[Strategy]) -> None:
-    """Forget the sheets that name a used offer, or one of a strategy just spent.
-
-    There may be many of these, once: a refresh soon makes GET one look-up again.
-    """
-    mine = [shopper.person] if shopper.person else []
-    holders = Offer.objects.filter(strategy__in=spent, redeemed_at=None)
-    offers.forget([*mine, *holders.values_list("customer", flat=True)])
-    if spent:
-        offers.refresh_soon()

@@ -1,10 +1,7 @@
 """Compute each customer's offers for the live strategies: the worker, for everybody.
 
 For who comes between two refreshes, promotions.arrivals does it in the web process.
-
-Customers are chosen first, the holdout among them; the arm is then a hash, so both arms
-hold the same kind of customers. A customer keeps his first variant for as long as the
-strategy lives. Ids are hashes of (strategy, customer): computing twice changes nothing.
+Whom the plan chooses and what the lot gives them: promotions.drawing.
 
 What customers say of their offers changes neither choice nor lot, since who has none
 cannot say anything: of what was drawn, only the wanted offers are made (decision 24).
@@ -15,50 +12,36 @@ takes its place with the customer and its expected cost out of the budget; so do
 a lot withholds, for as long (`Place`).
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
-import numpy as np
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F
-from numpy.typing import NDArray
 
 from analytics import events, identity, store
-from analytics.assignment import Experiment, hashed
-from analytics.models import Customer
 from ml import scores
-from ml.live import ORDERS
 from promotions import (
     arms,
     audiences,
-    carts,
     constraints,
+    drawing,
     feedback,
     lots,
-    offers,
     places,
-    plans,
+    rendering,
     response,
-    trials,
     value,
     versions,
 )
-from promotions.feedback import SILENT, Said
+from promotions.drawing import Column, Decided, Used
+from promotions.feedback import Said
 from promotions.instances import Bools
-from promotions.models import Odds, Offer, Sheet, Strategy
+from promotions.models import Offer, Strategy
 
 TARGETING_LOCK = 7_102_018
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
-WORTH_A_TRIAL = 1e-3
-"""What a plan takes a unit of a trial's cost to bring at most."""
-MOST_NEWS = 1000
-"""The people whose offers a refresh ranks by orders that the scores do not know, at 15
-to 20 ms each; for anybody else GET does it, who then waits as long."""
-
-
 PRICED = ("expected", "lift", "rate", "use", "stretch", "later", "correction", "aside")
 """What a refresh sets anew of an offer that lasts: what it is believed to bring."""
 
@@ -70,28 +53,6 @@ class Computed:
     customers: int
     offers: int
     strategies: dict[str, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One live strategy with each customer's best variant.
-
-    `wanted`: what the plan values it at. `correction`: of scores, `aside`: what being
-    addressed brings elsewhere, `elsewhere`: purchases a week there; by customer.
-    """
-
-    strategy: Strategy
-    labels: tuple[str, ...]
-    people: value.People
-    best: value.Best
-    wanted: value.Floats
-    correction: value.Floats
-    aside: value.Floats
-    elsewhere: value.Floats
-    habit: value.Habit
-    later: float
-    arms: Experiment
-    odds: Odds | None
 
 
 def refresh(*, at: datetime) -> Computed:
@@ -106,17 +67,17 @@ def refresh(*, at: datetime) -> Computed:
         known_as = lots.people(persons, live)
         believed = response.settled(at=at)
         audience = audiences.of(matrix, known_as.segments, at=at)
-        columns = _columns(live, audience, believed)
+        columns = drawing.columns(live, audience, believed)
         _renew(live, at)
         used = _used(live, persons, at)
         _withdraw(used, persons)
         lasting = places.lasting(persons, at)
-        made = list(_decided(columns, matrix, known_as, used, lasting, at))
-        places.keep(_chosen(made), live, lasting, at=at)
+        made = list(drawing.decided(columns, matrix, known_as, used, lasting, at))
+        places.keep(drawing.chosen(made), live, lasting, at=at)
         made = _wanted(made, feedback.of_everybody(persons, at=at), lasting)
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
-        rendered = _render_all(persons, known, at)
+        rendered = rendering.render_all(persons, known, at)
         computed = _computed(rendered, live)
         summary = events.OffersComputed(
             customers=computed.customers,
@@ -139,10 +100,6 @@ def _wait_for_other_refreshes() -> None:
     # refresh is just writing (1.4 s at worst, seen with refreshes end to end).
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TARGETING_LOCK])
-
-
-Used = Set[tuple[UUID, UUID]]
-"""(person, strategy): it is used up, and must take no place and no budget."""
 
 
 def _renew(live: Sequence[Strategy], at: datetime) -> None:
@@ -182,206 +139,6 @@ def _rehome(persons: Mapping[UUID, UUID]) -> None:
             offer.delete()
 
 
-def _columns(
-    live: Sequence[Strategy], audience: audiences.Audience, believed: value.Response
-) -> list[Column]:
-    odds = arms.in_force(live)
-    return [
-        _column(strategy, audience, believed, odds.get(strategy.id))
-        for strategy in live
-        if audience.inside(strategy.scope)
-    ]
-
-
-def _column(
-    strategy: Strategy,
-    audience: audiences.Audience,
-    believed: value.Response,
-    odds: Odds | None,
-) -> Column:
-    """Price every variant. A scope is bought if any of its categories is."""
-    menu, scope = strategy.terms, strategy.scope
-    people, labels = audience.before(scope), tuple(menu)
-    found = value.priced(menu, scope, people, believed, value.Run(turns=strategy.turns))
-    trial = strategy.allocation == Strategy.Allocation.TRIAL
-    if odds:
-        best = value.by_lot(found, [odds.odds[label] for label in labels])
-    elif trial:
-        best = value.by_lot(found, [1 / len(menu)] * len(menu))
-    else:
-        best = value.best(found)
-    what = value.what(menu, scope)
-    return Column(
-        wanted=_by_lot(strategy, audience, best) if trial else best.margin,
-        correction=believed.posterior.correction(people.who, what),
-        aside=np.expm1(believed.posterior.address) * people.rest,
-        elsewhere=audience.expected(scope),
-        strategy=strategy,
-        labels=labels,
-        people=people,
-        best=best,
-        habit=believed.habit(what.kind),
-        later=float(believed.later.mean()),
-        arms=arms.of(strategy, odds.odds if odds else None),
-        odds=odds,
-    )
-
-
-def _by_lot(
-    strategy: Strategy, audience: audiences.Audience, best: value.Best
-) -> value.Floats:
-    """Value a trial: a lot says whom it may reach, and all else goes first."""
-    places = [
-        hashed(str(one), seed=f"trial {strategy.id}")
-        for one in audience.matrix.customers
-    ]
-    lot = np.array(places)
-    most = trials.share(len(lot))
-    return np.where(lot >= 1 - most, WORTH_A_TRIAL * best.cost * lot, -np.inf)
-
-
-Decided = tuple[Offer | None, store.Fact]
-
-
-def _decided(
-    columns: Sequence[Column],
-    matrix: scores.ScoreMatrix,
-    people: lots.People,
-    used: Used,
-    lasting: places.Promises,
-    at: datetime,
-    allocated: Callable[..., Bools] = plans.allocated,
-) -> Iterator[Decided]:
-    """Yield each chosen customer's offer (none in the holdout) and assignment."""
-    if not columns:
-        return
-    chosen = allocated(_candidates(columns, matrix, people, used, lasting), at=at)
-    for place, column in enumerate(columns):
-        for row in np.flatnonzero(chosen[place]):
-            customer = matrix.customers[row]
-            pair = customer, column.strategy.id
-            yield _decision(column, int(row), customer, people, at, lasting.get(pair))
-
-
-def _candidates(
-    columns: Sequence[Column],
-    matrix: scores.ScoreMatrix,
-    people: lots.People,
-    used: Used,
-    lasting: places.Promises,
-) -> constraints.Candidates:
-    unused = ~_where(used, columns, matrix).T
-    return constraints.Candidates(
-        strategies=[column.strategy for column in columns],
-        worth=[replace(one.best, margin=one.wanted) for one in columns],
-        customers=matrix.customers,
-        segments=people.segments,
-        unused=unused,
-        promised=_where(lasting, columns, matrix).T & unused,
-    )
-
-
-def _chosen(made: Sequence[Decided]) -> list[tuple[UUID, UUID]]:
-    return [
-        (fact.customer, fact.event.strategy)
-        for _, fact in made
-        if fact.customer and isinstance(fact.event, events.OfferAssigned)
-    ]
-
-
-def _where(
-    pairs: Container[tuple[UUID, UUID]],
-    columns: Sequence[Column],
-    matrix: scores.ScoreMatrix,
-) -> NDArray[np.bool_]:
-    """Mark the pairs (customer, strategy) in the matrix."""
-    return np.array(
-        [
-            [(customer, column.strategy.id) in pairs for column in columns]
-            for customer in matrix.customers
-        ]
-    )
-
-
-def _decision(
-    column: Column,
-    row: int,
-    customer: UUID,
-    people: lots.People,
-    at: datetime,
-    until: datetime | None,
-) -> Decided:
-    """Decide on a customer by the lot of the key that was assigned first.
-
-    An offer of his that is good `until` then stays so.
-    """
-    strategy = column.strategy
-    unit = people.units.get((customer, strategy.id), customer)
-    odds = dict(zip(column.labels, column.best.odds[row].tolist(), strict=True))
-    drawn = arms.draw(column.arms, people.names.get(unit, str(unit)), odds)
-    fact = _assignment(column, row, customer, unit, drawn, people, at)
-    if drawn.variant is None:
-        return None, fact
-    first = people.drawn.get((unit, strategy.id))
-    variant, probability = first or (drawn.variant, drawn.probability)
-    usual = min(at + timedelta(days=settings.OFFER_DAYS), strategy.campaign.ends_at)
-    offer = Offer(
-        id=_offer_id(strategy, unit),
-        customer=customer,
-        strategy=strategy,
-        variant=variant,
-        probability=probability,
-        expected=float(column.best.margin[row]),
-        lift=float(column.best.lift[row]),
-        rate=float(column.people.rate[row]),
-        use=column.habit.use,
-        stretch=column.habit.stretch,
-        later=column.later,
-        correction=float(column.correction[row]),
-        aside=float(column.aside[row]),
-        computed_at=at,
-        expires_at=until or usual,
-    )
-    return offer, fact
-
-
-def _offer_id(strategy: Strategy, unit: UUID) -> UUID:
-    """Also where the offer is withheld: a shop may report that it would show it."""
-    return uuid5(strategy.id, f"offer {unit}")
-
-
-def _assignment(
-    column: Column,
-    row: int,
-    customer: UUID,
-    unit: UUID,
-    drawn: arms.Drawn,
-    people: lots.People,
-    at: datetime,
-) -> store.Fact:
-    strategy, who = column.strategy, column.people.who
-    event = events.OfferAssigned(
-        strategy=strategy.id,
-        arm=drawn.arm,
-        variant=drawn.variant,
-        probability=drawn.probability,
-        bucket=drawn.bucket,
-        counterfactual=drawn.counterfactual,
-        segment=people.segments.get(customer, ""),
-        offer=_offer_id(strategy, unit),
-        odds=column.odds.day if column.odds else None,
-        p0=float(who.p0[row]),
-        spend=float(column.people.spend[row]),
-        rate=float(column.people.rate[row]),
-        traits=tuple(who.traits[row].tolist()),
-        types=() if who.types is None else tuple(who.types[row].tolist()),
-        elsewhere=round(float(column.elsewhere[row]), 6),
-        rest=float(column.people.rest[row]),
-    )
-    id_ = lots.assigned(strategy.id, unit)
-    return store.Fact(event=event, at=at, customer=customer, id=id_)
-
-
 def _wanted(
     made: Sequence[Decided], said: Mapping[UUID, Said], lasting: places.Promises
 ) -> list[Decided]:
@@ -415,49 +172,6 @@ def _keep(made: Sequence[Offer]) -> None:
     )
 
 
-def _render_all(
-    persons: Mapping[UUID, UUID], known: int, at: datetime
-) -> dict[UUID, list[Offer]]:
-    """Write every customer's sheet anew, as of the log's position `known`."""
-    usable = [o for o in carts.usable(currency=None, at=at) if not o.strategy.exhausted]
-    offers.explain(usable)
-    by_customer: dict[UUID, list[Offer]] = {}
-    for offer in usable:
-        by_customer.setdefault(offer.customer, []).append(offer)
-    said = feedback.of_everybody(persons, at=at)
-    names = Customer.objects.filter(identity.personal(), key__in=list(by_customer))
-    since = scores.position()
-    news = _ordered(persons, since, known)
-    late = dict.fromkeys(news[MOST_NEWS:], since)
-    for key in news[:MOST_NEWS]:
-        offers.expect_now(by_customer.get(key, []), key, at=at)
-    Sheet.objects.all().delete()
-    Sheet.objects.bulk_create(
-        (
-            Sheet(
-                customer=key,
-                body=offers.render(
-                    external_id,
-                    feedback.ranked(by_customer[key], said.get(key, SILENT)),
-                    at=at,
-                ),
-                expires_at=min(offer.expires_at for offer in by_customer[key]),
-                position=late.get(key, known),
-            )
-            for key, external_id in names.values_list("key", lots.NAME)
-        ),
-        batch_size=2000,
-    )
-    return by_customer
-
-
-def _ordered(persons: Mapping[UUID, UUID], since: int, until: int) -> list[UUID]:
-    """Return who ordered, or sent back, after the scores' position, latest first."""
-    orders = store.read(after=since, until=until, types=ORDERS)
-    found = [order.customer for order in orders if order.customer]
-    return list(dict.fromkeys(persons.get(key, key) for key in reversed(found)))
-
-
 def _computed(rendered: dict[UUID, list[Offer]], live: Sequence[Strategy]) -> Computed:
     counts = {str(strategy.id): 0 for strategy in live}
     for mine in rendered.values():
@@ -481,10 +195,10 @@ def considered(
 
     None where no strategy's scope is scored.
     """
-    columns = _columns(live, audience, believed)
+    columns = drawing.columns(live, audience, believed)
     if not columns:
         return columns, None
-    return columns, _candidates(columns, audience.matrix, people, used, lasting)
+    return columns, drawing.candidates(columns, audience.matrix, people, used, lasting)
 
 
 def for_one(
@@ -503,14 +217,16 @@ def for_one(
     `allocated` says what he gets. Return what the log must be told in the end.
     """
     _rehome(persons)
-    columns = _columns(live, audience, believed)
+    columns = drawing.columns(live, audience, believed)
     [person] = audience.matrix.customers
     keys = [person, *persons]
     lasting = places.lasting(persons, at, of=keys)
-    made = _decided(columns, audience.matrix, people, used, lasting, at, allocated)
-    new = [one for one in made if {*_chosen([one])}.isdisjoint(lasting)]
+    made = drawing.decided(
+        columns, audience.matrix, people, used, lasting, at, allocated
+    )
+    new = [one for one in made if {*drawing.chosen([one])}.isdisjoint(lasting)]
     costs = {one.strategy.id: float(one.best.cost[0]) for one in columns}
-    places.take(_chosen(new), live, {}, at=at, costs=costs)
+    places.take(drawing.chosen(new), live, {}, at=at, costs=costs)
     wanted = _wanted(new, {person: feedback.of(keys, at=at)}, lasting)
     _keep([offer for offer, _ in wanted if offer])
     return [fact for _, fact in new]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from analytics.languages import said
 from analytics.models import Assignment
 from catalog import pricing
-from promotions import arms, arrivals, feedback, lots, rules, supply, targeting
+from promotions import arms, arrivals, drawing, feedback, lots, rules, supply
 from promotions.constraints import Candidates
 from promotions.feedback import Said
 from promotions.instances import Instance
@@ -39,7 +39,7 @@ class Weighing:
     `scored`: whether the scores know them; else it is what they did until now.
     """
 
-    columns: Sequence[targeting.Column] = ()
+    columns: Sequence[drawing.Column] = ()
     given: Candidates | None = None
     asked: Instance | None = None
     weighed: arrivals.Weighed | None = None
@@ -67,7 +67,7 @@ class Person:
     consent: bool | None
     offers: Mapping[UUID, Offer]
     held: Mapping[UUID, Offer]
-    used: targeting.Used
+    used: drawing.Used
     assigned: Mapping[UUID, Assignment]
     said: Said
     lots: lots.People

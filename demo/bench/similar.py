@@ -72,63 +72,67 @@ class _Shelf:
     together: Any
     truth: Mapping[int, frozenset[int]]
 
+    def inside(self, one: int) -> NDArray[Any]:
+        """Mark the products of its category."""
+        return np.asarray(self.category == self.category[one], float)
+
+    def bought(self, one: int) -> NDArray[Any]:
+        """Say how often each was in one order with it."""
+        return np.asarray(self.together[one].toarray().ravel())
+
 
 def _substitutes(past: Purchases, listed: Sequence[Listing]) -> Iterator[Row]:
     shelf = _judged(past, listed)
     chance = np.random.default_rng(7)
     asked = chance.permutation(sorted(shelf.truth))[:ASKED].tolist()
-    texts = [listings.described(one) for one in shelf.listed]
-    known, of = np.unique(texts, return_inverse=True)
-    words = _tfidf(known.tolist(), analyzer="word", ngram_range=(1, 2))
-    signs = _tfidf(known.tolist(), analyzer="char_wb", ngram_range=(3, 4))
-    meant = sentences.encode(known.tolist())
-    luck = chance.random(len(texts)) * 1e-6
-    best = 0.9 * shelf.popular
-
-    def inside(one: int) -> NDArray[Any]:
-        return np.asarray(shelf.category == shelf.category[one], float)
-
-    def by(matrix: Any) -> Scorer:
-        def score(one: int) -> NDArray[Any]:
-            near = matrix @ matrix[of[one]].T
-            flat = near.toarray().ravel() if sparse.issparse(near) else near
-            return np.asarray(flat[of] + 0.05 * shelf.popular + inside(one))
-
-        return score
-
-    def bought(one: int) -> NDArray[Any]:
-        return np.asarray(shelf.together[one].toarray().ravel())
-
-    content, words_in = by(meant), by(words)
-    ways: dict[str, Scorer] = {
-        "the category in random order": inside,
-        "the category's best sellers": lambda one: inside(one) + best,
-        "words (TF-IDF) in the category": words_in,
-        "pieces of words (TF-IDF) in the category": by(signs),
-        "bought in one order, then best sellers": lambda one: (
-            inside(one) + 0.05 * shelf.popular + bought(one)
-        ),
-        "vectors alone": content,
-        "words (TF-IDF) and bought in one order": lambda one: (
-            words_in(one) + bought(one)
-        ),
-        OURS: lambda one: content(one) + bought(one),
-    }
+    luck = chance.random(len(shelf.listed)) * 1e-6
     recall = {
         name: np.array([_recall(way(one) + luck, one, shelf.truth) for one in asked])
-        for name, way in ways.items()
+        for name, way in _ways(shelf).items()
     }
     ours = recall.pop(OURS)
     for name, found in recall.items():
         told = f"{name}; {_signed(ours - found)}"
-        figure = f"substitutes, recall@{TOP} of {len(asked)} products"
         yield Row(
-            figure=figure,
+            figure=f"substitutes, recall@{TOP} of {len(asked)} products",
             ours=f"{100 * ours.mean():.1f} %",
             peer=f"{told}: {100 * found.mean():.1f} %",
             ratio=float(found.mean() / ours.mean()),
             goal=1.0,
         )
+
+
+def _ways(shelf: _Shelf) -> dict[str, Scorer]:
+    """Return the ways of ranking what stands in for a product."""
+    texts = [listings.described(one) for one in shelf.listed]
+    known, of = np.unique(texts, return_inverse=True)
+    words = _by(shelf, of, _tfidf(known.tolist(), analyzer="word", ngram_range=(1, 2)))
+    signs = _tfidf(known.tolist(), analyzer="char_wb", ngram_range=(3, 4))
+    meant = _by(shelf, of, sentences.encode(known.tolist()))
+    inside, bought, popular = shelf.inside, shelf.bought, shelf.popular
+    return {
+        "the category in random order": inside,
+        "the category's best sellers": lambda one: inside(one) + 0.9 * popular,
+        "words (TF-IDF) in the category": words,
+        "pieces of words (TF-IDF) in the category": _by(shelf, of, signs),
+        "bought in one order, then best sellers": lambda one: (
+            inside(one) + 0.05 * popular + bought(one)
+        ),
+        "vectors alone": meant,
+        "words (TF-IDF) and bought in one order": lambda one: words(one) + bought(one),
+        OURS: lambda one: meant(one) + bought(one),
+    }
+
+
+def _by(shelf: _Shelf, of: NDArray[Any], matrix: Any) -> Scorer:
+    """Rank by likeness of texts, of which `of` says each product's."""
+
+    def score(one: int) -> NDArray[Any]:
+        near = matrix @ matrix[of[one]].T
+        flat = near.toarray().ravel() if sparse.issparse(near) else near
+        return np.asarray(flat[of] + 0.05 * shelf.popular + shelf.inside(one))
+
+    return score
 
 
 def _signed(gain: NDArray[Any]) -> str:

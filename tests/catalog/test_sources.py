@@ -1,113 +1,28 @@
-"""Market data are pulled from a real server here: politely, and row by row."""
+"""Market data are pulled from a real server here, row by row."""
 
-import gzip
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from analytics import outward
-from catalog import adapters, alerts, fetching, intake_runs, sources
-from catalog.adapters import Asked, Fetched
-from catalog.fetching import Unfetched, Visitor
-from catalog.models import CompetitorProduct, Feed, SeriesValue, Source
-
-AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
-PRICES = (
-    "id,title,price,currency\nr-1,Green tea,9.50,USD\nr-2,Black tea,oops,USD\n"
-    "r-3,Mint tea,8.00,USD\n"
+from catalog import adapters, alerts
+from catalog.adapters import Asked
+from catalog.fetching import Unfetched
+from catalog.models import CompetitorProduct, Feed, SeriesValue
+from tests.catalog.elsewhere import (
+    AT,
+    PRICES,
+    Page,
+    Shop,
+    fetched,
+    paged,
+    shop,
+    source,
+    visitor,
 )
-Page = tuple[int, dict[str, str], bytes]
 
-
-class Shop(ThreadingHTTPServer):
-    """A competitor's site: pages by path, and what was asked for."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, Page | Callable[[dict[str, str]], Page]] = {}
-        self.asked: list[tuple[str, dict[str, str], float]] = []
-        super().__init__(("127.0.0.1", 0), Door)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def page(self, path: str, body: str | bytes, **headers: str) -> None:
-        raw = body.encode() if isinstance(body, str) else body
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        self.pages[path] = (200, named, raw)
-
-    @property
-    def paths(self) -> list[str]:
-        return [path for path, _, _ in self.asked]
-
-
-class Door(BaseHTTPRequestHandler):
-    server: Shop
-
-    def do_GET(self) -> None:
-        headers = {name.lower(): text for name, text in self.headers.items()}
-        self.server.asked.append((self.path, headers, time.monotonic()))
-        found = self.server.pages.get(self.path, (404, {}, b""))
-        status, more, body = found(headers) if callable(found) else found
-        self.send_response(status)
-        for name, text in more.items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def shop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    settings.MARKET_FROM_PRIVATE = True
-    server = Shop()
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.05}
-    )
-    thread.start()
-    monkeypatch.setattr(
-        sources, "_visitor", lambda: Visitor(agent="Proffer", private=True, pause=0.0)
-    )
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def visitor(**more: Any) -> Visitor:
-    told: dict[str, Any] = {"agent": "Proffer", "private": True, "pause": 0.0}
-    return Visitor(**(told | more))
-
-
-def source(shop: Shop, path: str = "/prices.csv", **more: Any) -> Source:
-    told = {
-        "name": path,
-        "what": "prices",
-        "url": f"{shop.url}{path}",
-        "options": {"competitor": "Rival"},
-        "next_at": AT,
-    }
-    return Source.objects.create(**(told | more))
-
-
-def fetched(row: Source, at: datetime = AT) -> Source:
-    sources.run(wall=lambda: at)
-    intake_runs.run()
-    row.refresh_from_db()
-    return row
-
-
-def get(shop: Shop, path: str, **more: Any) -> fetching.Answer:
-    return visitor(**more).get(f"{shop.url}{path}", {})
+__all__ = ["shop"]
 
 
 @pytest.mark.django_db
@@ -236,52 +151,6 @@ def test_a_file_that_cannot_be_taken_makes_its_source_failing(
 
 
 @pytest.mark.django_db
-def test_a_source_is_fetched_when_it_is_due_and_not_while_it_is_off(shop: Shop) -> None:
-    shop.page("/prices.csv", PRICES)
-    row = source(shop, active=False)
-    assert sources.run(wall=lambda: AT) == 0
-
-    sources.fetch_soon(row.pk, at=AT + timedelta(hours=1))
-    assert sources.run(wall=lambda: AT) == 0
-    assert sources.run(wall=lambda: AT + timedelta(hours=1)) == 1
-    assert sources.run(wall=lambda: AT + timedelta(hours=2)) == 0
-
-
-class Killed(BaseException):
-    pass
-
-
-class Dies:
-    times: ClassVar[int] = 0
-
-    def fetch(self, asked: Asked) -> Fetched | None:
-        Dies.times += 1
-        if Dies.times == 1:
-            raise Killed
-        assert asked.token == "Bearer s3cret"
-        return Fetched(name="own", body=PRICES.encode())
-
-
-@pytest.mark.django_db
-def test_a_killed_fetch_is_done_again_by_an_adapter_of_ones_own(
-    shop: Shop, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.MARKET_ADAPTERS = {"own": f"{__name__}.Dies"}
-    monkeypatch.setenv("MARKET_TOKEN_RIVAL", "Bearer s3cret")
-    monkeypatch.setenv("MARKET_HOST_RIVAL", f"127.0.0.1:{shop.server_port}")
-    row = source(shop, adapter="own", token="MARKET_TOKEN_RIVAL")
-    with pytest.raises(Killed):
-        sources.run(wall=lambda: AT)
-    row.refresh_from_db()
-    assert row.state == "fetching"
-    assert sources.run(wall=lambda: AT) == 0
-
-    row = fetched(row, AT + sources.CLAIM)
-
-    assert (row.state, Feed.objects.get().taken) == ("taken", 2)
-
-
-@pytest.mark.django_db
 def test_no_other_secret_than_the_market_s_is_sent(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,10 +204,6 @@ def test_mended_options_take_effect_though_the_file_is_the_same(shop: Shop) -> N
     assert (row.state, Feed.objects.count()) == ("same", 2)
 
 
-def paged(rows: list[Any], onward: str | None) -> str:
-    return json.dumps({"items": rows, "next": onward})
-
-
 @pytest.mark.django_db
 def test_a_first_page_that_is_the_same_does_not_hide_those_after_it(
     shop: Shop,
@@ -387,108 +252,6 @@ def test_pages_behind_a_redirect_are_read_and_the_token_stays_behind(
     assert (sent["/p"], sent["/p1"], sent["/p2"]) == ("Bearer s3cret", None, None)
 
 
-@pytest.fixture
-def second(shop: Shop) -> Iterator[Shop]:
-    server = Shop()
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.05}
-    )
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.mark.django_db
-def test_a_slow_source_holds_up_none_of_another_host(shop: Shop, second: Shop) -> None:
-    given = threading.Event()
-    slow_saw: list[bool] = []
-
-    def slow(_: dict[str, str]) -> Page:
-        # It answers only once the other was fetched: in turn, it never would.
-        slow_saw.append(given.wait(8))
-        return 200, {}, PRICES.encode()
-
-    def quick(_: dict[str, str]) -> Page:
-        given.set()
-        return 200, {}, PRICES.encode()
-
-    shop.pages["/slow.csv"], second.pages["/quick.csv"] = slow, quick
-    first = source(shop, "/slow.csv", next_at=AT - timedelta(hours=1))
-    other = source(second, "/quick.csv")
-
-    assert sources.run(wall=lambda: AT) == 2
-
-    assert slow_saw == [True]
-    for row in (first, other):
-        row.refresh_from_db()
-        assert row.state == "taken"
-
-
-@pytest.mark.django_db
-def test_sources_of_one_host_are_fetched_one_after_the_other(shop: Shop) -> None:
-    at_once, most = [0], [0]
-
-    def page(_: dict[str, str]) -> Page:
-        at_once[0] += 1
-        most[0] = max(most[0], at_once[0])
-        time.sleep(0.1)
-        at_once[0] -= 1
-        return 200, {}, PRICES.encode()
-
-    for n in range(3):
-        shop.pages[f"/{n}.csv"] = page
-        source(shop, f"/{n}.csv")
-
-    assert sources.run(wall=lambda: AT) == 3
-    assert most == [1]
-
-
-class Hangs:
-    over: ClassVar[threading.Event] = threading.Event()
-
-    def fetch(self, asked: Asked) -> Fetched | None:
-        Hangs.over.wait(30)
-        return None
-
-
-@pytest.mark.django_db
-def test_an_adapter_that_does_not_end_is_given_up(
-    shop: Shop, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.MARKET_ADAPTERS = {"hangs": f"{__name__}.Hangs"}
-    monkeypatch.setattr(sources, "EVERY", 0.01)
-    row = source(shop, adapter="hangs")
-    begun, times = time.monotonic(), iter([AT] * 3)
-
-    sources.run(wall=lambda: next(times, AT + sources.CLAIM))
-    Hangs.over.set()
-
-    row.refresh_from_db()
-    assert (row.state, row.error) == ("failed", "its adapter did not end")
-    assert time.monotonic() - begun < 20
-
-
-def test_all_pages_of_a_source_have_one_time_limit(shop: Shop) -> None:
-    def page(_: dict[str, str]) -> Page:
-        time.sleep(0.2)
-        kind = {"Content-Type": "application/json"}
-        return 200, kind, paged([{"id": "1"}], "/p").encode()
-
-    shop.pages["/p"] = page
-    asked = Asked(
-        url=f"{shop.url}/p",
-        options={"items": "items", "next": "next"},
-        token="",
-        cached={},
-        visitor=visitor(until=time.monotonic() + 1),
-    )
-    with pytest.raises(Unfetched, match="too long"):
-        adapters.HttpAdapter().fetch(asked)
-    assert shop.paths.count("/p") <= 6
-
-
 def test_unknown_adapters_are_named_and_strange_errors_kept(
     db: None, shop: Shop
 ) -> None:
@@ -497,142 +260,6 @@ def test_unknown_adapters_are_named_and_strange_errors_kept(
 
     with pytest.raises(adapters.UnknownAdapter):
         adapters.named("nothing")
-
-
-@pytest.mark.parametrize(
-    ("rules", "path", "may"),
-    [
-        ("", "/prices", True),
-        ("User-agent: *\nDisallow: /", "/prices", False),
-        ("User-agent: *\nDisallow: /private\n", "/prices", True),
-        ("User-agent: *\nDisallow: /*.csv$\n", "/prices.csv", False),
-        ("User-agent: *\nDisallow: /\nAllow: /open/\n", "/open/prices", True),
-        ("User-agent: Proffer\nDisallow: /\n\nUser-agent: *\nAllow: /\n", "/x", False),
-        ("User-agent: Other\nDisallow: /\n", "/prices", True),
-    ],
-)
-def test_robots_rules_are_obeyed(
-    shop: Shop, rules: str, path: str, *, may: bool
-) -> None:
-    shop.page("/robots.txt", rules)
-    shop.page(path, "x")
-
-    if may:
-        assert get(shop, path).body == b"x"
-    else:
-        with pytest.raises(Unfetched, match="robots"):
-            get(shop, path)
-        assert path not in shop.paths
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_where_robots_rules_cannot_be_read_nothing_is_fetched(
-    shop: Shop, status: int
-) -> None:
-    shop.pages["/robots.txt"] = (status, {}, b"")
-    shop.page("/prices", "x")
-
-    with pytest.raises(Unfetched, match="robots"):
-        get(shop, "/prices")
-    assert shop.paths == ["/robots.txt"]
-
-
-def test_there_is_a_pause_between_two_requests_and_a_crawl_delay_is_kept(
-    shop: Shop,
-) -> None:
-    shop.page("/robots.txt", "User-agent: *\nCrawl-delay: 0.4\n")
-    shop.page("/a", "x")
-    one = visitor(pause=0.2)
-    for _ in range(2):
-        one.get(f"{shop.url}/a", {})
-
-    times = [at for _, _, at in shop.asked]
-    assert shop.paths == ["/robots.txt", "/a", "/a"]
-    assert times[1] - times[0] >= 0.19
-    assert times[2] - times[1] >= 0.39
-
-
-def test_what_is_too_long_or_compressed_is_refused(shop: Shop) -> None:
-    shop.page("/long", b"x" * 2000)
-    shop.page("/packed", gzip.compress(b"x" * 10), Content_Encoding="gzip")
-
-    with pytest.raises(Unfetched, match="longer"):
-        get(shop, "/long", most=1000)
-    asked = Asked(
-        url=f"{shop.url}/packed", options={}, token="", cached={}, visitor=visitor()
-    )
-    with pytest.raises(Unfetched, match="compressed"):
-        adapters.HttpAdapter().fetch(asked)
-
-
-def test_a_server_that_drips_is_cut_off(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fetching, "DEADLINE", 0.6)
-
-    def slow(_: dict[str, str]) -> Page:
-        time.sleep(2)
-        return 200, {}, b"late"
-
-    shop.pages["/slow"] = slow
-    begun = time.monotonic()
-    with pytest.raises(Unfetched):
-        get(shop, "/slow")
-    assert time.monotonic() - begun < 1.9
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://127.0.0.1:1/x",
-        "https://127.0.0.1/x",
-        "https://10.1.2.3/x",
-        "https://169.254.169.254/latest/meta-data",
-        "https://localhost/x",
-        "https://[::1]/x",
-        "file:///etc/passwd",
-        "https://user:pass@example.com/x",
-    ],
-)
-def test_addresses_of_our_own_networks_are_not_asked(url: str) -> None:
-    with pytest.raises(Unfetched):
-        Visitor(agent="Proffer", pause=0.0).get(url, {})
-
-
-def test_a_redirect_is_judged_like_the_first_address(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The shop's name is public, the place it sends us to is not."""
-    shop.page("/inside", "secret")
-    shop.pages["/away"] = (302, {"Location": "https://10.0.0.1/inside"}, b"")
-    judged = outward.fault
-
-    def fault(url: str, *, private: bool) -> str | None:
-        return None if url.startswith(shop.url) else judged(url, private=private)
-
-    monkeypatch.setattr(outward, "fault", fault)
-    monkeypatch.setattr(outward, "allowed", lambda ip: ip == "127.0.0.1")
-
-    with pytest.raises(Unfetched, match="private network"):
-        visitor(private=False).get(f"{shop.url}/away", {})
-
-
-def test_redirects_are_followed_a_few_times_without_secrets_for_strangers(
-    shop: Shop,
-) -> None:
-    other = f"http://localhost:{shop.server_port}"
-    shop.pages["/a"] = (302, {"Location": "/b"}, b"")
-    shop.pages["/b"] = (301, {"Location": f"{other}/c"}, b"")
-    shop.page("/c", "here")
-    shop.pages["/loop"] = (302, {"Location": "/loop"}, b"")
-
-    answer = visitor().get(f"{shop.url}/a", {"Authorization": "Bearer x"})
-
-    assert answer.body == b"here"
-    sent = {path: headers.get("authorization") for path, headers, _ in shop.asked}
-    assert (sent["/a"], sent["/b"], sent["/c"]) == ("Bearer x", "Bearer x", None)
-    with pytest.raises(Unfetched, match="redirects"):
-        get(shop, "/loop")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from analytics import access, events, identity, store
 from analytics.models import Customer
 from ml.models import CustomerProfile, Score, TrainedModel
-from promotions import offers, targeting
+from promotions import offers, rendering
 from promotions.models import Offer
 from tests.conftest import Give, Make
 
@@ -36,7 +36,7 @@ def offered(ana: Customer, trained: TrainedModel, live: Make, give: Give) -> Off
             model=trained,
         )
     offer = give(live(budget=Decimal(1000)), ana)
-    targeting._render_all({}, store.high_water(), timezone.now())
+    rendering.render_all({}, store.high_water(), timezone.now())
     return offer
 
 

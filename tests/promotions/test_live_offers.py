@@ -21,7 +21,7 @@ from ml.codes import day_of, recoded
 from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
 from ml.propensity import PropensityModel
 from ml.wordings import said
-from promotions import offers, targeting
+from promotions import offers, rendering
 from promotions.models import Offer, Sheet
 from tests.conftest import Counted, Give, Make
 from tests.ml.conftest import Shop, models_dir, order, shop
@@ -53,7 +53,7 @@ def ranked(shop: Shop, models_dir: Path, live: Make, give: Give) -> Customer:
 
 
 def render() -> None:
-    targeting._render_all(identity.persons(), store.high_water(), timezone.now())
+    rendering.render_all(identity.persons(), store.high_water(), timezone.now())
 
 
 def shown(customer: Customer) -> list[Any]:
@@ -127,7 +127,7 @@ def test_whom_a_refresh_did_not_get_to_is_ranked_when_he_asks(
 ) -> None:
     first, second = shown(ranked)
     buys(ranked.key, first, orders=8)
-    monkeypatch.setattr(targeting, "MOST_NEWS", 0)
+    monkeypatch.setattr(rendering, "MOST_NEWS", 0)
 
     render()
 

@@ -16,7 +16,7 @@ from ml.models import CampaignResponse, Score, TrainedModel
 from promotions import targeting
 from promotions.models import Offer, Redemption, Strategy
 from tests.conftest import Make
-from tests.promotions.test_redemption import redeem
+from tests.promotions.ordering import redeem
 from tests.promotions.test_rollbacks import roll_back
 
 pytestmark = pytest.mark.usefixtures("shelf")
