@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from promotions import spelt
 from promotions.spelt import Spelling
@@ -25,7 +24,7 @@ Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 MEANING, RIDGE = 0.6, 0.6
 """How much meaning counts beside spelling, and how much the weights are held back."""
-ROUNDS, ENOUGH = 200, 1e-4
+ROUNDS, ENOUGH = 200, 1e-3
 """Of conjugate gradients; what is left over, as a share of what there was."""
 ALIKE = 0.85
 """The cosine from which two examples say the same."""
@@ -79,17 +78,17 @@ class _Rows:
     """Texts as the numbers that are weighed: vectors and pieces side by side."""
 
     meaning: Vectors
-    letters: csr_array
+    letters: spelt.Rows
 
     def __matmul__(self, weights: Vectors) -> Vectors:
         size = self.meaning.shape[1]
         means = self.meaning @ (MEANING**0.5 * weights[:size])
-        return np.asarray(means + self.letters @ weights[size:], np.float32)
+        return np.asarray(means + self.letters @ weights[size:])
 
     def across(self, values: Vectors) -> Vectors:
         """Return the transpose's product."""
         means = MEANING**0.5 * (self.meaning.T @ values)
-        return np.concatenate([means, self.letters.T @ values])
+        return np.concatenate([means, self.letters.across(values)])
 
 
 def fit(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from promotions import spelt
 
@@ -44,14 +43,14 @@ class Passages:
     entries: Sequence[Entry]
     meaning: NDArray[np.float32]
     spelling: spelt.Spelling
-    letters: csr_array
+    letters: spelt.Rows
 
     def find(self, text: str, meaning: NDArray[np.float32], *, most: int) -> list[Hit]:
         """Return the help texts that fit best, the best first."""
         if not self.entries:
             return []
         cosines = self.meaning @ meaning
-        shared = (self.letters @ self.spelling.rows([text]).T).toarray()[:, 0]
+        shared = self.letters.likeness(self.spelling.rows([text]))
         scores = MEANING * np.clip(cosines, 0, 1) + (1 - MEANING) * shared
         best: dict[int, float] = {}
         for entry, score in zip(self.entries, scores, strict=True):

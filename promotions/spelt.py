@@ -11,16 +11,68 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import log
 
 import numpy as np
-from scipy.sparse import csr_array
+from numpy.typing import NDArray
 
 WORD = re.compile(r"[a-z0-9']+|[\u3400-\u9fff]+")
 CJK = re.compile(r"[\u3400-\u9fff]")
 SIZES, HAN_SIZES = (3, 4, 5), (1, 2)
+
+
+Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Texts by pieces, sparse: NumPy alone, since web processes load no SciPy.
+
+    `row`, `column` and `value` of what is not 0, row by row.
+    """
+
+    shape: tuple[int, int]
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
+    value: Numbers
+
+    def __matmul__(self, weights: Numbers) -> Numbers:
+        return _summed(self.row, self.value, weights[self.column], self.shape[0])
+
+    def across(self, values: Numbers) -> Numbers:
+        """Return the transpose's product."""
+        turned = self.turned
+        return _summed(turned.row, turned.value, values[turned.column], self.shape[1])
+
+    @cached_property
+    def turned(self) -> "Rows":
+        """The transpose."""
+        order = np.argsort(self.column, kind="stable")
+        return Rows(
+            shape=self.shape[::-1],
+            row=self.column[order],
+            column=self.row[order],
+            value=self.value[order],
+        )
+
+    def likeness(self, one: "Rows") -> Numbers:
+        """Return what each text shares with another one alone, 0 to 1."""
+        weights = np.zeros((self.shape[1], 1), np.float32)
+        weights[one.column, 0] = one.value
+        return (self @ weights)[:, 0]
+
+
+def _summed(
+    place: NDArray[np.int32], value: Numbers, given: Numbers, size: int
+) -> Numbers:
+    """Add up values times what is given, by places, which are in order."""
+    found = np.zeros((size, given.shape[1]), np.float32)
+    if len(place):
+        starts = np.flatnonzero(np.diff(place, prepend=-1))
+        found[place[starts]] = np.add.reduceat(value[:, None] * given, starts, axis=0)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +82,23 @@ class Spelling:
     columns: Mapping[str, int]
     rarity: Sequence[float]
 
-    def rows(self, texts: Sequence[str]) -> csr_array:
+    def rows(self, texts: Sequence[str]) -> Rows:
         """Return one row a text, of length one; 0 where no piece is known."""
         values: list[float] = []
         columns: list[int] = []
-        ends = [0]
+        sizes: list[int] = []
         for text in texts:
             known = self._known(text)
             length = sum(value * value for value in known.values()) ** 0.5
             columns += known
             values += [value / length for value in known.values()]
-            ends.append(len(columns))
-        shape = (len(texts), len(self.columns))
-        rows = (np.array(values, np.float32), np.array(columns, np.int32), ends)
-        return csr_array(rows, shape=shape)
+            sizes.append(len(known))
+        return Rows(
+            shape=(len(texts), len(self.columns)),
+            row=np.repeat(np.arange(len(texts), dtype=np.int32), sizes),
+            column=np.array(columns, np.int32),
+            value=np.array(values, np.float32),
+        )
 
     def _known(self, text: str) -> dict[int, float]:
         times = Counter(self.columns.get(one, -1) for one in pieces(text))
