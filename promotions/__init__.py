@@ -37,7 +37,7 @@ charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
 hindsight_pages.
 The service assistant: questions (its doors), question_limits, assistant;
-understanding, intents, spelt, extracts, typos, help_texts, passages; what it says:
+understanding, lessons, intents, spelt, extracts, typos, help_texts; what it says:
 replying, reply_offers, reply_carts, reply_orders, automatic; rephrasing, faithful; the
 agents: console_pages, coaching, help_admin.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.

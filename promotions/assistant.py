@@ -18,8 +18,9 @@ from django.utils.translation import gettext
 
 from analytics import events, identity, store
 from analytics.wording import Wording
-from promotions import extracts, rephrasing, understanding
+from promotions import extracts, lessons, rephrasing, understanding
 from promotions.guessing import Asker
+from promotions.lessons import HELP
 from promotions.models import (
     Code,
     Conversation,
@@ -35,7 +36,7 @@ from promotions.reply_orders import own_orders, reply_refund, reply_used
 from promotions.replying import Asking, Reply, Source, asking
 from promotions.shopping import Cart, Shopper
 from promotions.spelling import digest
-from promotions.understanding import HELP, Understood, Wanted
+from promotions.understanding import Understood, Wanted
 
 MOST_QUESTIONS = 200
 """Of one conversation: longer ones begin anew."""
@@ -161,7 +162,7 @@ def _codelike(word: str) -> bool:
     """Say whether a word alone may be a code: "thanks" and "ok" are none."""
     if len(word) < SHORTEST_CODE or not (word.isascii() and word.isalnum()):
         return False
-    known = word.lower() in understanding.knowledge().words
+    known = word.lower() in lessons.knowledge().words
     return any(map(str.isdigit, word)) or not known
 
 
@@ -187,7 +188,7 @@ def reply_to(wanted: Wanted, ask: Asking) -> Reply:
         return _help(wanted.text)
     if made := FACTS.get(wanted.kind):
         if made is reply_code:
-            known = understanding.knowledge().words
+            known = lessons.knowledge().words
             ask = replace(ask, maybe=extracts.strange(ask.text, known)[:2])
         reply = made(ask)
         # Until when a code lasts that cannot be used: why it cannot.

@@ -14,12 +14,13 @@ from django.utils import translation
 
 from analytics.models import Customer
 from analytics.wording import Wording
-from promotions import extracts, understanding
+from promotions import extracts, lessons, understanding
 from promotions.assistant import FACTS, reply_to
 from promotions.extracts import Named
+from promotions.lessons import HELP, KINDS
 from promotions.models import Conversation, Example, HelpText, Question
 from promotions.replying import Asking, Reply, asking
-from promotions.understanding import HELP, KINDS, Wanted
+from promotions.understanding import Wanted
 
 TEXTS, MOST = 3, 2
 Verdict = Question.Verdict
@@ -85,7 +86,7 @@ def facts(question: Question, kind: str, *, at: datetime) -> Reply:
     if kind not in FACTS:
         raise UnknownKind(Wording("There is no such kind of question."))
     text = question.text
-    named = extracts.named(text, understanding.knowledge().words)
+    named = extracts.named(text, lessons.knowledge().words)
     named = named if kind == "code" else Named()
     with translation.override(question.language):
         wanted = Wanted(kind=kind, chance=1.0, clause="", named=named)
@@ -140,7 +141,7 @@ def wrong(
 
 def plain(text: str) -> str:
     """Return a question's words without what it names."""
-    named = extracts.named(text, understanding.knowledge().words)
+    named = extracts.named(text, lessons.knowledge().words)
     return extracts.masked(text, named)
 
 

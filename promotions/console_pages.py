@@ -22,9 +22,9 @@ from analytics import clock
 from analytics.languages import said
 from analytics.models import Customer
 from promotions import assistant, coaching
+from promotions.lessons import HELP, KINDS
 from promotions.models import HandOver, Question
 from promotions.replying import Reply
-from promotions.understanding import HELP, KINDS
 
 SIZE = 50
 SHOWN = 30

@@ -72,6 +72,11 @@ class Classifier:
             for (first, second), chance, nearest in rows
         ]
 
+    def ranked(self, text: str, meaning: Vectors) -> list[str]:
+        """Return all kinds, the likeliest first."""
+        outputs = _Rows(meaning[None], self.spelling.rows([text])) @ self.weights
+        return [self.kinds[place] for place in np.argsort(-outputs[0]).tolist()]
+
 
 @dataclass(frozen=True)
 class _Rows:
@@ -95,7 +100,7 @@ def fit(
     texts: Sequence[str], labels: Sequence[str], meaning: Vectors, belief: Floats
 ) -> Classifier:
     """Learn from examples: texts, their kinds and their sentence vectors."""
-    kinds = sorted(set(labels))
+    kinds = ["", *sorted(set(labels))]  # and none of them, of which nothing is known
     spelling = spelt.learn(texts)
     hits = [[label == kind for kind in kinds] for label in labels]
     truth = np.array(hits, np.float32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from analytics.wording import AND, APART, LISTED, Wording, joined
-from promotions.rules import Bundle, Conditions, Limit, Rule, Terms, words
+from promotions.rules import Bundle, Conditions, Limit, Rule, Terms, priced, words
 
 DAYS = (
     Wording("Monday"),
@@ -276,7 +276,7 @@ def limits(some: Sequence[Limit], currency: str) -> Iterator[str]:
     """Say how often, and how much."""
     for limit in some:
         most = _plain(limit.most)
-        what = f"{most} {currency}" if limit.of == "money" else _uses(most)
+        what = priced(most, currency) if limit.of == "money" else _uses(most)
         yield Wording(LIMITS[limit.per], what=what, period=PERIODS[limit.period])
 
 
@@ -294,7 +294,7 @@ def _held_back(holdout: float) -> list[str]:
 def _least(asked: Conditions, currency: str) -> Iterator[str]:
     least: list[str] = []
     if asked.least_amount:
-        least.append(f"{_plain(asked.least_amount)} {currency}")
+        least.append(priced(_plain(asked.least_amount), currency))
     if asked.least_quantity:
         least.append(Wording("%(number)s units", number=asked.least_quantity))
     if least:

@@ -11,7 +11,6 @@ from typing import Any
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from analytics.languages import said
 from promotions import carts, phrases, rules
 from promotions.codes import Entered, Known
 from promotions.discounts import Missed, More
@@ -35,6 +34,7 @@ from promotions.replying import (
     end,
     money,
     scope,
+    spoken,
     title,
 )
 from promotions.rules import Gift, Shipping
@@ -190,7 +190,7 @@ def _conditions(thing: Thing) -> Iterator[str]:
     campaign = thing.strategy.campaign
     asked = thing.rule.conditions
     for one in phrases.conditions(asked, thing.strategy.currency, campaign.zone):
-        yield bullet(str(said(one)))
+        yield bullet(str(spoken(one)))
 
 
 def _idle(

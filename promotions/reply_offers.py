@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.utils.translation import gettext
 
-from analytics.languages import said
 from promotions import automatic, book, carts, offers, rules
 from promotions.codes import Entered
 from promotions.models import Strategy
@@ -21,6 +20,7 @@ from promotions.replying import (
     bullet,
     end,
     scope,
+    spoken,
     title,
 )
 from promotions.shopping import Cart
@@ -108,11 +108,11 @@ def everybodys(ask: Asking) -> list[Thing]:
 
 def _everybodys(row: Strategy) -> Thing:
     told = automatic.told(row)
-    conditions = " ".join(str(said(one)) for one in told["conditions"])
-    about = str(said(told["about"]))
+    conditions = " ".join(str(spoken(one)) for one in told["conditions"])
+    about = str(spoken(told["about"]))
     return Thing(
         strategy=row,
-        title=str(said(told["title"])),
+        title=str(spoken(told["title"])),
         about=f"{about} {conditions}".strip(),
         ends_at=row.campaign.ends_at,
         source=Source(

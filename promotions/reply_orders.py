@@ -188,11 +188,13 @@ def reply_used(ask: Asking) -> Reply:
     rows = rows.filter(_named(ask)).select_related("strategy")
     rows = rows.order_by("-redeemed_at", "id")
     found = list(rows[:MOST])
-    lines = [_used(one) for one in found] or [_not_used(ask)]
+    used = Code.objects.filter(pk__in=[one.code for one in found if one.code])
+    codes: dict[Any, str] = dict(used.values_list("pk", "text"))
+    lines = [_used(one, codes.get(one.code, "")) for one in found] or [_not_used(ask)]
     return Reply(
         kind="used",
         lines=[bullet(one) for one in lines] if len(lines) > 1 else lines,
-        facts={"used": [_used_fact(one) for one in found]},
+        facts={"used": [_used_fact(one, codes.get(one.code, "")) for one in found]},
         sources=[Source(kind="redemption", id=str(one.pk)) for one in found],
         about=[str(one.strategy_id) for one in found],
     )
@@ -205,14 +207,20 @@ def _not_used(ask: Asking) -> str:
     return gettext("I see no order of yours that used a promotion.")
 
 
-def _used(row: Redemption) -> str:
+def _used(row: Redemption, code: str) -> str:
     told = {
+        "code": code,
         "order": row.order_id,
         "title": _title(row),
         "amount": money(row.discount, row.strategy.currency),
         "day": day(row.redeemed_at),
     }
     text = gettext("Order %(order)s of %(day)s used “%(title)s”: %(amount)s off.")
+    if code:
+        text = gettext(
+            "Order %(order)s of %(day)s used “%(title)s” by code %(code)s: %(amount)s "
+            "off."
+        )
     if row.rolled_back_at:
         text += " " + gettext("It was taken back since.")
     elif row.returned:
@@ -221,8 +229,9 @@ def _used(row: Redemption) -> str:
     return text % told
 
 
-def _used_fact(row: Redemption) -> dict[str, Any]:
+def _used_fact(row: Redemption, code: str) -> dict[str, Any]:
     return {
+        "code": code or None,
         "order": row.order_id,
         "title": _title(row),
         "amount": f"{row.discount:.2f}",

@@ -5,6 +5,7 @@ API's own functions return; nothing is made up. Money and moments are written as
 of that language read them, in the shop's currency and zone (SHOP_ZONE).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext
 
 from analytics import clock
-from analytics.languages import said
+from analytics.wording import Wording
 from catalog import pricing
 from promotions import carts, guessing, rules
 from promotions.codes import Entered
@@ -26,6 +27,7 @@ from promotions.models import HandOver
 from promotions.shopping import Cart, Shopper
 
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "CNY": "¥", "JPY": "¥"}
+PRICED = re.compile(r"%\((\w+)\)s %\(currency\)s")
 MOST = 5
 """Offers, promotions or orders that a reply names."""
 Facts = Mapping[str, Any]
@@ -159,11 +161,22 @@ def zone() -> ZoneInfo:
     return ZoneInfo(settings.SHOP_ZONE)
 
 
+def spoken(text: Any) -> Any:
+    """Translate a wording as `said` does, but write its amounts as money: "$5.00"."""
+    if not isinstance(text, Wording) or not text.pattern:
+        return text
+    pattern = gettext(text.pattern)
+    values = {name: spoken(value) for name, value in text.values.items()}
+    for name in PRICED.findall(pattern):
+        values[name] = money(text.values[name], text.values["currency"])
+    return PRICED.sub(r"%(\1)s", pattern) % values if values else pattern
+
+
 def title(terms: Mapping[str, Any] | rules.Terms, currency: str) -> str:
     """Say what terms give, in the language of the conversation."""
     if isinstance(terms, Mapping):
         (terms,) = rules.decoded_menu({"offer": dict(terms)}).values()
-    return str(said(rules.words(terms, currency)))
+    return str(spoken(rules.words(terms, currency)))
 
 
 def scope(categories: Sequence[str]) -> str:

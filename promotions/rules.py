@@ -384,6 +384,11 @@ def _basket_words(terms: Threshold | Multibuy | Bundle | Gift, currency: str) ->
             )
 
 
+def priced(amount: object, currency: str) -> Wording:
+    """Say an amount, which whoever speaks to customers may write as money."""
+    return Wording("%(amount)s %(currency)s", amount=amount, currency=currency)
+
+
 def _percent(rate: Decimal) -> str:
     return f"{(rate * 100).normalize():f} %"
 
@@ -393,7 +398,7 @@ def _tier_words(tier: Tier, currency: str) -> Wording:
         "spend": tier.spend,
         "currency": currency,
         "number": tier.quantity,
-        "off": _percent(tier.rate) if tier.rate else f"{tier.amount} {currency}",
+        "off": _percent(tier.rate) if tier.rate else priced(tier.amount, currency),
     }
     if tier.spend and tier.quantity:
         return Wording(

@@ -6,7 +6,7 @@ import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
-from promotions import extracts, spelt, understanding
+from promotions import extracts, lessons, spelt
 from promotions.models import Example
 from tests.conftest import NOW
 
@@ -45,8 +45,8 @@ def test_who_says_how_they_feel_is_nobody_else(text: str, said: bool) -> None:
 
 
 def test_vectors_are_shipped_for_every_example_of_ours() -> None:
-    kept = understanding._shipped()
-    texts = [spelt.plain(text) for text, _ in understanding.built_in()]
+    kept = lessons._shipped()
+    texts = [spelt.plain(text) for text, _ in lessons.built_in()]
 
     assert set(texts) == set(kept), "run manage.py encode_examples"
     new = sentences.encode(texts[::500])
@@ -57,14 +57,14 @@ def test_vectors_are_shipped_for_every_example_of_ours() -> None:
 def test_while_a_process_learns_others_are_answered_by_what_it_knew(
     cast: None,
 ) -> None:
-    before = understanding.knowledge()
+    before = lessons.knowledge()
     Example.objects.create(
         language="en", text="what gives", kind="offers", said_by="sue", said_at=NOW
     )
 
-    with understanding._lock:
-        assert understanding.knowledge() is before
-    assert understanding.knowledge() is not before
+    with lessons._lock:
+        assert lessons.knowledge() is before
+    assert lessons.knowledge() is not before
 
 
 @pytest.mark.parametrize(

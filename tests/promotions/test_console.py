@@ -97,7 +97,7 @@ def test_a_right_kind_is_learnt(desk: Client) -> None:
     do(desk, row, do="wrong", meant="kind:offers", words=slang)
     again = asked(slang, customer="ben")
     assert (again.outcome, again.kinds) == ("answered", ["offers"])
-    assert "5.00 USD off" in again.answer
+    assert "$5.00 off" in again.answer
 
 
 def test_a_right_help_text_is_found_from_then_on(desk: Client) -> None:

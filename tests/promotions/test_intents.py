@@ -48,7 +48,7 @@ def test_weights_are_those_of_the_equations_solved_at_once() -> None:
     rows = np.hstack([intents.MEANING**0.5 * meaning, letters]).astype(float)
     truth = np.array([[float(kind == one) for one in found.kinds] for kind in kinds])
     square = rows.T @ rows + intents.RIDGE * np.eye(rows.shape[1])
-    exact = np.linalg.solve(square, rows.T @ (truth - 1 / 3))
+    exact = np.linalg.solve(square, rows.T @ (truth - 1 / 4))
     assert np.abs(rows @ found.weights - rows @ exact).max() < 0.01
 
 

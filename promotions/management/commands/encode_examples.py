@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from promotions import understanding
+from promotions import lessons
 
 
 class Command(BaseCommand):
     help = "Write the vectors of the assistant's own examples, which are shipped."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        understanding.ship()
+        lessons.ship()
