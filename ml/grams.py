@@ -112,12 +112,12 @@ def _chinese(text: str) -> tuple[list[str], list[Gram]]:
     low = text.lower()
     found: list[Gram] = []
     for match in CLAUSE.finditer(low):
-        start, whole = match.start() - 1, f"^{match.group()}$"
-        end = match.end()
+        whole = f"^{match.group()}$"
+        start, end = match.span()
+        # The clause's ends count as parts of its first and last character.
+        places = [start, *range(start, end), end - 1]
         for size in RUNS:
             for at in range(len(whole) - size + 1):
-                # The clause's ends count as parts of its first and last character.
-                first = min(max(start + at, match.start()), end - 1)
-                last = max(min(start + at + size, end), first + 1)
-                found.append((f"{size}{whole[at : at + size]}", first, last))
+                key = f"{size}{whole[at : at + size]}"
+                found.append((key, places[at], places[at + size - 1] + 1))
     return list(low), found

@@ -235,19 +235,21 @@ def _tokens(piece: Grams, added: Doubles) -> list[tuple[str, float]]:
 def _runs(piece: Grams, added: Doubles) -> list[tuple[str, float]]:
     """Take the runs of characters that add most, none across another."""
     sums = np.concatenate([[0.0], np.cumsum(added)])
-    spans = {
-        (int(first), int(last))
-        for first, last in zip(piece.first, piece.last, strict=True)
-        if 2 <= last - first <= LONGEST
-    }
-    by_weight = sorted(spans, key=lambda one: (-abs(sums[one[1]] - sums[one[0]]), one))
-    taken = np.zeros(len(piece.units), bool)
+    first, last = piece.first, piece.last
+    runs = (last - first >= 2) & (last - first <= LONGEST)
+    sizes = LONGEST + 1
+    spans = np.unique(first[runs] * sizes + last[runs] - first[runs])
+    parts = sums[spans // sizes + spans % sizes] - sums[spans // sizes]
+    taken: set[int] = set()
     found: list[tuple[str, float]] = []
-    for first, last in by_weight:
-        if not taken[first:last].any() and len(found) < SHOWN:
-            taken[first:last] = True
-            word = "".join(piece.units[first:last])
-            found.append((word, float(sums[last] - sums[first])))
+    for best in np.argsort(-np.abs(parts), kind="stable"):
+        at, size = divmod(int(spans[best]), sizes)
+        if taken.isdisjoint(range(at, at + size)):
+            taken.update(range(at, at + size))
+            word = "".join(piece.units[at : at + size])
+            found.append((word, float(parts[best])))
+        if len(found) == SHOWN:
+            break
     return found
 
 
