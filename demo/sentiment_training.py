@@ -49,7 +49,7 @@ class Set:
         """Return 1 + log of each bucket's count, (n × BUCKETS)."""
         data, at, ends = [], [], [0]
         for piece in self.grams:
-            buckets, counts = np.unique(piece.buckets, return_counts=True)
+            buckets, _, counts = piece.distinct
             data.append(1.0 + np.log(counts))
             at.append(buckets)
             ends.append(ends[-1] + len(buckets))

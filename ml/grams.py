@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,13 @@ class Grams:
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     units: Sequence[str]
+
+    @cached_property
+    def distinct(
+        self,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Each bucket once, where each gram's is among them, and how many it has."""
+        return np.unique(self.buckets, return_inverse=True, return_counts=True)
 
 
 def language(text: str) -> str:

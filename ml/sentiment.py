@@ -163,7 +163,7 @@ def traits(tone: Doubles, plain: Doubles) -> Doubles:
 
 def features(piece: Grams, scale: Floats) -> tuple[NDArray[np.int64], Doubles]:
     """Return a text's buckets, each once, and their values; together of length 1."""
-    buckets, counts = np.unique(piece.buckets, return_counts=True)
+    buckets, _, counts = piece.distinct
     values = (1.0 + np.log(counts)) * scale[buckets]
     length = float(np.sqrt(values @ values)) or 1.0
     return buckets, values / length
@@ -182,7 +182,7 @@ def parts(head: Head, piece: Grams) -> Doubles:
     """
     buckets, values = features(piece, head.scale)
     added = values * head.weights[buckets]
-    _, place, counts = np.unique(piece.buckets, return_inverse=True, return_counts=True)
+    _, place, counts = piece.distinct
     each = added[place] / counts[place] / (piece.last - piece.first)
     # By differences: a gram begins to add at its first unit, and ends at its last.
     out = np.zeros(len(piece.units) + 1)
