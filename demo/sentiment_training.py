@@ -21,7 +21,7 @@ from ml import sentiment
 from ml.grams import BUCKETS, grams
 from ml.sentiment import Doubles, Floats, Head, traits
 
-NAME = "proffer-sentiment 2"
+NAME = "proffer-sentiment 3"
 FOLDS = 5
 LEAST_TEXTS = 2
 """A bucket of fewer texts says nothing."""
