@@ -69,6 +69,9 @@ ALL: Mapping[str, Projection] = {
         Projection(name="sources", tables=(Hour,), fold=Sources),
     )
 }
+OTHERS: dict[str, Callable[[], int]] = {}
+"""What other apps count from the log by themselves, by name: each of these throws its
+rows away and counts them again, in one transaction, and returns how many it read."""
 
 
 def catch_up(*, span: int = SPAN) -> int:

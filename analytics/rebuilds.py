@@ -2,6 +2,8 @@
 
 The rows are written to tables of the same names in the schema `aside`, which take the
 old ones' places in an instant. Catching up goes on all the while.
+
+What another app counts from the log by itself (projections.OTHERS) counts itself again.
 """
 
 from collections.abc import Iterable
@@ -17,12 +19,24 @@ ROUNDS = 4
 
 
 def rebuild(names: Iterable[str]) -> dict[str, str]:
-    """Count the projections' rows again from the whole log, then swap them in.
+    """Count rows again from the whole log, then swap them in.
 
-    Return the errors by projection: one that raises keeps the rows it had.
+    Return the errors by name: one that raises keeps the rows it had.
     """
+    wanted = set(names)
+    ours, others = wanted & projections.ALL.keys(), wanted & projections.OTHERS.keys()
     with archive.alone():
-        return _rebuilt(names)
+        return _rebuilt(ours) | _recounted(others)
+
+
+def _recounted(names: Iterable[str]) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    for name in sorted(names):
+        try:
+            projections.OTHERS[name]()
+        except Exception as error:
+            errors[name] = repr(error)
+    return errors
 
 
 def _rebuilt(names: Iterable[str]) -> dict[str, str]:

@@ -9,8 +9,10 @@ class CatalogConfig(AppConfig):
     verbose_name = gettext_lazy("What we sell")
 
     def ready(self) -> None:
-        """Let operators be told of the market."""
+        """Let operators be told of the market, and `rebuild` read its prices again."""
         from analytics import alerts as all_alerts
-        from catalog import alerts
+        from analytics import projections
+        from catalog import alerts, market_feeds
 
         all_alerts.OTHERS.append(alerts.current)
+        projections.OTHERS["competitor_prices"] = market_feeds.recount

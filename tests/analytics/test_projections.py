@@ -87,11 +87,13 @@ def rows() -> dict[str, list[Any]]:
 
 
 def places() -> dict[str, int]:
-    return dict(Checkpoint.objects.values_list("projection", "position"))
+    ours = Checkpoint.objects.filter(projection__in=projections.ALL)
+    return dict(ours.values_list("projection", "position"))
 
 
 def errors() -> dict[str, str]:
-    return dict(Checkpoint.objects.values_list("projection", "error"))
+    ours = Checkpoint.objects.filter(projection__in=projections.ALL)
+    return dict(ours.values_list("projection", "error"))
 
 
 def ingest(*raws: dict[str, Any]) -> None:
@@ -291,6 +293,24 @@ def test_rebuilding_mends_rows_that_were_spoilt(
 
 
 @pytest.mark.django_db
+def test_all_is_rebuilt_though_what_another_app_counts_raises(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[int] = []
+    others = {"broken": lambda: 1 // 0, "whole": lambda: counted.append(1)}
+    monkeypatch.setattr(projections, "OTHERS", others)
+    views(3)
+    tasks.catch_up()
+    Profile.objects.update(views=99)
+
+    with pytest.raises(CommandError, match="broken ZeroDivisionError"):
+        call_command("rebuild")
+
+    assert Profile.objects.get().views == 3
+    assert counted == [1]
+
+
+@pytest.mark.django_db
 def test_rebuilding_one_leaves_the_others_alone() -> None:
     views(3)
     tasks.catch_up()
@@ -312,7 +332,8 @@ def test_rebuilding_an_unknown_one_lists_those_there_are() -> None:
     with pytest.raises(CommandError) as caught:
         call_command("rebuild", "days", "weeks")
 
-    there_are = "there are customers, outcomes, days, sources"
+    there_are = "there are customers, outcomes, days, sources, "
+    there_are += "competitor_prices, opinions"
     assert str(caught.value) == f"no projection weeks; {there_are}"
     assert rows() == before
 

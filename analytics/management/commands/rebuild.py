@@ -16,11 +16,11 @@ class Command(BaseCommand):
         parser.add_argument("names", nargs="*", help="default: all of them")
 
     def handle(self, *args: Any, names: list[str], **options: Any) -> None:
-        unknown = sorted(set(names) - projections.ALL.keys())
-        if unknown:
-            known = ", ".join(projections.ALL)
-            raise CommandError(f"no projection {', '.join(unknown)}; there are {known}")
+        known = [*projections.ALL, *projections.OTHERS]
+        if unknown := sorted(set(names) - set(known)):
+            told = f"no projection {', '.join(unknown)}; there are {', '.join(known)}"
+            raise CommandError(told)
         started = time.perf_counter()
-        if errors := rebuilds.rebuild(names or projections.ALL):
+        if errors := rebuilds.rebuild(names or known):
             raise CommandError("; ".join(f"{n} {e}" for n, e in errors.items()))
         self.stdout.write(f"rebuilt in {time.perf_counter() - started:.1f} s")
