@@ -1,6 +1,7 @@
 """The web process's entry."""
 
 import os
+from threading import Thread
 
 from django.core.wsgi import get_wsgi_application
 
@@ -10,3 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 services.attach()
 celery.app.set_default()  # doors send tasks by name, from any of the server's threads
 application = get_wsgi_application()
+
+from promotions import lessons  # noqa: E402  (needs the apps)
+
+Thread(target=lessons.warm, daemon=True).start()

@@ -5,6 +5,7 @@ was right. Our own examples and their vectors are shipped; after a change of the
 run `manage.py encode_examples`.
 """
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +16,15 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from django.db import DatabaseError
 from numpy.typing import NDArray
 
 from ml import sentences
 from promotions import help_texts, intents, spelt, typos
-from promotions.models import Example, HelpText
+from promotions.models import Conversation, Example, HelpText
 
 HELP = "help"
+log = logging.getLogger(__name__)
 FILE = Path(__file__).parent / "knowledge" / "intents.txt"
 SHIPPED = FILE.with_name("vectors.npz")
 """The vectors of our own examples, so that the first question need not wait."""
@@ -79,6 +82,18 @@ def knowledge() -> Knowledge:
             _lock.release()
     known: Knowledge = _kept["knowledge"]
     return known
+
+
+def warm() -> None:
+    """Prepare a process in which questions are asked, before somebody waits for it.
+
+    That takes 5 s of one core; where nobody has asked yet, nothing is prepared.
+    """
+    try:
+        if Conversation.objects.exists():
+            knowledge()
+    except DatabaseError as error:
+        log.warning("what questions are compared with waits: %s", error)
 
 
 def _prepared() -> Knowledge:

@@ -1,13 +1,14 @@
 """The assistant answers from facts alone, or hands over; it never tells on others."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
 from promotions import extracts, lessons, spelt
-from promotions.models import Example
+from promotions.models import Conversation, Example
 from tests.conftest import NOW
 
 FILE = Path(__file__).parent / "questions.jsonl"
@@ -88,3 +89,16 @@ def test_what_may_be_a_code_in_two_words_is_found_in_order() -> None:
     assert found["coffee15"] == "coffee 15"
     assert found["coffeeold"] == "coffee-old"
     assert len(extracts.split("what now " * 100)) <= extracts.MOST_PAIRS
+
+
+def test_a_process_prepares_itself_where_somebody_has_asked(
+    cast: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lessons, "_kept", {})
+
+    lessons.warm()
+    assert not lessons._kept
+
+    Conversation.objects.create(id=uuid4(), began_at=NOW, last_at=NOW)
+    lessons.warm()
+    assert lessons._kept["knowledge"].texts["en"]["returns"].title
