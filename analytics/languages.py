@@ -37,6 +37,8 @@ NAMES = {
     *(Wording("frequency"), Wording("rates"), Wording("logistic ranker")),
     *(Wording("customers"), Wording("outcomes"), Wording("days"), Wording("sources")),
     *(Wording("products"), Wording("chances"), Wording("dual"), Wording("search")),
+    *(Wording("naive"), Wording("seasonal naive"), Wording("smoothing")),
+    *(Wording("regression"), Wording("calendar")),
 }
 """Single words that are ours where they stand in a sentence: tasks, learners, folds."""
 BY_RULE = Wording("standing rule of %(by)s")

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from analytics import clock
+from analytics.languages import reread
 from catalog.models import Product
 from ml import forecasts
 from ml.models import Forecast
@@ -115,7 +116,7 @@ def _cards(row: Forecast) -> Iterator[Card]:
             name=_("Wrong by, of what sold"),
             value=f"{wape[best]:.1%}",
             detail=_("four weeks ahead, on the last 20 weeks: {method}").format(
-                method=best
+                method=reread(best)
             ),
         )
         if "naive" in wape:
@@ -157,7 +158,7 @@ def _line(row: Forecast, name: str) -> Row:
             f"{units:,.0f} ({low:,.0f}–{high:,.0f})",
             f"{sum(row.history[-MONTH:]):,.0f}",
             _elasticity(row),
-            row.method,
+            reread(row.method),
         ],
     )
 
@@ -258,10 +259,10 @@ def _beside(row: Forecast) -> Iterator[Section]:
         title=_("Forecasters on past weeks"),
         says=_(
             "Pinball loss in units a week, the less the better. Used here: {method}."
-        ).format(method=row.method),
+        ).format(method=reread(row.method)),
         columns=[_("Method"), _("Loss")],
         rows=[
-            Row(cells=[name, f"{loss:,.2f}"])
+            Row(cells=[reread(name), f"{loss:,.2f}"])
             for name, loss in sorted(own.items(), key=lambda one: one[1])
         ],
         folded=True,
