@@ -32,14 +32,13 @@ ALIKE = 0.85
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """A kind of question, how likely it is that, and the next likely kind.
+    """A kind of question, how likely it is that, and how alike the nearest example is.
 
-    `near`: how alike the nearest example is, 0 to 1.
+    `kind` is "" for none.
     """
 
     kind: str
     chance: float
-    second: str
     near: float
 
 
@@ -60,16 +59,12 @@ class Classifier:
         outputs = _Rows(meaning, self.spelling.rows(texts)) @ self.weights
         near = (meaning @ self.meaning.T).max(1)
         chances = _logistic(_facts(outputs, near) @ self.belief)
-        order = np.argsort(-outputs, axis=1)[:, :2].tolist()
-        rows = zip(order, chances.tolist(), near.tolist(), strict=True)
+        best = outputs.argmax(1).tolist()
         return [
-            Guess(
-                kind=self.kinds[first],
-                chance=chance,
-                second=self.kinds[second],
-                near=nearest,
+            Guess(kind=self.kinds[place], chance=chance, near=nearest)
+            for place, chance, nearest in zip(
+                best, chances.tolist(), near.tolist(), strict=True
             )
-            for (first, second), chance, nearest in rows
         ]
 
     def ranked(self, text: str, meaning: Vectors) -> list[str]:
@@ -100,7 +95,7 @@ def fit(
     texts: Sequence[str], labels: Sequence[str], meaning: Vectors, belief: Floats
 ) -> Classifier:
     """Learn from examples: texts, their kinds and their sentence vectors."""
-    kinds = ["", *sorted(set(labels))]  # and none of them, of which nothing is known
+    kinds = ["", *sorted({*labels} - {""})]  # none of them is one too
     spelling = spelt.learn(texts)
     hits = [[label == kind for kind in kinds] for label in labels]
     truth = np.array(hits, np.float32)
@@ -170,9 +165,10 @@ def _folds(meaning: Vectors, folds: int) -> NDArray[np.int64]:
 
 def _facts(outputs: Vectors, near: Vectors) -> Floats:
     """What belief rests on: the best output, its lead, the nearest example, 1."""
-    best = np.sort(outputs, axis=1)[:, ::-1]
-    lead = best[:, 0] - best[:, 1]
-    return np.column_stack([best[:, 0], lead, near, np.ones(len(outputs))])
+    best = np.sort(outputs, axis=1)
+    second = best[:, -2] if best.shape[1] > 1 else 0
+    lead = best[:, -1] - second
+    return np.column_stack([best[:, -1], lead, near, np.ones(len(outputs))])
 
 
 def _believed(facts: Floats, right: Floats) -> Floats:

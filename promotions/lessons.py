@@ -129,6 +129,7 @@ def _helping(rows: Sequence[HelpText], said: Mapping[str, str]) -> intents.Class
     }
     known = {row.slug for row in rows}
     lines |= {text: slug for text, slug in said.items() if slug in known}
+    lines |= {"": ""}  # a shop may have no texts at all
     texts, slugs = list(lines), list(lines.values())
     return intents.fit(texts, slugs, _vectors(texts), FITS)
 

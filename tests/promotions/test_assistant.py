@@ -7,7 +7,7 @@ import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
-from promotions import extracts, lessons, spelt
+from promotions import extracts, lessons, spelt, understanding
 from promotions.models import Conversation, Example
 from tests.conftest import NOW
 
@@ -102,3 +102,14 @@ def test_a_process_prepares_itself_where_somebody_has_asked(
     Conversation.objects.create(id=uuid4(), began_at=NOW, last_at=NOW)
     lessons.warm()
     assert lessons._kept["knowledge"].texts["en"]["returns"].title
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_shop_without_help_texts_hands_such_questions_over(language: str) -> None:
+    text = {"en": "how do I return something", "zh-hans": "怎么退货"}[language]
+
+    found = understanding.understand(text, language)
+
+    assert {one.kind for one in found.wanted} <= {"help"}
+    assert all(one.text is None for one in found.wanted)

@@ -109,3 +109,12 @@ def test_sparse_products_are_those_of_the_whole_table(
 
     assert rows @ down == pytest.approx(table @ down, abs=1e-5)
     assert rows.across(up) == pytest.approx(table.T @ up, abs=1e-5)
+
+
+def test_of_no_examples_nothing_is_guessed() -> None:
+    rng = np.random.default_rng(9)
+    learnt = intents.fit([""], [""], vectors(rng, 1), np.array([2.0, 8.0, 0.5, -1.5]))
+
+    (guess,) = learnt.guess(["anything"], vectors(rng, 1))
+    assert guess.kind == ""
+    assert guess.chance < 0.5
