@@ -114,6 +114,7 @@ def _helping(rows: Sequence[HelpText], said: Mapping[str, str]) -> intents.Class
     }
     known = {row.slug for row in rows}
     lines |= {text: slug for text, slug in said.items() if slug in known}
+    lines = lines or {HELP: ""}  # a shop without a text: nothing helps
     texts, slugs = list(lines), list(lines.values())
     return intents.fit(texts, slugs, _vectors(texts), FITS)
 
