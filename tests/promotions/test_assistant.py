@@ -6,8 +6,8 @@ import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
-from promotions import extracts, lessons, spelt
-from promotions.models import Example
+from promotions import extracts, lessons, spelt, understanding
+from promotions.models import Example, HelpText
 from tests.conftest import NOW
 
 FILE = Path(__file__).parent / "questions.jsonl"
@@ -65,6 +65,19 @@ def test_while_a_process_learns_others_are_answered_by_what_it_knew(
     with lessons._lock:
         assert lessons.knowledge() is before
     assert lessons.knowledge() is not before
+
+
+@pytest.mark.parametrize("slugs", [(), ("damaged",), ("delivery-cost", "tracking")])
+def test_what_no_text_tells_of_is_answered_by_no_other(
+    cast: None, slugs: tuple[str, ...]
+) -> None:
+    HelpText.objects.exclude(slug__in=slugs).filter(state="published").update(
+        state="retired"
+    )
+
+    for text in ("can I get an invoice", "are you open on sunday", "delete my data"):
+        found = understanding.understand(text, "en")
+        assert not [one.text for one in found.wanted if one.text], text
 
 
 @pytest.mark.parametrize(
