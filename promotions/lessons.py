@@ -28,9 +28,10 @@ SHIPPED = FILE.with_name("vectors.npz")
 FINE = 500
 """Steps of a shipped vector's unit: no number of one is above a quarter."""
 FITS = np.array([6.5, 3.03, 5.36, -6.7])
-"""How far to believe that a help text is the right one (`intents.belief_of`, of 977 ways
-to ask for the demo shop's 25 texts; of some draws of 1 to 25 of these, so that half of
-the questions have no text: the best of few texts leads far, however little it fits)."""
+"""How far to believe that a help text is the right one (`intents.belief_of`, of 977
+ways to ask for the demo shop's 25 texts; of some draws of 1 to 25 of these, so that
+half of the questions have no text: the best of few leads far, however little it fits).
+"""
 SENTENCE = re.compile(r"(?<=[.!?。！？；])\s*")
 
 

@@ -1,13 +1,16 @@
 """The assistant answers from facts alone, or hands over; it never tells on others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
-from promotions import extracts, lessons, spelt, understanding
-from promotions.models import Example, HelpText
+from promotions import assistant, extracts, guessing, lessons, spelt, understanding
+from promotions.models import Code, Example, HelpText
+from promotions.replying import asking
+from promotions.spelling import digest
 from tests.conftest import NOW
 
 FILE = Path(__file__).parent / "questions.jsonl"
@@ -100,4 +103,24 @@ def test_what_may_be_a_code_in_two_words_is_found_in_order() -> None:
 
     assert found["coffee15"] == "coffee 15"
     assert found["coffeeold"] == "coffee-old"
-    assert len(extracts.split("what now " * 100)) <= extracts.MOST_PAIRS
+
+    tried = " ".join(f"what now staff {number}" for number in range(10, 50))
+    assert [*extracts.split(tried)] == [f"staff{number}" for number in range(10, 15)]
+
+
+def test_a_code_that_was_stopped_or_asked_by_who_must_wait_is_not_joined(
+    cast: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = asking(service_cast.NOW, None, None)
+    assert assistant._joined("is coffee 15 ok", ask) == "is COFFEE15 ok"
+    Code.objects.create(
+        digest=digest("STOPPED77"),
+        text="STOPPED77",
+        strategy=Code.objects.get(text="COFFEE15").strategy,
+        active=False,
+    )
+    assert assistant._joined("is stopped 77 ok", ask) == "is stopped 77 ok"
+
+    waits = replace(ask, guesser=guessing.Asker(key="", names=()))
+    monkeypatch.setattr(guessing, "pause", lambda who, *, at: 9)
+    assert assistant._joined("is coffee 15 ok", waits) == "is coffee 15 ok"
