@@ -113,7 +113,7 @@ def _replies(
     asked: Asked, ask: Asking, state: Mapping[str, Any], language: str
 ) -> tuple[Understood, list[Reply]]:
     mine = own_orders(ask, extracts.tokens(asked.text))
-    text = _joined(asked.text, at=ask.at)
+    text = _joined(asked.text, ask)
     understood = understanding.understand(text, language, orders=mine)
     understood = _followed(understood, asked.text, state)
     ask = replace(
@@ -124,19 +124,22 @@ def _replies(
     return understood, list(_each(understood, ask))
 
 
-def _joined(text: str, *, at: datetime) -> str:
+def _joined(text: str, ask: Asking) -> str:
     """Write codes in one word that somebody wrote in two: "coffee 15".
 
     Only those that everybody may use, and that are no secret: else a question would
-    try many codes at once.
+    try many codes at once. Nor for who must wait: what is joined is known to exist.
     """
+    if ask.wait:
+        return text
     pairs = {digest(joined): pair for joined, pair in extracts.split(text).items()}
     known = Code.objects.filter(
         digest__in=pairs,
         customer=None,
         most_uses=None,
+        active=True,
         strategy__state__in=TOLD,
-        strategy__campaign__starts_at__lte=at,
+        strategy__campaign__starts_at__lte=ask.at,
     )
     for found, code in known.values_list("digest", "text"):
         text = text.replace(pairs[bytes(found)], code.upper())

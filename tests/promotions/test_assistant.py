@@ -1,5 +1,6 @@
 """The assistant answers from facts alone, or hands over; it never tells on others."""
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -7,8 +8,10 @@ import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
-from promotions import extracts, lessons, spelt, understanding
-from promotions.models import Conversation, Example
+from promotions import assistant, extracts, guessing, lessons, spelt, understanding
+from promotions.models import Code, Conversation, Example, HelpText
+from promotions.replying import asking
+from promotions.spelling import digest
 from tests.conftest import NOW
 
 FILE = Path(__file__).parent / "questions.jsonl"
@@ -68,6 +71,19 @@ def test_while_a_process_learns_others_are_answered_by_what_it_knew(
     assert lessons.knowledge() is not before
 
 
+@pytest.mark.parametrize("slugs", [(), ("damaged",), ("delivery-cost", "tracking")])
+def test_what_no_text_tells_of_is_answered_by_no_other(
+    cast: None, slugs: tuple[str, ...]
+) -> None:
+    HelpText.objects.exclude(slug__in=slugs).filter(state="published").update(
+        state="retired"
+    )
+
+    for text in ("can I get an invoice", "are you open on sunday", "delete my data"):
+        found = understanding.understand(text, "en")
+        assert not [one.text for one in found.wanted if one.text], text
+
+
 @pytest.mark.parametrize(
     ("text", "asks"),
     [
@@ -88,7 +104,27 @@ def test_what_may_be_a_code_in_two_words_is_found_in_order() -> None:
 
     assert found["coffee15"] == "coffee 15"
     assert found["coffeeold"] == "coffee-old"
-    assert len(extracts.split("what now " * 100)) <= extracts.MOST_PAIRS
+
+    tried = " ".join(f"what now staff {number}" for number in range(10, 50))
+    assert [*extracts.split(tried)] == [f"staff{number}" for number in range(10, 15)]
+
+
+def test_a_code_that_was_stopped_or_asked_by_who_must_wait_is_not_joined(
+    cast: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = asking(service_cast.NOW, None, None)
+    assert assistant._joined("is coffee 15 ok", ask) == "is COFFEE15 ok"
+    Code.objects.create(
+        digest=digest("STOPPED77"),
+        text="STOPPED77",
+        strategy=Code.objects.get(text="COFFEE15").strategy,
+        active=False,
+    )
+    assert assistant._joined("is stopped 77 ok", ask) == "is stopped 77 ok"
+
+    waits = replace(ask, guesser=guessing.Asker(key="", names=()))
+    monkeypatch.setattr(guessing, "pause", lambda who, *, at: 9)
+    assert assistant._joined("is coffee 15 ok", waits) == "is coffee 15 ok"
 
 
 def test_a_process_prepares_itself_where_somebody_has_asked(
