@@ -168,7 +168,8 @@ def spoken(text: Any) -> Any:
     pattern = gettext(text.pattern)
     values = {name: spoken(value) for name, value in text.values.items()}
     for name in PRICED.findall(pattern):
-        values[name] = money(text.values[name], text.values["currency"])
+        amount = str(text.values[name]).replace(",", "")  # operators read "3,000"
+        values[name] = money(amount, text.values["currency"])
     return PRICED.sub(r"%(\1)s", pattern) % values if values else pattern
 
 

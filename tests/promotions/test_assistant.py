@@ -8,9 +8,18 @@ import pytest
 
 from demo.bench import questions, service_cast
 from ml import sentences
-from promotions import assistant, extracts, guessing, lessons, spelt, understanding
+from promotions import (
+    assistant,
+    extracts,
+    guessing,
+    lessons,
+    phrases,
+    replying,
+    rules,
+    spelt,
+    understanding,
+)
 from promotions.models import Code, Conversation, Example, HelpText
-from promotions.replying import asking
 from promotions.spelling import digest
 from tests.conftest import NOW
 
@@ -99,6 +108,14 @@ def test_what_asks_is_told_from_what_tells(text: str, asks: bool) -> None:
     assert extracts.asks(text) is asks
 
 
+def test_amounts_of_thousands_are_told_as_money() -> None:
+    conditions = rules.decoded_rule({"conditions": {"least_amount": "3000"}}).conditions
+    (told,) = phrases.conditions(conditions, "USD", "UTC")
+
+    assert "3,000 USD" in told
+    assert "$3,000.00" in replying.spoken(told)
+
+
 def test_what_may_be_a_code_in_two_words_is_found_in_order() -> None:
     found = extracts.split("is coffee 15 dead, or coffee-old?")
 
@@ -112,7 +129,7 @@ def test_what_may_be_a_code_in_two_words_is_found_in_order() -> None:
 def test_a_code_that_was_stopped_or_asked_by_who_must_wait_is_not_joined(
     cast: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = asking(service_cast.NOW, None, None)
+    ask = replying.asking(service_cast.NOW, None, None)
     assert assistant._joined("is coffee 15 ok", ask) == "is COFFEE15 ok"
     Code.objects.create(
         digest=digest("STOPPED77"),
