@@ -5,6 +5,7 @@ not understood, or of what nothing is known, goes to a person with all that was 
 (`HandOver`). Texts are rows that go by themselves (`forget`); the log has numbers.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -85,7 +86,8 @@ def answer(asked: Asked, *, at: datetime) -> Question:
     language = asked.language or extracts.language(asked.text) or before.language
     with translation.override(language):
         understood, replies = _replies(asked, ask, before.state, language)
-        unclear = bool(understood.unclear) and not all(one.declined for one in replies)
+        told_no = any(one.kind == "others" for one in replies)
+        unclear = bool(understood.unclear) and not told_no
         outcome = _outcome(replies, unclear=unclear)
         text = "\n\n".join(_said(replies, outcome, unclear=unclear))
         told = rephrasing.rephrased(text) if outcome == Outcome.ANSWERED else None
@@ -99,7 +101,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
         text=asked.text,
         cart=asked.sent_cart,
         outcome=outcome,
-        kinds=[one.kind for one in replies] or [one.kind for one in understood.likely],
+        kinds=list(dict.fromkeys(one.kind for one in replies or understood.likely)),
         chance=understood.chance,
         answer=told or text,
         answers=[one.told() for one in replies],
@@ -142,7 +144,8 @@ def _joined(text: str, ask: Asking) -> str:
         strategy__campaign__starts_at__lte=ask.at,
     )
     for found, code in known.values_list("digest", "text"):
-        text = text.replace(pairs[bytes(found)], code.upper())
+        pair = re.escape(pairs[bytes(found)])
+        text = re.sub(rf"\b{pair}\b", code.upper(), text)
     return text
 
 

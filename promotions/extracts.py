@@ -5,6 +5,7 @@ believed: a code is looked up, an order must be the customer's own.
 """
 
 import re
+import unicodedata
 from collections.abc import Container
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +15,7 @@ Language = Literal["en", "zh-hans"]
 HAN = re.compile(r"[\u3400-\u9fff]")
 LETTER = re.compile(r"[A-Za-z]")
 TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{2,62}[A-Za-z0-9])?")
-TWO = re.compile(r"(?=\b([A-Za-z]{3,})[ -]([A-Za-z0-9]{2,})\b)")
+TWO = re.compile(r"(?=\b([A-Za-z]{3,})[ -]([A-Za-z0-9]{2,}|\d)\b)")
 MOST_PAIRS = 5
 """Of a text: whoever writes codes in two words writes few, whoever tries codes many."""
 INTRODUCED = re.compile(
@@ -174,6 +175,11 @@ def disguised(text: str, words: Container[str]) -> str:
         return found[0].replace(name, other)
 
     return SOMEBODY.sub(said, text)
+
+
+def says(text: str) -> bool:
+    """Say whether a text has anything in it: a letter, a digit or a picture."""
+    return any(one.isalnum() or unicodedata.category(one) == "So" for one in text)
 
 
 def asks(text: str) -> bool:

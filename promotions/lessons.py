@@ -35,6 +35,7 @@ FITS = np.array([6.5, 3.03, 5.36, -6.7])
 ways to ask for the demo shop's 25 texts; of some draws of 1 to 25 of these, so that
 half of the questions have no text: the best of few leads far, however little it fits).
 """
+KIND = re.compile(r"\[[a-z]+\]")
 SENTENCE = re.compile(r"(?<=[.!?。！？；])\s*")
 
 
@@ -141,9 +142,9 @@ def built_in() -> Sequence[tuple[str, str]]:
     """Return our own examples: (text, kind)."""
     kind, found = "", []
     for line in FILE.read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
+        if KIND.fullmatch(line):
             kind = line.strip("[]")
-        elif line and not line.startswith("#"):
+        elif line and not line.startswith("# "):
             found.append((line, kind))
     return found
 

@@ -61,6 +61,8 @@ class Understood:
 
 def understand(text: str, language: str, *, orders: Container[str] = ()) -> Understood:
     """Find what is asked; `orders` are the customer's own."""
+    if not extracts.says(text):
+        return Understood()
     known = knowledge()
     parts = extracts.clauses(text) or [text]
     pieces = parts if parts == [text] else [*parts, text]

@@ -166,3 +166,19 @@ def test_a_shop_without_help_texts_hands_such_questions_over(language: str) -> N
 
     assert {one.kind for one in found.wanted} <= {"help"}
     assert all(one.text is None for one in found.wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("", False), ("...?!", False), ("=", False), ("👍", True)]
+)
+def test_a_text_of_signs_alone_says_nothing(text: str, says: bool) -> None:
+    assert extracts.says(text) is says
+    assert says or not understanding.understand(text, "en").wanted
+
+
+def test_kinds_are_those_that_are_named() -> None:
+    texts = dict(lessons.built_in())
+
+    assert set(lessons.KINDS) == {*assistant.FACTS, *assistant.SAYS, lessons.HELP}
+    assert any(text.startswith("[") for text in texts)  # an example is no section
+    assert any(text.startswith("#") for text in texts)
