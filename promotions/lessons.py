@@ -105,17 +105,18 @@ def _prepared() -> Knowledge:
     examples = dict(built_in())
     examples |= {text: HELP for row in rows for text in (row.title, *row.asked)}
     examples |= {text: kind for text, kind, _ in said}
-    texts, labels = list(examples), list(examples.values())
     bodies = [row.body for row in rows]
     counts = Counter(
-        word.lower() for text in [*texts, *bodies] for word in typos.WORD.findall(text)
+        word.lower()
+        for text in [*examples, *bodies]
+        for word in typos.WORD.findall(text)
     )
     put_right = typos.corrector(counts)
     by: dict[str, dict[str, HelpText]] = {row.language: {} for row in rows}
     for row in rows:
         by[row.language][row.slug] = row
     return Knowledge(
-        classifier=intents.fit(texts, labels, _vectors(texts), _belief()),
+        classifier=_learnt("kinds", examples, _belief()),
         words=Words(counts, put_right),
         put_right=put_right,
         texts=by,
@@ -133,8 +134,22 @@ def _helping(rows: Sequence[HelpText], said: Mapping[str, str]) -> intents.Class
     known = {row.slug for row in rows}
     lines |= {text: slug for text, slug in said.items() if slug in known}
     lines = lines or {HELP: ""}  # a shop without a text: nothing helps
-    texts, slugs = list(lines), list(lines.values())
-    return intents.fit(texts, slugs, _vectors(texts), FITS)
+    return _learnt("texts", lines, FITS)
+
+
+_fits: dict[str, tuple[Mapping[str, str], intents.Classifier]] = {}
+
+
+def _learnt(
+    name: str, examples: Mapping[str, str], belief: NDArray[np.float64]
+) -> intents.Classifier:
+    """Learn from examples, unless the last ones of this name were the same."""
+    known = _fits.get(name)
+    if known is None or known[0] != examples:
+        texts, labels = list(examples), list(examples.values())
+        known = examples, intents.fit(texts, labels, _vectors(texts), belief)
+        _fits[name] = known
+    return known[1]
 
 
 @cache
