@@ -101,7 +101,7 @@ bench-demand: .venv/.tests ## Measure forecasts of demand beside pip's statsfore
 bench-matching: .venv/.tests ## Measure whether competitors' products are matched to the right ones
 	$(call measure,matching)
 
-bench-assistant: .venv/.tests ## Ask the assistant 464 questions, half of them in Chinese (1 minute)
+bench-assistant: .venv/.tests ## Ask the assistant 614 questions, half of them in Chinese (1 minute)
 	$(call measure,assistant,OMP_NUM_THREADS=1)
 
 # Fetches pinned packages with labelled texts into var/, which is not in the repository.
