@@ -87,7 +87,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
     with translation.override(language):
         understood, replies = _replies(asked, ask, before.state, language)
         told_no = any(one.kind == "others" for one in replies)
-        unclear = bool(understood.unclear) and not told_no
+        unclear = understood.unclear and not told_no
         outcome = _outcome(replies, unclear=unclear)
         text = "\n\n".join(_said(replies, outcome, unclear=unclear))
         told = rephrasing.rephrased(text) if outcome == Outcome.ANSWERED else None

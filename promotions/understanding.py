@@ -15,11 +15,10 @@ from promotions.lessons import HELP, knowledge
 from promotions.models import HelpText
 
 SURE = 0.65
-"""A clause is answered if it is so likely understood; else a person is asked."""
+"""A clause, or a text whose clauses say nothing on their own, is answered if it is so
+likely understood; else a person is asked."""
 SURE_TO_DECLINE = 0.8
 """What would be declined may be a complaint, or their own data: a person is asked."""
-WHOLE = 0.65
-"""The same for a text as a whole, whose clauses say nothing on their own."""
 COVERS = 0.92
 """How sure a text as a whole must be for a clause that says nothing to belong to it."""
 SAME = 0.85
@@ -48,12 +47,12 @@ class Wanted:
 class Understood:
     """A text's questions, and what it names; none if it is not sure.
 
-    `unclear`: clauses beside them that ask for something else, nobody knows what.
+    `unclear`: a clause beside them asks for something else, nobody knows what.
     `likely`: what it might be, for the agent. `chance`: of the least sure.
     """
 
     wanted: Sequence[Wanted] = ()
-    unclear: Sequence[str] = ()
+    unclear: bool = False
     named: Named = field(default_factory=Named)
     chance: float = 0.0
     likely: Sequence[Wanted] = ()
@@ -96,9 +95,8 @@ def _doubted(guess: intents.Guess, clause: str, named: Named) -> intents.Guess:
     """
     chatty = guess.kind in CHATTER and extracts.asks(clause)
     coded = guess.kind == "offtopic" and named.codes
-    return (
-        replace(guess, chance=min(guess.chance, DOUBTED)) if chatty or coded else guess
-    )
+    most = DOUBTED if chatty or coded else 1.0
+    return replace(guess, chance=min(guess.chance, most))
 
 
 def _wanted(
@@ -126,7 +124,7 @@ def _wanted(
 
 def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     """Take the clauses that are sure, or else the text as a whole."""
-    sure = [one for one in parts if one.chance >= _least(one.kind, SURE)]
+    sure = [one for one in parts if _is_sure(one)]
     telling = [_texted(one, whole) for one in sure if one.kind not in CHATTER]
     if any(one.text or one.kind != HELP for one in telling):
         # What else seemed to ask for a text belongs to this.
@@ -134,7 +132,7 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     # Where the text as a whole asks for what was understood, it asks for nothing else.
     covered = whole.chance >= COVERS and whole.kind in {one.kind for one in telling}
     rest = parts if telling and not covered else []
-    if not telling and whole.chance >= _least(whole.kind, WHOLE):
+    if not telling and _is_sure(whole):
         telling = [whole]
     chosen: dict[Any, Wanted] = {}
     for one in telling or sure:
@@ -145,7 +143,7 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
     chance = min((one.chance for one in wanted), default=whole.chance)
     return Understood(
         wanted=wanted,
-        unclear=[one.clause for one in rest if _is_unclear(one, wanted)],
+        unclear=any(_is_unclear(one, wanted) for one in rest),
         named=whole.named,
         chance=chance,
         likely=[*wanted, *parts, whole],
@@ -155,8 +153,7 @@ def _chosen(parts: Sequence[Wanted], whole: Wanted) -> Understood:
 def _is_unclear(one: Wanted, wanted: Sequence[Wanted]) -> bool:
     """Say whether a clause asks for something that none of the questions is."""
     known = {other.kind for other in wanted} | {*CHATTER}
-    unsure = one.chance < _least(one.kind, SURE)
-    return unsure and one.kind not in known and extracts.asks(one.clause)
+    return not _is_sure(one) and one.kind not in known and extracts.asks(one.clause)
 
 
 def _texted(one: Wanted, whole: Wanted) -> Wanted:
@@ -165,5 +162,5 @@ def _texted(one: Wanted, whole: Wanted) -> Wanted:
     return replace(one, text=found) if found else one
 
 
-def _least(kind: str, usual: float) -> float:
-    return SURE_TO_DECLINE if kind in DECLINED else usual
+def _is_sure(one: Wanted) -> bool:
+    return one.chance >= (SURE_TO_DECLINE if one.kind in DECLINED else SURE)
