@@ -114,10 +114,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
 def _replies(
     asked: Asked, ask: Asking, state: Mapping[str, Any], language: str
 ) -> tuple[Understood, list[Reply]]:
-    mine = own_orders(ask, extracts.tokens(asked.text))
-    text = _joined(asked.text, ask)
-    understood = understanding.understand(text, language, orders=mine)
-    understood = _followed(understood, asked.text, state)
+    understood = _followed(read(asked.text, ask, language), asked.text, state)
     ask = replace(
         ask,
         about=state.get("about", ()),
@@ -126,7 +123,13 @@ def _replies(
     return understood, list(_each(understood, ask))
 
 
-def _joined(text: str, ask: Asking) -> str:
+def read(text: str, ask: Asking, language: str) -> Understood:
+    """Understand a text, knowing who asks: their orders, and codes in two words."""
+    mine = own_orders(ask, extracts.tokens(text))
+    return understanding.understand(joined(text, ask), language, orders=mine)
+
+
+def joined(text: str, ask: Asking) -> str:
     """Write codes in one word that somebody wrote in two: "coffee 15".
 
     Only those that everybody may use, and that are no secret: else a question would

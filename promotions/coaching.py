@@ -15,7 +15,7 @@ from django.utils import translation
 from analytics.models import Customer
 from analytics.wording import Wording
 from promotions import extracts, lessons, understanding
-from promotions.assistant import FACTS, reply_to
+from promotions.assistant import FACTS, joined, read, reply_to
 from promotions.extracts import Named
 from promotions.lessons import HELP, KINDS
 from promotions.models import Conversation, Example, HelpText, Question
@@ -40,8 +40,8 @@ class Suggested:
 
 def suggested(question: Question, *, at: datetime) -> Suggested:
     """Return what may answer a question: from facts as of now, and from help texts."""
-    understood = understanding.understand(question.text, question.language)
     ask = asker(question, at=at)
+    understood = read(question.text, ask, question.language)
     likely = {one.kind: one for one in reversed(understood.likely)}
     texts = understanding.nearest(question.text, question.language, most=TEXTS)
     with translation.override(question.language):
@@ -85,12 +85,13 @@ def facts(question: Question, kind: str, *, at: datetime) -> Reply:
     """
     if kind not in FACTS:
         raise UnknownKind(Wording("There is no such kind of question."))
-    text = question.text
-    named = extracts.named(text, lessons.knowledge().words)
-    named = named if kind == "code" else Named()
+    ask, named = asker(question, at=at), Named()
+    if kind == "code":
+        text = joined(question.text, ask)
+        named = extracts.named(text, lessons.knowledge().words)
     with translation.override(question.language):
         wanted = Wanted(kind=kind, chance=1.0, clause="", named=named)
-        return reply_to(wanted, ask_of(asker(question, at=at), wanted))
+        return reply_to(wanted, ask_of(ask, wanted))
 
 
 def right(question: Question) -> None:

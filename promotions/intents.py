@@ -56,16 +56,25 @@ class Classifier:
         """Guess what texts are, given their sentence vectors."""
         if not texts:
             return []
+        best, facts = self.weighed(texts, meaning)
+        chances = logistic(facts @ self.belief).tolist()
+        rows = zip(best, chances, facts[:, 2].tolist(), strict=True)
+        return [Guess(kind=kind, chance=sure, near=near) for kind, sure, near in rows]
+
+    def weighed(
+        self, texts: Sequence[str], meaning: Vectors
+    ) -> tuple[list[str], Floats]:
+        """Return the best kind of each text, and what belief in it rests on.
+
+        That is the best output, its lead, the nearest example, and 1.
+        """
         outputs = _Rows(meaning, self.spelling.rows(texts)) @ self.weights
+        order = np.sort(outputs, axis=1)
+        second = order[:, -2] if order.shape[1] > 1 else 0
         near = (meaning @ self.meaning.T).max(1)
-        chances = _logistic(_facts(outputs, near) @ self.belief)
-        best = outputs.argmax(1).tolist()
-        return [
-            Guess(kind=self.kinds[place], chance=chance, near=nearest)
-            for place, chance, nearest in zip(
-                best, chances.tolist(), near.tolist(), strict=True
-            )
-        ]
+        lead = order[:, -1] - second
+        facts = np.column_stack([order[:, -1], lead, near, np.ones(len(texts))])
+        return [self.kinds[place] for place in outputs.argmax(1).tolist()], facts
 
     def ranked(self, text: str, meaning: Vectors) -> list[str]:
         """Return all kinds, the likeliest first."""
@@ -87,7 +96,7 @@ class _Rows:
 
     def across(self, values: Vectors) -> Vectors:
         """Return the transpose's product."""
-        means = MEANING**0.5 * (self.meaning.T @ values)
+        means = MEANING**0.5 * (values.T @ self.meaning).T
         return np.concatenate([means, self.letters.across(values)])
 
 
@@ -137,24 +146,21 @@ def belief_of(
 
     Examples that say the same are in one fold: what is alike would be known.
     """
-    fold = _folds(meaning, folds)
+    fold = folds_of(meaning, folds)
     facts, right = [], []
     for one in range(folds):
         kept, out = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
         names = [labels[i] for i in kept.tolist()]
         known = [texts[i] for i in kept.tolist()]
         learnt = fit(known, names, meaning[kept], np.zeros(4))
-        rows = _Rows(
-            meaning[out], learnt.spelling.rows([texts[i] for i in out.tolist()])
-        )
-        outputs = rows @ learnt.weights
-        facts.append(_facts(outputs, (meaning[out] @ meaning[kept].T).max(1)))
-        pairs = zip(outputs.argmax(1).tolist(), out.tolist(), strict=True)
-        right += [learnt.kinds[guess] == labels[i] for guess, i in pairs]
-    return _believed(np.concatenate(facts), np.array(right, float))
+        best, seen = learnt.weighed([texts[i] for i in out.tolist()], meaning[out])
+        facts.append(seen)
+        rows = zip(best, out.tolist(), strict=True)
+        right += [kind == labels[i] for kind, i in rows]
+    return believed(np.concatenate(facts), np.array(right, float))
 
 
-def _folds(meaning: Vectors, folds: int) -> NDArray[np.int64]:
+def folds_of(meaning: Vectors, folds: int) -> NDArray[np.int64]:
     """Give each example the fold of the first that it is like, else the next."""
     fold = np.full(len(meaning), -1)
     for i, row in enumerate(meaning):
@@ -163,24 +169,17 @@ def _folds(meaning: Vectors, folds: int) -> NDArray[np.int64]:
     return fold
 
 
-def _facts(outputs: Vectors, near: Vectors) -> Floats:
-    """What belief rests on: the best output, its lead, the nearest example, 1."""
-    best = np.sort(outputs, axis=1)
-    second = best[:, -2] if best.shape[1] > 1 else 0
-    lead = best[:, -1] - second
-    return np.column_stack([best[:, -1], lead, near, np.ones(len(outputs))])
-
-
-def _believed(facts: Floats, right: Floats) -> Floats:
+def believed(facts: Floats, right: Floats, weight: Floats | None = None) -> Floats:
     """Fit a logistic by Newton's method, with a little ridge."""
     belief = np.zeros(facts.shape[1])
+    weight = np.ones(len(right)) if weight is None else weight
     for _ in range(25):
-        chance = _logistic(facts @ belief)
-        slope = facts.T @ (right - chance) - 0.1 * belief
-        curve = (facts * (chance * (1 - chance))[:, None]).T @ facts
+        chance = logistic(facts @ belief)
+        slope = facts.T @ (weight * (right - chance)) - 0.1 * belief
+        curve = (facts * (weight * chance * (1 - chance))[:, None]).T @ facts
         belief += np.linalg.solve(curve + 0.1 * np.eye(len(belief)), slope)
     return belief
 
 
-def _logistic(values: Floats) -> Floats:
+def logistic(values: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(values, -30, 30))))

@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
-from math import log
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,6 @@ from numpy.typing import NDArray
 WORD = re.compile(r"[a-z0-9']+|[\u3400-\u9fff]+")
 CJK = re.compile(r"[\u3400-\u9fff]")
 SIZES, HAN_SIZES = (3, 4, 5), (1, 2)
-
 
 Numbers = NDArray[np.float32]
 
@@ -39,12 +37,18 @@ class Rows:
     value: Numbers
 
     def __matmul__(self, weights: Numbers) -> Numbers:
-        return _summed(self.row, self.value, weights[self.column], self.shape[0])
+        """Return the product, one column after the other: thrice as fast as at once."""
+        starts = np.flatnonzero(np.diff(self.row, prepend=-1))
+        found = np.zeros((weights.shape[1], self.shape[0]), np.float32)
+        if len(starts):
+            for sums, given in zip(found, np.ascontiguousarray(weights.T), strict=True):
+                parts = self.value * given[self.column]
+                sums[self.row[starts]] = np.add.reduceat(parts, starts)
+        return found.T
 
     def across(self, values: Numbers) -> Numbers:
         """Return the transpose's product."""
-        turned = self.turned
-        return _summed(turned.row, turned.value, values[turned.column], self.shape[1])
+        return self.turned @ values
 
     @cached_property
     def turned(self) -> "Rows":
@@ -64,56 +68,40 @@ class Rows:
         return (self @ weights)[:, 0]
 
 
-def _summed(
-    place: NDArray[np.int32], value: Numbers, given: Numbers, size: int
-) -> Numbers:
-    """Add up values times what is given, by places, which are in order."""
-    found = np.zeros((size, given.shape[1]), np.float32)
-    if len(place):
-        starts = np.flatnonzero(np.diff(place, prepend=-1))
-        found[place[starts]] = np.add.reduceat(value[:, None] * given, starts, axis=0)
-    return found
-
-
 @dataclass(frozen=True, kw_only=True)
 class Spelling:
     """The pieces that are known: each one's column and rarity."""
 
     columns: Mapping[str, int]
-    rarity: Sequence[float]
+    rarity: Numbers
 
     def rows(self, texts: Sequence[str]) -> Rows:
         """Return one row a text, of length one; 0 where no piece is known."""
-        values: list[float] = []
-        columns: list[int] = []
-        sizes: list[int] = []
-        for text in texts:
-            known = self._known(text)
-            length = sum(value * value for value in known.values()) ** 0.5
-            columns += known
-            values += [value / length for value in known.values()]
-            sizes.append(len(known))
+        found = [_counted(text) for text in texts]
+        names = chain.from_iterable(found)
+        column = np.array([self.columns.get(one, -1) for one in names], np.int32)
+        times = chain.from_iterable(one.values() for one in found)
+        often = 1 + np.log(np.array([*times], np.float32))
+        row = np.repeat(np.arange(len(texts), dtype=np.int32), [*map(len, found)])
+        known = column >= 0
+        row, column, often = row[known], column[known], often[known]
+        value = often * self.rarity[column]
+        length = np.bincount(row, value**2, len(texts)) ** 0.5
         return Rows(
             shape=(len(texts), len(self.columns)),
-            row=np.repeat(np.arange(len(texts), dtype=np.int32), sizes),
-            column=np.array(columns, np.int32),
-            value=np.array(values, np.float32),
+            row=row,
+            column=column,
+            value=(value / length[row]).astype(np.float32),
         )
-
-    def _known(self, text: str) -> dict[int, float]:
-        times = Counter(self.columns.get(one, -1) for one in pieces(text))
-        del times[-1]
-        return {
-            column: (1 + log(n)) * self.rarity[column] for column, n in times.items()
-        }
 
 
 def learn(texts: Sequence[str]) -> Spelling:
     """Know the pieces of these texts, and how rare each is among them."""
-    seen = Counter(piece for text in texts for piece in {*pieces(text)})
+    seen = Counter(chain.from_iterable(map(_counted, texts)))
+    times = np.array([*seen.values()], np.float32)
     return Spelling(
         columns={piece: column for column, piece in enumerate(seen)},
-        rarity=[log((1 + len(texts)) / (1 + times)) + 1 for times in seen.values()],
+        rarity=np.log((1 + len(texts)) / (1 + times)) + 1,
     )
 
 
@@ -123,12 +111,13 @@ def plain(text: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def pieces(text: str) -> tuple[str, ...]:
-    """Return a text's pieces, those that it has twice twice."""
-    return tuple(_pieces(text))
+def _counted(text: str) -> Mapping[str, int]:
+    """Return a text's pieces, and how often it has each."""
+    return Counter(pieces(text))
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
+    """Return the pieces of a text, those that it has twice twice."""
     words = WORD.findall(plain(text))
     for word in words:
         if CJK.match(word):

@@ -8,7 +8,7 @@ chosen on the first three, never on the fourth: see decision 41.
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo.bench import questions, service_cast
+from demo.bench import helping, questions, service_cast
 from demo.bench.table import Row, least, limit, show, shown
 
 TESTS = Path(__file__).parents[2] / "tests" / "promotions"
@@ -23,7 +23,8 @@ FILES = {
 def run() -> None:
     """Ask every file's questions and show what came back."""
     service_cast.make()
-    show("Assistant", [row for of in FILES for row in _rows(of)])
+    asked = [row for of in FILES for row in _rows(of)]
+    show("Assistant", [*asked, *helping.rows()])
 
 
 def _rows(of: str) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from demo.bench import questions, service_cast
 from ml import sentences
 from promotions import (
     assistant,
+    coaching,
     extracts,
     guessing,
     lessons,
@@ -130,18 +131,28 @@ def test_a_code_that_was_stopped_or_asked_by_who_must_wait_is_not_joined(
     cast: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = replying.asking(service_cast.NOW, None, None)
-    assert assistant._joined("is coffee 15 ok", ask) == "is COFFEE15 ok"
+    assert assistant.joined("is coffee 15 ok", ask) == "is COFFEE15 ok"
     Code.objects.create(
         digest=digest("STOPPED77"),
         text="STOPPED77",
         strategy=Code.objects.get(text="COFFEE15").strategy,
         active=False,
     )
-    assert assistant._joined("is stopped 77 ok", ask) == "is stopped 77 ok"
+    assert assistant.joined("is stopped 77 ok", ask) == "is stopped 77 ok"
 
     waits = replace(ask, guesser=guessing.Asker(key="", names=()))
     monkeypatch.setattr(guessing, "pause", lambda who, *, at: 9)
-    assert assistant._joined("is coffee 15 ok", waits) == "is coffee 15 ok"
+    assert assistant.joined("is coffee 15 ok", waits) == "is coffee 15 ok"
+
+
+def test_an_agent_is_told_of_a_code_in_two_words_too(cast: None) -> None:
+    asked = assistant.Asked(conversation=uuid4(), text="is coffee 15 still good?")
+    row = assistant.answer(asked, at=service_cast.NOW)
+
+    offered = coaching.suggested(row, at=service_cast.NOW)
+
+    assert "COFFEE15" in offered.replies[0].text
+    assert "COFFEE15" in coaching.facts(row, "code", at=service_cast.NOW).text
 
 
 def test_a_process_prepares_itself_where_somebody_has_asked(
