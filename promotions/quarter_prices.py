@@ -8,12 +8,12 @@ lines as theirs are wide. Lines that promise nothing share what the strategy pro
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
-from django.db.models import FloatField, Q, Sum
+from django.db.models import Count, FloatField, Q, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
@@ -28,7 +28,8 @@ from promotions.quarters import WEEK, Floats, Quarter, by_week
 class Span:
     """What the lines of one time promise together, from its low to its high `wide`.
 
-    `all_wide`: with those that the shop has overruled, or that are over.
+    `all_wide`: with those that the shop has overruled, or that are over; `standing`
+    of the `lines` are neither.
     """
 
     starts_at: datetime
@@ -36,6 +37,8 @@ class Span:
     margin: float
     wide: float
     all_wide: float
+    lines: int = 1
+    standing: int = 1
 
     def left(self, quarter: Quarter, at: datetime) -> Floats:
         """Return which part of its time lies in each week, from a moment on."""
@@ -61,6 +64,8 @@ def _spans(rows: Sequence[Strategy]) -> Mapping[UUID, list[Span]]:
         margin=Sum(margin, filter=stands, default=0.0),
         wide=Sum(high - low, filter=stands, default=0.0),
         all_wide=Sum(high - low, default=0.0),
+        lines=Count("pk"),
+        standing=Count("pk", filter=stands),
     )
     found: dict[UUID, list[Span]] = defaultdict(list)
     for row in times.order_by("starts_at", "ends_at"):
@@ -70,29 +75,44 @@ def _spans(rows: Sequence[Strategy]) -> Mapping[UUID, list[Span]]:
             margin=row["margin"],
             wide=row["wide"],
             all_wide=row["all_wide"],
+            lines=row["lines"],
+            standing=row["standing"],
         )
         found[row["strategy"]].append(span)
     return found
 
 
-def _whole(one: Strategy, spans: Sequence[Span]) -> Span:
-    """Return what a strategy promises, of one whose lines say nothing."""
+def _shared(one: Strategy, spans: Sequence[Span]) -> list[Span]:
+    """Share what a strategy promises by time among lines that promise nothing."""
     told, campaign = one.forecast, one.campaign
-    wide = told.get("high", 0.0) - told.get("low", 0.0)
-    return Span(
-        starts_at=min((span.starts_at for span in spans), default=campaign.starts_at),
-        ends_at=max((span.ends_at for span in spans), default=campaign.ends_at),
-        margin=told.get("margin", 0.0),
-        wide=wide,
-        all_wide=wide,
-    )
+    margin, wide = told.get("margin", 0.0), told.get("high", 0.0) - told.get("low", 0.0)
+    times = [(span.ends_at - span.starts_at) * span.lines for span in spans]
+    if not spans:
+        return [
+            Span(
+                starts_at=campaign.starts_at,
+                ends_at=campaign.ends_at,
+                margin=margin,
+                wide=wide,
+                all_wide=wide,
+            )
+        ]
+    parts = [time / sum(times, timedelta()) for time in times]
+    stand = [
+        part * span.standing / span.lines
+        for part, span in zip(parts, spans, strict=True)
+    ]
+    return [
+        replace(span, margin=margin * left, wide=wide * left, all_wide=wide * part)
+        for span, left, part in zip(spans, stand, parts, strict=True)
+    ]
 
 
 def _drawn(
     one: Strategy, spans: Sequence[Span], quarter: Quarter, at: datetime
 ) -> Floats:
     if not any(span.margin or span.all_wide for span in spans):
-        spans = [_whole(one, spans)]
+        spans = _shared(one, spans)
     left = np.array([span.left(quarter, at) for span in spans])
     mean = np.array([span.margin for span in spans]) @ left
     wide = np.array([span.wide for span in spans]) @ left

@@ -710,6 +710,20 @@ def test_prices_that_promise_nothing_by_line_share_what_all_of_them_do(
     assert (found.sum(axis=1).max() - found.sum(axis=1).min()) > 40
 
 
+def test_of_prices_that_promise_nothing_those_overruled_bring_nothing(
+    db: None,
+) -> None:
+    made = prices(soon(), (2, 6, 30.0), (2, 4, 30.0))
+    made.price_lines.update(expects={})
+    made.price_lines.filter(sku="tea-1").update(state="overruled")
+
+    [found] = quarter_prices.gains([made], soon(), at=soon().mondays[0]).values()
+
+    by_week = found.mean(axis=0)  # the other one lasts two thirds of all weeks
+    assert by_week.sum() == pytest.approx(40)
+    assert by_week[2:6] == pytest.approx([10] * 4)
+
+
 def test_to_spend_asked_of_prices_in_an_address_changes_nothing(
     client: Client, db: None
 ) -> None:
