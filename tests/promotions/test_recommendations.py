@@ -4,6 +4,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -48,8 +50,11 @@ def skus(answer: object) -> list[str]:
     return [one["sku"] for one in answer.json()["products"]]  # type: ignore[attr-defined]
 
 
-def test_recommendations(shop: list[UUID], api: APIClient) -> None:
+def test_recommendations(
+    shop: list[UUID], api: APIClient, admin_client: Client
+) -> None:
     _a_customer_s_are_his_own(api)
+    _the_desk_reads_them_with_their_skus(api, admin_client)
     _a_stranger_is_no_error(api)
     _nothing_is_recorded(api)
     _an_order_posted_now_counts_in_the_next_answer(api)
@@ -74,6 +79,15 @@ def _a_customer_s_are_his_own(api: APIClient) -> None:
     told = [reason for row in one.json()["products"] for reason in row["reasons"]]
     assert told
     assert set(told) <= {said.words for said in because.REASONS.values()}
+
+
+def _the_desk_reads_them_with_their_skus(api: APIClient, desk: Client) -> None:
+    key = Customer.objects.get(external_id="cu-1").key
+
+    html = desk.get(reverse("customer_told", args=[key])).content.decode()
+
+    first = skus(api.get(URL.format("cu-1")))[0]
+    assert f"<small>{first}</small>" in html
 
 
 def _a_stranger_is_no_error(api: APIClient) -> None:
