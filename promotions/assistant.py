@@ -1,31 +1,25 @@
 """The service assistant: a question in, an answer from facts out, or a person is asked.
 
 A reply is made for each question that a text holds; each says what it rests on. What is
-not understood, or of what nothing is known, goes to a person with all that was said
-(`HandOver`). Texts are rows that go by themselves (`forget`); the log has numbers.
+not understood, or of what nothing is known, goes to a person with all that was said.
+What is kept of it is in promotions.conversations.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.conf import settings
-from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext
 
-from analytics import events, identity, store
-from analytics.wording import Wording
-from promotions import extracts, lessons, rephrasing, understanding
+from promotions import conversations, extracts, lessons, rephrasing, understanding
 from promotions.guessing import Asker
 from promotions.lessons import HELP
 from promotions.models import (
     Code,
-    Conversation,
-    Example,
     HandOver,
     HelpText,
     Question,
@@ -35,30 +29,16 @@ from promotions.reply_carts import reply_code, reply_missing
 from promotions.reply_offers import reply_combine, reply_ends, reply_offers
 from promotions.reply_orders import own_orders, reply_refund, reply_used
 from promotions.replying import Asking, Reply, Source, asking
-from promotions.shopping import Cart, Shopper
+from promotions.shopping import Cart
 from promotions.spelling import digest
 from promotions.understanding import Understood, Wanted
 
-MOST_QUESTIONS = 200
-"""Of one conversation: longer ones begin anew."""
 SHORT = 40
 """Letters of a text that names a code and says nothing else."""
 SHORTEST_CODE = 3
 TOLD = (Strategy.State.LIVE, Strategy.State.PAUSED, Strategy.State.ENDED)
 Outcome = Question.Outcome
 Reason = HandOver.Reason
-
-
-class NotYours(Exception):
-    """The conversation is somebody else's."""
-
-
-class TooLong(Exception):
-    """The conversation has as many questions as one may have."""
-
-
-class NotWaiting(Exception):
-    """The question does not wait for a person any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +62,15 @@ def answer(asked: Asked, *, at: datetime) -> Question:
     :raises TooLong: it must begin anew.
     """
     ask = asking(at, asked.customer, asked.cart, guesser=asked.guesser)
-    before = _conversation(asked, ask.shopper)
-    language = asked.language or extracts.language(asked.text) or before.language
+    language = asked.language or extracts.language(asked.text)
+    before = conversations.opened(
+        asked.conversation,
+        public=asked.public,
+        customer=asked.customer,
+        shopper=ask.shopper,
+        language=language or "en",
+    )
+    language = language or before.language
     with translation.override(language):
         understood, replies = _replies(asked, ask, before.state, language)
         told_no = any(one.kind == "others" for one in replies)
@@ -95,7 +82,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
         id=uuid4(),
         conversation=before,
         customer=ask.shopper.person,
-        owner="" if ask.shopper.person else owner(asked.customer),
+        owner="" if ask.shopper.person else conversations.owner(asked.customer),
         asked_at=at,
         language=language,
         text=asked.text,
@@ -107,7 +94,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
         answers=[one.told() for one in replies],
         rephrased=told is not None,
     )
-    _keep(row, before, replies, understood, asked.customer)
+    conversations.keep(row, before, replies, understood, asked.customer)
     return row
 
 
@@ -305,163 +292,3 @@ def _said(replies: Sequence[Reply], outcome: str, *, unclear: bool) -> Iterator[
             "I do not know more about that. I have passed your question to a "
             "colleague, who will answer you here."
         )
-
-
-def owner(customer: str | None) -> str:
-    """Return what is kept of an id by which nobody is known: a keyed hash."""
-    return identity.digest("asker", customer).hex() if customer else ""
-
-
-def theirs(row: Conversation, customer: str | None, keys: Sequence[UUID]) -> bool:
-    """Say whether a conversation is a customer's, or nobody's: a guest's."""
-    if row.customer is not None:
-        return row.customer in keys
-    return row.owner in ("", owner(customer))
-
-
-def _taken(row: Conversation, customer: UUID) -> None:
-    """What somebody asked before they were known, or had signed in, is theirs too."""
-    row.customer, row.owner = customer, ""
-    row.questions.filter(customer=None).update(customer=customer, owner="")
-    asked = {"question__conversation": row, "customer": None}
-    HandOver.objects.filter(**asked).update(customer=customer)
-    Example.objects.filter(**asked).update(customer=customer, owner="")
-
-
-def _conversation(asked: Asked, shopper: Shopper) -> Conversation:
-    """Return the conversation, a new one not yet stored; check whose it is."""
-    row = Conversation.objects.filter(id=asked.conversation).first()
-    if row is None:
-        language = asked.language or extracts.language(asked.text) or "en"
-        return Conversation(
-            id=asked.conversation, public=asked.public, language=language
-        )
-    if row.public != asked.public or not theirs(row, asked.customer, shopper.keys):
-        raise NotYours("This conversation is somebody else's: begin a new one.")
-    if row.questions.count() >= MOST_QUESTIONS:
-        raise TooLong("This conversation is long: begin a new one.")
-    return row
-
-
-def _keep(
-    row: Question,
-    conversation: Conversation,
-    replies: Sequence[Reply],
-    understood: Understood,
-    customer: str | None,
-) -> None:
-    at = row.asked_at
-    with transaction.atomic():
-        fresh, _ = Conversation.objects.select_for_update().get_or_create(
-            id=conversation.id,
-            defaults={
-                "public": conversation.public,
-                "customer": row.customer,
-                "owner": row.owner,
-                "language": row.language,
-                "began_at": at,
-                "last_at": at,
-            },
-        )
-        keys = [one for one in (conversation.customer, row.customer) if one]
-        mine = theirs(fresh, customer, keys)
-        if fresh.public != conversation.public or not mine:
-            raise NotYours("This conversation is somebody else's: begin a new one.")
-        if row.customer and fresh.customer is None:
-            _taken(fresh, row.customer)
-        elif not fresh.customer:
-            fresh.owner = row.owner
-        fresh.language, fresh.last_at = row.language, at
-        fresh.state = remembered(fresh.state, replies, understood)
-        fresh.save()
-        row.conversation, row.number = fresh, fresh.questions.count() + 1
-        row.save(force_insert=True)
-        handed = _hand_over(row, replies)
-        store.append(_events(row, replies, handed), at=at, customer=row.customer)
-
-
-def remembered(
-    state: Mapping[str, Any], replies: Sequence[Reply], understood: Understood
-) -> dict[str, Any]:
-    """Return what a further question may be about, ids and codes alone."""
-    about = [key for one in replies for key in one.about]
-    codes = list(understood.named.codes)
-    needs = next((n for one in replies if (n := one.facts.get("needs"))), "")
-    return {
-        "about": about or list(state.get("about", ())),
-        "codes": codes or list(state.get("codes", ())),
-        "needs": needs,
-    }
-
-
-def _hand_over(row: Question, replies: Sequence[Reply]) -> HandOver | None:
-    if row.outcome != Outcome.HANDED_OVER:
-        return None
-    reasons = [one.hand_over for one in replies if one.hand_over]
-    return HandOver.objects.create(
-        question=row,
-        customer=row.customer,
-        reason=reasons[0] if reasons else Reason.UNSURE,
-        handed_at=row.asked_at,
-    )
-
-
-def _events(
-    row: Question, replies: Iterable[Reply], handed: HandOver | None
-) -> list[events.Event]:
-    asked = events.QuestionAsked(
-        question=row.id,
-        conversation=row.conversation_id,
-        language=row.language,
-        length=len(row.text),
-    )
-    if handed:
-        return [asked, events.HandedOver(question=row.id, reason=str(handed.reason))]
-    sources = dict.fromkeys(
-        f"{one.kind} {one.id}"[:200] for reply in replies for one in reply.sources
-    )
-    answered = events.QuestionAnswered(
-        question=row.id,
-        kinds=tuple(row.kinds),
-        outcome="declined" if row.outcome == Outcome.DECLINED else "answered",
-        sources=tuple(sources),
-        rephrased=row.rephrased,
-    )
-    return [asked, answered]
-
-
-def reply_by_person(pk: UUID, text: str, *, by: str, at: datetime) -> HandOver:
-    """Send a person's answer to a question that waits for one.
-
-    :raises NotWaiting: somebody was faster.
-    """
-    return _done(pk, HandOver.State.ANSWERED, text.strip(), by, at)
-
-
-def close(pk: UUID, *, by: str, at: datetime) -> HandOver:
-    """Take a question out of the queue without an answer.
-
-    :raises NotWaiting: somebody was faster.
-    """
-    return _done(pk, HandOver.State.CLOSED, "", by, at)
-
-
-def _done(pk: UUID, state: str, text: str, by: str, at: datetime) -> HandOver:
-    with transaction.atomic():
-        rows = HandOver.objects.select_for_update(of=("self",))
-        row = rows.filter(pk=pk, state=HandOver.State.WAITING).first()
-        if row is None:
-            raise NotWaiting(Wording("This question does not wait any more."))
-        row.state, row.answer = state, text
-        row.answered_by, row.answered_at = by, at
-        row.save()
-        if state == HandOver.State.ANSWERED:
-            event = events.QuestionAnswered(question=row.pk, by=by)
-            store.append([event], at=at, customer=row.customer)
-    return row
-
-
-def forget(*, at: datetime) -> None:
-    """Delete conversations that nobody has added to for QUESTIONS_KEPT_DAYS."""
-    before = at - timedelta(days=settings.QUESTIONS_KEPT_DAYS)
-    Conversation.objects.filter(last_at__lt=before).delete()

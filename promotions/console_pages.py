@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics import clock
 from analytics.languages import said
 from analytics.models import Customer
-from promotions import assistant, coaching
+from promotions import coaching, conversations
 from promotions.lessons import HELP, KINDS
 from promotions.models import HandOver, Question
 from promotions.replying import Reply
@@ -172,10 +172,10 @@ def _done(request: HttpRequest, row: Question) -> None:
     try:
         match sent.get("do"):
             case "send" if answer := sent.get("answer", "").strip()[:LONGEST]:
-                assistant.reply_by_person(row.pk, answer, by=by, at=at)
+                conversations.reply_by_person(row.pk, answer, by=by, at=at)
                 messages.success(request, gettext("The customer can read it now."))
             case "close":
-                assistant.close(row.pk, by=by, at=at)
+                conversations.close(row.pk, by=by, at=at)
                 messages.success(request, gettext("It waits no more."))
             case "right":
                 coaching.right(row)
@@ -184,7 +184,7 @@ def _done(request: HttpRequest, row: Question) -> None:
                 _learn(request, row)
             case _:
                 messages.error(request, gettext("Write an answer first."))
-    except (assistant.NotWaiting, coaching.UnknownKind) as refused:
+    except (conversations.NotWaiting, coaching.UnknownKind) as refused:
         messages.error(request, said(refused.args[0]))
 
 

@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from analytics import clock
 from analytics.access import Caller, address, caller
 from analytics.problems import Problem
-from promotions import assistant, carts, guessing, question_limits
+from promotions import assistant, carts, conversations, guessing, question_limits
 from promotions.calls import Strict, valid
 from promotions.cart_bodies import CartSerializer
 from promotions.models import Conversation, HandOver, Question
@@ -158,9 +158,9 @@ class QuestionsView(APIView):
         )
         try:
             row = assistant.answer(asked, at=clock.now())
-        except assistant.NotYours as error:
+        except conversations.NotYours as error:
             raise Problem(409, "conversation_not_yours", str(error)) from error
-        except assistant.TooLong as error:
+        except conversations.TooLong as error:
             raise Problem(409, "conversation_too_long", str(error)) from error
         return Response(told(row))
 
@@ -213,7 +213,7 @@ def _visitor(request: Request, shop: Caller, sent: dict[str, Any]) -> str | None
 def _theirs(row: Conversation, shop: Caller, customer: str | None) -> bool:
     if shop.publishable:
         return row.public
-    return assistant.theirs(row, customer, carts.who(customer).keys)
+    return conversations.theirs(row, customer, carts.who(customer).keys)
 
 
 def _cart(sent: dict[str, Any] | None, customer: str | None) -> Cart | None:

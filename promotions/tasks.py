@@ -7,11 +7,11 @@ from celery import shared_task
 
 from analytics import clock
 from promotions import (
-    assistant,
     backtest,
     backtest_runs,
     bandit,
     clearances,
+    conversations,
     deliveries,
     denials,
     experience,
@@ -52,7 +52,7 @@ def forget_receipts() -> None:
     old = clock.now() - KEEP_RECEIPTS
     backtest_runs.forget(before=clock.now() - backtest_runs.KEEP)
     denials.forget(before=clock.now() - denials.KEEP)
-    assistant.forget(at=clock.now())
+    conversations.forget(at=clock.now())
     Receipt.objects.filter(created_at__lt=old).delete()
     done = Reservation.objects.exclude(state=Reservation.State.HELD)
     done.filter(expires_at__lt=old).delete()

@@ -74,7 +74,7 @@ class HelpText(models.Model):
 class Conversation(models.Model):
     """Questions that belong together; its id is the shop's, or the browser's, lot.
 
-    `state` is what a further question may be about: see assistant.remembered.
+    `state` is what a further question may be about: see conversations.remembered.
     """
 
     id = models.UUIDField(primary_key=True)

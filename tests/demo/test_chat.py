@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 from analytics import access
 from analytics.models import ApiKey
 from demo import loading
-from promotions import assistant
+from promotions import conversations
 from promotions.models import HandOver, Question
 from tests import serving
 from tests.browsing import NAMELESS, TOO_WIDE, browse
@@ -69,7 +69,7 @@ def test_another_visit_is_another_conversation(shop: Client) -> None:
 def test_a_colleague_s_answer_comes_into_the_page(shop: Client) -> None:
     told = ask(shop, "get me a human")["questions"]
     assert isinstance(told, list)
-    assistant.reply_by_person(
+    conversations.reply_by_person(
         UUID(told[0]["id"]), "I am here.", by="sue", at=timezone.now()
     )
     assert "I am here." in shop.get(reverse("shop_chat")).content.decode()
@@ -84,7 +84,7 @@ def test_a_revoked_key_is_said(shop: Client) -> None:
 
 def sue_answers() -> None:
     row = HandOver.objects.get()
-    assistant.reply_by_person(row.pk, "This is Sue.", by="sue", at=timezone.now())
+    conversations.reply_by_person(row.pk, "This is Sue.", by="sue", at=timezone.now())
     connection.close()
 
 

@@ -14,7 +14,7 @@ from analytics import access, privacy
 from analytics.models import Customer, StoredEvent
 from demo.bench import service_cast
 from demo.bench.service_cast import NOW
-from promotions import assistant, help_texts, question_limits
+from promotions import conversations, help_texts, question_limits
 from promotions.models import Conversation, HandOver, HelpText, Question
 
 TALK = "6f1c2f30-6f37-4b6e-9a0a-2f1b0a7c9e11"
@@ -212,7 +212,7 @@ def test_questions_are_exported_erased_and_forgotten(
     assert [str(row.id) for row in Conversation.objects.all()] == [other]
 
     settings.QUESTIONS_KEPT_DAYS = 0
-    assistant.forget(at=NOW.replace(year=2027))
+    conversations.forget(at=NOW.replace(year=2027))
     assert not Question.objects.exists()
 
 
@@ -222,11 +222,11 @@ def test_a_person_s_answer_is_read_where_it_was_asked(
     told = ask(api, "转人工", customer="ana").json()
     assert told["person"] == {"waiting": True, "answer": "", "answered_at": None}
 
-    assistant.reply_by_person(UUID(told["id"]), "您好，我是苏。", by="sue", at=NOW)
+    conversations.reply_by_person(UUID(told["id"]), "您好，我是苏。", by="sue", at=NOW)
     newest = read(api, "ana").json()["questions"][-1]
     assert newest["person"]["answer"] == "您好，我是苏。"
-    with pytest.raises(assistant.NotWaiting):
-        assistant.close(UUID(told["id"]), by="sam", at=NOW)
+    with pytest.raises(conversations.NotWaiting):
+        conversations.close(UUID(told["id"]), by="sam", at=NOW)
 
 
 def test_a_browser_guesses_no_longer_under_new_names(
@@ -329,7 +329,7 @@ def test_a_closed_question_is_said_to_be_closed(
     cast: dict[str, Customer], api: APIClient
 ) -> None:
     told = ask(api, "get me a human", customer="ana").json()
-    assistant.close(UUID(told["id"]), by="sue", at=NOW)
+    conversations.close(UUID(told["id"]), by="sue", at=NOW)
 
     person = read(api, "ana").json()["questions"][-1]["person"]
     assert not person["waiting"]
