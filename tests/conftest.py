@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.apps import apps
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.utils import timezone
@@ -26,6 +27,8 @@ from ml.models import TrainedModel, TrainingRun
 from promotions import approval
 from promotions.models import Campaign, Offer, Strategy
 
+# Passwords of tests are short-lived: hashing one took 1 s, a sixth of the whole suite.
+PBKDF2PasswordHasher.iterations = 1000
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MENUS = {
     "percentage": {"10%": {"kind": "percentage", "rate": "0.10"}},
