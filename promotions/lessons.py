@@ -147,8 +147,9 @@ def _learnt(
     known = _fits.get(name)
     if known is None or known[0] != examples:
         texts, labels = list(examples), list(examples.values())
-        known = examples, intents.fit(texts, labels, vectors(texts), belief)
-        _fits[name] = known
+        before = known[1] if known else None
+        found = intents.fit(texts, labels, vectors(texts), belief, before=before)
+        known = _fits[name] = examples, found
     return known[1]
 
 

@@ -52,6 +52,24 @@ def test_weights_are_those_of_the_equations_solved_at_once() -> None:
     assert np.abs(rows @ found.weights - rows @ exact).max() < 0.01
 
 
+@pytest.mark.parametrize("kinds_before", ["the same", "others"])
+def test_what_was_learnt_before_shortens_the_way_and_changes_nothing(
+    kinds_before: str,
+) -> None:
+    rng = np.random.default_rng(11)
+    texts, kinds = made(rng, 240)
+    meaning = vectors(rng, 240)
+    few = kinds[:230] if kinds_before == "the same" else ["x"] * 230
+    before = intents.fit(texts[:230], few, meaning[:230], np.zeros(4))
+
+    alone = intents.fit(texts, kinds, meaning, np.zeros(4))
+    after = intents.fit(texts, kinds, meaning, np.zeros(4), before=before)
+
+    assert after.kinds == alone.kinds
+    (_, facts), (_, others) = (one.weighed(texts, meaning) for one in (alone, after))
+    assert np.abs(facts - others).max() < 0.01
+
+
 def test_a_word_that_tells_a_kind_is_found_and_noise_is_not_believed() -> None:
     rng = np.random.default_rng(5)
     texts, kinds = made(rng, 600)
