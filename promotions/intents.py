@@ -26,7 +26,7 @@ MEANING, RIDGE = 0.6, 0.6
 """How much meaning counts beside spelling, and how much the weights are held back."""
 ROUNDS, ENOUGH = 200, 3e-3
 """Of conjugate gradients; what is left over, as a share of what there was. Outputs are
-then within .002 of the solution, or .02 where they began with what was learnt before."""
+then within .002 of the solution, or .02 where they began with what was known before."""
 ALIKE = 0.85
 """The cosine from which two examples say the same."""
 

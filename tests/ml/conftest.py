@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from analytics import events, store
 from analytics.models import Customer
 from config.celery import app
+from ml import estimators
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 CATEGORIES = ("bread", "cheese", "coffee", "fruit", "milk", "soap", "tea", "wine")
@@ -47,6 +48,13 @@ def order(
 def models_dir(tmp_path: Path, settings: Any) -> Path:
     settings.MODELS_DIR = tmp_path / "models"
     return tmp_path / "models"
+
+
+@pytest.fixture
+def one_learner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One learner trains alone, where it does not matter which one wins."""
+    alone = {"logistic": estimators.CANDIDATES["logistic"]}
+    monkeypatch.setattr(estimators, "CANDIDATES", alone)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.ml.conftest import CATEGORIES, Shop
 
 
 @pytest.fixture
-def scored(shop: Shop, models_dir: Path) -> int:
+def scored(one_learner: None, shop: Shop, models_dir: Path) -> int:
     """A trained shop, and one customer who has never ordered."""
     shop(signal=True)
     Customer.objects.create(external_id="cold")

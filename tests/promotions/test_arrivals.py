@@ -22,17 +22,17 @@ from ml.models import CampaignResponse, TrainingRun
 from promotions import approval, arrivals, decided, offers, plans, targeting
 from promotions.models import Allocation, Offer, Place, Sheet, Strategy
 from tests.conftest import Counted, Give, Make
-from tests.ml.conftest import Sent, Shop, models_dir, order, sent, shop
+from tests.ml.conftest import Sent, Shop, models_dir, one_learner, order, sent, shop
 from tests.promotions.test_concurrency import at_once
 
-__all__ = ["models_dir", "sent", "shop"]
+__all__ = ["models_dir", "one_learner", "sent", "shop"]
 
 PLENTY = Decimal(10_000)
 MENU = {f"{n}%": {"kind": "percentage", "rate": f"0.{n:02}"} for n in (5, 10)}
 
 
 @pytest.fixture
-def opened(shop: Shop, models_dir: Path) -> None:
+def opened(one_learner: None, shop: Shop, models_dir: Path) -> None:
     """A shop that has learnt, and knows of 60 customers."""
     shop(signal=True)
     run = TrainingRun.objects.create(requested_by="olga")

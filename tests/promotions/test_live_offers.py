@@ -24,13 +24,15 @@ from ml.wordings import said
 from promotions import offers, rendering
 from promotions.models import Offer, Sheet
 from tests.conftest import Counted, Give, Make
-from tests.ml.conftest import Shop, models_dir, order, shop
+from tests.ml.conftest import Shop, models_dir, one_learner, order, shop
 
-__all__ = ["models_dir", "shop"]
+__all__ = ["models_dir", "one_learner", "shop"]
 
 
 @pytest.fixture
-def ranked(shop: Shop, models_dir: Path, live: Make, give: Give) -> Customer:
+def ranked(
+    one_learner: None, shop: Shop, models_dir: Path, live: Make, give: Give
+) -> Customer:
     """A scored customer with an offer on tea and one on wine."""
     key = shop(signal=True)[0]
     run = TrainingRun.objects.create(requested_by="olga")
