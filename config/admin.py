@@ -11,20 +11,17 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
-from django.forms.utils import flatatt
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from analytics.admin import Listed
 from analytics.languages import reread
 from config import second_factor
+from config.boxes import MAY, Deeds, Ticks
 
 for table in (TOTPDevice, StaticDevice, User, Group):
     # Devices hold keys and codes, which nobody may read; the others get unfold's look.
@@ -43,12 +40,10 @@ OWN = (  # permissions of ours: messages for `allowed`
     gettext_noop("Can erase a customer for ever"),
     gettext_noop("Can record a customer's word on consent"),
 )
-MAY = {
-    "add": _("add"),
-    "change": _("change"),
-    "delete": _("delete"),
-    "view": _("view"),
-}
+
+
+CLOSED = ("admin", "contenttypes", "otp_static", "otp_totp", "sessions")
+"""Apps without a page: what is allowed of their tables changes nothing."""
 
 
 def role(group: Group) -> str:
@@ -67,37 +62,10 @@ setattr(Group, "__str__", role)  # noqa: B010
 setattr(Permission, "__str__", allowed)  # noqa: B010
 
 
-class Ticks(UnfoldAdminCheckboxSelectMultipleWidget):
-    """Boxes to tick; Django's own way renders three templates for each of 400."""
-
-    def render(
-        self,
-        name: str,
-        value: Any,
-        attrs: dict[str, Any] | None = None,
-        renderer: Any = None,
-    ) -> SafeString:
-        widget = self.get_context(name, value, attrs)["widget"]
-        options = [one for _, group, _ in widget["optgroups"] for one in group]
-        boxes = format_html_join(
-            "",
-            '<div><label for="{}" class="flex flex-row items-center gap-2">'
-            '<input type="checkbox" name="{}" value="{}"{}>'
-            '<span class="truncate">{}</span></label></div>',
-            (
-                (
-                    *(one["attrs"]["id"], name, one["value"]),
-                    *(flatatt(one["attrs"]), one["label"]),
-                )
-                for one in options
-            ),
-        )
-        box = '<div id="{}" class="flex flex-col gap-2">{}</div>'
-        return format_html(box, widget["attrs"]["id"], boxes)
-
-
 class Ticked(Listed):
     """Many of few are ticked: two lists side by side fit no phone and no reader."""
+
+    boxes = Ticks
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Tell what goes, less the rows that only say who is in which group."""
@@ -110,9 +78,9 @@ class Ticked(Listed):
         return [one for one in shown if isinstance(one, str)], counts, needed, protected
 
     def formfield_for_manytomany(
-        self, db_field: Any, request: HttpRequest, **kwargs: Any
+        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
     ) -> Any:
-        kwargs["widget"] = Ticks()
+        kwargs["widget"] = self.boxes()
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
@@ -178,7 +146,17 @@ class UserAdmin(DjangoUserAdmin, Ticked):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, Ticked):
+    """What members may do, less what opens nothing in the back office."""
+
     filter_horizontal = ()
+    boxes = Deeds
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+    ) -> Any:
+        opens = Permission.objects.exclude(content_type__app_label__in=CLOSED)
+        kwargs["queryset"] = opens
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 @admin.register(AccessAttempt)
