@@ -54,17 +54,12 @@ class Deeds(Ticks):
     """
 
     def inside(self, options: list[dict[str, Any]]) -> SafeString:
-        of = groupby(options, lambda one: permission(one).content_type)
-        rows = format_html_join(
-            "", "{}", ((row(str(what), list(some)),) for what, some in of)
-        )
-        heads = format_html_join("", '<th scope="col">{}</th>', zip(MAY.values()))
-        return format_html(
-            '<table class="deeds"><thead><tr><td></td>{}</tr></thead>'
-            "<tbody>{}</tbody></table>",
-            heads,
-            rows,
-        )
+        apps = groupby(options, lambda one: permission(one).content_type.app_label)
+        parts = format_html_join("", "{}", ((part(list(some)),) for _, some in apps))
+        words = [(word,) for word in MAY.values()]
+        heads = format_html_join("", '<th scope="col">{}</th>', words)
+        head = format_html("<thead><tr><td></td>{}</tr></thead>", heads)
+        return format_html('<table class="deeds">{}{}</table>', head, parts)
 
 
 def permission(option: dict[str, Any]) -> Permission:
@@ -72,13 +67,26 @@ def permission(option: dict[str, Any]) -> Permission:
     return found
 
 
-def line(option: dict[str, Any]) -> SafeString:
-    return format_html(LINE, option["attrs"]["id"], box(option), option["label"])
+def line(option: dict[str, Any], label: str | None = None) -> SafeString:
+    words = label or option["label"]
+    return format_html(LINE, option["attrs"]["id"], box(option), words)
 
 
 def box(option: dict[str, Any], **more: str) -> SafeString:
     attrs = flatatt(option["attrs"] | more)
     return format_html(BOX, option["name"], option["value"], attrs)
+
+
+def part(options: list[dict[str, Any]]) -> SafeString:
+    """Return the rows of an app's tables."""
+    tables = groupby(options, lambda one: permission(one).content_type)
+    rows = [(row(str(table.name), list(some)),) for table, some in tables]
+    name = str(permission(options[0]).content_type).split(" | ")[0]
+    return format_html(
+        '<tbody><tr><th scope="rowgroup" colspan="5">{}</th></tr>{}</tbody>',
+        name,
+        format_html_join("", "{}", rows),
+    )
 
 
 def row(what: str, options: list[dict[str, Any]]) -> SafeString:
@@ -88,7 +96,8 @@ def row(what: str, options: list[dict[str, Any]]) -> SafeString:
     found = {usual.get(permission(one).codename): one for one in options}
     cells = format_html_join("", "<td>{}</td>", ((c,) for c in _cells(what, found)))
     own = [one for one in options if permission(one).codename not in usual]
-    lines = format_html_join("", "{}", ((line(one),) for one in own))
+    said = [(line(one, str(one["label"]).rsplit(" | ", 1)[-1]),) for one in own]
+    lines = format_html_join("", "{}", said)
     more = format_html('<tr><td></td><td colspan="4">{}</td></tr>', lines)
     head = format_html('<tr><th scope="row">{}</th>{}</tr>', what, cells)
     return format_html("{}{}", head, more if own else "")
