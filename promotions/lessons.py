@@ -73,7 +73,8 @@ _kept: dict[str, Any] = {}
 def knowledge() -> Knowledge:
     """Return what is known now; prepared again if something has changed.
 
-    That takes seconds: one question waits, others are read by what was known before.
+    That takes a second after an agent's word, 6 s at first (one core of an AMD EPYC):
+    one question waits, others are read by what was known before.
     """
     stamp = help_texts.stamp()
     if _kept.get("stamp") != stamp and _lock.acquire(blocking=not _kept):
@@ -89,7 +90,7 @@ def knowledge() -> Knowledge:
 def warm() -> None:
     """Prepare a process in which questions are asked, before somebody waits for it.
 
-    That takes 9 s of one core of an AMD EPYC; where nobody has asked yet, nothing is.
+    That takes 6 s of one core of an AMD EPYC; where nobody has asked yet, nothing is.
     """
     try:
         if Conversation.objects.exists():

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
@@ -19,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from analytics import access
-from config.wsgi import application
 
+SCHEMA = "/api/v1/schema?format=json"
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -93,7 +94,7 @@ def described(db: None) -> Iterator[schemathesis.BaseSchema]:
     """Like Django's own client, keep the test's connection between requests."""
     for ends in (request_started, request_finished):
         ends.disconnect(close_old_connections)
-    yield schemathesis.openapi.from_wsgi("/api/v1/schema?format=json", application)
+    yield schemathesis.openapi.from_wsgi(SCHEMA, get_wsgi_application())
     for ends in (request_started, request_finished):
         ends.connect(close_old_connections)
 
