@@ -23,7 +23,7 @@ from rest_framework.test import APIClient
 from analytics import access
 from analytics.models import Customer
 from catalog import feeds
-from ml.models import TrainedModel, TrainingRun
+from ml.models import CampaignResponse, TrainedModel, TrainingRun
 from promotions import approval
 from promotions.models import Campaign, Offer, Strategy
 
@@ -57,6 +57,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute(
             "ALTER TABLE analytics_storedevent DISABLE TRIGGER append_only_truncate"
         )
+
+
+def experienced(**changed: Any) -> CampaignResponse:
+    """Keep what past campaigns have shown of how customers answer offers."""
+    usual = {"computed_at": timezone.now(), "lift": 0.5, "low": 0.2, "high": 0.8}
+    usual |= {"depth": 0.3, "use": 0.3, "campaigns": 9}
+    return CampaignResponse.objects.create(**usual | changed)
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from analytics.models import Customer
-from ml.models import CampaignResponse, Score, TrainedModel
+from ml.models import Score, TrainedModel
 from promotions import arms
 from promotions.models import Strategy
-from tests.conftest import role
+from tests.conftest import experienced, role
 
 
 @pytest.fixture
@@ -47,15 +46,7 @@ def crowd(trained: TrainedModel) -> list[Customer]:
         )
         for one in people
     )
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.5,
-        low=0.2,
-        high=0.8,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced()
     return people
 
 

@@ -18,10 +18,10 @@ from analytics import access, clock, events, privacy, projections, store
 from analytics.models import Assignment, Customer, StoredEvent
 from catalog.models import Product
 from ml import scoring, training
-from ml.models import CampaignResponse, TrainingRun
+from ml.models import TrainingRun
 from promotions import approval, arrivals, decided, offers, plans, targeting
 from promotions.models import Allocation, Offer, Place, Sheet, Strategy
-from tests.conftest import Counted, Give, Make
+from tests.conftest import Counted, Give, Make, experienced
 from tests.ml.conftest import Sent, Shop, models_dir, one_learner, order, sent, shop
 from tests.promotions.test_concurrency import at_once
 
@@ -38,15 +38,7 @@ def opened(one_learner: None, shop: Shop, models_dir: Path) -> None:
     run = TrainingRun.objects.create(requested_by="olga")
     training.train(run=run, at=timezone.now(), report=lambda *_: None)
     scoring.score(at=timezone.now())
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.8,
-        low=0.5,
-        high=1.1,
-        depth=0.1,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced(lift=0.8, low=0.5, high=1.1, depth=0.1)
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from scipy import stats
 
 from analytics import events, store
 from analytics.models import Customer
-from ml.models import CampaignResponse, Score, Scoring, TrainedModel
+from ml.models import Score, Scoring, TrainedModel
 from promotions import approval, arms, bandit, measurement, reports, sums, targeting
 from promotions.models import ArmDay, Campaign, Odds, Offer, Strategy
 from promotions.tasks import measure
-from tests.conftest import Make
+from tests.conftest import Make, experienced
 from tests.promotions import planted
 from tests.promotions.test_concurrency import at_once
 
@@ -38,15 +38,7 @@ Begin = Callable[..., Strategy]
 @pytest.fixture
 def begin(proposed: Make, trained: TrainedModel) -> Begin:
     """Return a function that has a bandit approved on the first of June."""
-    CampaignResponse.objects.create(
-        computed_at=START,
-        lift=0.5,
-        low=0.2,
-        high=0.8,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced(computed_at=START)
     campaign = Campaign.objects.create(
         name="Summer",
         starts_at=START - timedelta(days=1),

@@ -18,12 +18,12 @@ from analytics.models import Customer
 from ml import lines, registry, scores, scoring, training
 from ml import live as now
 from ml.codes import day_of, recoded
-from ml.models import CampaignResponse, Score, TrainedModel, TrainingRun
+from ml.models import Score, TrainedModel, TrainingRun
 from ml.propensity import PropensityModel
 from ml.wordings import said
 from promotions import offers, rendering
 from promotions.models import Offer, Sheet
-from tests.conftest import Counted, Give, Make
+from tests.conftest import Counted, Give, Make, experienced
 from tests.ml.conftest import Shop, models_dir, one_learner, order, shop
 
 __all__ = ["models_dir", "one_learner", "shop"]
@@ -38,15 +38,7 @@ def ranked(
     run = TrainingRun.objects.create(requested_by="olga")
     training.train(run=run, at=timezone.now(), report=lambda *_: None)
     scoring.score(at=timezone.now())
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.5,
-        low=0.2,
-        high=0.8,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced()
     customer = Customer.objects.get(key=key)
     for category in ("tea", "wine"):
         give(live(scope=[category], budget=Decimal(1000)), customer)

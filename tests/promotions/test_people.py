@@ -10,10 +10,10 @@ from rest_framework.test import APIClient
 from analytics import events, identity, store
 from analytics.models import Customer, StoredEvent
 from ml import lines, scores
-from ml.models import CampaignResponse, Score, TrainedModel
+from ml.models import Score, TrainedModel
 from promotions import measurement, targeting
 from promotions.models import Offer, Redemption
-from tests.conftest import Give, Make
+from tests.conftest import Give, Make, experienced
 
 TEA = Decimal(30)
 
@@ -31,15 +31,7 @@ def visitors(trained: TrainedModel) -> list[Customer]:
         Score(customer=p.key, category="TEA", probability=0.1, spend=TEA, model=trained)
         for p in people
     )
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.5,
-        low=0.2,
-        high=0.8,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced()
     return people
 
 

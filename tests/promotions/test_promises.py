@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from ml.models import CampaignResponse
 from promotions import promises, response
 from promotions.models import Calibration, Campaign, Strategy
-from tests.conftest import Make
+from tests.conftest import Make, experienced
 from tests.promotions.watched_weeks import ran
 
 
@@ -60,15 +59,7 @@ def test_only_promises_whose_time_is_over_and_whose_arms_are_as_drawn_count(
 
 
 def test_the_next_forecasts_rest_on_the_factor(db: None) -> None:
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.5,
-        low=0.2,
-        high=0.8,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced()
     before = response.believed()
     Calibration.objects.create(
         pk=1, computed_at=timezone.now(), factor=0.5, low=0.4, high=0.6, strategies=3

@@ -12,10 +12,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from analytics.models import Customer
-from ml.models import CampaignResponse, Score, TrainedModel
+from ml.models import Score, TrainedModel
 from promotions import targeting
 from promotions.models import Offer, Redemption, Strategy
-from tests.conftest import Make
+from tests.conftest import Make, experienced
 from tests.promotions.ordering import redeem
 from tests.promotions.test_rollbacks import roll_back
 
@@ -32,15 +32,7 @@ def scored(ana: Customer, trained: TrainedModel) -> Customer:
         spend=Decimal(30),
         model=trained,
     )
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.9,
-        low=0.7,
-        high=1.1,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced(lift=0.9, low=0.7, high=1.1)
     return ana
 
 

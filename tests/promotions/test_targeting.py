@@ -9,11 +9,11 @@ from rest_framework.test import APIClient
 
 from analytics import access, events, projections, store
 from analytics.models import Assignment, Customer, StoredEvent
-from ml.models import CampaignResponse, Score, TrainedModel
+from ml.models import Score, TrainedModel
 from promotions import approval, arms, offers, plans, targeting
 from promotions.arms import HELD_OUT, draw
 from promotions.models import Allocation, Offer, Place, Sheet, Strategy
-from tests.conftest import Make
+from tests.conftest import Make, experienced
 
 MANY = 300
 
@@ -35,15 +35,7 @@ def scored(trained: TrainedModel) -> list[Customer]:
         for person in people
         for category in ("MILK", "TEA")
     )
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.5,
-        low=0.2,
-        high=0.8,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced()
     return people
 
 

@@ -10,10 +10,10 @@ from rest_framework.test import APIClient
 
 from analytics import events, identity
 from analytics.models import Customer
-from ml.models import CampaignResponse, Score, TrainedModel
+from ml.models import Score, TrainedModel
 from promotions import approval, targeting
 from promotions.models import Counter, Hold, Offer, Redemption, Strategy
-from tests.conftest import Give, Make
+from tests.conftest import Give, Make, experienced
 from tests.promotions.test_reservations import (
     AUTOMATIC,
     BY_CODE,
@@ -41,15 +41,7 @@ def both(trained: TrainedModel, ana: Customer, ben: Customer) -> None:
         )
         for one in (ana, ben)
     )
-    CampaignResponse.objects.create(
-        computed_at=timezone.now(),
-        lift=0.5,
-        low=0.2,
-        high=0.8,
-        depth=0.3,
-        use=0.3,
-        campaigns=9,
-    )
+    experienced()
 
 
 def offered(strategy: Strategy) -> set[str]:
