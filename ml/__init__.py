@@ -23,6 +23,6 @@ levels, pooled_quantiles, poisson_effects; what moves it: demand, cross_effects,
 market_groups.
 Listings: listings, content, sentences, indexing, pictures, picturing, tastes, twins;
 listing_admin; searching, search_api.
-What is said: sentiment, grams, aspects, judging, opinions, surges.
+What is said: sentiment, grams, aspects, judging, opinions, surges, tones.
 In the background: tasks, alerts; apps.
 """

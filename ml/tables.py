@@ -36,6 +36,7 @@ from ml import (
     shelves,
     splits,
     stranger_trials,
+    tones,
     trials,
 )
 from ml.codes import day_of, moment_of, recoded
@@ -273,6 +274,9 @@ def _groups(
         beside = market_groups.prices(cut, list(asked))
         if beside is not None:
             columns["prices"] = {"price_index": beside[:, 0], "undercut": beside[:, 1]}
+        opinions = tones.said(cut, list(asked))
+        if opinions is not None:
+            columns["opinions"] = dict(zip(tones.COLUMNS, opinions.T, strict=True))
         for group, some in columns.items():
             for name, values in some.items():
                 at = found.setdefault(group, {}).setdefault(

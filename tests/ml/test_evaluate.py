@@ -13,8 +13,9 @@ from django.core.management import CommandError, call_command
 from analytics import events, store
 from analytics.models import Customer
 from catalog.models import Product
-from ml import estimators, tables, trials
+from ml import estimators, market_trials, tables, trials
 from ml.management.commands import evaluate
+from ml.models import Opinion
 from tests.ml.conftest import CATEGORIES, START, Shop, key, order
 
 UNTIL = START + timedelta(days=400)
@@ -261,3 +262,25 @@ def test_what_makes_no_sense_is_refused(db: None, args: list[str], said: str) ->
 def test_the_help_states_every_protocol() -> None:
     for name in tables.PROTOCOLS:
         assert f"\n{name} " in evaluate.HELP
+
+
+def test_what_is_said_of_goods_is_one_of_the_market_s_groups(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market_trials, "LEARNERS", ("logistic",))
+    shop(signal=True, customers=60)
+    Opinion.objects.bulk_create(
+        Opinion(
+            review=f"r{n}",
+            day=(START + timedelta(days=n)).date(),
+            category=CATEGORIES[n % 3],
+            source="review",
+            negative=n % 5 == 0,
+        )
+        for n in range(280)
+    )
+
+    told = ran("--only", "market")
+
+    groups = {row["group"] for sheet in told["tables"] for row in sheet["rows"]}
+    assert "opinions" in groups
