@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F
+from django.db.models import F, Q
 
 from analytics import events, identity, store
 from ml import scores
@@ -104,10 +104,12 @@ def _wait_for_other_refreshes() -> None:
 
 def _renew(live: Sequence[Strategy], at: datetime) -> None:
     """Free the offers that can be used again: each time is a turn of its own."""
-    waits = F("strategy__renews_days") * timedelta(days=1)
-    again = ExpressionWrapper(F("redeemed_at") + waits, DateTimeField())
-    used = Offer.objects.filter(strategy__in=live).alias(again=again)
-    used.filter(again__lte=at).update(redeemed_at=None, turn=F("turn") + 1)
+    due = Q(pk__in=[])
+    for one in live:
+        if one.renews_days is not None:
+            used_by = at - timedelta(days=one.renews_days)
+            due |= Q(strategy=one, redeemed_at__lte=used_by)
+    Offer.objects.filter(due).update(redeemed_at=None, turn=F("turn") + 1)
 
 
 def _used(live: Sequence[Strategy], persons: Mapping[UUID, UUID], at: datetime) -> Used:
