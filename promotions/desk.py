@@ -36,6 +36,7 @@ KINDS: Mapping[str, Any] = {
 MOST_FOUND = 20
 SPARE = {"terms": 1, "higher": 1, "slots": 2, "limits": 1}
 """Empty rows to begin with."""
+REQUIRED = "This field is required."
 ROW = re.compile(r"^(\w+)\[(\d+)\](?:\.(.+))?$")
 
 
@@ -150,11 +151,12 @@ class Desk:
         """Propose what was posted; None if something is wrong, which the forms say."""
         every: list[Any] = [*self.forms.values(), self.terms, self.limits]
         every += [self.parts] if self.parts is not None else []
-        if not min([one.is_valid() for one in every]):  # each must say its own
-            return None
+        valid = min([one.is_valid() for one in every])  # each must say its own
         at = clock.now()
         try:
-            draft = self._draft()
+            draft = self._draft()  # and what only a draft as a whole shows, at once
+            if not valid:
+                return None
             if before:
                 return proposals.propose_version(before, draft, by=by, at=at)
             return proposals.propose(draft, by=by, at=at)
@@ -218,14 +220,10 @@ class Desk:
         for fault in faults:
             form, name = self._spot(fault.field)
             if form is None:
-                self.faults.append(
-                    Fault(field=fault.field, reason=desk_faults.said(fault.reason))
-                )
-            else:
-                form.add_error(
-                    name if name in form.fields else None,
-                    desk_faults.said(fault.reason),
-                )
+                said = desk_faults.said(fault.reason)
+                self.faults.append(Fault(field=fault.field, reason=said))
+                continue
+            _set(form, name, fault.reason)
 
     def _spot(self, field: str) -> tuple[Part | None, str]:
         root, _dot, rest = field.partition(".")
@@ -255,6 +253,20 @@ class Desk:
         if root in forms.ScopeForm.base_fields:
             return self.forms["scope"], root
         return self.forms["combination"], root
+
+
+def _set(form: Part, name: str, reason: str) -> None:
+    """Put a fault at its field, unless the form itself has said what is wrong there."""
+    name = desk_faults.missing(reason) or name
+    if name not in form.fields:
+        form.add_error(None, desk_faults.said(reason))
+        return
+    percent = isinstance(form.fields[name], form_fields.Percent)
+    said = desk_faults.said(reason, percent=percent)
+    # A time that was typed is none where its zone is unknown: that is said there.
+    typed = form[name].data not in (None, "") and said == desk_faults.said(REQUIRED)
+    if name not in form.errors and not typed:
+        form.add_error(name, said)
 
 
 def start(strategy: Strategy) -> dict[str, Any]:
@@ -349,13 +361,14 @@ def campaign_page(form: Part, limits: Rows) -> Page:
 
 def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
     """Open a campaign; None if something is wrong, which the forms say."""
-    if not form.is_valid() or not limits.is_valid():
-        return None
+    valid = min([form.is_valid(), limits.is_valid()])
     body = form.part() | {"limits": [row.part() for row in limits.filled]}
     try:
         draft = drafts.read_campaign(body)
         if idle := desk_faults.idle(draft, at=clock.now()):
             raise Faulty(idle)
+        if not valid:
+            return None
         return proposals.open_campaign(draft, by=by, at=clock.now())
     except Faulty as error:
         for fault in error.faults:
@@ -363,8 +376,5 @@ def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
             spot = _nth(limits, int(found[2])) if found else form
             name = (found[3] or "") if found else fault.field
             if spot is not None:
-                spot.add_error(
-                    name if name in spot.fields else None,
-                    desk_faults.said(fault.reason),
-                )
+                _set(spot, name, fault.reason)
         return None

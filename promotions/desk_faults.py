@@ -56,6 +56,22 @@ OTHERWISE = {
     ),
 }
 """What names the API's fields, as a page says it."""
+PERCENT = {
+    "It must be at least 0 and below 1.": gettext_noop(
+        "It must be at least 0 and below 100 percent."
+    ),
+    "It must be above 0 and at most 1.": gettext_noop(
+        "It must be above 0 and at most 100 percent."
+    ),
+    "It must be at least 0 and below 10⁹.": gettext_noop(
+        "It must be above 0 and at most 100 percent."
+    ),
+    "A rate has no more than 4 decimals.": gettext_noop(
+        "A percentage has no more than 2 decimals."
+    ),
+}
+"""What is said of rates, where they are typed in percent."""
+MISSING = re.compile(r"Object missing required field `(\w+)`")
 NUMBER = r"(-?[\d.]+)"
 PATTERNS = [
     (re.compile(pattern), message)
@@ -91,15 +107,28 @@ PATTERNS = [
 """What msgspec says of a value, and a sentence with the same numbers."""
 
 
-def said(reason: str) -> str:
-    """Say a draft's fault to whoever filled in the form."""
+def missing(reason: str) -> str:
+    """Return the name of the field that a fault says is missing; empty for none."""
+    found = MISSING.fullmatch(reason.removesuffix("."))
+    return found[1] if found else ""
+
+
+def said(reason: str, *, percent: bool = False) -> str:
+    """Say a draft's fault to whoever filled in the form; rates are typed in percent."""
+    if missing(reason):
+        return gettext("This field is required.")
+    if percent and reason in PERCENT:
+        return gettext(PERCENT[reason])
     if reason in REASONS:
         return gettext(reason)
     if reason in OTHERWISE:
         return gettext(OTHERWISE[reason])
     for pattern, message in PATTERNS:
         if found := pattern.fullmatch(reason):
-            return gettext(message) % found.groups()
+            groups = found.groups()
+            if percent:
+                groups = tuple(f"{float(one) * 100:g} %" for one in groups)
+            return gettext(message) % groups
     return gettext(reason)
 
 

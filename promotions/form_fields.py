@@ -51,13 +51,14 @@ def money(label: Text, help_text: Text = "", **more: Any) -> Amount:
         widget=UnfoldAdminDecimalFieldWidget(
             attrs={"step": "any", "min": "0", "data-money": ""}
         ),
-        **more,
+        **{"min_value": 0} | more,
     )
 
 
 def number(label: Text, help_text: Text = "", **more: Any) -> Amount:
     """An amount that may be of something else than money."""
     widget = UnfoldAdminDecimalFieldWidget(attrs={"step": "any", "min": "0"})
+    more = {"min_value": 0} | more
     return Amount(label=label, help_text=help_text, widget=widget, **more)
 
 
@@ -105,6 +106,7 @@ class Percent(Amount):
         widget = UnfoldAdminDecimalFieldWidget(
             attrs={"step": "any", "min": "0", "max": "100"}
         )
+        more = {"min_value": 0, "max_value": 100} | more
         super().__init__(label=label, help_text=help_text, widget=widget, **more)
 
     def clean(self, value: Any) -> Decimal | None:

@@ -140,16 +140,24 @@ class Asked:
         return [one for one in found if one]
 
     def forms(self, plan: Plan, lines: Mapping[str, Line]) -> dict[str, LineForm]:
-        """Return each stored line's form, filled with what `lines` say of it."""
+        """Return each stored line's form, filled with what `lines` say of it.
+
+        What makes no sense stands there as it was typed, with what is wrong.
+        """
         return {
-            before.key: LineForm(
-                prefix=before.key,
-                mondays=self.mondays,
-                initial=_initial(before, lines.get(before.key)),
-            )
+            before.key: self._form(before, lines.get(before.key))
             for before in plan.lines
             if before.state != "added"
         }
+
+    def _form(self, before: Line, after: Line | None) -> LineForm:
+        if self.changed and not (bound := self._bound(before)).is_valid():
+            return bound
+        initial = _initial(before, after)
+        return LineForm(prefix=before.key, mondays=self.mondays, initial=initial)
+
+    def _bound(self, line: Line) -> LineForm:
+        return LineForm(self.given, prefix=line.key, mondays=self.mondays)
 
     def chosen(self, plan: Plan) -> list[Line]:
         """Return the lines that are in, as they are asked to be.
@@ -163,7 +171,7 @@ class Asked:
     def _line(self, line: Line) -> Line | None:
         if line.state == "added":
             return line
-        form = LineForm(self.given, prefix=line.key, mondays=self.mondays)
+        form = self._bound(line)
         form.is_valid()
         told = form.cleaned_data
         if not told.get("inside"):

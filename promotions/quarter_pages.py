@@ -92,10 +92,7 @@ def _set(
 
 
 def _propose(request: HttpRequest, shown: Shown) -> HttpResponseBase:
-    waits = [one for one in shown.changed if one.state == "proposed"]
-    needed = ["promotions.add_strategy", "promotions.add_campaign"]
-    needed += ["promotions.approve_strategy"] if waits else []
-    if not request.user.has_perms(needed):
+    if not request.user.has_perms(_needed(shown)):
         raise PermissionDenied
     try:
         made = quarter_plans.propose(
@@ -112,6 +109,15 @@ def _propose(request: HttpRequest, shown: Shown) -> HttpResponseBase:
     )
     messages.success(request, told % len(made))
     return HttpResponseRedirect(reverse("proposals"))
+
+
+BEGIN = ["promotions.add_strategy", "promotions.add_campaign"]
+
+
+def _needed(shown: Shown) -> list[str]:
+    """Return what it takes to propose the changes: what waits is replaced by them."""
+    waits = any(one.state == "proposed" for one in shown.changed)
+    return [*BEGIN, "promotions.approve_strategy"] if waits else BEGIN
 
 
 def _best(shown: Shown) -> HttpResponseBase:
@@ -148,9 +154,8 @@ def _page(
         ).urlencode(),
         "budget_form": form or _filled(shown),
         "may_set": request.user.has_perm("promotions.change_quarter"),
-        "may_propose": request.user.has_perms(
-            ["promotions.add_strategy", "promotions.add_campaign"]
-        ),
+        "may_propose": request.user.has_perms(_needed(shown)),
+        "may_begin": request.user.has_perms(BEGIN),
     }
     if "part" in request.GET:
         return TemplateResponse(request, "admin/promotions/quarter_part.html", page)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from django.conf import settings
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from catalog import holidays, market_calendar
@@ -149,7 +150,9 @@ def _line(line: Line, part: Part) -> Row:
     if line.known:
         gained = money(part.margin, settings.CURRENCY, whole=True)
         brings = [gained, _ends(part), _amount(part.taken)]
-    days = line.starts_at.date(), (line.ends_at - WEEK / 7).date()
+    # Half-open: what ends at midnight has the day before as its last.
+    ends = line.ends_at - timedelta(microseconds=1)
+    days = localtime(line.starts_at).date(), localtime(ends).date()
     when = _("%(low)s to %(high)s") % {"low": days[0], "high": days[1]}
     return Row(cells=[line.title, when, _amount(part.cost), *brings], link=link)
 

@@ -1,5 +1,6 @@
 """Operators make strategies, next versions and campaigns by hand, without JSON."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -186,6 +187,41 @@ def test_an_error_stands_at_its_field_and_nothing_is_proposed(
     assert not Strategy.objects.exists()
 
 
+def test_all_that_is_wrong_is_said_at_once_and_rates_in_percent(
+    hand: Client, june: Campaign
+) -> None:
+    wrong = {
+        "strategy-title": "",
+        "strategy-budget": "-5",
+        "strategy-least_margin": "300",
+        "terms-0-rate": "250",
+        "conditions-since": "99",
+    }
+
+    shown = post(hand, "percentage", filled("percentage", june, **wrong))
+
+    html = shown.content.decode()
+    for field in wrong:
+        assert f'id="id_{field}_error"' in html, field
+    assert "less than or equal to 100." in html
+    one = filled("percentage", june, **{"strategy-least_margin": "100"})
+    html = post(hand, "percentage", one).content.decode()
+    assert "It must be at least 0 and below 100 percent." in html
+    assert not Strategy.objects.exists()
+
+
+def test_an_empty_form_asks_for_all_that_it_needs(hand: Client, june: Campaign) -> None:
+    empty = {"strategy-title": "", "strategy-budget": "", "terms-0-rate": ""}
+
+    html = post(
+        hand, "percentage", filled("percentage", june, **empty)
+    ).content.decode()
+
+    for field in empty:
+        assert f'id="id_{field}_error"' in html, field
+    assert "Object missing" not in html
+
+
 def test_the_next_version_begins_with_what_is_and_shows_what_changes(
     hand: Client, june: Campaign
 ) -> None:
@@ -324,6 +360,24 @@ def test_a_campaigns_error_stands_at_its_field(
     assert f'id="id_campaign-{field}_error"' in shown
     assert "Expected" not in shown
     assert not Campaign.objects.exists()
+
+
+def test_a_campaign_says_all_that_is_wrong_and_only_that(hand: Client) -> None:
+    fields = {
+        "campaign-name": "June",
+        "campaign-zone": "Mars/Base",
+        "campaign-starts_at": "2031-06-01T00:00",
+        "campaign-ends_at": "2031-05-01T00:00",
+        "campaign-budget": "-100",
+        "campaign-currency": "usd",
+    }
+
+    add = reverse("admin:promotions_campaign_add")
+    html = send(hand, add, fields).content.decode()
+
+    said = set(re.findall(r'id="id_campaign-(\w+)_error"', html))
+    assert said >= {"zone", "budget", "currency"}
+    assert "starts_at" not in said
 
 
 def test_who_may_only_view_makes_nothing(

@@ -724,6 +724,33 @@ def test_of_prices_that_promise_nothing_those_overruled_bring_nothing(
     assert by_week[2:6] == pytest.approx([10] * 4)
 
 
+def test_wrong_money_of_a_line_stands_as_it_was_typed_with_what_is_wrong(
+    client: Client, planned: Strategy
+) -> None:
+    client.force_login(member("Operators"))
+    asked = {"asked": "1", f"{planned.pk}-inside": "on", f"{planned.pk}-money": "-9"}
+
+    html = client.get(address(soon()), asked).content.decode()
+
+    assert 'value="-9"' in html
+    assert "greater than or equal to 0" in html
+
+
+def test_who_may_not_decide_is_told_why_what_waits_cannot_be_changed_here(
+    client: Client, planned: Strategy
+) -> None:
+    asked = {"asked": "1", f"{planned.pk}-inside": "on", f"{planned.pk}-money": "7"}
+    told = {}
+    for role in ("Operators", "Approvers"):
+        client.force_login(member(role))
+        told[role] = client.get(address(soon()), asked).content.decode()
+
+    assert planned.state == "proposed"
+    assert "is not changed here" in told["Operators"]
+    assert 'name="plan"' not in told["Operators"]
+    assert "is not changed here" not in told["Approvers"]
+
+
 def test_to_spend_asked_of_prices_in_an_address_changes_nothing(
     client: Client, db: None
 ) -> None:
