@@ -113,7 +113,7 @@ def _everybodys(row: Strategy) -> Thing:
     return Thing(
         strategy=row,
         title=str(spoken(told["title"])),
-        about=f"{about} {conditions}".strip(),
+        about=f"{about} {conditions}".rstrip(" .。"),  # it stands in brackets
         ends_at=row.campaign.ends_at,
         source=Source(
             kind="promotion",

@@ -88,7 +88,7 @@ def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
     _allow(request, *VIEWS, "promotions.view_strategy")
     customer = get_object_or_404(Customer, key=key)
     at = clock.now()
-    choices = why_not.choices(at=at)
+    choices, others = why_not.choices(at=at)
     asked = request.GET.get("strategy", "")
     chosen = next((one for one in choices if str(one.pk) == asked), None)
     if asked and chosen is None:
@@ -100,6 +100,7 @@ def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
         "title": gettext("Why no offer: %s") % customer,
         "customer": customer,
         "choices": choices,
+        "others": others,
         "chosen": chosen,
         "answer": mine.get(chosen.pk) if chosen else None,
         "answers": [one for one in found.answers if arms.runs(one.strategy, at)],

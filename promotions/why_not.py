@@ -66,14 +66,23 @@ class Found:
     computed_at: datetime | None
 
 
-def choices(*, at: datetime) -> list[Strategy]:
-    """Return the strategies with personal offers that are live, or may be soon."""
+def choices(*, at: datetime) -> tuple[list[Strategy], list[Strategy]]:
+    """Return the strategies with personal offers that are live, or may be soon.
+
+    Beside them those that run without such an offer.
+    """
     rows = Strategy.objects.filter(
         state__in=[Strategy.State.LIVE, Strategy.State.PROPOSED],
-        trigger=Strategy.Trigger.OFFER,
         campaign__ends_at__gt=at,
     )
-    return list(rows.select_related("campaign").order_by("state", "-proposed_at", "id"))
+    found = rows.select_related("campaign").order_by("state", "-proposed_at", "id")
+    personal, others = [], []
+    for one in found:
+        if one.trigger == Strategy.Trigger.OFFER:
+            personal.append(one)
+        elif one.state == Strategy.State.LIVE and one.campaign.starts_at <= at:
+            others.append(one)
+    return personal, others
 
 
 def ask(customer: Customer, rows: Sequence[Strategy], *, at: datetime) -> Found:

@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from analytics import projections
@@ -19,7 +21,7 @@ __all__ = ["crowd"]
 
 def why(customer: Customer, strategy: Strategy) -> why_not.Answer:
     at = timezone.now()
-    rows = {one.pk: one for one in why_not.choices(at=at)}
+    rows = {one.pk: one for one in why_not.choices(at=at)[0]}
     rows.setdefault(strategy.pk, Strategy.objects.get(pk=strategy.pk))
     found = why_not.ask(customer, list(rows.values()), at=at)
     return next(one for one in found.answers if one.strategy.pk == strategy.pk)
@@ -47,6 +49,21 @@ def test_each_lot_is_told_apart_from_having_the_offer(
     assert {one.customer for one in offers} == {
         one.key for one in crowd if code_of(why(one, strategy)) == "has_it"
     }
+
+
+def test_what_needs_no_personal_offer_is_named_beside_those_that_do(
+    crowd: list[Customer], live: Make, admin_client: Client
+) -> None:
+    personal = live(title="Tea for you")
+    everybodys = live(title="Tea for all", trigger="automatic", holdout=0)
+
+    page = admin_client.get(reverse("customer_why", args=[crowd[0].key]))
+
+    assert page.context["choices"] == [personal]
+    assert page.context["others"] == [everybodys]
+    html = page.content.decode()
+    assert "Live without a personal offer" in html
+    assert reverse("admin:promotions_strategy_change", args=[everybodys.pk]) in html
 
 
 def test_what_is_held_back_for_stock_is_called_so(
