@@ -146,7 +146,7 @@ def _row(one: Strategy, by: Mapping[str, str], at: datetime) -> Row:
 def _promise(one: Strategy) -> list[str]:
     known, currency = one.forecast, one.currency
     if not _told(one):
-        return ["", "", "", "", ""]
+        return [_("nobody knows"), "", "", "", ""]  # made by hand: without a forecast
     low, high = (money(known[end], currency, whole=True) for end in ("low", "high"))
     low, chance = low.removesuffix(f" {currency}"), known.get("chance")
     return [

@@ -213,6 +213,7 @@ def test_the_inbox_has_what_waits_in_the_order_asked_for(
     page = client.get(reverse("proposals")).content.decode()
     assert "vera" in page
     assert "Runs" not in page
+    assert page.count("nobody knows") == 1  # what was made by hand has no forecast
 
 
 def test_what_was_returned_waits_for_its_next_version(
