@@ -40,8 +40,6 @@ OWN = (  # permissions of ours: messages for `allowed`
     gettext_noop("Can erase a customer for ever"),
     gettext_noop("Can record a customer's word on consent"),
 )
-
-
 CLOSED = ("admin", "contenttypes", "otp_static", "otp_totp", "sessions")
 """Apps without a page: what is allowed of their tables changes nothing."""
 

@@ -37,9 +37,10 @@ def said(cut: datetime, categories: list[str]) -> Numbers | None:
     ).values_list("category", "texts", "worse", "texts_before", "worse_before")
     if not told:
         return None
+    places = {name: place for place, name in enumerate(categories)}
     counts = np.zeros((4, len(categories)))
     for category, *some in told:
-        counts[:, categories.index(category)] = some
+        counts[:, places[category]] = some
     texts, bad = counts[::2], counts[1::2]  # of late, and before
     usual = (bad.sum() + 1) / (texts.sum() + 2)
     share = (bad + CALM * usual) / (texts + CALM)

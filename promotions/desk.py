@@ -261,12 +261,11 @@ def _set(form: Part, name: str, reason: str) -> None:
     if name not in form.fields:
         form.add_error(None, desk_faults.said(reason))
         return
-    percent = isinstance(form.fields[name], form_fields.Percent)
-    said = desk_faults.said(reason, percent=percent)
     # A time that was typed is none where its zone is unknown: that is said there.
-    typed = form[name].data not in (None, "") and said == desk_faults.said(REQUIRED)
-    if name not in form.errors and not typed:
-        form.add_error(name, said)
+    lacks = reason == REQUIRED and form[name].data in (None, "")
+    if name not in form.errors and (lacks or reason != REQUIRED):
+        percent = isinstance(form.fields[name], form_fields.Percent)
+        form.add_error(name, desk_faults.said(reason, percent=percent))
 
 
 def start(strategy: Strategy) -> dict[str, Any]:

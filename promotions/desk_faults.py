@@ -63,9 +63,6 @@ PERCENT = {
     "It must be above 0 and at most 1.": gettext_noop(
         "It must be above 0 and at most 100 percent."
     ),
-    "It must be at least 0 and below 10⁹.": gettext_noop(
-        "It must be above 0 and at most 100 percent."
-    ),
     "A rate has no more than 4 decimals.": gettext_noop(
         "A percentage has no more than 2 decimals."
     ),
@@ -109,7 +106,7 @@ PATTERNS = [
 
 def missing(reason: str) -> str:
     """Return the name of the field that a fault says is missing; empty for none."""
-    found = MISSING.fullmatch(reason.removesuffix("."))
+    found = MISSING.fullmatch(reason)
     return found[1] if found else ""
 
 

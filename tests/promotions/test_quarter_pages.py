@@ -724,6 +724,22 @@ def test_of_prices_that_promise_nothing_those_overruled_bring_nothing(
     assert by_week[2:6] == pytest.approx([10] * 4)
 
 
+def test_a_line_s_last_day_is_the_one_in_which_its_campaign_ends(
+    client: Client, planned: Strategy
+) -> None:
+    midnight = planned.campaign.ends_at
+    client.force_login(member("Approvers"))
+
+    def last() -> str:
+        answer = client.get(address(soon())).context["answer"]
+        return str(answer["sections"][0].rows[0].cells[1])
+
+    assert last().endswith(f"{(midnight - timedelta(days=1)).date()}")
+    later = midnight + timedelta(hours=18)
+    Campaign.objects.filter(pk=planned.campaign_id).update(ends_at=later)
+    assert last().endswith(f"{midnight.date()}")
+
+
 def test_wrong_money_of_a_line_stands_as_it_was_typed_with_what_is_wrong(
     client: Client, planned: Strategy
 ) -> None:
