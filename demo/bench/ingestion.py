@@ -149,7 +149,9 @@ def _age() -> float:
         cursor.execute(
             "SELECT extract(epoch FROM clock_timestamp() - recorded_at) "
             "FROM analytics_storedevent WHERE position > "
-            "(SELECT min(position) FROM analytics_checkpoint) ORDER BY position LIMIT 1"
+            "(SELECT min(position) FROM analytics_checkpoint WHERE projection = ANY(%s)"
+            ") ORDER BY position LIMIT 1",
+            [list(projections.ALL)],
         )
         found = cursor.fetchone()
     return float(found[0]) if found else 0.0
