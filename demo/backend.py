@@ -87,6 +87,16 @@ def redeem(order: dict[str, Any]) -> dict[str, Any]:
     return dict(_call("POST", "redemptions", order, headers=key))
 
 
+def roll_back(redemption: str) -> None:
+    """Take a redemption back, whole; sent again, or taken back before, it is done."""
+    key = {"Idempotency-Key": f"cancelled-{redemption}"}
+    try:
+        _call("POST", f"redemptions/{redemption}/rollback", {}, headers=key)
+    except Refused as refused:
+        if refused.code != "already_rolled_back":
+            raise
+
+
 def ask(visit: Visit, text: str, cart: dict[str, Any] | None) -> dict[str, Any]:
     """Ask the assistant for a person, who is signed in here or a guest.
 

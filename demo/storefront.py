@@ -9,7 +9,6 @@ production: anybody may play anybody.
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
@@ -49,6 +48,29 @@ def page(view: View) -> View:
     return served
 
 
+def shown(
+    request: HttpRequest,
+    visit: visits.Visit,
+    name: str,
+    *,
+    status: int = 200,
+    **context: Any,
+) -> HttpResponseBase:
+    """Render a page with what every page of the shop shows."""
+    everywhere = {
+        "visit": visit,
+        "shopper": shoppers.named(visit.slug),
+        "shoppers": shoppers.everybody(),
+        "aisles": goods.shown_aisles(),
+        "key": backend.publishable_key(),
+        "patterns": deals.patterns(),
+        "currency": settings.CURRENCY,
+        "chinese": goods.chinese(),
+    }
+    template = f"storefront/{name}.html"
+    return render(request, template, everywhere | context, status=status)
+
+
 @page
 @require_GET
 def home(request: HttpRequest) -> HttpResponseBase:
@@ -60,7 +82,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
         (one, _(why[one.sku][0]) if why[one.sku] else "")
         for one in goods.cards(list(why))
     ]
-    return _shown(request, visit, "home", recommended=found)
+    return shown(request, visit, "home", recommended=found)
 
 
 @page
@@ -90,7 +112,7 @@ def search(request: HttpRequest) -> HttpResponseBase:
     """Show what words find, of either language."""
     words = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
     skus, spelt = backend.search(words, most=SOUGHT) if words else ([], {})
-    return _shown(
+    return shown(
         request,
         visits.read(request),
         "search",
@@ -115,7 +137,7 @@ def product(request: HttpRequest, sku: str) -> HttpResponseBase:
     one = goods.card(sku)
     if one is None:
         return _missing(request)
-    return _shown(
+    return shown(
         request,
         visits.read(request),
         "product",
@@ -154,57 +176,6 @@ def change_cart(request: HttpRequest) -> HttpResponseBase:
     return redirect("shop_cart")
 
 
-@page
-@require_GET
-def checkout(request: HttpRequest) -> HttpResponseBase:
-    """Show what will be ordered; the order has its id from here on."""
-    visit = visits.read(request)
-    if not visit.lines:
-        return redirect("shop_cart")
-    return _shown(
-        request, visit, "checkout", cart=cart.priced(visit), order=f"shop-{uuid4()}"
-    )
-
-
-@page
-@require_POST
-def place_order(request: HttpRequest) -> HttpResponseBase:
-    """Redeem at the total that the shopper saw, then report the order."""
-    visit = visits.read(request)
-    order_id, total = request.POST.get("order", ""), request.POST.get("total", "")
-    if visit.order and visit.order["id"] == order_id:
-        return redirect("shop_thanks")
-    if not visit.lines or not order_id.startswith("shop-") or len(order_id) > 100:
-        return redirect("shop_cart")
-    before = cart.priced(visit)
-    try:
-        redeemed = backend.redeem(cart.order(before, order_id, total))
-    except Refused as refused:
-        if refused.status in (401, 403):
-            raise
-        context: dict[str, Any] = {
-            "fault": deals.not_ordered(refused.code),
-            "order": order_id,
-        }
-        return _shown(request, visit, "checkout", cart=before, **context)
-    event = cart.completed(redeemed, order_id)
-    backend.report(visit, "order_completed", event, message=f"order-{order_id}")
-    visit.order = _receipt(order_id, before, redeemed)
-    visit.lines, visit.codes = {}, []
-    visits.keep(request, visit)
-    return redirect("shop_thanks")
-
-
-@page
-@require_GET
-def thanks(request: HttpRequest) -> HttpResponseBase:
-    """Confirm the order, and say what it used."""
-    visit = visits.read(request)
-    if visit.order is None:
-        return redirect("storefront")
-    return _shown(request, visit, "thanks", order=visit.order)
-
-
 @never_cache
 @require_http_methods(["GET", "POST"])
 def chat(request: HttpRequest) -> HttpResponseBase:
@@ -228,7 +199,7 @@ def chat(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and not fault:
         return redirect("shop_chat")
     shown: dict[str, Any] = {"questions": found, "fault": fault, "chat_page": True}
-    return _shown(request, visit, "chat", **shown)
+    return shown(request, visit, "chat", **shown)
 
 
 @page
@@ -257,7 +228,7 @@ def _list(
     slug: str,
     chosen: str = "",
 ) -> HttpResponseBase:
-    return _shown(
+    return shown(
         request,
         visits.read(request),
         "list",
@@ -273,48 +244,8 @@ def _cart(request: HttpRequest, visit: visits.Visit) -> HttpResponseBase:
     name = "cart_part" if request.headers.get("X-Part") == "cart" else "cart"
     beside = backend.together(list(visit.lines), most=BESIDE) if visit.lines else []
     shown = goods.cards(beside) if name == "cart" else []
-    return _shown(request, visit, name, cart=cart.priced(visit), together=shown)
+    return shown(request, visit, name, cart=cart.priced(visit), together=shown)
 
 
 def _missing(request: HttpRequest) -> HttpResponseBase:
-    return _shown(request, visits.read(request), "missing", status=404)
-
-
-def _receipt(
-    order_id: str, before: cart.Priced, redeemed: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what the thanks page says, as it was at that moment."""
-    currency = redeemed["currency"]
-    return {
-        "id": order_id,
-        "total": goods.money(redeemed["total"], currency),
-        "saved": before.saved,
-        "gifts": [one.name for one in before.gifts],
-        "used": [
-            {"words": one.words, "scope": one.scope, "amount": one.amount}
-            for one in before.discounts
-        ],
-        "redemptions": redeemed["redemptions"],
-    }
-
-
-def _shown(
-    request: HttpRequest,
-    visit: visits.Visit,
-    name: str,
-    *,
-    status: int = 200,
-    **context: Any,
-) -> HttpResponseBase:
-    everywhere = {
-        "visit": visit,
-        "shopper": shoppers.named(visit.slug),
-        "shoppers": shoppers.everybody(),
-        "aisles": goods.shown_aisles(),
-        "key": backend.publishable_key(),
-        "patterns": deals.patterns(),
-        "currency": settings.CURRENCY,
-        "chinese": goods.chinese(),
-    }
-    template = f"storefront/{name}.html"
-    return render(request, template, everywhere | context, status=status)
+    return shown(request, visits.read(request), "missing", status=404)

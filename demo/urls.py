@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from demo import storefront
+from demo import ordering, storefront
 
 urlpatterns = [
     path("", storefront.home, name="storefront"),
@@ -14,9 +14,11 @@ urlpatterns = [
     path("product/<path:sku>", storefront.product, name="shop_product"),
     path("cart", storefront.show_cart, name="shop_cart"),
     path("cart/change", storefront.change_cart, name="shop_change"),
-    path("checkout", storefront.checkout, name="shop_checkout"),
-    path("checkout/order", storefront.place_order, name="shop_order"),
-    path("thanks", storefront.thanks, name="shop_thanks"),
+    path("checkout", ordering.checkout, name="shop_checkout"),
+    path("checkout/order", ordering.place_order, name="shop_order"),
+    path("thanks", ordering.thanks, name="shop_thanks"),
+    path("orders", ordering.orders, name="shop_orders"),
+    path("orders/cancel", ordering.cancel_order, name="shop_cancel"),
     path("chat", storefront.chat, name="shop_chat"),
     path("shopper", storefront.switch, name="shop_switch"),
     path("language", set_language, name="shop_language"),

@@ -5,7 +5,7 @@ done goes to the log by events.
 """
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -14,16 +14,16 @@ from django.http import HttpRequest
 
 from demo import shoppers
 
-MOST_LINES, MOST_UNITS, MOST_CODES = 60, 99, 5
+MOST_LINES, MOST_UNITS, MOST_CODES, MOST_ORDERS = 60, 99, 5, 20
 KEPT = "storefront"
 
 
 @dataclass
 class Visit:
-    """Who shops, and what for; `order` is the last one, as the thanks page shows it.
+    """Who shops, and what for; `orders` are what was ordered here, the newest first.
 
     `chat` is the conversation with the assistant.
-    `carts` are what the others have in theirs, by slug: lines and codes.
+    `carts` are what the others have in theirs, by slug: lines, codes and orders.
     """
 
     slug: str = shoppers.GUEST
@@ -31,7 +31,7 @@ class Visit:
     visitor: str = field(default_factory=shoppers.new_visitor)
     lines: dict[str, int] = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)
-    order: dict[str, Any] | None = None
+    orders: list[dict[str, Any]] = field(default_factory=list)
     chat: str = field(default_factory=lambda: str(uuid4()))
     carts: dict[str, Any] = field(default_factory=dict)
 
@@ -55,6 +55,15 @@ class Visit:
         """Add a code, as it was typed."""
         if code and code not in self.codes:
             self.codes = [*self.codes, code[:64]][-MOST_CODES:]
+
+    def place(self, receipt: dict[str, Any]) -> None:
+        """Keep an order's receipt, and begin a new cart."""
+        self.orders = [receipt, *self.orders][:MOST_ORDERS]
+        self.lines, self.codes = {}, []
+
+    def ordered(self, id_: str) -> dict[str, Any] | None:
+        """Return the receipt of an order that was placed here."""
+        return next((one for one in self.orders if one["id"] == id_), None)
 
     def cart(self, sold: Collection[str]) -> dict[str, Any]:
         """Return the cart as the API takes it, of what is still sold.
@@ -86,6 +95,10 @@ class Visit:
         return {"anonymous": self.visitor}
 
 
+NAMES = frozenset(one.name for one in fields(Visit))
+MINE = ("lines", "codes", "orders")
+
+
 def read(request: HttpRequest) -> Visit:
     """Return the browser's visit; a new one begins as a guest's."""
     kept = request.session.get(KEPT)
@@ -93,7 +106,8 @@ def read(request: HttpRequest) -> Visit:
         visit = Visit()
         keep(request, visit)
         return visit
-    return Visit(**kept)
+    # A session may be older than this version of the shop.
+    return Visit(**{name: kept[name] for name in kept.keys() & NAMES})
 
 
 def keep(request: HttpRequest, visit: Visit) -> None:
@@ -108,7 +122,8 @@ def switched(slug: str, before: Visit) -> Visit:
     newcomer's, who is somebody new each time.
     """
     shopper = shoppers.named(slug)
-    carts = before.carts | {before.slug: {"lines": before.lines, "codes": before.codes}}
+    mine = {name: getattr(before, name) for name in MINE}
+    carts = before.carts | {before.slug: mine}
     signs_up = shopper.slug == shoppers.NEWCOMER
     if signs_up and not before.customer:
         carts.pop(before.slug)

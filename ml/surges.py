@@ -33,7 +33,9 @@ GAP, PAST = 7, 180
 STRENGTH = 250.0
 VARIED = 8.0
 """The shape of a day's volume about the usual one: it varies by a third."""
-UNLIKELY = 0.01
+UNLIKELY = 0.02
+"""Of few texts. At 0.01, 94 % of the surges in 0.3 texts a day were found, 97 % so; of
+sales with six times the texts, 4.5 % raise an alarm and not 0.5 %."""
 KNOWN = 28
 """Days after which a volume is usual."""
 PRIOR = 10.0

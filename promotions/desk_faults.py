@@ -26,7 +26,7 @@ REASONS = (
     gettext_noop("It must be above 0."),
     gettext_noop("It must be above 0 and at most 1."),
     gettext_noop("It must be within the spend."),
-    gettext_noop("It must not be empty."),
+    gettext_noop("It must not begin and end at the same hour."),
     gettext_noop("It must name each day once."),
     gettext_noop("It must lie between 0 and 9999."),
     gettext_noop("It has at most three decimals."),

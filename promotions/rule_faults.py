@@ -57,7 +57,7 @@ def rule_fault(rule: Rule, currency: str = "") -> str | None:
     if rule.mode != "stack" and not rule.group:
         return f"group: mode {rule.mode!r} needs one"
     if rule.conditions.hours and rule.conditions.hours[0] == rule.conditions.hours[1]:
-        return "conditions.hours must not be empty"
+        return "conditions.hours must not begin and end at the same hour"
     if len(set(rule.conditions.weekdays)) < len(rule.conditions.weekdays):
         return "conditions.weekdays must name each day once"
     return limits_fault(rule.limits)

@@ -333,7 +333,7 @@ def test_every_page_of_the_demo_shop_is_in_chinese(
         reverse("shop_aisle", args=["drinks"]),
         reverse("shop_category", args=["TEA"]),
         *(reverse("shop_product", args=[sku]) for sku in ("tea", "nothing")),
-        *(reverse(name) for name in ("shop_cart", "shop_checkout")),
+        *(reverse(name) for name in ("shop_cart", "shop_checkout", "shop_orders")),
     ]
 
     for page in pages:

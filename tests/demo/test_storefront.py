@@ -11,7 +11,7 @@ from analytics.models import Assignment, Customer, Rejection, StoredEvent
 from demo import backend
 from promotions import giving
 from promotions.giving import Given
-from promotions.models import Feedback, Offer, Redemption, Strategy
+from promotions.models import Feedback, Offer, Redemption, Rollback, Strategy
 from tests.browsing import NAMELESS, TOO_WIDE, browse
 from tests.conftest import Give, Make
 from tests.demo.shopping import cast, fresh, kinds, profiled, web
@@ -235,6 +235,58 @@ def test_what_ran_out_meanwhile_is_said_before_anything_is_ordered(
     assert "order_completed" not in kinds()
 
 
+def test_a_cancelled_order_gives_its_offer_back_once(
+    web: str, cast: dict[str, Offer], ana: Customer
+) -> None:
+    def journey(tab: Page) -> dict[str, str]:
+        told = {}
+        play(tab, web, "loyal")
+        tab.goto(f"{web}category/TEA")
+        add(tab, "Tea")
+        add(tab, "Tea")
+        tab.goto(f"{web}checkout")
+        tab.click(".final button.go")
+        tab.click("main a:text-is('Your orders')")
+        told["placed"] = tab.inner_text(".orders")
+        tab.click("text=Cancel this order")
+        told["cancelled"] = tab.inner_text(".orders .gone")
+        order = tab.inner_text(".orders code")
+        again = "[...document.forms].find(one => one.action.includes('shopper'))"
+        tab.evaluate(
+            f"""order => {{
+                const form = {again};
+                form.action = "{web}orders/cancel";
+                form.append(Object.assign(document.createElement("input"),
+                    {{ name: "order", value: order }}));
+                form.submit();
+            }}""",
+            order,
+        )
+        tab.wait_for_load_state("networkidle")
+        play(tab, web, "new")
+        tab.goto(f"{web}orders")
+        told["others"] = tab.inner_text("main")
+        play(tab, web, "loyal")
+        tab.goto(f"{web}orders")
+        told["kept"] = tab.inner_text(".orders .gone")
+        return told
+
+    told = browse(journey)
+
+    assert "2 × Tea" in told["placed"]
+    assert "−$3.00" in told["placed"]
+    assert "Cancelled. Offers and codes that it used come back" in told["cancelled"]
+    assert "Nothing was ordered in this browser yet." in told["others"]
+    assert told["kept"] == told["cancelled"]
+    [redemption] = Redemption.objects.all()
+    assert redemption.offer == cast["ana"].id
+    [back] = Rollback.objects.filter(redemption=redemption)
+    assert back.amount == Decimal("3.00")
+    [event] = logged("order_cancelled")
+    assert event.customer == ana.key
+    assert len(logged("redemption_rolled_back")) == 1
+
+
 def test_the_shop_works_by_keyboard_alone(web: str, cast: dict[str, Offer]) -> None:
     def focus(tab: Page, wanted: str) -> None:
         for _ in range(80):
@@ -276,7 +328,8 @@ def test_the_shop_works_by_keyboard_alone(web: str, cast: dict[str, Offer]) -> N
 def test_every_page_fits_a_phone_and_names_its_controls(
     web: str, cast: dict[str, Offer], scheme: str
 ) -> None:
-    pages = ("", "aisle/drinks", "category/TEA", "product/tea", "cart", "checkout")
+    shelves = ("", "aisle/drinks", "category/TEA", "product/tea")
+    pages = (*shelves, "cart", "checkout", "thanks", "orders")
 
     def journey(tab: Page) -> dict[str, object]:
         faults: dict[str, object] = {}
@@ -284,7 +337,10 @@ def test_every_page_fits_a_phone_and_names_its_controls(
         tab.goto(f"{web}category/TEA")
         add(tab, "Tea")
         for page in pages:
-            tab.goto(f"{web}{page}")
+            if page == "thanks":
+                tab.click(".final button.go")
+            else:
+                tab.goto(f"{web}{page}")
             tab.wait_for_load_state("networkidle")
             over = tab.evaluate(TOO_WIDE)
             if wrong := tab.evaluate(NAMELESS) + ([over] if over > 0 else []):

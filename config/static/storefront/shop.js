@@ -20,6 +20,7 @@ const VIEWS = {
   cart: () => track("cart_viewed", { skus: skus("#cart .line[data-sku]") }),
   checkout: () => track("checkout_started", { currency, value: document.getElementById("total").dataset.value }),
   thanks: () => track("page_viewed", { name: "Thanks" }),
+  orders: () => track("page_viewed", { name: "Orders" }),
 };
 
 document.addEventListener("click", (event) => {
