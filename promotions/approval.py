@@ -96,6 +96,7 @@ def propose(
             forecast={
                 name: value
                 for name, value in strategy.forecast.items()
+                # How it is said in other languages is for pages: the log stays English.
                 if name != "said"
             },
         )
@@ -286,8 +287,11 @@ def _decide(
     _insist_on(event.comment)
     with transaction.atomic():
         strategy = _locked(key)
+        # A rejection moves no price, so it must not wait for an import of products.
         turns = strategy.prices and made in TURNS
         if turns:
+            # Strategies by id, then the products' table, which feeds lock too, the log
+            # last.
             prices.lock()
         if strategy.state not in needed:
             raise refusal(
@@ -303,6 +307,7 @@ def _decide(
             _by_another(strategy, event.by)
             _replace(strategy, event.by, at)
         _keep(strategy, made, event, at)
+        # A price change has no offers, to be made or withdrawn.
         if then and not strategy.prices:
             then(strategy)
         _log(strategy, event, at)
@@ -330,6 +335,7 @@ def _keep(
 
 def _locked(key: UUID | str) -> Strategy:
     """Lock a strategy and those it replaces, by id, as redemptions do."""
+    # Unlocked, for its ids alone: what is decided on is read under the lock.
     mine = Strategy.objects.select_related("replaces").get(id=key)
     ids = [mine.id, *(one.id for one in replaced(mine))]
     rows = Strategy.objects.filter(id__in=ids)
@@ -398,6 +404,7 @@ def _replace(strategy: Strategy, by: str, at: datetime) -> None:
 
 
 def _end(old: Strategy, strategy: Strategy, by: str, at: datetime) -> None:
+    # Versions that were returned in between never ran.
     if old.state in RUNS:
         comment = f"Replaced by version {strategy.version}."
         old.state, old.decided_at = State.ENDED, at

@@ -152,6 +152,7 @@ def draw(drawn_from: Experiment, unit: str, odds: Mapping[str, float]) -> Drawn:
             counterfactual=meant,
         )
     variant = best if arm is None or arm == BEST else arm.removeprefix(LOT)
+    # It may have come by lot or as the best: the chance is that of both ways.
     chance = drawn_from.probability(LOT + variant)
     chance += drawn_from.probability(BEST) * odds[variant]
     return Drawn(arm=TREATMENT, variant=variant, probability=chance, bucket=place)
@@ -164,4 +165,5 @@ def _best(seed: str, unit: str, odds: Mapping[str, float]) -> str:
         edge += share
         if place < edge:
             return label
+    # Shares may add up to a little less than 1.
     return max(odds, key=lambda label: odds[label])

@@ -144,4 +144,5 @@ def _arm(row: ArmDay) -> str:
 def _chances(strategy: Strategy, odds: Mapping[str, float] | None) -> dict[str, float]:
     """Return each arm's chance; before any odds were set they were equal."""
     drawn_from = arms.of(strategy, odds)
+    # None is "the best": all of a bandit's treated draw.
     return {name: p for name, p in drawn_from.arms.items() if p}

@@ -116,6 +116,7 @@ def terse(ids: Collection[str]) -> Mapping[str, Terse]:
     fresh = {}
     for strategy in _read(missing):
         fresh[str(strategy.id)] = decoded(strategy)
+        # Only what is decided is kept from changing, by the database's trigger.
         if strategy.state != Strategy.State.PROPOSED:
             _keep(fresh[str(strategy.id)])
     return {id_: fresh.get(id_) or _kept[id_] for id_ in ids}

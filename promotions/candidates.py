@@ -68,6 +68,8 @@ def still_new(shopper: Shopper) -> bool:
     Inside a transaction: who comes next waits for its end.
     """
     if shopper.keys:
+        # By the least of a person's keys: all calls take one lock, whichever id they
+        # name.
         lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
         lookup.rows(lock, [FIRST_LOCK, str(min(shopper.keys))])
     return _is_new(shopper)
@@ -84,6 +86,8 @@ def sorted_out(
     missed: dict[str, Missed] = {}
     limits = _limits(entries, shopper, asker.at, coins)
     there = _gifts_there(entries, shelf.lines)
+    # One pool for each sku, campaign and limit, however many strategies draw on it:
+    # else one cart is promised the last gift twice, and its order refused.
     stocks = {sku: _stock(gift) for sku, gift in there.items()}
     purses = _purses(entries, coins)
     inside = _Inside(shelf.lines)

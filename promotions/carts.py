@@ -59,11 +59,13 @@ def qualify(cart: Cart, *, at: datetime, proposed: Collection[UUID] = ()) -> Pri
 
 def who(customer: str | None) -> Shopper:
     """Return the person behind the shop's id; nobody for a stranger or a guest."""
+    # PostgreSQL holds no NUL in a text, so nobody is called that.
     named = customer and "\0" not in customer and not nobody(customer)
     key = identity.find(customer) if customer and named else None
     if key is None:
         return Shopper()
     keys = identity.keys(key)
+    # The person's key first: counters add up all the others' under it.
     return Shopper(person=key, keys=[key, *(one for one in keys if one != key)])
 
 
@@ -147,6 +149,8 @@ def may_apply(
     }
     if shopper.person:
         for offer in usable(shopper.person, currency=cart.currency, at=at):
+            # Two keys of a person may each have an offer of one strategy: a cart takes
+            # one.
             entries.setdefault(str(offer.strategy_id), _offered(offer))
     return list(entries.values())
 

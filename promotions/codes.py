@@ -67,6 +67,7 @@ def enter(
     """
     if not texts:
         return []
+    # Reversed twice: of texts that mean the same the first is answered, all in order.
     digests = {digest(text): text for text in reversed(texts)}
     found = _found(digests)
     taken: dict[UUID, Known] = {}

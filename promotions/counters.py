@@ -124,6 +124,7 @@ def used(wanted: Iterable[Need], keys: Sequence[UUID]) -> Used:
         place = Place(
             subject=subject, customer=person, code=code, period=period, begins=day
         )
+        # Every subject is read for every day: some of that nobody asked for.
         if place in places:
             before = totals.get(place, (0, Decimal(0)))
             totals[place] = before[0] + uses, before[1] + money
@@ -153,11 +154,13 @@ def count(wanted: Sequence[Need], holder: Holder, money: Decimal) -> list[int]:
     """
     places = {need.place for need in wanted}
     ids = []
+    # In one order everywhere: two orders that share counters must not deadlock.
     for place in sorted(places, key=_sortable):
         with connection.cursor() as cursor:
             values = [place.subject, place.customer, place.code, place.period]
             cursor.execute(RAISE, [*values, place.begins, money])
             ids.append(int(cursor.fetchone()[0]))
+    # Under the locks of these rows: who counts on them next sees this use, or none.
     counted = used(wanted, holder.keys)
     for need in wanted:
         uses, spent = counted.get(need.place, (0, Decimal(0)))

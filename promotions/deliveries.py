@@ -40,6 +40,8 @@ KEEP = timedelta(days=30)
 State = Delivery.State
 Flying = dict["Future[Answer]", Delivery]
 
+# 100,000 waiting for 3 endpoints of 1,000 strategies: 12 ms a look, where sorting them
+# took 80.
 HEADS = (
     "SELECT due.id FROM promotions_endpoint e CROSS JOIN LATERAL ("
     " WITH RECURSIVE head AS ("
@@ -86,6 +88,7 @@ def _send(until: datetime) -> int:
                     posts += 1
             if not flying:
                 break
+            # No longer: what falls due meanwhile is claimed after it.
             _land(flying, timeout=1.0)
         while flying:
             _land(flying, timeout=None)
@@ -98,6 +101,7 @@ def _claimed(flying: Flying) -> Iterator[Delivery]:
     busy = Counter(one.endpoint_id for one in flying.values())
     for delivery in _heads(clock.wall()) if free else ():
         endpoint = delivery.endpoint
+        # One that hangs would fill the pool with posts of 15 s each.
         most = 1 if endpoint.failing_since else OF_AN_ENDPOINT
         if free and busy[endpoint.id] < most and _claim(delivery):
             busy[endpoint.id] += 1

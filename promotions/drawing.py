@@ -107,6 +107,7 @@ def _by_lot(
     ]
     lot = np.array(places)
     most = trials.share(len(lot))
+    # In proportion to cost and lot: where a budget binds, the lot says who comes in.
     return np.where(lot >= 1 - most, WORTH_A_TRIAL * best.cost * lot, -np.inf)
 
 
@@ -195,6 +196,7 @@ def _decision(
     if drawn.variant is None:
         return None, fact
     first = people.drawn.get((unit, strategy.id))
+    # The first draw stands, with its own chance: odds and scores may have moved since.
     variant, probability = first or (drawn.variant, drawn.probability)
     usual = min(at + timedelta(days=settings.OFFER_DAYS), strategy.campaign.ends_at)
     offer = Offer(
