@@ -115,6 +115,7 @@ class OrderSerializer(UsesSerializer):
 
     def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
         if "reservation" in cart:
+            # As it was sent: what was read has defaults that nobody sent.
             _check_alone(self.initial_data)
             return cart
         if "lines" not in cart:

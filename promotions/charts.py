@@ -65,9 +65,11 @@ class Scale:
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Return round numbers from low to high, at most `most` + 1 of them."""
+    # The least of widths divides to nothing, of which there is no logarithm.
     step = 10.0 ** floor(log10(max((high - low) / most, 1e-300)))
     step *= next(k for k in (1, 2, 5, 10) if (high - low) / (step * k) <= most)
     first = -floor(-low / step)
+    # 0.3 / 0.1 is a little below 3.
     return [k * step for k in range(first, floor(high / step + 1e-9) + 1)]
 
 
@@ -141,6 +143,7 @@ def curve(
     values = [mark for _, mark in marks]
     svg, y = _plot(title, _edges(values, _ends(values)))
     right = marks[-1][0]
+    # A `here` that is far off stands at the edge, and does not squeeze the curve.
     right = max(right, min(here, 1.25 * right))
     x = Scale(low=0, high=right, start=LEFT, end=RIGHT)
     upper = [(x.at(at), y.at(mark.ends[1])) for at, mark in marks]

@@ -38,6 +38,7 @@ def _week_learnt(
 ) -> Belief:
     """Learn from a week at a price that may be none of the plan's."""
     today = asked.prices[0]
+    # `Clearance` takes falling prices, and the one in force may lie above the plan's.
     pair = sorted({today, price}, reverse=True)
     seen = replace(
         asked, prices=tuple(pair), units=(asked.units[0] * share,), salvage=0.0

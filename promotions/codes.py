@@ -115,6 +115,7 @@ def _refusal(
     at: datetime,
     proposed: Collection[UUID],
 ) -> str | None:
+    # One that was stopped must look like a text that is no code.
     if code is None or not code.active:
         return "unknown_code"
     if code.customer is not None and code.customer not in keys:

@@ -88,6 +88,7 @@ def keep(
     """
     at = row.asked_at
     with transaction.atomic():
+        # Looked at again under a lock: two first questions may come at once.
         fresh, _ = Conversation.objects.select_for_update().get_or_create(
             id=conversation.id,
             defaults={

@@ -199,6 +199,7 @@ class Desk:
             raise Faulty(faults)
         menu: dict[str, rules.Terms] = {}
         for number, terms in enumerate(draft.menu.values()):
+            # Of the 200 characters that a label may have: the rest is for a number.
             label = rules.words(terms, campaign.currency)[:180]
             menu[f"{label} ({number})" if label in menu else label] = terms
         return msgspec.structs.replace(draft, menu=menu)
