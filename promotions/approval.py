@@ -28,6 +28,7 @@ from promotions.offers import forget, refresh_soon
 from promotions.rules import Gift
 
 State = Strategy.State
+# A number of its own: by that of imports an approval waits for an import of orders.
 APPROVAL_LOCK = 7_102_036
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 
@@ -340,6 +341,7 @@ def _locked(key: UUID | str) -> Strategy:
     ids = [mine.id, *(one.id for one in replaced(mine))]
     rows = Strategy.objects.filter(id__in=ids)
     locked = {row.id: row for row in rows.order_by("id").select_for_update()}
+    # By the row's id, since `key` may be its text.
     return locked[mine.id]
 
 

@@ -75,6 +75,7 @@ def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experimen
     return Experiment(
         seed=str(strategy.id),
         arms={HOLDOUT: strategy.holdout, **lots, BEST: treated * (1 - share)},
+        # A filter, not a namespace: an SDK that finds filters looks at no namespace.
         filters=[Filter(seed=HOLDOUT_SEED, ranges=[(settings.HELD_OUT, 1.0)])],
     )
 

@@ -232,6 +232,7 @@ def told(row: Strategy) -> dict[str, Any]:
             {name: guard[name] for name in ("name", "passed", "detail")}
             for guard in row.guards
         ],
+        # How it is said in other languages is for pages: the API stays English.
         "forecast": {
             name: value for name, value in row.forecast.items() if name != "said"
         },

@@ -100,6 +100,7 @@ def _due(at: datetime) -> list[Strategy]:
 def _set(strategy: Strategy, at: datetime) -> Odds | None:
     """Set and log the day's odds; None if somebody else has just done so."""
     day, odds = at.astimezone(UTC).date(), _next(strategy)
+    # Row and event together: the table is what the log tells.
     with transaction.atomic():
         row, made = Odds.objects.get_or_create(
             strategy=strategy, day=day, defaults={"odds": odds}

@@ -178,6 +178,8 @@ def priced(
     basket = Basket(
         lines=shelf.lines,
         coins=coins,
+        # What gifts may be worth in all; a strategy's own least margin is looked at
+        # beside.
         spare=sum(shelf.room(settings.LEAST_MARGIN, coins)),
         shipping=coins.of(cart.shipping),
     )

@@ -118,6 +118,7 @@ def steps(
     spare = 0.08 * (max(values) - min(values)) or 0.1 * abs(values[0]) or 1.0
     svg, y = _plot(title, (min(values) - spare, max(values) + spare))
     x = Scale(low=0, high=last, start=LEFT, end=RIGHT)
+    # All of them, so that an empty line's class goes to no other.
     for name, line in zip(LINES, lines, strict=False):
         points: list[tuple[float, float]] = []
         for at, value in line:

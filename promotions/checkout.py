@@ -297,6 +297,7 @@ def _once(
         raise
     except Problem as problem:
         refused = problem.__cause__
+        # Out here the call's own transaction is rolled back: what is noted now stays.
         if asker and isinstance(refused, redemption.CodeRefused):
             guessing.note(asker, refused.texts, at=clock.wall())
         if refused and not dry:

@@ -27,6 +27,7 @@ def learnt(
     weeks = zip(prices, sold, strict=True)
     for number, (price, units) in enumerate(weeks):
         share = part if number == len(sold) - 1 else 1.0
+        # With none there, none sold says nothing.
         if share > 0 and asked.stock:
             belief = _week_learnt(belief, asked, price, units, share)
         asked = asked.after(units, stepped=False)

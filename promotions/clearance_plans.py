@@ -118,6 +118,7 @@ def planned(
     if expires and product.expires_on:
         ends = product.expires_on
     ends = min(ends, starts + MOST_WEEKS * WEEK)
+    # Without shelf discounts: what sold by them is no demand at today's price.
     price, demand = product.price or Decimal(0), demand.baseline
     if ends <= starts or demand.units[0] <= 0:
         return None
@@ -149,7 +150,8 @@ def planned(
             units=tuple(_weeks(demand.units, ends - starts)),
             # `Clearance` takes no price below it.
             salvage=min(worth, prices[-1]),
-            # Variance is mean + noise · mean²: relative to mean², 1 / mean is not noise's.
+            # Variance is mean + noise · mean²: of it relative to mean², 1 / mean is not
+            # noise's.
             noise=max(
                 LEAST_NOISE, (1 - forecasts.LASTING) * relative - 1 / max(mean, 0.1)
             ),

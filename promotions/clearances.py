@@ -120,6 +120,7 @@ def _taken(at: datetime) -> set[str]:
 
 def _unwanted(at: datetime) -> set[str]:
     """Return the products whose clearance was rejected, or struck out, of late."""
+    # What the next version goes on with is `_taken`: the rest was struck out.
     struck = Q(strategy__state=State.RETURNED, strategy__successors__isnull=False)
     lines_ = PriceLine.objects.filter(
         Q(strategy__state=State.REJECTED) | struck,
@@ -230,6 +231,7 @@ def _go_on(
     part = (at - plan.moment(weeks - 1)) / WEEK
     units = [sold.get(week, 0) for week in range(len(prices))]
     belief, gone = learnt(plan, [mean for mean, _ in prices], units, part)
+    # Indices rise as prices fall: so many of the steps are used.
     falls = sum(one < other for one, other in pairwise((0, *charged)))
     asked = replace(
         plan.asked,

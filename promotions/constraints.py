@@ -192,6 +192,7 @@ def _gifts(given: Candidates, elsewhere: Costs) -> dict[str, Any]:
     menus = [_skus(one) for one in given.strategies]
     wanted = {sku for menu in menus for sku, _ in menu}
     there = gifts.there(wanted, []) if wanted else {}
+    # What is there without a count binds nothing; what is not there, is none.
     counted = {sku for sku in wanted if sku not in there or there[sku].left is not None}
     if not counted:
         return {}

@@ -111,6 +111,7 @@ def keep(
         fresh.language, fresh.last_at = row.language, at
         fresh.state = remembered(fresh.state, replies, understood)
         fresh.save()
+        # Counted under the lock: the order must not need the clock, which may stand.
         row.conversation, row.number = fresh, fresh.questions.count() + 1
         row.save(force_insert=True)
         handed = _hand_over(row, replies)

@@ -122,6 +122,7 @@ def _claim(delivery: Delivery) -> bool:
     mine = Delivery.objects.filter(
         id=delivery.id, state=State.WAITING, next_at__lte=now
     )
+    # The row in hand as well: how long to wait goes by it.
     delivery.attempts += 1
     return bool(mine.update(next_at=now + CLAIM, attempts=F("attempts") + 1))
 

@@ -166,6 +166,7 @@ class Desk:
 
     def body(self) -> dict[str, Any]:
         """Return what was posted, as the API takes it."""
+        # An empty row, too, is read: its faults say what the form wants.
         variants = self.terms.filled or list(self.terms)[:1]
         menu = {str(number): row.part() for number, row in enumerate(variants)}
         if self.parts is not None and menu:

@@ -37,6 +37,7 @@ Trigger = Literal["offer", "automatic", "code"]
 PERSONAL = frozenset({"percentage", "threshold", "gift"})
 """Kinds whose worth is forecast for each customer, and so may be personal offers."""
 YEARS = range(2000, 2101)
+# msgspec ends what it says with the place, but names a missing field in its words.
 AT = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 FIELD = re.compile(r"field `(.+)`")
 
@@ -318,6 +319,7 @@ def _campaign_faults(draft: CampaignDraft, at: str) -> Iterator[Fault]:
 def _return_faults(at: str, least: Decimal | None) -> Iterator[Fault]:
     if least is None:
         return
+    # What the table's column holds: seven digits, of them three decimals.
     if not (least.is_finite() and 0 <= least < 10_000):
         yield Fault(field=at, reason="It must lie between 0 and 9999.")
     elif least != least.quantize(Decimal("0.001")):

@@ -84,6 +84,7 @@ def _column(
     return Column(
         wanted=_by_lot(strategy, audience, best) if trial else best.margin,
         correction=believed.posterior.correction(people.who, what),
+        # `address` is the log of what all the rest is multiplied by.
         aside=np.expm1(believed.posterior.address) * people.rest,
         elsewhere=audience.expected(scope),
         strategy=strategy,
