@@ -35,7 +35,7 @@ GAP = 1e-4
 SAMPLE = 20_000
 SMALL = 20_000
 """Pairs that a linear programme takes whole, without looking for prices first."""
-# Half of 100,000 took HiGHS 12 CPU s, and gained nothing once the bound stood.
+# A core of half of 100,000 took 12 CPU s, and gained nothing once the bound stood.
 WIDEST = 12_000
 """Customers that a core holds at most."""
 # 0.1 s of branch and bound, which halves what 20 small stocks leave (0.016 %).

@@ -74,8 +74,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
     with translation.override(language):
         understood, replies = _replies(asked, ask, before.state, language)
         told_no = any(one.kind == "others" for one in replies)
-        # Who asks for others' data is told no and nothing beside, not of a colleague
-        # either.
+        # Who asks for others' data is told no, and nothing beside: not what is unclear.
         unclear = understood.unclear and not told_no
         outcome = _outcome(replies, unclear=unclear)
         text = "\n\n".join(_said(replies, outcome, unclear=unclear))

@@ -137,7 +137,7 @@ def left(need: Need, counted: Used) -> Decimal:
     return need.limit.most - (uses if need.limit.of == "uses" else money)
 
 
-# Written out: the ORM, writing the same anew, made a redemption 12.7 CPU ms, not 6.3.
+# Written out: by the ORM, with savepoints, a redemption took 12.7 CPU ms, not 6.3.
 RAISE = (
     "INSERT INTO promotions_counter AS c"
     " (subject, customer, code, period, begins, uses, money)"
