@@ -98,8 +98,7 @@ class _Work:
 
     def offer(self, picks: Ints) -> None:
         """Keep these picks if they fit and are worth more; offers of no worth go."""
-        # With shares, an offer that loses may be the one that its customer's group is
-        # owed.
+        # With shares, an offer that loses may be the one that a group is owed.
         if not self.asked.shares:
             for row in picks:
                 who = np.flatnonzero(row >= 0)
@@ -211,8 +210,7 @@ def _whole_lp(work: _Work) -> None:
     nobody = np.full((max(rest.most, 1), rest.customers), -1, np.int16)
     if len(option):
         greatest = float(np.abs(rest.value[option, who]).max())
-        # Without shares giving nothing is an answer; a share may ask for more than
-        # there is.
+        # Without shares, nothing for anybody is an answer; shares may ask too much.
         bend = 0.0 if len(work.asked.shares) == 0 else 100 * greatest
         solved = core_lp.solve(rest, option, who, held, rest.limit, bend=bend)
         if solved is not None:
@@ -370,6 +368,7 @@ def _search(work: _Work) -> None:
     )
     if solved is None:
         return
+    # A plan that holds other pairs is worth no more than ours.
     work.searched = max(solved.bound + value, work.worth)
     held[option[solved.x > 0.5], who[solved.x > 0.5]] = True
     _fit(work, rest, picks_of(held, rest.most), 0.0)
@@ -388,6 +387,7 @@ def _undecided(rest: Rest, prices: Doubles, picks: Ints, room: float) -> Bools:
         other = np.where(chosen, -np.inf, values).max(axis=0)
         inside = np.where(chosen, values, 0)
         change = np.where(chosen, np.minimum(distance, inside - other), distance)
+        # Values may be float32, of seven digits: rounding must decide no pair.
         size = np.abs(np.where(np.isfinite(values), values, 0)).max(axis=0)
         free[:, at] = change <= room * (1 + 1e-6) + 1e-5 * size
     return free & np.isfinite(rest.value)
@@ -415,6 +415,7 @@ def _beyond(work: _Work) -> list[str]:
     rest, shares = work.rest, work.asked.shares
     if work.picks is not None or not shares:
         return []
+    # No plan is worth less than all pairs that lose: a bound below that leaves none.
     lowest = sum(
         float(row[np.isfinite(row) & (row < 0)].sum(dtype=np.float64))
         for row in rest.value

@@ -313,6 +313,7 @@ def _decide(
             then(strategy)
         _log(strategy, event, at)
         if turns:
+            # With the versions before: the new one takes over with no moment between.
             price_rolls.turn([strategy, *replaced(strategy)], at=at)
 
 

@@ -21,6 +21,7 @@ class ItemSerializer(Strict):
 
     sku = serializers.CharField(max_length=200)
     quantity = WholeField(min_value=1, max_value=10_000)
+    # Four decimals, as the tables keep: the currency's own are looked at in `validate`.
     price = AmountField(
         max_digits=14, decimal_places=4, min_value=0, allow_null=True, required=False
     )
@@ -156,6 +157,7 @@ class RollbackSerializer(Strict):
 
 def money() -> serializers.DecimalField:
     """An amount in an answer."""
+    # Three: dinars have thousandths.
     return serializers.DecimalField(max_digits=22, decimal_places=3)
 
 

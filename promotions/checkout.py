@@ -219,6 +219,7 @@ def _redeemed_once(
         reservation=sent.get("reservation"),
     )
     try:
+        # The order's receipt after the call's own: in the ledger's order of locks.
         body, _ = receipts.once(
             caller=receipts.SHOP,
             key=order.order_id,
@@ -287,6 +288,7 @@ def _once(
     try:
         if sent.get("dry_run"):
             return Response(
+                # It takes the same locks as the call, and may lose the same races.
                 _refusing(lambda: anew(lambda: _undone(lambda: do(sent, asker))))
             )
         # What is held beyond its time is free for this cart, whenever beat comes by.

@@ -194,6 +194,7 @@ def _menu(given: Mapping[str, Any], kind: object) -> dict[str, Terms]:
     faults = []
     for label, terms in given.items():
         at = f"menu.{label}"
+        # Terms that name another kind keep it, to be told so.
         tagged = {"kind": kind} | dict(terms) if isinstance(terms, Mapping) else terms
         try:
             menu[_converted(label, Name, at)] = _converted(tagged, Terms, at)

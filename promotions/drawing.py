@@ -146,10 +146,12 @@ def candidates(
     unused = ~_where(used, columns, matrix).T
     return constraints.Candidates(
         strategies=[column.strategy for column in columns],
+        # The plan goes by what a trial's lot wants, not by what its offers bring.
         worth=[replace(one.best, margin=one.wanted) for one in columns],
         customers=matrix.customers,
         segments=people.segments,
         unused=unused,
+        # Who has used it up has no place any more.
         promised=_where(lasting, columns, matrix).T & unused,
     )
 
