@@ -291,8 +291,7 @@ def _decide(
         # A rejection moves no price, so it must not wait for an import of products.
         turns = strategy.prices and made in TURNS
         if turns:
-            # Strategies by id, then the products' table, which feeds lock too, the log
-            # last.
+            # Strategies by id, then products, which feeds lock too, the log last.
             prices.lock()
         if strategy.state not in needed:
             raise refusal(

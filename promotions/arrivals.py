@@ -197,8 +197,7 @@ def holding(asked: Instance, given: Candidates, known: Allocation) -> list[float
     Never more than the limit itself still holds: redemptions may have cost more.
     """
     mine = constraints.named(asked, left(asked, given.promised))
-    # What a return has in hand is others' doing: this instance knows one customer
-    # alone.
+    # What a return has in hand is of all customers: this instance knows but one.
     returns = {f"return {one.name}" for one in asked.every_return}
     return [
         known.left.get(name, amount)

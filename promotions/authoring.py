@@ -267,8 +267,7 @@ def paged(
     """Return a page of strategies, the newest first, and the next one's cursor."""
     if "cursor" in page:
         at, id_ = _place(page["cursor"])
-        # By keys, not by offset: what is proposed meanwhile moves no row to another
-        # page.
+        # By keys, not by offset: what is proposed meanwhile moves no row.
         later = Q(proposed_at__lt=at) | Q(proposed_at=at, id__gt=id_)
         rows = rows.filter(later)
     found = list(rows.order_by("-proposed_at", "id")[: page["limit"] + 1])

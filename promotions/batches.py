@@ -164,8 +164,7 @@ def _copy(batch: CodeBatch, texts: Iterator[str]) -> None:
     table = Code._meta.db_table
     with (
         connection.cursor() as cursor,
-        # `copy` goes past Django's cursor: a taken text would be psycopg's error, not
-        # ours.
+        # `copy` goes past Django's cursor: else a taken text is psycopg's own error.
         connection.wrap_database_errors,
         cursor.copy(f"COPY {table} ({COLUMNS}) FROM STDIN") as copy,
     ):

@@ -68,8 +68,7 @@ def still_new(shopper: Shopper) -> bool:
     Inside a transaction: who comes next waits for its end.
     """
     if shopper.keys:
-        # By the least of a person's keys: all calls take one lock, whichever id they
-        # name.
+        # By the least of a person's keys: one lock, whichever id a call names.
         lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
         lookup.rows(lock, [FIRST_LOCK, str(min(shopper.keys))])
     return _is_new(shopper)

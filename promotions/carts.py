@@ -149,8 +149,7 @@ def may_apply(
     }
     if shopper.person:
         for offer in usable(shopper.person, currency=cart.currency, at=at):
-            # Two keys of a person may each have an offer of one strategy: a cart takes
-            # one.
+            # Two keys of a person may each have an offer of a strategy: take one.
             entries.setdefault(str(offer.strategy_id), _offered(offer))
     return list(entries.values())
 
@@ -178,8 +177,7 @@ def priced(
     basket = Basket(
         lines=shelf.lines,
         coins=coins,
-        # What gifts may be worth in all; a strategy's own least margin is looked at
-        # beside.
+        # What gifts may be worth in all; strategies' own least margins come on top.
         spare=sum(shelf.room(settings.LEAST_MARGIN, coins)),
         shipping=coins.of(cart.shipping),
     )

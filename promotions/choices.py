@@ -38,8 +38,7 @@ def tariff(rest: Rest, prices: Doubles) -> Tariff:
     )
     kind = rest.value.dtype.type
     return Tariff(
-        # v − p · (least · c − v) = (1 + p) · v − p · least · c, for a return at price
-        # p.
+        # At a return's price p: v − p · (least · c − v) = (1 + p) · v − p · least · c.
         value=(1 + of_return @ rest.returns).astype(kind),
         cost=by_option.astype(kind),
         sku=np.append(prices[budgets : budgets + stocks], 0.0).astype(kind),

@@ -150,8 +150,7 @@ def planned(
             units=tuple(_weeks(demand.units, ends - starts)),
             # `Clearance` takes no price below it.
             salvage=min(worth, prices[-1]),
-            # Variance is mean + noise · mean²: of it relative to mean², 1 / mean is not
-            # noise's.
+            # A variance is mean + noise · mean²; over mean², 1 / mean is no noise.
             noise=max(
                 LEAST_NOISE, (1 - forecasts.LASTING) * relative - 1 / max(mean, 0.1)
             ),

@@ -87,8 +87,7 @@ def solve(
         # One more column for each limit, which takes the excess off its row.
         rows.column.append(np.arange(size) + pairs + covers)
         rows.factor.append(-np.ones(size))
-        # Priced by an average pair's use, so that cents, units and customers bend
-        # alike.
+        # Priced by an average pair's use: cents, units and customers bend alike.
         typical = np.abs(use).sum(axis=0) / np.maximum((use != 0).sum(axis=0), 1)
         typical[rest.first_share :] = 1.0
         typical[typical == 0] = 1.0
@@ -199,8 +198,7 @@ def _solved(
     solver.run()
     status, info = solver.getModelStatus(), solver.getInfo()
     done = status == highspy.HighsModelStatus.kOptimal
-    # 2: feasible. Out of time, whole offers that fit are still of use, with their
-    # bound.
+    # 2: feasible. Out of time, whole offers that fit are still of use.
     if not done and not (whole and info.primal_solution_status == 2):
         return None
     answer = solver.getSolution()

@@ -120,8 +120,7 @@ def used(wanted: Iterable[Need], keys: Sequence[UUID]) -> Used:
     for subject, customer, code, period, day, uses, money in lookup.rows(
         READ, [*of, *of, list(keys), *of, named]
     ):
-        # Each of a person's keys may have a row: they add up under the first, as in
-        # `needs`.
+        # Each of a person's keys may have a row: all add up under the first.
         person = keys[0] if customer is not None else None
         place = Place(
             subject=subject, customer=person, code=code, period=period, begins=day

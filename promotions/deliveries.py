@@ -40,8 +40,7 @@ KEEP = timedelta(days=30)
 State = Delivery.State
 Flying = dict["Future[Answer]", Delivery]
 
-# 100,000 waiting for 3 endpoints of 1,000 strategies: 12 ms a look, where sorting them
-# took 80.
+# 100,000 waiting, 3 endpoints, 1,000 strategies: 12 ms a look; to sort all, 80.
 HEADS = (
     "SELECT due.id FROM promotions_endpoint e CROSS JOIN LATERAL ("
     " WITH RECURSIVE head AS ("

@@ -72,8 +72,7 @@ def descend(
         _search(rest, now, step)
         gain = (before - now.bound) / scale
         if gain <= tolerance:
-            # A small gain may be a curve counted too wide: look nearer before giving
-            # up.
+            # A small gain may be a curve counted too wide: once more, nearer.
             stuck += near <= least
             if stuck > 1:
                 now.converged = True
@@ -176,8 +175,7 @@ def change(rest: Rest, some: Moves, picks: Ints) -> Doubles:
     if rest.group is not None:
         held = (picks[:, some.who] >= 0).sum(axis=0)
         after = held + (some.into >= 0) - (some.out >= 0)
-        # A share's use is minus those who have one: only a first, or last, offer moves
-        # it.
+        # A share's use is minus those who have one: a first, or last, offer moves it.
         turn = (held > 0).astype(float) - (after > 0)
         group = rest.group[some.who]
         turn[group < 0] = 0
@@ -245,7 +243,6 @@ def _search(rest: Rest, now: Descent, step: Doubles) -> None:
         if high == np.inf:
             length *= 3
         else:
-            # A secant between slopes of two signs, kept off the ends: else a kink makes
-            # it crawl.
+            # A secant, kept off the ends: else a kink makes it crawl.
             share = low_slope / (low_slope - high_slope)
             length = low + (high - low) * min(max(share, 0.1), 0.9)
