@@ -301,6 +301,7 @@ def _decide(
                     state=strategy.get_state_display(),
                 )
             )
+        # When resumed, too: its campaign may be over by now.
         if made == State.LIVE:
             _check(strategy, at)
         if isinstance(event, events.StrategyApproved):

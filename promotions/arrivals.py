@@ -111,6 +111,8 @@ def _arrive(person: UUID, chances: live.Chances, at: datetime) -> bool:
             return True
         _keep_sheet(person, keys, people.names[person], chances, at)
         if facts:
+            # The summary last: who makes a decision again looks for the next one after
+            # it.
             told = _summary(facts, strategies, beliefs.believed)
             store.append_new([*facts, store.Fact(event=told, at=at)])
     return True

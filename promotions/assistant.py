@@ -132,10 +132,12 @@ def joined(text: str, ask: Asking) -> str:
         most_uses=None,
         active=True,
         strategy__state__in=TOLD,
+        # One of a campaign to come must look as if there were none.
         strategy__campaign__starts_at__lte=ask.at,
     )
     for found, code in known.values_list("digest", "text"):
         pair = re.escape(pairs[bytes(found)])
+        # In capitals: what shouts is read as a code (promotions.extracts).
         text = re.sub(rf"\b{pair}\b", code.upper(), text)
     return text
 

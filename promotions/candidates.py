@@ -111,6 +111,7 @@ def sorted_out(
                 pools = [*pools, *limited]
             if there and isinstance(terms, Gift):
                 pools = [*pools, *stocks[terms.sku]]
+                # One that has become dearer since costs what it costs today.
                 terms = gifts.today(terms, there[terms.sku], shelf.currency)
             candidates.append(
                 Candidate(
@@ -165,6 +166,7 @@ def _limits(
             wanted[entry.key] = needs
     every = {need for needs in wanted.values() for need in needs}
     counted = counters.used(every, shopper.keys)
+    # One object for each: the search knows pools by identity.
     pools = {need: _limit(need, counted, coins) for need in every}
     for key, mine in wanted.items():
         drawn = [pools[need] for need in mine]

@@ -96,10 +96,12 @@ def usable(
     A person's are those of all their keys; none without consent.
     """
     offers = Offer.objects.filter(
+        # What another cart held is free at its end, before beat comes by.
         Q(held_until=None) | Q(held_until__lte=at),
         redeemed_at=None,
         expires_at__gt=at,
         strategy__state=Strategy.State.LIVE,
+        # What the checkout would refuse for want of money is not shown.
         strategy__spent__lt=F("strategy__budget") - F("strategy__reserved"),
         strategy__campaign__starts_at__lte=at,
         strategy__campaign__ends_at__gt=at,

@@ -121,6 +121,7 @@ def sweep(rest: Rest, prices: Doubles, *, margins: bool = False) -> Sweep:
             distance, _ = swaps(rest, values, extra, picks[:, at], at)
             margin[at] = distance.min(axis=0)
     worth, used = totals(rest, picks)
+    # Σ r + Σ p · limit, where Σ r = Σ v − Σ p · used.
     bound = worth + float(prices @ (rest.limit - used))
     return Sweep(picks=picks, margin=margin, bound=bound, worth=worth, used=used)
 

@@ -68,6 +68,7 @@ def opened(
     row = Conversation.objects.filter(id=pk).first()
     if row is None:
         return Conversation(id=pk, public=public, language=language)
+    # Anybody can read a browser's key: it goes on with no conversation of a server's.
     if row.public != public or not theirs(row, customer, shopper.keys):
         raise NotYours("This conversation is somebody else's: begin a new one.")
     if row.questions.count() >= MOST_QUESTIONS:

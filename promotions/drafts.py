@@ -36,6 +36,7 @@ Kind = Literal[
 Trigger = Literal["offer", "automatic", "code"]
 PERSONAL = frozenset({"percentage", "threshold", "gift"})
 """Kinds whose worth is forecast for each customer, and so may be personal offers."""
+# Of other ages no weeks can be counted back, or ahead: dates end.
 YEARS = range(2000, 2101)
 # msgspec ends what it says with the place, but names a missing field in its words.
 AT = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
