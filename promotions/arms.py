@@ -74,6 +74,7 @@ def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experimen
     lots = {LOT + label: treated * share * by_label[label] for label in labels}
     return Experiment(
         seed=str(strategy.id),
+        # The holdout comes first: its places stay where they are when odds move.
         arms={HOLDOUT: strategy.holdout, **lots, BEST: treated * (1 - share)},
         # A filter, not a namespace: an SDK that finds filters looks at no namespace.
         filters=[Filter(seed=HOLDOUT_SEED, ranges=[(settings.HELD_OUT, 1.0)])],
@@ -152,6 +153,7 @@ def draw(drawn_from: Experiment, unit: str, odds: Mapping[str, float]) -> Drawn:
             bucket=place,
             counterfactual=meant,
         )
+    # None: by rounding the last places may be no arm's.
     variant = best if arm is None or arm == BEST else arm.removeprefix(LOT)
     # It may have come by lot or as the best: the chance is that of both ways.
     chance = drawn_from.probability(LOT + variant)

@@ -55,7 +55,7 @@ class Terse:
         return next(iter(self.menu))
 
 
-# Not frozen, as all that carts make by hundreds: that costs 2 ms an answer of 500.
+# Not frozen: where 500 apply, that costs a cart 2 ms (promotions.turns).
 @dataclass(kw_only=True, slots=True)
 class Found:
     """A strategy that is live at the moment, and what it and its campaign can pay."""

@@ -54,6 +54,8 @@ class CartSerializer(Strict):
 
     def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
         currency = cart.get("currency", settings.CURRENCY)
+        # 10 off is another discount on the other basis, so a cart is refused, not
+        # converted.
         if cart.get("tax", tax_basis()) != tax_basis():
             other = f"This shop's amounts are declared with tax {tax_basis()}."
             raise serializers.ValidationError({"tax": [other]}, "tax_basis")

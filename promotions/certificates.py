@@ -225,7 +225,7 @@ def _best(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Double
         return np.asarray(np.maximum(reduced.max(axis=0) + extra, 0.0))
     if len(np.unique(strategy)) < len(strategy):
         groups = [strategy == one for one in np.unique(strategy)]
-        # One variant at most, so a strategy is its best one.
+        # One variant at most: a strategy is its best one, [S, block] from here on.
         campaign = np.array([campaign[mine][0] for mine in groups])
         reduced = np.array([reduced[mine].max(axis=0) for mine in groups])
     first = reduced.max(axis=0) + extra
@@ -234,6 +234,7 @@ def _best(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Double
     if of_campaign is not None:
         open_ = of_campaign[campaign] > 0
         first = np.where(open_, reduced, -np.inf).max(axis=0) + extra
+        # Caps are nested, so the best of each campaign's best are the best of all.
         gains = _capped(reduced, campaign, of_campaign)
     else:
         gains = np.maximum(reduced, 0.0)

@@ -150,9 +150,11 @@ def _best_of(
         np.maximum(best, row, out=best)
         # Later options have greater places, so the maximum keeps the last better one.
         np.maximum(place, better.view(np.int8) * np.int8(option + 1), out=place)
+    # Places count from 1, so that 0 becomes NOBODY, −1.
     picks[:] = place
     picks -= 1
     if not isinstance(rest.room, int):
+        # Who has no room has no other choice either: an endless margin.
         shut = rest.room[at] == 0
         picks[shut] = NOBODY
         second[shut] = -np.inf

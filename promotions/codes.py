@@ -93,6 +93,7 @@ def deactivate(code: UUID) -> Code:
 
     :raises UnknownCode: there is none of this id.
     """
+    # Not loaded and saved: its uses may be counted meanwhile.
     Code.objects.filter(id=code).update(active=False)
     found = Code.objects.filter(id=code).first()
     if found is None:

@@ -82,6 +82,7 @@ def needs(strategy: Terse, holder: Holder, at: datetime) -> list[Need] | None:
         for limit in limits:
             if limit.per == "customer" and holder.person is None:
                 return None
+            # Who came without a code is bound by no code's limit.
             if limit.per == "code" and holder.code is None:
                 continue
             place = Place(

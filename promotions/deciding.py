@@ -210,6 +210,7 @@ def helm(sample: Instance, prices: Doubles, *, coming: int) -> Helm:
         more[place] += (step := 0.2 * prices[place] + 1e-6)
         slopes.append((seen.used[place] - sweep(rest, more).used[place]) / step)
     row, who = np.nonzero(seen.picks >= 0)
+    # What each offer takes of the returns, [offers, R].
     each = takes(rest, seen.picks[row, who].astype(np.int64), who)[:, returns]
     scale = coming / sample.customers
     return Helm(

@@ -145,8 +145,7 @@ def _given(
     if isinstance(terms, Shipping):
         return _shipping(terms, left, coins) if inside else NOTHING
     amount = left.amount
-    # A plain loop, as in `_cut`: with slots it takes a fifth off a cart of 500
-    # candidates.
+    # A plain loop, as in `_cut`: these and slots take a fifth off a cart of 500.
     for i in inside:
         if amount[i]:
             return GIVE[type(terms)](terms, left, inside, coins)

@@ -157,6 +157,7 @@ def moves(rest: Rest, prices: Doubles, picks: Ints, width: float) -> Moves:
         extra, mine = bonus(rest, charged, at), picks[:, at]
         distance, out = swaps(rest, values, extra, mine, at)
         into, who = np.nonzero((distance <= width) & np.isfinite(distance))
+        # What is chosen changes by going, for nothing.
         drops = (mine[:, who] == into).any(axis=0)
         gone = np.where(drops, into, out[into, who])
         into_or_none = np.where(drops, NOBODY, into)
