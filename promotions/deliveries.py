@@ -100,7 +100,7 @@ def _claimed(flying: Flying) -> Iterator[Delivery]:
     busy = Counter(one.endpoint_id for one in flying.values())
     for delivery in _heads(clock.wall()) if free else ():
         endpoint = delivery.endpoint
-        # One that hangs would fill the pool with posts of 15 s each.
+        # Those that hang would fill the pool with posts of 15 s each.
         most = 1 if endpoint.failing_since else OF_AN_ENDPOINT
         if free and busy[endpoint.id] < most and _claim(delivery):
             busy[endpoint.id] += 1
