@@ -105,6 +105,7 @@ def meetings(some: Sequence[Planned]) -> Iterator[Meeting]:
         ends = min(first.ends_at, second.ends_at)
         apart = first.key != second.replaces and second.key != first.replaces
         if apart and starts < ends and _meet(first.scope, second.scope):
+            # No scope is all goods: then they meet in the other's.
             scope = first.scope & second.scope or first.scope or second.scope
             yield Meeting(
                 first=first, second=second, scope=scope, starts_at=starts, ends_at=ends

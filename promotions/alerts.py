@@ -16,6 +16,7 @@ LATE = timedelta(minutes=5)
 MOST = 5
 
 
+# One statement: the first page asks for all of this at every look.
 FOUND = """
     SELECT
       (SELECT coalesce(json_agg(b ORDER BY created_at), '[]') FROM (

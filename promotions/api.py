@@ -72,6 +72,7 @@ class OffersView(APIView):
         body = arrivals.sheet(customer, currency=settings.CURRENCY, at=clock.now())
         if caller(request).publishable:
             body = offers.without_habits(body)
+        # Not for browsers: it tells what lots keep a customer from, by name.
         elif request.query_params.get("withheld") == "true":
             sheet = json.loads(body)
             kept = offers.withheld(customer, shown=sheet["offers"], at=clock.now())

@@ -28,6 +28,7 @@ from promotions.offers import forget, refresh_soon
 from promotions.rules import Gift
 
 State = Strategy.State
+# A number of its own: by that of imports an approval waits for an import of orders.
 APPROVAL_LOCK = 7_102_036
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
 
@@ -96,6 +97,7 @@ def propose(
             forecast={
                 name: value
                 for name, value in strategy.forecast.items()
+                # How it is said in other languages is for pages: the log stays English.
                 if name != "said"
             },
         )
@@ -286,8 +288,10 @@ def _decide(
     _insist_on(event.comment)
     with transaction.atomic():
         strategy = _locked(key)
+        # A rejection moves no price, so it must not wait for an import of products.
         turns = strategy.prices and made in TURNS
         if turns:
+            # Strategies by id, then products, which feeds lock too, the log last.
             prices.lock()
         if strategy.state not in needed:
             raise refusal(
@@ -297,16 +301,19 @@ def _decide(
                     state=strategy.get_state_display(),
                 )
             )
+        # When resumed, too: its campaign may be over by now.
         if made == State.LIVE:
             _check(strategy, at)
         if isinstance(event, events.StrategyApproved):
             _by_another(strategy, event.by)
             _replace(strategy, event.by, at)
         _keep(strategy, made, event, at)
+        # A price change has no offers, to be made or withdrawn.
         if then and not strategy.prices:
             then(strategy)
         _log(strategy, event, at)
         if turns:
+            # With the versions before: the new one takes over with no moment between.
             price_rolls.turn([strategy, *replaced(strategy)], at=at)
 
 
@@ -330,10 +337,12 @@ def _keep(
 
 def _locked(key: UUID | str) -> Strategy:
     """Lock a strategy and those it replaces, by id, as redemptions do."""
+    # Unlocked, for its ids alone: what is decided on is read under the lock.
     mine = Strategy.objects.select_related("replaces").get(id=key)
     ids = [mine.id, *(one.id for one in replaced(mine))]
     rows = Strategy.objects.filter(id__in=ids)
     locked = {row.id: row for row in rows.order_by("id").select_for_update()}
+    # By the row's id, since `key` may be its text.
     return locked[mine.id]
 
 
@@ -398,6 +407,7 @@ def _replace(strategy: Strategy, by: str, at: datetime) -> None:
 
 
 def _end(old: Strategy, strategy: Strategy, by: str, at: datetime) -> None:
+    # Versions that were returned in between never ran.
     if old.state in RUNS:
         comment = f"Replaced by version {strategy.version}."
         old.state, old.decided_at = State.ENDED, at

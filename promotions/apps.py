@@ -10,6 +10,7 @@ class PromotionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Let operators be told of guesses, dead webhooks, flags and signs of fraud."""
+        # Not above: before this, Django's models are not loaded.
         from analytics import alerts as all_alerts
         from promotions import alerts, flags, fraud
 

@@ -74,7 +74,9 @@ def of(strategy: Strategy, odds: Mapping[str, float] | None = None) -> Experimen
     lots = {LOT + label: treated * share * by_label[label] for label in labels}
     return Experiment(
         seed=str(strategy.id),
+        # The holdout comes first: its places stay where they are when odds move.
         arms={HOLDOUT: strategy.holdout, **lots, BEST: treated * (1 - share)},
+        # A filter, not a namespace: an SDK that finds filters looks at no namespace.
         filters=[Filter(seed=HOLDOUT_SEED, ranges=[(settings.HELD_OUT, 1.0)])],
     )
 
@@ -151,7 +153,9 @@ def draw(drawn_from: Experiment, unit: str, odds: Mapping[str, float]) -> Drawn:
             bucket=place,
             counterfactual=meant,
         )
+    # None: by rounding the last places may be no arm's.
     variant = best if arm is None or arm == BEST else arm.removeprefix(LOT)
+    # It may have come by lot or as the best: the chance is that of both ways.
     chance = drawn_from.probability(LOT + variant)
     chance += drawn_from.probability(BEST) * odds[variant]
     return Drawn(arm=TREATMENT, variant=variant, probability=chance, bucket=place)
@@ -164,4 +168,5 @@ def _best(seed: str, unit: str, odds: Mapping[str, float]) -> str:
         edge += share
         if place < edge:
             return label
+    # Shares may add up to a little less than 1.
     return max(odds, key=lambda label: odds[label])

@@ -83,6 +83,8 @@ def _is_new(person: UUID) -> bool:
 def _arrive(person: UUID, chances: live.Chances, at: datetime) -> bool:
     """Decide on one person; False if it is not the time."""
     with transaction.atomic():
+        # Tried, never waited for: a refresh holds it for seconds. Shared, so that
+        # readings do not keep each other out.
         free, there = lookup.row(LOCK, [targeting.TARGETING_LOCK, person]) or (0, 0)
         newest = Allocation.objects.order_by("-computed_at", "-id").first()
         if not (free and there) or newest is None or newest.refused:
@@ -109,6 +111,8 @@ def _arrive(person: UUID, chances: live.Chances, at: datetime) -> bool:
             return True
         _keep_sheet(person, keys, people.names[person], chances, at)
         if facts:
+            # The summary last: who makes a decision again looks for the next one after
+            # it.
             told = _summary(facts, strategies, beliefs.believed)
             store.append_new([*facts, store.Fact(event=told, at=at)])
     return True
@@ -195,6 +199,7 @@ def holding(asked: Instance, given: Candidates, known: Allocation) -> list[float
     Never more than the limit itself still holds: redemptions may have cost more.
     """
     mine = constraints.named(asked, left(asked, given.promised))
+    # What a return has in hand is of all customers: this instance knows but one.
     returns = {f"return {one.name}" for one in asked.every_return}
     return [
         known.left.get(name, amount)
@@ -222,6 +227,7 @@ def weighed(
     """Weigh the strategies; what is to be given is taken off what the limits hold."""
     prices = np.array([known.prices.get(name, 0.0) for name in asked.names])
     room = asked.most - (0 if asked.given is None else int(asked.given[0]))
+    # `decide` knows what is held, not what was given: that is taken off the caps.
     asked = replace(asked, most=max(room, 0), given=None, **_room(asked))
     inside = given.unused[:, 0] if asked.audience is None else asked.audience[:, 0]
     value = np.where(inside & ~given.promised[:, 0], asked.value[:, 0], -np.inf)
@@ -229,6 +235,7 @@ def weighed(
     units = None if sku is None else np.asarray(asked.units)[:, 0].tolist()
     terms = cached(asked, prices), value.tolist(), asked.cost[:, 0].tolist(), sku, units
     held = np.flatnonzero(given.promised[:, 0]).tolist()
+    # One customer has one segment, so the only group is 0.
     best = decide(*terms, group=-1 if asked.group is None else 0, held=held, left=holds)
     return Weighed(bids=reduced(*terms), room=asked.most - len(held), given=best)
 

@@ -74,6 +74,7 @@ def answer(asked: Asked, *, at: datetime) -> Question:
     with translation.override(language):
         understood, replies = _replies(asked, ask, before.state, language)
         told_no = any(one.kind == "others" for one in replies)
+        # Who asks for others' data is told no, and nothing beside: not what is unclear.
         unclear = understood.unclear and not told_no
         outcome = _outcome(replies, unclear=unclear)
         text = "\n\n".join(_said(replies, outcome, unclear=unclear))
@@ -131,10 +132,12 @@ def joined(text: str, ask: Asking) -> str:
         most_uses=None,
         active=True,
         strategy__state__in=TOLD,
+        # One of a campaign to come must look as if there were none.
         strategy__campaign__starts_at__lte=ask.at,
     )
     for found, code in known.values_list("digest", "text"):
         pair = re.escape(pairs[bytes(found)])
+        # In capitals: what shouts is read as a code (promotions.extracts).
         text = re.sub(rf"\b{pair}\b", code.upper(), text)
     return text
 

@@ -86,6 +86,7 @@ def _of(
 ) -> Audience:
     answers = Answer.objects.all() if of is None else Answer.objects.filter(pk__in=of)
     known = dict(answers.values_list("customer", "types"))
+    # Zeros say that nothing is known of somebody's type (ml.lifts.Who).
     nothing = [0.0] * max(map(len, known.values()), default=1)
     usual = float(settings.ASSUMED_MARGIN)
     return Audience(

@@ -232,6 +232,7 @@ def told(row: Strategy) -> dict[str, Any]:
             {name: guard[name] for name in ("name", "passed", "detail")}
             for guard in row.guards
         ],
+        # How it is said in other languages is for pages: the API stays English.
         "forecast": {
             name: value for name, value in row.forecast.items() if name != "said"
         },
@@ -266,6 +267,7 @@ def paged(
     """Return a page of strategies, the newest first, and the next one's cursor."""
     if "cursor" in page:
         at, id_ = _place(page["cursor"])
+        # By keys, not by offset: what is proposed meanwhile moves no row.
         later = Q(proposed_at__lt=at) | Q(proposed_at=at, id__gt=id_)
         rows = rows.filter(later)
     found = list(rows.order_by("-proposed_at", "id")[: page["limit"] + 1])
@@ -289,13 +291,16 @@ def _older(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     told = {n: _older(v) for n, v in schema.items() if n != "propertyNames"}
+    # 3.0 has no tuples. The only one is a condition's hours.
     if pair := told.pop("prefixItems", None):
         told["items"] = {"type": "integer", "minimum": 0, "maximum": 24}
         told |= {"minItems": len(pair), "maxItems": len(pair)}
     if "const" in told:
         told["enum"] = [told.pop("const")]
+    # A number in 3.1, in 3.0 a word on `maximum`.
     if "exclusiveMaximum" in told:
         told |= {"maximum": told["exclusiveMaximum"], "exclusiveMaximum": True}
+    # 3.0 overlooks all that stands beside a $ref.
     if "$ref" in told and len(told) > 1:
         told["allOf"] = [{"$ref": told.pop("$ref")}]
     options = told.get("anyOf", [])

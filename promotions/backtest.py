@@ -50,6 +50,7 @@ def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
     forecast, reach = _forecast(strategy, at=at)
     strategy.forecast = strategy.forecast | forecast
     planned = planning.stored(_plan(strategy, at=at), strategy.forecast)
+    # Trying takes up to 20 s: no lock is held for it, but what is written is fresh.
     with transaction.atomic():
         rows = Strategy.objects.select_for_update()
         row = rows.filter(id=strategy.id, state=Strategy.State.PROPOSED).first()

@@ -69,6 +69,7 @@ def request(
             draft=None if stored else of,
             currency=strategy.currency,
             weeks=weeks,
+            # Weeks are half-open: the newest order is inside.
             ends_at=until or newest + timedelta(microseconds=1),
             requested_by=by,
             created_at=at,
@@ -106,6 +107,7 @@ def _advance(row: Backtest) -> None:
     if row.attempts >= ATTEMPTS:
         _end(row, error=f"A week broke off {ATTEMPTS} times.")
         return
+    # Counted before it is tried: else a week that kills its worker is tried for ever.
     Backtest.objects.filter(id=row.id).update(
         attempts=F("attempts") + 1, state=State.RUNNING
     )

@@ -100,6 +100,7 @@ def _due(at: datetime) -> list[Strategy]:
 def _set(strategy: Strategy, at: datetime) -> Odds | None:
     """Set and log the day's odds; None if somebody else has just done so."""
     day, odds = at.astimezone(UTC).date(), _next(strategy)
+    # Row and event together: the table is what the log tells.
     with transaction.atomic():
         row, made = Odds.objects.get_or_create(
             strategy=strategy, day=day, defaults={"odds": odds}
@@ -144,4 +145,5 @@ def _arm(row: ArmDay) -> str:
 def _chances(strategy: Strategy, odds: Mapping[str, float] | None) -> dict[str, float]:
     """Return each arm's chance; before any odds were set they were equal."""
     drawn_from = arms.of(strategy, odds)
+    # None is "the best": all of a bandit's treated draw.
     return {name: p for name, p in drawn_from.arms.items() if p}

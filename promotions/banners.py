@@ -77,5 +77,6 @@ class PromotionsView(APIView):
         answer["ETag"] = etag
         kept = get_conditional_response(request._request, etag=etag, response=answer)
         answer = kept or answer
+        # On a 304 too: what is kept is fresh for as long again.
         answer["Cache-Control"] = f"public, max-age={FRESH}"
         return answer

@@ -156,6 +156,7 @@ def _copy(batch: CodeBatch, texts: Iterator[str]) -> None:
     most = "\\N" if batch.most_uses is None else str(batch.most_uses)
     until = "\\N" if batch.expires_at is None else batch.expires_at.isoformat()
     same = f"{batch.strategy_id}\t{batch.id}\t\\N\t0\t{most}\tt\t{until}\n"
+    # COPY's own spelling: a digest in hex behind \\x, \N for null.
     lines = "".join(
         f"\\\\x{spelling.digest(text).hex()}\t{uuid4()}\t{text}\t{same}"
         for text in texts
@@ -163,6 +164,7 @@ def _copy(batch: CodeBatch, texts: Iterator[str]) -> None:
     table = Code._meta.db_table
     with (
         connection.cursor() as cursor,
+        # `copy` goes past Django's cursor: else a taken text is psycopg's own error.
         connection.wrap_database_errors,
         cursor.copy(f"COPY {table} ({COLUMNS}) FROM STDIN") as copy,
     ):

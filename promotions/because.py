@@ -43,6 +43,7 @@ def _within(days: int) -> Callable[[Values], bool]:
 
 
 def _share(name: str) -> Callable[[Values], bool]:
+    # The features are log(share + 0.01).
     return lambda of: _within(SINCE)(of) and of[name] >= log(MANY + 0.01)
 
 

@@ -55,6 +55,7 @@ class Terse:
         return next(iter(self.menu))
 
 
+# Not frozen: where 500 apply, that costs a cart 2 ms (promotions.turns).
 @dataclass(kw_only=True, slots=True)
 class Found:
     """A strategy that is live at the moment, and what it and its campaign can pay."""
@@ -64,6 +65,7 @@ class Found:
     purse: Decimal
 
 
+# Written out: by the ORM, with savepoints, a qualification took 4.4 CPU ms, not 2.6.
 FIND = (
     "SELECT s.id::text, s.budget - s.spent - s.reserved,"
     " c.budget - c.spent - c.reserved"
@@ -116,6 +118,7 @@ def terse(ids: Collection[str]) -> Mapping[str, Terse]:
     fresh = {}
     for strategy in _read(missing):
         fresh[str(strategy.id)] = decoded(strategy)
+        # Only what is decided is kept from changing, by the database's trigger.
         if strategy.state != Strategy.State.PROPOSED:
             _keep(fresh[str(strategy.id)])
     return {id_: fresh.get(id_) or _kept[id_] for id_ in ids}

@@ -56,6 +56,7 @@ def once(request: Request, do: Callable[[], dict[str, Any]]) -> Response:
     body, again = receipts.once(
         caller=caller(request).pk,
         key=check_key(request),
+        # The path too: a key that comes again with another call is told so.
         request=request.path.encode() + request._request.body,
         do=do,
     )

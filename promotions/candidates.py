@@ -68,6 +68,7 @@ def still_new(shopper: Shopper) -> bool:
     Inside a transaction: who comes next waits for its end.
     """
     if shopper.keys:
+        # By the least of a person's keys: one lock, whichever id a call names.
         lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
         lookup.rows(lock, [FIRST_LOCK, str(min(shopper.keys))])
     return _is_new(shopper)
@@ -84,6 +85,8 @@ def sorted_out(
     missed: dict[str, Missed] = {}
     limits = _limits(entries, shopper, asker.at, coins)
     there = _gifts_there(entries, shelf.lines)
+    # One pool for each sku, campaign and limit, however many strategies draw on it:
+    # else one cart is promised the last gift twice, and its order refused.
     stocks = {sku: _stock(gift) for sku, gift in there.items()}
     purses = _purses(entries, coins)
     inside = _Inside(shelf.lines)
@@ -108,6 +111,7 @@ def sorted_out(
                 pools = [*pools, *limited]
             if there and isinstance(terms, Gift):
                 pools = [*pools, *stocks[terms.sku]]
+                # One that has become dearer since costs what it costs today.
                 terms = gifts.today(terms, there[terms.sku], shelf.currency)
             candidates.append(
                 Candidate(
@@ -162,6 +166,7 @@ def _limits(
             wanted[entry.key] = needs
     every = {need for needs in wanted.values() for need in needs}
     counted = counters.used(every, shopper.keys)
+    # One object for each: the search knows pools by identity.
     pools = {need: _limit(need, counted, coins) for need in every}
     for key, mine in wanted.items():
         drawn = [pools[need] for need in mine]

@@ -21,6 +21,7 @@ class ItemSerializer(Strict):
 
     sku = serializers.CharField(max_length=200)
     quantity = WholeField(min_value=1, max_value=10_000)
+    # Four decimals, as the tables keep: the currency's own are looked at in `validate`.
     price = AmountField(
         max_digits=14, decimal_places=4, min_value=0, allow_null=True, required=False
     )
@@ -53,6 +54,8 @@ class CartSerializer(Strict):
 
     def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
         currency = cart.get("currency", settings.CURRENCY)
+        # 10 off is another discount on the other basis, so a cart is refused, not
+        # converted.
         if cart.get("tax", tax_basis()) != tax_basis():
             other = f"This shop's amounts are declared with tax {tax_basis()}."
             raise serializers.ValidationError({"tax": [other]}, "tax_basis")
@@ -115,6 +118,7 @@ class OrderSerializer(UsesSerializer):
 
     def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
         if "reservation" in cart:
+            # As it was sent: what was read has defaults that nobody sent.
             _check_alone(self.initial_data)
             return cart
         if "lines" not in cart:
@@ -155,6 +159,7 @@ class RollbackSerializer(Strict):
 
 def money() -> serializers.DecimalField:
     """An amount in an answer."""
+    # Three: dinars have thousandths.
     return serializers.DecimalField(max_digits=22, decimal_places=3)
 
 

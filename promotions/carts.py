@@ -59,11 +59,13 @@ def qualify(cart: Cart, *, at: datetime, proposed: Collection[UUID] = ()) -> Pri
 
 def who(customer: str | None) -> Shopper:
     """Return the person behind the shop's id; nobody for a stranger or a guest."""
+    # PostgreSQL holds no NUL in a text, so nobody is called that.
     named = customer and "\0" not in customer and not nobody(customer)
     key = identity.find(customer) if customer and named else None
     if key is None:
         return Shopper()
     keys = identity.keys(key)
+    # The person's key first: counters add up all the others' under it.
     return Shopper(person=key, keys=[key, *(one for one in keys if one != key)])
 
 
@@ -94,10 +96,12 @@ def usable(
     A person's are those of all their keys; none without consent.
     """
     offers = Offer.objects.filter(
+        # What another cart held is free at its end, before beat comes by.
         Q(held_until=None) | Q(held_until__lte=at),
         redeemed_at=None,
         expires_at__gt=at,
         strategy__state=Strategy.State.LIVE,
+        # What the checkout would refuse for want of money is not shown.
         strategy__spent__lt=F("strategy__budget") - F("strategy__reserved"),
         strategy__campaign__starts_at__lte=at,
         strategy__campaign__ends_at__gt=at,
@@ -147,6 +151,7 @@ def may_apply(
     }
     if shopper.person:
         for offer in usable(shopper.person, currency=cart.currency, at=at):
+            # Two keys of a person may each have an offer of a strategy: take one.
             entries.setdefault(str(offer.strategy_id), _offered(offer))
     return list(entries.values())
 
@@ -174,6 +179,7 @@ def priced(
     basket = Basket(
         lines=shelf.lines,
         coins=coins,
+        # What gifts may be worth in all; strategies' own least margins come on top.
         spare=sum(shelf.room(settings.LEAST_MARGIN, coins)),
         shipping=coins.of(cart.shipping),
     )

@@ -131,6 +131,8 @@ def _overspent(asked: Instance, old: Bools, new: Bools) -> Iterator[str]:
             - _brought(asked, options, part)
             for part in (new, old)
         ]
+        # Promises that brought more than was asked may pay for new offers; new ones
+        # need not repair what promises lack.
         if short[0] > max(-short[1], Fraction(0)):
             named = f"return {one.name}".strip()
             yield f"{named}: {float(short[0]):.6g} of value short"
@@ -160,6 +162,7 @@ def _sum(numbers: Any) -> Fraction:
         return Fraction(0)
     mantissa, exponent = np.frexp(numbers.astype(np.float64))
     total = Fraction(0)
+    # A float64 has 53 bits, so this is a whole number and nothing is lost.
     whole = np.ldexp(mantissa, 53).astype(np.int64)
     for one in np.unique(exponent):
         mine = whole[exponent == one]
@@ -222,6 +225,7 @@ def _best(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Double
         return np.asarray(np.maximum(reduced.max(axis=0) + extra, 0.0))
     if len(np.unique(strategy)) < len(strategy):
         groups = [strategy == one for one in np.unique(strategy)]
+        # One variant at most: a strategy is its best one, [S, block] from here on.
         campaign = np.array([campaign[mine][0] for mine in groups])
         reduced = np.array([reduced[mine].max(axis=0) for mine in groups])
     first = reduced.max(axis=0) + extra
@@ -230,6 +234,7 @@ def _best(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Double
     if of_campaign is not None:
         open_ = of_campaign[campaign] > 0
         first = np.where(open_, reduced, -np.inf).max(axis=0) + extra
+        # Caps are nested, so the best of each campaign's best are the best of all.
         gains = _capped(reduced, campaign, of_campaign)
     else:
         gains = np.maximum(reduced, 0.0)
@@ -290,11 +295,13 @@ def _reduced(asked: Instance, prices: Doubles, limit: Doubles, at: slice) -> Dou
         units = (
             units[:, at] if units.ndim == 2 else units[:, None] if units.ndim else units
         )
+        # Sku −1, which is none, finds the last place: no price, and no end of stock.
         reduced -= np.append(prices[budgets : budgets + stocks], 0.0)[sku] * units
         scarce = units > np.append(limit[budgets : budgets + stocks], np.inf)[sku]
         reduced[np.broadcast_to(scarce, reduced.shape)] = -np.inf
     if asked.promised is not None:
         promised = asked.promised[:, at]
+        # A promised variant shuts out the strategy's others.
         for one in np.unique(asked.strategies):
             mine = asked.strategies == one
             reduced[np.ix_(mine, promised[mine].any(axis=0))] = -np.inf
@@ -306,6 +313,7 @@ def _of_returns(asked: Instance, prices: Doubles) -> tuple[Doubles, Doubles]:
     more, less = np.ones((asked.options, 1)), np.zeros((asked.options, 1))
     for one, price in zip(asked.every_return, prices, strict=False):
         some = list(one.options)
+        # p · (least · cost − value) is taken off value: it counts (1 + p) times.
         more[some] += price
         less[some] += price * one.least
     return more, less

@@ -65,9 +65,11 @@ class Scale:
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Return round numbers from low to high, at most `most` + 1 of them."""
+    # The least of widths divides to nothing, of which there is no logarithm.
     step = 10.0 ** floor(log10(max((high - low) / most, 1e-300)))
     step *= next(k for k in (1, 2, 5, 10) if (high - low) / (step * k) <= most)
     first = -floor(-low / step)
+    # 0.3 / 0.1 is a little below 3.
     return [k * step for k in range(first, floor(high / step + 1e-9) + 1)]
 
 
@@ -116,6 +118,7 @@ def steps(
     spare = 0.08 * (max(values) - min(values)) or 0.1 * abs(values[0]) or 1.0
     svg, y = _plot(title, (min(values) - spare, max(values) + spare))
     x = Scale(low=0, high=last, start=LEFT, end=RIGHT)
+    # All of them, so that an empty line's class goes to no other.
     for name, line in zip(LINES, lines, strict=False):
         points: list[tuple[float, float]] = []
         for at, value in line:
@@ -141,6 +144,7 @@ def curve(
     values = [mark for _, mark in marks]
     svg, y = _plot(title, _edges(values, _ends(values)))
     right = marks[-1][0]
+    # A `here` that is far off stands at the edge, and does not squeeze the curve.
     right = max(right, min(here, 1.25 * right))
     x = Scale(low=0, high=right, start=LEFT, end=RIGHT)
     upper = [(x.at(at), y.at(mark.ends[1])) for at, mark in marks]

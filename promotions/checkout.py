@@ -64,6 +64,7 @@ class QualificationsView(APIView):
         sent = valid(QualificationSerializer, request)
         at = sent.get("as_of", clock.now())
         asker = _asker(request, sent)
+        # By the wall's clock: in demo mode the shop's own may jump by weeks.
         wait = guessing.pause(asker, at=clock.wall()) if asker else 0
         cart = replace(_cart(sent), codes=()) if wait else _cart(sent)
         priced = carts.qualify(cart, at=at, proposed=sent["proposed"])
@@ -78,6 +79,7 @@ class QualificationsView(APIView):
         if asker:
             wrong = [one.text for one in priced.entered if one.refused]
             guessing.note(asker, wrong, at=clock.wall())
+        # Of another time was only asked: nobody was refused anything.
         if "as_of" not in sent:
             denials.of_cart(sent.get("customer"), priced.entered, at=at)
         return Response(body)
@@ -217,6 +219,7 @@ def _redeemed_once(
         reservation=sent.get("reservation"),
     )
     try:
+        # The order's receipt after the call's own: in the ledger's order of locks.
         body, _ = receipts.once(
             caller=receipts.SHOP,
             key=order.order_id,
@@ -285,8 +288,10 @@ def _once(
     try:
         if sent.get("dry_run"):
             return Response(
+                # It takes the same locks as the call, and may lose the same races.
                 _refusing(lambda: anew(lambda: _undone(lambda: do(sent, asker))))
             )
+        # What is held beyond its time is free for this cart, whenever beat comes by.
         holds.expire(at=clock.now())
         return _refusing(lambda: once(request, lambda: do(sent, asker)))
     except CodesPaused as paused:
@@ -294,6 +299,7 @@ def _once(
         raise
     except Problem as problem:
         refused = problem.__cause__
+        # Out here the call's own transaction is rolled back: what is noted now stays.
         if asker and isinstance(refused, redemption.CodeRefused):
             guessing.note(asker, refused.texts, at=clock.wall())
         if refused and not dry:
@@ -327,6 +333,7 @@ def _heed(asker: guessing.Asker | None) -> None:
 
 def _undone(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     with transaction.atomic():
+        # In here, to be undone as well: a dry run frees nothing.
         holds.expire(at=clock.now())
         body = do()
         transaction.set_rollback(True)

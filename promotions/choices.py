@@ -38,6 +38,7 @@ def tariff(rest: Rest, prices: Doubles) -> Tariff:
     )
     kind = rest.value.dtype.type
     return Tariff(
+        # At a return's price p: v − p · (least · c − v) = (1 + p) · v − p · least · c.
         value=(1 + of_return @ rest.returns).astype(kind),
         cost=by_option.astype(kind),
         sku=np.append(prices[budgets : budgets + stocks], 0.0).astype(kind),
@@ -59,6 +60,7 @@ def reduced(rest: Rest, prices: Tariff, at: slice, out: Floats) -> None:
             continue
         sku, units = rest.sku[option], rest.units
         if np.ndim(sku):
+            # Sku −1, which is none, wraps to the last price: 0.
             np.take(prices.sku, sku[at], out=spare, mode="wrap")
             charged: Any = spare
         else:
@@ -119,6 +121,7 @@ def sweep(rest: Rest, prices: Doubles, *, margins: bool = False) -> Sweep:
             distance, _ = swaps(rest, values, extra, picks[:, at], at)
             margin[at] = distance.min(axis=0)
     worth, used = totals(rest, picks)
+    # Σ r + Σ p · limit, where Σ r = Σ v − Σ p · used.
     bound = worth + float(prices @ (rest.limit - used))
     return Sweep(picks=picks, margin=margin, bound=bound, worth=worth, used=used)
 
@@ -134,6 +137,7 @@ def _best_of(
     """Pick the best of each column, if better than nothing; return the second too."""
     best = np.zeros(values.shape[1], values.dtype)
     if extra is not None:
+        # Who gets nothing forgoes the bonus, so nothing is worth that much less.
         best -= extra
     second = np.full_like(best, -np.inf)
     place, spare = np.zeros(best.shape, np.int8), np.empty_like(best)
@@ -146,9 +150,11 @@ def _best_of(
         np.maximum(best, row, out=best)
         # Later options have greater places, so the maximum keeps the last better one.
         np.maximum(place, better.view(np.int8) * np.int8(option + 1), out=place)
+    # Places count from 1, so that 0 becomes NOBODY, −1.
     picks[:] = place
     picks -= 1
     if not isinstance(rest.room, int):
+        # Who has no room has no other choice either: an endless margin.
         shut = rest.room[at] == 0
         picks[shut] = NOBODY
         second[shut] = -np.inf
@@ -172,6 +178,7 @@ def greedy(rest: Rest, values: Floats, extra: Floats | None, at: slice) -> Ints:
     columns = np.arange(size)
     for turn, chosen in enumerate(picks):
         best = left.argmax(axis=0)
+        # The bonus is the first offer's alone, which may lose as much as that.
         least = 0.0 if turn or extra is None else -extra
         takes = (left[best, columns] > least) & (room > turn)
         rows, who = best[takes], columns[takes]
@@ -222,6 +229,7 @@ def swaps(
         mine = np.flatnonzero(rest.strategy == one)
         if len(mine) > 1:
             _evict(out, price, held, np.asarray(chosen[mine].any(axis=0)), mine)
+    # Who drops the only offer loses the bonus with it.
     only = np.zeros(size, values.dtype) if extra is None else extra * (count == 1)
     rows, who = np.nonzero(chosen)
     distance = price - values
@@ -285,6 +293,7 @@ def _sums(rest: Rest, option: Ints, who: Ints) -> tuple[float, Doubles]:
     if len(rest.returns):
         value = rest.value.ravel().take(flat).astype(np.float64)
         brings = np.bincount(option, value, minlength=rest.options)
+        # A return's use is what it is short of, below zero where it brings more.
         asked = rest.least * (rest.returns @ by_option)
         used[rest.first_return : rest.first_share] = asked - rest.returns @ brings
     return worth, used

@@ -26,6 +26,7 @@ def change(
     plans = {sku: dict(told) for sku, (told, _) in as_it_was.items()}
     plans |= {one.plan.sku: kept(one) for one in paths}
     rows = [row for _, some in as_it_was.values() for row in some]
+    # By places: mean, low, high.
     gain = [sum(told["gain"][place] for told in plans.values()) for place in range(3)]
     return Change(
         title=Wording("Clearance: %(category)s", category=category),
@@ -140,6 +141,7 @@ def _doubt(path: Path, units: float) -> float:
     weight, level = path.belief.weight, path.belief.level
     mean = path.level
     spread = float(weight @ (level - mean) ** 2) / mean**2
+    # The luck of single units, and of their square doubt of the level and of weeks.
     return float((units + (spread + path.asked.noise) * units**2) ** 0.5)
 
 

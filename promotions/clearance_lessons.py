@@ -27,6 +27,7 @@ def learnt(
     weeks = zip(prices, sold, strict=True)
     for number, (price, units) in enumerate(weeks):
         share = part if number == len(sold) - 1 else 1.0
+        # With none there, none sold says nothing.
         if share > 0 and asked.stock:
             belief = _week_learnt(belief, asked, price, units, share)
         asked = asked.after(units, stepped=False)
@@ -38,6 +39,7 @@ def _week_learnt(
 ) -> Belief:
     """Learn from a week at a price that may be none of the plan's."""
     today = asked.prices[0]
+    # `Clearance` takes falling prices, and the one in force may lie above the plan's.
     pair = sorted({today, price}, reverse=True)
     seen = replace(
         asked, prices=tuple(pair), units=(asked.units[0] * share,), salvage=0.0

@@ -118,6 +118,7 @@ def planned(
     if expires and product.expires_on:
         ends = product.expires_on
     ends = min(ends, starts + MOST_WEEKS * WEEK)
+    # Without shelf discounts: what sold by them is no demand at today's price.
     price, demand = product.price or Decimal(0), demand.baseline
     if ends <= starts or demand.units[0] <= 0:
         return None
@@ -127,14 +128,17 @@ def planned(
     cost = pricing.unit_cost(price, product.cost, settings.ASSUMED_MARGIN)
     years = (row.cover or 365.0) / 365.0
     worth = 0.0 if expires else float(cost) * max(0.0, 1 - float(rule.holding) * years)
+    # What costs more than it sells for already may stay at its price.
     least = Decimal(0) if expires else min(price, cost)
     prices = _prices(product, rule, least)
     if units < 1 or len(prices) < 2:
         return None
     spreads = [(high - low) / (2 * forecasts.Z80) for low, high in _ends(demand)]
     mean = demand.units[0]
+    # At least Poisson's: what sells now and then has intervals that end at zero.
     spread = max(spreads[0], mean**0.5)
     relative = (spread / mean) ** 2
+    # The part of a week's error that lasts is doubt of the level; the rest is noise.
     error = (forecasts.LASTING * relative) ** 0.5
     return Plan(
         sku=product.sku,
@@ -144,7 +148,9 @@ def planned(
             stock=units,
             prices=prices,
             units=tuple(_weeks(demand.units, ends - starts)),
+            # `Clearance` takes no price below it.
             salvage=min(worth, prices[-1]),
+            # A variance is mean + noise · mean²; over mean², 1 / mean is no noise.
             noise=max(
                 LEAST_NOISE, (1 - forecasts.LASTING) * relative - 1 / max(mean, 0.1)
             ),

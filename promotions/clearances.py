@@ -69,6 +69,7 @@ def propose(*, at: datetime, by: str = PLATFORM) -> list[Strategy]:
 
 def _paths(at: datetime) -> Iterator[tuple[str, Path]]:
     """Yield (category, path) of what gains by a mark-down, the most money first."""
+    # Before it is counted: what cannot be planned takes nobody's place.
     plans = filter(None, _plans(at))
     for category, plan in islice(plans, TRIED):
         path = found(plan, plan.asked, plan.belief)
@@ -97,6 +98,7 @@ def _scan() -> list[Supply]:
         product__currency=settings.CURRENCY,
         weekly__gt=0,
     ).select_related("product")
+    # What is under a surge of bad words is in no proposal.
     rows = rows.exclude(product__in=opinions.held().skus)
     return list(rows.order_by(-(F("units") * F("product__price")), "product_id"))
 
@@ -111,12 +113,14 @@ def _taken(at: datetime) -> set[str]:
         strategy__state=State.RETURNED,
         strategy__decided_at__gt=at - FORGETS[State.RETURNED],
     )
+    # A line that is over takes no product.
     lines_ = PriceLine.objects.filter(waits | given_back, state__in=UNDECIDED)
     return set(lines_.values_list("sku", flat=True))
 
 
 def _unwanted(at: datetime) -> set[str]:
     """Return the products whose clearance was rejected, or struck out, of late."""
+    # What the next version goes on with is `_taken`: the rest was struck out.
     struck = Q(strategy__state=State.RETURNED, strategy__successors__isnull=False)
     lines_ = PriceLine.objects.filter(
         Q(strategy__state=State.REJECTED) | struck,
@@ -193,6 +197,7 @@ def _rest(
         if 0 < _begun(plan, at) < plan.asked.weeks:
             of = sold.get(sku, {}), steps.get(sku, [])
             paths.append(_go_on(plan, products[sku], *of, at))
+        # Not begun, or in its last week: a new version must not lose what was approved.
         elif mine:
             goes_on[sku] = told, [price_lines.line_of(one) for one in mine]
     return [one for one in paths if one], goes_on
@@ -226,6 +231,7 @@ def _go_on(
     part = (at - plan.moment(weeks - 1)) / WEEK
     units = [sold.get(week, 0) for week in range(len(prices))]
     belief, gone = learnt(plan, [mean for mean, _ in prices], units, part)
+    # Indices rise as prices fall: so many of the steps are used.
     falls = sum(one < other for one, other in pairwise((0, *charged)))
     asked = replace(
         plan.asked,
@@ -242,6 +248,8 @@ def _left(plan: Plan, product: Product, gone: int) -> int:
         return plan.asked.stock - gone
     if not plan.expires:
         return product.stock
+    # The feed tells of the oldest units: a later day says that the plan's are gone. But
+    # a plan of MOST_WEEKS may itself end before their day.
     later = product.expires_on is not None and product.expires_on > plan.ends
     if later and plan.asked.weeks < MOST_WEEKS:
         return 0

@@ -136,6 +136,7 @@ def wrong(
             "said_by": by,
             "said_at": at,
         }
+        # One example for a question: an agent's last word on it counts.
         made, _ = Example.objects.update_or_create(question=question, defaults=said)
     return made
 

@@ -274,6 +274,7 @@ def _place(cursor: str) -> bytes:
 
 
 def _size(said: str) -> int:
+    # int() would take "１２" and "1_000" too.
     size = int(said) if said.isascii() and said.isdigit() and len(said) < 5 else 0
     if not 1 <= size <= LARGEST_PAGE:
         raise _invalid("limit", f"Expected 1 to {LARGEST_PAGE}.", "invalid")

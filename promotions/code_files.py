@@ -91,6 +91,7 @@ def export(
 ) -> Iterator[bytes]:
     """Yield the codes of a strategy, or of one of its batches, as CSV."""
     column, value = ("batch_id", batch) if batch else ("strategy_id", strategy)
+    # COPY takes no parameters: what varies is quoted by the client.
     copy_out = sql.SQL(
         "COPY (SELECT {text} AS code, {customer} AS customer,"
         " coalesce(c.most_uses::text, {no_limit}) AS most_uses,"
@@ -125,6 +126,7 @@ def _tame(expression: str) -> sql.Composed:
 
 def _columns(table: Iterator[list[str]]) -> list[str]:
     try:
+        # Spreadsheets begin a file with a byte order mark.
         header = [name.strip().lstrip("\ufeff") for name in next(table, [])]
     except csv.Error as error:
         raise BadHeader(str(error)) from error
@@ -179,6 +181,7 @@ def _uses(row: Mapping[str, str], usual: int | None) -> int | None:
     said = row.get("most_uses", "")
     if said in ("", NO_LIMIT):
         return None if said else usual
+    # int() would take "１２" and "1_000" too.
     if not (said.isascii() and said.isdigit() and len(said) <= 10):
         raise BadCell("most_uses", f"Expected a whole number or {NO_LIMIT}.")
     return int(said)
@@ -190,6 +193,7 @@ def _until(row: Mapping[str, str]) -> datetime | None:
         return None
     try:
         at = parse_datetime(said)
+    # A date that is none, as 31 February; what looks like no date at all is None.
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:

@@ -67,6 +67,7 @@ def enter(
     """
     if not texts:
         return []
+    # Reversed twice: of texts that mean the same the first is answered, all in order.
     digests = {digest(text): text for text in reversed(texts)}
     found = _found(digests)
     taken: dict[UUID, Known] = {}
@@ -92,6 +93,7 @@ def deactivate(code: UUID) -> Code:
 
     :raises UnknownCode: there is none of this id.
     """
+    # Not loaded and saved: its uses may be counted meanwhile.
     Code.objects.filter(id=code).update(active=False)
     found = Code.objects.filter(id=code).first()
     if found is None:
@@ -114,6 +116,7 @@ def _refusal(
     at: datetime,
     proposed: Collection[UUID],
 ) -> str | None:
+    # One that was stopped must look like a text that is no code.
     if code is None or not code.active:
         return "unknown_code"
     if code.customer is not None and code.customer not in keys:

@@ -162,6 +162,7 @@ def _suggestion(found: coaching.Suggested, asked: Reply | None) -> str:
 
 def _done(request: HttpRequest, row: Question) -> None:
     sent, by, at = request.POST, request.user.get_username(), clock.now()
+    # PostgreSQL has no NUL in its texts.
     if field := next((k for k, v in FIELDS.items() if "\0" in sent.get(k, "")), ""):
         messages.error(
             request,

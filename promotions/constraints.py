@@ -88,6 +88,7 @@ def _elsewhere(given: Candidates, at: datetime) -> Costs:
 
     What they have used is spent, and counted by the strategy.
     """
+    # What ends before the next refresh binds nothing more.
     rows = Place.objects.filter(
         strategy__in=given.strategies, cost__gt=0, until__gt=at + EVERY
     )
@@ -157,10 +158,12 @@ def _contacts(given: Candidates, at: datetime) -> Ints | None:
     lately = _lately(given.customers, since=at - CONTACTS)
     ids = [one.id for one in given.strategies]
     others = [
+        # What is promised takes its place by itself.
         len(lately.get(who, set()).difference(np.array(ids)[promised]))
         for who, promised in zip(given.customers, given.promised.T, strict=True)
     ]
     usual = settings.OFFERS_PER_CUSTOMER
+    # What the rule still allows, said as offers that are held elsewhere.
     return np.asarray(usual - np.clip(most - np.array(others), 0, usual))
 
 
@@ -169,6 +172,7 @@ def _lately(customers: Collection[UUID], *, since: datetime) -> dict[UUID, set[U
     rows = Assignment.objects.filter(at__gt=since)
     if len(customers) == 1:
         [person] = customers
+        # A newcomer waits for this: nobody else's keys are read.
         persons = dict.fromkeys(identity.keys(person), person)
         rows = rows.filter(customer__in=persons)
     else:
@@ -188,6 +192,7 @@ def _gifts(given: Candidates, elsewhere: Costs) -> dict[str, Any]:
     menus = [_skus(one) for one in given.strategies]
     wanted = {sku for menu in menus for sku, _ in menu}
     there = gifts.there(wanted, []) if wanted else {}
+    # What is there without a count binds nothing; what is not there, is none.
     counted = {sku for sku in wanted if sku not in there or there[sku].left is not None}
     if not counted:
         return {}

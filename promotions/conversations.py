@@ -68,6 +68,7 @@ def opened(
     row = Conversation.objects.filter(id=pk).first()
     if row is None:
         return Conversation(id=pk, public=public, language=language)
+    # Anybody can read a browser's key: it goes on with no conversation of a server's.
     if row.public != public or not theirs(row, customer, shopper.keys):
         raise NotYours("This conversation is somebody else's: begin a new one.")
     if row.questions.count() >= MOST_QUESTIONS:
@@ -88,6 +89,7 @@ def keep(
     """
     at = row.asked_at
     with transaction.atomic():
+        # Looked at again under a lock: two first questions may come at once.
         fresh, _ = Conversation.objects.select_for_update().get_or_create(
             id=conversation.id,
             defaults={
@@ -110,6 +112,7 @@ def keep(
         fresh.language, fresh.last_at = row.language, at
         fresh.state = remembered(fresh.state, replies, understood)
         fresh.save()
+        # Counted under the lock: the order must not need the clock, which may stand.
         row.conversation, row.number = fresh, fresh.questions.count() + 1
         row.save(force_insert=True)
         handed = _hand_over(row, replies)

@@ -84,8 +84,10 @@ def solve(
     ends = np.concatenate([ends, np.ones(covers)])
     if bend:
         rows.row.append(np.arange(size))
+        # One more column for each limit, which takes the excess off its row.
         rows.column.append(np.arange(size) + pairs + covers)
         rows.factor.append(-np.ones(size))
+        # Priced by an average pair's use: cents, units and customers bend alike.
         typical = np.abs(use).sum(axis=0) / np.maximum((use != 0).sum(axis=0), 1)
         typical[rest.first_share :] = 1.0
         typical[typical == 0] = 1.0
@@ -129,6 +131,7 @@ def _laminar(
         left = (rest.campaign_room.astype(np.int64) - inside).ravel()
         rows.at_most(rest.campaign[option] * n + who, columns, left)
     strategies = int(rest.strategy.max()) + 1
+    # With room for one offer, the first rows allow one variant already.
     if strategies < rest.options and np.max(rest.room) > 1:
         used = np.zeros((strategies, n), dtype=np.int64)
         for one, strategy in enumerate(rest.strategy):
@@ -184,21 +187,26 @@ def _solved(
     solver = _solver(seconds)
     solver.setOptionValue("solver", method)
     solver.setOptionValue("run_crossover", "off" if method == "ipm" else "on")
+    # HiGHS stops at the first of the two gaps that it meets: only ours counts.
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", slip)
     # A limit that is met to the last cent must not look met when it is not.
+    # At its usual ones it called a plan within a budget that was 1e-7 over.
     solver.setOptionValue("mip_feasibility_tolerance", 1e-9)
     solver.setOptionValue("primal_feasibility_tolerance", 1e-9)
     solver.passModel(model)
     solver.run()
     status, info = solver.getModelStatus(), solver.getInfo()
     done = status == highspy.HighsModelStatus.kOptimal
+    # 2: feasible. Out of time, whole offers that fit are still of use.
     if not done and not (whole and info.primal_solution_status == 2):
         return None
     answer = solver.getSolution()
     prices = np.zeros(size)
     if not whole:
+        # Minimised is −worth, so a limit's price comes with its sign turned.
         prices = np.maximum(-np.asarray(answer.row_dual)[:size], 0.0)
+    # Not the value that was found: branch and bound may stop within `slip` of it.
     bound = float(info.mip_dual_bound if whole else info.objective_function_value)
     return Solved(x=np.asarray(answer.col_value)[:pairs], prices=prices, bound=-bound)
 
@@ -242,6 +250,7 @@ def _model(
     if whole:
         integer = highspy.HighsVarType.kInteger
         kinds = [integer] * pairs
+        # "Has one" needs no branching: where offers are whole, it may be as well.
         kinds += [highspy.HighsVarType.kContinuous] * (len(worth) - pairs)
         model.integrality_ = kinds
     return model

@@ -33,6 +33,7 @@ ERRORS: table_files.Columns = {
     "reason": "text",
     "value": "text",
 }
+# Four looks in one statement: the page is to take few.
 FRESH = """
     SELECT (SELECT max(created_at) FROM ml_trainedmodel),
       (SELECT max(computed_at) FROM promotions_allocation),

@@ -116,6 +116,8 @@ def _logged(
     after = store.read(
         after=position, until=store.high_water(), types=["offers_computed"]
     )
+    # It ends its refresh. Two do not mix: a refresh holds a lock alone, and newcomers
+    # take turns on the allocation's row.
     summary = next((one.event for one in after), None)
     return assigned.event, (
         summary if isinstance(summary, events.OffersComputed) else None

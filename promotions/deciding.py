@@ -52,11 +52,13 @@ def cached(asked: Instance, prices: Doubles) -> Cached:
     shares = len(asked.shares)
     caps = asked.most_of_campaign
     return Cached(
+        # (1 + p) · v − p · least · c for a return at price p, as in choices.tariff.
         of_value=[1.0 + sum(float(prices[j]) for j, _ in some) for some in returns],
         of_cost=[
             float(sum(prices[j] for j in some) + sum(prices[j] * r for j, r in asks))
             for some, asks in zip(mine, returns, strict=True)
         ],
+        # Sku −1, which is none, finds the last: 0.
         of_sku=[*prices[budgets : budgets + stocks].tolist(), 0.0],
         bonus=[*prices[len(prices) - shares :].tolist(), 0.0],
         strategy=asked.strategies.tolist(),
@@ -148,6 +150,7 @@ def _take(
     if sku >= 0 and units > left[known.first_sku + sku]:
         return False
     shorts = [(place, least * cost - value) for place, least in known.returns[option]]
+    # What brings more than is asked is never refused: it fills the return up.
     if any(short > 0 and short > left[place] for place, short in shorts):
         return False
     for place, short in shorts:
@@ -188,8 +191,10 @@ class Helm:
     spread: Doubles
 
 
+# On 100,000 arrivals 0.16 to 0.27 % of hindsight are lost, else 0.36 to 0.43 %.
 AHEAD = 2.0
 """Spreads of a Brownian bridge that a return is kept ahead of what is asked."""
+# A quicker pull lost more.
 WITHIN = 0.08
 """The part of the traffic in which a price means to bring a return back to that."""
 
@@ -205,6 +210,7 @@ def helm(sample: Instance, prices: Doubles, *, coming: int) -> Helm:
         more[place] += (step := 0.2 * prices[place] + 1e-6)
         slopes.append((seen.used[place] - sweep(rest, more).used[place]) / step)
     row, who = np.nonzero(seen.picks >= 0)
+    # What each offer takes of the returns, [offers, R].
     each = takes(rest, seen.picks[row, who].astype(np.int64), who)[:, returns]
     scale = coming / sample.customers
     return Helm(
@@ -228,6 +234,7 @@ def steer(
     wanted = AHEAD * by.spread * np.sqrt(max(gone * (1 - gone), 0.0))
     push = (wanted - np.asarray(left)[mine]) / (by.slope * WITHIN)
     steered = prices.copy()
+    # What has no price does not bind: it needs no helm.
     steered[mine] = np.where(
         prices[mine] > 0, np.maximum(prices[mine] + push, 0.0), prices[mine]
     )

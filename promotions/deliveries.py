@@ -40,6 +40,7 @@ KEEP = timedelta(days=30)
 State = Delivery.State
 Flying = dict["Future[Answer]", Delivery]
 
+# 100,000 waiting, 3 endpoints, 1,000 strategies: 12 ms a look; to sort all, 80.
 HEADS = (
     "SELECT due.id FROM promotions_endpoint e CROSS JOIN LATERAL ("
     " WITH RECURSIVE head AS ("
@@ -86,6 +87,7 @@ def _send(until: datetime) -> int:
                     posts += 1
             if not flying:
                 break
+            # No longer: what falls due meanwhile is claimed after it.
             _land(flying, timeout=1.0)
         while flying:
             _land(flying, timeout=None)
@@ -98,6 +100,7 @@ def _claimed(flying: Flying) -> Iterator[Delivery]:
     busy = Counter(one.endpoint_id for one in flying.values())
     for delivery in _heads(clock.wall()) if free else ():
         endpoint = delivery.endpoint
+        # Those that hang would fill the pool with posts of 15 s each.
         most = 1 if endpoint.failing_since else OF_AN_ENDPOINT
         if free and busy[endpoint.id] < most and _claim(delivery):
             busy[endpoint.id] += 1
@@ -118,6 +121,7 @@ def _claim(delivery: Delivery) -> bool:
     mine = Delivery.objects.filter(
         id=delivery.id, state=State.WAITING, next_at__lte=now
     )
+    # The row in hand as well: how long to wait goes by it.
     delivery.attempts += 1
     return bool(mine.update(next_at=now + CLAIM, attempts=F("attempts") + 1))
 

@@ -166,6 +166,7 @@ class Desk:
 
     def body(self) -> dict[str, Any]:
         """Return what was posted, as the API takes it."""
+        # An empty row, too, is read: its faults say what the form wants.
         variants = self.terms.filled or list(self.terms)[:1]
         menu = {str(number): row.part() for number, row in enumerate(variants)}
         if self.parts is not None and menu:
@@ -199,6 +200,7 @@ class Desk:
             raise Faulty(faults)
         menu: dict[str, rules.Terms] = {}
         for number, terms in enumerate(draft.menu.values()):
+            # Of the 200 characters that a label may have: the rest is for a number.
             label = rules.words(terms, campaign.currency)[:180]
             menu[f"{label} ({number})" if label in menu else label] = terms
         return msgspec.structs.replace(draft, menu=menu)

@@ -114,6 +114,7 @@ def said(reason: str, *, percent: bool = False) -> str:
     """Say a draft's fault to whoever filled in the form; rates are typed in percent."""
     if missing(reason):
         return gettext("This field is required.")
+    # Before REASONS, which say some of these in the API's units.
     if percent and reason in PERCENT:
         return gettext(PERCENT[reason])
     if reason in REASONS:

@@ -59,6 +59,7 @@ class Coins:
 
     def share(self, amount: int, rate: Decimal, parts: int = 1) -> int:
         """Return `rate` of `amount` / `parts`, rounded."""
+        # Whole numbers all the way: no float comes near money.
         top, bottom = rate.as_integer_ratio()
         return rounded(amount * top, bottom * parts, self.rounding)
 
@@ -134,6 +135,7 @@ def apply(
     if isinstance(outcome, Missed) or not rule.caps:
         return outcome
     outcome = _capped(outcome, rule, coins)
+    # What gives nothing must not use the strategy up.
     return outcome if outcome.worth > 0 else FLOOR
 
 
@@ -143,6 +145,7 @@ def _given(
     if isinstance(terms, Shipping):
         return _shipping(terms, left, coins) if inside else NOTHING
     amount = left.amount
+    # A plain loop, as in `_cut`: these and slots take a fifth off a cart of 500.
     for i in inside:
         if amount[i]:
             return GIVE[type(terms)](terms, left, inside, coins)
@@ -162,6 +165,7 @@ def split(amount: int, shares: Mapping[int, int]) -> dict[int, int]:
     left = amount - sum(parts.values())
     if left:
         rest = {i: -(amount * share % whole) for i, share in shares.items()}
+        # Ties by place: a qualification and its order must agree to the cent.
         for i in sorted(shares, key=lambda i: (rest[i], i))[:left]:
             parts[i] += 1
     return parts
@@ -216,6 +220,8 @@ def _threshold(
     spent, units = sum(shares.values()), sum(left.lines[i].quantity for i in inside)
     more: More | None = None
     outcome: Applied | Missed = FLOOR
+    # The highest first: `more` is then what the one above the given one lacks. One that
+    # the floor forbids gives way to the next.
     for tier in reversed(terms.tiers):
         lacking = More(
             spend=max(0, coins.of(tier.spend) - spent),
@@ -248,12 +254,15 @@ def _multibuy(
         pools.setdefault(left.lines[i].sku if terms.same_sku else "", []).append(i)
     times = terms.times or 10**9
     wanted: dict[int, int] = {}
+    # Where `times` is short, the dearest goods are the ones reduced.
     for pool in sorted(pools.values(), key=lambda pool: -_unit(left, pool[0])):
         units = sum(left.lines[i].quantity for i in pool)
         groups = min(units // terms.take, times)
         times -= groups
         for i, reduced in _reduced(terms, pool, left, groups):
             quantity = left.lines[i].quantity
+            # A unit of what is left of a line need be no whole coins: rounded once,
+            # here.
             wanted[i] = coins.share(left.amount[i] * reduced, terms.rate, quantity)
     if not wanted:
         units = max(
@@ -280,6 +289,7 @@ def _reduced(
 def _cheapest(terms: Multibuy, units: int) -> int:
     """Count the reduced ones among the first units, in groups of `take`."""
     groups, rest = divmod(units, terms.take)
+    # Of a group that is begun, the first take − reduced are paid in full.
     return groups * terms.reduced + max(0, rest - (terms.take - terms.reduced))
 
 
@@ -300,6 +310,7 @@ def _bundle(
         return Missed(reason="bundle_incomplete", more=More(quantity=sum(lacking)))
     price = coins.of(terms.price)
     low, high = 0, min(sets, terms.times or sets)
+    # Found by halving, since each further set saves less than the one before.
     while low < high:
         middle = (low + high + 1) // 2
         saves = _picked(terms, pools, left, middle)
@@ -308,6 +319,7 @@ def _bundle(
             low = middle
         else:
             high = middle - 1
+    # Floors may not allow as many as would save.
     for number in range(low, 0, -1):
         picked = _picked(terms, pools, left, number)
         off = sum(picked.values()) - number * price
@@ -387,6 +399,7 @@ def _whole(amount: int, shares: Mapping[int, int], left: Left) -> Applied | Miss
     parts = split(amount, shares)
     given = {i: min(part, room[i]) for i, part in parts.items()}
     rest = amount - sum(given.values())
+    # In proportion to what lines can still take, which is enough: none gets more.
     for i, part in split(rest, {i: room[i] - given[i] for i in given}).items():
         given[i] += part
     return Applied(lines={i: part for i, part in given.items() if part > 0})
@@ -414,6 +427,7 @@ def _capped(outcome: Applied, rule: Rule, coins: Coins) -> Applied:
 
 
 def _unit(left: Left, i: int) -> Fraction:
+    # Exact, so that equal prices tie.
     return Fraction(left.amount[i], left.lines[i].quantity)
 
 

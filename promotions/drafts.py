@@ -36,7 +36,9 @@ Kind = Literal[
 Trigger = Literal["offer", "automatic", "code"]
 PERSONAL = frozenset({"percentage", "threshold", "gift"})
 """Kinds whose worth is forecast for each customer, and so may be personal offers."""
+# Of other ages no weeks can be counted back, or ahead: dates end.
 YEARS = range(2000, 2101)
+# msgspec ends what it says with the place, but names a missing field in its words.
 AT = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 FIELD = re.compile(r"field `(.+)`")
 
@@ -159,6 +161,7 @@ def _read(kind: type[Any], body: object) -> Any:
         Fault(field=str(name), reason="There is no such field.")
         for name in sorted(body.keys() - set(kind.__struct_fields__), key=str)
     ]
+    # One by one: msgspec itself stops at the first fault.
     for field in msgspec.structs.fields(kind):
         given = body.get(field.name, UNSET)
         try:
@@ -192,6 +195,7 @@ def _menu(given: Mapping[str, Any], kind: object) -> dict[str, Terms]:
     faults = []
     for label, terms in given.items():
         at = f"menu.{label}"
+        # Terms that name another kind keep it, to be told so.
         tagged = {"kind": kind} | dict(terms) if isinstance(terms, Mapping) else terms
         try:
             menu[_converted(label, Name, at)] = _converted(tagged, Terms, at)
@@ -317,6 +321,7 @@ def _campaign_faults(draft: CampaignDraft, at: str) -> Iterator[Fault]:
 def _return_faults(at: str, least: Decimal | None) -> Iterator[Fault]:
     if least is None:
         return
+    # What the table's column holds: seven digits, of them three decimals.
     if not (least.is_finite() and 0 <= least < 10_000):
         yield Fault(field=at, reason="It must lie between 0 and 9999.")
     elif least != least.quantize(Decimal("0.001")):

@@ -84,6 +84,7 @@ def _column(
     return Column(
         wanted=_by_lot(strategy, audience, best) if trial else best.margin,
         correction=believed.posterior.correction(people.who, what),
+        # `address` is the log of what all the rest is multiplied by.
         aside=np.expm1(believed.posterior.address) * people.rest,
         elsewhere=audience.expected(scope),
         strategy=strategy,
@@ -107,6 +108,7 @@ def _by_lot(
     ]
     lot = np.array(places)
     most = trials.share(len(lot))
+    # In proportion to cost and lot: where a budget binds, the lot says who comes in.
     return np.where(lot >= 1 - most, WORTH_A_TRIAL * best.cost * lot, -np.inf)
 
 
@@ -144,10 +146,12 @@ def candidates(
     unused = ~_where(used, columns, matrix).T
     return constraints.Candidates(
         strategies=[column.strategy for column in columns],
+        # The plan goes by what a trial's lot wants, not by what its offers bring.
         worth=[replace(one.best, margin=one.wanted) for one in columns],
         customers=matrix.customers,
         segments=people.segments,
         unused=unused,
+        # Who has used it up has no place any more.
         promised=_where(lasting, columns, matrix).T & unused,
     )
 
@@ -195,6 +199,7 @@ def _decision(
     if drawn.variant is None:
         return None, fact
     first = people.drawn.get((unit, strategy.id))
+    # The first draw stands, with its own chance: odds and scores may have moved since.
     variant, probability = first or (drawn.variant, drawn.probability)
     usual = min(at + timedelta(days=settings.OFFER_DAYS), strategy.campaign.ends_at)
     offer = Offer(

@@ -72,6 +72,7 @@ def descend(
         _search(rest, now, step)
         gain = (before - now.bound) / scale
         if gain <= tolerance:
+            # A small gain may be a curve counted too wide: once more, nearer.
             stuck += near <= least
             if stuck > 1:
                 now.converged = True
@@ -91,8 +92,10 @@ def _step(rest: Rest, now: Descent, slope: Doubles, near: float) -> Doubles:
     """Return a Newton step; no price moves by much more than its limit earns now."""
     step = newton(curvature(rest, now.prices, now.seen, near), slope, now.prices)
     earns = abs(now.seen.worth) / np.maximum(np.abs(now.seen.used), 1e-300)
+    # Unclipped, limits that nobody is near got huge prices.
     reach = np.maximum(np.maximum(3 * earns, now.prices), 1e-9)
     clipped = np.clip(step, -reach, reach)
+    # Clipped one by one, a step may lead uphill; shortened as a whole it does not.
     if clipped @ slope < 0:
         return clipped
     return step / max(float((np.abs(step) / reach).max()), 1.0)
@@ -112,6 +115,7 @@ def curvature(rest: Rest, prices: Doubles, seen: Sweep, near: float) -> Doubles:
     weight = 1.0
     if len(close) * 2 > PAIRS:  # each such customer has about two swaps
         every = -(-len(close) * 2 // PAIRS)
+        # Each that is looked at stands for `every` of them.
         weight, close = float(every), close[::every]
     part, picks = rest.take(close), seen.picks[:, close]
     delta = change(part, moves(part, prices, picks, width), picks)
@@ -153,6 +157,7 @@ def moves(rest: Rest, prices: Doubles, picks: Ints, width: float) -> Moves:
         extra, mine = bonus(rest, charged, at), picks[:, at]
         distance, out = swaps(rest, values, extra, mine, at)
         into, who = np.nonzero((distance <= width) & np.isfinite(distance))
+        # What is chosen changes by going, for nothing.
         drops = (mine[:, who] == into).any(axis=0)
         gone = np.where(drops, into, out[into, who])
         into_or_none = np.where(drops, NOBODY, into)
@@ -171,6 +176,7 @@ def change(rest: Rest, some: Moves, picks: Ints) -> Doubles:
     if rest.group is not None:
         held = (picks[:, some.who] >= 0).sum(axis=0)
         after = held + (some.into >= 0) - (some.out >= 0)
+        # A share's use is minus those who have one: a first, or last, offer moves it.
         turn = (held > 0).astype(float) - (after > 0)
         group = rest.group[some.who]
         turn[group < 0] = 0
@@ -194,6 +200,7 @@ def newton(curve: Doubles, slope: Doubles, prices: Doubles) -> Doubles:
     curve = curve + np.diag(np.maximum(1e-6 * diagonal, 0) + floor * (diagonal <= 0))
     held = (prices <= 0) & (slope >= 0)
     step = np.zeros(size)
+    # Bounded, lest sets take turns for ever: prices of any step give a valid bound.
     for _ in range(2 * size + 10):
         free = np.flatnonzero(~held)
         step[:] = np.where(held, -prices, 0.0)
@@ -227,6 +234,7 @@ def _search(rest: Rest, now: Descent, step: Doubles) -> None:
         slope = float((rest.limit - trial.used) @ step)
         if trial.bound < now.bound:
             now.prices, now.seen = prices, trial
+        # Loosely the strong Wolfe conditions: every further look sweeps over everybody.
         if abs(slope) <= 0.3 * abs(first) and trial.bound < seen.bound:
             break
         if slope < 0:
@@ -236,5 +244,6 @@ def _search(rest: Rest, now: Descent, step: Doubles) -> None:
         if high == np.inf:
             length *= 3
         else:
+            # A secant, kept off the ends: else a kink makes it crawl.
             share = low_slope / (low_slope - high_slope)
             length = low + (high - low) * min(max(share, 0.1), 0.9)
