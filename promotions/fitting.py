@@ -26,6 +26,7 @@ def picks_of(chosen: Bools, most: int) -> Ints:
     option, who = np.nonzero(chosen)
     order = np.argsort(who, kind="stable")
     option, who = option[order], who[order]
+    # `who` is sorted: a pick's place is how far it is from its customer's first one.
     first = np.searchsorted(who, who)
     picks[np.arange(len(who)) - first, who] = option
     return picks
@@ -70,8 +71,11 @@ def _filled(
     slack = rest.limit - used
     gains = delta @ prices - some.loss > 0
     best = np.flatnonzero(gains & (delta <= slack).all(axis=1))
+    # One move a customer: what another loses was reckoned from the picks as they are.
     best = best[np.unique(some.who[best], return_index=True)[1]]
     best.sort()
+    # Many at once as long as their sums fit; then one by one, so that an offer which is
+    # too large does not keep smaller ones out.
     done = _prefix(delta[best], slack)
     _make(picks, used, some, delta, best[:done])
     slack = rest.limit - used
@@ -129,6 +133,7 @@ def _relieved(rest: Rest, picks: Ints, used: Doubles, some: Moves) -> int:
         return 0
     some = some.take(np.flatnonzero(_open(picks, some)))
     delta = change(rest, some, picks)
+    # In parts of what is too much: limits of money, units and customers are comparable.
     relief = -(delta[:, over] / (used - rest.limit)[over]).sum(axis=1)
     useful = (relief > 0) & (delta[:, over] <= 0).all(axis=1)
     order = np.flatnonzero(useful)
@@ -159,10 +164,12 @@ def _relieved(rest: Rest, picks: Ints, used: Doubles, some: Moves) -> int:
 
 def _take_back(rest: Rest, picks: Ints, used: Doubles, prices: Doubles) -> bool:
     """Take back the offers that lose least for what they free, limit by limit."""
+    # Shares ask for more offers: to take one back only misses them by more.
     for row in range(rest.first_share):
         if used[row] <= rest.limit[row]:
             continue
         _free(rest, picks, row, used[row] - rest.limit[row], prices)
+        # Anew: an offer that was taken back frees other limits too.
         used[:] = totals(rest, picks)[1]
     return bool((used <= rest.limit).all())
 
@@ -185,6 +192,7 @@ def _free(rest: Rest, picks: Ints, row: int, excess: float, prices: Doubles) -> 
             reduced(rest, charged, at, values)
             loss[inside] = values[option[inside], who[inside] - at.start]
     order = np.argsort(loss / taken, kind="stable")
+    # A hair more than the excess, as sums in another order differ in their last digits.
     enough = int(np.searchsorted(np.cumsum(taken[order]), excess * (1 + 1e-12))) + 1
     for one in order[:enough]:
         move(picks, int(who[one]), int(option[one]), NOBODY)

@@ -126,6 +126,7 @@ def _weeks(rows: Iterable[Strategy]) -> Mapping[UUID, Sequence[Week]]:
     if not measured:
         return {}
     found = map(Week._make, lookup.rows(WEEKS, [measured]))
+    # WEEKS orders by subject: groupby joins neighbours only.
     return {id_: list(some) for id_, some in groupby(found, lambda row: row.subject)}
 
 
@@ -221,6 +222,8 @@ def _promised(strategy: Strategy) -> float | None:
 def _pace(strategy: Strategy, at: datetime) -> Told:
     campaign = strategy.campaign
     whole = campaign.ends_at - campaign.starts_at
+    # At least nothing: before the campaign begins, negative time made any budget too
+    # fast, and a standing rule would have ended the strategy.
     passed = Decimal(max(0.0, (at - campaign.starts_at) / whole))
     used = (strategy.spent + strategy.reserved) / (strategy.budget or Decimal(1))
     if used > passed + FAST:

@@ -85,6 +85,7 @@ def _within(best: Best, budget: float) -> NDArray[np.bool_]:
     wanted = best.margin > 0
     for_each = np.where(wanted, best.margin / np.maximum(best.cost, 1e-9), -np.inf)
     order = np.argsort(-for_each, kind="stable")
+    # Who is not wanted comes last and takes nothing of the budget.
     affordable = np.cumsum(np.where(wanted, best.cost, 0.0)[order]) <= budget
     found = np.zeros(len(wanted), dtype=bool)
     found[order[affordable]] = True

@@ -67,6 +67,8 @@ def reuse(at: datetime) -> Iterator[Alert]:
         )
 
 
+# By person: the row of a person's first key names none, and is found by those that name
+# it. Several counters of a limit, since each key has kept to it by itself.
 SHARED = (
     "SELECT c.person, n.subject, n.period, n.begins, sum(n.uses), sum(n.money)"
     " FROM (SELECT key, coalesce(person, key) AS person FROM analytics_customer"

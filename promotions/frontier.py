@@ -39,6 +39,7 @@ def frontier(margins: Floats, costs: Floats, *, each: float = 1.0) -> list[Point
     points = {0.0: NOTHING}
     for found in _found(margins, costs):
         point = _point(found, each)
+        # Prices that choose the same are one point.
         points[round(point.cost, 6)] = point
     return [points[cost] for cost in sorted(points)]
 
@@ -69,6 +70,8 @@ def _found(margins: Floats, costs: Floats) -> Iterator[_Found]:
     ratio = np.where(costs > 0, mean / np.maximum(costs, 1e-12), 0.0)
     positive = ratio[ratio > 0]
     if len(positive):
+        # At λ equal to an offer's margin for its cost that offer comes in: quantiles of
+        # these let about as many in at each step.
         prices = np.quantile(positive, np.linspace(1, 0, STEPS))
         for price in [*prices, 0.0]:
             yield _at(margins, mean, costs, float(price))

@@ -90,10 +90,13 @@ def _count(name: Name, wrong: Sequence[str], at: datetime) -> bool:
     for text in wrong:
         guess = _hash(name.digest, spelling.plain(text))
         if cache.add(_key(name, guess), 1, WINDOW):
+            # Nothing happens to a count that is there: its window
+            # ends when it would have.
             cache.add(counter, 0, WINDOW)
             count = _raised(counter)
     if count < MOST[name.kind]:
         return False
+    # After the pause counting begins anew.
     cache.delete(counter)
     cache.set(_key(name, "until"), at.timestamp() + PAUSE, PAUSE)
     return True
@@ -111,6 +114,7 @@ def _remember(name: Name, key: str, at: datetime) -> None:
     rows = Guesser.objects.filter(digest=name.digest)
     if rows.update(pauses=F("pauses") + 1, last_at=at):
         return
+    # Names of visitors cost nothing: without an end to it, who guesses fills the table.
     if Guesser.objects.count() < MOST_KEPT:
         row = Guesser(digest=name.digest, kind=name.kind, key=key, last_at=at)
         row.first_at = at

@@ -191,6 +191,7 @@ def _count_faults(given: Instance) -> Iterator[Fault]:
         mask = getattr(given, name)
         if mask is not None and (mask.shape != (m, n) or mask.dtype != np.bool_):
             yield name, f"booleans of shape {(m, n)} are wanted"
+    # A negative `given` would be room that nobody has, and it would be certified.
     for name, least in (("given", 0), ("group", NOBODY)):
         if not _whole(getattr(given, name), (n,), least):
             yield name, f"{n} whole numbers from {least} are wanted, one a customer"
@@ -201,6 +202,7 @@ def _whole(some: Any, shape: tuple[int, ...], least: int) -> bool:
     if some is None:
         return True
     numbers = np.asarray(some)
+    # No floats, even whole ones: cut to integers, a `most` of 1.7 would silently be 1.
     alike = numbers.shape == shape and numbers.dtype.kind in "iu"
     return bool(alike and np.min(numbers) >= least)
 

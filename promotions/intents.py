@@ -93,6 +93,7 @@ class _Rows:
 
     def __matmul__(self, weights: Vectors) -> Vectors:
         size = self.meaning.shape[1]
+        # The root here and in `across`: in XᵀSX meaning counts MEANING times.
         means = self.meaning @ (MEANING**0.5 * weights[:size])
         return np.asarray(means + self.letters @ weights[size:])
 
@@ -125,6 +126,8 @@ def fit(
     share /= share.mean()
     rows = _Rows(meaning, spelling.rows(texts))
     begin = np.zeros((meaning.shape[1] + len(spelling.columns), len(kinds)), np.float32)
+    # Weights have a column for each kind: with other kinds there
+    # is nothing to begin with.
     if before and before.kinds == kinds:
         _begin(begin, before, spelling)
     return Classifier(
@@ -161,6 +164,7 @@ def _solved(rows: _Rows, share: Vectors, truth: Vectors, weights: Vectors) -> Ve
         if (size <= ENOUGH**2 * first).all():
             break
         pulled = pull(along)
+        # Columns are solved side by side; one that has come to its end would be 0 / 0.
         step = size / np.maximum((along * pulled).sum(0), 1e-30)
         weights = weights + step * along
         left = left - step * pulled

@@ -68,6 +68,8 @@ def known(external_id: str) -> Known | None:
             SHEET.replace("s.body", "NULL") + " WHERE c.anonymous_id = %s",
             [external_id],
         )
+    # Who refused to be known, or is silent where silence is a
+    # no, gets no personal offer.
     if row is None or row[1] is False or (row[1] is None and settings.CONSENT_REQUIRED):
         return None
     person, _, body, expires_at, news = row
@@ -189,6 +191,7 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
 def explain(some: Collection[Offer]) -> None:
     """Give many customers' offers the reasons that the scores know: one look-up."""
     scopes = [offer.strategy.scope for offer in some]
+    # An empty scope is all goods: then reasons of any category are wanted.
     every = None if [] in scopes else {name for scope in scopes for name in scope}
     told = scores.raised({offer.customer for offer in some}, every)
     for offer in some:
@@ -214,6 +217,7 @@ def without_habits(body: str) -> str:
     """
     answer = json.loads(body)
     for offer in answer["offers"]:
+        # The first is the strategy's title, which tells nothing of the customer.
         del offer["reasons"][1:]
     return json.dumps(answer, separators=(",", ":"))
 

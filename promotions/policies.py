@@ -115,6 +115,8 @@ def by_segment(rows: Rows, odds: Mapping[str, Mapping[str, float]]) -> Floats:
     for place, name in enumerate(rows.segments):
         mine = odds.get(name, odds.get(OTHERS, {}))
         table[place] = [mine.get(label, 0.0) for label in rows.actions]
+    # Shares may sum to 1e-9 above 1 (hindsight_api.ROUNDING): then there is no rest,
+    # and the row is brought back to 1.
     table[:, 0] = np.maximum(0.0, 1 - table[:, 1:].sum(axis=1))
     table /= table.sum(axis=1, keepdims=True)
     return np.asarray(table[rows.segment])
@@ -158,6 +160,7 @@ def ends(one: Estimate) -> Ends:
 def _switched(draft: Draft) -> Switched:
     most = off_policy.tuned(draft, off_policy.switched, SWITCHES)
     found = off_policy.switch_dr(draft, most=most)
+    # Only where no row is left to the model is the error that of a sample.
     whole = bool((draft.weight <= most).all())
     return Switched(value=found.value, ends=ends(found) if whole else None)
 
@@ -183,6 +186,7 @@ def foretold(known: Floats, log: Log, actions: int) -> Floats:
 
 def _ridge(x: Floats, y: Floats, new: Floats) -> Floats:
     middle, mean = x.mean(axis=0), y.mean()
+    # Centred on the rows at hand: the mean itself is not shrunk, only what differs.
     gram = (x - middle).T @ (x - middle) + PENALTY * np.eye(x.shape[1])
     slope = np.linalg.solve(gram, (x - middle).T @ (y - mean))
     return np.asarray(mean + (new - middle) @ slope)

@@ -127,6 +127,7 @@ def _proposed(change: Change, *, by: str, at: datetime) -> Strategy:
     :raises UnderWay: one was.
     """
     with transaction.atomic():
+        # Held until the commit: who has waited here finds the first one's strategy.
         lookup.rows("SELECT pg_advisory_xact_lock(%s)", [PROPOSAL_LOCK])
         for category in change.scope:
             _alone(category, at)
@@ -184,6 +185,7 @@ def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[It
     rows = Product.objects.filter(
         price__gt=0, promotable=True, currency=settings.CURRENCY
     ).exclude(category="")
+    # What much more than usual is said against is in no proposal (ml.opinions).
     rows = rows.exclude(sku__in=opinions.held().skus)
     if categories is not None:
         rows = rows.filter(category__in=categories)
@@ -194,6 +196,7 @@ def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[It
     return [
         _item(one, demand[one.sku], book, one.sku in frozen, cheapest.get(one.sku))
         for one in products
+        # Where no unit is expected, all prices earn alike: nothing.
         if one.sku in demand and any(demand[one.sku].baseline.units)
     ]
 
@@ -367,6 +370,7 @@ def past_weeks(found: Found) -> list[tuple[float, float]]:
     for item, price in found:
         sold = list(known.get(item.sku, []))[-WEEKS_SHOWN:]
         for place, units in enumerate(sold, start=WEEKS_SHOWN - len(sold)):
+            # What sold then was there, however little is today.
             then = replace(item, units=units, stock=np.inf)
             prices = np.array([float(item.shelf.price), float(price)])
             weeks[place] += price_plans.margins(then, prices)

@@ -68,6 +68,8 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
     :raises Faulty: the draft makes no sense.
     """
     with transaction.atomic():
+        # Locked: of two who write a next version at once, the
+        # second finds the first one's.
         before = Strategy.objects.select_for_update().get(id=old)
         if before.prices:
             raise NotReplaceable(
@@ -78,6 +80,7 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
             raise NotReplaceable(
                 Wording("It is %(state)s, so it has no next version.", state=said)
             )
+        # As the constraint `strategy_replaced_once` has it.
         if before.successors.exclude(state=State.REJECTED).exists():
             raise NotReplaceable(
                 Wording("Another version of it is proposed or approved.")
