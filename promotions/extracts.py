@@ -68,6 +68,7 @@ MARKUP = re.compile(r"<script.*?</script>|<[^>]*>|https?://\S+", re.IGNORECASE)
 
 def language(text: str) -> Language | None:
     """Return a text's language by its script; None where it has no letters."""
+    # Tags and links are of Latin letters in any language.
     text = MARKUP.sub(" ", text)
     han, latin = len(HAN.findall(text)), len(LETTER.findall(text))
     if not han and not latin:
@@ -113,6 +114,7 @@ def named(text: str, words: Container[str] = (), orders: Container[str] = ()) ->
 
 def _codes(text: str, words: Container[str]) -> list[str]:
     """A code mixes letters and digits, shouts, or comes where one is spoken of."""
+    # In a text that shouts as a whole, a word in capitals is no code for that.
     quiet = sum(map(str.islower, text)) > 2 or HAN.search(text) is not None
     spoken = set(INTRODUCED.findall(text))
     found = []
@@ -128,6 +130,7 @@ def _codes(text: str, words: Container[str]) -> list[str]:
     return found
 
 
+# They mix digits and letters like codes.
 ORDINAL = re.compile(
     r"\d+(?:st|nd|rd|th|am|pm|usd|eur|percent|days?|pcs|kg|ml|g|x)", re.I
 )
@@ -136,6 +139,7 @@ ORDINAL = re.compile(
 def masked(text: str, found: Named) -> str:
     """Say "code" for codes, nothing for orders: how they are called tells nothing."""
     han = HAN.search(text) is not None
+    # The longest first: one code may be the beginning of another.
     for one in sorted(found.codes, key=len, reverse=True):
         text = re.sub(
             rf"[\"“”'‘’]?{re.escape(one)}[\"“”'‘’]?",
@@ -151,6 +155,8 @@ def masked(text: str, found: Named) -> str:
 
 AND = re.compile(r"([A-Z0-9-]{4,})\s*(?:,|\band\b|和|、)\s*(?=[A-Z0-9-]{4,})")
 """Between two codes, which belong to one question."""
+# After "as" and "am" a name has its capital: else who says how they feel would be
+# taken for somebody else.
 SOMEBODY = re.compile(
     r"\b(?:does|did|has|is)\s+([A-Za-z]+)\s+"
     r"(?=have|get|got|buy|bought|order|use|pay|paid|save|spend)"

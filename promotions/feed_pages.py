@@ -113,6 +113,7 @@ class UploadForm(forms.Form):
 def feed_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
     """Show what a look into a file found, or how far its import is."""
     allow(request, "catalog.view_feed")
+    # A body may have 32 MiB, and no page needs it.
     feed = get_object_or_404(Feed.objects.defer("body"), id=key)
     if request.method == "POST":
         allow(request, "catalog.add_feed")

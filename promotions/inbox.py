@@ -160,6 +160,7 @@ def _promise(one: Strategy) -> list[str]:
 
 def _guards(one: Strategy) -> str:
     failed = [guard["name"] for guard in one.guards if not guard["passed"]]
+    # What is kept is of when it was proposed; time goes on without a new look.
     if one.campaign.ends_at <= clock.now():
         failed.append("period")
     if not failed:

@@ -215,6 +215,7 @@ def _sums(one: Series, days: int) -> Sums:
 
 
 def _of(one: Series, first: int, end: int) -> Sums:
+    # A negative start would count from the end.
     span = slice(max(0, first), end)
     return int(one.texts[span].sum()), int(one.negative[span].sum())
 

@@ -41,7 +41,7 @@ def _keep(
     """Keep what was proved, where an operator sees it, the prices, and what is left."""
     proof = plan.certificate if plan else None
     prices = plan.prices if plan else np.zeros(asked.rows)
-    # Arrivals spend from what is left: after a refusal, of the promises alone.
+    # After a refusal nothing is added: what is left is what the promises leave.
     chosen = asked.promised if refused or not plan else plan.chosen
     slack = constraints.named(asked, left(asked, chosen))
     Allocation.objects.create(

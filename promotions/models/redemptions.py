@@ -40,6 +40,8 @@ class Counter(models.Model):
             models.UniqueConstraint(
                 fields=["subject", "customer", "code", "period", "begins"],
                 name="counter_once",
+                # A limit of all has neither customer nor code: NULLs that differ would
+                # begin a row, and a count, with each use.
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
@@ -161,6 +163,7 @@ class Redemption(models.Model):
 
     class Meta:
         indexes = [
+            # Summed up at once: else the newest pages wait for a vacuum, and are read whole.
             BrinIndex(
                 fields=["redeemed_at"], name="redemption_when", autosummarize=True
             ),
@@ -178,6 +181,7 @@ class Redemption(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
+                # Among those that stand: after a rollback the order may use it again.
                 fields=["order_id", "strategy"],
                 name="redemption_once_per_order",
                 condition=Q(rolled_back_at=None),
@@ -187,6 +191,7 @@ class Redemption(models.Model):
                 name="redemption_once_per_turn",
                 condition=Q(rolled_back_at=None),
             ),
+            # What gives nothing would only use something up.
             models.CheckConstraint(
                 condition=Q(discount__gt=0), name="redemption_has_effect"
             ),

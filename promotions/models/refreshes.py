@@ -79,6 +79,7 @@ class Allocation(models.Model):
         indexes = [models.Index(fields=["computed_at"], name="allocation_latest")]
         constraints = [
             models.CheckConstraint(
+                # What is served is proved.
                 condition=Q(refused=True)
                 | Q(feasible=True, bound__isnull=False, gap__isnull=False),
                 name="allocation_served",

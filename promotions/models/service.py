@@ -107,6 +107,8 @@ class Conversation(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
+                # Keys of browsers can be read by anybody, so they
+                # name nobody (decision 41).
                 condition=Q(public=False) | Q(customer=None),
                 name="conversation_public_is_nameless",
             ),
