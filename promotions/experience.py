@@ -142,6 +142,8 @@ def _groups(arms: Iterable[Arm], people: Sequence[UUID]) -> Iterator[Group]:
 def gather(*, at: datetime) -> Iterator[Arm]:
     """Yield every arm with units that have been watched long enough."""
     window = timedelta(days=settings.HORIZON_DAYS)
+    # Planned for these very values, as it reads a year's
+    # assignments (analytics.lookup).
     rows = lookup.rows(
         UNITS, [at - MEMORY, at - SOONEST, len(TRAITS), MOST], prepare=False
     )
@@ -255,6 +257,7 @@ def _seen(units: Sequence[Unit], strategy: Strategy, watch: Watch) -> Seen:
         )
         .sort("at")
         .group_by("unit", maintain_order=True)
+        # A week in which something was bought counts once, however often (decision 30).
         .agg(pl.col("week").first().alias("first"), pl.col("week").n_unique(), FIRST)
     )
     # In the order of units: an arm's arrays stand side by side
@@ -287,6 +290,8 @@ def _counted(told: pl.DataFrame, *, again: bool) -> Seen:
     if again:
         return Seen(weeks=weeks, bought=week, spent=spent)
     bought = week > 0
+    # Discrete time (Allison 1982): the week of the first
+    # purchase was watched to its end.
     until = np.where(bought, first + 1, weeks)
     return Seen(weeks=until, bought=bought.astype(float), spent=spent)
 
@@ -333,6 +338,7 @@ def _given() -> dict[tuple[UUID, UUID], float]:
 def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
     """Compare what is believed now with what strategies have brought over all goods."""
     found, rates = response.believed(draws=1).expected, response.rates()
+    # `refresh` has just written all who ever had an offer, so nobody is missing.
     known = dict(Answer.objects.values_list("customer", "types"))
     # [gain, aside, sold, customers] of each strategy, over its variants.
     sums: dict[UUID, Floats] = {}

@@ -14,7 +14,9 @@ from typing import Literal
 Language = Literal["en", "zh-hans"]
 HAN = re.compile(r"[\u3400-\u9fff]")
 LETTER = re.compile(r"[A-Za-z]")
+# As long as codes may be, 64 (Code.text), or one letter or digit.
 TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{2,62}[A-Za-z0-9])?")
+# A look-ahead, so that pairs may overlap: a word may begin one and end another.
 TWO = re.compile(r"(?=\b([A-Za-z]{3,})[ -]([A-Za-z0-9]{2,}|\d)\b)")
 MOST_PAIRS = 5
 """Of a text: whoever writes codes in two words writes few, whoever tries codes many."""
@@ -34,6 +36,7 @@ MONEY = re.compile(
     r"(?:(\d+(?:[.,]\d{1,2})?)\s*(?:dollars?|usd|eur|euros?|bucks|元|块|美元|刀))",
     re.IGNORECASE,
 )
+# Chinese has no spaces between words: one between two Han letters is a stop.
 STOP = re.compile(
     r"[.!?;。！？；\n]+|(?:^|\s)\d\)\s|\s\+\s|\s[–—-]\s|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])"
 )

@@ -153,6 +153,7 @@ def received(request: HttpRequest, form: UploadForm) -> Feed | None:
     """Take in the file of a form that is valid; None if it says why not."""
     given = form.cleaned_data
     file, what = given.pop("file"), given.pop("what")
+    # Before it is read into memory.
     if file.size > intake.MOST_BYTES:
         form.add_error(
             "file", gettext("The file is too large: import it by the command.")

@@ -90,6 +90,7 @@ def _filled(
 def _open(picks: Ints, some: Moves) -> Bools:
     """Mark the moves that can still be made: nothing else happened there before."""
     mine = picks[:, some.who]
+    # What comes in for nothing needs a place that is free.
     leaves = np.where(some.out >= 0, some.out, NOBODY)
     comes = (some.into >= 0) & (mine == some.into).any(axis=0)
     return np.asarray((mine == leaves).any(axis=0) & ~comes)
@@ -141,6 +142,8 @@ def _relieved(rest: Rest, picks: Ints, used: Doubles, some: Moves) -> int:
     order = order[np.argsort(price, kind="stable")]
     order = order[np.sort(np.unique(some.who[order], return_index=True)[1])]
     # All that fit beside each other and are still needed go at once, then one by one.
+    # What is too much has no room to keep to here: how it moves
+    # is looked at in `needed`.
     room = np.where(over, np.inf, rest.limit - used)
     sums = np.cumsum(delta[order], axis=0)
     needed = (used[over] + sums[:, over] > rest.limit[over]).all(axis=1)

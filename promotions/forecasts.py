@@ -63,6 +63,8 @@ def forecast(
     inside = _within(best, budget / each)
     whole = best.margin[best.margin > 0].sum()
     part = best.margin[inside].sum() / whole if whole else 1.0
+    # `totals` are of all who bring anything: draws are not kept by customer, so the
+    # interval shrinks as the mean does.
     low, high = part * np.quantile(found.totals, [LOW, HIGH])
 
     def mean(values: Floats) -> float:

@@ -50,6 +50,7 @@ def money(label: Text, help_text: Text = "", **more: Any) -> Amount:
         label=label,
         help_text=help_text,
         widget=UnfoldAdminDecimalFieldWidget(
+            # "any": else browsers take whole numbers alone.
             attrs={"step": "any", "min": "0", "data-money": ""}
         ),
         **{"min_value": 0} | more,

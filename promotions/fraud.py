@@ -24,6 +24,7 @@ WINDOW = timedelta(days=30)
 REUSES = 3
 """So often a person redeemed a strategy again after taking it back, within the window.
 Once or twice is a shopper who changes an order."""
+# Four looks: one that comes late leaves no gap, and what nobody looks at any more goes.
 KEPT = timedelta(hours=1)
 MOST = 20
 """Of each kind of sign, the worst are told."""

@@ -83,6 +83,7 @@ def within(points: Sequence[Point], budget: float) -> Point:
     if above is None:
         return points[-1]
     below = max((p for p in points if p.cost <= budget), key=lambda p: p.cost)
+    # Where the budget is that of a point, both are this point.
     part = (budget - below.cost) / (above.cost - below.cost or 1.0)
     names = Point.__dataclass_fields__
     ends = ((getattr(below, name), getattr(above, name)) for name in names)

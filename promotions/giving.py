@@ -16,6 +16,7 @@ from analytics.persons import nobody
 from promotions import spelling
 from promotions.models import Code, Strategy
 
+# The column's: an integer of four bytes.
 MOST_USES = 2_147_483_647
 ATTEMPTS = 3
 COLUMNS = (

@@ -64,6 +64,7 @@ def asker(
 def pause(who: Asker, *, at: datetime) -> int:
     """Return for how many seconds no code of theirs is looked up."""
     try:
+        # One trip, however many names somebody has: each cart with a code asks.
         ends = cache.get_many([_key(name, "until") for name in who.names])
     except UNREACHABLE as error:
         log.warning("wrong codes are not counted: %s", type(error).__name__)

@@ -78,6 +78,7 @@ class HelpTextAdmin(Listed, ModelAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: HelpText | None = None
     ) -> list[str]:
+        # What conversations cite a text by stays.
         return ["slug", "language"] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -94,6 +94,7 @@ def of(strategy: Strategy) -> tuple[Told, datetime]:
 
     :raises NotWatched: too few were watched for long enough.
     """
+    # The rows of up to MOST customers, which `asked` alone needs.
     row = Hindsight.objects.filter(strategy=strategy).defer("rows").first()
     if row is None:
         raise NotWatched("Too few customers were watched for the whole horizon yet.")

@@ -72,6 +72,7 @@ FLOWS = """
          (SELECT max(last_position) FROM analytics_archive)) AS position) n
 """
 """What an engineer looks at: a day's events, dead letters, the furthest behind."""
+# Campaigns of price changes have a budget of 0, of which nothing is a share.
 PACE = """
     SELECT c.id, c.name, c.currency, c.budget, c.spent + c.reserved, c.starts_at,
       c.ends_at FROM promotions_campaign c

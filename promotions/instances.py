@@ -131,6 +131,7 @@ class Instance:
     @property
     def names(self) -> list[str]:
         """Budgets, skus, returns, shares: the order of prices and limits."""
+        # Plan files keep their prices in this order (docs/allocation.md).
         named = [f"budget {one.name}" for one in self.budgets]
         skus = self.stock_names or range(len(self.stock))
         named += [f"stock {sku}" for sku in skus]
@@ -149,6 +150,8 @@ class Instance:
     @cached_property
     def greatest(self) -> float:
         """The greatest value of all, or 0 if none is positive."""
+        # The gap of a plan that is worth next to nothing is a share of
+        # this (docs/allocation.md).
         return max(float(np.max(self.value)), 0.0)
 
     @property

@@ -73,6 +73,7 @@ class Classifier:
         outputs = _Rows(meaning, self.spelling.rows(texts)) @ self.weights
         order = np.sort(outputs, axis=1)
         second = order[:, -2] if order.shape[1] > 1 else 0
+        # Vectors are of length one: products are cosines.
         near = (meaning @ self.meaning.T).max(1)
         lead = order[:, -1] - second
         facts = np.column_stack([order[:, -1], lead, near, np.ones(len(texts))])
@@ -186,6 +187,7 @@ def belief_of(
         kept, out = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
         names = [labels[i] for i in kept.tolist()]
         known = [texts[i] for i in kept.tolist()]
+        # Only its outputs are asked for: belief in them is what is to be learnt.
         learnt = fit(known, names, meaning[kept], np.zeros(4))
         best, seen = learnt.weighed([texts[i] for i in out.tolist()], meaning[out])
         facts.append(seen)

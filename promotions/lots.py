@@ -96,4 +96,6 @@ def _units(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> Units:
 
 
 def assigned(strategy: UUID, unit: UUID) -> UUID:
+    # The event's id: the log takes one once, so a refresh may run any
+    # number of times (decision 9).
     return uuid5(strategy, f"assigned {unit}")

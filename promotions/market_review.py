@@ -83,7 +83,7 @@ def _decided(request: HttpRequest) -> HttpResponseBase:
 
 def _number(text: str | None) -> int:
     told = text or ""
-    # isdigit alone takes ² too, which int refuses; more digits fit into no bigint.
+    # isdigit alone takes ² too, which int refuses; a bigint has room for 18 digits.
     return int(told) if told.isascii() and told.isdigit() and len(told) < 18 else 0
 
 

@@ -62,6 +62,7 @@ def known(external_id: str) -> Known | None:
     """Look up whose an id is: one statement, for nearly everybody."""
     if "\0" in external_id:  # PostgreSQL holds no such text: nobody is called that
         return None
+    # A shop's own id first: a visitor's may be the same text.
     row = lookup.row(f"{SHEET} WHERE c.external_id = %s", [external_id])
     if row is None:  # a visitor, who must not read what a customer is called
         row = lookup.row(

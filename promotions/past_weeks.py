@@ -107,6 +107,7 @@ def run(
     trial, ends = past_baskets.trial(strategy, at=at), time.monotonic() + seconds
     every = spans(weeks, until=until)
     for place, span in enumerate(every):
+        # What a quick week did not need goes to those that follow.
         left = (ends - time.monotonic()) / (len(every) - place)
         yield week(trial, span, most=most, seconds=left)
 

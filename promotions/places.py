@@ -25,6 +25,7 @@ def lasting(
 
     `of`: these keys' alone.
     """
+    # Who has used an offer takes no place any more.
     offered = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
     placed = Place.objects.filter(until__gt=at + EVERY)
     if of is not None:

@@ -179,6 +179,7 @@ def _runs(strategy: Strategy, at: datetime) -> timedelta:
 
 def _arms(strategy: Strategy, base: Base, known: Tested, runs: timedelta) -> Arms:
     reach = strategy.forecast.get("reach")
+    # Who is held out of everything is in nobody's audience.
     everybody = base.customers * (1 - settings.HELD_OUT)
     people = float(everybody)
     if reach is not None:

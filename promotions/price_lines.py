@@ -133,6 +133,8 @@ def _strategy(
         campaign=campaign,
         kind=Strategy.Kind.PRICES,
         trigger=Strategy.Trigger.SHELF,
+        # Cut to its column; `said` below keeps all of it, for
+        # readers of other languages.
         title=str(change.title)[:200],
         reason=str(change.reason),
         scope=sorted(change.scope),

@@ -84,6 +84,7 @@ class Gain:
 def margins(item: Item, prices: Numbers, *, caution: float = 0.0) -> Numbers:
     """Return what a product earns at each price; see the module."""
     now = float(item.shelf.price)
+    # From a price of nothing there is no ratio: demand stays as it is.
     moved = np.log(np.maximum(prices, TINY) / now) if now > 0 else np.zeros(len(prices))
     answer = item.elasticity * moved - caution * item.error * np.abs(moved)
     sold = np.minimum(item.units * np.exp(answer), item.stock)
@@ -203,6 +204,7 @@ def _path(chain: Sequence[Group]) -> list[int]:
         # one, where both may stand beside each other.
         ways = np.where(_fits(small, big), total[:, None], -np.inf)
         came.append(ways.argmax(axis=0))
+        # [prices of the bigger pack]: what the whole chain up to it is worth at best.
         total = big.worth + ways.max(axis=0)
     place = int(total.argmax())
     path = [place]

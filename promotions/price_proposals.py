@@ -182,6 +182,7 @@ def few(rows: Found) -> list[tuple[Item, Decimal]]:
 
 def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[Item]:
     """Return the products that may be priced, with what is believed of their demand."""
+    # Of one currency: what products gain is added up.
     rows = Product.objects.filter(
         price__gt=0, promotable=True, currency=settings.CURRENCY
     ).exclude(category="")

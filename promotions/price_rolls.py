@@ -177,5 +177,7 @@ def _log(strategy: Strategy, to: Mapping[PriceLine, str], at: datetime) -> None:
             became.setdefault(str(state), []).append((line.sku, line.starts_at))
     if became:
         rolled = events.PricesRolled(lines={k: tuple(v) for k, v in became.items()})
+        # The strategy is locked: nobody appends to its stream
+        # between this look and ours.
         after = store.version(strategy.stream)
         store.append([rolled], at=at, stream=strategy.stream, after=after)

@@ -44,6 +44,7 @@ def drawn_up(draft: Draft) -> Strategy:
     """
     strategy = _strategy(draft, _campaign(draft))
     try:
+        # A new campaign is not stored yet, and guards are made afterwards.
         strategy.full_clean(exclude=["campaign", "guards"])
     except ValidationError as error:
         raise Faulty(_faults(error)) from error

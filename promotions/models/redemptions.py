@@ -80,6 +80,7 @@ class Reservation(models.Model):
     class Meta:
         indexes = [
             models.Index(
+                # Nearly all are used or over: it holds only what may be overdue.
                 fields=["expires_at"],
                 name="reservation_held",
                 condition=Q(state="held"),
@@ -163,17 +164,19 @@ class Redemption(models.Model):
 
     class Meta:
         indexes = [
-            # Summed up at once: else the newest pages wait for a vacuum, and are read whole.
+            # autosummarize: else the newest pages are read whole until a vacuum.
             BrinIndex(
                 fields=["redeemed_at"], name="redemption_when", autosummarize=True
             ),
             models.Index(fields=["customer"], name="redemption_customer"),
             models.Index(
+                # What was given since the feed told its stock (promotions.gifts).
                 fields=["gift", "redeemed_at"],
                 name="redemption_gift",
                 condition=~Q(gift=""),
             ),
             models.Index(
+                # Where signs of fraud begin (promotions.fraud).
                 fields=["rolled_back_at"],
                 name="redemption_rolled_back",
                 condition=Q(rolled_back_at__isnull=False),

@@ -25,6 +25,7 @@ class Place(models.Model):
 
     class Meta:
         indexes = [
+            # Few: of who came between two refreshes alone.
             models.Index(
                 fields=["strategy"], name="place_arrived", condition=Q(cost__gt=0)
             ),
