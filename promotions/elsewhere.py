@@ -120,7 +120,10 @@ def _purchases(
         .join(pl.DataFrame(columns, schema=schema), on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
         .select("unit", "category", week.alias("week"))
+        # A category counts once a week, as what was expected of it does.
         .unique()
+        # What is in the scope of any strategy that the customer was
+        # chosen for is not elsewhere.
         .join(barred, on=["unit", "category"], how="anti")
         .group_by("unit")
         .agg(pl.len().alias("found"))

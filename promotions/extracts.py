@@ -151,6 +151,7 @@ def masked(text: str, found: Named) -> str:
         )
     for one in found.orders:
         text = text.replace(one, "" if han else " ")
+    # "the code SAVE10" has become "the code code".
     text = re.sub(r"\b(code|coupon|voucher)\s+code\b", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(r"(优惠码|折扣码|券|码)\s*优惠码", r"\1", text)
     return re.sub(r"\s+", " ", text).strip()

@@ -28,6 +28,7 @@ def picks_of(chosen: Bools, most: int) -> Ints:
     option, who = option[order], who[order]
     # `who` is sorted: a pick's place is how far it is from its customer's first one.
     first = np.searchsorted(who, who)
+    # [place, customer]: places from 0 on, the rest stays NOBODY.
     picks[np.arange(len(who)) - first, who] = option
     return picks
 
@@ -42,6 +43,7 @@ def move(picks: Ints, who: int, out: int, into: int) -> None:
 def fill(rest: Rest, picks: Ints, used: Doubles, prices: Doubles, width: float) -> None:
     """Use what the limits have left, in place, by moves that lose at most `width`."""
     for _ in range(ROUNDS):
+        # Anew in each round: a move makes others possible, or no longer.
         some = moves(rest, prices, picks, width)
         some = some.take(np.argsort(some.loss, kind="stable"))
         done, idle = 0, 0

@@ -142,6 +142,7 @@ def _measured(strategy: Strategy, weeks: Sequence[Week]) -> Told:
     if _below(profit, 0.0):
         text = _("it certainly loses profit: %.2f for each customer at best")
         yield Kind.HARM, text % profit["high"]
+    # What certainly loses is told by that alone.
     elif _below(profit, _promised(strategy)):
         text = _("it certainly brings less than promised: %.2f at best")
         yield Kind.PROMISE, text % profit["high"]
@@ -170,6 +171,7 @@ def _drift(weeks: Sequence[Week]) -> Told:
     since = f"{WEEK}{last - timedelta(days=7)}"
     new, old = (
         measurement.added(
+            # Names of slices end in ISO dates, which sort as their days do.
             [row for row in weeks if (row.slice >= since) is newest],
             lambda row: row.arm,
         )
@@ -201,6 +203,7 @@ def _apart(new: Arms, old: Arms, *, relative: bool) -> Effect:
     )
     if one.error is None or two.error is None:
         return Effect(value=one.value - two.value)
+    # Other people in each part, so the errors are independent.
     error = sqrt(one.error**2 + two.error**2)
     return experiments.interval(one.value - two.value, error)
 

@@ -199,6 +199,7 @@ class StrategyForm(Part):
         choose: Any = self.fields["campaign"]
         choose.choices = [(key, label) for key, label, _currency in campaigns]
         coins = {key: currency for key, _label, currency in campaigns}
+        # For config/static/desk.js, which names the currency at each amount.
         choose.widget.attrs["data-currencies"] = json.dumps(coins)
 
     def part(self) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class _Found:
 
 def _found(margins: Floats, costs: Floats) -> Iterator[_Found]:
     """Yield what is worth it at each price; nothing, if nothing is."""
+    # Chosen by expectation, as targeting does; the draws only tell the
+    # doubt of what was chosen.
     mean = margins.mean(axis=0)
     ratio = np.where(costs > 0, mean / np.maximum(costs, 1e-12), 0.0)
     positive = ratio[ratio > 0]
@@ -73,6 +75,7 @@ def _found(margins: Floats, costs: Floats) -> Iterator[_Found]:
         # At λ equal to an offer's margin for its cost that offer comes in: quantiles of
         # these let about as many in at each step.
         prices = np.quantile(positive, np.linspace(1, 0, STEPS))
+        # At last without a price: all that is worth anything.
         for price in [*prices, 0.0]:
             yield _at(margins, mean, costs, float(price))
 

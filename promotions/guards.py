@@ -345,10 +345,14 @@ def depth(
         case Percentage(rate=rate):
             return rate
         case Amount(amount=amount, each=each):
+            # Off the order: the smallest that qualifies is at least one unit.
             return _share(amount, max(least, price) if each == "order" else price)
         case Threshold(tiers=tiers):
+            # Each tier is deepest where it begins.
             return max(_tier_depth(tier, price) for tier in tiers)
         case Multibuy(take=take, reduced=reduced, rate=rate):
+            # At most: the reduced ones are the cheapest of each
+            # group, at best as dear as all.
             return reduced * rate / take
         case Gift(spend=spend, value=value):
             return _share(value, spend)

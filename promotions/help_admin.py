@@ -105,8 +105,7 @@ class HelpTextAdmin(Listed, ModelAdmin):
             at=clock.now(),
             **{name: form.cleaned_data[name] for name in help_texts.FIELDS},
         )
-        # Django leads on to the page of `obj`: that of the
-        # draft, not of what was opened.
+        # What Django says and logs afterwards is of `obj`: of the draft, then.
         obj.pk, obj.version = made.pk, made.version
         messages.info(
             request,

@@ -164,6 +164,7 @@ def _guards(one: Strategy) -> str:
     if one.campaign.ends_at <= clock.now():
         failed.append("period")
     if not failed:
+        # Price changes are tried on no baskets.
         tried = "tried" in one.forecast or one.prices
         return _("✓ all hold") if tried else _("not tried on past baskets yet")
     return _("✗ fails: %s") % ", ".join(map(_, failed))

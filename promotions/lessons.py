@@ -162,8 +162,11 @@ def built_in() -> Sequence[tuple[str, str]]:
     """Return our own examples: (text, kind)."""
     kind, found = "", []
     for line in FILE.read_text(encoding="utf-8").splitlines():
+        # The whole line: an example may begin like a section (one
+        # took five others with it).
         if KIND.fullmatch(line):
             kind = line.strip("[]")
+        # With the space: an example may begin with a hash, as numbers of orders do.
         elif line and not line.startswith("# "):
             found.append((line, kind))
     return found

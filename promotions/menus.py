@@ -30,6 +30,7 @@ LEAST_MARGIN = Decimal("0.05")
 def menus(category: str, people: People) -> dict[str, dict[str, Terms]]:
     baskets = people.basket
     usual = float(baskets.mean()) if len(baskets) else 0.0
+    # Of the category's mean: each line's own floor is the evaluator's (least_margin).
     deepest = float(people.rate.mean()) - float(LEAST_MARGIN) if usual else 0.0
     rates = [rate for rate in RATES if float(rate) <= deepest]
     menus: dict[str, dict[str, Terms]] = {

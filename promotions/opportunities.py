@@ -186,5 +186,7 @@ WEEKLY = """
 
 
 def _kind(orders: int, last: datetime, first: datetime | None, at: datetime) -> str:
+    # From the person's first order of all: when they first bought in
+    # the category is not kept.
     gap = (last - (first or last)).days / max(1, orders - 1) if orders > 1 else MONTH
     return LAPSING if (at - last).days > LATE * max(gap, 7) else REGULAR

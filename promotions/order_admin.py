@@ -67,6 +67,7 @@ class ReservationAdmin(OfCustomers, Acting):
     # Only for the search box to be there: get_search_results looks by itself.
     search_fields = ["id"]
     search_help_text = _("A whole order id, a customer's id or key, a reservation's id")
+    # Django would count the whole table for it, with each search.
     show_full_result_count = False
     actions = ["release"]
     fields = ["became", "who", "amount", "reserved_at", "expires_at", "order", "held"]

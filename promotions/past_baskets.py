@@ -77,6 +77,7 @@ def basket(order: store.Stored, trial: Trial) -> Basket | None:
     cart = _cart(order.event, strategy.currency)
     if cart is None or not _first(order, mine[0].strategy):
         return None
+    # `_first` has asked at the order's time; the carts' evaluator asks of today.
     entries = [_without_first(entry) for entry in mine]
     shelf = carts.shelved(cart)
     shopper = Shopper(
@@ -103,6 +104,7 @@ def basket(order: store.Stored, trial: Trial) -> Basket | None:
     return Basket(
         customer=order.customer,
         given=_goods(best) * best.coins.unit,
+        # Beside all that is live, as the guard asks; `given` is the strategy's own.
         share=Decimal(_goods(both)) / max(1, both.subtotal),
         kept=_kept(both, shelf),
         floored=floored,

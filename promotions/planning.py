@@ -251,6 +251,8 @@ def _part(forecast: Mapping[str, Any], days: int) -> float:
 
 def _smallest(base: Base, arms: Arms) -> float | None:
     return smallest_effect(
+        # In money, not as a share of the mean: then the
+        # smallest effect is in money too.
         cv=base.deviation * arms.noise,
         treatment=arms.treatment,
         control=arms.control,

@@ -127,6 +127,7 @@ def valued(rows: Rows, policy: Floats, *, rule: str, variant: str = "") -> Value
     draft = Draft(log=rows.log, policy=policy, model=rows.model)
     covered, effective = _covered(rows, policy), draft.effective
     why = "no_overlap" if covered < COVERED or not effective else ""
+    # What is not covered is said first: more customers of the same would not help.
     if not why and effective < LEAST:
         why = "too_few"
     told = {
@@ -170,8 +171,11 @@ def foretold(known: Floats, log: Log, actions: int) -> Floats:
 
     Each row by fits on the other folds; an action that a fold has not seen by the mean.
     """
+    # PENALTY counts standardised columns; one that is the same for all has no spread.
     spread = known.std(axis=0)
     x = (known - known.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    # By place: rows come in the order of time
+    # (promotions.watched), so each fold spans it.
     fold, found = np.arange(len(x)) % FOLDS, np.zeros((len(x), actions))
     for out in range(FOLDS):
         others, mine = fold != out, fold == out
@@ -179,6 +183,8 @@ def foretold(known: Floats, log: Log, actions: int) -> Floats:
             rows = others & (log.action == action)
             if rows.any():
                 found[mine, action] = _ridge(x[rows], log.reward[rows], x[mine])
+            # Nobody else got it: all that is known of its reward
+            # is the mean of the others.
             elif others.any():
                 found[mine, action] = log.reward[others].mean()
     return found

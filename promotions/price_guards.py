@@ -244,6 +244,7 @@ def _often(
     late = []
     for line in moves:
         days = timedelta(days=book.of(products[line.sku].category).least_days)
+        # A start that has passed means at once.
         if line.sku in last and last[line.sku] > max(line.starts_at, at) - days:
             late.append(line.sku)
     return _told(
@@ -267,6 +268,7 @@ def _families(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> 
 def _double(strategy: Strategy) -> Guard:
     """Name what else discounts goods that must go: at the till their floors stop it."""
     live = Strategy.objects.filter(state=Strategy.State.LIVE).exclude(kind="prices")
+    # An empty scope is all goods.
     others = [
         one
         for one in live.only("scope")

@@ -64,6 +64,7 @@ def _again(old: Strategy, rows: Sequence[PriceLine], share: float) -> Change:
     left = {row.sku for row in rows}
     all_plans = old.forecast.get("clearance", {})
     plans = {sku: plan for sku, plan in all_plans.items() if sku in left}
+    # A clearance's gain is its plans': lines only share it, each rounded.
     gains = [plan["gain"][0] for plan in plans.values()]
     margin = sum(gains) if gains else sum(one["margin"] for one in each)
     whole = old.forecast["margin"]

@@ -222,7 +222,7 @@ def _fits(small: Group, big: Group) -> NDArray[np.bool_]:
     if not small.amount or not big.amount:
         return np.asarray(fits)
     more = big.amount / small.amount
-    # By how much it costs more than as many units of the smaller pack.
+    # By how much it costs more than the same amount in smaller packs.
     dear = np.maximum(0.0, big.most[None, :] - small.least[:, None] * more)
     was = max(0.0, big.now[1] - small.now[0] * more)
     return np.asarray(fits & (dear <= was + TINY))

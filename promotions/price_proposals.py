@@ -96,6 +96,7 @@ def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
     :raises UnderWay: another of its changes waits or runs.
     :raises NothingToGain: there are none better than today's.
     """
+    # Before anything is priced; it is asked again under the lock.
     _alone(category, at)
     items = shelf([category], at=at)
     found = _found(items).get(category)
@@ -211,6 +212,7 @@ def _item(
 ) -> Item:
     rules, price = book.of(product.category), product.price or Decimal(0)
     plain = demand.baseline
+    # Over the time for which a price without an end is watched.
     units, doubt = forecasts.cover(plain.units, plain.low, plain.high, OPEN.days)
     size = sizes.parsed(product.size)
     cost = pricing.unit_cost(price, product.cost, settings.ASSUMED_MARGIN)
