@@ -41,6 +41,7 @@ def current(at: datetime) -> list[Alert]:
     return [Alert(**kept) for kept in cache.get("fraud", [])]
 
 
+# By person on both sides: who uses it again by another id of theirs counts.
 REUSED = (
     "SELECT coalesce(c.person, c.key), gone.strategy_id, count(*)"
     " FROM promotions_redemption gone"

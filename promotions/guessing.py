@@ -55,6 +55,7 @@ def asker(
     said = {"customer": customer, "visitor": visitor}
     named = [(kind, name) for kind, name in said.items() if name]
     names = [
+        # With the key: what another shop calls by the same id is somebody else.
         Name(kind=kind, digest=_hash(str(key), kind, name))
         for kind, name in named or [("guests", "")]
     ]
@@ -89,6 +90,7 @@ def _count(name: Name, wrong: Sequence[str], at: datetime) -> bool:
     """Say whether these are what makes somebody wait."""
     counter, count = _key(name, "count"), 0
     for text in wrong:
+        # In its plain form: SUMER-10 and sumer10 are one guess.
         guess = _hash(name.digest, spelling.plain(text))
         if cache.add(_key(name, guess), 1, WINDOW):
             # Nothing happens to a count that is there: its window

@@ -269,6 +269,7 @@ def load_plan(path: Path, asked: Instance) -> Stored:
     return Stored(
         chosen=chosen,
         prices=prices.astype(np.float64),
+        # Claims that nobody has to make: --check counts them again.
         gap=_number("gap", fields.get("gap", np.nan)),
         bound=_number("bound", fields.get("bound", np.nan)),
         proof=str(fields.get("proof", "dual")),

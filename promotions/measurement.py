@@ -220,6 +220,8 @@ def moments(upper: Any) -> Moments:
     # mirrors it, without the diagonal.
     gram[np.triu_indices(size)] = upper
     gram = gram + np.triu(gram, 1).T
+    # Discounts are off the profit already: added back, they
+    # give the margin before them.
     return Moments(sums.NAMES, gram).with_sum("margin", {"profit": 1, "discount": 1})
 
 

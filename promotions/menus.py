@@ -80,7 +80,7 @@ def widest(menu: Mapping[str, Terms], found: Priced) -> Mapping[str, Terms]:
     """Keep the variants that bring most to those whom they suit best."""
     best = value.best(found)
     gain = np.bincount(best.variant, np.maximum(best.margin, 0), len(menu))
-    # Of equals the first, which is the milder, and in the menu's order again.
+    # Stable: of equals the first of the menu; then in the menu's order again.
     kept = sorted(np.argsort(-gain, kind="stable")[:WIDEST])
     labels = list(menu)
     return {labels[i]: menu[labels[i]] for i in kept}

@@ -92,6 +92,7 @@ def read(external_id: str, of: Known | None, *, currency: str, at: datetime) -> 
     if of.body is not None and of.lasts(at) and not of.news:
         return of.body
     mine = usable(of.person, currency=currency, at=at)
+    # What was bought since the refresh moves the chances: the order may be another one.
     mine = expect_now(mine, of.person, at=at)
     shown = ranked(mine, identity.keys(of.person), at=at)
     return render(external_id, shown, at=at)

@@ -36,6 +36,7 @@ def lasting(
     )
     lasting: Promises = {}
     for who, strategy, until in rows:
+        # By person: several of their keys may have one, and the longest counts.
         pair = persons.get(who, who), strategy
         lasting[pair] = max(until, lasting.get(pair, until))
     return lasting

@@ -159,6 +159,7 @@ def ends(one: Estimate) -> Ends:
 
 
 def _switched(draft: Draft) -> Switched:
+    # From which weight on the model is believed is chosen on the rows that are valued.
     most = off_policy.tuned(draft, off_policy.switched, SWITCHES)
     found = off_policy.switch_dr(draft, most=most)
     # Only where no row is left to the model is the error that of a sample.

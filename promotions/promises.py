@@ -81,6 +81,7 @@ def calibrate(promises: Iterable[Promise], *, at: datetime) -> Calibration:
     half = 1.96 * precision**-0.5
     factor = weighed / precision
     return Calibration(
+        # One row: the next look replaces it.
         pk=1,
         computed_at=at,
         factor=factor,

@@ -100,6 +100,8 @@ def _proposed(
 ) -> Strategy:
     strategy = drawn_up(draft)
     if isinstance(draft.campaign, CampaignDraft):
+        # In the proposal's transaction: what is refused below
+        # leaves no campaign behind.
         campaigns.open_(strategy.campaign, by=by, at=at)
     if before:
         strategy.replaces, strategy.version = before, _next_version(before)

@@ -158,6 +158,7 @@ class Redemption(models.Model):
 
     ERASED: ClassVar[Mapping[str, Any]] = {
         "customer": None,
+        # Not empty: an order uses a strategy once, and so would all that is erased.
         "order_id": Concat(Value("erased "), Cast("id", models.TextField())),
     }
     """What analytics.privacy leaves: the money was spent, whoever spent it."""
