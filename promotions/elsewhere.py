@@ -51,6 +51,7 @@ def counted(
     expected = np.array(
         [
             unit.weeks * max(0.0, unit.expected - _within(some))
+            # An empty scope is all goods: there is no elsewhere.
             if unit.scope and all(other.scope for other in some)
             else 0.0
             for unit, some in zip(units, others, strict=True)
@@ -59,6 +60,7 @@ def counted(
     found = np.zeros(len(units))
     rows = _purchases(units, history, _barred(units, others))
     found[rows["unit"].to_numpy()] = rows["found"].to_numpy()
+    # Where nothing was said, nothing is counted: else it would look like an effect.
     return np.where(expected > 0, found, 0.0), expected
 
 
@@ -118,7 +120,10 @@ def _purchases(
         .join(pl.DataFrame(columns, schema=schema), on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
         .select("unit", "category", week.alias("week"))
+        # A category counts once a week, as what was expected of it does.
         .unique()
+        # What is in the scope of any strategy that the customer was
+        # chosen for is not elsewhere.
         .join(barred, on=["unit", "category"], how="anti")
         .group_by("unit")
         .agg(pl.len().alias("found"))

@@ -24,6 +24,7 @@ def make_codes() -> None:
 @shared_task(ignore_result=True)
 def send_webhooks() -> None:
     """Tell shops of what has happened, for some seconds; the next call goes on."""
+    # By the machine's clock: in demo mode the shop's stands still meanwhile.
     until = clock.wall() + SENDING
     while webhooks.catch_up() and clock.wall() < until:
         pass

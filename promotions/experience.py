@@ -38,6 +38,8 @@ MEMORY = timedelta(days=365)
 MOST = 100_000
 """The newest so many units: the fit is exact, and takes as long as they are many."""
 
+# What was known is asked outside of DISTINCT ON: else a person of whom nothing was
+# known under the first key would count by a later one.
 UNITS = """
     SELECT first.* FROM (
         SELECT DISTINCT ON (a.strategy, coalesce(c.person, a.customer))
@@ -99,6 +101,7 @@ class Arm:
 def refresh(*, at: datetime) -> Learnt:
     """Learn from all arms before `at`; keep it for the next prices."""
     arms = list(gather(at=at))
+    # Places in it are the people's numbers in all arms, and in `found.types`.
     people = sorted({unit.person for arm in arms for unit in arm.units})
     found = lift_fits.taught(
         list(_groups(arms, people)),
@@ -107,7 +110,10 @@ def refresh(*, at: datetime) -> Learnt:
     )
     usual, kinds = habits.learnt(list(_baskets(arms)), response.use())
     types = dict(zip(people, found.types.round(4).tolist(), strict=True))
+    # Who was only ever held back has answered nothing.
     offered = {u.person for arm in arms if arm.variant is not None for u in arm.units}
+    # Together: `types` are of this posterior's classes and mean
+    # nothing beside another's.
     with transaction.atomic():
         row = response.keep(found.posterior, usual, kinds, at=at)
         Answer.objects.all().delete()
@@ -136,6 +142,8 @@ def _groups(arms: Iterable[Arm], people: Sequence[UUID]) -> Iterator[Group]:
 def gather(*, at: datetime) -> Iterator[Arm]:
     """Yield every arm with units that have been watched long enough."""
     window = timedelta(days=settings.HORIZON_DAYS)
+    # Planned for these very values, as it reads a year's
+    # assignments (analytics.lookup).
     rows = lookup.rows(
         UNITS, [at - MEMORY, at - SOONEST, len(TRAITS), MOST], prepare=False
     )
@@ -234,20 +242,26 @@ def _seen(units: Sequence[Unit], strategy: Strategy, watch: Watch) -> Seen:
         },
         schema_overrides={"since": pl.Datetime("us", "UTC")},
     )
+    # At shelf value: else each discount would look like a smaller
+    # basket (promotions.habits).
     shelf = pl.sum_horizontal("paid", "shelf_discount", "coupon_discount")
     purchases = (
         watch.history.filter(about)
         .select(pl.col("customer").cast(pl.String), "at", spent=shelf.cast(pl.Float64))
         .join(frame, on="customer")
         .filter((pl.col("at") >= pl.col("since")) & (pl.col("at") < pl.col("until")))
+        # Lines of one moment are one basket.
         .group_by("unit", "at")
         .agg(
             week=((pl.col("at") - pl.col("since")) / WEEK).floor().first(), spent=SPENT
         )
         .sort("at")
         .group_by("unit", maintain_order=True)
+        # A week in which something was bought counts once, however often (decision 30).
         .agg(pl.col("week").first().alias("first"), pl.col("week").n_unique(), FIRST)
     )
+    # In the order of units: an arm's arrays stand side by side
+    # (polars' joins promise none).
     told = frame.join(purchases, on="unit", how="left", maintain_order="left")
     return _counted(told, again=(strategy.renews_days or math.inf) <= WEEK.days)
 
@@ -276,6 +290,8 @@ def _counted(told: pl.DataFrame, *, again: bool) -> Seen:
     if again:
         return Seen(weeks=weeks, bought=week, spent=spent)
     bought = week > 0
+    # Discrete time (Allison 1982): the week of the first
+    # purchase was watched to its end.
     until = np.where(bought, first + 1, weeks)
     return Seen(weeks=until, bought=bought.astype(float), spent=spent)
 
@@ -307,6 +323,8 @@ def _baskets(arms: Iterable[Arm]) -> Iterator[habits.Baskets]:
 def _given() -> dict[tuple[UUID, UUID], float]:
     """Return what the first use of each personal offer gave: (strategy, person)."""
     rows = Redemption.objects.filter(rolled_back_at=None, offer__isnull=False)
+    # The newest first: of several uses the dict keeps the last
+    # one written, the first use.
     newest = rows.order_by("-redeemed_at")
     return {
         (strategy, who): float(given)
@@ -320,7 +338,9 @@ def _given() -> dict[tuple[UUID, UUID], float]:
 def _calibrate(arms: Sequence[Arm], *, at: datetime) -> None:
     """Compare what is believed now with what strategies have brought over all goods."""
     found, rates = response.believed(draws=1).expected, response.rates()
+    # `refresh` has just written all who ever had an offer, so nobody is missing.
     known = dict(Answer.objects.values_list("customer", "types"))
+    # [gain, aside, sold, customers] of each strategy, over its variants.
     sums: dict[UUID, Floats] = {}
     for arm in arms:
         if arm.variant is not None:
@@ -351,10 +371,14 @@ def _gain(
         who=replace(arm.who, types=types),
         spend=spend,
         rate=np.full(len(spend), rate),
+        # No margin elsewhere: what being addressed does there is added at the end, from
+        # what was expected when each was assigned (`unit.rest`).
         rest=np.zeros(len(spend)),
     )
     terms = arm.strategy.terms[arm.variant or ""]
     scope, run = arm.strategy.scope, value.Run(turns=arm.strategy.turns)
+    # The margin is linear in `later` (promotions.value): at 0 nothing is missing, at −1
+    # all that is sold comes once more, so the difference is what is sold.
     gain, all_of_it = (
         float(value.gains({"": terms}, scope, people, one, run).sum())
         for one in (

@@ -35,6 +35,7 @@ def _products() -> Iterator[Row]:
     """The price is what the shop lists: a file that comes back changes nothing."""
     rows = Product.objects.order_by("sku").values(*feeds.COLUMNS)
     for row in rows.iterator(CHUNK):
+        # Else a strategy's price would come back as the shop's own.
         told = row | {"price": row["listed_price"]}
         yield told | {name: _rounded(told[name], row["currency"]) for name in MONEY}
 

@@ -70,5 +70,6 @@ def _by_elasticity(
     # What is sold at a discount already is not sold by this one.
     weekly *= sum(one.undiscounted for one in known.values()) / len(known)
     new = max(LEAST_PRICE, 1 - float(deepest))
+    # Prices as parts of today's: an elasticity asks for their ratio alone.
     at_price = forecasts.at_price(weekly, slope, price=1.0, new=new)
     return max(0.0, at_price - weekly) / 7

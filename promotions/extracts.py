@@ -14,7 +14,9 @@ from typing import Literal
 Language = Literal["en", "zh-hans"]
 HAN = re.compile(r"[\u3400-\u9fff]")
 LETTER = re.compile(r"[A-Za-z]")
+# As long as codes may be, 64 (Code.text), or one letter or digit.
 TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{2,62}[A-Za-z0-9])?")
+# A look-ahead, so that pairs may overlap: a word may begin one and end another.
 TWO = re.compile(r"(?=\b([A-Za-z]{3,})[ -]([A-Za-z0-9]{2,}|\d)\b)")
 MOST_PAIRS = 5
 """Of a text: whoever writes codes in two words writes few, whoever tries codes many."""
@@ -34,6 +36,7 @@ MONEY = re.compile(
     r"(?:(\d+(?:[.,]\d{1,2})?)\s*(?:dollars?|usd|eur|euros?|bucks|元|块|美元|刀))",
     re.IGNORECASE,
 )
+# Chinese has no spaces between words: one between two Han letters is a stop.
 STOP = re.compile(
     r"[.!?;。！？；\n]+|(?:^|\s)\d\)\s|\s\+\s|\s[–—-]\s|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])"
 )
@@ -68,6 +71,7 @@ MARKUP = re.compile(r"<script.*?</script>|<[^>]*>|https?://\S+", re.IGNORECASE)
 
 def language(text: str) -> Language | None:
     """Return a text's language by its script; None where it has no letters."""
+    # Tags and links are of Latin letters in any language.
     text = MARKUP.sub(" ", text)
     han, latin = len(HAN.findall(text)), len(LETTER.findall(text))
     if not han and not latin:
@@ -113,6 +117,7 @@ def named(text: str, words: Container[str] = (), orders: Container[str] = ()) ->
 
 def _codes(text: str, words: Container[str]) -> list[str]:
     """A code mixes letters and digits, shouts, or comes where one is spoken of."""
+    # In a text that shouts as a whole, a word in capitals is no code for that.
     quiet = sum(map(str.islower, text)) > 2 or HAN.search(text) is not None
     spoken = set(INTRODUCED.findall(text))
     found = []
@@ -128,6 +133,7 @@ def _codes(text: str, words: Container[str]) -> list[str]:
     return found
 
 
+# They mix digits and letters like codes.
 ORDINAL = re.compile(
     r"\d+(?:st|nd|rd|th|am|pm|usd|eur|percent|days?|pcs|kg|ml|g|x)", re.I
 )
@@ -136,6 +142,7 @@ ORDINAL = re.compile(
 def masked(text: str, found: Named) -> str:
     """Say "code" for codes, nothing for orders: how they are called tells nothing."""
     han = HAN.search(text) is not None
+    # The longest first: one code may be the beginning of another.
     for one in sorted(found.codes, key=len, reverse=True):
         text = re.sub(
             rf"[\"“”'‘’]?{re.escape(one)}[\"“”'‘’]?",
@@ -144,6 +151,7 @@ def masked(text: str, found: Named) -> str:
         )
     for one in found.orders:
         text = text.replace(one, "" if han else " ")
+    # "the code SAVE10" has become "the code code".
     text = re.sub(r"\b(code|coupon|voucher)\s+code\b", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(r"(优惠码|折扣码|券|码)\s*优惠码", r"\1", text)
     return re.sub(r"\s+", " ", text).strip()
@@ -151,6 +159,8 @@ def masked(text: str, found: Named) -> str:
 
 AND = re.compile(r"([A-Z0-9-]{4,})\s*(?:,|\band\b|和|、)\s*(?=[A-Z0-9-]{4,})")
 """Between two codes, which belong to one question."""
+# After "as" and "am" a name has its capital: else who says how they feel would be
+# taken for somebody else.
 SOMEBODY = re.compile(
     r"\b(?:does|did|has|is)\s+([A-Za-z]+)\s+"
     r"(?=have|get|got|buy|bought|order|use|pay|paid|save|spend)"

@@ -68,6 +68,7 @@ def faithful(answer: str, other: str) -> bool:
 
 
 def _plain(text: str) -> str:
+    # NFKC: digits and letters of full width, usual in Chinese texts, become plain ones.
     return unicodedata.normalize("NFKC", text).replace("’", "'").strip()
 
 
@@ -109,6 +110,7 @@ def _names(text: str) -> set[str]:
 
 
 def _said(text: str) -> set[str]:
+    # Characters too: `_names` gives odd scripts letter by letter.
     return {*re.findall(r"[a-z]+", text.lower()), *text}
 
 
@@ -123,6 +125,7 @@ def _in_order(one: str, two: str) -> bool:
     return all(
         theirs[word] <= places
         for word, places in mine.items()
+        # A word that stands in several places may be said once less.
         if len(places) == 1 and word in theirs and word not in ALLOWED
     )
 

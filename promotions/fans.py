@@ -28,6 +28,7 @@ def fan(
     if not marks:
         return ""
     highs = [mark.ends[1] for mark in marks]
+    # Where nothing sells at all, the scale would have no length.
     top = max([*(value for _, value in past), *highs, *naive, 1e-9])
     svg, y = plot(title, (0.0, 1.05 * top))
     x = Scale(low=0, high=len(past) + len(marks) - 1, start=LEFT, end=RIGHT)
@@ -38,6 +39,7 @@ def fan(
     was = [(x.at(n), y.at(value)) for n, (_, value) in enumerate(past)]
     to_come = [(x.at(len(past) + n), y.at(m.value)) for n, m in enumerate(marks)]
     shape(svg, "polyline", "line", was)
+    # From the last week that was: a line, not two.
     shape(svg, "polyline", "aim", [*was[-1:], *to_come])
     flat = [(x.at(len(past) + n), y.at(value)) for n, value in enumerate(naive)]
     shape(svg, "polyline", "equal plain", flat)

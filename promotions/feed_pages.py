@@ -113,6 +113,7 @@ class UploadForm(forms.Form):
 def feed_page(request: HttpRequest, key: UUID) -> HttpResponseBase:
     """Show what a look into a file found, or how far its import is."""
     allow(request, "catalog.view_feed")
+    # A body may have 32 MiB, and no page needs it.
     feed = get_object_or_404(Feed.objects.defer("body"), id=key)
     if request.method == "POST":
         allow(request, "catalog.add_feed")
@@ -152,6 +153,7 @@ def received(request: HttpRequest, form: UploadForm) -> Feed | None:
     """Take in the file of a form that is valid; None if it says why not."""
     given = form.cleaned_data
     file, what = given.pop("file"), given.pop("what")
+    # Before it is read into memory.
     if file.size > intake.MOST_BYTES:
         form.add_error(
             "file", gettext("The file is too large: import it by the command.")

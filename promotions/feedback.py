@@ -42,6 +42,7 @@ class Said:
 
     def refuses(self, strategy: UUID, scope: Sequence[str]) -> bool:
         """Whether it is not for them: by their own word on it, else on its scope."""
+        # `too_many` is of offers as such: it says nothing of these goods.
         own = self.of_strategy.get(strategy)
         if own in (Word.USEFUL, Word.NOT_FOR_ME):
             return own == Word.NOT_FOR_ME
@@ -78,6 +79,8 @@ def say(offer: UUID, word: events.FeedbackWord, *, at: datetime) -> None:
     """
     with transaction.atomic():
         customer, strategy = _whose(offer)
+        # Of two that say the same at once one changes the row, and
+        # only that one is logged.
         news = lookup.rows(SAY, [customer, strategy, word, at, LASTS])
         if news:
             said = events.OfferFeedback(strategy=strategy, offer=offer, feedback=word)

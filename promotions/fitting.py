@@ -26,7 +26,9 @@ def picks_of(chosen: Bools, most: int) -> Ints:
     option, who = np.nonzero(chosen)
     order = np.argsort(who, kind="stable")
     option, who = option[order], who[order]
+    # `who` is sorted: a pick's place is how far it is from its customer's first one.
     first = np.searchsorted(who, who)
+    # [place, customer]: places from 0 on, the rest stays NOBODY.
     picks[np.arange(len(who)) - first, who] = option
     return picks
 
@@ -41,6 +43,7 @@ def move(picks: Ints, who: int, out: int, into: int) -> None:
 def fill(rest: Rest, picks: Ints, used: Doubles, prices: Doubles, width: float) -> None:
     """Use what the limits have left, in place, by moves that lose at most `width`."""
     for _ in range(ROUNDS):
+        # Anew in each round: a move makes others possible, or no longer.
         some = moves(rest, prices, picks, width)
         some = some.take(np.argsort(some.loss, kind="stable"))
         done, idle = 0, 0
@@ -70,8 +73,11 @@ def _filled(
     slack = rest.limit - used
     gains = delta @ prices - some.loss > 0
     best = np.flatnonzero(gains & (delta <= slack).all(axis=1))
+    # One move a customer: what another loses was reckoned from the picks as they are.
     best = best[np.unique(some.who[best], return_index=True)[1]]
     best.sort()
+    # Many at once as long as their sums fit; then one by one, so that an offer which is
+    # too large does not keep smaller ones out.
     done = _prefix(delta[best], slack)
     _make(picks, used, some, delta, best[:done])
     slack = rest.limit - used
@@ -86,6 +92,7 @@ def _filled(
 def _open(picks: Ints, some: Moves) -> Bools:
     """Mark the moves that can still be made: nothing else happened there before."""
     mine = picks[:, some.who]
+    # What comes in for nothing needs a place that is free.
     leaves = np.where(some.out >= 0, some.out, NOBODY)
     comes = (some.into >= 0) & (mine == some.into).any(axis=0)
     return np.asarray((mine == leaves).any(axis=0) & ~comes)
@@ -129,6 +136,7 @@ def _relieved(rest: Rest, picks: Ints, used: Doubles, some: Moves) -> int:
         return 0
     some = some.take(np.flatnonzero(_open(picks, some)))
     delta = change(rest, some, picks)
+    # In parts of what is too much: limits of money, units and customers are comparable.
     relief = -(delta[:, over] / (used - rest.limit)[over]).sum(axis=1)
     useful = (relief > 0) & (delta[:, over] <= 0).all(axis=1)
     order = np.flatnonzero(useful)
@@ -136,6 +144,8 @@ def _relieved(rest: Rest, picks: Ints, used: Doubles, some: Moves) -> int:
     order = order[np.argsort(price, kind="stable")]
     order = order[np.sort(np.unique(some.who[order], return_index=True)[1])]
     # All that fit beside each other and are still needed go at once, then one by one.
+    # What is too much has no room to keep to here: how it moves
+    # is looked at in `needed`.
     room = np.where(over, np.inf, rest.limit - used)
     sums = np.cumsum(delta[order], axis=0)
     needed = (used[over] + sums[:, over] > rest.limit[over]).all(axis=1)
@@ -159,10 +169,12 @@ def _relieved(rest: Rest, picks: Ints, used: Doubles, some: Moves) -> int:
 
 def _take_back(rest: Rest, picks: Ints, used: Doubles, prices: Doubles) -> bool:
     """Take back the offers that lose least for what they free, limit by limit."""
+    # Shares ask for more offers: to take one back only misses them by more.
     for row in range(rest.first_share):
         if used[row] <= rest.limit[row]:
             continue
         _free(rest, picks, row, used[row] - rest.limit[row], prices)
+        # Anew: an offer that was taken back frees other limits too.
         used[:] = totals(rest, picks)[1]
     return bool((used <= rest.limit).all())
 
@@ -185,6 +197,7 @@ def _free(rest: Rest, picks: Ints, row: int, excess: float, prices: Doubles) -> 
             reduced(rest, charged, at, values)
             loss[inside] = values[option[inside], who[inside] - at.start]
     order = np.argsort(loss / taken, kind="stable")
+    # A hair more than the excess, as sums in another order differ in their last digits.
     enough = int(np.searchsorted(np.cumsum(taken[order]), excess * (1 + 1e-12))) + 1
     for one in order[:enough]:
         move(picks, int(who[one]), int(option[one]), NOBODY)

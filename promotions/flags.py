@@ -126,6 +126,7 @@ def _weeks(rows: Iterable[Strategy]) -> Mapping[UUID, Sequence[Week]]:
     if not measured:
         return {}
     found = map(Week._make, lookup.rows(WEEKS, [measured]))
+    # WEEKS orders by subject: groupby joins neighbours only.
     return {id_: list(some) for id_, some in groupby(found, lambda row: row.subject)}
 
 
@@ -141,6 +142,7 @@ def _measured(strategy: Strategy, weeks: Sequence[Week]) -> Told:
     if _below(profit, 0.0):
         text = _("it certainly loses profit: %.2f for each customer at best")
         yield Kind.HARM, text % profit["high"]
+    # What certainly loses is told by that alone.
     elif _below(profit, _promised(strategy)):
         text = _("it certainly brings less than promised: %.2f at best")
         yield Kind.PROMISE, text % profit["high"]
@@ -169,6 +171,7 @@ def _drift(weeks: Sequence[Week]) -> Told:
     since = f"{WEEK}{last - timedelta(days=7)}"
     new, old = (
         measurement.added(
+            # Names of slices end in ISO dates, which sort as their days do.
             [row for row in weeks if (row.slice >= since) is newest],
             lambda row: row.arm,
         )
@@ -200,6 +203,7 @@ def _apart(new: Arms, old: Arms, *, relative: bool) -> Effect:
     )
     if one.error is None or two.error is None:
         return Effect(value=one.value - two.value)
+    # Other people in each part, so the errors are independent.
     error = sqrt(one.error**2 + two.error**2)
     return experiments.interval(one.value - two.value, error)
 
@@ -221,6 +225,8 @@ def _promised(strategy: Strategy) -> float | None:
 def _pace(strategy: Strategy, at: datetime) -> Told:
     campaign = strategy.campaign
     whole = campaign.ends_at - campaign.starts_at
+    # At least nothing: before the campaign begins, negative time made any budget too
+    # fast, and a standing rule would have ended the strategy.
     passed = Decimal(max(0.0, (at - campaign.starts_at) / whole))
     used = (strategy.spent + strategy.reserved) / (strategy.budget or Decimal(1))
     if used > passed + FAST:

@@ -63,6 +63,8 @@ def forecast(
     inside = _within(best, budget / each)
     whole = best.margin[best.margin > 0].sum()
     part = best.margin[inside].sum() / whole if whole else 1.0
+    # `totals` are of all who bring anything: draws are not kept by customer, so the
+    # interval shrinks as the mean does.
     low, high = part * np.quantile(found.totals, [LOW, HIGH])
 
     def mean(values: Floats) -> float:
@@ -85,6 +87,7 @@ def _within(best: Best, budget: float) -> NDArray[np.bool_]:
     wanted = best.margin > 0
     for_each = np.where(wanted, best.margin / np.maximum(best.cost, 1e-9), -np.inf)
     order = np.argsort(-for_each, kind="stable")
+    # Who is not wanted comes last and takes nothing of the budget.
     affordable = np.cumsum(np.where(wanted, best.cost, 0.0)[order]) <= budget
     found = np.zeros(len(wanted), dtype=bool)
     found[order[affordable]] = True

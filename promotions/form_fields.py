@@ -25,6 +25,7 @@ class Plain(forms.Field):
 
     def to_python(self, value: Any) -> Any:
         typed = value.strip() if isinstance(value, str) else ""
+        # Decimal and int read 1_000, 1e5 and digits of other scripts too.
         if typed and not shapes.spelled(typed):
             raise forms.ValidationError(self.error_messages["invalid"], "invalid")
         return super().to_python(value)
@@ -49,6 +50,7 @@ def money(label: Text, help_text: Text = "", **more: Any) -> Amount:
         label=label,
         help_text=help_text,
         widget=UnfoldAdminDecimalFieldWidget(
+            # "any": else browsers take whole numbers alone.
             attrs={"step": "any", "min": "0", "data-money": ""}
         ),
         **{"min_value": 0} | more,
@@ -114,6 +116,7 @@ class Percent(Amount):
         return None if percent is None else percent / 100
 
     def has_changed(self, initial: Any, data: Any) -> bool:
+        # The initial value is a rate, what was sent is in percent.
         return super().has_changed(self.prepare_value(initial), data)
 
     def prepare_value(self, value: Any) -> Any:
@@ -144,6 +147,7 @@ class Names(forms.CharField):
 class Part(forms.Form):
     """A piece of a draft: its fields have the names of the draft's."""
 
+    # A row that is empty is none: browsers would ask for its fields.
     use_required_attribute = False
 
     @cached_property
@@ -165,6 +169,7 @@ class Rows(forms.BaseFormSet):  # type: ignore[type-arg]  # not generic at run t
     """Rows of a form; one that is emptied is none, wherever it came from."""
 
     def initial_form_count(self) -> int:
+        # Django lets no initial row be empty; here each may be emptied.
         return 0
 
     @property
@@ -181,5 +186,7 @@ def rows(form: type[Part], data: Any, name: str, start: Any, spare: int) -> Rows
         max_num=100,
         validate_max=True,
     )
+    # What was sent is compared with nothing: beside its initial values, a row that was
+    # left as it was would count as empty.
     made: Rows = make(data, prefix=name, initial=None if data is not None else start)
     return made

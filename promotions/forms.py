@@ -199,6 +199,7 @@ class StrategyForm(Part):
         choose: Any = self.fields["campaign"]
         choose.choices = [(key, label) for key, label, _currency in campaigns]
         coins = {key: currency for key, _label, currency in campaigns}
+        # For config/static/desk.js, which names the currency at each amount.
         choose.widget.attrs["data-currencies"] = json.dumps(coins)
 
     def part(self) -> dict[str, Any]:
@@ -251,10 +252,13 @@ class CampaignForm(Part):
         told = self.cleaned_data
         for name in ("starts_at", "ends_at"):
             if name in told and "zone" in told:
+                # Django has read the digits in the operator's own zone:
+                # they stay, the zone goes.
                 local = told[name].replace(tzinfo=zoneinfo.ZoneInfo(told["zone"]))
                 told[name] = local
                 if not YEARS[0] <= local.year < YEARS[1]:
                     self.add_error(name, _("It must lie between 2000 and 2100."))
+                # A time that the clock skips comes back from UTC as another one.
                 elif local != local.astimezone(UTC).astimezone(local.tzinfo):
                     self.add_error(name, _("The clock is put forward over this time."))
         return told

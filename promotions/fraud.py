@@ -24,6 +24,7 @@ WINDOW = timedelta(days=30)
 REUSES = 3
 """So often a person redeemed a strategy again after taking it back, within the window.
 Once or twice is a shopper who changes an order."""
+# Four looks: one that comes late leaves no gap, and what nobody looks at any more goes.
 KEPT = timedelta(hours=1)
 MOST = 20
 """Of each kind of sign, the worst are told."""
@@ -40,6 +41,7 @@ def current(at: datetime) -> list[Alert]:
     return [Alert(**kept) for kept in cache.get("fraud", [])]
 
 
+# By person on both sides: who uses it again by another id of theirs counts.
 REUSED = (
     "SELECT coalesce(c.person, c.key), gone.strategy_id, count(*)"
     " FROM promotions_redemption gone"
@@ -67,6 +69,8 @@ def reuse(at: datetime) -> Iterator[Alert]:
         )
 
 
+# By person: the row of a person's first key names none, and is found by those that name
+# it. Several counters of a limit, since each key has kept to it by itself.
 SHARED = (
     "SELECT c.person, n.subject, n.period, n.begins, sum(n.uses), sum(n.money)"
     " FROM (SELECT key, coalesce(person, key) AS person FROM analytics_customer"

@@ -39,6 +39,7 @@ def frontier(margins: Floats, costs: Floats, *, each: float = 1.0) -> list[Point
     points = {0.0: NOTHING}
     for found in _found(margins, costs):
         point = _point(found, each)
+        # Prices that choose the same are one point.
         points[round(point.cost, 6)] = point
     return [points[cost] for cost in sorted(points)]
 
@@ -65,11 +66,16 @@ class _Found:
 
 def _found(margins: Floats, costs: Floats) -> Iterator[_Found]:
     """Yield what is worth it at each price; nothing, if nothing is."""
+    # Chosen by expectation, as targeting does; the draws only tell the
+    # doubt of what was chosen.
     mean = margins.mean(axis=0)
     ratio = np.where(costs > 0, mean / np.maximum(costs, 1e-12), 0.0)
     positive = ratio[ratio > 0]
     if len(positive):
+        # At λ equal to an offer's margin for its cost that offer comes in: quantiles of
+        # these let about as many in at each step.
         prices = np.quantile(positive, np.linspace(1, 0, STEPS))
+        # At last without a price: all that is worth anything.
         for price in [*prices, 0.0]:
             yield _at(margins, mean, costs, float(price))
 
@@ -80,6 +86,7 @@ def within(points: Sequence[Point], budget: float) -> Point:
     if above is None:
         return points[-1]
     below = max((p for p in points if p.cost <= budget), key=lambda p: p.cost)
+    # Where the budget is that of a point, both are this point.
     part = (budget - below.cost) / (above.cost - below.cost or 1.0)
     names = Point.__dataclass_fields__
     ends = ((getattr(below, name), getattr(above, name)) for name in names)

@@ -56,6 +56,7 @@ def today(gift: Gift, now: There, currency: str) -> Gift:
 def hold(skus: Collection[str]) -> None:
     """Let others who give these away wait until the transaction ends; by sku."""
     rows = Product.objects.filter(sku__in=skus).order_by("sku")
+    # No key: rows that refer to the product may be written meanwhile.
     list(rows.select_for_update(no_key=True).values_list("sku"))
 
 

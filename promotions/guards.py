@@ -20,6 +20,7 @@ from promotions.rules import (
 )
 
 ALL = Decimal(1)
+# Of units beyond: the sentence below says 0 of less.
 HALF_A_UNIT = 0.5
 
 
@@ -65,6 +66,8 @@ def guards(
     reach: int,
 ) -> list[Guard]:
     """Return every guard with its verdict; `margin` is the scope's average rate."""
+    # Without a price: what the platform proposes (percentages, thresholds, gifts) goes
+    # by rates and spends, see `depth`.
     usual = Usual(products=1, price=Decimal(0), margin=margin)
     return [
         floor(menu.values(), Rule(), least_margin, usual),
@@ -244,6 +247,8 @@ def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> 
     `prices` are (sku, price now, reference price); `deep` is the share taken off. One
     that does not is no reduction: Directive 98/6/EC, article 6a.
     """
+    # `now > lowest`: whatever is taken off a product at its
+    # lowest price is a reduction.
     sham = [sku for sku, now, lowest in prices if now > lowest <= now * (ALL - deep)]
     return Guard(
         name=Wording("reference price"),
@@ -293,6 +298,7 @@ def stock(
             days=stale.days,
         )
         return Guard(name=Wording("stock"), passed=True, detail=detail)
+    # The sum alone would let what there is of one product stand in for another.
     lacks = max(wanted - there - incoming, missing if missing > MISSED * wanted else 0)
     enough = lacks <= 0 or (extra is not None and extra < HALF_A_UNIT)
     extras = Wording("unknown") if extra is None else f"{extra:,.0f}"
@@ -339,10 +345,14 @@ def depth(
         case Percentage(rate=rate):
             return rate
         case Amount(amount=amount, each=each):
+            # Off the order: the smallest that qualifies is at least one unit.
             return _share(amount, max(least, price) if each == "order" else price)
         case Threshold(tiers=tiers):
+            # Each tier is deepest where it begins.
             return max(_tier_depth(tier, price) for tier in tiers)
         case Multibuy(take=take, reduced=reduced, rate=rate):
+            # At most: the reduced ones are the cheapest of each
+            # group, at best as dear as all.
             return reduced * rate / take
         case Gift(spend=spend, value=value):
             return _share(value, spend)

@@ -55,6 +55,7 @@ def asker(
     said = {"customer": customer, "visitor": visitor}
     named = [(kind, name) for kind, name in said.items() if name]
     names = [
+        # With the key: what another shop calls by the same id is somebody else.
         Name(kind=kind, digest=_hash(str(key), kind, name))
         for kind, name in named or [("guests", "")]
     ]
@@ -64,6 +65,7 @@ def asker(
 def pause(who: Asker, *, at: datetime) -> int:
     """Return for how many seconds no code of theirs is looked up."""
     try:
+        # One trip, however many names somebody has: each cart with a code asks.
         ends = cache.get_many([_key(name, "until") for name in who.names])
     except UNREACHABLE as error:
         log.warning("wrong codes are not counted: %s", type(error).__name__)
@@ -88,12 +90,16 @@ def _count(name: Name, wrong: Sequence[str], at: datetime) -> bool:
     """Say whether these are what makes somebody wait."""
     counter, count = _key(name, "count"), 0
     for text in wrong:
+        # In its plain form: SUMER-10 and sumer10 are one guess.
         guess = _hash(name.digest, spelling.plain(text))
         if cache.add(_key(name, guess), 1, WINDOW):
+            # Nothing happens to a count that is there: its window
+            # ends when it would have.
             cache.add(counter, 0, WINDOW)
             count = _raised(counter)
     if count < MOST[name.kind]:
         return False
+    # After the pause counting begins anew.
     cache.delete(counter)
     cache.set(_key(name, "until"), at.timestamp() + PAUSE, PAUSE)
     return True
@@ -111,6 +117,7 @@ def _remember(name: Name, key: str, at: datetime) -> None:
     rows = Guesser.objects.filter(digest=name.digest)
     if rows.update(pauses=F("pauses") + 1, last_at=at):
         return
+    # Names of visitors cost nothing: without an end to it, who guesses fills the table.
     if Guesser.objects.count() < MOST_KEPT:
         row = Guesser(digest=name.digest, kind=name.kind, key=key, last_at=at)
         row.first_at = at

@@ -64,6 +64,7 @@ def _use(some: Sequence[Baskets], before: float) -> float:
     if not could.sum() > 0:
         return before
     given = sum(float(one.given.sum()) for one in some)
+    # DOUBT purchases in money, so that they weigh beside a ratio of sums.
     doubt = DOUBT * float(could.mean())
     return (given + doubt * before) / (float(could.sum()) + doubt)
 
@@ -78,9 +79,12 @@ def _stretch(treated: Sequence[Baskets], held_back: Sequence[Baskets]) -> float:
         ]
         if None not in parts:
             (mine, error), (usual, other) = [part for part in parts if part]
+            # Relative errors are those of the logs; the two arms
+            # err apart, so squares add.
             precision = 1 / max(error**2 + other**2, SUREST**2)
             whole += precision * float(np.log(mine / usual))
             weight += precision
+    # The prior, log ratio 0 ± STRETCHES, adds to the weight and nothing to the sum.
     return float(np.exp(whole / (weight + STRETCHES**-2)))
 
 

@@ -78,6 +78,7 @@ class HelpTextAdmin(Listed, ModelAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: HelpText | None = None
     ) -> list[str]:
+        # What conversations cite a text by stays.
         return ["slug", "language"] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -104,6 +105,7 @@ class HelpTextAdmin(Listed, ModelAdmin):
             at=clock.now(),
             **{name: form.cleaned_data[name] for name in help_texts.FIELDS},
         )
+        # What Django says and logs afterwards is of `obj`: of the draft, then.
         obj.pk, obj.version = made.pk, made.version
         messages.info(
             request,

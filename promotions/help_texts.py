@@ -61,6 +61,8 @@ def publish(pk: int, *, by: str, at: datetime) -> HelpText:
         if row.state != State.DRAFT:
             raise NotADraft(Wording("This version is not a draft."))
         same = HelpText.objects.filter(slug=row.slug, language=row.language)
+        # First: the constraint `help_text_published_once` lets no
+        # two be, even for a moment.
         same.filter(state=State.PUBLISHED).update(state=State.RETIRED)
         row.state, row.published_at = State.PUBLISHED, at
         row.save(update_fields=["state", "published_at"])
@@ -104,6 +106,7 @@ def stamp() -> tuple[Any, ...]:
         "SELECT (SELECT array_agg(id ORDER BY id)::text FROM promotions_helptext"
         " WHERE state = 'published'),"
         " (SELECT count(*) FROM promotions_example),"
+        # A sum, which does not depend on the rows' order.
         " (SELECT sum(hashtextextended(concat_ws(' ', id, kind, slug, text), 0))"
         " FROM promotions_example)",
         [],

@@ -66,6 +66,7 @@ def look_back(strategy: Strategy, *, until: datetime) -> None:
         horizon=timedelta(days=settings.HORIZON_DAYS),
         most=MOST,
     )
+    # Who was assigned under another list of traits cannot be priced by today's model.
     units = [unit for unit in units if len(unit.traits) == len(TRAITS)]
     if len(units) < policies.LEAST:
         return
@@ -93,6 +94,7 @@ def of(strategy: Strategy) -> tuple[Told, datetime]:
 
     :raises NotWatched: too few were watched for long enough.
     """
+    # The rows of up to MOST customers, which `asked` alone needs.
     row = Hindsight.objects.filter(strategy=strategy).defer("rows").first()
     if row is None:
         raise NotWatched("Too few customers were watched for the whole horizon yet.")
@@ -129,6 +131,7 @@ def _best(rows: Rows, strategy: Strategy, people: People) -> Floats:
     found = value.priced(
         menu, strategy.scope, people, believed, value.Run(turns=strategy.turns)
     )
+    # Place 0 is nothing, which brings nothing: whom every variant loses gets none.
     margins = np.column_stack([np.zeros(len(rows)), found.margin])
     return policies.chosen(rows, margins.argmax(axis=1))
 
@@ -146,6 +149,8 @@ def _rows(strategy: Strategy, units: Sequence[Unit]) -> Rows:
         [one.p0, one.spend or 0.0, one.rest, one.before_profit, *one.traits]
         for one in units
     ]
+    # [rows, what was known when each was assigned + a column for each segment]; nothing
+    # that came afterwards, or a reward would foretell itself.
     x = np.column_stack([np.array(known, float), np.eye(len(segments))[segment]])
     return Rows(
         log=log,
@@ -187,6 +192,7 @@ def _written(rows: Rows) -> bytes:
 
 
 def _read(packed: bytes, told: Told) -> Rows:
+    # Plain arrays: what lies in the table cannot run code in the web process.
     with np.load(io.BytesIO(packed), allow_pickle=False) as kept:
         return Rows(
             log=Log(

@@ -148,6 +148,7 @@ def _faults(
     odds: Mapping[str, Mapping[str, float]], strategy: Strategy
 ) -> Iterator[Fault]:
     """Say which segments and variants there are not, and which odds are above 1."""
+    # "": who had no profile when the lot was drawn (promotions.drawing).
     segments = {OTHERS, "", *CustomerProfile.Segment.values}
     for name, mine in odds.items():
         if name not in segments:

@@ -72,6 +72,7 @@ def _row(one: Valued, strategy: Strategy) -> Row:
         return Row(cells=[name, Gap(text=WHY[one.why], span=4), worth, *empty])
     known, over = one.estimates, one.over_nothing
     gain = ["", ""]
+    # Of nothing it would be zero, and surely so.
     if over and one.rule != "nothing":
         gain = [money(over.value, currency), _between(over, currency)]
     if one.thin:

@@ -35,6 +35,7 @@ def held(reservation: UUID, *, at: datetime) -> Reservation:
     found = rows.filter(id=reservation).first()
     if found is None:
         raise ReservationGone("There is no such reservation.")
+    # The row says held until beat comes by, up to a minute late: the clock decides.
     if found.state != State.HELD or found.expires_at <= at:
         state = found.state if found.state != State.HELD else State.EXPIRED
         raise ReservationGone(f"The reservation is {State(state).label}.")
@@ -55,6 +56,7 @@ def _release(reservation: UUID, at: datetime) -> None:
         found = rows.filter(id=reservation).first()
         if found is None or found.state == State.REDEEMED:
             raise ReservationGone("There is no such reservation, or it is redeemed.")
+        # Overdue or not: until beat comes by, its money is in `reserved` all the same.
         if found.state == State.HELD:
             _give_back([found], State.RELEASED, at)
 
@@ -79,9 +81,13 @@ BATCH = 100
 def _expire_some(at: datetime) -> None:
     overdue = Reservation.objects.filter(state=State.HELD, expires_at__lte=at)
     with transaction.atomic():
+        # The longest overdue are picked, but locked by id: as
+        # everybody locks reservations.
         first = list(
             overdue.order_by("expires_at").values_list("id", flat=True)[:BATCH]
         )
+        # `overdue` again: PostgreSQL asks it anew after a wait, so what another run has
+        # given back meanwhile is not given back twice.
         batch = list(overdue.filter(id__in=first).order_by("id").select_for_update())
         if batch:
             _give_back(batch, State.EXPIRED, at)
@@ -89,6 +95,8 @@ def _expire_some(at: datetime) -> None:
 
 def of_order(order_id: str) -> list[UUID]:
     """Return the reservations that an order has redeemed, as the log says."""
+    # The log has no index on what is in `data`, but a block-range index on time: so the
+    # redemptions say when.
     sold = Redemption.objects.filter(order_id=order_id)
     told = StoredEvent.objects.filter(
         type="offer_redeemed",
@@ -103,6 +111,7 @@ def order(reservation: Reservation) -> str:
     """Return the order that has redeemed a reservation; none is empty."""
     told = StoredEvent.objects.filter(
         type="offer_redeemed",
+        # `held` lets nobody redeem later: a narrow time, which the index on it finds.
         occurred_at__range=(reservation.reserved_at, reservation.expires_at),
         data__reservation=str(reservation.id),
     )
@@ -133,6 +142,7 @@ def _give_back(
     ledger.release([uses(hold) for hold in holds], [hold.counted for hold in holds])
     Reservation.objects.filter(id__in=ids).update(state=state)
     people = {one.customer for one in reservations if one.customer}
+    # Sheets after all rows and before the log, as promotions.ledger orders locks.
     forget(people)
     kind = (
         events.ReservationExpired

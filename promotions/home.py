@@ -34,6 +34,7 @@ NOTES = {"projection_late"}
 MOST = 8
 """Proposals and campaigns that are listed; the tables have the rest."""
 
+# The newest event is that of the last position: there is no index on recorded_at.
 COUNTS = """
     SELECT
       (SELECT count(*) FROM promotions_strategy s JOIN promotions_campaign c
@@ -57,6 +58,7 @@ COUNTS = """
       %s::timestamptz - interval '28 days' AS since) t
 """
 NONE = (0, 0, 0, 0, 0, 0, Decimal(0), 0, None, None, None)
+# Old months are files: where all of the log is, the archive knows its last position.
 FLOWS = """
     SELECT
       (SELECT coalesce(sum(events), 0) FROM analytics_hour WHERE hour > t.now
@@ -70,6 +72,7 @@ FLOWS = """
          (SELECT max(last_position) FROM analytics_archive)) AS position) n
 """
 """What an engineer looks at: a day's events, dead letters, the furthest behind."""
+# Campaigns of price changes have a budget of 0, of which nothing is a share.
 PACE = """
     SELECT c.id, c.name, c.currency, c.budget, c.spent + c.reserved, c.starts_at,
       c.ends_at FROM promotions_campaign c
@@ -174,6 +177,8 @@ def _cards(told: Programme, counts: tuple[Any, ...], at: datetime) -> Iterator[C
     ) = counts
     waits = _("%s wait for a decision") % f"{proposed:,}"
     stands = _("%s are paused") % f"{paused:,}"
+    # The interval that holds at every look, as this page is looked at all the time:
+    # with one of 125 held back shopping, the other one was far too sure.
     yield _earned(told.always, told.added)
     yield Card(
         name=_("Strategies running"),
@@ -185,6 +190,7 @@ def _cards(told: Programme, counts: tuple[Any, ...], at: datetime) -> Iterator[C
         value=f"{offered:,}",
         detail=_("computed %s") % _ago(computed, at),
     )
+    # Of offers alone: orders that used a code were shown none.
     rate = _("%s offers were used") % f"{taken:,}"
     if shown:
         rate = f"{rate} ({100 * taken / shown:.1f} %)"
@@ -242,6 +248,7 @@ def _paces(at: datetime) -> list[Pace]:
     rows = lookup.rows(PACE, [at, at, MOST])
     return [
         Pace(
+            # Not a row: only to say the platform's names in the reader's language.
             name=Campaign(name=name).called,
             link=reverse("admin:promotions_campaign_change", args=[key]),
             spent=f"{used:,.0f} / {budget:,.0f} {currency}",

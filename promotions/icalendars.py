@@ -70,6 +70,7 @@ def _head(name: str) -> Iterator[tuple[str, Any]]:
     yield "prodid", PRODUCT
     yield "version", "2.0"
     yield "method", "PUBLISH"
+    # The name of RFC 7986, and the older one that most programs read.
     yield "name", name
     yield "x-wr-calname", name
     yield "refresh-interval", EVERY
@@ -85,6 +86,7 @@ def _entry(entry: Entry) -> Any:
     event.add("summary", entry.title)
     event.add("description", entry.about)
     event.add("dtstart", _whole(entry.starts_at).astimezone(zone))
+    # Rounded up: no entry ends before what it stands for.
     event.add("dtend", _whole(entry.ends_at, up=True).astimezone(zone))
     event.add("status", "CONFIRMED" if entry.firm else "TENTATIVE")
     event.add("transp", "TRANSPARENT")
@@ -112,6 +114,7 @@ def _day(one: Day) -> Any:
     event.add("summary", one.name)
     event.add("dtstart", one.day)
     event.add("dtend", one.day + timedelta(days=1))
+    # RFC 5545 asks for one. Not the clock's: the same days give the same bytes.
     event.add("dtstamp", datetime(one.day.year, 1, 1, tzinfo=UTC))
     event.add("transp", "TRANSPARENT")
     event.add("categories", [one.kind])

@@ -160,9 +160,11 @@ def _promise(one: Strategy) -> list[str]:
 
 def _guards(one: Strategy) -> str:
     failed = [guard["name"] for guard in one.guards if not guard["passed"]]
+    # What is kept is of when it was proposed; time goes on without a new look.
     if one.campaign.ends_at <= clock.now():
         failed.append("period")
     if not failed:
+        # Price changes are tried on no baskets.
         tried = "tried" in one.forecast or one.prices
         return _("✓ all hold") if tried else _("not tried on past baskets yet")
     return _("✗ fails: %s") % ", ".join(map(_, failed))

@@ -121,6 +121,7 @@ def _array(name: str, given: Any, kind: type[np.generic]) -> Any:
     if name == "value" and isinstance(given, list):
         given = [_unnulled(row) for row in given]
     array = _plain(name, given)
+    # A list of whole numbers in JSON comes as integers.
     if name == "value" and array.dtype.kind in "iu":
         array = array.astype(np.float64)
     if not np.issubdtype(array.dtype, kind):
@@ -132,6 +133,7 @@ def _array(name: str, given: Any, kind: type[np.generic]) -> Any:
 def _unnulled(row: Any) -> Any:
     if not isinstance(row, list):
         return row
+    # JSON has no −∞: null stands for it (docs/allocation.md).
     return [-np.inf if one is None else one for one in row]
 
 
@@ -188,6 +190,7 @@ def _some(
     count, key = len(amounts), f"{kind}_options"
     called = f"{kind}_names"
     names = _names(called, fields.get(called, range(count)), count)
+    # Whether `value` is a matrix is not looked at yet: `Instance` does, and says so.
     options = np.shape(fields["value"])[0] if np.ndim(fields["value"]) else 0
     shape = (count, options)
     inside = _plain(key, fields.get(key, np.ones(shape)))
@@ -266,6 +269,7 @@ def load_plan(path: Path, asked: Instance) -> Stored:
     return Stored(
         chosen=chosen,
         prices=prices.astype(np.float64),
+        # Claims that nobody has to make: --check counts them again.
         gap=_number("gap", fields.get("gap", np.nan)),
         bound=_number("bound", fields.get("bound", np.nan)),
         proof=str(fields.get("proof", "dual")),

@@ -131,6 +131,7 @@ class Instance:
     @property
     def names(self) -> list[str]:
         """Budgets, skus, returns, shares: the order of prices and limits."""
+        # Plan files keep their prices in this order (docs/allocation.md).
         named = [f"budget {one.name}" for one in self.budgets]
         skus = self.stock_names or range(len(self.stock))
         named += [f"stock {sku}" for sku in skus]
@@ -149,6 +150,8 @@ class Instance:
     @cached_property
     def greatest(self) -> float:
         """The greatest value of all, or 0 if none is positive."""
+        # The gap of a plan that is worth next to nothing is a share of
+        # this (docs/allocation.md).
         return max(float(np.max(self.value)), 0.0)
 
     @property
@@ -191,6 +194,7 @@ def _count_faults(given: Instance) -> Iterator[Fault]:
         mask = getattr(given, name)
         if mask is not None and (mask.shape != (m, n) or mask.dtype != np.bool_):
             yield name, f"booleans of shape {(m, n)} are wanted"
+    # A negative `given` would be room that nobody has, and it would be certified.
     for name, least in (("given", 0), ("group", NOBODY)):
         if not _whole(getattr(given, name), (n,), least):
             yield name, f"{n} whole numbers from {least} are wanted, one a customer"
@@ -201,6 +205,7 @@ def _whole(some: Any, shape: tuple[int, ...], least: int) -> bool:
     if some is None:
         return True
     numbers = np.asarray(some)
+    # No floats, even whole ones: cut to integers, a `most` of 1.7 would silently be 1.
     alike = numbers.shape == shape and numbers.dtype.kind in "iu"
     return bool(alike and np.min(numbers) >= least)
 

@@ -73,6 +73,7 @@ class Classifier:
         outputs = _Rows(meaning, self.spelling.rows(texts)) @ self.weights
         order = np.sort(outputs, axis=1)
         second = order[:, -2] if order.shape[1] > 1 else 0
+        # Vectors are of length one: products are cosines.
         near = (meaning @ self.meaning.T).max(1)
         lead = order[:, -1] - second
         facts = np.column_stack([order[:, -1], lead, near, np.ones(len(texts))])
@@ -93,6 +94,7 @@ class _Rows:
 
     def __matmul__(self, weights: Vectors) -> Vectors:
         size = self.meaning.shape[1]
+        # The root here and in `across`: in XᵀSX meaning counts MEANING times.
         means = self.meaning @ (MEANING**0.5 * weights[:size])
         return np.asarray(means + self.letters @ weights[size:])
 
@@ -125,6 +127,8 @@ def fit(
     share /= share.mean()
     rows = _Rows(meaning, spelling.rows(texts))
     begin = np.zeros((meaning.shape[1] + len(spelling.columns), len(kinds)), np.float32)
+    # Weights have a column for each kind: with other kinds there
+    # is nothing to begin with.
     if before and before.kinds == kinds:
         _begin(begin, before, spelling)
     return Classifier(
@@ -161,6 +165,7 @@ def _solved(rows: _Rows, share: Vectors, truth: Vectors, weights: Vectors) -> Ve
         if (size <= ENOUGH**2 * first).all():
             break
         pulled = pull(along)
+        # Columns are solved side by side; one that has come to its end would be 0 / 0.
         step = size / np.maximum((along * pulled).sum(0), 1e-30)
         weights = weights + step * along
         left = left - step * pulled
@@ -182,6 +187,7 @@ def belief_of(
         kept, out = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
         names = [labels[i] for i in kept.tolist()]
         known = [texts[i] for i in kept.tolist()]
+        # Only its outputs are asked for: belief in them is what is to be learnt.
         learnt = fit(known, names, meaning[kept], np.zeros(4))
         best, seen = learnt.weighed([texts[i] for i in out.tolist()], meaning[out])
         facts.append(seen)

@@ -102,11 +102,14 @@ def take(
 
 def commit(uses: Sequence[Use], *, at: datetime) -> None:
     """Spend what a reservation holds: nothing of it can be missing."""
+    # Neither state nor budget is asked again: what was reserved in time may be redeemed
+    # after its strategy has ended, and its money is in `reserved`.
     for use in _by(uses, lambda use: use.campaign):
         _move(Campaign.objects.filter(id=use.campaign), use.cost)
     for use in _by(uses, lambda use: use.strategy):
         rows = Strategy.objects.filter(id=use.strategy)
         _move(rows, use.cost, redemptions=F("redemptions") + 1)
+    # Codes and counters have counted this use since it was reserved.
     offers = Offer.objects.filter(id__in=[use.offer for use in uses if use.offer])
     _in_order(offers)
     offers.update(redeemed_at=at, held_until=None)
@@ -153,10 +156,13 @@ ORM takes 0.3 ms to write such a statement, PostgreSQL 0.05 to run it."""
 
 
 def _take_money(use: Use, money: str) -> None:
+    # A reservation is no redemption yet: `commit` counts it.
     counted = int(money == "spent")
     paid = [use.cost, counted, use.strategy, use.cost]
     if lookup.row(PAY_LIVE.format(money=money), paid):
         return
+    # The UPDATE has refused already: this look only tells which
+    # of its conditions failed.
     live = Strategy.objects.filter(id=use.strategy, state=Strategy.State.LIVE)
     if live.exists():
         raise BudgetSpent("The promotion's budget is spent.", use.strategy)
@@ -168,6 +174,8 @@ def _take_gifts(uses: Sequence[Use], lines: Sequence[Line]) -> None:
     if uses:
         gifts.hold({use.gift for use in uses})
     there = gifts.there({use.gift for use in uses}, lines)
+    # Two strategies of one cart may give the same gift: the
+    # last one there is goes once.
     given = Counter[str]()
     for use in uses:
         given[use.gift] += 1
@@ -178,6 +186,8 @@ def _take_gifts(uses: Sequence[Use], lines: Sequence[Line]) -> None:
 
 def _take_offer(use: Use, changed: dict[str, datetime]) -> None:
     """An overdue hold is no free offer: whoever holds it would give ours back."""
+    # Of the turn that was priced: an offer that renewed since
+    # then is another use of it.
     rows = Offer.objects.filter(
         id__in=[use.offer], turn=use.turn, redeemed_at=None, held_until=None
     )
@@ -218,8 +228,11 @@ def _give_uses_back(uses: Sequence[Use], *, held: bool) -> None:
 
 
 def _by(uses: Iterable[Use], key: Callable[[Use], UUID | None]) -> list[Use]:
+    # UUIDs as text sort as PostgreSQL sorts them: the order is
+    # that of `order_by("id")`.
     return sorted(uses, key=lambda use: str(key(use)))
 
 
 def _in_order(rows: QuerySet[Any]) -> None:
+    # An UPDATE of several rows locks them as its scan meets them, which is no order.
     list(rows.order_by("id").select_for_update().values_list("id"))

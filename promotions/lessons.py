@@ -77,8 +77,10 @@ def knowledge() -> Knowledge:
     one question waits, others are read by what was known before.
     """
     stamp = help_texts.stamp()
+    # Only the first question of a process has nothing to be read by, and waits.
     if _kept.get("stamp") != stamp and _lock.acquire(blocking=not _kept):
         try:
+            # Who waited finds it prepared by the other.
             if _kept.get("stamp") != stamp:
                 _kept["knowledge"], _kept["stamp"] = _prepared(), stamp
         finally:
@@ -104,6 +106,7 @@ def _prepared() -> Knowledge:
     said = list(Example.objects.values_list("text", "kind", "slug"))
     examples = dict(built_in())
     examples |= {text: HELP for row in rows for text in (row.title, *row.asked)}
+    # Last: an agent's word overrules what was shipped of the same text.
     examples |= {text: kind for text, kind, _ in said}
     bodies = [row.body for row in rows]
     counts = Counter(
@@ -159,8 +162,11 @@ def built_in() -> Sequence[tuple[str, str]]:
     """Return our own examples: (text, kind)."""
     kind, found = "", []
     for line in FILE.read_text(encoding="utf-8").splitlines():
+        # The whole line: an example may begin like a section (one
+        # took five others with it).
         if KIND.fullmatch(line):
             kind = line.strip("[]")
+        # With the space: an example may begin with a hash, as numbers of orders do.
         elif line and not line.startswith("# "):
             found.append((line, kind))
     return found
@@ -176,6 +182,7 @@ def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
     if not _vectors_of:
         _vectors_of.update(_shipped())
     new = [one for one in dict.fromkeys(plain) if one not in _vectors_of]
+    # Of 512 float32 each: 100 MB.
     if len(_vectors_of) > 50_000:
         _vectors_of.clear()
         new = list(dict.fromkeys(plain))
@@ -210,5 +217,6 @@ def _shipped() -> dict[str, NDArray[np.float32]]:
         if str(kept["model"]) != sentences.MODEL:
             return {}
         rows = kept["rows"].astype(np.float32)
+        # Rounded to eight bits, they are not quite of length one any more.
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return dict(zip(str(kept["texts"]).split("\n"), rows, strict=True))

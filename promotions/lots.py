@@ -41,6 +41,7 @@ def people(
     """
     told: list[Any] = [] if of is None else [list(of)]
     asked = CALLED if of is None else f"{CALLED} WHERE c.key = ANY(%s)"
+    # One person's is asked at their first GET (promotions.arrivals), so it is prepared.
     rows = lookup.rows(asked, told, prepare=of is not None)
     return People(
         units=_units(persons, live),
@@ -74,6 +75,7 @@ def _drawn(
     asked = DRAWN.format(of="" if of is None else " AND a.customer = ANY(%s)")
     told += [] if of is None else [list(of)]
     rows = lookup.rows(asked, told, prepare=of is not None)
+    # The newest first: what a key drew first is the last one written, and stays.
     return {(key, strategy): (*variant,) for key, strategy, *variant in rows}
 
 
@@ -86,6 +88,7 @@ def _units(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> Units:
     ids = {assigned(s.id, key): (keys[key], s.id, key) for s in live for key in keys}
     units: Units = {}
     places = store.positions(ids)
+    # By their places in the log: the first assignment draws for the person.
     for id_ in sorted(places, key=places.__getitem__):
         person, strategy, key = ids[id_]
         units.setdefault((person, strategy), key)
@@ -93,4 +96,6 @@ def _units(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> Units:
 
 
 def assigned(strategy: UUID, unit: UUID) -> UUID:
+    # The event's id: the log takes one once, so a refresh may run any
+    # number of times (decision 9).
     return uuid5(strategy, f"assigned {unit}")

@@ -82,6 +82,7 @@ def days_page(request: HttpRequest) -> HttpResponseBase:
             return _called_off(request, key)
         form = DaysForm(request.POST)
         if form.is_valid():
+            # What was left empty is the default of `DaysListed`.
             given = {name: value for name, value in form.cleaned_data.items() if value}
             market_feeds.take_days([DaysListed(**given)], at=clock.now())
             messages.success(request, _("It is on the calendar."))

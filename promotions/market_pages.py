@@ -183,6 +183,7 @@ def _competitors(standings: Sequence[Standing], at: datetime) -> Section:
             "product: +5 %% means that we are dearer. Only what was seen within seven "
             "days and can be had counts."
         )
+        # Formatted with nothing, so that %% is read as in every other message.
         % (),
         columns=[
             *(_("Competitor"), _("Products"), _("Matched"), _("Waiting")),
@@ -327,11 +328,13 @@ Named = tuple[str, Sequence[Step]]
 
 def _history(named: Sequence[Named], since: datetime, at: datetime) -> Section:
     lines = [
+        # The price that was in force at the chart's start began before it.
         [(_days(max(step.at, since), since), float(step.price)) for step in steps]
         for _name, steps in named[: MOST_RIVALS + 1]
     ]
     changes = sorted(
         ((step.at, name, step) for name, steps in named for step in steps),
+        # Of one moment by name: steps themselves have no order.
         key=lambda one: one[:2],
         reverse=True,
     )

@@ -83,6 +83,7 @@ def _decided(request: HttpRequest) -> HttpResponseBase:
 
 def _number(text: str | None) -> int:
     told = text or ""
+    # isdigit alone takes ² too, which int refuses; a bigint has room for 18 digits.
     return int(told) if told.isascii() and told.isdigit() and len(told) < 18 else 0
 
 
@@ -97,6 +98,7 @@ def _beside(row: Match, skipped: Iterable[int]) -> dict[str, Any]:
     products = Product.objects.in_bulk(list(chances))
     known = [products[sku] for sku in chances if sku in products]
     words = _words(f"{theirs.name} {theirs.brand} {theirs.size}")
+    # The first is the likeliest (Match.others): beside it theirs are marked.
     said = _words(_text(known[0])) if known else words
     return {
         "row": row,

@@ -94,6 +94,7 @@ def refresh(*, until: datetime) -> dict[UUID, Result]:
     All sums of a subject are made anew each time, so late orders find their day; one
     subject after the other, so what a killed run has done stays done.
     """
+    # To the log's end: what a lagging projection has not folded yet no sum would hold.
     while projections.catch_up():
         pass
     sums.analyze()
@@ -146,6 +147,8 @@ def compared(found: Arms, control: str, weights: Mapping[str, float] | None) -> 
     sizes = {TREATMENT: treated.n, control: others.n}
     effects = {metric: difference(treated, others, metric) for metric in METRICS}
     n = treated.n + others.n
+    # Pooled: with 5 % held back, 20 looks find 0.3 % falsely; with each arm's own
+    # variance 5.5 % (docs/benchmarks.md, Experiments).
     always = {
         name: experiments.sequential(
             experiments.difference(
@@ -213,8 +216,12 @@ def moments(upper: Any) -> Moments:
     """Return a row's sums, or several's together, with margin beside profit."""
     size = len(sums.COLUMNS)
     gram = np.zeros((size, size))
+    # A row keeps the upper triangle of Σ z zᵀ, k (k + 1) / 2 numbers; the lower one
+    # mirrors it, without the diagonal.
     gram[np.triu_indices(size)] = upper
     gram = gram + np.triu(gram, 1).T
+    # Discounts are off the profit already: added back, they
+    # give the margin before them.
     return Moments(sums.NAMES, gram).with_sum("margin", {"profit": 1, "discount": 1})
 
 

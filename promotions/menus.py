@@ -30,6 +30,7 @@ LEAST_MARGIN = Decimal("0.05")
 def menus(category: str, people: People) -> dict[str, dict[str, Terms]]:
     baskets = people.basket
     usual = float(baskets.mean()) if len(baskets) else 0.0
+    # Of the category's mean: each line's own floor is the evaluator's (least_margin).
     deepest = float(people.rate.mean()) - float(LEAST_MARGIN) if usual else 0.0
     rates = [rate for rate in RATES if float(rate) <= deepest]
     menus: dict[str, dict[str, Terms]] = {
@@ -43,10 +44,12 @@ def menus(category: str, people: People) -> dict[str, dict[str, Terms]]:
             f"spend {step}": Threshold(spend=step, amount=_reward(step))
             for step in steps
         }
+    # A gift costs the shop its cost, not its price: so deep is what it takes.
     worth = float(REWARD) * (1 - float(people.rate.mean())) if usual else 1.0
     gift = _gift(category, steps[-1] * REWARD) if steps and worth <= deepest else None
     if gift and gift.price:
         price = pricing.rounded(gift.price, gift.currency)
+        # Up: the gift is worth no more than REWARD of what is spent.
         step = (price / REWARD).quantize(Decimal(1), ROUND_UP)
         menus["gift"] = {
             f"{gift.sku} from {step}": Gift(
@@ -63,6 +66,7 @@ def _reward(step: Decimal) -> Decimal:
 def _gift(category: str, most: Decimal) -> Product | None:
     """Return the dearest product of the category that is still cheap enough."""
     shelf = Product.objects.filter(category=category, promotable=True)
+    # A stock of null stays: what the shop does not count is never gone.
     cheap = shelf.filter(price__gt=0, price__lte=most).exclude(stock=0)
     cheap = cheap.exclude(sku__in=opinions.held().skus)
     return cheap.order_by("-price", "sku").first()
@@ -76,6 +80,7 @@ def widest(menu: Mapping[str, Terms], found: Priced) -> Mapping[str, Terms]:
     """Keep the variants that bring most to those whom they suit best."""
     best = value.best(found)
     gain = np.bincount(best.variant, np.maximum(best.margin, 0), len(menu))
+    # Stable: of equals the first of the menu; then in the menu's order again.
     kept = sorted(np.argsort(-gain, kind="stable")[:WIDEST])
     labels = list(menu)
     return {labels[i]: menu[labels[i]] for i in kept}

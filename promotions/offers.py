@@ -62,12 +62,15 @@ def known(external_id: str) -> Known | None:
     """Look up whose an id is: one statement, for nearly everybody."""
     if "\0" in external_id:  # PostgreSQL holds no such text: nobody is called that
         return None
+    # A shop's own id first: a visitor's may be the same text.
     row = lookup.row(f"{SHEET} WHERE c.external_id = %s", [external_id])
     if row is None:  # a visitor, who must not read what a customer is called
         row = lookup.row(
             SHEET.replace("s.body", "NULL") + " WHERE c.anonymous_id = %s",
             [external_id],
         )
+    # Who refused to be known, or is silent where silence is a
+    # no, gets no personal offer.
     if row is None or row[1] is False or (row[1] is None and settings.CONSENT_REQUIRED):
         return None
     person, _, body, expires_at, news = row
@@ -89,6 +92,7 @@ def read(external_id: str, of: Known | None, *, currency: str, at: datetime) -> 
     if of.body is not None and of.lasts(at) and not of.news:
         return of.body
     mine = usable(of.person, currency=currency, at=at)
+    # What was bought since the refresh moves the chances: the order may be another one.
     mine = expect_now(mine, of.person, at=at)
     shown = ranked(mine, identity.keys(of.person), at=at)
     return render(external_id, shown, at=at)
@@ -189,6 +193,7 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
 def explain(some: Collection[Offer]) -> None:
     """Give many customers' offers the reasons that the scores know: one look-up."""
     scopes = [offer.strategy.scope for offer in some]
+    # An empty scope is all goods: then reasons of any category are wanted.
     every = None if [] in scopes else {name for scope in scopes for name in scope}
     told = scores.raised({offer.customer for offer in some}, every)
     for offer in some:
@@ -214,6 +219,7 @@ def without_habits(body: str) -> str:
     """
     answer = json.loads(body)
     for offer in answer["offers"]:
+        # The first is the strategy's title, which tells nothing of the customer.
         del offer["reasons"][1:]
     return json.dumps(answer, separators=(",", ":"))
 

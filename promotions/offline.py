@@ -33,6 +33,7 @@ FRESH = 60
 class FeaturesView(APIView):
     """The features document."""
 
+    # The key comes in the path, as GrowthBook's SDKs send it.
     authentication_classes = []
     permission_classes = []
 
@@ -50,6 +51,7 @@ class FeaturesView(APIView):
         answer["ETag"] = etag
         kept = get_conditional_response(request._request, etag=etag, response=answer)
         answer = kept or answer
+        # On a 304 too: it renews what is kept.
         answer["Cache-Control"] = f"public, max-age={FRESH}"
         return answer
 

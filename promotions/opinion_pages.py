@@ -185,6 +185,8 @@ def _weeks(one: Series) -> Iterator[Row]:
 def _texts(level: str, key: str) -> Iterator[Section]:
     """Show the newest negative texts, with what decided it."""
     rows = Review.objects.filter(**{FIELDS[level]: key}).exclude(state="hidden")
+    # The tone is the likeliest of three chances, which no column has: five times as
+    # many are read, and the negative ones of them shown.
     newest = rows.exclude(judged_by="").order_by("-written_at", "id")[: 5 * TEXTS]
     bad = [row for row in newest if row.tone == "negative"][:TEXTS]
     if bad:
@@ -215,6 +217,7 @@ def _sums(one: Series, days: int) -> Sums:
 
 
 def _of(one: Series, first: int, end: int) -> Sums:
+    # A negative start would count from the end.
     span = slice(max(0, first), end)
     return int(one.texts[span].sum()), int(one.negative[span].sum())
 

@@ -101,6 +101,7 @@ def partners(*, at: datetime) -> Mapping[str, Partner]:
     if not len(past):
         return {}
     found = together.of_categories(past, categories=len(history.categories))
+    # A category shares all orders with itself.
     np.fill_diagonal(found.low, 0.0)
     return {
         name: Partner(
@@ -108,6 +109,7 @@ def partners(*, at: datetime) -> Mapping[str, Partner]:
             times=float(found.times[place, best]),
         )
         for place, name in enumerate(history.categories)
+        # By the interval's low end: a pair that was seen twice is luck.
         if found.low[place, best := int(found.low[place].argmax())] >= TIMES
     }
 
@@ -125,6 +127,7 @@ def kinds(
         theirs = _known(partner.category, at)
     buyers = {one for one, kind in theirs.items() if kind == REGULAR}
     others = dict.fromkeys(buyers, CROSS_SELL)
+    # What was bought in the category itself goes before what goes with it.
     every = others | known
     return Stands(kinds=[every.get(one, UNWON) for one in customers], partner=partner)
 
@@ -165,6 +168,8 @@ def stock() -> Mapping[str, Stock]:
     weekly = dict(lookup.rows(WEEKLY, [], prepare=False))
     return {
         row["category"]: Stock(
+            # With one product of unknown stock the sum is too
+            # small, and nothing is known.
             on_hand=None if row["unknown"] else row["units"],
             weekly=float(weekly.get(row["category"], 0.0)),
         )
@@ -181,5 +186,7 @@ WEEKLY = """
 
 
 def _kind(orders: int, last: datetime, first: datetime | None, at: datetime) -> str:
+    # From the person's first order of all: when they first bought in
+    # the category is not kept.
     gap = (last - (first or last)).days / max(1, orders - 1) if orders > 1 else MONTH
     return LAPSING if (at - last).days > LATE * max(gap, 7) else REGULAR

@@ -64,8 +64,10 @@ class ReservationAdmin(OfCustomers, Acting):
     list_filter = ["state"]
     list_filter_submit = False
     ordering = ["-reserved_at"]
+    # Only for the search box to be there: get_search_results looks by itself.
     search_fields = ["id"]
     search_help_text = _("A whole order id, a customer's id or key, a reservation's id")
+    # Django would count the whole table for it, with each search.
     show_full_result_count = False
     actions = ["release"]
     fields = ["became", "who", "amount", "reserved_at", "expires_at", "order", "held"]
@@ -158,6 +160,7 @@ class RedemptionAdmin(OfCustomers):
     ]
     ordering = ["-redeemed_at"]
     list_select_related = ["strategy__campaign"]
+    # Only for the search box to be there: get_search_results looks by itself.
     search_fields = ["order_id"]
     search_help_text = _("A whole order id, a customer's id or key, a redemption's id")
     show_full_result_count = False
@@ -269,6 +272,7 @@ def by(use: Hold | Redemption) -> str:
         )
     if use.offer:
         said = _("a personal offer")
+        # Offers are computed again: a redemption may outlive its offer's row.
         there = Offer.objects.filter(id=use.offer).exists()
         return link("promotions_offer_change", use.offer, said) if there else str(said)
     return str(_("itself: it is automatic"))

@@ -66,6 +66,7 @@ def trial(strategy: Strategy, *, at: datetime) -> Trial:
             Entry(strategy=free, variant=one, left=strategy.budget, purse=strategy.left)
             for one in labels
         ],
+        # Of a campaign to come: what will be live beside it then.
         clock=max(at, strategy.campaign.starts_at),
     )
 
@@ -76,6 +77,7 @@ def basket(order: store.Stored, trial: Trial) -> Basket | None:
     cart = _cart(order.event, strategy.currency)
     if cart is None or not _first(order, mine[0].strategy):
         return None
+    # `_first` has asked at the order's time; the carts' evaluator asks of today.
     entries = [_without_first(entry) for entry in mine]
     shelf = carts.shelved(cart)
     shopper = Shopper(
@@ -89,8 +91,10 @@ def basket(order: store.Stored, trial: Trial) -> Basket | None:
     free = carts.priced(cart, _unfloored(shelf, entry), shopper, [entry], at=at)
     floored = _given(free) > _given(best)
     if not _given(best):
+        # Nothing given, but only for a floor: that is worth knowing.
         nothing = Basket(customer=order.customer, applied=False, floored=True)
         return nothing if floored else None
+    # The version that it replaces would end with its approval.
     others = [
         one
         for one in carts.may_apply(cart, shelf, shopper, (), at=trial.clock)
@@ -100,6 +104,7 @@ def basket(order: store.Stored, trial: Trial) -> Basket | None:
     return Basket(
         customer=order.customer,
         given=_goods(best) * best.coins.unit,
+        # Beside all that is live, as the guard asks; `given` is the strategy's own.
         share=Decimal(_goods(both)) / max(1, both.subtotal),
         kept=_kept(both, shelf),
         floored=floored,
@@ -116,6 +121,7 @@ def _cart(event: events.Event, currency: str) -> Cart | None:
 def _item(line: events.OrderLine, currency: str) -> Item:
     shelf = sum(line.amounts, Decimal(0))
     units = line.quantity if line.quantity <= MOST_UNITS else 1
+    # The log has a line's sum: a unit's price is its mean, to the coin.
     price = pricing.rounded(shelf / units, currency)
     return Item(sku=line.sku, quantity=units, price=price)
 

@@ -85,6 +85,7 @@ def spans(number: int, *, until: datetime | None = None) -> list[Span]:
     if ends is None:
         return []
     if until is None:
+        # Half-open: so that the newest order lies inside.
         ends += timedelta(microseconds=1)
     starts = (ends - WEEK * n for n in range(number, 0, -1))
     return [Span(since=start, until=start + WEEK) for start in starts]
@@ -106,6 +107,7 @@ def run(
     trial, ends = past_baskets.trial(strategy, at=at), time.monotonic() + seconds
     every = spans(weeks, until=until)
     for place, span in enumerate(every):
+        # What a quick week did not need goes to those that follow.
         left = (ends - time.monotonic()) / (len(every) - place)
         yield week(trial, span, most=most, seconds=left)
 

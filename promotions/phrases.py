@@ -218,6 +218,7 @@ def conditions(asked: Conditions, currency: str, zone: str) -> Iterator[str]:
             yield Wording(pattern, names=_some(names))
     yield from _least(asked, currency)
     if asked.weekdays:
+        # Monday is 1, as ISO 8601 counts.
         days = joined(LISTED, [DAYS[day - 1] for day in sorted(asked.weekdays)])
         yield Wording(
             "It is only on %(days)s, in the zone %(zone)s.", days=days, zone=zone

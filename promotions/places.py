@@ -25,6 +25,7 @@ def lasting(
 
     `of`: these keys' alone.
     """
+    # Who has used an offer takes no place any more.
     offered = Offer.objects.filter(redeemed_at=None, expires_at__gt=at + EVERY)
     placed = Place.objects.filter(until__gt=at + EVERY)
     if of is not None:
@@ -35,6 +36,7 @@ def lasting(
     )
     lasting: Promises = {}
     for who, strategy, until in rows:
+        # By person: several of their keys may have one, and the longest counts.
         pair = persons.get(who, who), strategy
         lasting[pair] = max(until, lasting.get(pair, until))
     return lasting

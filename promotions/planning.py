@@ -107,6 +107,9 @@ class Arms:
         return replace(self, held=held)
 
 
+# By person: y is the profit of the days that are planned for, x that of the BEFORE
+# weeks ahead of them; corr(x, y) is what adjusting by the past (CUPED) takes off.
+# Parameters: since, since, assumed cost rate, currency, since − BEFORE, at.
 VARIES = """
     SELECT count(*), coalesce(avg(y), 0), coalesce(stddev_samp(y), 0),
         coalesce(corr(x, y), 0)
@@ -138,6 +141,7 @@ def plan(
         return None
     runs = _runs(strategy, at)
     spans = (runs + WASHOUT).days
+    # The longest window that the test fills; a test shorter than all has the shortest.
     base = next((one for one in reversed(measured) if one.days <= spans), measured[0])
     arms = _arms(strategy, base, known, runs)
     promised = _promised(strategy, arms, base.days)
@@ -175,10 +179,12 @@ def _runs(strategy: Strategy, at: datetime) -> timedelta:
 
 def _arms(strategy: Strategy, base: Base, known: Tested, runs: timedelta) -> Arms:
     reach = strategy.forecast.get("reach")
+    # Who is held out of everything is in nobody's audience.
     everybody = base.customers * (1 - settings.HELD_OUT)
     people = float(everybody)
     if reach is not None:
         # Nobody comes in who is not there.
+        # `reach` is of those who get an offer; people are both arms.
         most = max(reach / (1 - strategy.holdout), everybody)
         people = min(
             known.comes(reach, runs / timedelta(days=1)) / (1 - strategy.holdout), most
@@ -200,9 +206,12 @@ def _will_show(test: Test, forecast: Mapping[str, Any]) -> dict[str, Any]:
     reach = forecast.get("reach")
     if test.error is None or not reach or "low" not in forecast:
         return {}
+    # Over all who come in by then, as reports divide it, and not
+    # over `reach` (decision 33).
     part = _part(forecast, test.days) / test.treatment
     half = part * (forecast["high"] - forecast["low"]) / 2
     each = part * forecast["margin"]
+    # What is believed and who is drawn err apart, so their squares add; both hold 80 %.
     wide = (half**2 + (Z80 * test.error) ** 2) ** 0.5
     return {"shows": [round(each - wide, 4), round(each + wide, 4)]}
 
@@ -242,6 +251,8 @@ def _part(forecast: Mapping[str, Any], days: int) -> float:
 
 def _smallest(base: Base, arms: Arms) -> float | None:
     return smallest_effect(
+        # In money, not as a share of the mean: then the
+        # smallest effect is in money too.
         cv=base.deviation * arms.noise,
         treatment=arms.treatment,
         control=arms.control,

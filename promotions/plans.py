@@ -27,6 +27,7 @@ def allocated(given: Candidates, *, at: datetime) -> Bools:
     try:
         plan = solve(asked, gap=GAP)
     except (NotCertified, Impossible) as refusal:
+        # Kept for the operator who looks why; it is served to nobody.
         best = refusal.best if isinstance(refusal, NotCertified) else None
         _keep(asked, best, at, refused=str(refusal))
         return given.promised
@@ -40,6 +41,7 @@ def _keep(
     """Keep what was proved, where an operator sees it, the prices, and what is left."""
     proof = plan.certificate if plan else None
     prices = plan.prices if plan else np.zeros(asked.rows)
+    # After a refusal nothing is added: what is left is what the promises leave.
     chosen = asked.promised if refused or not plan else plan.chosen
     slack = constraints.named(asked, left(asked, chosen))
     Allocation.objects.create(

@@ -115,6 +115,8 @@ def by_segment(rows: Rows, odds: Mapping[str, Mapping[str, float]]) -> Floats:
     for place, name in enumerate(rows.segments):
         mine = odds.get(name, odds.get(OTHERS, {}))
         table[place] = [mine.get(label, 0.0) for label in rows.actions]
+    # Shares may sum to 1e-9 above 1 (hindsight_api.ROUNDING): then there is no rest,
+    # and the row is brought back to 1.
     table[:, 0] = np.maximum(0.0, 1 - table[:, 1:].sum(axis=1))
     table /= table.sum(axis=1, keepdims=True)
     return np.asarray(table[rows.segment])
@@ -125,6 +127,7 @@ def valued(rows: Rows, policy: Floats, *, rule: str, variant: str = "") -> Value
     draft = Draft(log=rows.log, policy=policy, model=rows.model)
     covered, effective = _covered(rows, policy), draft.effective
     why = "no_overlap" if covered < COVERED or not effective else ""
+    # What is not covered is said first: more customers of the same would not help.
     if not why and effective < LEAST:
         why = "too_few"
     told = {
@@ -156,8 +159,10 @@ def ends(one: Estimate) -> Ends:
 
 
 def _switched(draft: Draft) -> Switched:
+    # From which weight on the model is believed is chosen on the rows that are valued.
     most = off_policy.tuned(draft, off_policy.switched, SWITCHES)
     found = off_policy.switch_dr(draft, most=most)
+    # Only where no row is left to the model is the error that of a sample.
     whole = bool((draft.weight <= most).all())
     return Switched(value=found.value, ends=ends(found) if whole else None)
 
@@ -167,8 +172,11 @@ def foretold(known: Floats, log: Log, actions: int) -> Floats:
 
     Each row by fits on the other folds; an action that a fold has not seen by the mean.
     """
+    # PENALTY counts standardised columns; one that is the same for all has no spread.
     spread = known.std(axis=0)
     x = (known - known.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    # By place: rows come in the order of time
+    # (promotions.watched), so each fold spans it.
     fold, found = np.arange(len(x)) % FOLDS, np.zeros((len(x), actions))
     for out in range(FOLDS):
         others, mine = fold != out, fold == out
@@ -176,6 +184,8 @@ def foretold(known: Floats, log: Log, actions: int) -> Floats:
             rows = others & (log.action == action)
             if rows.any():
                 found[mine, action] = _ridge(x[rows], log.reward[rows], x[mine])
+            # Nobody else got it: all that is known of its reward
+            # is the mean of the others.
             elif others.any():
                 found[mine, action] = log.reward[others].mean()
     return found
@@ -183,6 +193,7 @@ def foretold(known: Floats, log: Log, actions: int) -> Floats:
 
 def _ridge(x: Floats, y: Floats, new: Floats) -> Floats:
     middle, mean = x.mean(axis=0), y.mean()
+    # Centred on the rows at hand: the mean itself is not shrunk, only what differs.
     gram = (x - middle).T @ (x - middle) + PENALTY * np.eye(x.shape[1])
     slope = np.linalg.solve(gram, (x - middle).T @ (y - mean))
     return np.asarray(mean + (new - middle) @ slope)

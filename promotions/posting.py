@@ -37,6 +37,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) ->
         if wrong := outward.fault(url, private=private):
             raise outward.Refused(wrong)
         parts = urlsplit(url)
+        # All were judged, and the link goes to this one: a name that is looked up a
+        # second time may mean something else by then (DNS rebinding).
         address = outward.addresses(parts, private=private)[0]
         return _exchange(parts, address, body, headers)
     except (outward.Refused, OSError, http.client.HTTPException, UnicodeError) as error:
@@ -52,6 +54,7 @@ def _exchange(
         link.request("POST", path, body, dict(headers))
         answer = link.getresponse()
         answer.read(MOST_READ)
+        # The deadline has cut the link: what was read may be half an answer.
         if over.is_set():
             raise TimeoutError(f"no whole answer in {DEADLINE:g} s")
         return Answer(status=answer.status, retry_after=outward.seconds(answer))

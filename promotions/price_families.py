@@ -16,6 +16,7 @@ def out_of_order(prices: Mapping[str, Decimal], book: Rulebook) -> list[str]:
     if not prices:
         return []
     mine = Product.objects.filter(sku__in=prices).exclude(family="")
+    # The whole families: an order is broken beside members whose price stays, too.
     rows = Product.objects.only(*FIELDS).filter(
         family__in=mine.values("family"), price__gt=0
     )

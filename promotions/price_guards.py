@@ -63,6 +63,7 @@ def _clears(line: PriceLine) -> bool:
 
 def _first(lines: Lines, products: Mapping[str, Product]) -> list[PriceLine]:
     """Return each product's first step, but of what must go."""
+    # Sorted by start: backwards, each product's first step is the last one written.
     first = {line.sku: line for line in reversed(lines)}
     return [
         line for sku, line in first.items() if sku in products and not _clears(line)
@@ -149,7 +150,10 @@ def _lowest(line: PriceLine, product: Product, book: Rulebook) -> Decimal:
         return Decimal(0)
     if _clears(line):
         cost = pricing.unit_cost(line.was, product.cost, settings.ASSUMED_MARGIN)
+        # What sells below its cost already need not rise.
         return min(line.was, pricing.rounded(cost, product.currency))
+    # From the price before: an assumed cost follows the shelf price (decision 11), so
+    # that a reduction would lower its own floor.
     return _floor_of(line.was, product, book.of(product.category).least_margin)
 
 
@@ -232,6 +236,7 @@ def _often(
     moves = [
         line
         for line in _first(lines, products)
+        # A version that keeps a price in force changes nothing.
         if line.price != products[line.sku].price
         and strategy.state != Strategy.State.PAUSED
     ]
@@ -239,6 +244,7 @@ def _often(
     late = []
     for line in moves:
         days = timedelta(days=book.of(products[line.sku].category).least_days)
+        # A start that has passed means at once.
         if line.sku in last and last[line.sku] > max(line.starts_at, at) - days:
             late.append(line.sku)
     return _told(
@@ -262,6 +268,7 @@ def _families(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> 
 def _double(strategy: Strategy) -> Guard:
     """Name what else discounts goods that must go: at the till their floors stop it."""
     live = Strategy.objects.filter(state=Strategy.State.LIVE).exclude(kind="prices")
+    # An empty scope is all goods.
     others = [
         one
         for one in live.only("scope")

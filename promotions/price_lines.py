@@ -100,6 +100,7 @@ def propose(
     with transaction.atomic():
         strategy = _strategy(change, replaces, by=by, at=at)
         rows = _rows(change, strategy)
+        # Their lines end when this version is approved: they are no clash.
         before = [one.id for one in approval.replaced(strategy)]
         checks = price_guards.of(strategy, rows, before, at=at)
         strategy.guards = guards.stored(checks)
@@ -132,6 +133,8 @@ def _strategy(
         campaign=campaign,
         kind=Strategy.Kind.PRICES,
         trigger=Strategy.Trigger.SHELF,
+        # Cut to its column; `said` below keeps all of it, for
+        # readers of other languages.
         title=str(change.title)[:200],
         reason=str(change.reason),
         scope=sorted(change.scope),
@@ -140,6 +143,7 @@ def _strategy(
         budget=Decimal(0),
         holdout=0,
         explore=0,
+        # The floors are its lines': by category, looked at by promotions.price_guards.
         least_margin=Decimal(0),
         forecast={
             "reach": len({line.sku for line in change.lines}),

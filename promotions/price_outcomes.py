@@ -22,6 +22,8 @@ WATCHED = timedelta(days=7)
 """After the end of its campaign: orders are told late."""
 Key = tuple[str, datetime]
 STATES = (Strategy.State.LIVE, Strategy.State.PAUSED, Strategy.State.ENDED)
+# The log leaves a quantity of 1 out. `first` and `last` are the ends of all spans: else
+# the lines of every order ever are laid out.
 SOLD = """
 SELECT span.id, coalesce(sum(coalesce((line ->> 'quantity')::int, 1)), 0),
   coalesce(sum((line ->> 'paid')::numeric), 0)
@@ -83,6 +85,7 @@ def refresh(*, at: datetime) -> int:
 
 def of(strategy: Strategy, *, at: datetime) -> Came | None:
     """Return what a price change brought; None before any line was in force."""
+    # Without a forecast at the old price there is nothing to set beside what sold.
     told = strategy.price_lines.filter(expects__has_key="units_before")
     spans = list(_spans(strategy, {(o.sku, o.starts_at): o for o in told}, at))
     return _added(spans, _sold(spans)) if spans else None
@@ -144,6 +147,8 @@ def _added(spans: list[Span], sold: Mapping[int, tuple[float, float]]) -> Came:
         total["margin"] += paid - cost * units
         total["before"] += known["units_before"] * share * each
         total["promised"] += known["margin"] * share
+        # A part of the time has that part of the variance, and
+        # lines err apart: squares add.
         doubt = hypot(doubt, float(known.get("doubt") or 0.0) * sqrt(share) * each)
     gain = total["margin"] - total["before"]
     return Came(

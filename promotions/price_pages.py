@@ -53,6 +53,7 @@ def strike(
         named = ", ".join(sorted(struck))
         words = f"{comment} (struck out: {named})"[:2000]
         approval.request_changes(key, by=by, comment=words, at=at)
+        # It was returned through a row of approval's own, read under its lock.
         old.refresh_from_db()
         change = _again(old, left, _part(left, rows))
         return price_lines.propose(change, by=by, at=at, replaces=old)
@@ -63,6 +64,7 @@ def _again(old: Strategy, rows: Sequence[PriceLine], share: float) -> Change:
     left = {row.sku for row in rows}
     all_plans = old.forecast.get("clearance", {})
     plans = {sku: plan for sku, plan in all_plans.items() if sku in left}
+    # A clearance's gain is its plans': lines only share it, each rounded.
     gains = [plan["gain"][0] for plan in plans.values()]
     margin = sum(gains) if gains else sum(one["margin"] for one in each)
     whole = old.forecast["margin"]
@@ -87,6 +89,7 @@ def _restated(
     reason: str, rows: Sequence[PriceLine], margin: float, low: float, high: float
 ) -> str:
     """Say a proposal's sentence again, with the figures of what is left."""
+    # A clearance's sentence, or an older one, has other figures and stays as it is.
     if not isinstance(reason, Wording) or not reason.values.keys() >= RESTATED:
         return reason
     each = [row.expects for row in rows if row.expects]

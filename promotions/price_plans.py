@@ -84,6 +84,7 @@ class Gain:
 def margins(item: Item, prices: Numbers, *, caution: float = 0.0) -> Numbers:
     """Return what a product earns at each price; see the module."""
     now = float(item.shelf.price)
+    # From a price of nothing there is no ratio: demand stays as it is.
     moved = np.log(np.maximum(prices, TINY) / now) if now > 0 else np.zeros(len(prices))
     answer = item.elasticity * moved - caution * item.error * np.abs(moved)
     sold = np.minimum(item.units * np.exp(answer), item.stock)
@@ -180,6 +181,8 @@ def _group(items: Sequence[Item], value: Value, *, stuck: bool) -> Group:
     shared = [first.shelf.price]
     if not stuck:
         allowed = [price_rules.candidates(one.shelf, one.rules) for one in items]
+        # They cost alike afterwards too. Today's price is always among the candidates,
+        # and is one for all who are not stuck: so something is shared.
         shared = sorted(set(allowed[0]).intersection(*allowed[1:]))
     prices = np.array([float(price) for price in shared])
     return Group(
@@ -197,8 +200,11 @@ def _path(chain: Sequence[Group]) -> list[int]:
     """Return the place of each group's best price: the longest path."""
     total, came = chain[0].worth, []
     for small, big in pairwise(chain):
+        # [prices of the smaller pack, of the bigger]: the best sum up to the smaller
+        # one, where both may stand beside each other.
         ways = np.where(_fits(small, big), total[:, None], -np.inf)
         came.append(ways.argmax(axis=0))
+        # [prices of the bigger pack]: what the whole chain up to it is worth at best.
         total = big.worth + ways.max(axis=0)
     place = int(total.argmax())
     path = [place]
@@ -211,10 +217,12 @@ def _path(chain: Sequence[Group]) -> list[int]:
 def _fits(small: Group, big: Group) -> NDArray[np.bool_]:
     """Say which prices of two neighbours may stand beside each other."""
     cheap = np.maximum(0.0, small.most[:, None] - big.least[None, :])
+    # A family that is out of order today may stay so by as much, but by no more.
     fits = cheap <= max(0.0, small.now[1] - big.now[0]) + TINY
     if not small.amount or not big.amount:
         return np.asarray(fits)
     more = big.amount / small.amount
+    # By how much it costs more than the same amount in smaller packs.
     dear = np.maximum(0.0, big.most[None, :] - small.least[:, None] * more)
     was = max(0.0, big.now[1] - small.now[0] * more)
     return np.asarray(fits & (dear <= was + TINY))
@@ -235,11 +243,13 @@ def gain(item: Item, price: Decimal) -> Gain:
     """Return what a product brings at a price, beyond what it brings today."""
     prices = np.array([float(item.shelf.price), float(price)])
     today, then = margins(item, prices)
+    # Half of what one standard error of the elasticity, less and more, moves the gain.
     low, high = (
         float(np.diff(margins(_with(item, by), prices))[0]) for by in (-1.0, 1.0)
     )
     spread = item.doubt / item.units if item.units > 0 else 0.0
     before, units = (
+        # A margin of nothing, at cost, tells no units.
         margin / (p - item.cost) if p != item.cost else 0.0
         for margin, p in zip((today, then), prices, strict=True)
     )
@@ -266,6 +276,8 @@ def together(gains: Sequence[tuple[str, Gain]]) -> Gain:
     """
     shared: dict[str, float] = {}
     for category, one in gains:
+        # An error of the elasticity moves what gets cheaper and what gets dearer to
+        # opposite sides: within a category they cancel.
         signed = np.copysign(one.by_elasticity, one.units - one.units_before)
         shared[category] = shared.get(category, 0.0) + float(signed)
     return Gain(

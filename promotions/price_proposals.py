@@ -96,6 +96,7 @@ def propose_for(category: str, *, by: str, at: datetime) -> Strategy:
     :raises UnderWay: another of its changes waits or runs.
     :raises NothingToGain: there are none better than today's.
     """
+    # Before anything is priced; it is asked again under the lock.
     _alone(category, at)
     items = shelf([category], at=at)
     found = _found(items).get(category)
@@ -127,6 +128,7 @@ def _proposed(change: Change, *, by: str, at: datetime) -> Strategy:
     :raises UnderWay: one was.
     """
     with transaction.atomic():
+        # Held until the commit: who has waited here finds the first one's strategy.
         lookup.rows("SELECT pg_advisory_xact_lock(%s)", [PROPOSAL_LOCK])
         for category in change.scope:
             _alone(category, at)
@@ -181,9 +183,11 @@ def few(rows: Found) -> list[tuple[Item, Decimal]]:
 
 def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[Item]:
     """Return the products that may be priced, with what is believed of their demand."""
+    # Of one currency: what products gain is added up.
     rows = Product.objects.filter(
         price__gt=0, promotable=True, currency=settings.CURRENCY
     ).exclude(category="")
+    # What much more than usual is said against is in no proposal (ml.opinions).
     rows = rows.exclude(sku__in=opinions.held().skus)
     if categories is not None:
         rows = rows.filter(category__in=categories)
@@ -194,6 +198,7 @@ def shelf(categories: Collection[str] | None = None, *, at: datetime) -> list[It
     return [
         _item(one, demand[one.sku], book, one.sku in frozen, cheapest.get(one.sku))
         for one in products
+        # Where no unit is expected, all prices earn alike: nothing.
         if one.sku in demand and any(demand[one.sku].baseline.units)
     ]
 
@@ -207,6 +212,7 @@ def _item(
 ) -> Item:
     rules, price = book.of(product.category), product.price or Decimal(0)
     plain = demand.baseline
+    # Over the time for which a price without an end is watched.
     units, doubt = forecasts.cover(plain.units, plain.low, plain.high, OPEN.days)
     size = sizes.parsed(product.size)
     cost = pricing.unit_cost(price, product.cost, settings.ASSUMED_MARGIN)
@@ -367,6 +373,7 @@ def past_weeks(found: Found) -> list[tuple[float, float]]:
     for item, price in found:
         sold = list(known.get(item.sku, []))[-WEEKS_SHOWN:]
         for place, units in enumerate(sold, start=WEEKS_SHOWN - len(sold)):
+            # What sold then was there, however little is today.
             then = replace(item, units=units, stock=np.inf)
             prices = np.array([float(item.shelf.price), float(price)])
             weeks[place] += price_plans.margins(then, prices)

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 State = PriceLine.State
 UNDECIDED = (State.PROPOSED, State.PLANNED, State.RUNNING)
 FOLLOWED = (Strategy.State.LIVE, Strategy.State.PAUSED, Strategy.State.ENDED)
+# What time and feeds bring about; a decision turns its own lines as it is
+# taken (promotions.approval).
 DUE = """
 SELECT l.strategy_id FROM promotions_priceline l
 JOIN promotions_strategy s ON s.id = l.strategy_id
@@ -85,8 +87,10 @@ def turn(strategies: Sequence[Strategy], *, at: datetime) -> None:
     lines = list(rows.order_by("sku", "starts_at", "id"))
     to = {line: _target(line, followed[line.strategy_id], at) for line in lines}
     _overrule(to, _overruled(lines))
+    # Before `set_prices`: it frees only holds that run, so what is settled stays.
     _settle([line for line in to if _stays(line, followed[line.strategy_id], to)], at)
     begins = [line for line in to if to[line] == State.RUNNING != line.state]
+    # Not what was overruled: the shop's own price is in force there.
     frees = {
         line.sku: line.strategy_id
         for line in to
@@ -95,6 +99,7 @@ def turn(strategies: Sequence[Strategy], *, at: datetime) -> None:
     moves = _moves(begins, lines)
     _write(to, [State.OVER, State.OVERRULED])  # others may take their place
     changed, refused = prices.set_prices(moves, frees, at=at)
+    # The price that the line was approved against has changed, or there is none.
     _overrule(to, {(one.strategy_id, one.sku) for one in begins if one.sku in refused})
     _write(to, [State.OVERRULED, State.PLANNED, State.RUNNING])
     store.append(changed, at=at)
@@ -146,7 +151,11 @@ def _moves(begins: Sequence[PriceLine], lines: Sequence[PriceLine]) -> list[Move
             sku=line.sku,
             strategy=line.strategy_id,
             price=line.price,
+            # The first step's too: a worker that was away may begin a path in its
+            # middle, with the price from before all of it in force.
             was={line.was, first[line.strategy_id, line.sku]},
+            # Storefronts read it: between steps, an end would tell
+            # the next one ahead of time.
             until=line.ends_at if last[line.strategy_id, line.sku] == line else None,
             progressive=line.sku in progressive,
         )
@@ -168,5 +177,7 @@ def _log(strategy: Strategy, to: Mapping[PriceLine, str], at: datetime) -> None:
             became.setdefault(str(state), []).append((line.sku, line.starts_at))
     if became:
         rolled = events.PricesRolled(lines={k: tuple(v) for k, v in became.items()})
+        # The strategy is locked: nobody appends to its stream
+        # between this look and ours.
         after = store.version(strategy.stream)
         store.append([rolled], at=at, stream=strategy.stream, after=after)

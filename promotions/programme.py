@@ -213,6 +213,7 @@ def kept(lines: Iterable[Line]) -> Kept:
     """
     told = [o for o in lines if o.promise and o.profit and o.result.as_drawn]
     totals = [one.result.total for one in told]
+    # Unlike months, of which the same people are held out (`_summed`).
     squares = [(total.error or 0) ** 2 for total in totals]
     below = sum(s**2 / t.df for s, t in zip(squares, totals, strict=True) if t.df)
     measured = experiments.interval(

@@ -72,6 +72,8 @@ def kept(*, at: datetime, believed: Mapping[UUID, Believed]) -> list[Promise]:
 def calibrate(promises: Iterable[Promise], *, at: datetime) -> Calibration:
     """Return ρ, with its 95 % interval."""
     listed = list(promises)
+    # A line through the origin: missing = ρ · sold, each weighed by 1 / error²; the
+    # prior is one more observation of ρ, USUAL with the error PRIOR.
     precision = PRIOR**-2 + sum(one.sold**2 / one.error**2 for one in listed)
     weighed = USUAL * PRIOR**-2 + sum(
         one.sold * one.missing / one.error**2 for one in listed
@@ -79,6 +81,7 @@ def calibrate(promises: Iterable[Promise], *, at: datetime) -> Calibration:
     half = 1.96 * precision**-0.5
     factor = weighed / precision
     return Calibration(
+        # One row: the next look replaces it.
         pk=1,
         computed_at=at,
         factor=factor,
@@ -99,9 +102,12 @@ def _promise(strategy: Strategy, believed: Believed, at: datetime) -> Promise | 
     measured = strategy.measured
     effect: dict[str, Any] = measured.get("effects", {}).get("margin", {})
     begun = strategy.decided_at
+    # An error that is unknown, or 0 of arms without any spread, has no weight to give.
     if not (begun and effect.get("error")):
         return None
     ends = strategy.campaign.ends_at
+    # Until then the result is not final: what was only bought
+    # sooner is not missing yet.
     if at < ends + WASHOUT or ends - begun > LONGEST:
         return None
     if min(measured["treatment"], measured["control"]) < LEAST:

@@ -44,6 +44,7 @@ def drawn_up(draft: Draft) -> Strategy:
     """
     strategy = _strategy(draft, _campaign(draft))
     try:
+        # A new campaign is not stored yet, and guards are made afterwards.
         strategy.full_clean(exclude=["campaign", "guards"])
     except ValidationError as error:
         raise Faulty(_faults(error)) from error
@@ -68,6 +69,8 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
     :raises Faulty: the draft makes no sense.
     """
     with transaction.atomic():
+        # Locked: of two who write a next version at once, the
+        # second finds the first one's.
         before = Strategy.objects.select_for_update().get(id=old)
         if before.prices:
             raise NotReplaceable(
@@ -78,6 +81,7 @@ def propose_version(old: UUID, draft: Draft, *, by: str, at: datetime) -> Strate
             raise NotReplaceable(
                 Wording("It is %(state)s, so it has no next version.", state=said)
             )
+        # As the constraint `strategy_replaced_once` has it.
         if before.successors.exclude(state=State.REJECTED).exists():
             raise NotReplaceable(
                 Wording("Another version of it is proposed or approved.")
@@ -96,6 +100,8 @@ def _proposed(
 ) -> Strategy:
     strategy = drawn_up(draft)
     if isinstance(draft.campaign, CampaignDraft):
+        # In the proposal's transaction: what is refused below
+        # leaves no campaign behind.
         campaigns.open_(strategy.campaign, by=by, at=at)
     if before:
         strategy.replaces, strategy.version = before, _next_version(before)

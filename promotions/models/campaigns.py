@@ -27,6 +27,8 @@ class Campaign(models.Model):
         validators=[check_zone],
         help_text="Hours, weekdays and the days of limits are this time zone's.",
     )
+    # Four decimals, as some currencies have three: rounded to cents, what is spent
+    # would not be the sum of what the log tells.
     budget = models.DecimalField(max_digits=14, decimal_places=4)
     reserved = models.DecimalField(max_digits=14, decimal_places=4, default=0)
     spent = models.DecimalField(max_digits=14, decimal_places=4, default=0)

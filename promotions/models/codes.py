@@ -58,6 +58,7 @@ class Code(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     digest = models.BinaryField(unique=True, max_length=32)
     text = models.CharField(max_length=64)
+    # No index of its own: code_strategy begins with it.
     strategy = models.ForeignKey(
         Strategy, models.CASCADE, related_name="codes", db_index=False
     )

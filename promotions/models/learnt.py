@@ -35,6 +35,7 @@ class ArmDay(models.Model):
     arm = models.TextField()
     variant = models.TextField()
     day = models.DateField()
+    # The upper triangle of Σ z zᵀ, row by row: see measurement.moments.
     sums = ArrayField(models.FloatField())
 
     class Meta:

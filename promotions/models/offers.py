@@ -49,6 +49,7 @@ class Offer(models.Model):
                 fields=["customer", "strategy"], name="offer_once_per_strategy"
             ),
             models.CheckConstraint(
+                # Estimates weigh by 1 / probability (decision 24).
                 condition=Q(probability__gt=0, probability__lte=1),
                 name="offer_probability",
             ),

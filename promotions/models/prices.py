@@ -28,6 +28,7 @@ class PriceLine(models.Model):
         OVER = "over", _("over")
         OVERRULED = "overruled", _("overruled by the shop")
 
+    # No index of its own: that of price_line_once begins with it.
     strategy = models.ForeignKey(
         Strategy, models.PROTECT, related_name="price_lines", db_index=False
     )
@@ -69,6 +70,8 @@ class PriceLine(models.Model):
                         Func(
                             "starts_at",
                             "ends_at",
+                            # Half-open, so that the steps of a path may touch;
+                            # null is without end.
                             function="TSTZRANGE",
                             output_field=DateTimeRangeField(),
                         ),

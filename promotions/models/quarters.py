@@ -16,6 +16,7 @@ LONGEST_QUARTER = 14
 
 def _fixed(most: int) -> Combinable:
     """Return what the weeks of a quarter have that are fixed."""
+    # Null for a week that is not fixed, and beyond the end of a quarter of 13.
     parts = (Coalesce(F(f"weeks__{week}"), Value(Decimal(0))) for week in range(most))
     return reduce(operator.add, parts)
 

@@ -40,6 +40,8 @@ class Counter(models.Model):
             models.UniqueConstraint(
                 fields=["subject", "customer", "code", "period", "begins"],
                 name="counter_once",
+                # A limit of all has neither customer nor code: NULLs that differ would
+                # begin a row, and a count, with each use.
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
@@ -78,6 +80,7 @@ class Reservation(models.Model):
     class Meta:
         indexes = [
             models.Index(
+                # Nearly all are used or over: it holds only what may be overdue.
                 fields=["expires_at"],
                 name="reservation_held",
                 condition=Q(state="held"),
@@ -155,22 +158,26 @@ class Redemption(models.Model):
 
     ERASED: ClassVar[Mapping[str, Any]] = {
         "customer": None,
+        # Not empty: an order uses a strategy once, and so would all that is erased.
         "order_id": Concat(Value("erased "), Cast("id", models.TextField())),
     }
     """What analytics.privacy leaves: the money was spent, whoever spent it."""
 
     class Meta:
         indexes = [
+            # autosummarize: else the newest pages are read whole until a vacuum.
             BrinIndex(
                 fields=["redeemed_at"], name="redemption_when", autosummarize=True
             ),
             models.Index(fields=["customer"], name="redemption_customer"),
             models.Index(
+                # What was given since the feed told its stock (promotions.gifts).
                 fields=["gift", "redeemed_at"],
                 name="redemption_gift",
                 condition=~Q(gift=""),
             ),
             models.Index(
+                # Where signs of fraud begin (promotions.fraud).
                 fields=["rolled_back_at"],
                 name="redemption_rolled_back",
                 condition=Q(rolled_back_at__isnull=False),
@@ -178,6 +185,7 @@ class Redemption(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
+                # Among those that stand: after a rollback the order may use it again.
                 fields=["order_id", "strategy"],
                 name="redemption_once_per_order",
                 condition=Q(rolled_back_at=None),
@@ -187,6 +195,7 @@ class Redemption(models.Model):
                 name="redemption_once_per_turn",
                 condition=Q(rolled_back_at=None),
             ),
+            # What gives nothing would only use something up.
             models.CheckConstraint(
                 condition=Q(discount__gt=0), name="redemption_has_effect"
             ),

@@ -25,6 +25,7 @@ class Place(models.Model):
 
     class Meta:
         indexes = [
+            # Few: of who came between two refreshes alone.
             models.Index(
                 fields=["strategy"], name="place_arrived", condition=Q(cost__gt=0)
             ),
@@ -79,6 +80,7 @@ class Allocation(models.Model):
         indexes = [models.Index(fields=["computed_at"], name="allocation_latest")]
         constraints = [
             models.CheckConstraint(
+                # What is served is proved.
                 condition=Q(refused=True)
                 | Q(feasible=True, bound__isnull=False, gap__isnull=False),
                 name="allocation_served",

@@ -107,6 +107,8 @@ class Conversation(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
+                # Keys of browsers can be read by anybody, so they
+                # name nobody (decision 41).
                 condition=Q(public=False) | Q(customer=None),
                 name="conversation_public_is_nameless",
             ),
@@ -135,6 +137,8 @@ class Question(models.Model):
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, related_name="questions"
     )
+    # Once more beside the conversation's: erasure goes by this column,
+    # table by table (decision 14).
     customer = models.UUIDField(null=True)
     owner = models.CharField(max_length=64, blank=True, default="")
     asked_at = models.DateTimeField()

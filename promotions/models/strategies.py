@@ -147,6 +147,7 @@ class Strategy(models.Model):
             models.UniqueConstraint(
                 fields=["replaces"],
                 name="strategy_replaced_once",
+                # A rejected version leaves the place free for the next.
                 condition=~Q(state="rejected"),
             ),
             models.CheckConstraint(
@@ -217,6 +218,8 @@ class Strategy(models.Model):
         if kept := self.forecast.get("said", {}).get("title"):
             return str(said(revived(kept)))
         scope = ", ".join(self.scope or ())
+        # Titles of old have no pattern: the platform's begin with their categories and
+        # come with a forecast; a person's is never read again (decision 42).
         ours = "reach" in self.forecast and self.title.startswith(f"{scope}: ")
         return reread(self.title) if ours else self.title
 

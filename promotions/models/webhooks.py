@@ -30,6 +30,7 @@ class Endpoint(models.Model):
     position = models.BigIntegerField(
         default=0, editable=False, help_text="The log's position it was told up to."
     )
+    # The machine's clock, as for all that is between us and peers (decision 27).
     created_at = models.DateTimeField(default=clock.wall, editable=False)
 
     def __str__(self) -> str:

@@ -49,6 +49,7 @@ class Command(BaseCommand):
             most=most,
             seconds=count * backtest_runs.WEEK_SECONDS,
         )
+        # The bar on stderr: what is asked for as JSON may be piped on.
         console = Console(file=self.stderr)  # type: ignore[arg-type]
         bar = track(weeks, "Past weeks", total=count, console=console, transient=True)
         found = list(bar)

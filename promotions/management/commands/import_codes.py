@@ -70,6 +70,7 @@ def _uses(said: str) -> int | None:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[TextIO]:
+    # Excel writes a BOM, which is no part of the first column's name.
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         yield lines
 
