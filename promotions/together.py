@@ -26,6 +26,7 @@ def reached(worth: Sequence[Best], budgets: Sequence[float]) -> Bools:
         most=settings.OFFERS_PER_CUSTOMER,
         budgets=tuple(
             Budget(name=str(place), options=(place,), amount=max(0.0, amount))
+            # A budget without an end would be a limit that the solver has to price.
             for place, amount in enumerate(budgets)
             if isfinite(amount)
         ),
@@ -33,6 +34,8 @@ def reached(worth: Sequence[Best], budgets: Sequence[float]) -> Bools:
     try:
         return solve(asked, gap=GAP).chosen
     except NotCertified as refusal:
+        # Not certified within GAP: for a forecast the
+        # best plan will do; a refresh refuses it.
         if refusal.best is None:
             raise
         return refusal.best.chosen
