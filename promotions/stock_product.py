@@ -139,6 +139,7 @@ def _past(product: Product, today: date) -> Iterator[Mark]:
     first = max(known[0][0], since) if known else today
     for number in range((today - first).days + 1):
         day = first + timedelta(days=number)
+        # The last word on or before the day; where there is none, what is there now.
         units = next((n for at, n in reversed(known) if at <= day), product.stock or 0)
         yield Mark(label=day.isoformat(), value=float(units))
 
