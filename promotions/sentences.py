@@ -83,6 +83,7 @@ class Names:
 
     def strategy(self, key: UUID | None) -> str:
         """Return a strategy's title."""
+        # Rows may be gone while the log still names them.
         return self.strategies.get(key, gettext("a strategy of before")) if key else "?"
 
     def variant(self, strategy: UUID, label: str | None) -> str:
