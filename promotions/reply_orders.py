@@ -70,6 +70,7 @@ def _named(ask: Asking, at: str = "") -> Q:
     names = _orders(ask)
     if not names:
         return Q()
+    # By digest, as the checkout: people write a code in many ways.
     found = Code.objects.filter(digest__in=[digest(one) for one in names])
     ids = list(found.values_list("id", flat=True))
     return Q(**{f"{at}order_id__in": names}) | Q(**{f"{at}code__in": ids})

@@ -96,6 +96,7 @@ def _report(id_: str, title: str, body: Body) -> Iterator[Row]:
     yield from _result(of("all"), body, currency)
     arms, each = _sizes(body["arms"]), _each(currency)
     for metric, found in body["effects"].items():
+        # `_result` has told it.
         if metric != "profit":
             unit = "each" if metric in ("orders", "refusals") else each
             yield _figure(of("all") | arms, metric, unit, found)

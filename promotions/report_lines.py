@@ -134,6 +134,7 @@ def _months(told: Programme) -> Section:
 def _month(month: Month, currency: str) -> Row:
     result, name = month.result, f"{month.first:%Y-%m}"
     plain = profit(
+        # What goes back of it is still to come.
         name if month.whole else _("%s (so far)") % name,
         result.effects["profit"],
         result.treatment,

@@ -220,6 +220,7 @@ def _consent(event: events.ConsentChanged, names: Names) -> str:
 
 def _about(pattern: Any) -> Say:
     """Say something of one product."""
+    # Patterns are lazy: `%` says them in the language of whoever reads.
     return lambda event, names: pattern % names.listed([event.sku])
 
 

@@ -106,6 +106,7 @@ def forget_sheets(shopper: Shopper, spent: Sequence[Strategy]) -> None:
     There may be many of these, once: a refresh soon makes GET one look-up again.
     """
     mine = [shopper.person] if shopper.person else []
+    # Who has used theirs is shown nothing of it any more.
     holders = Offer.objects.filter(strategy__in=spent, redeemed_at=None)
     offers.forget([*mine, *holders.values_list("customer", flat=True)])
     if spent:

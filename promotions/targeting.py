@@ -82,6 +82,7 @@ def refresh(*, at: datetime) -> Computed:
         # A used one stays: who has used a strategy must not get it again.
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
+        # After offers and places are stored: sheets are read from the rows.
         rendered = rendering.render_all(persons, known, at)
         computed = _computed(rendered, live)
         summary = events.OffersComputed(

@@ -212,6 +212,8 @@ def _products(some: Iterable[events.Event]) -> dict[str, str]:
     skus: set[str] = set()
     for one in some:
         many: Iterable[Any] = getattr(one, "lines", ()) or getattr(one, "skus", ())
+        # Only those that a sentence names are looked
+        # up: an order may have hundreds of lines.
         skus |= {getattr(x, "sku", x) for x in islice(many, MOST_NAMED)}
         if isinstance(one, events.Looked):
             skus.add(one.sku)

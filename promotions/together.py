@@ -25,6 +25,8 @@ def reached(worth: Sequence[Best], budgets: Sequence[float]) -> Bools:
         cost=np.stack([one.cost for one in worth]),
         most=settings.OFFERS_PER_CUSTOMER,
         budgets=tuple(
+            # What is overspent already has nothing left;
+            # a limit below nothing no plan could meet.
             Budget(name=str(place), options=(place,), amount=max(0.0, amount))
             # A budget without an end would be a limit that the solver has to price.
             for place, amount in enumerate(budgets)

@@ -92,6 +92,7 @@ def hand_over(old: Strategy, new: Strategy) -> None:
         values: dict[str, Any] = {
             "line": list(before([new])),
             "subject": new.id,
+            # Periods begin in the campaign's zone, as the ledger's counters do.
             "zone": new.campaign.zone,
             "per": per,
             "period": period,
