@@ -346,7 +346,7 @@ def _is_named(
     """Say whether the order names what has run out: then it is refused."""
     if wanted and Offer.objects.filter(id__in=wanted, strategy=strategy).exists():
         return True
-    # A code that is unknown by now counts as named: nobody can tell whose it was.
+    # A code that is refused by now counts as named: it may be what has run out.
     entered = carts.enter(cart, carts.who(cart.customer), at=at)
     return any(one.code is None or one.code.strategy == strategy for one in entered)
 

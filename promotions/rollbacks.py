@@ -56,6 +56,8 @@ def roll_back(
     :raises MoreThanBought: a part is larger than what is left of its line.
     """
     with transaction.atomic():
+        # The way back takes the locks of the way there: without them one redemption is
+        # given back twice (Medusa 16595).
         row = _locked(redemption)
         strategy = row.strategy
         amounts = _amounts(row, parts, strategy.currency) if parts else {}

@@ -219,6 +219,8 @@ class Rule(Typed, frozen=True, kw_only=True):
     most_per_line: Decimal | None = None
     most_per_order: Decimal | None = None
     limits: Limits = ()
+    # A use that never comes back hurts customers (Vendure 1466, Sylius 944), one that
+    # does beside a discount that was kept is abused: so the rule says which.
     gives_back: Literal["all", "money", "nothing"] = "all"
 
     @property

@@ -27,8 +27,8 @@ def reached(
             budget=strategy.budget,
         )
         for share in settings.BUDGET_MARKS
-        # The lock is ours, so each mark is passed by one
-        # redemption alone. By text: 0.8 as a float is no 0.8.
+        # The lock is ours, so each mark is passed by one redemption alone. By text:
+        # Decimal(0.8) is a hair above 0.8.
         if before < strategy.budget * Decimal(str(share)) <= strategy.spent
     ]
 

@@ -72,7 +72,6 @@ class StandingRuleAdmin(Acting):
 
     @admin.action(description=_("Approve: from now on it ends strategies by itself"))
     def approve(self, request: HttpRequest, rows: QuerySet[StandingRule]) -> None:
-        # One after the other: a refusal of one keeps none of the others back.
         for row in rows:
             try:
                 standing.approve(row.pk, by=request.user.get_username(), at=clock.now())

@@ -92,7 +92,6 @@ class Scan:
     @property
     def step(self) -> int:
         """At the first look each customer stands for so many."""
-        # Rounded up.
         return max(1, -(-len(self.audience.matrix.customers) // SAMPLE))
 
 
@@ -163,7 +162,6 @@ def _chosen(drafts: Iterable[Draft]) -> list[Draft]:
     """
     best_first = sorted(drafts, key=lambda draft: -draft.margin)
     chosen: dict[str, Draft] = {}
-    # Kinds in the order of their best.
     for kind in dict.fromkeys(draft.kind for draft in best_first):
         mine = (one for one in best_first if one.kind == kind)
         free = next((one for one in mine if one.category not in chosen), None)

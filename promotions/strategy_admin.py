@@ -198,7 +198,6 @@ class StrategyAdmin(ReadOnly):
         """Decide, or comment; a refusal becomes a message, and nothing changes."""
         strategy = get_object_or_404(Strategy, id=key)
         page = redirect(reverse("admin:promotions_strategy_change", args=[key]))
-        # A link must not decide.
         if request.method != "POST" or decision not in deciders.DECISIONS:
             return page
         if not deciders.may(request, decision, strategy):

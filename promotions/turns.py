@@ -222,6 +222,8 @@ class State:
             or "" in self.groups
             or (rule.mode != "stack" and rule.group in self.groups)
             or bool(outcome.shipping and self.shipping)
+            # Both of two discounts on one line is what users of other engines complain
+            # of (Saleor 14920, Spree 1923): here both must ask for it.
             or any(
                 not (rule.shares_lines and self.shared[i])
                 for i in outcome.lines
