@@ -76,14 +76,19 @@ def best(
     """
     known = [one for one in lines if one.curve is not None]
     runs = {one.key: run(one, quarter, now=now) for one in known}
+    # Most gain first: the others find their places around it.
     movable = sorted((one for one in known if one.movable), key=lambda one: -_most(one))
     places = {
         one.key: [run(at, quarter, now=now) for at in _places(one, quarter, now)]
         for one in movable
     }
     for key in list(places) * ROUNDS:
+        # Where it is comes first (`_places`), and `max` keeps the first of equals:
+        # nothing moves for no gain.
         tried = [runs | {key: at} for at in places[key]]
         runs = max(tried, key=lambda some: _gain(some, fill(some, limits), shared))
+    # Once, for the starts that were chosen: in
+    # the search for them it is filled in one go.
     given = fill(runs, limits, steps=STEPS)
     placed = {
         key: replace(one.line, money=given[key] * one.whole) for key, one in _in(runs)
@@ -123,6 +128,8 @@ def fill(
     tried = [_in_order(pieces, runs, limits)]
     for step in range(1, steps if limits.bound else 1):
         rise = pieces[0].slope if pieces else 0.0
+        # Steps of a subgradient: in units of the steepest slope, shorter by and by. A
+        # price may fall again, so the best of all tries is kept, not the last.
         price += rise * _scarce(pieces, runs, price, limits) / (1 + step)
         price = np.maximum(price, 0.0)
         tried.append(_in_order(sorted(pieces, key=_dearer(runs, price)), runs, limits))
@@ -146,7 +153,10 @@ def _in_order(
     for piece in pieces:
         one = runs[piece.key]
         inside, whole = one.inside, one.weight
+        # A piece gives `more` for each unit of its time,
+        # so `more · whole` of the quarter's money.
         more = min(piece.length, total / whole, _cap(one) - given[piece.key])
+        # The scarcest of the fixed weeks that it runs in says how much.
         if bound:
             more = min(more, float((weeks[inside] / one.within[inside]).min()))
         more = max(0.0, more)
@@ -177,6 +187,7 @@ def _scarce(
         if _left(piece, one, price) > 0:
             wanted += piece.length * one.within
     fixed = np.isfinite(limits.weeks)
+    # Infinity less infinity is no number: free weeks are left out first.
     has = np.where(fixed, limits.weeks, 0.0)
     return np.where(fixed, np.clip((wanted - has) / np.maximum(has, 1.0), -1, 1), 0.0)
 
@@ -193,9 +204,12 @@ def _pieces(runs: Mapping[str, Run]) -> list[Piece]:
         for slope, length in _slopes(one.line.curve)
         if slope > LEAST_GAIN
     ]
+    # Curves are concave, so the pieces of one stay in their order.
     return sorted(found, key=lambda piece: -piece.slope)
 
 
+# Hashed by identity (eq=False): whoever makes
+# curves keeps them, so the same ones come again.
 @lru_cache(maxsize=1024)
 def _slopes(curve: Curve) -> list[tuple[float, float]]:
     """Return what a coin brings in each of a curve's pieces, and their lengths."""

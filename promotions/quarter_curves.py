@@ -80,6 +80,8 @@ class Kept:
 def keep(worth: Mapping[UUID, Worth | None], on: Basis, *, at: datetime) -> None:
     """Leave what was priced to whoever asks next."""
     told = Kept(made_at=at, scores=on.scores, worth=worth)
+    # The figures before their time: who sees the new time finds them. The time is
+    # apart, so that a request reads the large value only once (`_loaded`).
     cache.set(KEY, told, int(KEPT.total_seconds()))
     cache.set(f"{KEY}_at", at, int(KEPT.total_seconds()))
 
@@ -88,6 +90,7 @@ def kept(on: Basis, *, at: datetime) -> Kept:
     """Return what a worker has priced by the scores of now; nothing if it has not."""
     try:
         made_at = cache.get(f"{KEY}_at")
+        # Made after `at` are those of a clock that was set back.
         if made_at is None or not timedelta(0) <= at - made_at < KEPT:
             return Kept()
         found = _loaded(made_at)
@@ -140,6 +143,7 @@ def shared(some: Sequence[tuple[str, Worth]]) -> Iterator[Shared]:
     """
     priced = [(key, one, _by_goods(one)) for key, one in some if len(one.gains)]
     for (first, one, mine), (second, other, theirs) in combinations(priced, 2):
+        # On the same sample, row by row: both are of one basis.
         common = one.inside & other.inside
         if not common.any():
             continue
@@ -151,6 +155,8 @@ def shared(some: Sequence[tuple[str, Worth]]) -> Iterator[Shared]:
                 first=first,
                 second=second,
                 customers=float(both.sum()) * one.each,
+                # Customer by customer: who gains less
+                # there loses it; of equals, the first.
                 first_loses=float(smaller[gain <= rival].sum()) * one.each,
                 second_loses=float(smaller[gain > rival].sum()) * one.each,
             )
@@ -158,6 +164,7 @@ def shared(some: Sequence[tuple[str, Worth]]) -> Iterator[Shared]:
 
 def _by_goods(one: Worth) -> Floats:
     """Part each customer's gain by what they buy of each category."""
+    # 1e-9: who buys nothing of it has no goods, and no gain to part.
     whole = one.goods.sum(axis=1, keepdims=True)
     return np.asarray(one.gains[:, None] * one.goods / np.maximum(whole, 1e-9))
 
@@ -176,6 +183,7 @@ def _audience(on: Basis) -> tuple[Audience, Floats, int]:
     at = datetime.fromtimestamp(on.hour * HOUR, UTC)
     bought = np.asarray(matrix.spend * matrix.probability)
     sampled = len(matrix.customers)
+    # A shop smaller than the sample is all in it, and need not be counted.
     customers = scores.customers() if sampled == SAMPLE else sampled
     return audiences.of(matrix, segments(), at=at), bought, customers
 
@@ -185,11 +193,13 @@ def _believed(_on: Basis) -> Response:
     return response.believed()
 
 
+# By the strategy's id, as Django hashes it, and by the hour (`on`).
 @lru_cache(maxsize=256)
 def _measured(strategy: Strategy, days: int, on: Basis) -> Worth:
     audience, bought, customers = _audience(on)
     people = audience.before(strategy.scope)
     run = Run(turns=strategy.turns_in(days), weeks=days / 7)
+    # [draws, customers, variants] and [customers, variants].
     margins, costs, _ = value.drawn(
         strategy.terms, strategy.scope, people, _believed(on), run
     )
@@ -199,6 +209,7 @@ def _measured(strategy: Strategy, days: int, on: Basis) -> Worth:
     inside[audience.inside(strategy.scope)] = True
     return Worth(
         curve=Curve(cost=paid, margin=drawn),
+        # Its best variant on the mean of all draws, as targeting chooses.
         gains=np.maximum(margins.mean(axis=0).max(axis=1), 0.0),
         bought=bought,
         inside=inside,
@@ -209,6 +220,7 @@ def _measured(strategy: Strategy, days: int, on: Basis) -> Worth:
 def _foretold(strategy: Strategy) -> Curve:
     """Return the line to what is left of its forecast."""
     told, cost = strategy.forecast, expected(strategy)
+    # What was used already brings nothing more.
     part = cost / told["cost"] if told["cost"] else 0.0
     error = (told["high"] - told["low"]) / (2 * Z80)
     return straight(cost, part * (told["margin"] + error * luck()))
@@ -217,4 +229,5 @@ def _foretold(strategy: Strategy) -> Curve:
 def luck() -> Floats:
     """Draw by how many deviations forecasts are off, the same for all of them."""
     drawn = np.random.default_rng(SEED).standard_normal(response.DRAWS)
+    # Mean 0 and deviation 1 exactly: the forecast's own figures come back.
     return np.asarray((drawn - drawn.mean()) / drawn.std())

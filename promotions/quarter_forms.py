@@ -69,6 +69,7 @@ class AddForm(forms.Form):
         return Added(
             key=key,
             like=alike[told["like"]],
+            # Midnight in UTC here; the campaign's own zone comes with the proposal.
             starts_at=datetime.fromisoformat(told["starts"]).replace(tzinfo=UTC),
             weeks=told["weeks"] or 4,
             money=float(told["money"] or alike[told["like"]].budget),
@@ -131,6 +132,7 @@ class Asked:
     @cached_property
     def adds(self) -> list[AddForm]:
         how: dict[str, Any] = {"mondays": self.mondays, "alike": self.alike}
+        # Unbound before anything is asked: an empty form must not complain.
         given = self.given if self.changed else None
         return [AddForm(given, prefix=f"add-{n}", **how) for n in range(ADDED)]
 
@@ -172,6 +174,7 @@ class Asked:
         if line.state == "added":
             return line
         form = self._bound(line)
+        # Asked for its `cleaned_data`, which has what made sense, field by field.
         form.is_valid()
         told = form.cleaned_data
         if not told.get("inside"):
@@ -218,5 +221,6 @@ def written(lines: Sequence[Line], plan: Plan, given: QueryDict) -> QueryDict:
         else:
             same = line.starts_at == before[line.key].starts_at
             values = {"inside": "on", "starts": "" if same else starts, "money": money}
+        # `QueryDict.update` appends; each key is new, so it has one value.
         told.update({f"{line.key}-{name}": value for name, value in values.items()})
     return told

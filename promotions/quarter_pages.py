@@ -54,6 +54,8 @@ def quarter_page(
     if request.method == "POST" and "plan" not in request.POST:
         messages.error(request, _("Nothing was said: neither a budget nor a plan."))
         return HttpResponseRedirect(_address(quarter))
+    # What is proposed is what the page showed:
+    # the same text as the address, read the same.
     given = QueryDict(request.POST["plan"]) if "plan" in request.POST else request.GET
     shown = _shown(quarter, given, at)
     if request.method == "POST":
@@ -102,6 +104,7 @@ def _propose(request: HttpRequest, shown: Shown) -> HttpResponseBase:
             at=shown.asked.now,
         )
     except (Faulty, NotReplaceable) as error:
+        # All was rolled back; the address brings back what was asked.
         messages.error(request, str(said(error.args[0])))
         return HttpResponseRedirect(f"{_address(shown.quarter)}?{request.POST['plan']}")
     told = ngettext(
@@ -117,6 +120,7 @@ BEGIN = ["promotions.add_strategy", "promotions.add_campaign"]
 def _needed(shown: Shown) -> list[str]:
     """Return what it takes to propose the changes: what waits is replaced by them."""
     waits = any(one.state == "proposed" for one in shown.changed)
+    # Returning a proposal for changes is an approver's step.
     return [*BEGIN, "promotions.approve_strategy"] if waits else BEGIN
 
 
@@ -142,6 +146,7 @@ def _page(
         "title": _("Plan a quarter"),
         "no_file": True,
         "quarter": quarter,
+        # The last week's Sunday.
         "last": quarter.mondays[-1] + 6 * WEEK / 7,
         "others": [_address(quarter.before), _address(quarter.after)],
         "here": _address(quarter),
@@ -198,6 +203,8 @@ def _filled(shown: Shown) -> BudgetForm:
     known = {"budget": shown.budget.budget} | fixed
     return BudgetForm(
         quarter=shown.quarter,
+        # The column has four decimals, the form
+        # two: else what it shows would be refused.
         initial={k: v if v is None else f"{v:.2f}" for k, v in known.items()},
     )
 

@@ -105,6 +105,7 @@ def set_budget(
         set_by=by,
         set_at=at,
     )
+    # Its row may be there already: saving then replaces it.
     row.full_clean(validate_unique=False, validate_constraints=False)
     fixed = [one for one in weeks if one is not None]
     # As the table's constraints have it: Django does not see into arrays by itself.
@@ -121,6 +122,7 @@ def set_budget(
         # Who sets it at the same time waits, and has the last word.
         lock("promotions_quarter")
         row.save()
+        # Read under the lock, so nobody has written to the stream since.
         after = store.version(row.stream)
         store.append([planned], at=at, stream=row.stream, after=after)
     return row
@@ -144,9 +146,11 @@ def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
     new = list(added)
     known, stale = _forecasts(at)
     demand, on = _demand(known, quarter, at), quarter_curves.basis(at)
+    # Read once: each look at the cache could find other prices.
     kept = quarter_curves.kept(on, at=at)
     gains = quarter_prices.gains([one for one in stored if one.prices], quarter, at=at)
     spend = [one for one in stored if not one.prices]
+    # The first to begin are priced; the order of `_stored` is the same at each request.
     found = {one.id: _line(one, demand, on, at, kept) for one in spend[:MOST]}
     found |= {one.id: _unpriced(one, demand, at) for one in spend[MOST:]}
     found |= {
@@ -183,6 +187,7 @@ def price_ahead(*, at: datetime) -> int:
 
 
 def _stored(quarter: Quarter, at: datetime) -> list[Strategy]:
+    # A returned one with a next version is over: that version stands in the plan.
     rows = Strategy.objects.filter(
         state__in=SHOWN,
         currency=settings.CURRENCY,
@@ -226,9 +231,11 @@ class Demand:
             n for n, one in enumerate(self.categories) if not wanted or one in wanted
         ]
         usual = self.usual[mine].sum()
+        # Without a forecast every week is as usual, and nothing is doubted.
         if not usual > 0:
             weeks = self.units.shape[1]
             return np.ones(weeks), np.zeros(weeks)
+        # As if categories erred apart: nothing in a forecast says how they go together.
         doubt = np.sqrt((self.doubt[mine] ** 2).sum(axis=0))
         return self.units[mine].sum(axis=0) / usual, doubt / usual
 
@@ -268,7 +275,9 @@ def _weeks(
     now = max(0, (at.date() - one.first).days // 7)
     usual = float(units[now : now + USUAL_WEEKS].mean()) if now < len(units) else 0.0
     inside = [0 <= week < len(units) for week in here]
+    # Any place will do for weeks outside: `inside` throws them away.
     spots = np.clip(here, 0, max(len(units) - 1, 0))
+    # From the ends of an 80 % interval to a standard deviation.
     doubt = wide[spots] / (2 * forecasts.Z80)
     return np.where(inside, units[spots], usual), np.where(inside, doubt, 0.0), usual
 
@@ -291,6 +300,8 @@ def _unpriced(one: Strategy, demand: Demand, at: datetime) -> tuple[Line, Worth 
 
 def _laid(one: Strategy, demand: Demand, found: Worth | None, at: datetime) -> Line:
     campaign, waits = one.campaign, one.state in WAITS
+    # What runs has given some already; what waits
+    # has all, if its campaign still has it.
     money = min(one.budget, campaign.left) if waits else one.left
     units, doubt = demand.of(one.scope)
     return Line(
@@ -363,6 +374,8 @@ def _proposed(plan: Plan, line: Line, *, by: str, at: datetime) -> Strategy:
         return proposals.propose(draft, by=by, at=at)
     if row.state == State.PROPOSED:
         comment = f"Planned anew for the quarter from {plan.quarter.first} on."
+        # A version can replace what was returned or
+        # runs, not what still waits for a decision.
         approval.request_changes(row.id, by=by, comment=comment, at=at)
     return proposals.propose_version(row.id, draft, by=by, at=at)
 
@@ -386,6 +399,8 @@ def _draft(row: Strategy, line: Line, *, stays: bool) -> Draft:
                 explore=row.explore,
                 allocation=row.allocation,  # type: ignore[arg-type]
                 renews_days=row.renews_days,
+                # Another time needs a campaign of its own:
+                # what else is in the old one stays there.
                 campaign=row.campaign_id if stays else _campaign(row, line, amount),
             )
         )

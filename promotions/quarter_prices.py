@@ -55,11 +55,13 @@ def gains(
 
 
 def _spans(rows: Sequence[Strategy]) -> Mapping[UUID, list[Span]]:
+    # In the database: a campaign may have thousands of lines.
     low, high, margin = (
         Cast(KT(f"expects__{name}"), FloatField()) for name in ("low", "high", "margin")
     )
     stands = Q(state__in=UNDECIDED)
     lines = PriceLine.objects.filter(strategy__in=rows)
+    # Grouped by time, so that a plan has a few spans for each strategy.
     times = lines.values("strategy", "starts_at", "ends_at").annotate(
         margin=Sum(margin, filter=stands, default=0.0),
         wide=Sum(high - low, filter=stands, default=0.0),
@@ -71,6 +73,7 @@ def _spans(rows: Sequence[Strategy]) -> Mapping[UUID, list[Span]]:
     for row in times.order_by("starts_at", "ends_at"):
         span = Span(
             starts_at=row["starts_at"],
+            # A price without an end promises for OPEN, as its proposal reckoned.
             ends_at=row["ends_at"] or row["starts_at"] + OPEN,
             margin=row["margin"],
             wide=row["wide"],
@@ -97,7 +100,10 @@ def _shared(one: Strategy, spans: Sequence[Span]) -> list[Span]:
                 all_wide=wide,
             )
         ]
+    # By products and days, since all of them
+    # promise at one rate as far as anybody knows.
     parts = [time / sum(times, timedelta()) for time in times]
+    # What was overruled or is over keeps its part: others do not get it.
     stand = [
         part * span.standing / span.lines
         for part, span in zip(parts, spans, strict=True)
@@ -111,6 +117,8 @@ def _shared(one: Strategy, spans: Sequence[Span]) -> list[Span]:
 def _drawn(
     one: Strategy, spans: Sequence[Span], quarter: Quarter, at: datetime
 ) -> Floats:
+    # Also `all_wide`: lines that all were overruled
+    # did promise, and nothing is shared anew.
     if not any(span.margin or span.all_wide for span in spans):
         spans = _shared(one, spans)
     left = np.array([span.left(quarter, at) for span in spans])

@@ -63,6 +63,7 @@ class Shown:
     @property
     def limits(self) -> Limits:
         """What may still be given, once what nobody can plan is taken off."""
+        # What nobody knows the gain of is given anyway, and is not for others to spend.
         kept = quarter_best.committed(self.lines, self.quarter, now=self.asked.now)
         weeks = np.full(self.quarter.weeks, np.inf)
         if self.budget is None:
@@ -70,6 +71,7 @@ class Shown:
         for week, amount in enumerate(self.budget.weeks):
             if amount is not None:
                 weeks[week] = max(0.0, float(amount) - self.spent[week] - kept[week])
+        # All that was given, also by what has ended since.
         total = float(self.budget.budget) - sum(self.spent) - float(kept.sum())
         return Limits(total=max(0.0, total), weeks=weeks)
 
@@ -81,6 +83,7 @@ class Shown:
             one
             for one in self.lines
             if (one.state == "added" or quarter_plans.differs(before[one.key], one))
+            # Less than a coin is nothing to propose.
             and one.money >= 0.01
         ]
 
@@ -190,6 +193,7 @@ def _week(shown: Shown, number: int, free: Sequence[MarketDay]) -> Row:
         left = shown.weeks[number] - given - part.cost
         told = _amount(left) if left > -OVER else _("%s over") % _amount(-left)
         budget = [_amount(shown.weeks[number]), told]
+    # Of a week that is over nothing is to be given: its gain is in no plan.
     over = monday + WEEK <= shown.asked.now
     brings = ["", ""] if over else [money(part.margin, settings.CURRENCY, whole=True)]
     return Row(
@@ -209,6 +213,7 @@ def _named(days: Sequence[str]) -> str:
     """Write days' names in the language that they are in."""
     if not days:
         return ""
+    # An empty span: only the language of the names is asked for.
     language = holidays.between(EPOCH, EPOCH).language
     told = '<span class="days" lang="{}">{}</span>'
     return format_html(told, language, ", ".join(days))

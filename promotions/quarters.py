@@ -74,6 +74,7 @@ class Quarter:
 def quarter_of(day: date) -> Quarter:
     """Return the quarter that a day lies in."""
     year, week, _ = day.isocalendar()
+    # Week 53 of a long year is the fourth quarter's.
     return Quarter(year=year, number=min(4, 1 + (week - 1) // USUAL_WEEKS))
 
 
@@ -95,6 +96,7 @@ class Curve:
     def at(self, money: float) -> Floats:
         """Return draws of the margin that an amount buys."""
         spent = min(max(money, 0.0), self.most)
+        # The first point beyond what is spent: never the first of all, whose cost is 0.
         place = int(np.searchsorted(self.cost, spent, "right"))
         if place >= len(self.cost):
             return np.asarray(self.margin[-1])
@@ -216,6 +218,8 @@ class Run:
         if not self.whole:
             return 0.0
         if self.line.curve is None:
+            # `cost` is of its time at usual demand:
+            # where more is asked for, more is given.
             return min(self.line.money, self.line.cost * self.whole) / self.whole
         return min(self.line.money / self.whole, self.line.curve.most)
 
@@ -245,6 +249,7 @@ def run(line: Line, quarter: Quarter, *, now: datetime) -> Run:
     if whole <= 0:
         return Run(line=line, within=np.zeros(quarter.weeks), whole=0.0)
     inside = by_week(starts_at, line.ends_at, quarter)
+    # s times demand, by week; outside of the quarter demand is taken as usual.
     within = inside / whole * line.demand
     outside = max(0.0, 1 - float(inside.sum()) / whole)
     return Run(line=line, within=within, whole=float(within.sum()) + outside)
@@ -269,6 +274,7 @@ def outlook(
     """Return what a plan costs and brings; `lines` have different keys."""
     runs = {one.key: run(one, quarter, now=now) for one in lines}
     lost = losses(runs, {key: one.fullness for key, one in runs.items()}, shared)
+    # A line without a curve has one draw, a zero, which fits beside any number.
     draws = max((len(one.margins) for one in runs.values()), default=1)
     luck = _luck(draws, quarter.weeks)
     each = {key: _of(one, lost[key], luck) for key, one in runs.items()}
@@ -291,10 +297,14 @@ def _of(one: Run, lost: Floats, luck: Floats) -> Figures:
         gains, nothing = one.line.gains, np.zeros_like(one.within)
         return nothing, gains.mean(axis=0), nothing, gains
     mean = one.within * one.margins.mean()
+    # A line loses no more to others than it brings: a loss of its own is not shared.
     taken = np.minimum(lost, np.maximum(mean, 0.0))
+    # In parts of the week's demand, as `luck`
+    # multiplies it; nothing where it does not run.
     doubt = np.divide(
         one.line.doubt, one.line.demand, out=np.zeros_like(mean), where=one.within > 0
     )
+    # [draws, weeks]. Demand cannot be below nothing, however wide its doubt is.
     drawn = np.outer(one.margins, one.within) * np.maximum(1 + luck * doubt, 0.0)
     return one.costs, mean - taken, taken, drawn - taken
 
@@ -302,6 +312,7 @@ def _of(one: Run, lost: Floats, luck: Floats) -> Figures:
 def _part(some: Sequence[Figures]) -> Part:
     if not some:
         return Part(cost=0.0, margin=0.0, low=0.0, high=0.0, taken=0.0)
+    # Draws are added up before their ends are looked for: intervals do not add up.
     low, high = np.quantile(sum(drawn.sum(axis=1) for *_, drawn in some), [LOW, HIGH])
     return Part(
         cost=float(sum(cost.sum() for cost, *_ in some)),
@@ -315,6 +326,7 @@ def _part(some: Sequence[Figures]) -> Part:
 def _luck(draws: int, weeks: int) -> Floats:
     """Draw how far demand is off, the same for all lines: errors go together."""
     drawn = np.random.default_rng(SEED).standard_normal((draws, weeks))
+    # Without a mean, so that the middle of the draws is the plan's own figure.
     return np.asarray(drawn - drawn.mean(axis=0))
 
 
@@ -328,6 +340,8 @@ def losses(
             mine, theirs = (
                 runs[key].within * fullness[key] for key in (pair.first, pair.second)
             )
+            # By week: what of both runs, as far as
+            # both are given in full, at the same time.
             both = np.minimum(mine, theirs)
             lost[pair.first] += pair.first_loses * both
             lost[pair.second] += pair.second_loses * both

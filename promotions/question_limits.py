@@ -23,10 +23,12 @@ log = logging.getLogger(__name__)
 def wait(key: UUID, name: str | None) -> int:
     """Count a question; return for how many seconds no more are answered, 0 mostly."""
     most = settings.QUESTIONS_IN_5_MINUTES * (1 if name else NAMELESS)
+    # By shop and name; NUL parts them, since no name holds one.
     text = f"{key}\0{name or ''}"
     hashed = salted_hmac("promotions.questions", text, algorithm="sha256").hexdigest()
     counter = f"questions:{hashed[:32]}"
     try:
+        # `add` sets the end of the window once; `incr` leaves it as it is.
         cache.add(counter, 0, WINDOW)
         count = cache.incr(counter)
     except ValueError:  # it has just expired

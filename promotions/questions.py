@@ -142,6 +142,7 @@ class QuestionsView(APIView):
         customer = sent.get("customer") or None
         _nameless(shop, customer)
         visitor = _visitor(request, shop, sent)
+        # Before anything is looked up: who asks too much must cost little.
         if wait := question_limits.wait(shop.pk, customer or visitor):
             raise TooMany(wait)
         asked = assistant.Asked(
@@ -185,6 +186,7 @@ class ConversationView(APIView):
         customer = request.query_params.get("customer") or None
         _nameless(shop, customer)
         row = Conversation.objects.filter(id=conversation).first()
+        # Somebody else's looks as one that is not there.
         if row is None or not _theirs(row, shop, customer):
             raise Problem(
                 404, "conversation_unknown", "There is no such conversation of theirs."
@@ -192,6 +194,7 @@ class ConversationView(APIView):
         newest = row.questions.select_related("handover").order_by(
             "-asked_at", "-number"
         )
+        # The newest are read, and told in the order in which they were asked.
         found = [told(one) for one in newest[:NEWEST]][::-1]
         return Response({"conversation": str(row.id), "questions": found})
 

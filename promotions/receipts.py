@@ -31,6 +31,8 @@ def once(
     :raises KeyReused: the key came before with another request.
     """
     digest = hashlib.sha256(request).hexdigest()
+    # Who loses a deadlock has left nothing behind:
+    # it is begun anew, not told as an error.
     return anew(lambda: _once(caller, _hashed(key), digest, do))
 
 
@@ -64,6 +66,8 @@ def _once(
     with transaction.atomic():
         [(known, answered)] = lookup.rows(LOCK, [caller, key, digest, clock.now()])
         if answered is not None:
+            # Only an answered receipt refuses: of one
+            # that was forgotten the digest is set anew.
             if known != digest:
                 raise KeyReused(
                     "This Idempotency-Key came before with another request."

@@ -65,6 +65,7 @@ def for_customer(
 
     newest = _newest(person, at, most=min(new, most), cart=cart)
     shown = _shown(ranked, most=most)
+    # What orders can rank by now is not shown twice.
     kept = [one for one in shown if one.product not in {n.product for n in newest}]
     return Answer(
         suggestions=[*kept[: most - len(newest)], *newest],
@@ -107,6 +108,7 @@ def similar(sku: str, *, most: int) -> Answer:
 
 def _person(external_id: str) -> UUID | None:
     """Return whose habits may count: nobody's without consent."""
+    # PostgreSQL's text holds no NUL; such an id is nobody's.
     person = None if "\0" in external_id else identity.find(external_id)
     return person if person and identity.willing(person) else None
 
@@ -127,9 +129,11 @@ def _shown(ranked: Ranked, *, most: int) -> list[Suggestion]:
     while True:
         found = ranked(asked, barred)
         shown = _described(found)
+        # Fewer than asked for means that there are no more.
         if len(shown) >= most or len(found) < asked:
             return shown[:most]
         barred |= {one.sku for one in found} - {one.product.sku for one in shown}
+        # A shop may have barred much of what sells best: four rounds look at thousands.
         asked *= 4
 
 
@@ -143,4 +147,5 @@ def _described(found: Sequence[Recommended]) -> list[Suggestion]:
 
 
 def _may_be_shown(product: Product) -> bool:
+    # Unknown stock (None) is not none.
     return product.promotable and product.stock != 0

@@ -127,6 +127,8 @@ def settle(
     without: set[UUID] = set()
     while True:
         try:
+            # A savepoint: what the refused try has taken goes
+            # back, the caller's locks (its receipt) stay.
             with transaction.atomic():
                 return _settle(cart, wanted, without, at, order, until)
         except RanOut as gone:
@@ -147,9 +149,11 @@ def conclude(
     """Tell of redemptions: storefronts' sheets, then the log, which comes last."""
     if not made:
         return
+    # The ledger has written: campaigns' locks are ours, so what is read here is final.
     rows = spending.siblings(made)
     facts = [_event(one, currency, reservation) for one in made]
     reached = [event for row in rows for event in spending.reached(row, made)]
+    # Before the log: sheets are the last rows that the ledger's order locks.
     spending.forget_sheets(
         shopper, [row for row in rows if spending.just_spent(row, made)]
     )
@@ -209,11 +213,15 @@ def _settle(
 ) -> Settled:
     shopper = carts.who(cart.customer)
     priced = _priced(cart, wanted, shopper, without, at)
+    # Only here, since the lock makes a person's other orders wait. Who is not new any
+    # more is priced anew, without what is for the first order.
     if _wants_to_be_first(priced) and not candidates.still_new(shopper):
         priced = _priced(cart, wanted, shopper, without, at)
+    # Before anything is taken: a refusal here makes no other order wait.
     if order:
         check_total(priced.total * priced.coins.unit, order.total, cart.currency)
     uses = [_use(effect, shopper, priced.coins, at) for effect in priced.effects]
+    # Looked up before the locks of campaigns: else all their orders would wait for it.
     if order:
         _check_order(order.order_id, uses)
     counted = ledger.take(uses, priced.lines, at=at, until=until)
@@ -240,7 +248,10 @@ def _priced(
     if wanted is not None:
         entries = _only(entries, wanted)
     entries = [one for one in entries if one.strategy.id not in without]
+    # A code is not required: one that is beaten refuses nothing (`_check_codes`).
     required = [one for one in entries if wanted and one.offer]
+    # All codes can be used by now: one whose strategy is not among the candidates must
+    # not be lost without a word.
     if len([one for one in entries if one.code]) < len(entered):
         raise OffersDoNotApply(
             "A code's promotion is not live, or in another currency."
@@ -315,6 +326,8 @@ def _use(effect: Effect, shopper: Shopper, coins: Coins, at: datetime) -> Use:
     )
 
 
+# Written out, as the ledger's are: with the ORM's statements, and savepoints that
+# nobody went back to, a redemption took 12.7 CPU ms, so 6.3.
 REDEEMED = (
     "SELECT 1 FROM promotions_redemption WHERE order_id = %s AND strategy_id = ANY(%s)"
     " AND rolled_back_at IS NULL LIMIT 1"
@@ -333,6 +346,7 @@ def _is_named(
     """Say whether the order names what has run out: then it is refused."""
     if wanted and Offer.objects.filter(id__in=wanted, strategy=strategy).exists():
         return True
+    # A code that is refused by now counts as named: it may be what has run out.
     entered = carts.enter(cart, carts.who(cart.customer), at=at)
     return any(one.code is None or one.code.strategy == strategy for one in entered)
 
@@ -347,6 +361,7 @@ def _record(
 ) -> Redemption:
     return Redemption(
         id=uuid4(),
+        # A stub: `conclude` needs the ids alone, and reads what it needs by itself.
         strategy=Strategy(id=use.strategy, campaign_id=use.campaign),
         offer=use.offer,
         turn=use.turn,

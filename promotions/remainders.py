@@ -134,6 +134,8 @@ def left(asked: Instance, promised: Bools | None) -> Doubles:
             covered += np.bincount(asked.group[has], minlength=len(covered))
     short = np.maximum(wanted - covered, 0.0)
     if asked.cost.dtype.kind in "iu":
+        # Else no plan reaches the bound, and the
+        # gap that is left refuses the certificate.
         limits[: len(asked.budgets)] = np.floor(limits[: len(asked.budgets)])
     if len(asked.stock) and _whole(asked.units):
         stock = slice(len(asked.budgets), len(asked.budgets) + len(asked.stock))
@@ -144,6 +146,7 @@ def left(asked: Instance, promised: Bools | None) -> Doubles:
 def _whole(units: Any) -> bool:
     """Whether all units are whole numbers: no plan then uses a part of one."""
     units = np.asarray(units)
+    # The first 99 tell most often; all of a large matrix only if they are whole.
     return not (units.ravel()[:99] % 1).any() and not (units % 1).any()
 
 
@@ -154,6 +157,7 @@ def wanted_of(asked: Instance) -> Doubles:
     inside = asked.group[asked.group >= 0]
     sizes = np.bincount(inside, minlength=len(asked.shares))
     shares = np.array([one.share for one in asked.shares])
+    # 0.07 · 100 is 7.000000000000001: without the 1e-9 an eighth would be wanted.
     return np.asarray(np.ceil(sizes * shares - 1e-9), dtype=np.float64)
 
 
@@ -171,8 +175,12 @@ def taken(asked: Instance, option: Ints, customer: Ints) -> Doubles:
         parts.append(np.zeros(len(asked.stock)))
     if asked.every_return:
         value = asked.value[option, customer].astype(np.float64)
+        # A promise stays though its pair may not be chosen
+        # any more (−inf): it costs, and brings nothing.
         value = np.where(np.isfinite(value), value, 0.0)
         brings = np.bincount(option, value, minlength=asked.options)
+        # A return's limit is on Σ (least · cost −
+        # value): what brings more than asked makes room.
         least = np.array([one.least for one in asked.every_return])
         inside = _members(asked, asked.every_return)
         parts.append(least * (inside @ by_option) - inside @ brings)
@@ -203,6 +211,7 @@ def _cost(asked: Instance) -> Any:
     cost = asked.cost
     if cost.dtype.kind == "f":
         return cost
+    # float32 holds whole numbers exactly up to 2²⁴.
     exact = np.float32 if np.max(cost) < 1 << 24 else np.float64
     return cost.astype(exact)
 
@@ -217,6 +226,8 @@ def _value(asked: Instance, promised: Bools | None) -> Any:
         strategy = asked.strategies
         for one in np.unique(strategy):
             mine = strategy == one
+            # One variant of a strategy for each: with one
+            # promised, the others are closed as well.
             value[np.ix_(mine, promised[mine].any(axis=0))] = -np.inf
     return value
 
@@ -251,6 +262,7 @@ def _campaign_room(asked: Instance, promised: Bools | None) -> Ints | None:
 
 def _small(room: Ints, options: int) -> Ints:
     """Return room in a byte or two: nobody gets more than all options."""
+    # Below 0 too: who was promised more than is allowed now has no room.
     return np.clip(room, 0, options).astype(np.min_scalar_type(options))
 
 
@@ -261,6 +273,7 @@ def _possible(rest: Rest, *, owned: bool) -> Rest:
     for option in range(rest.options):
         binding = rest.limit[: len(rest.budgets)][rest.budgets[:, option]]
         most = binding.min() if len(binding) else np.inf
+        # Most options are far below their limits: one maximum, and no mask is made.
         over = rest.cost[option] > most if rest.cost[option].max() > most else None
         thin = _scarce(rest, option, stock)
         for mask in (over, thin):

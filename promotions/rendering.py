@@ -27,12 +27,14 @@ def render_all(
     for offer in usable:
         by_customer.setdefault(offer.customer, []).append(offer)
     said = feedback.of_everybody(persons, at=at)
+    # Who refused personal offers has no sheet.
     names = Customer.objects.filter(identity.personal(), key__in=list(by_customer))
     since = scores.position()
     news = _ordered(persons, since, known)
     late = dict.fromkeys(news[MOST_NEWS:], since)
     for key in news[:MOST_NEWS]:
         offers.expect_now(by_customer.get(key, []), key, at=at)
+    # In the refresh's transaction: readers see the old sheets until it ends.
     Sheet.objects.all().delete()
     Sheet.objects.bulk_create(
         (
@@ -44,6 +46,8 @@ def render_all(
                     at=at,
                 ),
                 expires_at=min(offer.expires_at for offer in by_customer[key]),
+                # Whom this refresh has not ranked anew keeps
+                # the scores' position, so that GET ranks them.
                 position=late.get(key, known),
             )
             for key, external_id in names.values_list("key", lots.NAME)

@@ -51,6 +51,7 @@ def _asked(text: str) -> str:
     until = time.monotonic() + settings.ASSISTANT_MODEL_SECONDS
     to = urlsplit(settings.ASSISTANT_MODEL_URL)
     kind = HTTPSConnection if to.scheme == "https" else HTTPConnection
+    # The timeout is for each wait; `until` bounds all of them together.
     link = kind(
         to.hostname or "", to.port, timeout=max(0.05, settings.ASSISTANT_MODEL_SECONDS)
     )
@@ -62,6 +63,7 @@ def _asked(text: str) -> str:
         if answer.status != 200:
             raise ValueError(f"status {answer.status}")
         read = b""
+        # `read1` returns what is there, so that time is looked at between drips.
         while piece := answer.read1(4096):
             read += piece
             left = until - time.monotonic()

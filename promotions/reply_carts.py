@@ -86,6 +86,7 @@ def reply_code(ask: Asking) -> Reply:
     """Say what codes are worth, or why they are refused."""
     texts = list(ask.named.codes or ask.codes or (ask.cart.codes if ask.cart else ()))
     tried = _known(ask, ask.maybe)
+    # Words that proved to be codes: what was spoken of before is not asked for again.
     texts = list(ask.named.codes) if tried else texts
     if not texts and not tried:
         text = gettext("Which code is it? Write it here, and I will look it up.")
@@ -112,6 +113,7 @@ def reply_code(ask: Asking) -> Reply:
 def _known(ask: Asking, words: Sequence[str]) -> list[Entered]:
     """Look up words that may be codes; those of which nothing may be told are none."""
     found = ask.enter(words)
+    # A common word must not be told to be a code that is not known: it is none.
     told = REFUSED.keys() - {carts.REFUSED}
     return [one for one in found if one.code or one.refused in told]
 
@@ -167,6 +169,7 @@ def _worth(
                     "Code %(code)s works for your cart: %(title)s, %(off)s off."
                 )
             return [text % told], {"off": str(off)}
+    # By the code's id: the same promotion may be there by an offer too.
     for row in priced.not_applied:
         if row.entry.code and row.entry.code.id == code.id:
             return _idle(thing, code, row.missed, priced)
@@ -250,6 +253,7 @@ def reply_missing(ask: Asking) -> Reply:
     cart = replace(ask.cart, customer=ask.customer, codes=usable)
     priced = carts.qualify(cart, at=ask.at)
     got = [one for one in priced.effects if _is(one.entry, wanted)]
+    # Of what nobody was told of, only that which a little more would bring.
     short = [
         one
         for one in priced.not_applied

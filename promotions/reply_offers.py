@@ -80,6 +80,8 @@ def mine(ask: Asking) -> list[Thing]:
     """Return the customer's own offers, as GET offers shows them."""
     if ask.customer is None:
         return []
+    # What the API answers, not the rows: what it
+    # hides by words or budgets is hidden here.
     sheet = offers.sheet(ask.customer, currency=ask.currency, at=ask.at)
     found = json.loads(sheet)["offers"]
     rows = _strategies(one["strategy"] for one in found)
@@ -103,6 +105,7 @@ def mine(ask: Asking) -> list[Thing]:
 def everybodys(ask: Asking) -> list[Thing]:
     """Return what applies by itself to anybody, as GET promotions lists it."""
     rows = automatic.live(at=ask.at).filter(currency=ask.currency)
+    # More than are named: some are looked for by kind or category (`meant`).
     return [_everybodys(row) for row in rows.order_by("-proposed_at", "id")[: 4 * MOST]]
 
 
@@ -196,6 +199,7 @@ def meant(ask: Asking) -> list[Thing]:
     for words, kind in ((SHIPPING, "shipping"), (GIFT, "gift")):
         if mentions(ask.text, words):
             return [one for one in every if one.strategy.kind == kind]
+    # Before what was spoken of: a new subject ends the old one.
     if named := [one for one in every if _names(ask.text, one)]:
         return named
     coded = by_codes(ask, ask.codes)
@@ -212,6 +216,7 @@ def mentions(text: str, words: Collection[str]) -> bool:
 def _names(text: str, thing: Thing) -> bool:
     """Whether a text says the category that a promotion is about."""
     low = f" {text.lower()} "
+    # Names of two letters are in too many words.
     names = [name.lower() for name in thing.strategy.scope]
     return any(
         name in low or name.rstrip("s") in low for name in names if len(name) > 2
@@ -277,6 +282,7 @@ def reply_combine(ask: Asking) -> Reply:
 def _together(ask: Asking) -> list[Thing]:
     named = by_codes(ask, ask.named.codes or ask.codes)
     every = [*mine(ask), *everybodys(ask), *named]
+    # By strategy: who has an offer and a code of one has one thing.
     return list({one.key: one for one in every}.values())[: 2 * MOST]
 
 
@@ -346,6 +352,7 @@ def _combined(ask: Asking, found: Sequence[Thing]) -> Reply:
     by = {one.key: one for one in found}
     used = [by[e.entry.key] for e in priced.effects if e.entry.key in by]
     left = [by[m.entry.key] for m in priced.not_applied if m.entry.key in by]
+    # The same promotion may count by its code and be beaten as an offer.
     left = [one for one in left if one.key not in {two.key for two in used}]
     lines = []
     if used:

@@ -60,6 +60,7 @@ def own_orders(ask: Asking, names: Sequence[str]) -> set[str]:
     """Return which of these are orders of the customer's own, with a promotion."""
     if not ask.shopper.keys or not names:
         return set()
+    # Of all the keys that are this person's: they may have ordered before signing in.
     mine = Redemption.objects.filter(customer__in=ask.shopper.keys)
     return set(mine.filter(order_id__in=names).values_list("order_id", flat=True))
 
@@ -69,6 +70,7 @@ def _named(ask: Asking, at: str = "") -> Q:
     names = _orders(ask)
     if not names:
         return Q()
+    # By digest, as the checkout: people write a code in many ways.
     found = Code.objects.filter(digest__in=[digest(one) for one in names])
     ids = list(found.values_list("id", flat=True))
     return Q(**{f"{at}order_id__in": names}) | Q(**{f"{at}code__in": ids})
@@ -99,6 +101,7 @@ Refund = tuple[store.Stored, events.OrderRefunded | events.OrderCancelled]
 
 
 def _refunds(ask: Asking) -> Iterator[Refund]:
+    # More than are told, since those of other orders are passed over here.
     for stored in store.latest(ask.shopper.keys, REFUNDS, most=4 * MOST):
         event = stored.event
         if not isinstance(event, events.OrderRefunded | events.OrderCancelled):
@@ -137,6 +140,7 @@ def _taken_back(row: Rollback) -> str:
         "day": day(row.rolled_back_at),
         "title": _title(used),
     }
+    # A part: the redemption as a whole still stands.
     if used.rolled_back_at is None:
         return (
             gettext(

@@ -117,6 +117,7 @@ class Asking:
         if not texts or self.wait:
             return []
         cart = Cart(items=(), currency=self.currency, codes=list(texts[:MOST]))
+        # MOST codes at a time, so that one question is no list of guesses.
         found = carts.enter(cart, self.shopper, at=self.at)
         if self.guesser:
             wrong = [one.text for one in found if one.refused]
@@ -151,6 +152,7 @@ def end(at: datetime) -> str:
     """Write when something ends; a day's last moment by that day."""
     local = at.astimezone(zone())
     if (local.hour, local.minute, local.second) == (0, 0, 0):
+        # Half-open: midnight is the end of the day before.
         return gettext("the end of %(day)s") % {"day": day(at - timedelta(seconds=1))}
     told = {"day": day(at), "time": f"{local:%H:%M}", "zone": local.tzname() or ""}
     return gettext("%(day)s at %(time)s %(zone)s") % told
@@ -163,6 +165,7 @@ def zone() -> ZoneInfo:
 
 def spoken(text: Any) -> Any:
     """Translate a wording as `said` does, but write its amounts as money: "$5.00"."""
+    # Plain text, and what other systems wrote, stays as it is.
     if not isinstance(text, Wording) or not text.pattern:
         return text
     pattern = gettext(text.pattern)
@@ -176,6 +179,7 @@ def spoken(text: Any) -> Any:
 def title(terms: Mapping[str, Any] | rules.Terms, currency: str) -> str:
     """Say what terms give, in the language of the conversation."""
     if isinstance(terms, Mapping):
+        # A sheet has terms as JSON: they are read as a menu of one.
         (terms,) = rules.decoded_menu({"offer": dict(terms)}).values()
     return str(spoken(rules.words(terms, currency)))
 

@@ -34,6 +34,7 @@ def strategy_results(request: HttpRequest, key: UUID) -> HttpResponseBase:
     _allow(request, "promotions.view_strategy")
     row = get_object_or_404(Strategy.objects.select_related("campaign"), id=key)
     report = reports.of_strategy(row)
+    # A generator: it costs nothing unless a file is asked for.
     rows = report_files.of_strategy(report_answers.strategy(row, report))
     told = findings.of_report(report, programme.promise(row))
     others = hindsight_pages.section(row)

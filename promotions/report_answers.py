@@ -79,6 +79,7 @@ def line(one: Line) -> Body:
 
 def each(value: float, currency: str) -> str:
     """Write what it is for each customer: two decimals more than the currency's."""
+    # A gain for each customer is often less than a coin.
     return str(Decimal(value).quantize(pricing.minor_unit(currency) / 100))
 
 

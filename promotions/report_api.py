@@ -87,6 +87,7 @@ class StrategyReportsView(ReportView):
             some, further = authoring.paged(rows, asked.validated_data)
             return {"strategies": list(_lines(some)), "next": further}
 
+        # Nothing is read until a file is asked for: the page answers otherwise.
         every = _lines(rows.order_by("-proposed_at", "id").iterator(500))
         return _told(request, page, report_files.of_lines(every), "strategies")
 
@@ -149,4 +150,5 @@ def _told(
 ) -> HttpResponseBase:
     """Answer in the form that was asked for."""
     form = getattr(request, "accepted_renderer", JSONRenderer()).format
+    # `body` is called only where no file is: a file of all needs no page.
     return report_files.download(form, rows, name) or Response(body())

@@ -30,6 +30,7 @@ def download(
     """Return the answer that holds a file; None if no form of files was asked for."""
     if form not in ("csv", "parquet"):
         return None
+    # CSV keeps amounts as the answer has them, digit by digit; Parquet has numbers.
     told: Iterable[table_files.Row] = rows
     if form == "parquet":
         told = ({name: _plain(name, row.get(name)) for name in COLUMNS} for row in rows)
@@ -95,6 +96,7 @@ def _report(id_: str, title: str, body: Body) -> Iterator[Row]:
     yield from _result(of("all"), body, currency)
     arms, each = _sizes(body["arms"]), _each(currency)
     for metric, found in body["effects"].items():
+        # `_result` has told it.
         if metric != "profit":
             unit = "each" if metric in ("orders", "refusals") else each
             yield _figure(of("all") | arms, metric, unit, found)
@@ -118,6 +120,7 @@ def _report(id_: str, title: str, body: Body) -> Iterator[Row]:
 
 
 def _shown(of: Row, shown: Body) -> Iterator[Row]:
+    # The sizes of nobody are as drawn: no row must say so.
     if shown["profit"]["why"] == "nobody_shown":
         return
     yield _number(of, "share of the treated", "share", shown["share"])

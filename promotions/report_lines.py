@@ -55,6 +55,7 @@ def adjusted_profits(lines: Sequence[Line]) -> list[Effect]:
     """Return lines' profits, adjusted for there being several strategies."""
     profits = [line.result.effects["profit"] for line in lines]
     told = [one.p for one in profits if one.p is not None]
+    # In the order of `told`: lines without a p-value are passed over in both.
     p = iter(checks.benjamini_hochberg(told))
     return [
         one if one.p is None else checks.adjusted_interval(one, next(p))
@@ -133,6 +134,7 @@ def _months(told: Programme) -> Section:
 def _month(month: Month, currency: str) -> Row:
     result, name = month.result, f"{month.first:%Y-%m}"
     plain = profit(
+        # What goes back of it is still to come.
         name if month.whole else _("%s (so far)") % name,
         result.effects["profit"],
         result.treatment,

@@ -234,6 +234,7 @@ def _spent(strategy: Strategy, until: date | None) -> Section:
     whole = [
         first + timedelta(days=n) for n in range((known.ends_at.date() - first).days)
     ]
+    # Days on which nobody used it are over as well, as far as was measured.
     last = max([*days, *([until] if until else [])], default=first)
     over = [day for day in whole if day <= last]
     sums = list(accumulate(float(days.get(day, 0)) for day in over))

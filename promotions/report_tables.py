@@ -50,6 +50,7 @@ class Section:
         """What a chart of one point shows, in words; "" if it shows more."""
         if not self.chart or len(self.rows) != 1:
             return ""
+        # Not strict: a Gap spans several columns.
         told = zip(self.columns, self.rows[0].cells, strict=False)
         return " · ".join(f"{name}: {cell}" for name, cell in told if f"{cell}")
 

@@ -133,6 +133,7 @@ def of_strategy(strategy: Strategy) -> Report:
         _until([strategy]),
     )
     if arms.moves(strategy):
+        # Means of who has a variant are worthless where odds move (decision 24).
         report = replace(report, variants=_weighed(strategy, report.result.control))
     return report
 
@@ -163,6 +164,7 @@ def _report(
     until: datetime | None,
 ) -> Report:
     found = (Row(*row) for row in lookup.rows(ROWS, [subject]))
+    # The rows come by slice, then day: each group is whole, and in order.
     by_slice = {name: list(some) for name, some in groupby(found, lambda r: r.slice)}
     rows, seen = by_slice.pop(ALL, []), by_slice.pop(SHOWN, [])
     by_arm = measurement.added(rows, lambda row: row.arm)
@@ -193,6 +195,7 @@ def _days(rows: Sequence[Row], control: str) -> Iterable[Day]:
     known = {TREATMENT: NONE, control: NONE, CROSSED: NONE}
     for day, some in groupby(rows, lambda row: row.day):
         for arm, more in measurement.added(some, lambda row: row.arm).items():
+            # Rows hold what each day added: the sums up to a day are the running total.
             known[arm] = known.get(arm, NONE) + more
         treated, others = known[TREATMENT], known[control]
         profit = _profit(treated, others)
@@ -232,6 +235,7 @@ def _weighed(strategy: Strategy, control: int) -> list[Part]:
 def _slices(by_slice: Mapping[str, Sequence[Row]], control: str) -> list[Part]:
     found = []
     for name, rows in by_slice.items():
+        # By odds: they are for promotions.bandit, and mean nothing by themselves.
         if name.startswith(sums.DRAWN):
             continue
         by_arm = measurement.added(rows, lambda row: row.arm)
@@ -258,6 +262,7 @@ def _adjusted(
 ) -> list[Part]:
     """Adjust the parts' p-values, and their intervals with them."""
     told = [part.profit.p for part in parts if part.profit.p is not None]
+    # In the order of `told`: parts without a p-value are passed over in both.
     by_rank = iter(how(told))
     return [
         replace(part, profit=checks.adjusted_interval(part.profit, next(by_rank)))
@@ -277,6 +282,7 @@ def _shown(
 
 def _washout(days: Sequence[Day], ends_at: datetime, until: datetime | None) -> Washout:
     """Compare what was known at the campaign's end with what is known after all."""
+    # Half-open: a campaign that ends at midnight has the day before as its last.
     last = (ends_at - timedelta(microseconds=1)).astimezone(UTC).date()
     if until is None or not days:
         return Washout(why="not_measured")
@@ -286,6 +292,8 @@ def _washout(days: Sequence[Day], ends_at: datetime, until: datetime | None) -> 
     at_end = known[-1] if known else Effect(value=0.0)
     if until < ends_at + sums.WASHOUT:
         return Washout(at_end=at_end, why="washout_runs")
+    # Sums end four weeks after the campaign, so
+    # the last day is what is known after all.
     return Washout(at_end=at_end, after=days[-1].profit)
 
 

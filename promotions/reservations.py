@@ -50,6 +50,7 @@ def reserve(
             expires_at=until,
         )
         made = Hold.objects.bulk_create(_holds(reservation, settled))
+        # A held offer is shown no more, so the sheet that names it must go.
         forget([settled.shopper.person] if settled.shopper.person else [])
         redemption.keep(settled.shopper.person)
         reserved = [_event(hold, cart.currency, until) for hold in made]
@@ -69,8 +70,12 @@ def redeem(
     """
     with transaction.atomic():
         found = holds.held(reservation, at=at)
+        # Against what was told at the time: the cart
+        # is not priced anew, prices may have moved.
         redemption.check_total(Decimal(found.priced["total"]), total, found.currency)
         rows = list(found.holds.select_related("strategy").order_by("strategy"))
+        # Neither state nor budget is looked at: what
+        # is held was paid for when it was taken.
         ledger.commit([holds.uses(hold) for hold in rows], at=at)
         if Redemption.objects.filter(
             order_id=order_id,

@@ -66,6 +66,8 @@ def of(row: Learnt, later: tuple[float, float], *, draws: int = DRAWS) -> Respon
         usual=Habit(use=row.use),
         habits={kind: Habit(use=u, stretch=r) for kind, (u, r) in row.habits.items()},
         thetas=posterior.sample(draws, seed=SEED),
+        # Less their mean, so that the draws' mean is ρ itself: 48 draws alone would be
+        # off by a seventh of the error.
         later=mean + error * (luck - luck.mean()),
         later_by=later,
     )
@@ -81,6 +83,8 @@ def keep(
 
 
 def _untaught() -> Learnt:
+    # Not saved: its id is of the content alone, so
+    # the row that `settled` keeps has the same.
     at = datetime.min.replace(tzinfo=UTC)
     return _row(lift_fits.untaught(prior()), Habit(use=use()), {}, at)
 
@@ -90,6 +94,7 @@ def _row(
 ) -> Learnt:
     body = written(posterior)
     by_kind = {kind: [one.use, one.stretch] for kind, one in sorted(habits.items())}
+    # Named by its content: the same belief is the same row, learnt twice or not.
     text = json.dumps([body, usual.use, by_kind], sort_keys=True)
     return Learnt(
         id=sha256(text.encode()).hexdigest(),
@@ -104,12 +109,17 @@ def _row(
 
 def prior() -> Prior:
     """Return what the log suggests before any lot was drawn."""
+    # Of 25 planted campaigns that did nothing,
+    # the response still said +0.07 (decision 10).
     found, elasticities = scores.response(), scores.elasticities()
+    # An elasticity is d log units / d log price: at 10 % off, log-odds rise by a tenth
+    # of its size, as long as chances are small.
     slopes = {name: -one.value * USUAL_DEPTH for name, one in elasticities.items()}
     usual = float(np.median(list(slopes.values()))) if slopes else 0.0
     # Shelf prices say how categories differ; at most half of that is believed.
     leaning = {name: (slope - usual) / 2 for name, slope in slopes.items()}
     if found:
+        # Back from the 95 % interval to a standard error.
         error = DOUBLED * (found.high - found.low) / (2 * 1.96)
         return Prior(
             lift=found.lift,

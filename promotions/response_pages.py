@@ -149,7 +149,11 @@ def _section(
     marks, lines = [], []
     for name, who, what in rows:
         w = found.moved(weekly(who.p0), who, what, thetas)
+        # w is a week's chance, [draws, customers];
+        # back to a horizon's, less what it is without.
         gains = 100 * (1 - (1 - w) ** WEEKS - USUAL)
+        # The mean over customers first: the interval
+        # is of the doubt, not of how they differ.
         mean, (low, high) = gains.mean(), np.quantile(gains.mean(axis=1), [LOW, HIGH])
         marks.append(Mark(label=name, value=float(mean), low=low, high=high))
         lines.append(Row(cells=[name, f"{mean:+.1f}", _to(low, high)]))
@@ -188,6 +192,7 @@ def _to(low: float, high: float) -> str:
 def _crowd(at: datetime) -> Who:
     """Return a sample of customers as they are, but all with the same chance."""
     known, named = traits.profiles(at=at, most=CROWD), segments(most=CROWD)
+    # At least one, of whom nothing is known: a mean of nobody is no number.
     people = list(known) or [UUID(int=0)]
     p0 = np.full(len(people), USUAL)
     return Who(
@@ -199,6 +204,7 @@ def _crowd(at: datetime) -> Who:
 
 def _types(found: Posterior, everybody: Who) -> Iterator[tuple[str, Who]]:
     """Yield each type that shows in answers alone, as if all were of it."""
+    # By what they do at the usual discount, where level and slope count alike.
     order = np.argsort(-(found.types.level + found.types.slope), kind="stable")
     for rank, place in enumerate(order.tolist(), start=1):
         only = np.tile(np.eye(len(order))[place], (len(everybody.p0), 1))

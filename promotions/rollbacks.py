@@ -56,9 +56,12 @@ def roll_back(
     :raises MoreThanBought: a part is larger than what is left of its line.
     """
     with transaction.atomic():
+        # The way back takes the locks of the way there: without them one redemption is
+        # given back twice (Medusa 16595).
         row = _locked(redemption)
         strategy = row.strategy
         amounts = _amounts(row, parts, strategy.currency) if parts else {}
+        # The row is locked, so nobody else takes back what is left.
         left = row.discount - row.returned
         amount = sum(amounts.values(), Decimal(0)) if parts else left
         whole = amount == left
@@ -76,6 +79,7 @@ def roll_back(
         )
         given = _give_back(row, amount, whole=whole)
         row.returned += amount
+        # By money, not by lines: the last part brings the rest, and is the whole.
         row.rolled_back_at = at if whole else None
         row.save(update_fields=["returned", "rolled_back_at"])
         _let_redeem_again(row)
@@ -98,10 +102,14 @@ def _locked(redemption: UUID) -> Redemption:
     found = Redemption.objects.filter(id=redemption).select_related("strategy").first()
     if found is None:
         raise UnknownRedemption("There is no such redemption.")
+    # First of all: the order's retry must not be answered from a receipt that is
+    # forgotten while this runs.
     receipts.lock(caller=receipts.SHOP, key=found.order_id)
     campaign = found.strategy.campaign_id
+    # `list`, since a query that nobody reads locks nothing.
     list(Campaign.objects.select_for_update().filter(id=campaign).values("id"))
     list(Strategy.objects.select_for_update().filter(id=found.strategy_id).values("id"))
+    # Only the redemption's own row: the strategy that is joined is locked already.
     rows = Redemption.objects.select_for_update(of=("self",)).select_related("strategy")
     row = rows.get(id=redemption)
     if row.rolled_back_at is not None:
@@ -125,6 +133,8 @@ def _amounts(
         if before + part.quantity > line["quantity"]:
             left = line["quantity"] - before
             raise MoreThanBought(f"lines: of line {part.line}, {left} can be returned.")
+        # Of all units that went back so far, less what they brought: rounding by parts
+        # would lose or make coins.
         share = Decimal(line["amount"]) * (before + part.quantity) / line["quantity"]
         amounts[part.line] = share.quantize(unit, ROUND_DOWN) - given
     return amounts

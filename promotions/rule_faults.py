@@ -24,6 +24,7 @@ from promotions.rules import (
     Tier,
 )
 
+# Columns of money hold 14 digits, 4 of them decimals.
 HIGHEST = Decimal(10) ** 9
 FINEST = 6
 """Decimals of a rate: 1e-999999 would take seconds to reckon with."""
@@ -71,6 +72,7 @@ def limits_fault(limits: tuple[Limit, ...]) -> str | None:
             return f"{at} must be at least 0 and below 10⁹"
         if limit.of == "uses" and limit.most != int(limit.most):
             return f"{at} of uses must be a whole number"
+        # What the column of counters holds.
         if limit.most != round(limit.most, 4):
             return f"{at}: money has no more than 4 decimals"
     kinds = [(limit.of, limit.per, limit.period) for limit in limits]
@@ -110,6 +112,8 @@ def _tiers_fault(tiers: tuple[Tier, ...]) -> str | None:
         at = f"higher[{number - 1}]." if number else ""
         if (tier.amount > 0) == (tier.rate > 0) or tier.rate > 1:
             return f"{at}amount: a tier gives an amount, or a rate of at most 1"
+        # From a quantity on there may be no least
+        # spend; the floor at the checkout guards that.
         if tier.amount > tier.spend and not tier.quantity:
             return f"{at}amount: a reward must be within the spend"
         if not tier.spend and not tier.quantity:
@@ -157,6 +161,7 @@ def _amounts(value: Any, path: str = "") -> Iterator[tuple[str, Decimal]]:
             yield path + name, inner
         elif isinstance(inner, tuple):
             for number, part in enumerate(inner):
+                # Some limits count uses, which are no money (`limits_fault`).
                 if not isinstance(part, Limit):
                     yield from _amounts(part, f"{path}{name}[{number}].")
         else:

@@ -219,6 +219,8 @@ class Rule(Typed, frozen=True, kw_only=True):
     most_per_line: Decimal | None = None
     most_per_order: Decimal | None = None
     limits: Limits = ()
+    # A use that never comes back hurts customers (Vendure 1466, Sylius 944), one that
+    # does beside a discount that was kept is abused: so the rule says which.
     gives_back: Literal["all", "money", "nothing"] = "all"
 
     @property
@@ -240,6 +242,8 @@ def converted(given: object, kind: Any) -> Any:
 
     :raises msgspec.ValidationError: they are none; the message names the place.
     """
+    # Not strict: amounts come as text and as numbers. What Decimal reads beyond plain
+    # digits (1_000, １２) is refused below.
     value = msgspec.convert(given, kind, strict=False)
     if at := next(_misspelt(value, given, "$"), None):
         raise msgspec.ValidationError(f"Expected plain digits - at `{at}`")
@@ -292,6 +296,7 @@ def touches(
         if isinstance(terms, Bundle):
             named += [f"s:{sku}" for slot in terms.slots for sku in slot.skus]
             named += [f"c:{name}" for slot in terms.slots for name in slot.categories]
+    # A rule that excludes skus alone is about all others, so it touches everything.
     return sorted(set(named)) or [EVERYTHING]
 
 
@@ -353,9 +358,12 @@ def _parts(value: Any, given: Any) -> Iterator[tuple[str, Any, Any]]:
             for number, (one, its) in enumerate(zip(value, given, strict=True)):
                 yield f"[{number}]", one, its
         case dict():
+            # msgspec keeps the order of a dict.
             for (name, its), one in zip(given.items(), value.values(), strict=True):
                 yield f".{name}", one, its
         case msgspec.Struct():
+            # Fields that were not sent have their
+            # defaults, which were not spelt by anybody.
             for name in filter(given.__contains__, value.__struct_fields__):
                 yield f".{name}", getattr(value, name), given[name]
         case _:
@@ -390,6 +398,7 @@ def priced(amount: object, currency: str) -> Wording:
 
 
 def _percent(rate: Decimal) -> str:
+    # `f`, since 10 normalized is 1E+1.
     return f"{(rate * 100).normalize():f} %"
 
 

@@ -83,6 +83,7 @@ class Names:
 
     def strategy(self, key: UUID | None) -> str:
         """Return a strategy's title."""
+        # Rows may be gone while the log still names them.
         return self.strategies.get(key, gettext("a strategy of before")) if key else "?"
 
     def variant(self, strategy: UUID, label: str | None) -> str:
@@ -219,6 +220,7 @@ def _consent(event: events.ConsentChanged, names: Names) -> str:
 
 def _about(pattern: Any) -> Say:
     """Say something of one product."""
+    # Patterns are lazy: `%` says them in the language of whoever reads.
     return lambda event, names: pattern % names.listed([event.sku])
 
 

@@ -132,6 +132,8 @@ class Shelf:
     prices: Sequence[Decimal]
     products: Mapping[str, Product]
     currency: str
+    # Kept: candidates of one least margin share
+    # one list, by which turns.State knows them.
     rooms: dict[Decimal, list[int]] = field(default_factory=dict)
 
     def room(self, least_margin: Decimal, coins: Coins) -> list[int]:

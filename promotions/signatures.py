@@ -33,6 +33,8 @@ def headers(
 
 def _signature(secret: str, content: bytes) -> str:
     try:
+        # validate: without it b64decode drops strange
+        # letters, and signs with another key.
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except ValueError as error:
         raise binascii.Error("not a secret") from error

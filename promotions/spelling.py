@@ -18,6 +18,7 @@ SHORTEST = 8
 LONGEST = 64
 SHORTEST_GIVEN = 4
 LONGEST_PREFIX = 20
+# 248: bytes beyond are thrown away, else the first 8 letters would come more often.
 _FAIR = 256 - 256 % len(ALPHABET)
 _LETTERS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 _UNFAIR = bytes(range(_FAIR, 256))
@@ -38,6 +39,7 @@ def _usual(text: str) -> str:
 
 def digest(text: str) -> bytes:
     """Return the SHA-256 of a code's plain form."""
+    # Half a surrogate pair can come in JSON, and must find nothing rather than fail.
     return hashlib.sha256(plain(text).encode(errors="replace")).digest()
 
 
@@ -68,6 +70,7 @@ def fault(text: str) -> str | None:
     """Say what is wrong with a code that somebody chose, if anything."""
     if len(text) > LONGEST:
         return f"A code has at most {LONGEST} characters."
+    # U+FFFD stands where a file was read in another encoding: nobody can type it.
     if not text.isprintable() or "\ufffd" in text:
         return "A code has no control characters, and none that cannot be read."
     if len(plain(text)) < SHORTEST_GIVEN:

@@ -38,6 +38,8 @@ class Rows:
 
     def __matmul__(self, weights: Numbers) -> Numbers:
         """Return the product, one column after the other: thrice as fast as at once."""
+        # Where each row begins that has anything:
+        # `reduceat` adds up from one to the next.
         starts = np.flatnonzero(np.diff(self.row, prepend=-1))
         found = np.zeros((weights.shape[1], self.shape[0]), np.float32)
         if len(starts):
@@ -53,6 +55,8 @@ class Rows:
     @cached_property
     def turned(self) -> "Rows":
         """The transpose."""
+        # Stable, so that rows stay in order within
+        # a column; `@` needs them in one piece.
         order = np.argsort(self.column, kind="stable")
         return Rows(
             shape=self.shape[::-1],
@@ -81,11 +85,13 @@ class Spelling:
         names = chain.from_iterable(found)
         column = np.array([self.columns.get(one, -1) for one in names], np.int32)
         times = chain.from_iterable(one.values() for one in found)
+        # A word that comes four times does not say four times as much.
         often = 1 + np.log(np.array([*times], np.float32))
         row = np.repeat(np.arange(len(texts), dtype=np.int32), [*map(len, found)])
         known = column >= 0
         row, column, often = row[known], column[known], often[known]
         value = often * self.rarity[column]
+        # Rows of length one: a product of two is their cosine.
         length = np.bincount(row, value**2, len(texts)) ** 0.5
         return Rows(
             shape=(len(texts), len(self.columns)),
@@ -101,6 +107,7 @@ def learn(texts: Sequence[str]) -> Spelling:
     times = np.array([*seen.values()], np.float32)
     return Spelling(
         columns={piece: column for column, piece in enumerate(seen)},
+        # Smoothed, as if one more text had every piece: nothing is divided by 0.
         rarity=np.log((1 + len(texts)) / (1 + times)) + 1,
     )
 
@@ -123,8 +130,11 @@ def pieces(text: str) -> Iterator[str]:
         if CJK.match(word):
             yield from _runs("#", word, HAN_SIZES)
         else:
+            # Marked, so that a whole word and the letters
+            # of another one never share a column.
             yield f"={word}"
             yield from _runs("", f"<{word}>", SIZES)
+    # The ends count as words: how a text begins tells questions apart.
     latin = ["", *(word for word in words if not CJK.match(word)), ""]
     if len(latin) > 2:
         yield from map(" ".join, pairwise(latin))

@@ -27,6 +27,8 @@ def reached(
             budget=strategy.budget,
         )
         for share in settings.BUDGET_MARKS
+        # The lock is ours, so each mark is passed by one redemption alone. By text:
+        # Decimal(0.8) is a hair above 0.8.
         if before < strategy.budget * Decimal(str(share)) <= strategy.spent
     ]
 
@@ -43,6 +45,8 @@ def siblings(made: Sequence[Redemption]) -> list[Strategy]:
     return [_sibling(*row) for row in rows]
 
 
+# Exhausted is what has less left than a use has cost so far, so before the first use
+# (redemptions 0) no offer has to vanish.
 SIBLINGS = (
     "SELECT s.id, s.budget, s.spent, s.reserved, s.redemptions,"
     " c.id, c.budget, c.spent, c.reserved FROM promotions_strategy s"
@@ -102,6 +106,7 @@ def forget_sheets(shopper: Shopper, spent: Sequence[Strategy]) -> None:
     There may be many of these, once: a refresh soon makes GET one look-up again.
     """
     mine = [shopper.person] if shopper.person else []
+    # Who has used theirs is shown nothing of it any more.
     holders = Offer.objects.filter(strategy__in=spent, redeemed_at=None)
     offers.forget([*mine, *holders.values_list("customer", flat=True)])
     if spent:

@@ -66,9 +66,12 @@ def best(
         raise Illegal(lost)
     search = _Search(basket, alone, required, objective, most_work)
     state = State(basket)
+    # Rather nothing than the part that had its turn before one could not.
     if state.all_turn(alone[key][0] for key in search.chosen()):
         state = State(basket)
     beaten = dict.fromkeys(alone.keys() - state.applied.keys(), ANOTHER)
+    # Only where a pool is short can it be what beat them: else a cart of 500 strategies
+    # pays nothing for the question.
     if search.scarce:
         beaten = {key: state.beaten(*alone[key]) for key in beaten}
     missed |= beaten
@@ -83,6 +86,7 @@ def _alone(
 ) -> tuple[Alone, dict[str, Missed]]:
     alone: Alone = {}
     missed: dict[str, Missed] = {}
+    # One for all: `outcome` takes nothing.
     fresh = State(basket)
     for candidate in candidates:
         outcome = fresh.outcome(candidate)
@@ -107,6 +111,7 @@ def _resolve_groups(
     groups: dict[str, list[One]] = {}
     for one in alone.values():
         rule = one[0].rule
+        # Of what the search does not choose by itself, all but one go now.
         if rule.mode != "stack" and (rule.mode != "best" or objective == "margin"):
             groups.setdefault(rule.group, []).append(one)
     for members in groups.values():
@@ -124,6 +129,7 @@ def _rank(one: One, required: frozenset[str]) -> tuple[Any, ...]:
     match candidate.rule.mode:
         case "best":
             return candidate.key not in required, -outcome.worth, candidate.order
+        # Required or not: the shop, not the customer, has said which one goes.
         case "worst":
             return outcome.worth, candidate.order
         case _:
@@ -160,6 +166,7 @@ class _Search:
                 raise Illegal(dict.fromkeys(self.required, ANOTHER))
             return [forced[0][0].key]
         found = [key for part in self._parts(others) for key in self._best(part)]
+        # An exclusive one cannot stand beside a required one.
         if self.required or not single:
             return found
         return self._against(single, found)
@@ -167,9 +174,12 @@ class _Search:
     def _against(self, single: Sequence[One], found: list[str]) -> list[str]:
         """Compare the best exclusive one with the combination of the others."""
         worth = sum(self.alone[key][1].worth for key in found)
+        # Where one changes what another gives, the
+        # sum of what each gives alone is too much.
         if self._entangled([self.alone[key] for key in found]):
             stack = together([self.alone[key][0] for key in found], self.basket)
             worth = sum(one.worth for one in (stack or {}).values())
+        # By order last, so that of equals the same one is chosen everywhere.
         ranked = sorted(single, key=lambda one: (one[1].worth, one[0].order))
         pick = ranked[0] if self.cheap else ranked[-1]
         better = pick[1].worth < worth if self.cheap else pick[1].worth > worth
@@ -201,6 +211,7 @@ class _Search:
         if rule.plain:
             yield from outcome.lines
         else:
+            # A least amount after discounts moves with every line's discount.
             whole = rule.conditions.of == "basket" and rule.conditions.asks
             yield from range(len(self.basket.lines)) if whole else candidate.inside
         if outcome.shipping:
@@ -208,6 +219,8 @@ class _Search:
         if rule.mode == "best":
             yield "group", rule.group
         if self.scarce:
+            # Everybody claims GIFTS: any discount
+            # takes from what the gifts are paid of.
             yield from self.scarce.intersection((*candidate.pools, GIFTS))
 
     def _scarce(self, ones: Sequence[One]) -> frozenset[Scarce]:
@@ -224,6 +237,8 @@ class _Search:
         if len(part) == 1:
             return [part[0][0].key]
         sign = 1 if self.cheap else -1
+        # The required first, then the best: a good
+        # combination is found early, and bounds cut more.
         ranked = sorted(
             part,
             key=lambda one: (
@@ -233,6 +248,7 @@ class _Search:
             ),
         )
         kind = Entangled if self._entangled(part) else Plain
+        # What is left of the work: one part's long search shortens the others'.
         walk = kind(
             ranked,
             self.basket,

@@ -36,6 +36,7 @@ def propose(rule: StandingRule, *, by: str, at: datetime) -> StandingRule:
     """Save a new rule; it does nothing yet."""
     with transaction.atomic():
         rule.state, rule.proposed_by, rule.proposed_at = State.PROPOSED, by, at
+        # Never an update: a rule that is decided on would begin anew.
         rule.save(force_insert=True)
         _log(rule, "proposed", by, at)
     return rule
@@ -61,6 +62,7 @@ def act(*, at: datetime) -> list[Strategy]:
     if not rules:
         return []
     ended = []
+    # Several flags may be up for one strategy: it ends by the first that a rule names.
     for flag in flags.raised(at=at):
         rule = next((one for one in rules if _covers(one, flag)), None)
         if rule and flag.strategy not in ended and _end(rule, flag, at):
@@ -89,6 +91,7 @@ def _end(rule: StandingRule, flag: flags.Flag, at: datetime) -> bool:
 def _decide(key: UUID, made: StandingRule.State, by: str, at: datetime) -> None:
     with transaction.atomic():
         rule = StandingRule.objects.select_for_update().get(id=key)
+        # A second click is no error, and is not logged again.
         if rule.state == made:
             return
         if made == State.APPROVED and rule.state != State.PROPOSED:

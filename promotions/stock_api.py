@@ -41,6 +41,7 @@ class AskedSerializer(serializers.Serializer[None]):
 
     state = serializers.ChoiceField(choices=Supply.State.values, required=False)
     to_order = serializers.BooleanField(default=False)
+    # As `next` said it: a sku may begin or end with a space.
     after = serializers.CharField(
         max_length=200, required=False, allow_blank=True, trim_whitespace=False
     )
@@ -73,6 +74,7 @@ def _page(asked: dict[str, Any]) -> dict[str, Any]:
     if asked.get("after"):
         rows = rows.filter(product_id__gt=asked["after"])
     found = list(rows[: asked["limit"] + 1])
+    # One more than asked was read, to know whether there is a next page.
     more = len(found) > asked["limit"]
     shown = found[: asked["limit"]]
     return {

@@ -37,6 +37,7 @@ def stock_page(request: HttpRequest) -> HttpResponseBase:
     """Show how the stock stands, the gravest first."""
     if not request.user.has_perm("promotions.view_supply"):
         raise PermissionDenied
+    # PostgreSQL's text holds no NUL.
     asked = request.GET.get("q", "")[:100].replace("\0", "").strip()
     rows = Supply.objects.select_related("product")
     counts = dict(rows.values_list("state").annotate(Count("pk")))
@@ -293,6 +294,7 @@ def _clearance(one: Strategy) -> Row:
 
 def _covers(rows: QuerySet[Supply]) -> Section:
     """Count products by their days of cover."""
+    # Half-open; what never sells (cover null) is in none of them.
     edges = [0, *BUCKETS]
     pairs = zip(edges, [*BUCKETS, None], strict=True)
     counted = rows.aggregate(

@@ -139,6 +139,7 @@ def _past(product: Product, today: date) -> Iterator[Mark]:
     first = max(known[0][0], since) if known else today
     for number in range((today - first).days + 1):
         day = first + timedelta(days=number)
+        # The last word on or before the day; where there is none, what is there now.
         units = next((n for at, n in reversed(known) if at <= day), product.stock or 0)
         yield Mark(label=day.isoformat(), value=float(units))
 
@@ -154,6 +155,7 @@ def _ahead(product: Product, known: Demand, today: date) -> Iterator[Mark]:
             demanded.Expected(mean=mean, deviation=deviation), there
         )
         value = min(value, expected)
+        # The ends only fall too, and hold the value between them.
         low = min(low, max(0.0, there - mean - wide), value)
         high = min(high, max(there - mean + wide, value))
         label = (today + timedelta(days=number)).isoformat()
@@ -164,6 +166,7 @@ def _demand(sku: str, known: Demand) -> Section:
     """Draw what sold by week, where the product has a series, and what is expected."""
     own = Forecast.objects.filter(level="product", key=sku).first()
     past: Sequence[float] = own.history[-26:] if own else ()
+    # History ends where its forecast begins.
     first = (own.first if own else known.first) - len(past) * WEEK
     before = [
         Mark(label=(first + n * WEEK).isoformat(), value=float(units))

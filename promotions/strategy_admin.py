@@ -146,6 +146,8 @@ class StrategyAdmin(ReadOnly):
 
     def version(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Write a strategy's next version, beginning with what it is."""
+        # Prices have lines, which no form here writes:
+        # they are proposed from their own page.
         before = get_object_or_404(Strategy.objects.exclude(kind="prices"), id=key)
         return self._written(request, before.kind, before)
 
@@ -153,6 +155,7 @@ class StrategyAdmin(ReadOnly):
         """Find categories, brands or products for the form: never all of them."""
         if not self.has_add_permission(request):
             raise PermissionDenied
+        # PostgreSQL's text holds no NUL.
         wanted = request.GET.get("q", "").replace("\0", "").strip()
         return JsonResponse({"names": desk.names(of, wanted) if wanted else []})
 
@@ -170,6 +173,7 @@ class StrategyAdmin(ReadOnly):
             who, old = request.user.get_username(), before.id if before else None
             try:
                 made = page.propose(by=who, before=old)
+            # Somebody else wrote the next version meanwhile.
             except proposals.NotReplaceable as refusal:
                 messages.error(request, said(refusal.args[0]))
                 return redirect("admin:promotions_strategy_change", old)

@@ -144,6 +144,7 @@ def _steps(steps: list[store.Stored]) -> list[tuple[Any, ...]]:
     return [
         (step.occurred_at, getattr(step.event, "by", ""), _step(step), step.event)
         for step in steps
+        # It comes with each proposal, and would say it twice.
         if step.type != "prices_proposed"
     ]
 

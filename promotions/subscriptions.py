@@ -58,6 +58,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
 def subscribe(request: HttpRequest) -> HttpResponseBase:
     """Make an address, which the calendar's page shows once."""
     _insist(request)
+    # PostgreSQL's text holds no NUL.
     name = request.POST.get("name", "").replace("\0", "").strip()[:100] or _(
         "A calendar"
     )
@@ -89,6 +90,7 @@ def may(request: HttpRequest) -> bool:
 
 def made(request: HttpRequest) -> str:
     """Return the address that was just made, once; "" if none was."""
+    # Only a digest of the key is stored, so it can be shown but this once.
     key = request.session.pop(MADE, "")
     return request.build_absolute_uri(reverse("feed_ics", args=[key])) if key else ""
 
@@ -115,6 +117,7 @@ def _file(request: HttpRequest) -> HttpResponse:
         about=LEFT_OUT.format(n=more, most=MOST) if more > 0 else "",
     )
     answer = HttpResponse(body, content_type="text/calendar; charset=utf-8")
+    # The address has a key in it: no shared cache may keep what it opens.
     answer["Cache-Control"] = "private, max-age=300"
     answer["X-Robots-Tag"] = "noindex"
     return answer
@@ -141,6 +144,7 @@ def _campaigns(rows: Iterable[Strategy]) -> Iterator[Entry]:
 
 def _strategy(row: Strategy, request: HttpRequest) -> Entry:
     campaign, ends_at = row.campaign, row.campaign.ends_at
+    # Ended early: calendars show it until that day, not until it was to end.
     if row.state == State.ENDED and row.decided_at:
         ends_at = max(campaign.starts_at, min(ends_at, row.decided_at))
     page = reverse("admin:promotions_strategy_change", args=[row.pk])

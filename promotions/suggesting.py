@@ -137,6 +137,8 @@ def _asked(kind: type[serializers.Serializer[None]], request: Request) -> Any:
     fields = kind().fields.items()
     lists = {n for n, f in fields if isinstance(f, serializers.ListField)}
     try:
+        # Django counts the fields as it first reads
+        # them; its refusal is told in our own words.
         given = request.query_params.lists()
     except TooManyFieldsSent as error:
         told = {name: ["There are too many."] for name in sorted(lists or {"sku"})}

@@ -62,6 +62,8 @@ assigned AS (
     LEFT JOIN analytics_exposure e ON e.offer = a.offer
     WHERE a.at < %(until)s
 )"""
+# Orders count until `closes`, what goes back of them until `settles`: the same here, a
+# WASHOUT apart for a month.
 STRATEGIES = """
 member AS (
     SELECT a.strategy AS subject, s.currency, a.person, a.customer, a.at, a.position,
@@ -71,6 +73,8 @@ member AS (
     JOIN promotions_campaign p ON p.id = s.campaign_id
     WHERE a.strategy = %(subject)s
 )"""
+# One strategy's own holdout is treated here: its people may have other offers of the
+# campaign. Only who is held out of everything is not.
 CAMPAIGNS = """
 member AS (
     SELECT p.id AS subject, p.currency, a.person, a.customer, a.at, a.position,
@@ -81,6 +85,7 @@ member AS (
     JOIN promotions_campaign p ON p.id = s.campaign_id
     WHERE p.id = %(subject)s
 )"""
+# Everybody who was ever assigned before the month's end, whenever that was.
 MONTH = """
 member AS (
     SELECT %(subject)s::uuid AS subject, %(currency)s AS currency, a.person, a.customer,
@@ -90,6 +95,8 @@ member AS (
         NULL::text AS variant, '' AS segment, NULL::date AS odds
     FROM assigned a WHERE a.at < %(closes)s
 )"""
+# Each unit twice: from its assignment on, and (`seen`) from its first showing. Of
+# several assignments the log's first gives variant, segment and odds.
 UNITS = """
 unit AS (
     SELECT subject, person, min(currency) AS currency, min(at) AS since,
@@ -111,6 +118,10 @@ watched AS (
         FROM unit WHERE shown < closes AND arm <> 'crossed'
     ) both_ways
 )"""
+# Of the units' own people alone: that, and summing cells once, made it six times as
+# fast. Lines of an order are read from the log only where named goods came back. What
+# goes back is cut at what the order was paid, by a running total; money that goes back
+# without goods gives no cost back, unless it is all of it.
 OUTCOMES = """
 happened AS (
     SELECT o.position, o.at, o.kind, o.number, o.currency, o.skus,
@@ -170,6 +181,8 @@ outcome AS (
     SELECT person, min(at), min(at), NULL, 0, 0, 0, 0, 0, 1 FROM happened
     WHERE kind = 'refused' GROUP BY person
 )"""
+# An order counts by its own day, what goes back by the day it did, if the order
+# counted. The first day has the `one` and the weeks before.
 DAYS = """
 part AS (
     SELECT w.u, (w.begins AT TIME ZONE 'UTC')::date AS day,
@@ -224,6 +237,7 @@ def month(first: datetime) -> UUID:
 
 def ends(first: datetime) -> datetime:
     """Return the end of the month that begins with `first`."""
+    # 32 days after a month's first is always in the next one.
     return (first + timedelta(days=32)).replace(day=1)
 
 
@@ -237,6 +251,7 @@ def _refresh(
 ) -> None:
     given = values(subject, until) | {"opens": opens, "closes": closes}
     with transaction.atomic(), connection.cursor() as cursor:
+        # All anew: late orders, links and refunds change days that are over.
         ArmDay.objects.filter(subject=subject).delete()
         cursor.execute(_statement(members), given)
         Summed(subject=subject, until=until).save()
@@ -298,6 +313,8 @@ def pairs() -> Iterable[tuple[str, str]]:
 
 
 def _grown(a: str, b: str) -> str:
+    # Z Zᵀ − (Z − z)(Z − z)ᵀ, Z the unit's running total, z its day: the squares of days
+    # do not add up to the square of their sum.
     return f"{a}_now * {b}_now - ({a}_now - {a}) * ({b}_now - {b})"
 
 

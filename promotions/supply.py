@@ -34,6 +34,8 @@ CHUNK = 5000
 HALF = 0.5
 ALL = 1e9
 """Units a day that sell whatever there is."""
+# 0.001, so that goods that sell nothing count by their number: a category of those
+# alone would else be short (0 ≥ 0) by one of them.
 SHORT = """
     SELECT category FROM promotions_supply WHERE category <> ''
     GROUP BY category
@@ -66,6 +68,7 @@ class Need:
 
 def refresh(*, at: datetime) -> int:
     """Count anew how all products stand; return how many have a stock."""
+    # No stock sent means unknown, not none.
     products = list(Product.objects.filter(stock__isnull=False))
     known = outlooks([one.sku for one in products], at)
     promoted = _promoted(known, at)
@@ -74,6 +77,7 @@ def refresh(*, at: datetime) -> int:
         _row(one, known.get(one.sku), promoted.get(one.sku, {}), rules, at)
         for one in products
     ]
+    # In one go: who reads meanwhile sees the counts of before, not an empty table.
     with transaction.atomic():
         Supply.objects.all().delete()
         Supply.objects.bulk_create(rows, batch_size=CHUNK)
@@ -126,10 +130,14 @@ def need(strategy: Strategy, *, at: datetime) -> Need:
     counted = sums["counted"]
     stale = forecasts.age(at) if counted else None
     weekly = 0.0 if stale else sums["weekly"] or 0.0
+    # Until an order of today arrives at the
+    # slowest: what is missing later can be ordered.
     days = min(left, float(sums["days"] or 0))
     each_day = extra_units.each_day(strategy, weekly, at=at) if counted else None
     wanted = weekly * days / WEEK + (each_day or 0.0) * days
+    # Each product is taken to be asked for by what it sells anyway.
     share = wanted / weekly if weekly else 0.0
+    # Only these are looked at one by one; all others are summed in the database.
     soon = Q(expires_on__lt=at.date() + timedelta(days=ceil(days)), stock__gt=0)
     passing = list(_passing(goods.filter(soon), share, days, until, at.date()))
     lasting = goods.exclude(soon)
@@ -191,6 +199,8 @@ def _missing(goods: QuerySet[Product], in_time: Q, share: float) -> float:
         When(in_time, then=Coalesce("incoming", 0)), default=0, output_field=Floats()
     )
     there = Cast("stock", Floats())
+    # Cut at 0 product by product: what one has
+    # too much of does not fill another's lack.
     lacks = Coalesce("supply__weekly", 0.0) * share - there - coming
     found = goods.filter(stock__isnull=False).aggregate(
         units=Sum(Greatest(lacks, Value(0.0), output_field=Floats()))
@@ -284,6 +294,7 @@ def _row(
     policy = levels.policy(rule, product.lead_days)
     ahead = outlook(demand, pushes.values()) if demand else None
     told = stock.standing(held(product, at.date()), ahead, policy)
+    # As long as an order of today has to last.
     ordered_for = policy.lead_days + policy.target_days
     return Supply(
         product=product,

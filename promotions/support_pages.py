@@ -53,6 +53,7 @@ def customer_timeline(request: HttpRequest, key: UUID) -> HttpResponseBase:
     customer = get_object_or_404(Customer, key=key)
     kind = request.GET.get("kind", "")
     asked = request.GET.get("page", "1")
+    # `isdigit` alone takes ², which int() refuses, as it does thousands of digits.
     number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
     found = timeline.page(identity.keys(key), kind=kind, number=number)
     kinds = {"": gettext("Everything")}
@@ -91,6 +92,7 @@ def customer_why(request: HttpRequest, key: UUID) -> HttpResponseBase:
     choices, others = why_not.choices(at=at)
     asked = request.GET.get("strategy", "")
     chosen = next((one for one in choices if str(one.pk) == asked), None)
+    # An ended or rejected one can be asked for by its address.
     if asked and chosen is None:
         chosen = _named(asked)
         choices.append(chosen)

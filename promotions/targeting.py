@@ -57,6 +57,7 @@ class Computed:
 
 def refresh(*, at: datetime) -> Computed:
     """Decide, store and render the offers of every scored customer."""
+    # Before the rows are read: what comes after this position a sheet does not know.
     known = store.high_water()
     matrix = scores.matrix()
     with transaction.atomic():
@@ -69,14 +70,19 @@ def refresh(*, at: datetime) -> Computed:
         audience = audiences.of(matrix, known_as.segments, at=at)
         columns = drawing.columns(live, audience, believed)
         _renew(live, at)
+        # After `_renew`: an offer that has just become free is not used.
         used = _used(live, persons, at)
         _withdraw(used, persons)
         lasting = places.lasting(persons, at)
         made = list(drawing.decided(columns, matrix, known_as, used, lasting, at))
+        # Before `_wanted`: a refused offer keeps its place, else those who are held
+        # out, and cannot refuse, would keep theirs more easily.
         places.keep(drawing.chosen(made), live, lasting, at=at)
         made = _wanted(made, feedback.of_everybody(persons, at=at), lasting)
+        # A used one stays: who has used a strategy must not get it again.
         Offer.objects.filter(redeemed_at=None).exclude(strategy__in=live).delete()
         _keep([offer for offer, _ in made if offer])
+        # After offers and places are stored: sheets are read from the rows.
         rendered = rendering.render_all(persons, known, at)
         computed = _computed(rendered, live)
         summary = events.OffersComputed(
@@ -89,6 +95,8 @@ def refresh(*, at: datetime) -> Computed:
             later_error=believed.later_by[1],
             left={str(strategy.id): strategy.left for strategy in live},
         )
+        # Ids are hashes of (strategy, customer), so the log takes an assignment once,
+        # however often a refresh runs.
         store.append_new(
             [fact for _, fact in made] + [store.Fact(event=summary, at=at)]
         )
@@ -104,6 +112,8 @@ def _wait_for_other_refreshes() -> None:
 
 def _renew(live: Sequence[Strategy], at: datetime) -> None:
     """Free the offers that can be used again: each time is a turn of its own."""
+    # A condition that nothing meets, to which others are added: of an empty Q the
+    # update would be of all offers.
     due = Q(pk__in=[])
     for one in live:
         if one.renews_days is not None:
@@ -116,12 +126,14 @@ def _used(live: Sequence[Strategy], persons: Mapping[UUID, UUID], at: datetime) 
     """Say who has used up which strategy, as it is or in a version before."""
     offers_used = Offer.objects.filter(redeemed_at__isnull=False)
     before = versions.used(live, at=at)
+    # By person, not by key: who used it before logging in has used it.
     pairs = {*offers_used.values_list("customer", "strategy"), *before}
     return {(persons.get(key, key), strategy) for key, strategy in pairs}
 
 
 def _withdraw(used: Used, persons: Mapping[UUID, UUID]) -> None:
     """Take back what people were offered under one id, and have used under another."""
+    # What a cart holds is left alone: it would give back an offer that is gone.
     free = Offer.objects.filter(redeemed_at=None, held_until=None)
     theirs = free.filter(customer__in=set(persons.values()))
     gone = [one.id for one in theirs if (one.customer, one.strategy_id) in used]
@@ -134,6 +146,8 @@ def _rehome(persons: Mapping[UUID, UUID]) -> None:
         theirs = Offer.objects.filter(
             customer=persons[offer.customer], strategy=offer.strategy
         )
+        # One offer a customer and strategy (a constraint): theirs stays, the visitor's
+        # goes, unless it was used.
         if not theirs.exists():
             offer.customer = persons[offer.customer]
             offer.save()
@@ -226,6 +240,8 @@ def for_one(
     made = drawing.decided(
         columns, audience.matrix, people, used, lasting, at, allocated
     )
+    # What they were promised is decided anew by
+    # every call, and must not be stored anew.
     new = [one for one in made if {*drawing.chosen([one])}.isdisjoint(lasting)]
     costs = {one.strategy.id: float(one.best.cost[0]) for one in columns}
     places.take(drawing.chosen(new), live, {}, at=at, costs=costs)

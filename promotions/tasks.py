@@ -37,6 +37,8 @@ def forget_deliveries() -> None:
     """Delete old deliveries, and whom nobody suspects any more."""
     now = clock.wall()
     deliveries.forget(before=now - deliveries.KEEP)
+    # By the machine's clock, as deliveries and
+    # pauses are: a simulated shop's runs ahead.
     Guesser.objects.filter(last_at__lt=now - deliveries.KEEP).delete()
 
 
@@ -54,6 +56,7 @@ def forget_receipts() -> None:
     denials.forget(before=clock.now() - denials.KEEP)
     conversations.forget(at=clock.now())
     Receipt.objects.filter(created_at__lt=old).delete()
+    # What is held is still money: it expires first, and is forgotten then.
     done = Reservation.objects.exclude(state=Reservation.State.HELD)
     done.filter(expires_at__lt=old).delete()
 
@@ -69,6 +72,7 @@ def measure() -> None:
     """Count again what each strategy has earned, set odds, heed the standing rules."""
     now = clock.now()
     measured = measurement.refresh(until=now)
+    # After the sums, which odds are made of.
     bandit.set_odds(at=now)
     standing.act(at=now)
     hindsight.refresh(measured, until=now)

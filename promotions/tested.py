@@ -62,6 +62,7 @@ class Tested:
 
     def comes(self, reach: float, days: float) -> int:
         """Return how many a strategy will have reached after so many days."""
+        # Linear, as turnover is counted: over all days of all tests.
         return round(reach * (1 + self.turnover * days))
 
 
@@ -85,6 +86,8 @@ def _noise(some: list[Test]) -> float:
     weight = total = USUAL
     for test in some:
         if test.error and test.spread and test.control >= LEAST:
+            # error² = spread² · (1/n + 1/m), so error² ·
+            # units / spread² is 1 where plans are right.
             units = 1 / (1 / test.treatment + 1 / test.control)
             weight += test.control
             total += test.control * test.error**2 * units / test.spread**2

@@ -102,6 +102,8 @@ def page(
 ) -> Page:
     """Return a page of a person's timeline, of one kind or (empty) of all."""
     number = min(max(number, 1), MOST_PAGES)
+    # Of both sources all up to here, as they are merged
+    # by time; one more says if there is a next page.
     most = number * size + 1
     types = KINDS[kind].types if kind in KINDS else None
     found: list[store.Stored | Denial] = list(store.latest(keys, types, most=most))
@@ -210,6 +212,8 @@ def _products(some: Iterable[events.Event]) -> dict[str, str]:
     skus: set[str] = set()
     for one in some:
         many: Iterable[Any] = getattr(one, "lines", ()) or getattr(one, "skus", ())
+        # Only those that a sentence names are looked
+        # up: an order may have hundreds of lines.
         skus |= {getattr(x, "sku", x) for x in islice(many, MOST_NAMED)}
         if isinstance(one, events.Looked):
             skus.add(one.sku)

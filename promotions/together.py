@@ -25,7 +25,10 @@ def reached(worth: Sequence[Best], budgets: Sequence[float]) -> Bools:
         cost=np.stack([one.cost for one in worth]),
         most=settings.OFFERS_PER_CUSTOMER,
         budgets=tuple(
+            # What is overspent already has nothing left;
+            # a limit below nothing no plan could meet.
             Budget(name=str(place), options=(place,), amount=max(0.0, amount))
+            # A budget without an end would be a limit that the solver has to price.
             for place, amount in enumerate(budgets)
             if isfinite(amount)
         ),
@@ -33,6 +36,8 @@ def reached(worth: Sequence[Best], budgets: Sequence[float]) -> Bools:
     try:
         return solve(asked, gap=GAP).chosen
     except NotCertified as refusal:
+        # Not certified within GAP: for a forecast the
+        # best plan will do; a refresh refuses it.
         if refusal.best is None:
             raise
         return refusal.best.chosen

@@ -67,12 +67,17 @@ def trial(
     budget: float = inf,
 ) -> Trial:
     """Price a test of a menu; each of the people stands for `each` customers."""
+    # [draws, customers, variants]; costs [customers, variants].
     margins, costs, _ = value.drawn(menu, scope, people, believed, run)
+    # By lot: each variant is as likely, so the mean over the menu.
     whole = each * (1 - holdout) * float(costs.mean(axis=1).sum())
     everybody = max(1.0, each * len(people.spend))
+    # A test that is too dear is given to fewer, not left out.
     drawn = min(share(everybody), budget / max(whole, 1e-9))
     treated = each * drawn * (1 - holdout)
     by_lot = treated * margins.mean(axis=2).sum(axis=1)
+    # The best variant, or nothing, is chosen in
+    # each draw; below on the mean of all draws.
     knowing = np.maximum(margins.max(axis=2), 0).sum(axis=1).mean()
     unknowing = np.maximum(margins.mean(axis=0).max(axis=1), 0).sum()
     low, high = np.quantile(by_lot, [LOW, HIGH])

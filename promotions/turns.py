@@ -143,6 +143,7 @@ class State:
         left = self._left(candidate, rule.basis)
         if rule.conditions.asks:
             asked = left
+            # Before anything has applied, both bases are the shelf's amounts.
             if self.applied and rule.conditions.basis != rule.basis:
                 asked = self._left(candidate, rule.conditions.basis)
             if lacking := conditions.lacking(rule, asked, inside, coins):
@@ -150,6 +151,7 @@ class State:
         outcome = discounts.apply(candidate.terms, left, inside, coins, rule)
         if isinstance(outcome, Missed):
             return outcome
+        # Whole or not at all: what a budget cannot pay in full is not cut down to it.
         if outcome.worth > candidate.budget:
             return SPENT
         if lacks := self._lacks(candidate, outcome):
@@ -159,6 +161,8 @@ class State:
 
     def beaten(self, candidate: Candidate, outcome: Applied) -> Missed:
         """Say why one who would get this by itself gets nothing beside the others."""
+        # Only if a pool is all that stands in the way: else the customer would be told
+        # of a limit where another offer was better.
         lacks = self._lacks(candidate, outcome)
         if lacks is None or self._clashes(candidate, outcome):
             return ANOTHER
@@ -179,6 +183,7 @@ class State:
     def _left(self, candidate: Candidate, basis: Basis) -> Left:
         basket, off = self.basket, self.off
         amount, room = self.amounts, candidate.room
+        # By the list itself: all of one least margin share one (`Shelf.room`).
         if not self.applied and (known := self.whole.get(id(room))):
             return known
         if self.applied:
@@ -199,6 +204,8 @@ class State:
             amount=amount,
             room=room,
             shipping=basket.shipping - self.shipping,
+            # `self.spare` falls with each gift that was given: its own floor binds
+            # those that follow too.
             spare=min(self.spare, basket.spare_for(candidate))
             - self.taken
             - self.gifts,
@@ -211,9 +218,12 @@ class State:
         rule = candidate.rule
         return (
             rule.exclusive
+            # An exclusive one has applied (`_take`).
             or "" in self.groups
             or (rule.mode != "stack" and rule.group in self.groups)
             or bool(outcome.shipping and self.shipping)
+            # Both of two discounts on one line is what users of other engines complain
+            # of (Saleor 14920, Spree 1923): here both must ask for it.
             or any(
                 not (rule.shares_lines and self.shared[i])
                 for i in outcome.lines
@@ -226,10 +236,13 @@ class State:
             self.off[i] += part
             self.taken += part
             room = candidate.room[i]
+            # The highest floor of those that discount
+            # the line: room is what is above a floor.
             self.cap[i] = min(room, self.cap.get(i, room))
             self.shared[i] = candidate.rule.shares_lines
         self.shipping += outcome.shipping
         self.gifts += outcome.gift_value
+        # A gift is paid above its own strategy's least margin, too.
         if outcome.gift_value:
             self.spare = min(self.spare, self.basket.spare_for(candidate))
         if candidate.rule.exclusive:

@@ -42,6 +42,7 @@ SHORTHAND = {
 
 def corrector(words: Mapping[str, int]) -> Callable[[str], str]:
     """Return a function that puts a text's words right by these, and their counts."""
+    # Shorter ones are near too many others.
     known = sorted(word for word in words if len(word) >= SHORTEST)
     have = frozenset(words)
 
@@ -50,8 +51,10 @@ def corrector(words: Mapping[str, int]) -> Callable[[str], str]:
         low = word.lower()
         if low in SHORTHAND:
             return SHORTHAND[low]
+        # A plural of what is known is no slip.
         if len(low) < SHORTEST or low in have or low.rstrip("s") in have:
             return word
+        # In a short word a second slip makes it another word.
         most = 1 if len(low) < 7 else 2
         near = process.extract(
             low, known, scorer=OSA.distance, score_cutoff=most, limit=8

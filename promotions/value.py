@@ -82,6 +82,8 @@ class Response:
     @property
     def expected(self) -> "Response":
         """Return the same without its doubts: one draw, which is the mean."""
+        # The last two are the luck of a category
+        # that was never seen (`Posterior.sample`).
         mean = np.concatenate([self.posterior.mean, [0.0, 0.0]])
         return Response(
             posterior=self.posterior,
@@ -180,6 +182,7 @@ def priced(
 
 def best(found: Priced) -> Best:
     """Choose each customer's best variant: proposals and targeting both come here."""
+    # Of ties the menu's first; margins are rounded (EXACT), so that ties are ties.
     variant, rows = found.margin.argmax(axis=1), np.arange(len(found.margin))
     return Best(
         variant=variant,
@@ -236,6 +239,8 @@ def purchases(w: Floats, run: Run) -> Floats:
 
 def basket(p0: Floats, spend: Floats) -> Floats:
     """Return a purchase's spend, of that in a horizon with a purchase."""
+    # p0 · spend is a horizon's expectation, WEEKS · w0 its purchases. Never more than
+    # the spend of a horizon with one.
     return np.asarray(spend * p0 / np.maximum(WEEKS * weekly(p0), p0))
 
 
@@ -256,6 +261,7 @@ def in_scope(
     part = spend[:, inside] * probability[:, inside]
     total = part.sum(axis=1)
     mine = np.asarray(rates, float)[list(inside)]
+    # Rates by what is expected to be spent; who buys nothing there has the plain mean.
     rate = np.where(total > 0, part @ mine / np.maximum(total, 1e-9), mine.mean())
     return p0, np.asarray(total / np.maximum(p0, 1e-9)), rate
 
@@ -328,6 +334,7 @@ def gains(
 ) -> Floats:
     """Return the margin before what is given, [customers, variants]."""
     found = priced(menu, scope, people, response, run)
+    # `cost` is n · u · g, at shelf prices: a gift's goods cost the shop 1 − m of it.
     kappa = [rewards(terms, people.basket, people.rate)[1] for terms in menu.values()]
     given = np.column_stack([np.broadcast_to(k, len(people.rate)) for k in kappa])
     return np.asarray(found.margin + found.cost * given)
@@ -343,15 +350,20 @@ def _one(
     """Price one variant: over all that its customers' types may be."""
     what = What(kind=kind(terms), scope=scope, depth=depth(terms))
     posterior, habit = response.posterior, response.habit(what.kind)
+    # Shapes: w0 [customers], b [draws, customers], likely [customers, types].
     w0 = posterior.unprompted(people.who, what)
     b = posterior.drawn(people.who, what, response.thetas)
     each = people.basket
     given, kappa = rewards(terms, each, people.rate)
     worth, spends = each * people.rate, habit.use * given
     cost, chance = np.zeros(b.shape), np.zeros(b.shape)
+    # (e^a − 1) · o, where o is of a whole horizon:
+    # an offer that runs half of it has half.
     aside = np.expm1(posterior.address) * people.rest * run.weeks / WEEKS
     margin = np.tile(aside, (len(b), 1))
     likely = posterior.weights(people.who)
+    # Each type is priced apart and weighed: n is
+    # not linear in b, so the mean b would not do.
     for weight, shift in zip(likely.T, posterior.shifts(what), strict=True):
         w = lifted(w0, b + shift)
         bought = weight * purchases(w, run)
@@ -359,6 +371,8 @@ def _one(
         margin += bought * (more * worth - spends * kappa)
         cost += bought * spends
         chance += weight * w
+    # The lift of the mean chance, not the mean
+    # of lifts: with it w0 comes to that chance.
     return margin, cost.mean(axis=0), logit(chance.mean(axis=0)) - logit(w0)
 
 
@@ -372,6 +386,7 @@ def _part(
     margins, costs, lifts = drawn(menu, scope, people, response, run)
     margins = margins.round(EXACT)
     mean, winner = margins.mean(axis=0).round(EXACT), margins.argmax(axis=2)
+    # By the mean of all draws: a choice by each draw's own best would promise luck.
     chosen, rows = mean.argmax(axis=1), np.arange(len(mean))
     inside = mean[rows, chosen] > 0
     return Priced(
@@ -385,6 +400,7 @@ def _part(
 
 def what(menu: Mapping[str, Terms], scope: Sequence[str]) -> What:
     """Return what a menu offers, by its first variant: all are of one kind."""
+    # Depth does not matter to whoever asks: corrections go by kind and scope.
     first = next(iter(menu.values()))
     return What(kind=kind(first), scope=scope, depth=depth(first))
 

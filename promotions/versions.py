@@ -36,6 +36,7 @@ def before(strategies: Iterable[Strategy]) -> Line:
     newest = {one.replaces_id: one.id for one in strategies if one.replaces_id}
     while newest:
         found |= newest
+        # A generation at a time: each has one before it at most.
         older = Strategy.objects.filter(id__in=newest).exclude(replaces=None)
         newest = {
             replaced: newest[key]
@@ -53,6 +54,8 @@ def used(strategies: Collection[Strategy], *, at: datetime) -> set[tuple[UUID, U
     line = before(strategies)
     renews = {one.id: one.renews_days for one in strategies}
     sold = Redemption.objects.filter(
+        # A use that was taken back is one all the
+        # same where the rule does not give it back.
         Q(rolled_back_at=None) | Q(strategy__rule__gives_back__in=KEEPS_THE_USE),
         strategy__in=line,
     )
@@ -72,6 +75,7 @@ def used(strategies: Collection[Strategy], *, at: datetime) -> set[tuple[UUID, U
     return {
         (customer, line[strategy])
         for customer, strategy, since in uses
+        # Of guests nobody knows who they were.
         if customer and not again(renews[line[strategy]], since)
     }
 
@@ -80,11 +84,15 @@ def hand_over(old: Strategy, new: Strategy) -> None:
     """Give a version what the one before has; inside the transaction that ends that."""
     CodeBatch.objects.filter(strategy=old).update(strategy=new)
     Code.objects.filter(strategy=old).update(strategy=new)
+    # The counters' rows move, with their ids:
+    # what uses have noted (`counted`) stays true.
     Counter.objects.filter(subject=old.id).update(subject=new.id)
+    # Of the limits that only the new version has.
     for per, period in sorted(_counted(new) - _counted(old)):
         values: dict[str, Any] = {
             "line": list(before([new])),
             "subject": new.id,
+            # Periods begin in the campaign's zone, as the ledger's counters do.
             "zone": new.campaign.zone,
             "per": per,
             "period": period,

@@ -80,10 +80,13 @@ class Walk:
         """
         for place, (candidate, outcome) in enumerate(self.ones if self.scarce else ()):
             if pools := [pool for pool in candidate.pools if pool in self.scarce]:
+                # Counted pools (False) before money: these
+                # bound uses, whatever they are worth.
                 pool = min(pools, key=lambda pool: (pool.money, pool.left))
                 self.drains[place] = pool
                 places, sums = self.drainers.setdefault(pool, ([], [0]))
                 places.append(place)
+                # Running totals: what a stretch of drainers brings is a difference.
                 sums.append(sums[-1] + outcome.worth)
 
     def drained(self, place: int, chosen: Sequence[int]) -> int:
@@ -94,8 +97,11 @@ class Walk:
         total = 0
         for pool, (places, sums) in self.drainers.items():
             mine = [p for p in chosen if self.drains.get(p) is pool]
+            # The first drainer at this place or after it.
             first, last = bisect(places, place - 1), len(places)
             if not pool.money:
+                # The next ones in order are worth most, so
+                # as many as may still draw bound all others.
                 last = min(last, first + max(0, pool.left - len(mine)))
             brought = sum(self.ones[p][1].worth for p in mine)
             brought += sums[last] - sums[first]
@@ -116,15 +122,19 @@ class Plain(Walk):
     def best(self) -> list[str] | None:
         self._prepare()
         waiting: list[tuple[int, tuple[int, ...], int, int]] = [(0, (), 0, 0)]
+        # Work or not, it goes on until there is one: the required ones must be in it.
         while waiting and (self.work > 0 or self.found is None):
             place, chosen, used, value = waiting.pop()
             self.work -= 1 + len(self.bounds[place])
             if self._hopeless(place, chosen, used, value):
                 continue
             if place == len(self.ones):
+                # Else nothing at all would be the cheapest.
                 if not self.cheap or self._maximal(chosen, used):
                     self.found, self.value = chosen, value
                 continue
+            # Without it; pushed first, so looked at
+            # last: the way down is the greedy one.
             if not self.must(place):
                 waiting.append((place + 1, chosen, used, value))
             if not self.masks[place] & used and self._paid((*chosen, place)):
@@ -134,6 +144,8 @@ class Plain(Walk):
         return self.keys()
 
     def _prepare(self) -> None:
+        # Where the cheapest is looked for all must stay: whether anything could still
+        # be added depends on each.
         if not self.cheap:
             self.ones = self._undominated()
         self.bits: dict[object, int] = {}
@@ -143,6 +155,7 @@ class Plain(Walk):
         self.bounds = self._bounds(self.takes)
         self.others = self.bounds
         if self.drains:
+            # Bounds of the others alone; what drainers bring is bounded by their pools.
             drained = self.drains.keys()
             self.others = self._bounds(
                 [{} if p in drained else one for p, one in enumerate(self.takes)]
@@ -156,10 +169,13 @@ class Plain(Walk):
         for one in self.ones:
             candidate, outcome = one
             same: object = frozenset(outcome.lines), bool(outcome.shipping)
+            # A gift or a group excludes others than lines do: it stands for itself.
             if outcome.gift or candidate.rule.group:
                 same = candidate.key
             elif self.scarce:
                 pools = [pool for pool in candidate.pools if pool in self.scarce]
+                # Where money is short, a smaller discount
+                # may leave room for another one.
                 costs = any(pool.money for pool in pools)
                 same = candidate.key if costs else (same, frozenset(pools))
             kept.setdefault(same, one)
@@ -186,6 +202,7 @@ class Plain(Walk):
         for takes in reversed(all_takes):
             most = dict(bounds[-1])
             for bit, part in takes.items():
+                # A bit is taken once, so the best of those that come bounds it.
                 most[bit] = max(part, most.get(bit, 0))
             bounds.append(most)
         return bounds[::-1]
@@ -194,6 +211,7 @@ class Plain(Walk):
         self, place: int, chosen: Sequence[int], used: int, value: int
     ) -> bool:
         if self.cheap:
+            # What is chosen only grows dearer.
             return not self.better(value)
 
         def free(bounds: dict[int, int]) -> int:
@@ -227,6 +245,7 @@ class Entangled(Walk):
 
     def best(self) -> list[str] | None:
         self.see_drains()
+        # A first value to beat, too: bounds cut nothing before there is one.
         self._greedy(range(len(self.ones)))
         masks = [self._mask(one) for one in self.ones]
         waiting: list[tuple[int, tuple[int, ...], int]] = [(0, (), 0)]
@@ -239,6 +258,7 @@ class Entangled(Walk):
                 continue
             if not self.must(place):
                 waiting.append((place + 1, chosen, used))
+            # Two plain ones on a line are never legal: such sets are not even tried.
             if not masks[place] & used:
                 waiting.append((place + 1, (*chosen, place), used | masks[place]))
         return self.keys()
@@ -282,6 +302,7 @@ class Entangled(Walk):
         A line is discounted by one that does not share it, or by those that do. What an
         amount gives to a line may grow beside others, so amounts count whole.
         """
+        # Line by line: where fifteen mix, 40 ms became 9.
         self.work -= len(possible)
         bound = 0
         alone: dict[int, int] = {}
@@ -300,6 +321,7 @@ class Entangled(Walk):
         return bound + sum(max(alone.get(i, 0), shared.get(i, 0)) for i in lines)
 
     def _worth(self, chosen: Sequence[int]) -> int | None:
+        # Counted in lines looked at, as MOST_WORK is.
         self.work -= 1 + len(chosen) * len(self.basket.lines)
         stack = together([self.ones[place][0] for place in chosen], self.basket)
         return None if stack is None else sum(one.worth for one in stack.values())

@@ -14,6 +14,8 @@ from django.db import connection
 
 from promotions.sums import AUDIENCE, OUTCOMES, STRATEGIES, UNITS, values
 
+# `first`: a person's first assignment drew; `came`: orders by their own day, and what
+# goes back of them however late, as in sums of reports.
 HORIZON = """
 first AS (
     SELECT DISTINCT ON (person) person, position FROM member ORDER BY person, position
@@ -76,5 +78,6 @@ def read(
     given = values(strategy, until) | {"horizon": horizon}
     with connection.cursor() as cursor:
         cursor.execute(WATCHED, given)
+        # No LIMIT in the statement either: who counts is known only here.
         counting = (Unit(*row) for counts, *row in cursor.fetchall() if counts)
         return list(islice(counting, most))

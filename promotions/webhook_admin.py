@@ -77,6 +77,7 @@ class EndpointAdmin(Acting):
         form: Any,
         change: bool,  # noqa: FBT001
     ) -> None:
+        # By the topic, not by obj.save(): it draws the secret and the place in the log.
         made = webhooks.register(obj.url, obj.types, at=clock.wall())
         obj.pk = made.pk
         self._show(request, made)
@@ -123,6 +124,7 @@ class DeliveryAdmin(Acting):
     list_filter = ["state", "endpoint", "type"]
     ordering = ["-position"]
     list_select_related = ["endpoint"]
+    # Else a page that is filtered counts all deliveries, too.
     show_full_result_count = False
     actions = ["send_again"]
 

@@ -76,6 +76,8 @@ class EndpointsView(APIView):
         """Make one; it is told of what happens from now on. Keep the secret."""
         sent = valid(EndpointRequestSerializer, request)
         try:
+            # By the machine's clock: receivers live
+            # by it, and not by a simulated shop's.
             row = webhooks.register(sent["url"], sent["types"], at=clock.wall())
         except webhooks.BadEndpoint as error:
             detail = serializers.ErrorDetail(str(error), "refused")

@@ -85,6 +85,7 @@ def register(url: str, types: Iterable[str], *, at: datetime) -> Endpoint:
                 url=url,
                 types=sorted(set(types)),
                 secret=_secret(),
+                # From now on: what the log holds already is told by a replay alone.
                 position=store.high_water(),
                 created_at=at,
             )
@@ -122,11 +123,13 @@ def catch_up() -> int:
     """Write the deliveries of what is new; return how many positions were read."""
     until = store.high_water()
     with transaction.atomic():
+        # Whom another worker is just catching up is left to it.
         rows = Endpoint.objects.select_for_update(skip_locked=True)
         behind = list(rows.filter(active=True, position__lt=until).order_by("id"))
         if not behind:
             return 0
         after = min(row.position for row in behind)
+        # A span from who is furthest behind: no transaction reads the whole log.
         until = min(until, after + SPAN)
         new = [
             delivery
@@ -134,6 +137,7 @@ def catch_up() -> int:
             for delivery in _deliveries(stored, behind)
         ]
         Delivery.objects.bulk_create(new, batch_size=5000, ignore_conflicts=True)
+        # A short span may end before where somebody is: nobody goes back.
         moved = [row.id for row in behind if row.position < until]
         Endpoint.objects.filter(id__in=moved).update(position=until)
     return until - after
@@ -185,10 +189,12 @@ def replay(
     """
     found = [
         stored
+        # Not beyond: what comes next, catching up will tell.
         for stored in store.read(until=endpoint.position, types=TYPES)
         if since <= stored.occurred_at < until
     ]
     if not only_given_up:
+        # All of it, also from before the endpoint was there (after 0).
         missing = [
             one for stored in found for one in _deliveries(stored, [endpoint], 0)
         ]

@@ -62,6 +62,7 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
 
     :raises NothingScored: nobody was scored in its scope.
     """
+    # By scores and minute: new scores are seen at once.
     matrix = _sample(scores.version(), int(at.timestamp() / FRESH.total_seconds()))
     audience = audiences.of(matrix, segments(), at=at)
     if not audience.inside(strategy.scope):
@@ -79,6 +80,7 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
         response.believed(),
         value.Run(turns=strategy.turns),
     )
+    # [draws, customers, variants]: a variant below the floor is best for nobody.
     margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)
     each = scores.customers() / len(matrix.customers)
     points = frontier(margins, costs, each=each * arms.treated(strategy.holdout))
@@ -101,6 +103,7 @@ def deeper(terms: Terms, factor: float) -> Terms:
         case Percentage(rate=rate):
             return msgspec.structs.replace(terms, rate=min(DEEPEST, rate * by))
         case Threshold(spend=spend, amount=amount):
+            # More than the spend would be no terms at all (promotions.rule_faults).
             return msgspec.structs.replace(terms, amount=min(spend, amount * by))
         case Gift(spend=spend):
             return msgspec.structs.replace(terms, spend=spend / by)

@@ -71,6 +71,7 @@ class WhatIfForm(forms.Form):
 
     def __init__(self, given: Mapping[str, Any], strategy: Strategy) -> None:
         super().__init__(given)
+        # The slider goes to twice the budget, or as far as was typed into the address.
         usual = max(2 * strategy.budget, Decimal(1))
         step = _round(usual / STEPS)
         slider = Slider(strategy.currency, f"{step:f}")
@@ -81,6 +82,7 @@ class WhatIfForm(forms.Form):
 
 def _round(number: Decimal) -> Decimal:
     """Round up to 1, 2 or 5 of a power of ten: a slider's steps are round."""
+    # The power of ten at or below: 1, 2, 5 or 10 of it is at least the number.
     unit = Decimal(1).scaleb(number.adjusted())
     return next(unit * k for k in (1, 2, 5, 10) if unit * k >= number)
 
@@ -90,6 +92,7 @@ def _asked(budget: Any) -> Decimal:
         asked = Decimal(budget)
     except (InvalidOperation, TypeError):
         return Decimal(0)
+    # The form says what is wrong; here it must only not fail.
     return asked if asked.is_finite() else Decimal(0)
 
 
@@ -124,6 +127,7 @@ def _filled(strategy: Strategy) -> dict[str, Any]:
 
 
 def _given(request: HttpRequest) -> dict[str, Any]:
+    # `dict()` of a query has the last value of each alone.
     lists = {"segments": request.GET.getlist("segments")} if request.GET else {}
     return {**request.GET.dict(), **lists}
 
@@ -187,6 +191,7 @@ def _section(found: Found, budget: float, currency: str) -> Section:
         for point in found.points
     ]
     title = gettext("What a budget buys")
+    # About ROWS points, without the first, which is nothing, and with the last.
     every = max(1, len(found.points) // ROWS)
     told = [*found.points[every:-1:every], found.points[-1]]
     return Section(

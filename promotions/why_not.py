@@ -97,6 +97,7 @@ def ask(customer: Customer, rows: Sequence[Strategy], *, at: datetime) -> Found:
 def _person(customer: Customer, rows: Sequence[Strategy], at: datetime) -> Person:
     key = customer.person or customer.key
     keys = identity.keys(key)
+    # In the order of `arms.live`, as a refresh has them.
     running = sorted((one for one in rows if arms.runs(one, at)), key=lambda s: s.id)
     assigned = Assignment.objects.filter(customer__in=keys).order_by("-position")
     usable = carts.usable(key, currency=None, at=at)
@@ -136,6 +137,7 @@ def _weighing(
     at: datetime,
 ) -> Weighing:
     """Weigh all running strategies for one person, at the last allocation's prices."""
+    # As an arrival does: the scores if they know them, else what they did until now.
     matrix = scores.matrix(of=key)
     scored = bool(matrix.customers)
     if not scored:
@@ -144,6 +146,7 @@ def _weighing(
             return Weighing(scored=False)
         matrix = arrivals.matrix_of(key, chances)
     persons = {one: key for one in keys if one != key}
+    # What was believed at the last refresh: its prices fit no other belief.
     beliefs = arrivals.priced(allocation.pk)
     columns, given = targeting.considered(
         audiences.few(matrix, known.segments, beliefs.rates, at=at),

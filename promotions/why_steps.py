@@ -129,6 +129,7 @@ def _running(strategy: Strategy, person: Person) -> Iterator[Step]:
         Strategy.State.ENDED: _("It has ended."),
     }
     campaign, at = strategy.campaign, person.at
+    # The first reason that holds is told: each `wrong or` below keeps it.
     wrong = states.get(Strategy.State(strategy.state), "")
     if strategy.trigger == Strategy.Trigger.AUTOMATIC:
         wrong = wrong or _("It is no personal offer: it applies to every fitting cart.")
@@ -190,6 +191,7 @@ def _unused(strategy: Strategy, person: Person) -> Iterator[Step]:
 def _lot(strategy: Strategy, person: Person) -> Iterator[Step]:
     """Yield whether a lot keeps it from them: one that was drawn, or would be."""
     drawn = person.assigned.get(strategy.id)
+    # What was drawn holds: shares may have been others then.
     arm = drawn.arm if drawn else _would_draw(strategy, person)
     if arm == arms.HELD_OUT:
         share = f"{100 * settings.HELD_OUT:.0f}"
@@ -212,6 +214,7 @@ def _lot(strategy: Strategy, person: Person) -> Iterator[Step]:
 
 def _would_draw(strategy: Strategy, person: Person) -> str:
     """An arm does not hang on who is to get which variant."""
+    # The key that was assigned first draws, whoever they are today.
     unit = person.lots.units.get((person.key, strategy.id), person.key)
     name = person.lots.names.get(unit, str(unit))
     return arms.draw(arms.of(strategy), name, arms.equal(strategy)).arm
@@ -262,6 +265,7 @@ def _allowed(strategy: Strategy, person: Person) -> Iterator[Step]:
         text = _("They keep the place in its audience that they have.")
         yield Step(name="has_place", passed=True, text=text)
         return
+    # Column 0: the instance is of this one person.
     there = bool(asked.audience[place, 0])
     if not there and supply.runs_short(strategy, person.short):
         text = _(
@@ -302,6 +306,7 @@ def _worth(strategy: Strategy, person: Person) -> Iterator[Step]:
         right = _("It would pay with them: expected %(margin)s for %(cost)s.")
         text = (right if pays else wrong) % told
         yield Step(name="not_worth_it", passed=pays, text=text)
+    # Bids are values less what limits cost at the last allocation's prices.
     enough = weighing.weighed.bids[place] > 0
     wrong = _("The money is short: other customers make more of the same budget.")
     right = _("The budget is not too short for them.")
@@ -309,6 +314,7 @@ def _worth(strategy: Strategy, person: Person) -> Iterator[Step]:
 
 
 def _tried(value: float) -> Step:
+    # drawing._by_lot values whom no lot drew so.
     drawn = value != float("-inf")
     wrong = _("It is a trial for a part of all customers, and no lot drew them.")
     right = _("It is a trial, and a lot drew them for it.")
