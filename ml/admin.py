@@ -86,6 +86,7 @@ class TrainingRunAdmin(ReadOnly):
         except OperationalError:
             messages.error(request, _("The queue does not answer: try again later."))
         page = reverse("admin:ml_trainingrun_change", args=[run.pk])
+        # htmx would follow a plain redirect itself, and draw the page into the dialog.
         return HttpResponse(headers={"HX-Redirect": page})
 
     @display(  # type: ignore[untyped-decorator]

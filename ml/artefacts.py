@@ -36,6 +36,7 @@ def pack(artefact: Artefact, *, small: bool = True) -> bytes:
     header = json.dumps({"kind": artefact.kind, **artefact.header}, sort_keys=True)
     told = np.frombuffer(header.encode(), np.uint8)
     buffer = io.BytesIO()
+    # Members of the archive are dated 1980, not now: equal arrays are equal bytes.
     save(buffer, allow_pickle=False, **{HEADER: told}, **dict(artefact.arrays))
     return buffer.getvalue()
 
@@ -50,6 +51,7 @@ def unpack(packed: bytes) -> Artefact:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(HEADER).tobytes())
         kind = header.pop("kind")
+    # What np.load makes of files of other kinds; a pickle is refused by ValueError.
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise NotAnArtefact(str(error)) from error
     return Artefact(kind=kind, header=header, arrays=arrays)

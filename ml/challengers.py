@@ -51,6 +51,7 @@ def compared(
         ]
         joined = [_joined(one, score) for one, score in zip(trials, alone, strict=True)]
         rankers = [ranker for _, ranker in protocols.judged(joined)]
+        # The first cut-offs only teach: no ranker is judged there.
         first = len(trials) - len(rankers)
         for spot, ranker in enumerate(rankers, first):
             told[spot][name] = alone[spot]

@@ -47,6 +47,7 @@ def _moved(
     codes: Codes, old: Sequence[str], new: Sequence[str], *, keep: bool
 ) -> Codes:
     place = {name: code for code, name in enumerate(new)}
+    # A place to spare: code −1 reads it, and stays −1.
     table = np.full(len(old) + 1, -1, np.int32)
     for spot, name in enumerate(old):
         table[spot] = place.get(name, len(new) + spot if keep else -1)

@@ -46,5 +46,6 @@ class Companions:
         if habits is not None:
             score = score + habits
         score[cart] = -np.inf
+        # What nothing speaks for is not shown: rather a short list.
         score[score == 0] = -np.inf
         return best(score, most)

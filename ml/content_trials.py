@@ -69,6 +69,7 @@ def ranking(
 
 def _widened(trial: Trial, vectors: NDArray[np.float32]) -> Trial:
     more = np.zeros((len(trial.y), 1), np.float32)
+    # Rows come by customer, and `asked` is sorted.
     first = np.searchsorted(trial.rows.customer, (trial.asked, trial.asked + 1)).T
     for start, end in first:
         product, x = trial.rows.product[start:end], trial.x[start:end]
@@ -76,6 +77,7 @@ def _widened(trial: Trial, vectors: NDArray[np.float32]) -> Trial:
         own = own[np.argsort(-x[own, WEIGHT])[: tastes.MOST]]
         near = vectors[product] @ vectors[product[own]].T - tastes.FAR
         near = np.clip(near, 0, None) ** 2
+        # Its own orders are in the ranker's features already.
         near[product[:, None] == product[own][None, :]] = 0
         more[start:end, 0] = np.log1p(near @ x[own, WEIGHT])
     return replace(trial, x=np.hstack([trial.x, more]))

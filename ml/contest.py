@@ -62,6 +62,8 @@ def entered(
     found = measured(candidate, parts, seed=seed, setting=setting)
     final = fitted(candidate, parts.newest(seed=seed), setting=setting, seed=seed)
     return Entrant(
+        # The link is of earlier fits' forecasts: on its own rows it would look too
+        # sure.
         arrays=exports.calibrated(linked(final, found.cuts)),
         settings=setting,
         seconds=found.seconds,
@@ -96,6 +98,7 @@ def measured(
         scored, rows = scored + process_time() - started, rows + len(part.y)
         chance = _linked(told, raw)
         told.append(Foretold(part=part, raw=raw, chance=chance))
+    # The first had nothing earlier to be linked by.
     cuts = tuple(told[1:])
     return Entrant(
         seconds=spent / len(told),
@@ -130,6 +133,7 @@ def searched(
     trial = parts.rows[first].sampled(SEARCH_ROWS, seed=seed)
     best, lowest, started = candidate.search[0], np.inf, process_time()
     for setting in candidate.search:
+        # Nothing to choose from: no fit is spent on it.
         if len(candidate.search) == 1:
             break
         estimator = fitted(candidate, sample, setting=setting, seed=seed)
@@ -165,6 +169,7 @@ def choose(
         baselines={name: _losses(one) for name, one in baselines.items()},
         group=np.concatenate(groups),
     )
+    # Rates in charge are no entrant: the winner has beaten them as a baseline.
     if choice.winner is None or champion is None or champion not in entrants:
         return choice
     if champion == choice.winner:

@@ -64,6 +64,7 @@ def clustered(values: Numbers, group: Codes) -> Mean:
     codes = np.unique(group, return_inverse=True)[1]
     sums = np.bincount(codes, weights=values - mean)
     groups = len(sums)
+    # One customer, however many rows, is one observation.
     if groups < 2:
         return Mean(value=mean, error=float("inf"))
     spread = sqrt(groups / (groups - 1) * float((sums**2).sum()))
@@ -87,6 +88,7 @@ def auc_within(y: Codes, p: Numbers, category: Codes) -> float:
 
 def calibration(y: Codes, p: Numbers, *, bins: int = BINS) -> list[dict[str, float]]:
     """Compare promised with happened in bins of equal mass, lowest first."""
+    # Stable: a constant's bins hold the rows as they come, and a run repeats.
     parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(y)))
     return [
         {
@@ -154,6 +156,7 @@ def choose(
     for name in order:
         near = candidates[name].mean() <= mark.value + mark.error
         gain = clustered(baselines[rival] - candidates[name], group)
+        # Both: one that is near the best may yet not be told from the baseline.
         if near and gain.value > 2 * gain.error:
             return Choice(winner=name, reason=_why(name, best, mark, rival, gain))
     return Choice(

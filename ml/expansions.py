@@ -42,6 +42,7 @@ class Expanded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.kept_ = deviations > LEAST_DEVIATION
         self.scales_ = np.maximum(deviations, LEAST_DEVIATION)
         kept = np.concatenate([np.zeros(width, np.int64), groups[self.kept_]])
+        # Numbered without gaps: a group may have lost all its columns.
         self.groups_ = np.unique(kept, return_inverse=True)[1]
         return self
 
@@ -53,6 +54,7 @@ class Expanded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _knots(self, x: Floats) -> list[tuple[int, float]]:
         found = []
         for column, values in enumerate(x.T):
+            # A column of two values has nothing to bend.
             if len(np.unique(values)) > 2:
                 at = np.unique(np.quantile(values, KNOTS))
                 found += [(column, float(knot)) for knot in at]

@@ -89,6 +89,7 @@ def _averaged(trees: list[DecisionTreeClassifier]) -> Arrays:
     parts = []
     for one in trees:
         tree = one.tree_
+        # Divided, as values are shares since scikit-learn 1.3 and were counts before.
         share = tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1)
         parts.append(
             {
@@ -104,6 +105,7 @@ def _averaged(trees: list[DecisionTreeClassifier]) -> Arrays:
 
 def _boosted(learner: HistGradientBoostingClassifier) -> Arrays:
     parts = []
+    # scikit-learn has no public way to these trees; of two classes, one a round.
     for (one,) in learner._predictors:
         nodes = one.nodes
         leaf = nodes["is_leaf"].astype(bool)
@@ -139,6 +141,7 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> Arrays:
         laid[name] = np.concatenate([np.asarray(part[name]) for part in parts])
     start = np.repeat(roots, sizes)
     self_ = np.arange(len(start))
+    # So all rows walk `depth` steps at once, and nobody asks who has arrived.
     leaf = laid["left"] < 0
     for side in ("left", "right"):
         laid[side] = np.where(leaf, self_, laid[side] + start).astype(np.int32)

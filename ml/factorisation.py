@@ -76,6 +76,7 @@ def factorise(
     size, errors = _norm(target), [_error(target, known, u, v)]
     for _ in range(rounds):
         u *= (target @ v) / (_times(known, u, v) + TINY)
+        # By the new U: each update alone never raises the error, both at once may.
         v *= (target.T @ u) / (_times(_turned(known), v, u) + TINY)
         errors.append(_error(target, known, u, v))
         if errors[-2] - errors[-1] <= tolerance * size:

@@ -202,9 +202,11 @@ def bought(person: UUID, *, at: datetime, half_life: float) -> dict[str, float]:
 
 def history(keys: Sequence[UUID], *, at: datetime) -> History:
     """Read a customer's order lines before `at`, without what has gone back."""
+    # What has gone back is out already: all that is left stands.
     lines = list(_lines(keys, at=at))
     products, product = _coded([line.sku for _, _, line in lines])
     named, category = _coded([line.category for _, _, line in lines])
+    # "" sorts first, and becomes −1, as in lines.arrays.
     if named[:1] == [""]:
         named, category = named[1:], category - 1
 
@@ -234,6 +236,8 @@ def history(keys: Sequence[UUID], *, at: datetime) -> History:
 def _lines(keys: Sequence[UUID], *, at: datetime) -> Iterator[tuple[int, int, Line]]:
     """Yield position, microseconds and line of what stands at `at`, oldest first."""
     rows = store.trail(keys, types=ORDERS, since=EVER, until=at) if keys else []
+    # First all that went back: an order's refund comes after it. By number within this
+    # customer's own trail, so nobody can cancel another's order.
     back: dict[str, list[Back]] = {}
     for _, kind, moment, data in rows:
         if kind != "order_completed":
@@ -263,6 +267,7 @@ def _session(keys: Sequence[UUID], *, at: datetime) -> list[str]:
     if not keys:
         return []
     rows = store.trail(keys, types=LOOKED, since=at - SESSION, until=at)
+    # trail tells the oldest first.
     return [_looked.decode(data).sku for *_, data in reversed(rows)]
 
 
@@ -299,6 +304,7 @@ def _stored(
 
 
 def _say(error: Exception) -> None:
+    # A young shop has no model: that is no fault, and would fill the log.
     if not isinstance(error, registry.NoChampion):
         log.error("A model cannot answer: %s: %s", type(error).__name__, error)
 

@@ -52,6 +52,7 @@ def _last_before(cut: datetime) -> list[TrainedModel]:
 def _judged(
     history: History, rows: list[TrainedModel], *, cut: datetime, horizon: float
 ) -> Iterator[Matured]:
+    # Models of one training mostly name the same categories: their rows are built once.
     @cache
     def built(categories: tuple[str, ...]) -> Split:
         names = (history.categories, list(categories))
@@ -69,6 +70,7 @@ def _judged(
         except registry.UNREADABLE:
             continue
         part = built(model.categories)
+        # Of a handful of regulars a loss says nothing, and would be told as a doubt.
         if len(np.unique(part.entity)) < splits.LEAST_CUSTOMERS:
             continue
         figures = evaluation.measure(

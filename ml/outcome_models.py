@@ -46,6 +46,8 @@ def chance(log_odds: Floats) -> Floats:
 
 def encoder(categories: Sequence[int]) -> ColumnTransformer:
     """Return what makes columns fit for linear models: mean 0, variance 1, one-hot."""
+    # Kept even where all is missing: scikit-learn would drop the column, and all places
+    # after it move.
     imputer = SimpleImputer(
         strategy="median", add_indicator=True, keep_empty_features=True
     )
@@ -97,10 +99,14 @@ def boosted(
         max_iter=TREES,
         learning_rate=RATE,
         max_leaf_nodes=LEAVES,
+        # Never more than a tenth of the rows: where positives are rare nothing would
+        # split.
         min_samples_leaf=min(
             max(leaf, int(LEAF_EVENTS / max(rate, 1e-9))), max(len(y) // 10, 1)
         ),
+        # The default keeps a tenth of the rows apart from 10,000 rows on.
         early_stopping=False,
+        # few_levels lays the categories first.
         categorical_features=list(range(len(categories))) or None,
         random_state=seed,
     )

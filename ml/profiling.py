@@ -72,6 +72,7 @@ def expect(
     visits = counted.visited(day)
     if rhythm is None or worth is None:
         none = np.full(len(counted), np.nan)
+        # A gap of 30 days is mixed in: who came once has a usual too.
         usual = (visits.recency + 30.0) / (visits.repeats + 1.0)
         return Future(orders=none, value=none, alive=none, churn=none, usual=usual)
     orders = lifetime.expected(rhythm, visits, NEXT_DAYS)
@@ -80,6 +81,7 @@ def expect(
         value=orders * lifetime.order_value(worth, counted.visits, counted.value),
         alive=lifetime.alive(rhythm, visits),
         churn=lifetime.no_order(rhythm, visits, segments.QUIET_DAYS),
+        # One over the expected rate, Gamma(r + repeats, alpha + recency).
         usual=(rhythm.alpha + visits.recency) / (rhythm.r + visits.repeats),
     )
 
@@ -122,6 +124,7 @@ def _segments(
     standing = segments.Standing(
         since_first=day - counted.first,
         late=profiles.late(counted, day=day, usual=future.usual),
+        # Without a forecast nobody is lost by it; how late they are decides.
         no_order=np.nan_to_num(future.churn, nan=0.0),
         spend=counted.spend,
         orders=counted.orders,
@@ -190,7 +193,10 @@ def _replace(rows: dict[UUID, dict[str, Any]], basis: ProfileBasis) -> int:
         # A second run waits here instead of failing on the first one's rows.
         table = CustomerProfile._meta.db_table
         cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        # Not TRUNCATE, which would lock readers out: they see the old rows until the
+        # end.
         cursor.execute(f"DELETE FROM {table}")  # noqa: S608
+        # Only now: whoever was erased while the log was read gets no row.
         people = _people()
         with cursor.copy(f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for key in people:

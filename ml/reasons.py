@@ -135,8 +135,11 @@ def found(
     for topic, places in enumerate(table.places):
         if len(places):
             strongest = places[mine[:, places].argmax(axis=1)]
+            # The topic as a whole moved it (`enough`), and this fact the same way
+            # (`told`).
             told = np.take_along_axis(mine, strongest[:, None], axis=1)[:, 0] > 0
             best[:, topic] = np.where(told & enough[:, topic], strongest, -1)
+    # By how far topics moved it; those with nothing to tell come last.
     order = np.argsort(np.where(best < 0, np.inf, -topics), axis=1, kind="stable")
     return np.take_along_axis(best, order[:, :most], axis=1)
 
@@ -166,9 +169,11 @@ class _Table:
 
     def true(self, values: Matrix, average: Matrix) -> NDArray[np.bool_]:
         """Say which words are true of which row."""
+        # Exactly: both are the same constant as float32.
         missing = values == _MISSING
         mine = values[:, self.spot]
         far = self.way * (mine - average[:, self.spot]) > 0
+        # Turned by `way`, one comparison serves "high" and "low".
         far &= self.way * mine >= self.bound
         far &= ~missing[:, self.spot] & ~missing[:, self.need]
         return np.asarray(np.where(self.way == 0, missing[:, self.spot], far))

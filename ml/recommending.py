@@ -132,6 +132,7 @@ def _moment(history: History, at: datetime) -> float:
 
 def _judged(history: History) -> Judged:
     past = history.purchases
+    # Seven cut-offs (protocols.ROLLING) and a horizon of history before the first.
     if not len(past) or past.day.max() - past.day.min() < 8 * protocols.HORIZON:
         raise TooFewOrders("Ranking needs 224 days of orders.")
     day = float(past.day.max()) + 1e-6
@@ -240,6 +241,7 @@ def shortlist_favourites(*, at: datetime) -> int:
 
 def _replace(rows: list[Row], *, model: TrainedModel | None, at: datetime) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
+        # A second run waits here instead of failing on the first one's rows.
         cursor.execute("LOCK TABLE ml_shortlist IN SHARE ROW EXCLUSIVE MODE")
         Shortlist.objects.all().delete()
         copy_in = (
@@ -267,6 +269,8 @@ def _favourites(history: History, at: datetime) -> Iterator[Row]:
 
 
 def _rows(shop: RankedShop, at: datetime) -> Iterator[Row]:
+    # Of a customer without orders recall is better by `liked` than by popularity
+    # (decision 20).
     top = best(shop.model.shelf.liked, MOST)
     yield EVERYBODY, NOTHING, [shop.model.skus[code] for code in top]
     history = _merchandise(lines.arrays(lines.read(until=at)))
@@ -274,6 +278,7 @@ def _rows(shop: RankedShop, at: datetime) -> Iterator[Row]:
     past = shop.coded(history).before(now)
     keys = _people()
     order = np.argsort(past.customer, kind="stable")
+    # Sorted once: each customer is a slice of it.
     bounds = np.searchsorted(
         past.customer[order], np.arange(len(history.customers) + 1)
     )

@@ -104,9 +104,12 @@ def _told(
         if one.start >= day:
             continue
         received[one.received] += 1
+        # unique: += with repeated places counts once, and a customer may use several.
         redeemed[np.unique(who)] += 1
+        # Of what still runs uses are to come: it would make the overall rate too low.
         if one.end <= day:
             sent, users = sent + len(one.received), users + len(np.unique(who))
+    # Ten customers at 10 % beforehand: before the first campaign nothing is known.
     overall = (users + 1) / (sent + 10)
     return {
         "received": received,

@@ -68,9 +68,11 @@ def save(model: bytes) -> str:
 def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; killed half-way it leaves `tmp…` to prune."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder: only within a file system a rename is whole or not at all.
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TMP, delete=False) as file:
         file.write(content)
         file.flush()
+        # On disk before it has its name: after a crash that must not lead to nothing.
         os.fsync(file.fileno())
     Path(file.name).replace(path)
 
@@ -244,6 +246,7 @@ def roll_back(task: str, *, at: datetime, by: str, comment: str = "") -> Trained
     :raises NoChampion: nobody was in charge before, or its file is gone.
     """
     with transaction.atomic():
+        # Locked: of two who roll back at once the second sees what the first did.
         promoted = TrainedModel.objects.select_for_update().filter(
             task=task, promoted_at__isnull=False
         )
@@ -266,6 +269,7 @@ def _append(
     event: events.ModelPromoted | events.ModelRolledBack, *, at: datetime
 ) -> None:
     stream = f"model:{event.task}"
+    # After the version that was read: a promotion in between is a conflict.
     store.append([event], at=at, stream=stream, after=store.version(stream))
 
 
@@ -306,6 +310,7 @@ def _witnesses(at: datetime) -> Iterator[str]:
     first: dict[tuple[int, int], UUID] = {}
     for model in young.order_by("created_at"):
         year, week, _ = model.created_at.isocalendar()
+        # All candidates of the week's first run: the challengers are judged beside it.
         if first.setdefault((year, week), model.run_id) == model.run_id:
             yield model.checksum
 

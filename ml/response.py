@@ -173,6 +173,7 @@ def _frame(history: pl.DataFrame, campaign: Campaign) -> pl.DataFrame:
 def _orders(
     history: pl.DataFrame, start: datetime, end: datetime, name: str
 ) -> pl.DataFrame:
+    # As known at the window's end: what went back later was bought by then.
     inside = lines.standing(history, until=end).filter(
         pl.col("at").is_between(start, end, closed="left")
     )
@@ -190,6 +191,8 @@ def _covariates(frame: pl.DataFrame) -> Floats:
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
     counts = frame.select(f"last_{days}" for days in WINDOWS[-2:]).to_numpy()
     steps = np.hstack([counts >= step for step in STEPS])
+    # Steps that fewer than 2 % are on one side of tell nothing, and make the
+    # information singular.
     seen = np.abs(steps.mean(axis=0) - 0.5) < 0.48
     return np.column_stack([x, x**2, x[:, 1] * x[:, -1], steps[:, seen]])
 
@@ -199,6 +202,7 @@ def _adjusted(
 ) -> tuple[float, float]:
     """Return the coefficient of being addressed and its standard error (Fisher)."""
     x = np.column_stack([covariates, addressed])
+    # All but unpenalised: the coefficient itself is what is asked for.
     model = LogisticRegression(C=1e4, max_iter=1000).fit(x, bought)
     p = model.predict_proba(x)[:, 1]
     information = (x * (p * (1 - p))[:, None]).T @ x + 1e-6 * np.eye(x.shape[1])

@@ -38,6 +38,7 @@ def spread(rows: Pairs) -> Numbers:
 
 def overdue(rows: Pairs, gap: Numbers) -> Numbers:
     """Return recency / mean gap, at most 10: above 1 they are late."""
+    # At least a day: two orders of one day have a gap of 0.
     return np.minimum(np.minimum(rows.newest(), NEVER) / np.maximum(gap, 1.0), 10.0)
 
 

@@ -67,6 +67,8 @@ def matrix(*, most: int | None = None, of: UUID | None = None) -> ScoreMatrix:
     Who took consent back since then is left out, and so is who became someone else's.
     """
     rows = lookup.rows(
+        # One row a customer: of the demo's 250,000 pairs as many Python tuples would be
+        # made. All arrays in the same order, hence the columns fit.
         "SELECT customer, array_agg(category ORDER BY category),"
         " array_agg(probability ORDER BY category),"
         " array_agg(spend::float8 ORDER BY category), min(model_id::text)"

@@ -84,6 +84,8 @@ def assign(
 
     rules = [
         who.since_first < NEW_DAYS,
+        # Whoever comes twice a year is quiet for 90 days as a rule: late as well, or
+        # not lost.
         LOST.holds(who.no_order, inside("lost")) & (who.late >= 1),
         SLIPPING.holds(who.late, inside("slipping")),
         near("big_spender", cuts["spend"][-1], who.spend),
@@ -99,6 +101,7 @@ def cut_points(values: Numbers, stored: Sequence[float] | None = None) -> list[f
     So a score moves because the customer did, not because all others did.
     """
     if stored is not None:
+        # Bands count from 1.
         shares = np.bincount(bands(values, stored) - 1, minlength=BANDS) / len(values)
         if shares.min() >= LEAST_SHARE and shares.max() <= MOST_SHARE:
             return list(stored)

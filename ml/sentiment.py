@@ -92,6 +92,7 @@ def read(texts: Sequence[str]) -> list[Reading]:
     clauses = [_clauses(*pair) for pair in zip(said, tongues, strict=True)]
     parts = [one for some in clauses for one, _ in some]
     of = [tongue for some, tongue in zip(clauses, tongues, strict=True) for _ in some]
+    # One score for all clauses of all texts, taken up again in the same order below.
     tones = iter(score(parts, of, meanings(parts)).balance if parts else ())
     readings = []
     for n, (text, tongue) in enumerate(zip(said, tongues, strict=True)):
@@ -210,6 +211,7 @@ def _reading(
 ) -> Reading:
     chances, known, piece = found.chances[n], weights(tongue), found.grams[n]
     best = int(np.argmax(chances))
+    # Towards the tone that is told: what speaks for "negative" lowers the head's score.
     head, sign = (known.plain, 1.0) if best == 1 else (known.tone, best - 1.0)
     added = sign * parts(head, piece)
     whole = sign * float(found.plain[n] if best == 1 else found.tone[n])
@@ -239,6 +241,7 @@ def _runs(piece: Grams, added: Doubles) -> list[tuple[str, float]]:
     first, last = piece.first, piece.last
     runs = (last - first >= 2) & (last - first <= LONGEST)
     sizes = LONGEST + 1
+    # Place and length in one number: a run that several grams cover is looked at once.
     spans = np.unique(first[runs] * sizes + last[runs] - first[runs])
     parts = sums[spans // sizes + spans % sizes] - sums[spans // sizes]
     taken: set[int] = set()
@@ -261,6 +264,8 @@ def weights(tongue: str) -> Weights:
 
     def head(name: str) -> Head:
         at = archive[f"{tongue}_{name}_buckets"]
+        # Dense, 2 MB a head: a gram's weight is a look-up. The file has the buckets in
+        # use.
         scale, linear = np.zeros((2, BUCKETS), np.float32)
         scale[at] = archive[f"{tongue}_{name}_scale"]
         linear[at] = archive[f"{tongue}_{name}_weights"]

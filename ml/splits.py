@@ -122,6 +122,7 @@ class Split:
         if len(self.y) <= rows:
             return self
         chance = np.random.default_rng(seed)
+        # In the order they had: what is fitted does not hang on the draw's order.
         kept = np.sort(chance.permutation(len(self.y))[:rows])
         return type(self)(x=self.x[kept], y=self.y[kept])
 
@@ -162,6 +163,7 @@ def plan(past: Purchases, *, horizon_days: int) -> Plan:
     if not len(past):
         raise TooLittleHistory(Wording("The log holds no orders."))
     first, last = moment_of(past.day.min()), moment_of(past.day.max())
+    # The last order's day may not be over: it labels nothing.
     as_of = datetime(last.year, last.month, last.day, tzinfo=UTC)
     step = timedelta(days=horizon_days)
     days, needed = (as_of - first).days, (FEWEST_CUTS + 1) * horizon_days
@@ -193,6 +195,7 @@ def most_bought(
     keys = past.category[named].astype(np.int64) << 32 | past.customer[named]
     buyers = np.bincount(np.unique(keys) >> 32, minlength=len(history.categories))
     found = np.flatnonzero(buyers)
+    # Stable, and codes go by name: ties have one order in every process.
     ranked = found[np.argsort(-buyers[found], kind="stable")]
     names = (history.categories[code] for code in ranked)
     return [name for name in names if name not in exclude][:most]
@@ -226,6 +229,8 @@ def split(history: History, *, plan: Plan, categories: Sequence[str]) -> Splits:
             customers=len(history.customers),
             categories=len(categories),
         )
+        # So many rows a learner of four cut-offs takes of it; the others need no
+        # memory.
         only_teaches = cut not in plan.rolling
         rows[cut] = whole.sampled(ROWS // TRAINING_CUTS) if only_teaches else whole
     splits = Splits(plan=plan, rows=rows)

@@ -28,4 +28,5 @@ def wanted(
     if not len(bought):
         return np.zeros(len(new))
     near = np.clip(new @ bought.T - FAR, 0, None) ** 2
+    # By logs: the tenth carton of milk says less of a taste than the first of anything.
     return np.asarray(near @ np.log1p(weight), np.float64)

@@ -88,6 +88,7 @@ def read(path: Path) -> pl.DataFrame:
         return pl.read_csv(
             path,
             separator=separator,
+            # All rows: a text that first comes in row 20,000 would break the reading.
             infer_schema_length=None,
             null_values=["", "NA", "NaN", "nan", "null", "NULL"],
             try_parse_dates=True,
@@ -271,6 +272,7 @@ def _numeric(kind: pl.DataType) -> bool:
 
 def _useless(column: pl.Series) -> str:
     distinct = column.drop_nulls().n_unique()
+    # One value or none is two facts: that it is missing may tell.
     if distinct < 2 and not (distinct and column.null_count()):
         return "it is the same in every row"
     if column.dtype.is_nested():

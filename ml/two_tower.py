@@ -89,6 +89,7 @@ class Items(keras.layers.Layer):  # type: ignore[misc]
             tf.gather(self.tables[n], np.array(c) + 1) for n, c in self.content.items()
         ]
         whole = tf.add_n([ids, *content])
+        # With its id a product loses its own bias too: a new one has neither.
         level = self.level[1:] if hidden is None else self.level[1:] * hidden[:, 0]
         bias = whole[:, -1:] + level[:, None]
         return tf.pad(tf.concat([whole[:, :-1], bias], 1), [[1, 0], [0, 0]])
@@ -179,6 +180,7 @@ def train(
             float(step(b)) for b in batches(examples, share, settings.batch, chance)
         ]
         losses.append(float(np.mean(each)))
+        # The same batches each pass, since items compete within them: losses compare.
         still = np.random.default_rng(seed)
         each = [
             float(loss(b)) for b in batches(validation, share, settings.batch, still)

@@ -141,9 +141,11 @@ def measured(log: Log) -> dict[str, Any]:
     past = log.past.before(cut)
     if not len(past) or cut - np.floor(past.day.min()) < LEAST_DAYS:
         return {"validation": {}, "test": {}, "cuts": []}
+    # The whole log: features stop at the cut-off by themselves, labels lie behind it.
     rows = _rows(log.past, log, cut=cut)[1]
     chance = predictors.read(fitted(rows)).probability(rows.x)
     told = evaluation.measure(rows.y, chance, group=rows.entity, category=rows.category)
+    # The average chance in hindsight, for want of a baseline that has learnt.
     usual = np.full(len(rows.y), rows.y.mean())
     figures = told | {"base_log_loss": float(evaluation.losses(rows.y, usual).mean())}
     return {
@@ -168,6 +170,7 @@ def _log(history: History, exclude: frozenset[str]) -> Log:
     )
     step = max(-(-len(history.customers) // MOST), 1)
     coded = recoded(past, categories=(history.categories, names))
+    # Codes go by the customers' random keys: every n-th is a sample.
     some = coded.where(coded.customer % step == 0)
     log = Log(
         past=some.recoded(some.customer // step),

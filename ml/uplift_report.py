@@ -108,6 +108,7 @@ def report(
         tell=lambda name: tell("contest", name),
     )
     uplifts, seconds = _fitted(table, learn, rest, seed, tell)
+    # Cross-fitted within the test part: the judge has learnt nothing from who competes.
     means = outcome_means(
         table.x[rest],
         table.y[rest],
@@ -199,6 +200,7 @@ def _values(
     uplifts: dict[str, Floats], sight: _Sight, budgets: Sequence[float]
 ) -> tuple[Value, ...]:
     """Value every learner's policy, and the one that draws customers by lot."""
+    # All tie, so each share is spread evenly; argmax takes the best arm.
     same = sight.scores.mean(axis=0) * np.ones((len(sight.scores), 1))
     found = []
     for name, uplift in [*uplifts.items(), (RANDOM, same)]:

@@ -69,6 +69,7 @@ class ProductContent(models.Model):
     product = models.ForeignKey(Product, models.CASCADE, related_name="+")
     source = models.CharField(max_length=5, choices=Source.choices)
     seen = models.CharField(max_length=32)
+    # RESTRICT: a vector goes only when no product has it (indexing._forget).
     content = models.ForeignKey(ContentVector, models.RESTRICT, null=True)
     fault = models.CharField(max_length=200, blank=True, default="")
     retry_at = models.DateTimeField(null=True)
