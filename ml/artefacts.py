@@ -33,6 +33,7 @@ class Artefact:
 def pack(artefact: Artefact, *, small: bool = True) -> bytes:
     """Serialise; equal artefacts make equal bytes, hence equal checksums."""
     save = np.savez_compressed if small else np.savez
+    # Sorted keys, for equal bytes; as an array, since a file holds nothing else.
     header = json.dumps({"kind": artefact.kind, **artefact.header}, sort_keys=True)
     told = np.frombuffer(header.encode(), np.uint8)
     buffer = io.BytesIO()

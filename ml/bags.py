@@ -106,6 +106,7 @@ def examples(
         before = past.known(day)
         filled = bags(past.where(before), item[before], day=day, customers=customers)
         after = past.bought(day, day + horizon) & (item >= 0)
+        # Of an empty bag nothing can be learnt, and strangers are served otherwise.
         after &= filled.item[past.customer, 0] >= 0
         # Customer and item in one number: each pair counts once, by customer.
         key = np.unique(past.customer[after].astype(np.int64) << 32 | item[after])

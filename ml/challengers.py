@@ -62,6 +62,7 @@ def compared(
 def _joined(trial: Trial, score: Numbers) -> Trial:
     who = trial.rows.customer
     count = np.maximum(np.bincount(who), 1)
+    # A factor model's scores differ in level by customer; a logistic sees one scale.
     apart = score - (np.bincount(who, score) / count)[who]
     columns = [trial.x, score.astype(np.float32), apart.astype(np.float32)]
     return replace(trial, x=np.column_stack(columns))

@@ -35,6 +35,7 @@ def recoded(
     Customers that the second list lacks are left out. Categories that it lacks come
     after its last code, so that they still count for their customer.
     """
+    # Kept, with codes of their own: "categories bought" and visits count them.
     category = _moved(purchases.category, *categories, keep=True)
     moved = replace(purchases, category=category)
     if customers is None:

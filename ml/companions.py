@@ -32,6 +32,7 @@ class Companions:
 
     def scores(self, cart: NDArray[Any]) -> Numbers:
         """Add up, for each product, how well it goes with each in the cart."""
+        # (cart × partners) on end; −1 fills the short lists.
         partner, cosine = self.partner[cart].ravel(), self.cosine[cart].ravel()
         known = partner >= 0
         return np.asarray(

@@ -38,6 +38,7 @@ class Content:
         # clip: what nearly all names hold would weigh less than nothing.
         rarity = np.log(max(len(names), 1) / (1 + held)).clip(0).astype(np.float32)
         return cls(
+            # Halves: a row of 256 for each product lies in every model file.
             names=_unit(counts * rarity).astype(np.float16),
             rarity=rarity,
             package=np.array([hashed(one) for one in packages], np.uint32),

@@ -37,6 +37,7 @@ def ranking(
     without: list[Any] = []
     for trial in protocols.rolling(past, day=day, **how):
         other = _widened(trial, vectors[trial.shelf.products])
+        # The first cut-offs only teach, with and without the column alike.
         if len(plain) >= protocols.LEARNT:
             one, two = (
                 kind.quality(kind.top(protocols.fitted(taught).scores(kind.x))).recall

@@ -85,6 +85,7 @@ def measured(
     The first of them only calibrates; the others are measured.
     """
     told: list[Foretold] = []
+    # CPU, not wall: the worker has other tasks beside it.
     spent = scored = rows = 0.0
     for cut in parts.plan.rolling:
         started = process_time()
@@ -162,6 +163,7 @@ def choose(
 ) -> evaluation.Choice:
     """Choose by evaluation.choose; a champion stays unless the winner beats it."""
     some = next(iter(entrants.values()))
+    # Of any: all were measured on the same rows.
     groups = [one.part.entity for one in some.cuts]
     choice = evaluation.choose(
         list(entrants),

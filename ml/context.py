@@ -130,6 +130,7 @@ def _learnt(
         # With less before it nobody can be told active, and few purchases are known.
         if cut - first < ACTIVE_DAYS:
             break
+        # x: active customers × (3 categories + 4), y: what they bought in the window.
         x, y = _lesson(past, item, cut, customers, categories)
         gram += x.T @ x
         cross += x.T @ y

@@ -100,6 +100,8 @@ def _kept(part: pl.DataFrame) -> tuple[float, float]:
         for column in (
             np.log(part["units"].to_numpy() + 0.5),
             part["move"].to_numpy(),
+            # The rest of the shop: what moves all categories at once is nobody's
+            # discount.
             np.log((part["all"] - part["units"]).to_numpy() + 0.5),
         )
     )

@@ -124,6 +124,9 @@ def _fitted(
     columns = [
         rows[name].to_numpy() for name in ("units", "price", "of", "item", "cell")
     ]
+    # Not of logs, which are biased where few are sold: 87 % of planted intervals held
+    # the truth, of these 96.6 % for categories and 94.6 % for products
+    # (docs/benchmarks.md).
     return poisson_effects.fit(*columns), rows
 
 
@@ -155,6 +158,7 @@ def by_product(panel: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
     return told.join(whole, on="category").select(
         "sku",
         (pl.col("keep") * pl.col("own") + rest * pl.col("value")).alias("value"),
+        # What shrinking leaves unsure, and how unsure the category itself is.
         (WIDER * ((rest * spread**2) + of**2).sqrt()).alias("error"),
     )
 

@@ -18,6 +18,7 @@ from analytics.wording import Wording
 
 Numbers = NDArray[np.floating[Any]]
 Codes = NDArray[Any]
+# As in the research report, by which the goals were set.
 BINS = 15
 LEAST_CUTS = 3
 ECE_BOUND = 0.02
@@ -190,6 +191,7 @@ def beats(
         )
     gains = [a - b for a, b in zip(champion, challenger, strict=True)]
     each = [clustered(gain, who) for gain, who in zip(gains, groups, strict=True)]
+    # A customer is one cluster over all cut-offs, not one at each.
     mean = clustered(np.concatenate(gains), np.concatenate(groups))
     gain = Wording(
         "%(value)s ± %(error)s nats over %(each)s cut-offs",

@@ -55,6 +55,7 @@ def calibrated(fitted: Calibrated) -> Arrays:
 
 def _prepared(columns: Any) -> Arrays:
     numbers = columns.named_transformers_["numbers"]
+    # For the logistic numbers are scaled as well, for trees only clipped.
     clip = numbers[0] if isinstance(numbers, Pipeline) else numbers
     named = {name: spots for name, _, spots in columns.transformers_}
     laid: Arrays = {
@@ -64,7 +65,9 @@ def _prepared(columns: Any) -> Arrays:
         "category": np.array(named["category"][0]),
     }
     category = columns.named_transformers_["category"]
+    # Sorted, as predictors.Levels looks them up.
     laid["levels"] = np.asarray(category.categories_[0])
+    # Of trees; a one-hot level's value is its weight (_linear).
     if hasattr(category, "encodings_"):
         laid["level_values"] = np.asarray(category.encodings_[0], np.float64)
         laid["otherwise"] = np.float64(category.target_mean_)
@@ -107,6 +110,8 @@ def _boosted(learner: HistGradientBoostingClassifier) -> Arrays:
     parts = []
     # scikit-learn has no public way to these trees; of two classes, one a round.
     for (one,) in learner._predictors:
+        # Features have no NaN (features.build) and categories come as rates, so where
+        # missing values go, and splits by category, need not be laid out.
         nodes = one.nodes
         leaf = nodes["is_leaf"].astype(bool)
         parts.append(

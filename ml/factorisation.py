@@ -95,6 +95,7 @@ def ranks(
     """Compare ranks on a dense `p`, and predict `cell` (row, column from 0) by each."""
     known = np.ones(p.shape)
     known[cell] = 0
+    # Two ranks are to differ by their rank, not by where they stopped.
     long: Any = {"rounds": 20_000, "tolerance": 1e-9}
     table = []
     for rank in upto or range(1, min(p.shape) + 1):

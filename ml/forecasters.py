@@ -77,6 +77,8 @@ METHODS: Sequence[Method] = (
     SEASONAL,
     Method(name="smoothing", level=_smooth),
     Method(name="smoothing, calendar", level=_smooth, calendar=True),
+    # Boosted trees of the same columns had a WAPE of .177 and .459 (categories,
+    # products), this .175 and .455 in a thirtieth of the time (decision 34).
     Method(name="regression", level=_smooth, learns=True),
     Method(name="regression, calendar", level=_smooth, learns=True, calendar=True),
 )
@@ -95,6 +97,7 @@ def forecast(given: Panel, method: Method, ahead: int) -> Told:
     units = given.units / np.exp(moved[:, : given.weeks])
     rows = _Rows.of(units, given, method, ahead)
     steps = [step for step in STEPS if step <= ahead] or [1]
+    # (steps, 4, series): three quantiles of logs, and the mean in units.
     told = np.array([rows.at(step) for step in steps])
     weeks = np.arange(1, ahead + 1)
     whole = np.apply_along_axis(lambda y: np.interp(weeks, steps, y), 0, told)
@@ -189,6 +192,8 @@ class _Rows:
             most=np.fmax.reduce([other[:, -1] for other in others]),
             above=above,
             enough=age >= 4,
+            # Of a short history less is left out, or nothing would be left to learn
+            # from.
             start=min(WARM, max(3, given.weeks - ahead - 6)),
         )
 

@@ -92,6 +92,7 @@ def _refresh(wall: Callable[[], datetime], whole: bool) -> int:  # noqa: FBT001
     _note(waiting=waiting, read=0, started_at=begun, finished_at=None)
     while chunk := _stale(after):
         _write(chunk)
+        # Only now do the chunk's vectors lie beside all others'.
         twins.look([one.sku for one in chunk], at=clock.now())
         after, done = chunk[-1].sku, done + len(chunk)
         _note(waiting=max(waiting - done, 0), read=done)

@@ -38,6 +38,7 @@ def _write(pairs: list[tuple[Review, sentiment.Reading]], at: datetime) -> None:
     judged, facts = [], []
     for row, reading in pairs:
         now = locked.get(row.id)
+        # Gone, judged by another worker, or changed since it was read.
         if now is None or now.judged_by or now.text != row.text:
             continue
         _read_into(now, reading)

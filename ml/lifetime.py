@@ -72,6 +72,7 @@ def fit_rhythm(visits: Visits) -> Rhythm:
     if np.count_nonzero(visits.repeats) < LEAST:
         raise TooFewCustomers(f"fewer than {LEAST} customers came again")
     rows = _spread(len(visits))
+    # The paper's x, t_x and T.
     x, t_x, age = visits.repeats[rows], visits.recency[rows], visits.age[rows]
     # In units of the mean age the starts below fit any shop; alpha is scaled back.
     unit = float(age.mean())
@@ -132,6 +133,7 @@ def expected(one: Rhythm, visits: Visits, days: float) -> Numbers:
     x, start = visits.repeats, one.alpha + visits.age
     z = days / (start + days)
     c = a + one.b + x - 1.0
+    # 2F1(r + x, b + x; c; z) by Euler: its first two parameters no longer grow with x.
     left = (1.0 - z) ** (a - 1.0) * hyp2f1(a + one.b - 1.0 - one.r, a - 1.0, c, z)
     coming = c / (a - 1.0) * (1.0 - left)
     return np.asarray(np.maximum(coming, 0.0) / (1.0 + _odds_of_leaving(one, visits)))

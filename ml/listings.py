@@ -117,6 +117,7 @@ class Vocabulary:
 
     def weight(self, word: str) -> float:
         """Return how much a word says: the rarer, the more (Spärck Jones 1972)."""
+        # Against the commonest word's texts, as the number of all texts is not kept.
         return log(1 + 2 * self._most / (1 + self.texts.get(word, 0)))
 
     def telling(self, words: Sequence[str], *, least: int) -> list[str]:

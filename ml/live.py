@@ -165,6 +165,7 @@ def popularity(skus: Sequence[str]) -> dict[str, float]:
     shop = _shop()
     if shop is None or not len(shop.model.skus):
         return {}
+    # In logs: one best seller would leave all others at nothing.
     shown = np.log1p(shop.model.shelf.popular * POPULAR_ORDERS)
     top = max(float(shown.max()), 1e-9)
     place = shop.place
@@ -213,6 +214,8 @@ def history(keys: Sequence[UUID], *, at: datetime) -> History:
     def column(name: str) -> Numbers:
         return np.array([getattr(line, name) for _, _, line in lines], np.float64)
 
+    # All of them at each answer: 3,000 orders of 20 lines take 0.15 to 0.25 s (decision
+    # 18).
     purchases = Purchases(
         customer=np.zeros(len(lines), np.int32),
         order=np.array([position for position, _, _ in lines], np.int64),
@@ -290,6 +293,7 @@ def _stored(
     person: UUID | None, *, most: int, excluded: Collection[str]
 ) -> Recommendations:
     """Fall back on the night's list, then on the best sellers."""
+    # In the order in which they are tried, the customer's own first.
     sources = {EVERYBODY: "popular"}
     if person:
         sources = {person: "night"} | sources

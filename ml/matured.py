@@ -44,6 +44,7 @@ def judge(history: History, *, plan: Plan) -> list[Matured]:
 
 
 def _last_before(cut: datetime) -> list[TrainedModel]:
+    # A model that was trained later has seen the labels of this cut-off.
     known = TrainedModel.objects.filter(task=PROPENSITY, created_at__lte=cut)
     newest = known.order_by("-created_at").first()
     return list(known.filter(run=newest.run).order_by("estimator")) if newest else []
@@ -68,6 +69,7 @@ def _judged(
         try:
             model = PropensityModel.of(registry.load(row.checksum))
         except registry.UNREADABLE:
+            # Swept: registry.prune keeps each week's first training for this.
             continue
         part = built(model.categories)
         # Of a handful of regulars a loss says nothing, and would be told as a doubt.
@@ -99,6 +101,7 @@ def warning(promised: dict[str, float], figures: dict[str, float]) -> str:
     told = []
     loss, ece = figures["log_loss"], figures["ece"]
     if "log_loss" in promised:
+        # Both are measured: their errors add up in squares.
         mine, its = promised["log_loss_error"], figures["log_loss_error"]
         most = promised["log_loss"] + ERRORS * (mine**2 + its**2) ** 0.5
         if loss > most:

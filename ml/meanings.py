@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["pair", "customer", "category", "calendar"]
+# A model of another version is refused (propensity.Outdated), never scored by guess.
 FEATURES_VERSION = 2
 NEVER = 365.0
 """Days: stands for "not yet" in recencies and gaps, and caps them."""

@@ -99,6 +99,7 @@ def _made(
     of = dict(sold.sort("week").select("sku", "category").iter_rows())
     best = _best(sold, weeks)
     categories = sorted(set(of.values()) - {""})
+    # All are (series, weeks): the shop, categories, and products below.
     shop = weekly.laid_out(sold.with_columns(shop=pl.lit("")), "shop", [""], weeks)[0]
     units, price = weekly.laid_out(sold, "category", categories, weeks)
     belongs = np.asarray(np.repeat(shop, len(categories), axis=0))
@@ -163,6 +164,7 @@ class _Night:
         answers = dict(zip(self.answers["sku"], self.answers.rows(), strict=True))
         rows = []
         for n, (key, category) in enumerate(zip(keys, categories, strict=True)):
+            # A product's own, its category's, or one so wide that it says little.
             _, value, error = answers.get(key) or ("", *whole.get(category, UNKNOWN))
             # argmax: the first week with a sale.
             started = max(int(np.argmax(units[n] > 0)), self.weeks - KEPT)
@@ -215,6 +217,8 @@ class _Night:
 
     def shares(self, sold: pl.DataFrame, own: Sequence[str]) -> list[DemandShare]:
         """Give what has no series of its own a share of its category."""
+        # A series of one piece a month tells nothing that its category does not
+        # (decision 34).
         rest = weekly.shares(sold).filter(~pl.col("sku").is_in(list(own)))
         known = rest.unique("sku", keep="first").join(
             self.answers, on="sku", how="left"

@@ -93,6 +93,7 @@ def effects(given: Panel) -> Numbers:
 
 def _slopes(moved: Numbers, shift: Numbers) -> Numbers:
     """Regress each row on the shift through zero, and shrink."""
+    # moved is (series, weeks), shift (weeks,): all have the same calendar.
     known = ~np.isnan(moved)
     square = np.maximum((known * shift**2).sum(axis=1), 0.05)
     slope = (np.nan_to_num(moved) * shift).sum(axis=1) / square

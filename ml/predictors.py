@@ -174,6 +174,7 @@ class Trees:
         return seen if self.summed else seen.astype(np.float32)
 
     def _leaves(self, seen: Matrix) -> Numbers:
+        # (rows, trees): where each row stands in each tree.
         node = np.broadcast_to(self.roots, (len(seen), len(self.roots))).copy()
         rows = np.arange(len(seen))[:, None]
         for _ in range(self.depth):
@@ -223,6 +224,8 @@ class Rates:
         """Return by how much logs of rates lie above the shop's, by column."""
         told = np.zeros(x.shape)
         (shape, rate), usual, mine = self._known(x)
+        # Category over all, own share over the category's, own visits over the shop's:
+        # multiplied they are the rate.
         told[:, self.levels.column] = np.log(usual / self.levels.values.mean())
         told[:, self.columns[0]] = np.log(mine / usual)
         told[:, self.columns[1]] = np.log(shape / rate * self.rate / self.shape)
@@ -255,6 +258,7 @@ class Calibrated:
         return expit(self.log_odds(x))
 
     def contributions(self, x: Matrix) -> Numbers:
+        # The shift is the same for everybody: no part of it.
         return self.inner.contributions(x) * self.slope
 
 

@@ -139,6 +139,7 @@ def _deal_index(past: Purchases, code: NDArray[np.int64], size: int) -> Numbers:
     # From 0 on: lines without a category have a cell of their own.
     category = (past.category + 1).astype(np.int64)
     mean = deal.mean() if len(deal) else 0.0
+    # Two steps of shrinking: a category to the shop, then its week to the category.
     usual = (np.bincount(category, deal) + PRIOR_CELL * mean) / (
         np.bincount(category) + PRIOR_CELL
     )
@@ -155,6 +156,7 @@ def _deal_index(past: Purchases, code: NDArray[np.int64], size: int) -> Numbers:
 def _coupon_share(past: Purchases, code: NDArray[np.int64], size: int) -> Numbers:
     """Return the share of orders in which a coupon was used."""
     order, spot, index = np.unique(past.order, return_index=True, return_inverse=True)
+    # Half a cent, here and above: less is rounding.
     used = np.bincount(index, past.coupon_discount, len(order)) > 0.005
     owner = code[spot]
     return np.asarray(np.bincount(owner, used, size) / np.bincount(owner))

@@ -120,6 +120,7 @@ def _segments(
         return np.zeros(0, np.int8)
     known = dict(CustomerProfile.objects.values_list("customer", "segment"))
     place = {name: i for i, name in enumerate(segments.SEGMENTS)}
+    # Segments of the run before: who is in one leaves it by a looser bound.
     previous = [place.get(known.get(key, ""), -1) for key in keys]
     standing = segments.Standing(
         since_first=day - counted.first,

@@ -185,4 +185,5 @@ def _spend(named: Mapping[str, NDArray[Any]], typical: Numbers) -> Numbers:
     own = named["spend_168"].astype(np.float64)
     windows = named["windows_6"].astype(np.float64)
     spend = (own + PRIOR_WINDOWS * typical) / (windows + PRIOR_WINDOWS)
+    # To the cent, as ml_score keeps it: night and live agree.
     return np.asarray(np.round(np.maximum(spend, 0.0), 2), np.float64)

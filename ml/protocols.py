@@ -70,6 +70,7 @@ class Trial:
     ) -> NDArray[Any]:
         """Return each asked customer's best products, -1 where there are fewer."""
         lists = np.full((len(self.asked), most), -1, np.int64)
+        # Rows come by customer, as `candidates` walks `asked`.
         first = np.searchsorted(self.rows.customer, (self.asked, self.asked + 1)).T
         for row, (start, end) in enumerate(first):
             product = self.rows.product[start:end]
@@ -253,6 +254,7 @@ def first_orders(
 def _stored(shop: Shelf, bought: Any, asked: NDArray[Any]) -> dict[int, Stored]:
     weight = decayed(bought, 100.0)
     first = np.searchsorted(bought.customer, (asked, asked + 1)).T
+    # `me`: the shelf holds his own profile, which is nearest of all.
     return {
         int(one): ranking.neighbours_of(
             shop, bought.item[a:b], weight[a:b], me=int(one)

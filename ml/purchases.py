@@ -137,6 +137,8 @@ def pairs(past: Purchases, item: Codes, *, day: float) -> Pairs:
     opens[1:] = (key[1:] != key[:-1]) | (order[1:] != order[:-1])
     spot = np.cumsum(opens) - 1
     lines = kept[opens]
+    # One row an order and item so far; from here on one a pair, whose orders follow
+    # each other.
     keys, first = np.unique(key[opens], return_index=True)
     bounds = np.append(first, len(lines)).astype(np.int64)
 

@@ -95,6 +95,7 @@ def bootstrap(parts: Floats, *, seed: int, draws: int = DRAWS) -> Floats:
     for start in range(0, draws, most):
         size = (min(most, draws - start), len(rows))
         times = chance.choice(POISSON, size)
+        # Over what was drawn: a Poisson bootstrap has no fixed size.
         found.append(times @ rows / times.sum(axis=1, keepdims=True))
     return np.vstack(found)
 

@@ -112,6 +112,7 @@ def of_rows(x: Rows, y: NDArray[Any], columns: Sequence[str]) -> list[Finding]:
     `columns` names those of `x`; "entity" and "category" are no features.
     """
     broken = float(np.mean(~np.isfinite(x)))
+    # Every n-th row, as each column is sorted for this.
     step = max(len(y) // ROWS, 1)
     some, sample = np.nan_to_num(x[::step]), y[::step]
     told = {

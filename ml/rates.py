@@ -112,6 +112,7 @@ def fit(
         "category": np.array(category),
         "levels": levels,
         "level_values": share,
+        # A category that the fit has not seen is no more usual than the rarest.
         "otherwise": np.float64(share.min()),
         "shape": np.float64(a),
         "rate": np.float64(b),

@@ -128,6 +128,7 @@ def found(
     customer's, and the average customer's values.
     """
     table = _Table.of(facts)
+    # topics and best: (rows, TOPICS); mine: (rows, facts).
     topics = sign * (shares @ _OF_TOPIC)
     enough = topics > LEAST * np.abs(topics).sum(axis=1, keepdims=True)
     mine = np.where(table.true(values, average), sign * shares[:, table.spot], 0.0)
@@ -181,6 +182,7 @@ class _Table:
 
 def why(values: Matrix, shares: Matrix, average: Matrix, *, most: int) -> list[Why]:
     """Explain each row in at most so many reasons on either side; see `found`."""
+    # Of all topics: `_once` may take some away before `most` are kept.
     up = found(values, shares, average, sign=1, most=len(TOPICS))
     down = found(values, shares, average, sign=-1, most=len(TOPICS))
 
@@ -199,6 +201,7 @@ def why(values: Matrix, shares: Matrix, average: Matrix, *, most: int) -> list[W
 
 def _once(facts: Sequence[Fact]) -> list[Fact]:
     """Keep one absence each of the pair and the customer: they all say the same."""
+    # Reversed: of each the first stays, which moved the chance most.
     absences = {(f.side, FEATURES[f.feature].level): f for f in reversed(facts)}
     return [
         fact

@@ -74,6 +74,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
 
     :raises TooFewOrders: nothing is stored.
     """
+    # Reading and judging included: what a night pays for the ranker.
     started = process_time()
     history = _merchandise(lines.arrays(lines.read(until=at)))
     judged = _judged(history)
@@ -150,6 +151,7 @@ def _judged(history: History) -> Judged:
     # One after the other, since each takes 200 MB.
     for trial, ranker in trials:
         mine.append(trial.quality(trial.top(ranker.scores(trial.x))))
+        # Of the same candidates, so that the order alone is compared.
         own.append(trial.quality(trial.top(_own(trial))))
         lessons.append(trial.lesson())
     since = protocols.days(day, protocols.CUTS)[0]

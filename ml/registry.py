@@ -84,6 +84,7 @@ def load(checksum: str) -> Artefact:
     :raises FileNotFoundError: the file is gone.
     """
     model = _path(checksum).read_bytes()
+    # First: bytes that the database does not vouch for are not even parsed.
     if hashlib.sha256(model).hexdigest() != checksum:
         raise Tampered(f"{_path(checksum)} does not match its checksum")
     try:
@@ -137,6 +138,7 @@ def chain(task: str) -> Iterator[TrainedModel]:
     first = champion(task)
     yield first
     known = TrainedModel.objects.filter(task=task).exclude(pk=first.pk)
+    # So many: `prune` has taken the files of those before.
     yield from known.filter(promoted_at__isnull=False).order_by("-promoted_at")[:KEPT]
     others = known.filter(run=first.run, promoted_at__isnull=True)
     yield from others.order_by("metrics__validation__log_loss")
@@ -287,6 +289,7 @@ def prune(*, at: datetime) -> int:
     kept = {_path(checksum) for checksum in (*_promoted_lately(), *_witnesses(at))}
     gone = [file for file in old if file not in kept]
     for file in gone:
+        # Two workers may sweep at once.
         file.unlink(missing_ok=True)
     return len(gone)
 

@@ -13,6 +13,7 @@ from ml.purchases import Numbers, Pairs
 def gaps(rows: Pairs) -> tuple[Numbers, NDArray[np.int64]]:
     """Return the days between following orders, and the pair of each."""
     same = rows.of[1:] == rows.of[:-1]
+    # The newest is last, and youngest: older less newer.
     return (rows.age[:-1] - rows.age[1:])[same], rows.of[1:][same]
 
 

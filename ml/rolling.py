@@ -173,6 +173,7 @@ def _stretched(given: Panel, best: Trial, told: Told) -> tuple[Told, float]:
 
     A miss is measured in halves of the interval, in logs, and pooled by size.
     """
+    # Origins are laid below each other: (3, origins × series, weeks).
     logged = [np.log(d.quantiles + 0.5) for d in best.told]
     past, true = np.concatenate(logged, axis=1), np.log(np.concatenate(best.true) + 0.5)
     known = ~np.isnan(true)

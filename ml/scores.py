@@ -97,6 +97,7 @@ def matrix(*, most: int | None = None, of: UUID | None = None) -> ScoreMatrix:
 def customers() -> int:
     """Return how many customers have scores."""
     category = models.Score.objects.values_list("category", flat=True).first()
+    # Every customer has all categories: one of them counts the customers.
     return models.Score.objects.filter(category=category).count()
 
 
@@ -127,6 +128,7 @@ def position() -> int:
 
 def version() -> tuple[int, UUID | None]:
     """Return what changes with each scoring: the log's position, and the model."""
+    # Of any row: the table is of one model, replaced whole.
     model = models.Score.objects.values_list("model_id", flat=True).first()
     return position(), model
 

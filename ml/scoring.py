@@ -68,6 +68,7 @@ def score(*, at: datetime) -> int:
     history = lines.arrays(frame)
     # Else frame and arrays are both held to the end.
     del frame
+    # The night's context, not the model's own: prices and rates of today.
     context, past = _world(history, known, keys, day=day_of(moment))
     scored = [
         _scored(known, part.past, day_of(moment), keys[part.start : part.stop], context)

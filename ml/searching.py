@@ -127,6 +127,7 @@ def search(text: str, *, most: int, category: str = "") -> Hits:
     text = text.replace("\0", " ").strip()[:LONGEST]
     if not text:
         return Hits(hits=[], spelt={})
+    # PostgreSQL's texts hold no NUL: one would be an error.
     asked = {"category": category.replace("\0", ""), "source": Source.TEXT.value}
     terms = _terms(listings.words(text)[:MOST_WORDS])
     with tuned():
@@ -175,6 +176,7 @@ def newcomers(
     Nothing for who has not bought: there is nothing to be like.
     """
     bought = live.bought(person, at=at, half_life=tastes.HALF_LIFE)
+    # What is ranked by orders has its place among the others.
     barred = {*excluded, *bought, *live.ranked_skus()}
     new = [(sku, row) for sku, row in _new(at) if sku not in barred]
     weights = sorted(bought.items(), key=lambda one: -one[1])[: tastes.MOST]
@@ -258,6 +260,7 @@ def _products(
         sku: texts[key] * (1 + POPULAR * popular.get(sku, 0.0)) / (1 + POPULAR)
         for key, sku, _ in rows
     }
+    # Many products of one text score the same: spread, so that they fill no page.
     of = {sku: key for key, sku, _ in rows}
     best = sorted(score, key=lambda sku: (-score[sku], sku))
     order = listings.spread(((sku, of[sku]) for sku in best), most=OF_A_TEXT)

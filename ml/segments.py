@@ -76,6 +76,7 @@ def assign(
     before = np.full(len(who.spend), -1, np.int8) if previous is None else previous
 
     def near(name: str, cut: float, value: Numbers) -> NDArray[np.bool_]:
+        # Cut points move with the shop: who is in leaves a tenth below.
         bound = Bound(enter=cut, leave=0.9 * cut)
         return bound.holds(value, before == SEGMENTS.index(name))
 

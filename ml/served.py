@@ -205,6 +205,8 @@ class RankedShop:
             score = 1e-6 + shelf.popular + self.together.scores(code)
         else:
             score = 1e-6 + shelf.popular * POPULAR / max(shelf.popular.max(), 1e-12)
+            # Within the category 256 places of the name find 0.122 of the true
+            # companions; over all categories 512 found 0.123 (decision 20).
             among = np.flatnonzero(inside)
             score[among] += self.content.alike(one.name, one.package, among)
         score = np.where(inside & ~excluded, score, 0.0)

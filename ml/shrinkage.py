@@ -58,6 +58,7 @@ def fit(sample: Sample) -> Fitted:
     shape = (sample.contrasts.shape[1], sample.z.shape[1] + 1)
     weights = np.zeros(shape)
     mean = float(sample.y.mean())
+    # Begun at the mean: the quadratic about 0 says little of outcomes of 1 %.
     weights[0, 0] = logit(mean) if sample.binary else mean
     groups = _groups(sample)
     precision = np.ones(int(groups.max()) + 1)

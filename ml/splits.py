@@ -52,6 +52,7 @@ class Plan:
     @property
     def measured(self) -> int:
         """How many cut-offs are measured, at most MEASURED."""
+        # All but one that teaches and one that calibrates.
         return min(MEASURED, len(self.cuts) - FEWEST_CUTS + 1)
 
     @property
@@ -208,6 +209,7 @@ def regulars(past: Purchases, *, day: float, customers: int) -> Codes:
     orders = np.bincount(before.customer[first], minlength=customers)
     lately = np.zeros(customers, bool)
     lately[before.customer[before.day >= day - features.ACTIVE_DAYS]] = True
+    # Those of the research report's P1, so that its figures and ours compare.
     return np.flatnonzero((orders >= 3) & lately).astype(np.int32)
 
 
@@ -264,6 +266,8 @@ def rows_at(
     """Build the rows of the customers who are regulars at `day`."""
     shape = {"customers": customers, "categories": categories}
     context = features.context(past, day=day, categories=categories)
+    # Of everybody, so that a customer has one code at all cut-offs: errors are
+    # clustered by it.
     built = features.build(past, day=day, context=context, **shape)
     kept = regulars(past, day=day, customers=customers)
     rows = (kept[:, None] * categories + np.arange(categories)).ravel()
@@ -272,6 +276,7 @@ def rows_at(
 
 
 def _check(splits: Splits) -> None:
+    # The first contest has least to learn from: what suffices there suffices later.
     y = splits.before(splits.plan.rolling[0]).y
     purchases = int(y.sum())
     if min(purchases, len(y) - purchases) < LEAST_PURCHASES:

@@ -52,6 +52,8 @@ def judged(
         for few in GIVEN:
             found: dict[str, list[float]] = {}
             for basket, wanted in baskets:
+                # Drawn anew for each number given, from one generator: by seed the
+                # same.
                 given = chance.permutation(basket)[:few]
                 rest = np.setdiff1d(basket, given)
                 for name, score in _scores(known, given).items():

@@ -226,6 +226,7 @@ def _claimed(run: str) -> bool:
     now = clock.wall()
     with transaction.atomic():
         queued = TrainingRun.objects.filter(pk=run, state=State.QUEUED)
+        # One statement: of two who claim a run at once one finds no row.
         return bool(
             queued.update(state=State.RUNNING, started_at=now, heartbeat_at=now)
         )

@@ -43,6 +43,7 @@ def said(cut: datetime, categories: list[str]) -> Numbers | None:
         # Rows: texts and negative ones of late, then both of before.
         counts[:, places[category]] = some
     texts, bad = counts[::2], counts[1::2]  # of late, and before
+    # + 1 of 2: of a shop where nothing bad was said log-odds would be endless.
     usual = (bad.sum() + 1) / (texts.sum() + 2)
     share = (bad + CALM * usual) / (texts + CALM)
     odds = np.log(share / (1 - share))

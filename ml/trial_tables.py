@@ -165,6 +165,7 @@ def _outcome(column: pl.Series, notes: list[str]) -> Floats:
     found = np.unique(y)
     if len(found) < 2:
         raise Unusable(f"the outcome {column.name} is {found[0]:g} in every row")
+    # Two values are a kind each; of numbers what counts is that they are not 0.
     low, *others = found.tolist() if len(found) == 2 else (0.0,)
     count = int((y != low).sum())
     if min(count, len(y) - count if others else count) < LEAST_OUTCOMES:

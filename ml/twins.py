@@ -66,6 +66,7 @@ def look(skus: Sequence[str], *, at: datetime) -> int:
     ]
     waiting = ProductTwin.objects.filter(state=State.WAITING)
     with transaction.atomic():
+        # What waits is looked at anew; what a person said has another state.
         (waiting.filter(first__in=skus) | waiting.filter(second__in=skus)).delete()
         # A pair that a person has decided on is there already: it stays as it is.
         ProductTwin.objects.bulk_create(rows, ignore_conflicts=True)

@@ -175,6 +175,7 @@ def _log(history: History, exclude: frozenset[str]) -> Log:
     log = Log(
         past=some.recoded(some.customer // step),
         categories=tuple(names),
+        # Rounded up, as codes 0, step, 2 step … become 0, 1, 2 …
         customers=-(-len(history.customers) // step),
         day=day,
     )

@@ -145,6 +145,8 @@ class SLogistic(Learner):
         model = outcome_models.ridge(
             binary=self.binary_, strength=self.strength, seed=self.seed
         )
+        # Columns: features, arms, arms × features; weights are taken apart in this
+        # order.
         model.fit(np.hstack([z, given, *crossed]), y)
         self.model_ = model
         weights = np.ravel(getattr(model, "coef_", np.zeros(0)))

@@ -95,6 +95,7 @@ def report(
     learn, rest = train_test_split(
         np.arange(len(arm)),
         test_size=test,
+        # Else a part may have hardly a responder of some arm.
         stratify=uplift_selection.strata(table.y, arm),
         random_state=seed,
     )

@@ -40,6 +40,7 @@ class ContentVector(models.Model):
         ]
         indexes = [
             GinIndex(fields=["words"], name="content_words"),
+            # One for each source, or a walk through texts would meet pictures.
             HnswIndex(
                 name="content_near_texts",
                 fields=["vector"],
