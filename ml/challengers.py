@@ -79,6 +79,7 @@ def _scores(
 ) -> Numbers:
     """Fit one model to the past, and score the trial's candidates."""
     coded = shelves.recoded(past, trial.shelf.products, products)
+    # What the ranker does not rank, they do not learn.
     coded = coded.where(coded.product >= 0)
     found = MODELS[name](coded, trial, day, customers, seed)
     rows = trial.rows

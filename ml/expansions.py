@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# Hinges took drawn trials with curved effects from .049 to .103 of Qini, pairs crossed
+# ones from −.01 to .157; on Hillstrom both change less than .002 (decision 25).
 KNOTS = (0.2, 0.4, 0.6, 0.8)
 MOST_CROSSED = 24
 """With more columns than this, pairs would be too many: none are made."""

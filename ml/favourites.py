@@ -19,6 +19,7 @@ RECENT = 91.0
 def sellers(past: Purchases, *, products: int, day: float) -> NDArray[np.int64]:
     """Return the products' codes, those that most customers bought lately first."""
     late = past.where(past.bought(day - RECENT, day))
+    # A shop that has gone quiet still has best sellers.
     bought = late if len(late) else past.before(day)
     # One vote a customer and product, however often it was bought.
     votes = np.unique(bought.customer.astype(np.int64) << 32 | bought.product)

@@ -139,7 +139,7 @@ def cover(
         return 0.0, 0.0
     weeks = days / 7
     whole = int(weeks)
-    # A part of a week has that part of its units and of its variance.
+    # A part of a week has that part of its units, and of the variance that passes.
     parts = [1.0] * whole + ([weeks - whole] if weeks > whole else [])
     at = [min(n, len(units) - 1) for n in range(len(parts))]
     # What sells now and then has intervals that end at zero, and yet it varies.

@@ -203,6 +203,7 @@ class Posterior:
 
     def drawn(self, who: Who, what: What, thetas: Floats) -> Floats:
         """Return b but for u under each of the `sample`s, [samples, customers]."""
+        # The two columns behind θ are luck, see `sample`.
         b = self._b(who, what, thetas[:, : len(self.mean)])
         unseen = sum(one not in self.design.scopes for one in what.scope)
         if unseen:

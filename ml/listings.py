@@ -52,7 +52,7 @@ def described(one: Listing) -> str:
 
     Feeds in capitals are read badly by a model that knows cases.
     """
-    # Many feeds send the name as the description: it would count twice.
+    # A name that is sent again as the description would count twice.
     about = one.description if one.description != one.name else ""
     about = _MARKUP.sub(" ", about)[:LONGEST]
     parts = (one.name, one.category, one.brand, one.size, about)

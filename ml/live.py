@@ -193,6 +193,7 @@ def bought(person: UUID, *, at: datetime, half_life: float) -> dict[str, float]:
     past = mine.purchases
     if not len(past):
         return {}
+    # One customer, so a pair is a product.
     found = pairs(past, past.product, day=day_of(at))
     weight = decayed(found, half_life)
     return {

@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 
 LEVELS = 60
 """The rarest levels of a category beyond so many are seen as one."""
+# A boosted T-learner had .0563 of Qini on Hillstrom's women with these, .0368 with the
+# library's defaults (research report, 20 splits).
 TREES, LEAVES, RATE = 100, 8, 0.05
 LEAF_ROWS, LEAF_EVENTS = 100, 10
 """A leaf holds so many rows, and so many positives where they come at the mean rate."""
@@ -93,6 +95,7 @@ def boosted(
     A leaf has `leaf` rows at least, and ten positives at the mean rate of 0/1 outcomes.
     """
     binary = is_binary(y)
+    # The rarer kind: ten of it make a leaf, whichever that is.
     rate = min(y.mean(), 1 - y.mean()) if binary else 1.0
     kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
     model = kind(

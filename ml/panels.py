@@ -105,6 +105,7 @@ def _slopes(moved: Numbers, shift: Numbers) -> Numbers:
         return np.zeros(len(moved))
     pooled = pool(slope[enough], error[enough] + 0.02)
     spread = pooled.spread**2
+    # A series of few weeks has no answer of its own: the mean of all.
     own = np.where(enough, spread / (spread + error**2 + 1e-9), 0.0)
     # Weeks are few, and the same for all: what all had in common may be chance.
     common = np.nanmean(np.where(known, moved, np.nan)[enough], axis=0)

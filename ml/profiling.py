@@ -42,6 +42,7 @@ def refresh(*, at: datetime) -> int:
     frame = lines.read(until=at)
     history = lines.arrays(frame)
     last = lines.last(frame)
+    # A second after it, so that the last order itself is known.
     as_of = min(at, last + timedelta(seconds=1)) if last else at
     day = as_of.timestamp() / 86_400
     counted = profiles.count(history.purchases.before(day), day=day)

@@ -213,6 +213,7 @@ def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
 def _content(skus: list[str]) -> Content:
     told = Product.objects.filter(sku__in=skus).values_list("sku", "name", "size")
     listed = {sku: (name, size) for sku, name, size in told}
+    # Sold once, and gone from the catalogue since: no name, and like nothing.
     known = [listed.get(sku, ("", "")) for sku in skus]
     return Content.of([name for name, _ in known], [size for _, size in known])
 

@@ -283,6 +283,7 @@ def prune(*, at: datetime) -> int:
     """
     folder = Path(settings.MODELS_DIR)
     files = [*folder.glob("*.npz"), *folder.glob(f"**/{TMP}*")]
+    # Files come before their rows: a young one may be a training's that is not done.
     old = [file for file in files if _changed(file) < at - GRACE]
     kept_back = (folder / UNFINISHED).glob("*.npz")
     old += [file for file in kept_back if _changed(file) < at - timedelta(days=1)]

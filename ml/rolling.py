@@ -153,7 +153,7 @@ def _better(plain: Numbers, best: Numbers) -> Any:
     """Mark the series whose plain forecast was better beyond chance."""
     gain = best - plain
     count = gain.shape[1]
-    # A spread of fewer gains is luck, and half of the series would seem sure.
+    # The spread of fewer gains is luck: too many series would seem sure.
     if count < ORIGINS:
         return np.zeros(len(gain), bool)
     error = gain.std(axis=1, ddof=1) / np.sqrt(count)

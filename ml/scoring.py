@@ -60,6 +60,7 @@ def score(*, at: datetime) -> int:
     position = store.high_water()
     frame = lines.read(until=at)
     last = lines.last(frame)
+    # A second after it, so that the last order itself is known.
     moment = min(at, last + timedelta(seconds=1)) if last else at
     people = Customer.objects.filter(identity.personal(), person=None)
     keys = list(people.order_by("key").values_list("key", flat=True))

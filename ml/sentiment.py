@@ -169,6 +169,7 @@ def traits(tone: Doubles, plain: Doubles) -> Doubles:
 def features(piece: Grams, scale: Floats) -> tuple[NDArray[np.int64], Doubles]:
     """Return a text's buckets, each once, and their values; together of length 1."""
     buckets, _, counts = piece.distinct
+    # By logs: a word said five times is not five times as bad.
     values = (1.0 + np.log(counts)) * scale[buckets]
     length = float(np.sqrt(values @ values)) or 1.0
     return buckets, values / length

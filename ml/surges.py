@@ -28,8 +28,8 @@ Sums = Sequence[Days]
 # Windows and exact chances, not a CUSUM: that needs thresholds by volume and share,
 # which hold for shops like those that they were simulated on (decision 39).
 WINDOWS = (1, 2, 3, 5, 7)
-# Three times 0.95 a year, at which simulated series had 0.05 false alarms: they have
-# 0.16 so, 0.34 at worst, and more surges are found (decision 39).
+# Three times 0.95 a year, at which simulated series had 0.05 false alarms: they had
+# 0.16 so, 0.34 at worst, and more surges were found (decision 39).
 NOMINAL = 2.85
 LEVEL = NOMINAL / (365 * 2 * len(WINDOWS))
 GAP, PAST = 7, 180

@@ -281,6 +281,7 @@ def _useless(column: pl.Series) -> str:
     rows = len(column)
     if not _numeric(column.dtype) and distinct > rows / 2:
         return "nearly every row has a value of its own"
+    # Of whole numbers alone: what differs in each row with decimals was measured.
     if column.dtype.is_integer() and distinct == rows:
         return "it numbers the rows"
     return ""
@@ -293,6 +294,7 @@ def _numbers(column: pl.Series) -> Floats:
     elif not _numeric(column.dtype):
         column = column.cast(pl.String).rank("dense") - 1
     found = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    # A copy: Polars' own arrays may be read-only.
     found = np.array(found, np.float64)
     found[~np.isfinite(found)] = np.nan
     return found

@@ -167,6 +167,7 @@ def train(
     inputs = like.weight.shape[2], like.context.shape[1]
     model = TwoTower(settings.size, settings.hidden, *inputs, lists)
     items = len(next(iter(lists.values())))
+    # Half a purchase more: what nobody bought has no logarithm.
     share = np.bincount(examples.bought, minlength=items) + 0.5
     share /= share.sum()
     step, loss = _steps(model, settings, items, like)
@@ -291,6 +292,7 @@ def _steps(
 
     @tf.function(input_signature=[kinds])  # type: ignore[untyped-decorator]
     def step(batch: Any) -> Any:
+        # One draw an item and step: in all its places at once it has no id.
         draw = tf.random.uniform((items, 1))
         hide = tf.cast(draw >= settings.hidden_items, tf.float32)
         with tf.GradientTape() as tape:

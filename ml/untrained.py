@@ -37,6 +37,8 @@ from ml.models import PROPENSITY, UNTRAINED, TrainedModel, TrainingRun
 from ml.purchases import History, Purchases
 from ml.splits import Split, TooLittleHistory
 
+# Three weeks have an AUC of 0.76 on the Journey and 0.63 in simulated shops: little,
+# but how offers work is learnt from offers alone (decision 29).
 LEAST_DAYS = 14
 LEAST_CUSTOMERS = 5
 LEAST_ORDERS = 20
@@ -149,6 +151,7 @@ def measured(log: Log) -> dict[str, Any]:
     usual = np.full(len(rows.y), rows.y.mean())
     figures = told | {"base_log_loss": float(evaluation.losses(rows.y, usual).mean())}
     return {
+        # There is one cut-off: it is both.
         "validation": figures,
         "test": figures,
         "cuts": [{"cut": moment_of(cut).isoformat(), **figures}],

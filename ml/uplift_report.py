@@ -178,6 +178,7 @@ def _line(name: str, uplift: Floats, seconds: float, sight: _Sight) -> Line:
 
 
 def _at(uplift: Floats, sight: _Sight, share: float) -> float:
+    # scikit-uplift's figure knows one arm; of several the scores tell.
     if uplift.shape[1] == 1:
         return qini.uplift_at(sight.y, uplift[:, 0], sight.arm > 0, share)
     return float(gains(uplift, sight.scores, share).mean() / share)

@@ -145,6 +145,7 @@ def select(
     )
     standings, noise = _standings(parts, seconds, seed=seed)
     leader = _leader(standings)
+    # "Treat all or none" orders nobody: 0 without an error.
     t = leader.qini / leader.error if leader.error else 0.0
     # One bar for all, noise's largest t at 95 %, took 6 of 43 trials of noise for
     # something; these took 3 of 106 (decision 25).

@@ -53,6 +53,8 @@ class ShrunkSLearner(Learner):
             groups=expanded.groups_,
             binary=self.binary_,
         )
+        # No strength to search: by evidence Hillstrom's three trials have .066, .025
+        # and .038 of Qini, with the usual C = 1 .063, .014 and .037 (decision 25).
         found = shrinkage.fit(sample)
         self.weights_, self.variances_ = found.weights, found.variances
 

@@ -38,6 +38,7 @@ def sold(history: pl.DataFrame, first: date) -> tuple[pl.DataFrame, int]:
     """
     oldest: datetime = history["at"].min()  # type: ignore[assignment]
     start = oldest.date() - timedelta(days=oldest.weekday())
+    # A week that began on a Wednesday sold less: no level, no season.
     if oldest.weekday() and (first - start).days >= 7 * LEAST:
         start += timedelta(weeks=1)
     days = (pl.lit(first) - pl.col("at").dt.date()).dt.total_days()

@@ -183,7 +183,7 @@ _SAID = {fact.feature: fact for fact in SAID}
 def said(feature: str, category: str) -> str | None:
     """Put a stored reason into words for the customer; None if nothing may be said."""
     fact = _SAID.get(feature)
-    # Many feeds write categories in capitals, which shout at a shopper.
+    # Feeds such as the demo's write categories in capitals, which shout at a shopper.
     shelf = _WORD.sub(_capital, category) if category.isupper() else category
     return fact.shopper.format(category=shelf) if fact else None
 
