@@ -33,9 +33,11 @@ class Artefact:
 def pack(artefact: Artefact, *, small: bool = True) -> bytes:
     """Serialise; equal artefacts make equal bytes, hence equal checksums."""
     save = np.savez_compressed if small else np.savez
+    # Sorted keys, for equal bytes; as an array, since a file holds nothing else.
     header = json.dumps({"kind": artefact.kind, **artefact.header}, sort_keys=True)
     told = np.frombuffer(header.encode(), np.uint8)
     buffer = io.BytesIO()
+    # Members of the archive are dated 1980, not now: equal arrays are equal bytes.
     save(buffer, allow_pickle=False, **{HEADER: told}, **dict(artefact.arrays))
     return buffer.getvalue()
 
@@ -50,6 +52,7 @@ def unpack(packed: bytes) -> Artefact:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(HEADER).tobytes())
         kind = header.pop("kind")
+    # What np.load makes of files of other kinds; a pickle is refused by ValueError.
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise NotAnArtefact(str(error)) from error
     return Artefact(kind=kind, header=header, arrays=arrays)

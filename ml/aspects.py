@@ -95,6 +95,7 @@ TERMS = {
     "en": _compiled(ENGLISH, words=True),
     "zh": _compiled(CHINESE, words=False),
 }
+# What is rarer first: `topic` takes the first of equals.
 TOPICS = {
     "en": _compiled({**MORE_ENGLISH, **ENGLISH}, words=True),
     "zh": _compiled({**MORE_CHINESE, **CHINESE}, words=False),
@@ -115,6 +116,7 @@ def clauses(text: str, language: str) -> list[str]:
     """Split a text where its tone may turn; English "and" where both sides have one."""
     found = [one.strip() for one in BREAKS[language].split(text)]
     parts = [part for one in found if one for part in _halves(one, language)]
+    # Of signs alone nothing is left: the text is one clause.
     return parts or [text]
 
 

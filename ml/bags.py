@@ -60,6 +60,7 @@ def bags(past: Purchases, item: Codes, *, day: float, customers: int) -> Bags:
     decayed = [grouped.total(np.exp2(-grouped.age / days)) for days in HALF_LIVES]
     order = np.lexsort((-decayed[-1], grouped.customer))
     owner = grouped.customer[order]
+    # The place within the customer's own, the heaviest first: owner is sorted.
     place = np.arange(len(order)) - np.searchsorted(owner, owner)
     kept, place = order[place < LENGTH], place[place < LENGTH]
     owner = grouped.customer[kept]
@@ -105,7 +106,9 @@ def examples(
         before = past.known(day)
         filled = bags(past.where(before), item[before], day=day, customers=customers)
         after = past.bought(day, day + horizon) & (item >= 0)
+        # Of an empty bag nothing can be learnt, and strangers are served otherwise.
         after &= filled.item[past.customer, 0] >= 0
+        # Customer and item in one number: each pair counts once, by customer.
         key = np.unique(past.customer[after].astype(np.int64) << 32 | item[after])
         count = np.bincount(key >> 32, minlength=customers)
         parts.append(filled.where(np.flatnonzero(count)))
@@ -137,6 +140,7 @@ def batches(
         target = np.zeros((len(rows), len(items)), np.float32)
         target[np.repeat(np.arange(len(rows)), sizes), column] = 1
         target /= target.sum(axis=1, keepdims=True)
+        # 1 − (1 − share)^draws by logarithms: most shares are near 0.
         log_q = np.log(-np.expm1(len(bought) * np.log1p(-share[items])))
         some = told.bags.where(rows)
         inputs = some.item, some.weight, some.context, items.astype(np.int32)

@@ -105,6 +105,7 @@ def beginners(
     whole = protocols.fitted(lessons)
     told = {}
     for few in BEGINNERS:
+        # The newest is asked; with it go lessons that are cut as it is.
         asked, *taught = (protocols.cut(past, at, last=few, **size) for at in days)
         short = protocols.fitted([one.lesson() for one in taught])
         told[few] = (asked, whole, short)

@@ -82,6 +82,7 @@ def _of_rows(
     shop: Shelf, moved: Purchases, products: Pairs, visits: Visits, rows: Rows
 ) -> dict[str, NDArray[Any]]:
     """Say how the customer has bought the product, and its category."""
+    # Product −1, outside the vocabulary, reads the last place: no category.
     kinds = np.append(shop.category, -1)[moved.product]
     categories = pairs(moved, kinds, day=0.0)
     at = _found(products, rows.customer, rows.product)
@@ -91,6 +92,7 @@ def _of_rows(
         found["category_" + name] = value
     found["never"] = at < 0
     found["category_share"] = (found["n"] + 0.5) / (found["category_n"] + 1)
+    # Never bought, its age is 400 days: then any purchase of the category is newer.
     found["sister_newer"] = (found["category_age"] < found["age"]) * (at >= 0)
     return found
 
@@ -117,6 +119,7 @@ def _of_customers(visits: Visits, lines: NDArray[Any]) -> dict[str, NDArray[Any]
     """Say how often each customer comes, when last, and how much they buy."""
     count = np.diff(visits.first).astype(float)
     some = count > 0
+    # 60 and 14 days stand for "not known" (product_meanings).
     last = np.full(len(count), 60.0)
     last[some] = visits.age[visits.first[:-1][some]]
     oldest = np.full(len(count), 60.0)
@@ -145,6 +148,8 @@ def _of_pairs(bought: Pairs, visits: Visits) -> dict[str, Numbers]:
     count = np.maximum(np.diff(visits.first), 1)[who]
     fresh = {half: decayed(bought, half) for half in (15.0, 40.0, 100.0, 30.0)}
     of = bought.of
+    # Ages are whole days before now: 0 and 6 are the 24 hours on either side of this
+    # moment of the week, two days of seven, so 1 / 3.5 is chance below.
     same = bought.total(np.isin(bought.age % 7, (0, 6)))
     third = np.bincount(of, visits.within(who[of], bought.age) < 3, len(bought))
     return {
@@ -183,6 +188,7 @@ def _of_pairs(bought: Pairs, visits: Visits) -> dict[str, Numbers]:
 
 def _spread(of: Mapping[str, Numbers], at: NDArray[np.int64]) -> dict[str, Any]:
     """Give each row its pair's values, and who has none what stands for that."""
+    # Place −1, no such pair, reads the last: what stands for missing.
     return {
         name: np.append(value, MISSING.get(name, 0.0))[at] for name, value in of.items()
     }
@@ -194,6 +200,7 @@ def _found(bought: Pairs, customer: Codes, item: Codes) -> NDArray[np.int64]:
     sought = customer.astype(np.int64) << 32 | item.astype(np.int64)
     if not len(key):
         return np.full(len(sought), -1)
+    # Pairs come by customer, then item, so the keys are sorted.
     at = np.searchsorted(key, sought).clip(max=len(key) - 1)
     return np.where((key[at] == sought) & (item >= 0), at, -1)
 

@@ -53,6 +53,7 @@ def read(history: History, *, until: datetime) -> list[Campaign]:
 
 
 def _stored(until: datetime) -> Iterator[store.Stored]:
+    # By when it happened, not by when it was told: campaigns are imported afterwards.
     told = store.read(until=store.high_water(), types=TYPES)
     return (one for one in told if one.occurred_at < until and not one.bot)
 

@@ -51,6 +51,7 @@ def compared(
         ]
         joined = [_joined(one, score) for one, score in zip(trials, alone, strict=True)]
         rankers = [ranker for _, ranker in protocols.judged(joined)]
+        # The first cut-offs only teach: no ranker is judged there.
         first = len(trials) - len(rankers)
         for spot, ranker in enumerate(rankers, first):
             told[spot][name] = alone[spot]
@@ -61,6 +62,7 @@ def compared(
 def _joined(trial: Trial, score: Numbers) -> Trial:
     who = trial.rows.customer
     count = np.maximum(np.bincount(who), 1)
+    # A factor model's scores differ in level by customer; a logistic sees one scale.
     apart = score - (np.bincount(who, score) / count)[who]
     columns = [trial.x, score.astype(np.float32), apart.astype(np.float32)]
     return replace(trial, x=np.column_stack(columns))
@@ -77,6 +79,7 @@ def _scores(
 ) -> Numbers:
     """Fit one model to the past, and score the trial's candidates."""
     coded = shelves.recoded(past, trial.shelf.products, products)
+    # What the ranker does not rank, they do not learn.
     coded = coded.where(coded.product >= 0)
     found = MODELS[name](coded, trial, day, customers, seed)
     rows = trial.rows

@@ -35,6 +35,7 @@ def recoded(
     Customers that the second list lacks are left out. Categories that it lacks come
     after its last code, so that they still count for their customer.
     """
+    # Kept, with codes of their own: "categories bought" and visits count them.
     category = _moved(purchases.category, *categories, keep=True)
     moved = replace(purchases, category=category)
     if customers is None:
@@ -47,6 +48,7 @@ def _moved(
     codes: Codes, old: Sequence[str], new: Sequence[str], *, keep: bool
 ) -> Codes:
     place = {name: code for code, name in enumerate(new)}
+    # A place to spare: code −1 reads it, and stays −1.
     table = np.full(len(old) + 1, -1, np.int32)
     for spot, name in enumerate(old):
         table[spot] = place.get(name, len(new) + spot if keep else -1)

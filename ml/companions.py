@@ -32,6 +32,7 @@ class Companions:
 
     def scores(self, cart: NDArray[Any]) -> Numbers:
         """Add up, for each product, how well it goes with each in the cart."""
+        # (cart × partners) on end; −1 fills the short lists.
         partner, cosine = self.partner[cart].ravel(), self.cosine[cart].ravel()
         known = partner >= 0
         return np.asarray(
@@ -46,5 +47,6 @@ class Companions:
         if habits is not None:
             score = score + habits
         score[cart] = -np.inf
+        # What nothing speaks for is not shown: rather a short list.
         score[score == 0] = -np.inf
         return best(score, most)

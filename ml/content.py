@@ -35,8 +35,10 @@ class Content:
         """Take the names and package sizes of all products, in their order."""
         counts = counted(names)
         held = (counts > 0).sum(0)
+        # clip: what nearly all names hold would weigh less than nothing.
         rarity = np.log(max(len(names), 1) / (1 + held)).clip(0).astype(np.float32)
         return cls(
+            # Halves: a row of 256 for each product lies in every model file.
             names=_unit(counts * rarity).astype(np.float16),
             rarity=rarity,
             package=np.array([hashed(one) for one in packages], np.uint32),
@@ -61,6 +63,7 @@ def hashed(text: str) -> int:
 
 
 def _row(name: str) -> Floats:
+    # With blanks around, or a word's ends would be no pieces of their own.
     text = f" {name.lower()} "
     pieces = [text[i : i + n] for n in PIECES for i in range(len(text) - n + 1)]
     spots = [crc32(piece.encode()) % SIZE for piece in pieces]

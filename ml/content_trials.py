@@ -37,6 +37,7 @@ def ranking(
     without: list[Any] = []
     for trial in protocols.rolling(past, day=day, **how):
         other = _widened(trial, vectors[trial.shelf.products])
+        # The first cut-offs only teach, with and without the column alike.
         if len(plain) >= protocols.LEARNT:
             one, two = (
                 kind.quality(kind.top(protocols.fitted(taught).scores(kind.x))).recall
@@ -69,6 +70,7 @@ def ranking(
 
 def _widened(trial: Trial, vectors: NDArray[np.float32]) -> Trial:
     more = np.zeros((len(trial.y), 1), np.float32)
+    # Rows come by customer, and `asked` is sorted.
     first = np.searchsorted(trial.rows.customer, (trial.asked, trial.asked + 1)).T
     for start, end in first:
         product, x = trial.rows.product[start:end], trial.x[start:end]
@@ -76,6 +78,7 @@ def _widened(trial: Trial, vectors: NDArray[np.float32]) -> Trial:
         own = own[np.argsort(-x[own, WEIGHT])[: tastes.MOST]]
         near = vectors[product] @ vectors[product[own]].T - tastes.FAR
         near = np.clip(near, 0, None) ** 2
+        # Its own orders are in the ranker's features already.
         near[product[:, None] == product[own][None, :]] = 0
         more[start:end, 0] = np.log1p(near @ x[own, WEIGHT])
     return replace(trial, x=np.hstack([trial.x, more]))

@@ -62,6 +62,8 @@ def entered(
     found = measured(candidate, parts, seed=seed, setting=setting)
     final = fitted(candidate, parts.newest(seed=seed), setting=setting, seed=seed)
     return Entrant(
+        # The link is of earlier fits' forecasts: on its own rows it would look too
+        # sure.
         arrays=exports.calibrated(linked(final, found.cuts)),
         settings=setting,
         seconds=found.seconds,
@@ -83,6 +85,7 @@ def measured(
     The first of them only calibrates; the others are measured.
     """
     told: list[Foretold] = []
+    # CPU, not wall: the worker has other tasks beside it.
     spent = scored = rows = 0.0
     for cut in parts.plan.rolling:
         started = process_time()
@@ -96,6 +99,7 @@ def measured(
         scored, rows = scored + process_time() - started, rows + len(part.y)
         chance = _linked(told, raw)
         told.append(Foretold(part=part, raw=raw, chance=chance))
+    # The first had nothing earlier to be linked by.
     cuts = tuple(told[1:])
     return Entrant(
         seconds=spent / len(told),
@@ -130,6 +134,7 @@ def searched(
     trial = parts.rows[first].sampled(SEARCH_ROWS, seed=seed)
     best, lowest, started = candidate.search[0], np.inf, process_time()
     for setting in candidate.search:
+        # Nothing to choose from: no fit is spent on it.
         if len(candidate.search) == 1:
             break
         estimator = fitted(candidate, sample, setting=setting, seed=seed)
@@ -158,6 +163,7 @@ def choose(
 ) -> evaluation.Choice:
     """Choose by evaluation.choose; a champion stays unless the winner beats it."""
     some = next(iter(entrants.values()))
+    # Of any: all were measured on the same rows.
     groups = [one.part.entity for one in some.cuts]
     choice = evaluation.choose(
         list(entrants),
@@ -165,6 +171,7 @@ def choose(
         baselines={name: _losses(one) for name, one in baselines.items()},
         group=np.concatenate(groups),
     )
+    # Rates in charge are no entrant: the winner has beaten them as a baseline.
     if choice.winner is None or champion is None or champion not in entrants:
         return choice
     if champion == choice.winner:

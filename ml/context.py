@@ -69,6 +69,8 @@ class Context:
 def context(past: Purchases, *, day: float, categories: int) -> Context:
     """Measure each category 0..categories-1 as of `day` over all customers."""
     before = past.before(day)
+    # Codes from `categories` on are those that the model does not name (ml.codes): they
+    # count for the customer, for no category.
     known = np.where(before.category < categories, before.category, -1)
     return Context(
         day=day,
@@ -88,6 +90,7 @@ def inputs(own: Mapping[str, Numbers]) -> NDArray[np.float32]:
 def affinities(own: Mapping[str, Numbers], context: Context) -> Numbers:
     """Return what a customer's categories foretell for each, as `odds`."""
     chance = np.asarray(inputs(own) @ context.weights, np.float64)
+    # A ridge regression's chances may leave 0 to 1.
     return odds(np.clip(chance, LEAST_CHANCE, MOST_CHANCE))
 
 
@@ -124,12 +127,15 @@ def _learnt(
     customers = int(past.customer.max()) + 1 if len(past) else 0
     for back in range(1, LESSONS + 1):
         cut = day - back * WINDOW
+        # With less before it nobody can be told active, and few purchases are known.
         if cut - first < ACTIVE_DAYS:
             break
+        # x: active customers × (3 categories + 4), y: what they bought in the window.
         x, y = _lesson(past, item, cut, customers, categories)
         gram += x.T @ x
         cross += x.T @ y
     gram[np.diag_indices(size)] += RIDGE
+    # The constant is not shrunk; a trace stays, so that it solves without a lesson too.
     gram[-1, -1] -= RIDGE - 1e-3
     return np.asarray(np.linalg.solve(gram, cross), np.float32)
 
@@ -176,6 +182,7 @@ def _measures(
         return found.astype(np.float64)
 
     window = rows.age // 28
+    # The first of a pair's orders in each window: several there are one purchase.
     opens = np.ones(len(window), bool)
     opens[1:] = (window[1:] != window[:-1]) | (rows.of[1:] != rows.of[:-1])
     visits = np.bincount(of_order[opens & (rows.age < 168)], minlength=categories)

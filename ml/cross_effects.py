@@ -77,6 +77,7 @@ def foretold(sold: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         .with_columns(factor=factor.fill_null(1.0))
     )
     item = ["category", "sku"]
+    # Over all weeks, those without a sale too: what a week would sell at shelf prices.
     base = (pl.col("units") / pl.col("factor")).sum().over(item) / weeks
     known = known.with_columns(base=base)
     whole = known.unique(item).group_by("category").agg(pl.col("base").sum())
@@ -84,6 +85,8 @@ def foretold(sold: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         pl.col("units").sum(), (pl.col("base") * (pl.col("factor") - 1)).sum()
     )
     gains = gains.rename({"base": "gain"}).join(whole, on="category")
+    # Where an answer has the wrong sign a discount "loses" units: kept above −1, or
+    # there is no logarithm.
     move = (1 + (pl.col("gain") / pl.col("base")).clip(-0.9)).log()
     return gains.select("category", "week", "units", move.alias("move"))
 
@@ -97,14 +100,18 @@ def _kept(part: pl.DataFrame) -> tuple[float, float]:
         for column in (
             np.log(part["units"].to_numpy() + 0.5),
             part["move"].to_numpy(),
+            # The rest of the shop: what moves all categories at once is nobody's
+            # discount.
             np.log((part["all"] - part["units"]).to_numpy() + 0.5),
         )
     )
     if (move**2).sum() < LEAST_MOVED:
         return 0.0, np.inf
     x = np.stack([move, rest], axis=1)
+    # Not inv: in a shop of one category the rest never moves.
     inverse = np.linalg.pinv(x.T @ x)
     slope = inverse @ x.T @ y
+    # HC3 divides by 1 − lever: a week that is all of a fit would have no end.
     lever = np.clip((x @ inverse * x).sum(axis=1), 0, 0.9)
     score = x * ((y - x @ slope) / (1 - lever))[:, None]
     variance = inverse @ (score.T @ score) @ inverse

@@ -35,6 +35,7 @@ def profile_of(customer: UUID) -> CustomerProfile | None:
     row = Customer.objects.filter(key=customer).first()
     if row is None or not _agreed(row):
         return None
+    # Profiles are of persons: a linked key has none of its own.
     return CustomerProfile.objects.filter(customer=row.person or row.key).first()
 
 

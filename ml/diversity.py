@@ -42,6 +42,7 @@ def best(score: Numbers, most: int) -> NDArray[Any]:
     A score of -inf is never chosen.
     """
     places = np.flatnonzero(score > -np.inf)
+    # All that tie at the edge stay in, so that the stable sort parts them by place.
     if len(places) > 4 * most:
         edge = np.partition(score[places], -most)[-most]
         places = places[score[places] >= edge]

@@ -36,6 +36,7 @@ def explained(predictor: Calibrated, rows: Split, *, categories: int) -> Explain
     """Measure a predictor on rows; see Predictor for the unit of contributions."""
     shares = predictor.contributions(rows.x)
     average = Average.measured(
+        # Without entity and category, which are no features.
         rows.x[:, 2:],
         shares[:, 2:],
         predictor.probability(rows.x),

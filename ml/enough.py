@@ -20,6 +20,7 @@ def insist(goods: Purchases, name: str, cuts: Collection[float]) -> None:
         asked = np.intersect1d(regulars(before, orders=protocols.FEWEST), late.customer)
         when = moment_of(day).date()
         customers(name, f"with three orders before {when} and one after", asked)
+        # Not one product is ranked: there would be no candidates.
         if not len(before) or np.bincount(before.product).max() < shelves.RARE:
             raise TooLittleHistory(
                 Wording(

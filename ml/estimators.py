@@ -96,6 +96,8 @@ class CategoryRate(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)  # noqa: N806
         values = X[:, self.column]
+        # Beyond the last level the look-up would leave the array; `known` puts it
+        # right.
         spot = np.searchsorted(self.levels_, values).clip(max=len(self.levels_) - 1)
         known = self.levels_[spot] == values
         return both(np.where(known, self.rates_[spot], self.prior_))
@@ -144,6 +146,7 @@ class Calibrated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def link(self, chance: Matrix, y: Matrix) -> Self:
         """Fit the link on what the estimator, or its like, foretold for `y`."""
+        # As good as unpenalised: a pull of the slope to 0 would flatten every chance.
         self.link_ = LogisticRegression(C=1e6).fit(_log_odds(chance), y)
         self.classes_ = self.link_.classes_
         return self
@@ -203,6 +206,7 @@ def _logistic(columns: Sequence[str], seed: int) -> Pipeline:
 
 def _on_rates(columns: Sequence[str], seed: int, learner: Any) -> Pipeline:
     """Trees see the category as its smoothed purchase rate, cross-fitted."""
+    # Cross-fitted, else each row's own label is part of its category's rate.
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
     rate = TargetEncoder(target_type="binary", smooth=20.0, cv=folds)
     return make_pipeline(
@@ -223,6 +227,8 @@ def _tree(columns: Sequence[str], seed: int) -> Pipeline:
 
 def _forest(columns: Sequence[str], seed: int) -> Pipeline:
     """Capped: four times the trees cost 25 CPU s a fit and gained 0.0005 nats."""
+    # Few trees rather than few rows: of a small shop a tenth of the rows would not
+    # split at all with 200 a leaf.
     forest = RandomForestClassifier(
         25, min_samples_leaf=200, max_samples=0.2, n_jobs=2, random_state=seed
     )
@@ -235,6 +241,8 @@ def _boosting(columns: Sequence[str], seed: int) -> Pipeline:
         learning_rate=0.1,
         min_samples_leaf=500,
         max_features=0.3,
+        # The default, "auto", keeps a tenth of the rows apart where there are over
+        # 10,000.
         early_stopping=False,
         random_state=seed,
     )
@@ -268,6 +276,7 @@ def _grid(step: str, **options: Sequence[object]) -> tuple[Mapping[str, object],
 BASELINES: Mapping[str, Candidate] = {
     "category_rate": Candidate(make=_category_rate),
     "frequency": Candidate(make=_frequency),
+    # So the first winner of a young shop has beaten who was in charge (decision 29).
     "rates": Candidate(make=rates.baseline),
 }
 # From simple to complex, by what it takes to explain and serve a score: of equals the

@@ -18,6 +18,7 @@ from analytics.wording import Wording
 
 Numbers = NDArray[np.floating[Any]]
 Codes = NDArray[Any]
+# As in the research report, by which the goals were set.
 BINS = 15
 LEAST_CUTS = 3
 ECE_BOUND = 0.02
@@ -64,6 +65,7 @@ def clustered(values: Numbers, group: Codes) -> Mean:
     codes = np.unique(group, return_inverse=True)[1]
     sums = np.bincount(codes, weights=values - mean)
     groups = len(sums)
+    # One customer, however many rows, is one observation.
     if groups < 2:
         return Mean(value=mean, error=float("inf"))
     spread = sqrt(groups / (groups - 1) * float((sums**2).sum()))
@@ -87,6 +89,7 @@ def auc_within(y: Codes, p: Numbers, category: Codes) -> float:
 
 def calibration(y: Codes, p: Numbers, *, bins: int = BINS) -> list[dict[str, float]]:
     """Compare promised with happened in bins of equal mass, lowest first."""
+    # Stable: a constant's bins hold the rows as they come, and a run repeats.
     parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(y)))
     return [
         {
@@ -154,6 +157,7 @@ def choose(
     for name in order:
         near = candidates[name].mean() <= mark.value + mark.error
         gain = clustered(baselines[rival] - candidates[name], group)
+        # Both: one that is near the best may yet not be told from the baseline.
         if near and gain.value > 2 * gain.error:
             return Choice(winner=name, reason=_why(name, best, mark, rival, gain))
     return Choice(
@@ -187,6 +191,7 @@ def beats(
         )
     gains = [a - b for a, b in zip(champion, challenger, strict=True)]
     each = [clustered(gain, who) for gain, who in zip(gains, groups, strict=True)]
+    # A customer is one cluster over all cut-offs, not one at each.
     mean = clustered(np.concatenate(gains), np.concatenate(groups))
     gain = Wording(
         "%(value)s ± %(error)s nats over %(each)s cut-offs",

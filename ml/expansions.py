@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# Hinges took drawn trials with curved effects from .049 to .103 of Qini, pairs crossed
+# ones from −.01 to .157; on Hillstrom both change less than .002 (decision 25).
 KNOTS = (0.2, 0.4, 0.6, 0.8)
 MOST_CROSSED = 24
 """With more columns than this, pairs would be too many: none are made."""
@@ -42,6 +44,7 @@ class Expanded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.kept_ = deviations > LEAST_DEVIATION
         self.scales_ = np.maximum(deviations, LEAST_DEVIATION)
         kept = np.concatenate([np.zeros(width, np.int64), groups[self.kept_]])
+        # Numbered without gaps: a group may have lost all its columns.
         self.groups_ = np.unique(kept, return_inverse=True)[1]
         return self
 
@@ -53,6 +56,7 @@ class Expanded(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _knots(self, x: Floats) -> list[tuple[int, float]]:
         found = []
         for column, values in enumerate(x.T):
+            # A column of two values has nothing to bend.
             if len(np.unique(values)) > 2:
                 at = np.unique(np.quantile(values, KNOTS))
                 found += [(column, float(knot)) for knot in at]

@@ -55,6 +55,7 @@ def calibrated(fitted: Calibrated) -> Arrays:
 
 def _prepared(columns: Any) -> Arrays:
     numbers = columns.named_transformers_["numbers"]
+    # For the logistic numbers are scaled as well, for trees only clipped.
     clip = numbers[0] if isinstance(numbers, Pipeline) else numbers
     named = {name: spots for name, _, spots in columns.transformers_}
     laid: Arrays = {
@@ -64,7 +65,9 @@ def _prepared(columns: Any) -> Arrays:
         "category": np.array(named["category"][0]),
     }
     category = columns.named_transformers_["category"]
+    # Sorted, as predictors.Levels looks them up.
     laid["levels"] = np.asarray(category.categories_[0])
+    # Of trees; a one-hot level's value is its weight (_linear).
     if hasattr(category, "encodings_"):
         laid["level_values"] = np.asarray(category.encodings_[0], np.float64)
         laid["otherwise"] = np.float64(category.target_mean_)
@@ -89,6 +92,7 @@ def _averaged(trees: list[DecisionTreeClassifier]) -> Arrays:
     parts = []
     for one in trees:
         tree = one.tree_
+        # Divided, as values are shares since scikit-learn 1.3 and were counts before.
         share = tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1)
         parts.append(
             {
@@ -104,7 +108,10 @@ def _averaged(trees: list[DecisionTreeClassifier]) -> Arrays:
 
 def _boosted(learner: HistGradientBoostingClassifier) -> Arrays:
     parts = []
+    # scikit-learn has no public way to these trees; of two classes, one a round.
     for (one,) in learner._predictors:
+        # Features have no NaN (features.build) and categories come as rates, so where
+        # missing values go, and splits by category, need not be laid out.
         nodes = one.nodes
         leaf = nodes["is_leaf"].astype(bool)
         parts.append(
@@ -139,6 +146,7 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> Arrays:
         laid[name] = np.concatenate([np.asarray(part[name]) for part in parts])
     start = np.repeat(roots, sizes)
     self_ = np.arange(len(start))
+    # So all rows walk `depth` steps at once, and nobody asks who has arrived.
     leaf = laid["left"] < 0
     for side in ("left", "right"):
         laid[side] = np.where(leaf, self_, laid[side] + start).astype(np.int32)

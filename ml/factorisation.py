@@ -76,6 +76,7 @@ def factorise(
     size, errors = _norm(target), [_error(target, known, u, v)]
     for _ in range(rounds):
         u *= (target @ v) / (_times(known, u, v) + TINY)
+        # By the new U: each update alone never raises the error, both at once may.
         v *= (target.T @ u) / (_times(_turned(known), v, u) + TINY)
         errors.append(_error(target, known, u, v))
         if errors[-2] - errors[-1] <= tolerance * size:
@@ -94,6 +95,7 @@ def ranks(
     """Compare ranks on a dense `p`, and predict `cell` (row, column from 0) by each."""
     known = np.ones(p.shape)
     known[cell] = 0
+    # Two ranks are to differ by their rank, not by where they stopped.
     long: Any = {"rounds": 20_000, "tolerance": 1e-9}
     table = []
     for rank in upto or range(1, min(p.shape) + 1):

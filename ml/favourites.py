@@ -19,7 +19,9 @@ RECENT = 91.0
 def sellers(past: Purchases, *, products: int, day: float) -> NDArray[np.int64]:
     """Return the products' codes, those that most customers bought lately first."""
     late = past.where(past.bought(day - RECENT, day))
+    # A shop that has gone quiet still has best sellers.
     bought = late if len(late) else past.before(day)
+    # One vote a customer and product, however often it was bought.
     votes = np.unique(bought.customer.astype(np.int64) << 32 | bought.product)
     count = np.bincount(votes & 0xFFFFFFFF, minlength=products)
     top = best(count.astype(np.float64), products)
@@ -33,6 +35,7 @@ def lists(
     place = np.full(int(max(past.product.max(initial=-1), top.max(initial=-1))) + 1, 0)
     place[top] = len(top) - np.arange(len(top))
     bought = pairs(past.before(day), past.product[past.known(day)], day=day)
+    # The second part is below 1: an order more outweighs any popularity.
     score: Numbers = bought.orders() + place[bought.item] / (len(top) + 1)
     who, first = np.unique(bought.customer, return_index=True)
     if not len(who):
@@ -41,6 +44,7 @@ def lists(
         who, first, np.append(first[1:], len(bought)), strict=True
     ):
         own = bought.item[start:end][best(score[start:end], most)]
+        # So many, in case that all of his own are among them.
         new = top[: most + len(own)]
         both = [*own.tolist(), *new[~np.isin(new, own)].tolist()]
         yield int(one), both[:most]

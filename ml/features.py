@@ -52,6 +52,7 @@ class Chunk:
 def chunks(past: Purchases, *, customers: int, size: int) -> Iterator[Chunk]:
     """Part the lines by customer, so that memory is bounded by `size` customers."""
     order = np.argsort(past.customer, kind="stable")
+    # Sorted once: each chunk is a slice, and no mask of all lines is made for it.
     bounds = np.searchsorted(past.customer[order], np.arange(0, customers + size, size))
     for number, start in enumerate(range(0, customers, size)):
         part = past.where(order[bounds[number] : bounds[number + 1]])
@@ -76,8 +77,10 @@ def build(
     mine = past.before(day)
     mine = mine.where((mine.customer >= 0) & (mine.customer < customers))
     shape = (customers, categories)
+    # Categories that the model does not name come after its codes (codes.recoded).
     known = np.where(mine.category < categories, mine.category, -1).astype(np.int32)
     bought = pairs(mine, known, day=day)
+    # One item for all lines: these pairs are customers, lines without category too.
     whole = pairs(mine, np.zeros(len(mine), np.int32), day=day)
     columns = _of_customers(whole, mine, customers=customers, day=day)
     columns |= _own(bought, shape=shape)
@@ -86,6 +89,7 @@ def build(
     out = np.empty((customers * categories, len(FEATURES)), np.float32)
     for spot, name in enumerate(FEATURES):
         values = columns.get(name)
+        # Of the category alone: from the context, the same for every customer.
         if values is None:
             values = context.column(name)[None, :]
         out[:, spot] = np.broadcast_to(values, shape).ravel()
@@ -210,15 +214,19 @@ def _of_customers(
 def _breadth(past: Purchases, *, customers: int, day: float) -> Numbers:
     """Count the categories of the last 91 days."""
     kept = (np.floor(day - past.day) < 91) & (past.category >= 0)
+    # Customer and category in one number, so that each pair counts once.
     keys = past.customer[kept].astype(np.int64) << 32 | past.category[kept]
     return np.bincount(np.unique(keys) >> 32, minlength=customers).astype(np.float64)
 
 
 def _compared(own: Columns, context: Context, *, shape: tuple[int, int]) -> Columns:
     """What compares the pair with the customer, and with all other customers."""
+    # Two visits at the category's own share are mixed in.
     share = (own["decayed_100"] + 2 * context.column("category_share")) / (
         own["customer_decayed_100"] + 2
     )
+    # Whoever comes λ times a day has λ · d / ln 2 decayed visits in the end, and 1 −
+    # 0.5^(tenure / d) of that so far: this is 28 · λ by each half-life.
     pace_14, pace_30, pace_100 = (
         own[f"customer_decayed_{d}"]
         * HORIZON
@@ -228,9 +236,11 @@ def _compared(own: Columns, context: Context, *, shape: tuple[int, int]) -> Colu
         for d in (14, 30, 100)
     )
     visits = 0.2 * pace_14 + 0.4 * pace_30 + 0.4 * pace_100
+    # P(none) = (1 − share)^visits, as a Poisson's mean; `chance` is of one or more.
     expected = -visits * np.log1p(-np.minimum(share, 0.95))
     chance = np.clip(-np.expm1(-expected), 1e-4, 1 - 1e-4)
     gaps = own["gaps_held"]
+    # Two gaps that ended as `chance` says are mixed in: few gaps tell little.
     hazard = (own["gaps_ending"] + 2 * chance) / (gaps + 2)
     hazard = np.clip(hazard, 1e-4, 1 - 1e-4)
     return {

@@ -104,6 +104,7 @@ def effects(model: TrainedModel) -> list[Effect]:
 def calibration(model: TrainedModel) -> list[Point]:
     """Lay the calibration table out in a square, lowest first."""
     table: list[dict[str, float]] = model.metrics.get("calibration", [])
+    # The square ends at the highest chance, or rare purchases crowd in its corner.
     most = max((max(b["promised"], b["happened"]) for b in table), default=0.0) or 1.0
     return [
         Point(

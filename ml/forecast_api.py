@@ -85,6 +85,7 @@ def _keys(asked: dict[str, Any]) -> tuple[list[str], str | None]:
         return asked["key"], None
     rows = Forecast.objects.filter(level=asked["level"])
     rows = rows.filter(key__gt=asked.get("cursor", "")).order_by("key")
+    # One more than is shown: it says whether there is a next page.
     keys = list(rows.values_list("key", flat=True)[: asked["limit"] + 1])
     more = len(keys) > asked["limit"]
     keys = keys[: asked["limit"]]

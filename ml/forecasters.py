@@ -77,6 +77,8 @@ METHODS: Sequence[Method] = (
     SEASONAL,
     Method(name="smoothing", level=_smooth),
     Method(name="smoothing, calendar", level=_smooth, calendar=True),
+    # Boosted trees of the same columns had a WAPE of .177 and .459 (categories,
+    # products), this .175 and .455 in a thirtieth of the time (decision 34).
     Method(name="regression", level=_smooth, learns=True),
     Method(name="regression, calendar", level=_smooth, learns=True, calendar=True),
 )
@@ -90,14 +92,18 @@ def forecast(given: Panel, method: Method, ahead: int) -> Told:
     if given.weeks < YOUNG:
         return young(given, ahead)
     moved = effects(given) if method.calendar else np.zeros((1, len(given.calendar)))
+    # What the calendar did is taken out of the past, and put into the weeks ahead
+    # below.
     units = given.units / np.exp(moved[:, : given.weeks])
     rows = _Rows.of(units, given, method, ahead)
     steps = [step for step in STEPS if step <= ahead] or [1]
+    # (steps, 4, series): three quantiles of logs, and the mean in units.
     told = np.array([rows.at(step) for step in steps])
     weeks = np.arange(1, ahead + 1)
     whole = np.apply_along_axis(lambda y: np.interp(weeks, steps, y), 0, told)
     whole = np.moveaxis(whole, 0, -1)
     future = np.exp(moved[:, given.weeks : given.weeks + ahead])
+    # Sorted: each quantile has a regression of its own, and they may cross.
     quantiles = np.maximum(np.exp(np.sort(whole[:3], axis=0)) - 0.5, 0) * future
     mean = np.maximum(whole[3], 0) * future
     return Told(quantiles=np.nan_to_num(quantiles), mean=np.nan_to_num(mean))
@@ -186,12 +192,16 @@ class _Rows:
             most=np.fmax.reduce([other[:, -1] for other in others]),
             above=above,
             enough=age >= 4,
+            # Of a short history less is left out, or nothing would be left to learn
+            # from.
             start=min(WARM, max(3, given.weeks - ahead - 6)),
         )
 
     def at(self, step: int) -> Numbers:
         """Return log quantiles and the mean of the week `step` ahead: (4, series)."""
         weeks = self.y.shape[1]
+        # In a short history the farthest step that still leaves weeks to learn from;
+        # beyond it the same, and wider by the fourth root.
         within = max(1, min(step, weeks - self.start - 4))
         i, t = self._learnt(within)
         season = self._season(within, i, t)
@@ -204,6 +214,7 @@ class _Rows:
         weeks = self.y.shape[1]
         fits = self.enough[:, self.start : weeks - step]
         rows, at = np.nonzero(fits)
+        # Every n-th, not drawn: a night repeated on the same log forecasts the same.
         every = -(-len(rows) // MOST) or 1
         return rows[::every], at[::every] + self.start
 
@@ -238,6 +249,8 @@ class _Rows:
             error, now = error - x @ found, now + ahead @ found
         s = np.stack([c[i, t] for c in self.swings], axis=1)
         s_now = np.stack([c[:, -1] for c in self.swings], axis=1)
+        # First how wide each series' errors are, then, below, the shape of what is
+        # scaled by that. 0.02: a forecast that was right has no log of 0.
         swing = ridge(s, np.log(np.abs(error) + 0.02), np.ones(len(error)), free=1)
         z, spread = error / np.exp(s @ swing), np.exp(s_now @ swing)
         told = [self._end(q, z, s, s_now, weight, size_of, size) for q in QUANTILES]
@@ -254,6 +267,7 @@ class _Rows:
         size: Numbers,
     ) -> Numbers:
         """Return the q-quantile of the scaled errors, for each series as it is now."""
+        # A level without a regression is its own median: only its ends are learnt.
         if q == 0.5 and not self.method.learns:
             return np.zeros(len(size))
         shape = quantile(s, z, weight, q, free=1)
@@ -269,6 +283,7 @@ class _Rows:
         plain = self.plain[i, t] * np.exp(season[0])
         # Of what hardly sells one piece is many times its level, and no outlier.
         y = np.minimum(self.units[i, t + step] / plain - 1, 8 + 4 / plain)
+        # Units count, but no series for more than 20 usual ones, as in rolling.LARGEST.
         weight = np.minimum(plain, 20 * np.median(plain))
         x = _picked(self.ratios, i, t)
         found = ridge(x, y, weight, free=1)

@@ -76,6 +76,7 @@ def of_products(
     if skus is not None:
         own = own.filter(key__in=list(skus))
         shares = shares.filter(sku__in=list(skus))
+    # In this order: a series of its own says more than a share.
     return _shared(shares, at) | _read(own)
 
 
@@ -138,6 +139,7 @@ def cover(
         return 0.0, 0.0
     weeks = days / 7
     whole = int(weeks)
+    # A part of a week has that part of its units, and of the variance that passes.
     parts = [1.0] * whole + ([weeks - whole] if weeks > whole else [])
     at = [min(n, len(units) - 1) for n in range(len(parts))]
     # What sells now and then has intervals that end at zero, and yet it varies.
@@ -145,6 +147,7 @@ def cover(
     expected = sum(part * units[n] for part, n in zip(parts, at, strict=True))
     lasting = sum(part * spread for part, spread in zip(parts, spreads, strict=True))
     passing = sum(part * sd * sd for part, sd in zip(parts, spreads, strict=True))
+    # Σᵢⱼ sᵢ sⱼ ρ of different weeks, and Σ s² of each: ρ (Σ s)² + (1 − ρ) Σ s².
     return expected, sqrt(LASTING * lasting**2 + (1 - LASTING) * passing)
 
 

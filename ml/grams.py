@@ -85,6 +85,7 @@ def _english(text: str) -> Grams:
     left, before = 0, "^"
     for at, word in enumerate(units):
         if not word[0].isalnum():
+            # A sign ends what "not" turns: it reaches within its clause.
             left, before = 0, word
             if word not in ".,;:()":
                 found.append((f"w:{word}", at, at + 1))
@@ -97,6 +98,7 @@ def _english(text: str) -> Grams:
         found += _pieces(word, at)
         left = REACH if _negates(word) else max(0, left - 1)
         before = word
+    # Not hash(), which differs by process: weights are stored by bucket.
     keys = [zlib.crc32(key.encode()) % BUCKETS for key, _, _ in found]
     return Grams(
         buckets=np.array(keys, np.int64),
@@ -125,10 +127,13 @@ def _chinese(text: str) -> Grams:
     spans = [(one.start(), *range(*one.span()), one.end() - 1) for one in clauses]
     places = np.array([place for span in spans for place in span], np.int64)
     clause = np.repeat(np.arange(len(spans)), [len(span) for span in spans])
+    # Four bytes for every character, rare ones too, so that places are characters.
     codes = np.frombuffer(marked.encode("utf-32-le"), np.uint32).astype(np.uint64)
     hashes, buckets, first, last = np.zeros_like(codes), [], [], []
     for more in range(min(LONGEST_RUN, len(codes))):
         starts = len(codes) - more
+        # A run's hash is that of the run one shorter, and one character more; uint64
+        # wraps. All runs of a length at once: four times as fast as one by one.
         hashes = hashes[:starts] * ODD + codes[more:]
         whole = np.flatnonzero(clause[:starts] == clause[more:])
         buckets.append((hashes[whole] * ODD >> SHIFT).astype(np.int64))

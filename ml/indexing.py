@@ -25,7 +25,10 @@ CHUNK = 500
 RUN = timedelta(seconds=30)
 """A run's time: the worker has other things to do, and the next run goes on."""
 FIELDS = ("name", "category", "brand", "size", "description")
+# chr(31) parts the fields, or "ab" and "c" would be as "a" and "bc". In SQL: unchanged
+# listings never leave the database.
 SEEN = f"md5(concat_ws(chr(31), %(model)s::text, {', '.join(FIELDS)}))"
+# IS DISTINCT FROM: a product never read has no row, and <> of null is null.
 STALE = f"""
     SELECT p.sku, {", ".join(FIELDS)}, {SEEN} FROM catalog_product p
     LEFT JOIN ml_productcontent c ON c.product_id = p.sku AND c.source = 'text'
@@ -41,6 +44,7 @@ COUNTED = """
     SELECT word, ndoc FROM ts_stat(
       $$SELECT words FROM ml_contentvector WHERE source = 'text'$$)
 """
+# array_to_tsvector: PostgreSQL parses no Chinese, our own words go in as they are.
 WRITE = """
     INSERT INTO ml_contentvector (source, checksum, model, text, words, vector)
     VALUES ('text', %s, %s, %s, array_to_tsvector(%s::text[]), %s)
@@ -82,11 +86,13 @@ def _newest() -> datetime | None:
 
 
 def _refresh(wall: Callable[[], datetime], whole: bool) -> int:  # noqa: FBT001
+    # The newest before the scan: what comes meanwhile makes the next run due.
     begun, newest, after, done = wall(), _newest(), "", 0
     waiting = _count()
     _note(waiting=waiting, read=0, started_at=begun, finished_at=None)
     while chunk := _stale(after):
         _write(chunk)
+        # Only now do the chunk's vectors lie beside all others'.
         twins.look([one.sku for one in chunk], at=clock.now())
         after, done = chunk[-1].sku, done + len(chunk)
         _note(waiting=max(waiting - done, 0), read=done)
@@ -121,6 +127,7 @@ def _write(chunk: Sequence[_Read]) -> None:
     texts = {one.checksum: one.text for one in chunk}
     held = ContentVector.objects.filter(source=Source.TEXT, checksum__in=list(texts))
     missing = sorted(texts.keys() - set(held.values_list("checksum", flat=True)))
+    # Before the transaction, which then is short.
     rows = sentences.encode([texts[key] for key in missing])
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(
@@ -130,6 +137,7 @@ def _write(chunk: Sequence[_Read]) -> None:
                 for key, row in zip(missing, rows, strict=True)
             ],
         )
+        # `held` asks anew: what was just written is among it.
         ids = dict(held.values_list("checksum", "pk"))
         ProductContent.objects.bulk_create(
             [
@@ -161,6 +169,7 @@ def _vocabulary() -> dict[str, int]:
 
 def _note(**told: Any) -> None:
     defaults = {"model": MODEL, "started_at": clock.wall(), **told}
+    # A note on the way leaves when the run began; only a first row must have it.
     if "started_at" not in told:
         defaults.pop("started_at")
     ContentRun.objects.update_or_create(

@@ -23,6 +23,8 @@ def judge(*, at: datetime, most: int = 10_000) -> int:
         rows = list(waiting[:CHUNK])
         if not rows:
             break
+        # Before the transaction: a text takes 3 to 5 ms, and no row waits for 200 of
+        # them.
         readings = sentiment.read([row.text for row in rows])
         with transaction.atomic():
             _write(list(zip(rows, readings, strict=True)), at)
@@ -36,6 +38,7 @@ def _write(pairs: list[tuple[Review, sentiment.Reading]], at: datetime) -> None:
     judged, facts = [], []
     for row, reading in pairs:
         now = locked.get(row.id)
+        # Gone, judged by another worker, or changed since it was read.
         if now is None or now.judged_by or now.text != row.text:
             continue
         _read_into(now, reading)
@@ -48,6 +51,7 @@ def _write(pairs: list[tuple[Review, sentiment.Reading]], at: datetime) -> None:
             *("language", "topic"),
         ],
     )
+    # The log last: its lock is held until the transaction ends.
     store.append_new(facts)
 
 
@@ -56,6 +60,7 @@ def _read_into(row: Review, reading: sentiment.Reading) -> None:
     row.aspects = dict(reading.aspects)
     row.words = [[word, round(part, 3)] for word, part in reading.words]
     row.judged_by = sentiment.model()
+    # What the sender said of it stays.
     row.language = row.language or reading.language
     if not row.topic_said:
         row.topic = reading.topic

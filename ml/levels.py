@@ -22,6 +22,7 @@ def smoothed(values: Numbers, weight: float) -> Numbers:
     out = np.full(values.shape, np.nan)
     for t in range(values.shape[1]):
         known = ~np.isnan(values[:, t])
+        # NaN stands before the first sale alone: until then nothing is smoothed.
         total = np.where(known, (1 - weight) * total + weight * values[:, t], total)
         mass = np.where(known, (1 - weight) * mass + weight, mass)
         np.divide(total, mass, out=out[:, t], where=mass > 0)
@@ -48,6 +49,7 @@ def rolling(values: Numbers, weeks: int, what: Any = np.nanmean) -> Numbers:
     known = ~np.isnan(values).all(axis=1) if values.shape[1] else np.zeros(0, bool)
     for t in range(values.shape[1]):
         part = values[:, max(0, t - weeks + 1) : t + 1]
+        # NumPy's nan functions warn of rows that are all NaN.
         some = known & ~np.isnan(part).all(axis=1)
         out[some, t] = what(part[some], axis=1)
     return out
@@ -78,6 +80,8 @@ def year_ago(y: Numbers, step: int) -> Numbers:
 
     Mean of the three weeks around the target's, less the five around this one's.
     """
+    # rolling looks back, so the middle of 3 and of 5 weeks lies 1 and 2 before its
+    # column: hence − 1 and − 2.
     then = back(rolling(y, 3), YEAR - step - 1)
     now = back(rolling(y, 5), YEAR - 2)
     return np.asarray(np.nan_to_num(then - now))

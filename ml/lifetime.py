@@ -72,7 +72,9 @@ def fit_rhythm(visits: Visits) -> Rhythm:
     if np.count_nonzero(visits.repeats) < LEAST:
         raise TooFewCustomers(f"fewer than {LEAST} customers came again")
     rows = _spread(len(visits))
+    # The paper's x, t_x and T.
     x, t_x, age = visits.repeats[rows], visits.recency[rows], visits.age[rows]
+    # In units of the mean age the starts below fit any shop; alpha is scaled back.
     unit = float(age.mean())
 
     def loss(logs: Numbers) -> float:
@@ -126,10 +128,12 @@ def expected(one: Rhythm, visits: Visits, days: float) -> Numbers:
     2005, equation 10, with Euler's transformation of 2F1: the original overflows for
     customers who came a hundred times.
     """
+    # Equation 10 divides by a − 1.
     a = one.a if abs(one.a - 1.0) > 1e-6 else 1.0 + 1e-6
     x, start = visits.repeats, one.alpha + visits.age
     z = days / (start + days)
     c = a + one.b + x - 1.0
+    # 2F1(r + x, b + x; c; z) by Euler: its first two parameters no longer grow with x.
     left = (1.0 - z) ** (a - 1.0) * hyp2f1(a + one.b - 1.0 - one.r, a - 1.0, c, z)
     coming = c / (a - 1.0) * (1.0 - left)
     return np.asarray(np.maximum(coming, 0.0) / (1.0 + _odds_of_leaving(one, visits)))
@@ -154,6 +158,7 @@ def _rhythm_likelihood(one: Rhythm, x: Numbers, t_x: Numbers, age: Numbers) -> N
     stays = -(r + x) * np.log(alpha + age)
     again = x > 0
     went = np.log(a) - np.log(np.where(again, b + x - 1, 1))
+    # Whoever never came again had no occasion to leave: the term is not there.
     went = np.where(again, went - (r + x) * np.log(alpha + t_x), -np.inf)
     return np.asarray(shared + np.logaddexp(stays, went))
 
@@ -175,6 +180,7 @@ def _odds_of_leaving(one: Rhythm, visits: Visits) -> Numbers:
     x, again = visits.repeats, visits.repeats > 0
     waited = np.log((one.alpha + visits.age) / (one.alpha + visits.recency))
     logs = np.minimum((one.r + x) * waited, 500.0)  # exp would overflow
+    # 1 where it is not used: b + x − 1 may be 0 without a repeat.
     chance = one.a / np.where(again, one.b + x - 1.0, 1.0)
     return np.where(again, chance * np.exp(logs), 0.0)
 

@@ -136,11 +136,15 @@ def taught(groups: Sequence[Group], prior: Prior, *, together: int = 1) -> Taugh
     blocks = design.blocks
     size = len(blocks)
     mean, variance = np.zeros(3 * size), _at_first(blocks, prior)
+    # θ is (base, levels, slopes), each begun by everybody's. At the prior's depth,
+    # where d / D is 1, the two shares add up to its lift.
     mean[size], mean[2 * size] = SHARE * prior.lift, (1 - SHARE) * prior.lift
     fit, address = _unfitted(mean, variance), 0.0
     if groups:
         rows = _rows(groups, design, prior)
         address, rows = _addressed(rows), _without_eager(rows, together)
+        # The blocks' variances are found once and then held, so that the fits below
+        # differ in their types alone and BIC compares like with like.
         theta, variance = _one_type(rows, blocks, mean, variance)
         fits = [
             _typed(rows, theta, mean, variance, types)
@@ -154,6 +158,7 @@ def taught(groups: Sequence[Group], prior: Prior, *, together: int = 1) -> Taugh
         leaning=dict(prior.leaning),
         base=fit.theta[:size],
         mean=fit.theta[size:],
+        # Draws are of levels and slopes; the base part is taken as it was found.
         covariance=fit.covariance[size:, size:],
         spread=_spread(blocks, variance),
         seen=sum(len(group.bought) for group in groups),
@@ -201,6 +206,7 @@ def _typed(
     tried = len(np.unique(rows.person[rows.treated > 0]))
     found = Types(
         share=np.full(types, 1 / types),
+        # Types that begin alike stay alike: EM has to be given a difference.
         level=np.linspace(-LEVEL, LEVEL, types) if types > 1 else np.zeros(1),
         slope=np.zeros(types),
     )
@@ -212,8 +218,11 @@ def _typed(
         if likelihood - before < ENOUGH * persons:
             break
         before = likelihood
+        # One Newton step each, not to the end: the next turn's weights move the goal.
         found = _types(rows, eta, found, weights, tried)
         theta, covariance = _step(rows, found, weights, mean, variance, theta)
+    # One type more has a share, a level and a slope. BIC's n is who ever had an offer:
+    # who never had one tells nothing of types.
     free = 3 * (types - 1)
     criterion = free * float(np.log(max(2, tried))) - 2 * likelihood
     return Fit(
@@ -232,8 +241,11 @@ def _expected(
     by_type = np.empty((persons, len(found.share)))
     for c, (share, *u) in enumerate(_each(found)):
         mine = eta + rows.u @ np.array(u)
+        # Binomial log-likelihood, less what no parameter changes: logaddexp(0, η) is
+        # −log(1 − p).
         fit = rows.bought * mine - rows.weeks * np.logaddexp(0, mine)
         by_type[:, c] = np.log(share) + np.bincount(rows.person, fit, persons)
+    # Less the largest: exp of a long history's log-likelihood is 0 for every type.
     top = by_type.max(axis=1, keepdims=True)
     odds = np.exp(by_type - top)
     whole = odds.sum(axis=1, keepdims=True)
@@ -245,6 +257,7 @@ def _types(rows: Rows, eta: Floats, found: Types, weights: Floats, tried: int) -
     if len(found.share) == 1:
         return found
     treated = np.unique(rows.person[rows.treated > 0])
+    # Two persons for each type beforehand: a share of 0 has no logarithm and stays 0.
     share = weights[treated].sum(axis=0) + 2
     moved = []
     for c, (_, *u) in enumerate(_each(found)):
@@ -273,6 +286,7 @@ def _step(
         p = expit(eta + rows.u @ np.array(u))
         mine = weights[rows.person, c] * rows.weeks
         residual -= mine * p
+        # With the weights held: the covariance knows no doubt of who is of which type.
         curve += mine * p * (1 - p)
     gradient = rows.x.T @ residual - (theta - mean) / variance
     hessian = (rows.x * curve[:, None]).T @ rows.x + np.diag(1 / variance)
@@ -282,13 +296,16 @@ def _step(
 
 def _without_eager(rows: Rows, together: int) -> Rows:
     """Expect of each person what they buy more than expected elsewhere, shrunk."""
+    # Scores that are off for all alike make nobody eager: only who differs is.
     usual = rows.expected * rows.found.sum() / max(float(rows.expected.sum()), 1e-9)
     whole = max(float(usual.sum()), 1e-9)
+    # Never below 1: by luck counts may vary less than a Poisson's.
     over = max(1.0, float(((rows.found - usual) ** 2).sum()) / whole)
     weight, persons = 1 / (over * together), int(rows.person.max()) + 1
     found, expected = (
         np.bincount(rows.person, weight * one, persons) for one in (rows.found, usual)
     )
+    # The mean of each one's ratio under a Gamma prior of mean 1 and variance EAGER².
     eager = np.log((found + EAGER**-2) / (expected + EAGER**-2))
     return replace(rows, offset=rows.offset + eager[rows.person])
 
@@ -309,6 +326,7 @@ def _addressed(rows: Rows) -> float:
         ratio = found.sum() / expected.sum()
         off = found - ratio * expected
         logs.append(float(np.log(ratio)))
+        # The variance of a ratio's logarithm, linearised.
         doubts.append(float((off**2).sum() / found.sum() ** 2))
     believed = ADDRESS**2 / (ADDRESS**2 + sum(doubts))
     return believed * (logs[0] - logs[1])
@@ -334,7 +352,9 @@ def _names(found: object) -> tuple[str, ...]:
 
 def _at_first(blocks: Sequence[str], prior: Prior) -> Floats:
     """Return the variances of (base, levels, slopes)."""
+    # Half for the level and half for the slope: at the prior's depth they add up.
     common = prior.error**2 / 2
+    # "all" is no block: its variance comes from the prior, below.
     within = np.array([BLOCKS.get(name, 0.0) ** 2 for name in blocks])
     base = np.full(len(blocks), BASE**2)
     levels, slopes = within.copy(), within.copy()
@@ -347,8 +367,12 @@ def _rows(groups: Sequence[Group], design: Design, prior: Prior) -> Rows:
     for group in groups:
         z = design.z(group.who, group.what)
         deep = group.what.depth / prior.depth if group.treated else 0.0
+        # Who is held back has the base part alone: what p0 gets wrong is learnt there,
+        # and no offer is credited with it.
         parts.append(np.hstack([z, z * group.treated, z * deep]))
         hint = sum(prior.leaning.get(one, 0.0) for one in group.what.scope)
+        # What prices say of categories is an offset: only what lots show beyond it is
+        # learnt.
         known = deep * hint / max(1, len(group.what.scope))
         offsets.append(logit(weekly(group.who.p0)) + known)
         treated.append(np.full(len(z), float(group.treated)))
@@ -387,8 +411,10 @@ def _newton(
         gradient = rows.x.T @ (n * p - rows.bought) + precision * (theta - mean)
         step = np.linalg.solve(curvature(p), gradient)
         size = 1.0
+        # A whole Newton step may overshoot where nearly all buy, or nobody does.
         while (now := loss(theta - size * step)) > best and size > 1e-4:
             size /= 2
+        # No step down was found, or one that is not worth taking: stay.
         if best - now < 1e-6 * (1 + abs(best)):
             break
         theta, best = theta - size * step, now
@@ -405,6 +431,8 @@ def _variances(
     for part in range(3):
         for name, first in BLOCKS.items():
             mine = [part * size + i for i, one in enumerate(blocks) if one == name]
+            # "all" never comes here: one coefficient tells no spread, so it keeps the
+            # prior's.
             usual = BASE if part == 0 else first
             if mine:
                 total = second[mine].sum() + DOUBT * usual**2

@@ -61,6 +61,7 @@ class Who:
     types: Floats | None = None
 
     def __getitem__(self, rows: Any) -> "Who":
+        # Of a mask as of indices: the segments are a list, which takes neither.
         places = np.arange(len(self.p0))[rows]
         return Who(
             p0=self.p0[places],
@@ -120,6 +121,7 @@ class Design:
         share = 1 / max(1, len(what.scope))
         scope = [share * (one in what.scope) for one in self.scopes]
         codes = {name: i for i, name in enumerate(self.segments)}
+        # −1 fits no column: a segment that taught nothing is as all are.
         place = np.array([codes.get(one, -1) for one in who.segment], dtype=int)
         segment = (place[:, None] == np.arange(len(self.segments))).astype(float)
         n = len(who.p0)
@@ -180,6 +182,7 @@ class Posterior:
     def weights(self, who: Who) -> Floats:
         """Return how likely each customer is of which type, [customers, types]."""
         share = self.types.share
+        # Known by another posterior, which had another number of types: start anew.
         if who.types is None or who.types.shape[1] != len(share):
             return np.tile(share, (len(who.p0), 1))
         known = who.types.sum(axis=1, keepdims=True)
@@ -200,10 +203,13 @@ class Posterior:
 
     def drawn(self, who: Who, what: What, thetas: Floats) -> Floats:
         """Return b but for u under each of the `sample`s, [samples, customers]."""
+        # The two columns behind θ are luck, see `sample`.
         b = self._b(who, what, thetas[:, : len(self.mean)])
         unseen = sum(one not in self.design.scopes for one in what.scope)
         if unseen:
             share = unseen / len(what.scope)
+            # Unlike the others by as much as categories that were seen differ among
+            # each other.
             luck = thetas[:, len(self.mean) :] * np.array(self.spread)
             b += share * (luck[:, :1] + luck[:, 1:] * what.depth / self.depth)
         return b
@@ -217,6 +223,8 @@ class Posterior:
 
     @cached_property
     def _root(self) -> Floats:
+        # Not Cholesky, which refuses a covariance that rounding left with an eigenvalue
+        # just below 0.
         values, vectors = np.linalg.eigh(self.covariance)
         return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
@@ -230,6 +238,7 @@ class Posterior:
 
 def lifted(chance: Floats, lift: Floats | float) -> Floats:
     """Return the chance whose log-odds are `lift` above those of `chance`."""
+    # By odds: who buys nearly always has no room left, whatever the lift.
     odds = chance / np.maximum(1 - chance, 1e-12) * np.exp(lift)
     return np.asarray(odds / (1 + odds))
 

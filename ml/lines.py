@@ -55,6 +55,7 @@ LEFT_OUT = {
 def read(*, until: datetime, customers: Sequence[UUID] | None = None) -> pl.DataFrame:
     """Read all order lines before `until` (of `customers`) in the shape HISTORY."""
     blocks = [_parsed(block) for block in store.export_orders(until, customers)]
+    # The empty frame gives a log without orders its columns.
     return pl.concat([HISTORY.to_frame(), *blocks])
 
 
@@ -79,8 +80,10 @@ def arrays(frame: pl.DataFrame) -> History:
     customers, customer = _coded(rows["customer"])
     products, product = _coded(rows["sku"])
     categories, category = _coded(rows["category"])
+    # "" sorts first: without it all codes move down by one, and it becomes −1.
     if categories[:1] == [""]:
         categories, category = categories[1:], category - 1
+    # Divided as codes.day_of does: a cut-off and an order of one moment are equal.
     day = rows["at"].dt.epoch("us").to_numpy() / 86_400e6
     until = rows["until"].dt.epoch("us").cast(pl.Float64).fill_null(np.inf) / 86_400e6
     money = ("quantity", "paid", "shelf_discount", "coupon_discount")
@@ -123,6 +126,8 @@ def _parsed(block: io.BytesIO) -> pl.DataFrame:
         "back": pl.String,
     }
     orders = pl.read_csv(block, has_header=False, schema=schema)
+    # Only the few orders of which something went back take Python's way, line by line:
+    # reading all 155,848 takes 2.0 CPU s, as before there were returns.
     kept = orders.filter(pl.col("back").is_null())
     lines = kept.with_columns(pl.col("lines").str.json_decode(LINES)).explode("lines")
     whole = (

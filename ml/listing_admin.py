@@ -47,6 +47,7 @@ class ListedProductAdmin(ProductAdmin):
         return shown or gettext("None is known: its listing was not read yet.")
 
 
+# catalog knows nothing of ml: its page of a product is replaced from here.
 admin.site.unregister(Product)
 admin.site.register(Product, ListedProductAdmin)
 

@@ -31,6 +31,7 @@ FLAT = 60
 _ODD = re.compile(r"[^\w%.,'+]+|_")
 _WORDS = re.compile(r"[㐀-鿿豈-﫿]+|[^\W_㐀-鿿豈-﫿]+")
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
+# Bounded, or each lone "<" of a long text is searched for its end to the last letter.
 _MARKUP = re.compile(r"<[^>]{0,500}>")
 Key = TypeVar("Key", bound=Hashable)
 
@@ -51,6 +52,7 @@ def described(one: Listing) -> str:
 
     Feeds in capitals are read badly by a model that knows cases.
     """
+    # A name that is sent again as the description would count twice.
     about = one.description if one.description != one.name else ""
     about = _MARKUP.sub(" ", about)[:LONGEST]
     parts = (one.name, one.category, one.brand, one.size, about)
@@ -81,6 +83,8 @@ def words(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
+    # NFKC: full-width letters and signs of Chinese feeds are as others. PostgreSQL
+    # keeps no NUL.
     return unicodedata.normalize("NFKC", text).casefold().replace("\0", "")
 
 
@@ -113,6 +117,7 @@ class Vocabulary:
 
     def weight(self, word: str) -> float:
         """Return how much a word says: the rarer, the more (Spärck Jones 1972)."""
+        # Against the commonest word's texts, as the number of all texts is not kept.
         return log(1 + 2 * self._most / (1 + self.texts.get(word, 0)))
 
     def telling(self, words: Sequence[str], *, least: int) -> list[str]:
@@ -132,6 +137,7 @@ class Vocabulary:
 
         One slip from four letters on, two from eight; else what it begins.
         """
+        # A number that is one off is another size, not a slip.
         if word in self.texts or _HAN.match(word) or any(c.isdigit() for c in word):
             return [word] if word in self.texts else []
         slips = 0 if len(word) < 4 else 1 if len(word) < 8 else 2
@@ -146,6 +152,7 @@ class Vocabulary:
             least = min(far for _, far, _ in near)
             close = [found for found, far, _ in near if far == least]
             return sorted(close, key=lambda one: -self.texts[one])[:2]
+        # Of one or two letters nearly every word would be a beginning.
         begun = [one for one in self._all if len(word) > 2 and one.startswith(word)]
         return sorted(begun, key=lambda one: -self.texts[one])[:3]
 

@@ -51,6 +51,7 @@ def daily(past: Purchases, *, day: float, categories: int) -> Numbers:
     kept = (age >= 0) & (age < PAST) & (known.category >= 0)
     kept &= known.category < categories
     days = min(PAST, int(age.max(initial=0)) + 1)
+    # Distinct triples: an order of three lines of a category is one order.
     spots = np.stack([known.order[kept], known.category[kept], age[kept]])
     _, category, ages = np.unique(spots, axis=1)
     out = np.zeros((categories, PAST))
@@ -69,9 +70,12 @@ def answers(counts: Numbers, signal: Numbers, *, last_weekday: int) -> Numbers:
     means[np.arange(days), weekday] = 1
     means = means / np.maximum(means.sum(axis=0), 1)
     same = weekday[:, None] == np.arange(7)
+    # Weekdays' means are taken out of both sides (Frisch and Waugh 1933), or a signal
+    # of Saturdays would be credited with what Saturdays sell.
     y = y - (y @ means) @ same.T
     z = z - same @ (z @ means)
     scale = z.std()
+    # A signal that follows the weekdays alone has nothing left.
     if scale <= 0:
         return np.zeros(len(counts))
     return np.asarray(y @ z / (z @ z + RIDGE * scale**2))

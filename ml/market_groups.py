@@ -48,6 +48,7 @@ def signals(cut: datetime, *, moved: int = 0) -> Signals:
 
 def _holidays(first: date, last: date, moved: int) -> list[date]:
     by = moved * DAY
+    # Looked up where the orders truly were, and moved as they were.
     return [day + by for day in holidays.between(first - by, last - by).days]
 
 
@@ -63,6 +64,7 @@ def _days(days: Iterable[date], first: date, before: int) -> Signal:
     values = np.zeros(PAST + HORIZON)
     for day in days:
         place = (day - first).days
+        # A holiday just after the span still marks days within it, one before it none.
         values[max(0, place - before) : max(0, place + 1)] = 1.0
     return Signal(past=values[:PAST], ahead=values[PAST:])
 
@@ -79,6 +81,8 @@ def _filled(told: Mapping[date, float], first: date) -> Signal:
     days = [first + n * DAY for n in range(PAST + HORIZON)]
     values = np.array([told.get(day, np.nan) for day in days])
     past, ahead = values[:PAST], values[PAST:]
+    # Missing days of the past are as usual; missing days ahead, below, as of late: a
+    # change of level is not foretold back.
     usual = float(np.nanmean(values))
     past = np.where(np.isnan(past), usual, past)
     lately = float(past[-LATELY:].mean())
@@ -134,6 +138,7 @@ class Asked:
                 _newer(self.theirs, (event.competitor, event.product), event, at)
             case events.CompetitorMatched():
                 key = (event.competitor, event.product)
+                # A match that was taken back, or waits again, is none.
                 self.same.pop(key, None)
                 if event.sku and event.state in MATCHED:
                     self.same[key] = event.sku
@@ -177,6 +182,7 @@ def _asked(cut: datetime) -> Asked:
     asked = Asked()
     types = ["price_changed", "competitor_price_changed", "competitor_matched"]
     for stored in store.read(until=store.high_water(), types=types):
+        # By when we were told: a price that came late was not known at the cut-off.
         if stored.recorded_at <= cut:
             asked.add(stored.event, stored.occurred_at)
     return asked

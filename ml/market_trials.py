@@ -27,6 +27,7 @@ def tabled(parts: Splits, groups: Mapping[str, Group], *, seed: int) -> Table:
     return [
         compared(learner, name, without, _measured(learner, _with(parts, group), seed))
         for learner in (LEARNERS if groups else ())
+        # A list of one: measured once a learner, not once a group.
         for without in [_measured(learner, parts, seed)]
         for name, group in groups.items()
     ]

@@ -44,6 +44,7 @@ def judge(history: History, *, plan: Plan) -> list[Matured]:
 
 
 def _last_before(cut: datetime) -> list[TrainedModel]:
+    # A model that was trained later has seen the labels of this cut-off.
     known = TrainedModel.objects.filter(task=PROPENSITY, created_at__lte=cut)
     newest = known.order_by("-created_at").first()
     return list(known.filter(run=newest.run).order_by("estimator")) if newest else []
@@ -52,6 +53,7 @@ def _last_before(cut: datetime) -> list[TrainedModel]:
 def _judged(
     history: History, rows: list[TrainedModel], *, cut: datetime, horizon: float
 ) -> Iterator[Matured]:
+    # Models of one training mostly name the same categories: their rows are built once.
     @cache
     def built(categories: tuple[str, ...]) -> Split:
         names = (history.categories, list(categories))
@@ -67,8 +69,10 @@ def _judged(
         try:
             model = PropensityModel.of(registry.load(row.checksum))
         except registry.UNREADABLE:
+            # Swept: registry.prune keeps each week's first training for this.
             continue
         part = built(model.categories)
+        # Of a handful of regulars a loss says nothing, and would be told as a doubt.
         if len(np.unique(part.entity)) < splits.LEAST_CUSTOMERS:
             continue
         figures = evaluation.measure(
@@ -97,6 +101,7 @@ def warning(promised: dict[str, float], figures: dict[str, float]) -> str:
     told = []
     loss, ece = figures["log_loss"], figures["ece"]
     if "log_loss" in promised:
+        # Both are measured: their errors add up in squares.
         mine, its = promised["log_loss_error"], figures["log_loss_error"]
         most = promised["log_loss"] + ERRORS * (mine**2 + its**2) ** 0.5
         if loss > most:

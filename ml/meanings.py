@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["pair", "customer", "category", "calendar"]
+# A model of another version is refused (propensity.Outdated), never scored by guess.
 FEATURES_VERSION = 2
 NEVER = 365.0
 """Days: stands for "not yet" in recencies and gaps, and caps them."""
@@ -71,6 +72,8 @@ FEATURES: Mapping[str, Feature] = {
     ),
     "gaps_held": Feature("pair", "earlier gaps that were longer than today's recency"),
     "gaps_ending": Feature("pair", "those of them that ended within 28 more days"),
+    # 1000 · p / (1 − p) of 0.0001, the least chance of features._compared, and below of
+    # 0.002 (context.LEAST_CHANCE). Six digits do: reasons compares them as float32.
     "chance": Feature(
         "pair",
         "odds (in thousandths) of a purchase in the visits expected",

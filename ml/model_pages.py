@@ -77,6 +77,8 @@ def _change(request: HttpRequest) -> None:
     else:
         model = TrainedModel.objects.get(pk=sent.get("model", ""))
         registry.choose(model, at=clock.now(), by=by, comment=comment)
+    # Said before scoring is asked for: should the queue be down, it is in charge all
+    # the same.
     messages.success(request, _("%s is in charge now.") % model)
     current_app.send_task(FOLLOWS[model.task])
 

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from ml.purchases import Codes, Numbers, Pairs
 
+# Chosen in the research report among some forty settings of such a blend at week 45 of
+# The Complete Journey: recall at ten 0.1423 there, 0.1432 at week 49, which chose
+# nothing.
 HALF_LIFE = 100.0
 NEAREST = 300
 
@@ -61,6 +64,7 @@ class Neighbours:
     ) -> NDArray[np.int64]:
         """Return the customers whose profiles point the same way; none if none does."""
         rows, lengths = spans(self.lists[items], self.lists[items + 1])
+        # Not over the own profile's length, which would divide all alike.
         alike = np.bincount(
             self.customer[rows],
             np.repeat(weights, lengths) * self.unit[rows],
@@ -70,6 +74,7 @@ class Neighbours:
             alike[me] = 0
         near = np.flatnonzero(alike)
         if len(near) > most:
+            # In no order: whoever is among them counts the same.
             near = near[np.argpartition(-alike[near], most)[:most]]
         return near
 
@@ -79,6 +84,8 @@ def build(bought: Pairs, *, customers: int, items: int) -> Neighbours:
     weight = decayed(bought, HALF_LIFE)
     norm = np.sqrt(np.bincount(bought.customer, weight**2, customers))
     by_item = np.argsort(bought.item, kind="stable")
+    # By customer whole weights, for scores; by item weights over their length, for
+    # cosines.
     unit = weight / np.maximum(norm, 1e-12)[bought.customer]
     return Neighbours(
         first=np.searchsorted(bought.customer, np.arange(customers + 1)),

@@ -63,10 +63,14 @@ class Held:
 
 def catch_up() -> int:
     """Count what was judged or hidden since the last time; return how many events."""
+    # Before the transaction: the log's lock that it takes would hold up every writer
+    # until the counts are stored.
     until = store.high_water()
     with transaction.atomic():
         (checkpoint,) = projections.lock([NAME], wait=True)
         seen = _fold(checkpoint.position, until)
+        # Another run may have counted beyond `until` while this one waited for the
+        # lock.
         projections.move(checkpoint, max(until, checkpoint.position), "")
     return seen
 
@@ -100,6 +104,7 @@ def _fold(after: int, until: int) -> int:
         row.review: row.hidden
         for row in Opinion.objects.filter(review__in=list(judged))
     }
+    # A text that is judged anew stays hidden if a moderator hid it.
     rows = [
         _row(one, hidden.get(key, known.get(key, False))) for key, one in judged.items()
     ]
@@ -111,6 +116,7 @@ def _fold(after: int, until: int) -> int:
         unique_fields=["review"],
         update_fields=names,
     )
+    # Of texts that were judged in an earlier round too: only the word on them is new.
     for state in (True, False):
         ids = [key for key, said in hidden.items() if said is state]
         Opinion.objects.filter(review__in=ids).update(hidden=state)
@@ -161,6 +167,7 @@ def usual(*, until: date) -> float:
     sums = rows.aggregate(
         texts=Count("pk"), against=Count("pk", filter=Q(negative=True))
     )
+    # A hundred texts at CALM: the first texts of a young shop say little.
     return float((sums["against"] + 100 * CALM) / (sums["texts"] + 100))
 
 
@@ -169,6 +176,7 @@ def watch(*, at: datetime) -> list[events.OpinionTurned]:
     today = at.date()
     share = usual(until=today)
     with transaction.atomic():
+        # Locked: of two looks at once only one tells that a surge has ended.
         known = {(row.level, row.key): row for row in Surge.objects.select_for_update()}
         found = dict(_surging(share, today))
         told = list(_turned(known, found, today))
@@ -176,6 +184,7 @@ def watch(*, at: datetime) -> list[events.OpinionTurned]:
         Surge.objects.filter(pk__in=ended).delete()
         fresh = [row for key, row in found.items() if key not in known]
         Surge.objects.bulk_create(fresh)
+        # The log last: its lock is held until the transaction ends.
         store.append(told, at=at)
     return told
 

@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 
 LEVELS = 60
 """The rarest levels of a category beyond so many are seen as one."""
+# A boosted T-learner had .0563 of Qini on Hillstrom's women with these, .0368 with the
+# library's defaults (research report, 20 splits).
 TREES, LEAVES, RATE = 100, 8, 0.05
 LEAF_ROWS, LEAF_EVENTS = 100, 10
 """A leaf holds so many rows, and so many positives where they come at the mean rate."""
@@ -46,6 +48,8 @@ def chance(log_odds: Floats) -> Floats:
 
 def encoder(categories: Sequence[int]) -> ColumnTransformer:
     """Return what makes columns fit for linear models: mean 0, variance 1, one-hot."""
+    # Kept even where all is missing: scikit-learn would drop the column, and all places
+    # after it move.
     imputer = SimpleImputer(
         strategy="median", add_indicator=True, keep_empty_features=True
     )
@@ -91,16 +95,21 @@ def boosted(
     A leaf has `leaf` rows at least, and ten positives at the mean rate of 0/1 outcomes.
     """
     binary = is_binary(y)
+    # The rarer kind: ten of it make a leaf, whichever that is.
     rate = min(y.mean(), 1 - y.mean()) if binary else 1.0
     kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
     model = kind(
         max_iter=TREES,
         learning_rate=RATE,
         max_leaf_nodes=LEAVES,
+        # Never more than a tenth of the rows: where positives are rare nothing would
+        # split.
         min_samples_leaf=min(
             max(leaf, int(LEAF_EVENTS / max(rate, 1e-9))), max(len(y) // 10, 1)
         ),
+        # The default keeps a tenth of the rows apart from 10,000 rows on.
         early_stopping=False,
+        # few_levels lays the categories first.
         categorical_features=list(range(len(categories))) or None,
         random_state=seed,
     )

@@ -46,6 +46,8 @@ def refresh(*, at: datetime) -> int:
         sold, weeks = weekly.sold(history, first)
         if weeks:
             rows, shares, cross = _made(history, sold, weeks, first=first, at=at)
+    # The exchange alone: what comes before takes 25 CPU s on the demo, and readers have
+    # the old rows meanwhile.
     with transaction.atomic():
         for table in (Forecast, DemandShare, CrossEffect):
             table.objects.all().delete()
@@ -61,6 +63,7 @@ def calendar(first: date, weeks: int, *, known_at: datetime | None = None) -> Nu
     The share of the month's first days; a holiday; one the week after; and the share of
     days of each other kind in the shop's own calendar, as it was known then.
     """
+    # A week more than asked for: the last one has a week after it too.
     days = [first + timedelta(days=n) for n in range(7 * (weeks + 1))]
     kinds: dict[str, set[date]] = {kind: set() for kind in ShopDay.Kind.values}
     after = days[-1] + timedelta(days=1)
@@ -92,14 +95,17 @@ def _made(
     moved = demand.by_product(demand.panel(history), known)
     answers = moved.unique("sku", keep="last", maintain_order=True)
     night = _Night(first=first, at=at, weeks=weeks, known=known, answers=answers)
+    # By week: a product that moved belongs to its newest category.
     of = dict(sold.sort("week").select("sku", "category").iter_rows())
     best = _best(sold, weeks)
     categories = sorted(set(of.values()) - {""})
+    # All are (series, weeks): the shop, categories, and products below.
     shop = weekly.laid_out(sold.with_columns(shop=pl.lit("")), "shop", [""], weeks)[0]
     units, price = weekly.laid_out(sold, "category", categories, weeks)
     belongs = np.asarray(np.repeat(shop, len(categories), axis=0))
     rows = night.rows("category", categories, categories, units, price, belongs)
     place = {category: n for n, category in enumerate(categories)}
+    # −1 is the last row, the shop: what has no category moves with that.
     belongs = np.concatenate([units, shop])[[place.get(of[sku], -1) for sku in best]]
     units, price = weekly.laid_out(sold, "sku", best, weeks)
     own = [of[sku] for sku in best]
@@ -114,6 +120,7 @@ def _made(
 def _best(sold: pl.DataFrame, weeks: int) -> list[str]:
     year = sold.filter(pl.col("week") >= weeks - weekly.YEAR)
     paid = year.group_by("sku").agg(pl.col("paid").sum())
+    # By sku too, or equal revenues would exchange their series from night to night.
     return paid.sort("paid", "sku", descending=[True, False])["sku"].head(OWN).to_list()
 
 
@@ -157,7 +164,9 @@ class _Night:
         answers = dict(zip(self.answers["sku"], self.answers.rows(), strict=True))
         rows = []
         for n, (key, category) in enumerate(zip(keys, categories, strict=True)):
+            # A product's own, its category's, or one so wide that it says little.
             _, value, error = answers.get(key) or ("", *whole.get(category, UNKNOWN))
+            # argmax: the first week with a sale.
             started = max(int(np.argmax(units[n] > 0)), self.weeks - KEPT)
             rows.append(
                 Forecast(
@@ -208,6 +217,8 @@ class _Night:
 
     def shares(self, sold: pl.DataFrame, own: Sequence[str]) -> list[DemandShare]:
         """Give what has no series of its own a share of its category."""
+        # A series of one piece a month tells nothing that its category does not
+        # (decision 34).
         rest = weekly.shares(sold).filter(~pl.col("sku").is_in(list(own)))
         known = rest.unique("sku", keep="first").join(
             self.answers, on="sku", how="left"
@@ -233,6 +244,8 @@ def _figures(made: rolling.Outlook) -> dict[str, Any]:
 
 def _own(made: rolling.Outlook, n: int) -> dict[str, Any]:
     """Say how they did on one series: pinball loss, in units a week."""
+    # NaN (v ≠ v) where nothing had been sold yet at any origin: JSON has no word for
+    # it.
     losses = {name: np.nanmean(one.loss[n]) for name, one in made.trials.items()}
     return {"own": {k: round(float(v), 3) for k, v in losses.items() if v == v}}
 
@@ -240,6 +253,7 @@ def _own(made: rolling.Outlook, n: int) -> dict[str, Any]:
 def _undiscounted(units: Numbers, price: Numbers, elasticity: float) -> float:
     """Return the share of a year's units that would have sold at shelf prices."""
     units, price = units[-weekly.YEAR :], np.clip(price[-weekly.YEAR :], 0.2, 1.0)
+    # Weeks without a sale have no price, and no units either: any factor will do.
     plain = units / np.nan_to_num(price**elasticity, nan=1.0)
     return float(np.clip(plain.sum() / max(units.sum(), 1e-9), 0.0, 1.0))
 

@@ -196,6 +196,7 @@ def rivals(report: Mapping[str, Any]) -> list[Rival]:
     ]
     low: float = min(a for a, _b in ends)
     high: float = max(b for _a, b in ends)
+    # A single figure without an error spans nothing.
     spare = 0.03 * (high - low) or 1.0
     low, high = low - spare, high + spare
 
@@ -260,6 +261,7 @@ FAR = 0.25
 def changes() -> list[Change]:
     """Return who took charge of what, newest first, as the log tells it."""
     rows = StoredEvent.objects.filter(type__in=CHANGES).order_by("-position")
+    # Of all tasks, and more than are listed: each task's own last change is among them.
     told = list(rows.values_list("type", "occurred_at", "data")[: 4 * MOST])
     keys = {data["model"] for _type, _at, data in told}
     names = {str(m.pk): str(m) for m in TrainedModel.objects.filter(pk__in=keys)}

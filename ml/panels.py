@@ -80,16 +80,20 @@ def effects(given: Panel) -> Numbers:
     moved = detrended(logs(given.units))
     for column in given.calendar.T:
         shift = detrended(column[None, :weeks])[0]
+        # A column that hardly moved in the past would be divided by next to nothing.
         if (shift**2).sum() < 0.1:
             continue
         slopes = _slopes(moved, shift)
+        # About its mean in the past: what is always there belongs to the level.
         out += slopes[:, None] * (column - column[:weeks].mean())[None]
+        # The next column gets what is left: days that two share are not counted twice.
         moved = moved - slopes[:, None] * shift[None]
     return out
 
 
 def _slopes(moved: Numbers, shift: Numbers) -> Numbers:
     """Regress each row on the shift through zero, and shrink."""
+    # moved is (series, weeks), shift (weeks,): all have the same calendar.
     known = ~np.isnan(moved)
     square = np.maximum((known * shift**2).sum(axis=1), 0.05)
     slope = (np.nan_to_num(moved) * shift).sum(axis=1) / square
@@ -101,10 +105,12 @@ def _slopes(moved: Numbers, shift: Numbers) -> Numbers:
         return np.zeros(len(moved))
     pooled = pool(slope[enough], error[enough] + 0.02)
     spread = pooled.spread**2
+    # A series of few weeks has no answer of its own: the mean of all.
     own = np.where(enough, spread / (spread + error**2 + 1e-9), 0.0)
     # Weeks are few, and the same for all: what all had in common may be chance.
     common = np.nanmean(np.where(known, moved, np.nan)[enough], axis=0)
     doubt = float(((common - pooled.mean * shift) ** 2).mean() / (shift**2).sum())
+    # Shrunk to 0, with its own square as the variance beforehand.
     mean = pooled.mean * pooled.mean**2 / (pooled.mean**2 + doubt)
     return np.asarray(mean + own * (slope - pooled.mean))
 
@@ -112,6 +118,7 @@ def _slopes(moved: Numbers, shift: Numbers) -> Numbers:
 def detrended(values: Numbers) -> Numbers:
     """Take from each week the mean of the weeks around it."""
     known = ~np.isnan(values)
+    # One more in front: a window's sum is a difference of two cumulative ones.
     pad = ((0, 0), (WINDOW + 1, WINDOW))
     sums = np.cumsum(np.pad(np.nan_to_num(values), pad), axis=1)
     counts = np.cumsum(np.pad(known.astype(float), pad), axis=1)

@@ -55,8 +55,10 @@ def read(body: bytes) -> Floats:
     """
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as found:
+            # open reads the head alone: nothing has been unpacked so far.
             if found.width * found.height > MOST_PIXELS:
                 raise NoPicture("it has more than 40 million pixels")
+            # A JPEG is decoded small from the start; other formats ignore it.
             found.draft("RGB", (2 * SIDE, 2 * SIDE))
             clear = found.convert("RGBA")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
@@ -66,6 +68,7 @@ def read(body: bytes) -> Floats:
     flat = Image.new("RGB", clear.size, "white")
     flat.paste(clear, mask=clear.getchannel("A"))
     shown = ImageOps.fit(flat, (SIDE, SIDE))
+    # As EfficientNet-Lite was trained: mean 127, deviation 128.
     return np.asarray((np.asarray(shown, np.float32) - 127) / 128, np.float32)
 
 
@@ -121,10 +124,12 @@ def _block(x: Floats, net: Mapping[str, Layer], block: int) -> Floats:
         y = _capped(_conv(y, net[f"{at}_expand_conv"]))
     y = _capped(_depthwise(y, net[f"{at}_depthwise_conv"], stride))
     y = _conv(y, net[f"{at}_project_conv"])
+    # A block that keeps the shape adds to what came in.
     return x + y if stride == 1 and x.shape == y.shape else y
 
 
 def _capped(x: Floats) -> Floats:
+    # ReLU6, which the Lite variants have in place of swish.
     return np.clip(x, 0, 6, out=x)
 
 
@@ -169,6 +174,7 @@ class _Arrays(pickle.Unpickler):
     """Reads PyTorch's old files: names of storages, never their code."""
 
     def find_class(self, module: str, name: str) -> Any:
+        # By name alone, whatever the module: what is handed out is ours.
         if name == "OrderedDict":
             return OrderedDict
         if name == "_rebuild_tensor_v2":
@@ -195,6 +201,8 @@ def weights() -> dict[str, NDArray[Any]]:
     places = spec.submodule_search_locations if spec else None
     folder = Path((places or [""])[0]) / "models"
     with (folder / "efficientnet-lite0-57934424.pth").open("rb") as file:
+        # PyTorch's old format: magic number, protocol and machine come before the
+        # tensors.
         for _ in range(3):
             _Arrays(file).load()
         tensors = _Arrays(file).load()
@@ -215,6 +223,7 @@ def _storages(file: IO[bytes], tensors: Mapping[str, Any]) -> dict[str, NDArray[
     kinds = {storage[2]: storage[1] for storage, *_ in tensors.values()}
     found = {}
     for key in _Arrays(file).load():
+        # After the list of their keys each storage lies as its length and its numbers.
         count = int.from_bytes(file.read(8), "little")
         kind = np.dtype(kinds[key])
         found[key] = np.frombuffer(file.read(count * kind.itemsize), kind)

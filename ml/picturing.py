@@ -77,6 +77,7 @@ def _take(sku: str, url: str, visitor: Visitor, now: datetime) -> None:
         again = now + AGAIN
         told = {"content_id": None, "fault": str(fault)[:200], "retry_at": again}
     with connection.cursor() as cursor:
+        # In SQL, since STALE compares it there.
         cursor.execute("SELECT md5(%s)", [pictures.MODEL + url])
         told["seen"] = cursor.fetchone()[0]
     ProductContent.objects.update_or_create(
@@ -113,6 +114,7 @@ def _note(begun: datetime, ended: datetime, done: int) -> None:
     with transaction.atomic():
         used = rows.exclude(content=None).values("content")
         vectors = ContentVector.objects.filter(source=Source.IMAGE)
+        # Pictures that no product shows any more; RESTRICT guards the others.
         vectors.exclude(pk__in=used).delete()
         asked = Product.objects.exclude(image_url="").count()
         ContentRun.objects.update_or_create(

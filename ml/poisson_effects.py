@@ -40,16 +40,20 @@ def fit(units: Numbers, x: Numbers, of: Codes, item: Codes, cell: Codes) -> Fitt
     with an endless error where x does not move.
     """
     count = int(of.max(initial=-1)) + 1
+    # From the counts themselves, kept off 0: logarithms and weights must be finite.
     eta, mu = np.log(units + 0.5), units + 0.1
     slope: Numbers = np.zeros(count)
     moved: Numbers = np.zeros(count)
     left = x
     for _ in range(ROUNDS):
+        # The working response of reweighted least squares under a log link.
         z = eta + (units - mu) / mu
         left, rest = _swept(x, mu, item, cell), _swept(z, mu, item, cell)
         moved = np.asarray(np.bincount(of, mu * left * left, count))
         cross = np.bincount(of, mu * left * rest, count)
         slope = cross / np.maximum(moved, 1e-9)
+        # z less the residual: so the effects are in it, and need not be solved for.
+        # Clipped, as exp of a bad round would overflow.
         eta = np.clip(z - rest + slope[of] * left, -5.0, 25.0)
         mu = np.exp(eta)
     error = _errors(left * (units - mu), moved, of, item, cell)
@@ -77,6 +81,8 @@ def _errors(
     by_cell, cells = _clustered(score, of, cell, count)
     own = np.bincount(of, score**2, count)
     rows = np.bincount(of, minlength=count)
+    # Two-way: both sums less what they share. In few weeks it may fall below one of its
+    # parts, even below 0; it is never taken for less than either.
     variance = np.maximum.reduce([by_item + by_cell - own, by_item, by_cell])
     spare = np.maximum(rows - items - cells, 1)
     scale = np.sqrt(variance * rows / spare)
@@ -89,6 +95,7 @@ def _clustered(
     """Return by regression Σ_group (Σ score)², corrected for few groups, and groups."""
     sums = np.bincount(group, score)
     owner = np.zeros(len(sums), np.int64)
+    # All rows of an item, or a cell, name the same regression: any will do.
     owner[group] = of
     groups = np.bincount(owner, minlength=count)
     square = np.bincount(owner, sums**2, count)

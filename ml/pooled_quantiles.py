@@ -19,6 +19,7 @@ def ridge(x: Numbers, y: Numbers, weight: Numbers, *, free: int = 0) -> Numbers:
     weight = weight / weight.mean()
     penalty = np.full(x.shape[1], RIDGE)
     if free:
+        # Not 0: a column that is 0 in all rows would make the system singular.
         penalty[-free:] = 0.1
     scaled = (x * weight[:, None]).T
     return np.asarray(np.linalg.solve(scaled @ x + np.diag(penalty), scaled @ y))
@@ -32,6 +33,8 @@ def quantile(
     for _ in range(ROUNDS):
         found = ridge(x, y, pull, free=free)
         rest = y - x @ found
+        # q·|e| is the square of e with the weight q / |e|: pinball loss by least
+        # squares.
         side = np.where(rest > 0, q, 1 - q)
         pull = weight * side / np.maximum(np.abs(rest), CLOSE)
     return found
@@ -44,6 +47,7 @@ def by_size(
 
     Groups hold equally many values each; with few of them there is one group.
     """
+    # Fifty a group at least: five of them lie beyond the 0.1-quantile.
     groups = max(1, min(groups, len(values) // 50))
     edges = np.quantile(sizes, np.linspace(0, 1, groups + 1)[1:-1])
     group = np.searchsorted(edges, sizes)

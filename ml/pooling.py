@@ -22,9 +22,11 @@ def pool(values: Numbers, errors: Numbers) -> Pooled:
     """Combine estimates by random effects (DerSimonian & Laird 1986)."""
     weights = 1 / np.maximum(errors, 1e-6) ** 2
     mean = np.average(values, weights=weights)
+    # Cochran's Q less what it is expected to be if all places are alike (n − 1).
     excess = float((weights * (values - mean) ** 2).sum()) - (len(values) - 1)
     scale = float(weights.sum() - (weights**2).sum() / weights.sum())
     variance = max(0.0, excess / scale) if scale > 0 else 0.0
+    # Once more with the spread: the surest place must not rule where places differ.
     weights = 1 / (np.maximum(errors, 1e-6) ** 2 + variance)
     return Pooled(
         mean=float(np.average(values, weights=weights)),

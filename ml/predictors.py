@@ -89,6 +89,7 @@ class Linear:
         )
 
     def log_odds(self, x: Matrix) -> Numbers:
+        # Scaling is folded into the weights: no scaled copy of the rows is made.
         slopes = self.weights / self.scale
         base = self.intercept - float(self.mean @ slopes)
         return np.asarray(self.clipped(x) @ slopes + base + self.levels(x))
@@ -156,7 +157,9 @@ class Trees:
         rows = np.arange(len(x))[:, None]
         for _ in range(self.depth):
             child = self._step(seen, node, rows)
+            # At a leaf the child is the node itself, and nothing is credited.
             moved = self.value[child] - self.value[node]
+            # Not +=, which counts once where two trees step on one feature.
             np.add.at(told, (rows, self.feature[node]), moved)
             node = child
         spread = np.zeros(x.shape)
@@ -167,9 +170,11 @@ class Trees:
     def _seen(self, x: Matrix) -> Matrix:
         """Lay out the trees' own columns: the numbers, last the category's rate."""
         seen = np.column_stack([self.clipped(x), self.levels(x)])
+        # scikit-learn's trees and forests compare float32, its boosting float64.
         return seen if self.summed else seen.astype(np.float32)
 
     def _leaves(self, seen: Matrix) -> Numbers:
+        # (rows, trees): where each row stands in each tree.
         node = np.broadcast_to(self.roots, (len(seen), len(self.roots))).copy()
         rows = np.arange(len(seen))[:, None]
         for _ in range(self.depth):
@@ -180,6 +185,7 @@ class Trees:
     def _step(
         self, seen: Matrix, node: NDArray[np.int32], rows: Matrix
     ) -> NDArray[np.int32]:
+        # At the threshold goes left, as in scikit-learn.
         below = seen[rows, self.feature[node]] <= self.threshold[node]
         return np.where(below, self.left[node], self.right[node])
 
@@ -211,12 +217,15 @@ class Rates:
     def log_odds(self, x: Matrix) -> Numbers:
         (shape, rate), _, mine = self._known(x)
         none = shape * np.log1p(self.horizon * mine / rate)
+        # none = −log P(none): log-odds of the contrary are log(e^none − 1), by expm1.
         return np.asarray(none + np.log(-np.expm1(-none)))
 
     def contributions(self, x: Matrix) -> Numbers:
         """Return by how much logs of rates lie above the shop's, by column."""
         told = np.zeros(x.shape)
         (shape, rate), usual, mine = self._known(x)
+        # Category over all, own share over the category's, own visits over the shop's:
+        # multiplied they are the rate.
         told[:, self.levels.column] = np.log(usual / self.levels.values.mean())
         told[:, self.columns[0]] = np.log(mine / usual)
         told[:, self.columns[1]] = np.log(shape / rate * self.rate / self.shape)
@@ -249,6 +258,7 @@ class Calibrated:
         return expit(self.log_odds(x))
 
     def contributions(self, x: Matrix) -> Numbers:
+        # The shift is the same for everybody: no part of it.
         return self.inner.contributions(x) * self.slope
 
 

@@ -12,6 +12,7 @@ def _pair(meaning: str, missing: float = 0.0, rule: str = "0 without") -> Featur
     return Feature("pair", meaning, missing, rule)
 
 
+# log(1 + 400 days), as in baskets.MISSING.
 _NEVER = (5.993961, "as 400 days for never")
 _FIVE = (5.0, "5 for never")
 _GAP = (5.0, "5 under two orders")

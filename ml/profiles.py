@@ -66,6 +66,7 @@ def count(past: Purchases, *, day: float) -> Counted:
     np.maximum.at(last, code, past.day)
     spent = np.bincount(code, past.paid, size)
     recent = past.day >= day - YEAR
+    # Customer and day in one number: two orders of a day are one visit.
     days = np.unique(code.astype(np.int64) << 32 | np.floor(past.day).astype(np.int64))
     visits = np.bincount(days >> 32, minlength=size).astype(np.float64)
     cadence, regularity = _gaps(days, size)
@@ -105,6 +106,7 @@ def _gaps(days: NDArray[np.int64], size: int) -> tuple[Numbers, Numbers]:
     """
     same = (days[1:] >> 32) == (days[:-1] >> 32)
     gap, code = (days[1:] - days[:-1])[same].astype(np.float64), (days[1:] >> 32)[same]
+    # By customer, then length: each one's median is in the middle of his stretch.
     gap = gap[np.lexsort((gap, code))]
     number = np.bincount(code, minlength=size)
     start = np.concatenate([[0], np.cumsum(number)[:-1]])
@@ -114,6 +116,7 @@ def _gaps(days: NDArray[np.int64], size: int) -> tuple[Numbers, Numbers]:
     median[enough] = (gap[lower[enough]] + gap[upper[enough]]) / 2
     total = np.bincount(code, gap, size)[enough] / number[enough]
     square = np.bincount(code, gap**2, size)[enough] / number[enough]
+    # Rounding may go below 0 for clockwork.
     deviation = np.sqrt(np.maximum(square - total**2, 0.0))
     regularity[enough] = 1.0 / (1.0 + deviation / total)
     return median, regularity
@@ -133,8 +136,10 @@ def _deal_index(past: Purchases, code: NDArray[np.int64], size: int) -> Numbers:
     was offered there. 1 buys deals as everybody does. Shrunk to 1 by PRIOR_LINES.
     """
     deal = (past.shelf_discount > 0.005).astype(np.float64)
+    # From 0 on: lines without a category have a cell of their own.
     category = (past.category + 1).astype(np.int64)
     mean = deal.mean() if len(deal) else 0.0
+    # Two steps of shrinking: a category to the shop, then its week to the category.
     usual = (np.bincount(category, deal) + PRIOR_CELL * mean) / (
         np.bincount(category) + PRIOR_CELL
     )
@@ -151,6 +156,7 @@ def _deal_index(past: Purchases, code: NDArray[np.int64], size: int) -> Numbers:
 def _coupon_share(past: Purchases, code: NDArray[np.int64], size: int) -> Numbers:
     """Return the share of orders in which a coupon was used."""
     order, spot, index = np.unique(past.order, return_index=True, return_inverse=True)
+    # Half a cent, here and above: less is rounding.
     used = np.bincount(index, past.coupon_discount, len(order)) > 0.005
     owner = code[spot]
     return np.asarray(np.bincount(owner, used, size) / np.bincount(owner))
@@ -163,6 +169,7 @@ def _favourites(past: Purchases, code: NDArray[np.int64], size: int) -> Codes:
     day = np.floor(past.day[rows]).astype(np.int64)
     order = np.lexsort((day, pair))
     pair, day = pair[order], day[order]
+    # Days, not lines: the first line of each pair and day.
     opens = np.ones(len(pair), bool)
     opens[1:] = (pair[1:] != pair[:-1]) | (day[1:] != day[:-1])
     pairs, days = np.unique(pair[opens], return_counts=True)

@@ -42,6 +42,7 @@ def refresh(*, at: datetime) -> int:
     frame = lines.read(until=at)
     history = lines.arrays(frame)
     last = lines.last(frame)
+    # A second after it, so that the last order itself is known.
     as_of = min(at, last + timedelta(seconds=1)) if last else at
     day = as_of.timestamp() / 86_400
     counted = profiles.count(history.purchases.before(day), day=day)
@@ -72,6 +73,7 @@ def expect(
     visits = counted.visited(day)
     if rhythm is None or worth is None:
         none = np.full(len(counted), np.nan)
+        # A gap of 30 days is mixed in: who came once has a usual too.
         usual = (visits.recency + 30.0) / (visits.repeats + 1.0)
         return Future(orders=none, value=none, alive=none, churn=none, usual=usual)
     orders = lifetime.expected(rhythm, visits, NEXT_DAYS)
@@ -80,6 +82,7 @@ def expect(
         value=orders * lifetime.order_value(worth, counted.visits, counted.value),
         alive=lifetime.alive(rhythm, visits),
         churn=lifetime.no_order(rhythm, visits, segments.QUIET_DAYS),
+        # One over the expected rate, Gamma(r + repeats, alpha + recency).
         usual=(rhythm.alpha + visits.recency) / (rhythm.r + visits.repeats),
     )
 
@@ -118,10 +121,12 @@ def _segments(
         return np.zeros(0, np.int8)
     known = dict(CustomerProfile.objects.values_list("customer", "segment"))
     place = {name: i for i, name in enumerate(segments.SEGMENTS)}
+    # Segments of the run before: who is in one leaves it by a looser bound.
     previous = [place.get(known.get(key, ""), -1) for key in keys]
     standing = segments.Standing(
         since_first=day - counted.first,
         late=profiles.late(counted, day=day, usual=future.usual),
+        # Without a forecast nobody is lost by it; how late they are decides.
         no_order=np.nan_to_num(future.churn, nan=0.0),
         spend=counted.spend,
         orders=counted.orders,
@@ -190,7 +195,10 @@ def _replace(rows: dict[UUID, dict[str, Any]], basis: ProfileBasis) -> int:
         # A second run waits here instead of failing on the first one's rows.
         table = CustomerProfile._meta.db_table
         cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        # Not TRUNCATE, which would lock readers out: they see the old rows until the
+        # end.
         cursor.execute(f"DELETE FROM {table}")  # noqa: S608
+        # Only now: whoever was erased while the log was read gets no row.
         people = _people()
         with cursor.copy(f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for key in people:

@@ -140,6 +140,8 @@ class PropensityModel:
         if not len(self.average.chance):
             return np.zeros(0, np.int64)
         known = features.columns_of(rows)["customer_orders_all"] > 0
+        # np.resize repeats the categories for each customer; the array's own method
+        # fills with zeros.
         usual = np.resize(self.average.chance, len(rows))
         return np.flatnonzero(known & (chance.ravel() > usual))
 
@@ -149,6 +151,7 @@ class PropensityModel:
         """Return values, contributions and the average's values of some rows."""
         category = places % len(self.categories)
         values = rows[places]
+        # The entity is no feature: any number will do.
         x = np.column_stack([np.zeros(len(places)), category, values])
         told = self.predictor.contributions(x.astype(np.float32))[:, 2:]
         return (
@@ -182,4 +185,5 @@ def _spend(named: Mapping[str, NDArray[Any]], typical: Numbers) -> Numbers:
     own = named["spend_168"].astype(np.float64)
     windows = named["windows_6"].astype(np.float64)
     spend = (own + PRIOR_WINDOWS * typical) / (windows + PRIOR_WINDOWS)
+    # To the cent, as ml_score keeps it: night and live agree.
     return np.asarray(np.round(np.maximum(spend, 0.0), 2), np.float64)

@@ -70,6 +70,7 @@ class Trial:
     ) -> NDArray[Any]:
         """Return each asked customer's best products, -1 where there are fewer."""
         lists = np.full((len(self.asked), most), -1, np.int64)
+        # Rows come by customer, as `candidates` walks `asked`.
         first = np.searchsorted(self.rows.customer, (self.asked, self.asked + 1)).T
         for row, (start, end) in enumerate(first):
             product = self.rows.product[start:end]
@@ -81,6 +82,7 @@ class Trial:
     def lesson(self) -> Lesson:
         """Keep evenly spread rows, about LESSON of them, to learn from."""
         step = max(len(self.y) // LESSON, 1)
+        # Copied: a view would hold the whole trial, 200 MB, for as long as it teaches.
         return Lesson(x=self.x[::step].copy(), y=self.y[::step].copy())
 
     def hits(self, top: NDArray[Any]) -> NDArray[np.bool_]:
@@ -105,12 +107,14 @@ def trial(
     `only` marks the customers to ask; `last` shortens each one's own past to so many
     orders, while the others' stay whole.
     """
+    # Just after the last line, which is known by then (0.1 s).
     day = float(past.day.max()) + 1e-6
     shop = shelves.shelf(past, customers=customers, products=products, day=day)
     now, first = first_orders(future, customers, day)
     orders = _orders(past, customers)
     ask = (orders >= fewest) & (first >= 0)
     asked = np.flatnonzero(ask & only if only is not None else ask)
+    # Products outside the vocabulary become −1, and still count as visits.
     mine = shelves.recoded(past, shop.products, products)
     mine = mine.where(np.isin(mine.customer, asked))
     if last is not None:
@@ -120,6 +124,7 @@ def trial(
     x = _built(shop, mine, rows, now)
     taken = future.where(future.order == first[future.customer])
     taken = taken.where(np.isin(taken.customer, asked))
+    # With what cannot be ranked: that was wanted as well.
     whole = np.unique(ranked.keys(taken.customer, taken.product))
     coded = shelves.recoded(taken, shop.products, products)
     truth = np.unique(ranked.keys(coded.customer, coded.product))
@@ -178,6 +183,7 @@ def judged(trials: Iterable[Trial]) -> Iterator[tuple[Trial, Ranker]]:
     for asked in trials:
         if len(lessons) >= LEARNT:
             yield asked, fitted(lessons[-LEARNT:])
+        # After it was asked: no cut-off teaches its own ranker.
         lessons.append(asked.lesson())
 
 
@@ -185,6 +191,7 @@ def last_basket(past: Purchases, **how: Any) -> tuple[Trial, Ranker]:
     """Ask for everybody's last order; the ranker learnt on the last but one."""
     kept = _plain(past, how["products"])
     place = _from_last(kept)
+    # Of five orders four lie before the last, three before the last but one.
     final = trial(kept.where(place > 0), kept.where(place == 0), fewest=4, **how)
     before = trial(kept.where(place > 1), kept.where(place == 1), fewest=3, **how)
     return final, fitted([before.lesson()])
@@ -247,6 +254,7 @@ def first_orders(
 def _stored(shop: Shelf, bought: Any, asked: NDArray[Any]) -> dict[int, Stored]:
     weight = decayed(bought, 100.0)
     first = np.searchsorted(bought.customer, (asked, asked + 1)).T
+    # `me`: the shelf holds his own profile, which is nearest of all.
     return {
         int(one): ranking.neighbours_of(
             shop, bought.item[a:b], weight[a:b], me=int(one)

@@ -127,14 +127,18 @@ def pairs(past: Purchases, item: Codes, *, day: float) -> Pairs:
     """
     kept = np.flatnonzero(item >= 0)
     key = past.customer[kept].astype(np.int64) << 32 | item[kept]
+    # By pair, then time; the number parts orders of one moment.
     kept = kept[np.lexsort((past.order[kept], past.day[kept], key))]
     key = past.customer[kept].astype(np.int64) << 32 | item[kept]
     order = past.order[kept]
     opens = np.empty(len(kept), bool)
     opens[:1] = True
+    # Lines of one order are one purchase of the item.
     opens[1:] = (key[1:] != key[:-1]) | (order[1:] != order[:-1])
     spot = np.cumsum(opens) - 1
     lines = kept[opens]
+    # One row an order and item so far; from here on one a pair, whose orders follow
+    # each other.
     keys, first = np.unique(key[opens], return_index=True)
     bounds = np.append(first, len(lines)).astype(np.int64)
 

@@ -34,6 +34,7 @@ def curve(y: Floats, uplift: Floats, treated: Bools) -> tuple[Floats, Floats]:
     n_c = count - n_t
     y_t = np.cumsum(y * treated)[ends]
     y_c = np.cumsum(y * ~treated)[ends]
+    # 0 before the first of control, as scikit-uplift has it.
     ratio = np.divide(n_t, n_c, out=np.zeros_like(n_c), where=n_c != 0)
     return np.r_[0.0, count], np.r_[0.0, y_t - y_c * ratio]
 
@@ -88,11 +89,13 @@ def bootstrap(parts: Floats, *, seed: int, draws: int = DRAWS) -> Floats:
     """
     chance = np.random.default_rng(seed)
     rows = np.ascontiguousarray(parts.reshape(len(parts), -1))
+    # A draw of all at once would be draws × rows numbers.
     most = max(1, BLOCK // len(rows))
     found = []
     for start in range(0, draws, most):
         size = (min(most, draws - start), len(rows))
         times = chance.choice(POISSON, size)
+        # Over what was drawn: a Poisson bootstrap has no fixed size.
         found.append(times @ rows / times.sum(axis=1, keepdims=True))
     return np.vstack(found)
 

@@ -112,6 +112,7 @@ def of_rows(x: Rows, y: NDArray[Any], columns: Sequence[str]) -> list[Finding]:
     `columns` names those of `x`; "entity" and "category" are no features.
     """
     broken = float(np.mean(~np.isfinite(x)))
+    # Every n-th row, as each column is sorted for this.
     step = max(len(y) // ROWS, 1)
     some, sample = np.nan_to_num(x[::step]), y[::step]
     told = {
@@ -147,6 +148,7 @@ def summary(x: Rows, columns: Sequence[str]) -> Summary:
 def tenths(values: Rows) -> dict[str, list[float]]:
     """Keep the bins of one column, for `psi`."""
     inner = np.quantile(values, np.arange(1, BINS) / BINS)
+    # A feature that is mostly 0 has fewer bins than ten.
     edges = np.unique(inner.astype(np.float64))
     return {"edges": edges.tolist(), "shares": _shares(values, edges)}
 
@@ -233,6 +235,7 @@ def _told(values: Rows, y: NDArray[Any]) -> float:
     if not 0 < positives < len(y):
         return 0.5
     _, spot, counts = np.unique(values, return_inverse=True, return_counts=True)
+    # Mann and Whitney's U by mean ranks of ties.
     rank = (np.cumsum(counts) - (counts - 1) / 2)[spot]
     area = rank[y == 1].sum() - positives * (positives + 1) / 2
     share = float(area / positives / (len(y) - positives))
@@ -256,6 +259,7 @@ def _volume(past: Purchases, until: float) -> Finding:
 
 def _gap(past: Purchases, since: float, until: float) -> Finding:
     days = np.unique(np.floor(past.day))
+    # The ends are days too: silence at either of them is a gap.
     gaps = np.diff(np.concatenate([[np.floor(since) - 1], days, [np.floor(until)]])) - 1
     longest = float(gaps.max())
     reason = Wording(
@@ -267,6 +271,7 @@ def _gap(past: Purchases, since: float, until: float) -> Finding:
 def _duplicates(past: Purchases) -> Finding:
     """Find orders of one customer at one moment with the same goods and price."""
     _, first, spot = np.unique(past.order, return_index=True, return_inverse=True)
+    # A fingerprint of the goods; + 1, or product 0 would not count.
     goods = np.bincount(spot, (past.product + 1.0) * past.quantity)
     paid = np.bincount(spot, past.paid)
     rows = np.column_stack([past.customer[first], past.day[first], goods, paid])

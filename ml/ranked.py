@@ -43,6 +43,7 @@ def quality(hit: NDArray[np.bool_], wanted: NDArray[Any]) -> Quality:
     """Judge lists by where they hit; `wanted` >= 1 is the size of each truth."""
     most = hit.shape[1]
     gain = 1 / np.log2(np.arange(2, max(most, int(wanted.max(initial=1))) + 2))
+    # Looked up by how much there was to find.
     ideal = np.append(0, np.cumsum(gain))
     got: Numbers = (hit * gain[:most]).sum(1)
     return Quality(
@@ -84,6 +85,7 @@ def _same(kinds: list[int]) -> int:
 
 
 def _kinds(top: Lists, category: Codes) -> list[list[int]]:
+    # Every unknown kind is another: −1 less the item.
     kinds = np.where(category[top] < 0, -1 - top, category[top])
     return [row[items >= 0].tolist() for row, items in zip(kinds, top, strict=True)]
 

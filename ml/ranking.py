@@ -19,6 +19,8 @@ from ml.neighbours import Neighbours, decayed
 from ml.purchases import Codes, Numbers, Pairs, Purchases, pairs
 from ml.shelves import Shelf
 
+# Most of the next basket that any ranker finds are repeats: of recall at ten 0.1465 by
+# 0.1450 (docs/benchmarks.md), hence own products above all.
 OWN = 200
 NEAR = 100
 POPULAR = 30
@@ -138,10 +140,12 @@ def rank(
     bought = pairs(past, past.product, day=now)
     near = stored or neighbours_of(model.shelf, bought.item, decayed(bought, 100.0))
     rows = candidates(model.shelf, bought, {0: near})
+    # Before features are built: nothing is counted for what cannot be shown.
     if excluded is not None:
         rows = rows.where(~excluded[rows.product])
     x = baskets.features(model.shelf, past, rows, np.array([now]))
     score = model.ranker.scores(x)
+    # Before diversity, so that it also parts what the session lifted.
     if lift is not None:
         score = score + lift[rows.product]
     kinds = model.shelf.category[rows.product]
@@ -161,6 +165,7 @@ def neighbours_of(
     """Return the products that the customers most alike buy most."""
     near = shop.neighbours.scores(items, weights, me=me)
     top = diversity.best(np.where(near > 0, near, -np.inf), NEAR)
+    # Own products as well: how much the neighbours buy them is a feature of theirs.
     kept = np.union1d(top, items).astype(np.int32)
     return Stored(product=kept, near=near[kept])
 
@@ -176,6 +181,7 @@ def candidates(shop: Shelf, bought: Pairs, stored: Mapping[int, Stored]) -> Rows
         start, end = np.searchsorted(bought.customer, (customer, customer + 1))
         mine = bought.item[start:end]
         own = mine[diversity.best(weight[start:end], OWN)]
+        # Less all of mine: an own product beyond OWN must not come back as a new one.
         new = np.setdiff1d(np.concatenate([near.product, top]), mine)
         found = np.union1d(own, new).astype(np.int32)
         who.append(np.full(len(found), customer, np.int32))
@@ -191,5 +197,6 @@ def candidates(shop: Shelf, bought: Pairs, stored: Mapping[int, Stored]) -> Rows
 def _looked_up(near: Stored, products: Codes) -> Numbers:
     if not len(near.product):
         return np.zeros(len(products))
+    # near.product is sorted (union1d); best sellers may be missing from it.
     spot = np.searchsorted(near.product, products).clip(max=len(near.product) - 1)
     return np.where(near.product[spot] == products, near.near[spot], 0.0)

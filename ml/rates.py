@@ -96,11 +96,13 @@ def fit(
     as long as the customer seen longest has been there, at most DAYS.
     """
     bought, visits, tenure = (np.maximum(x[:, one], 0.0) for one in counted)
+    # No more than the visits: a beta-binomial knows no other.
     bought = np.minimum(bought, visits)
     days = float(min(tenure.max() + 1.0, DAYS))
     levels, code = np.unique(x[:, category], return_inverse=True)
     share = _shares(bought, visits, code)
     came = visits > 0
+    # Rows are customers × categories: each customer counts as one.
     a, b = _visits(visits[came], days, weight=1 / len(levels))
     return {
         "form": np.array("rates"),
@@ -110,6 +112,7 @@ def fit(
         "category": np.array(category),
         "levels": levels,
         "level_values": share,
+        # A category that the fit has not seen is no more usual than the rarest.
         "otherwise": np.float64(share.min()),
         "shape": np.float64(a),
         "rate": np.float64(b),
@@ -139,9 +142,11 @@ def _visits(visits: Numbers, days: float, *, weight: float) -> tuple[float, floa
     weights = rows * weight
 
     def loss(logs: Numbers) -> float:
+        # logs are those of a and of the mean number of visits.
         a, b = np.exp(logs[0]), days * np.exp(logs[0] - logs[1])
         none = a * np.log(b / (b + days))
         told = gammaln(a + n) - gammaln(a) - gammaln(n + 1) + none
+        # Less log P(at least one): counts of 0 were never seen.
         told += n * np.log(days / (b + days)) - np.log(-np.expm1(none))
         return float(-(weights * told).sum() + logs[0] ** 2 / 2)
 

@@ -128,6 +128,7 @@ def found(
     customer's, and the average customer's values.
     """
     table = _Table.of(facts)
+    # topics and best: (rows, TOPICS); mine: (rows, facts).
     topics = sign * (shares @ _OF_TOPIC)
     enough = topics > LEAST * np.abs(topics).sum(axis=1, keepdims=True)
     mine = np.where(table.true(values, average), sign * shares[:, table.spot], 0.0)
@@ -135,8 +136,11 @@ def found(
     for topic, places in enumerate(table.places):
         if len(places):
             strongest = places[mine[:, places].argmax(axis=1)]
+            # The topic as a whole moved it (`enough`), and this fact the same way
+            # (`told`).
             told = np.take_along_axis(mine, strongest[:, None], axis=1)[:, 0] > 0
             best[:, topic] = np.where(told & enough[:, topic], strongest, -1)
+    # By how far topics moved it; those with nothing to tell come last.
     order = np.argsort(np.where(best < 0, np.inf, -topics), axis=1, kind="stable")
     return np.take_along_axis(best, order[:, :most], axis=1)
 
@@ -166,9 +170,11 @@ class _Table:
 
     def true(self, values: Matrix, average: Matrix) -> NDArray[np.bool_]:
         """Say which words are true of which row."""
+        # Exactly: both are the same constant as float32.
         missing = values == _MISSING
         mine = values[:, self.spot]
         far = self.way * (mine - average[:, self.spot]) > 0
+        # Turned by `way`, one comparison serves "high" and "low".
         far &= self.way * mine >= self.bound
         far &= ~missing[:, self.spot] & ~missing[:, self.need]
         return np.asarray(np.where(self.way == 0, missing[:, self.spot], far))
@@ -176,6 +182,7 @@ class _Table:
 
 def why(values: Matrix, shares: Matrix, average: Matrix, *, most: int) -> list[Why]:
     """Explain each row in at most so many reasons on either side; see `found`."""
+    # Of all topics: `_once` may take some away before `most` are kept.
     up = found(values, shares, average, sign=1, most=len(TOPICS))
     down = found(values, shares, average, sign=-1, most=len(TOPICS))
 
@@ -194,6 +201,7 @@ def why(values: Matrix, shares: Matrix, average: Matrix, *, most: int) -> list[W
 
 def _once(facts: Sequence[Fact]) -> list[Fact]:
     """Keep one absence each of the pair and the customer: they all say the same."""
+    # Reversed: of each the first stays, which moved the chance most.
     absences = {(f.side, FEATURES[f.feature].level): f for f in reversed(facts)}
     return [
         fact

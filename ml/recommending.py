@@ -74,6 +74,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
 
     :raises TooFewOrders: nothing is stored.
     """
+    # Reading and judging included: what a night pays for the ranker.
     started = process_time()
     history = _merchandise(lines.arrays(lines.read(until=at)))
     judged = _judged(history)
@@ -132,6 +133,7 @@ def _moment(history: History, at: datetime) -> float:
 
 def _judged(history: History) -> Judged:
     past = history.purchases
+    # Seven cut-offs (protocols.ROLLING) and a horizon of history before the first.
     if not len(past) or past.day.max() - past.day.min() < 8 * protocols.HORIZON:
         raise TooFewOrders("Ranking needs 224 days of orders.")
     day = float(past.day.max()) + 1e-6
@@ -149,6 +151,7 @@ def _judged(history: History) -> Judged:
     # One after the other, since each takes 200 MB.
     for trial, ranker in trials:
         mine.append(trial.quality(trial.top(ranker.scores(trial.x))))
+        # Of the same candidates, so that the order alone is compared.
         own.append(trial.quality(trial.top(_own(trial))))
         lessons.append(trial.lesson())
     since = protocols.days(day, protocols.CUTS)[0]
@@ -210,6 +213,7 @@ def _fitted(history: History, judged: Judged, day: float) -> RankingModel:
 def _content(skus: list[str]) -> Content:
     told = Product.objects.filter(sku__in=skus).values_list("sku", "name", "size")
     listed = {sku: (name, size) for sku, name, size in told}
+    # Sold once, and gone from the catalogue since: no name, and like nothing.
     known = [listed.get(sku, ("", "")) for sku in skus]
     return Content.of([name for name, _ in known], [size for _, size in known])
 
@@ -240,6 +244,7 @@ def shortlist_favourites(*, at: datetime) -> int:
 
 def _replace(rows: list[Row], *, model: TrainedModel | None, at: datetime) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
+        # A second run waits here instead of failing on the first one's rows.
         cursor.execute("LOCK TABLE ml_shortlist IN SHARE ROW EXCLUSIVE MODE")
         Shortlist.objects.all().delete()
         copy_in = (
@@ -267,6 +272,8 @@ def _favourites(history: History, at: datetime) -> Iterator[Row]:
 
 
 def _rows(shop: RankedShop, at: datetime) -> Iterator[Row]:
+    # Of a customer without orders recall is better by `liked` than by popularity
+    # (decision 20).
     top = best(shop.model.shelf.liked, MOST)
     yield EVERYBODY, NOTHING, [shop.model.skus[code] for code in top]
     history = _merchandise(lines.arrays(lines.read(until=at)))
@@ -274,6 +281,7 @@ def _rows(shop: RankedShop, at: datetime) -> Iterator[Row]:
     past = shop.coded(history).before(now)
     keys = _people()
     order = np.argsort(past.customer, kind="stable")
+    # Sorted once: each customer is a slice of it.
     bounds = np.searchsorted(
         past.customer[order], np.arange(len(history.customers) + 1)
     )

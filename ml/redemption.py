@@ -89,6 +89,7 @@ def build(
 def labels(campaign: Campaign) -> NDArray[np.int8]:
     """Say who of the addressed used a coupon before the campaign ended."""
     used = campaign.redeemer[campaign.redeemed_at < campaign.end]
+    # Of who received it: a coupon that was passed on is not his.
     return np.isin(campaign.received, used).astype(np.int8)
 
 
@@ -104,9 +105,12 @@ def _told(
         if one.start >= day:
             continue
         received[one.received] += 1
+        # unique: += with repeated places counts once, and a customer may use several.
         redeemed[np.unique(who)] += 1
+        # Of what still runs uses are to come: it would make the overall rate too low.
         if one.end <= day:
             sent, users = sent + len(one.received), users + len(np.unique(who))
+    # Ten customers at 10 % beforehand: before the first campaign nothing is known.
     overall = (users + 1) / (sent + 10)
     return {
         "received": received,
@@ -135,6 +139,7 @@ def _scope(
     mine = past.where(np.isin(past.product, campaign.product))
     rows = pairs(mine, np.zeros(len(mine), np.int32), day=campaign.start)
     coupons = rows.total(0.5 ** (rows.age / HALF_LIFE) * (rows.coupon > 0))
+    # As they were bought: the log's categories, not today's catalogue.
     kinds = np.unique(mine.category[mine.category >= 0])
     lately = np.floor(campaign.start - past.day) < 91
     kin = past.where(lately & np.isin(past.category, kinds))

@@ -68,9 +68,11 @@ def save(model: bytes) -> str:
 def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; killed half-way it leaves `tmp…` to prune."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder: only within a file system a rename is whole or not at all.
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TMP, delete=False) as file:
         file.write(content)
         file.flush()
+        # On disk before it has its name: after a crash that must not lead to nothing.
         os.fsync(file.fileno())
     Path(file.name).replace(path)
 
@@ -82,6 +84,7 @@ def load(checksum: str) -> Artefact:
     :raises FileNotFoundError: the file is gone.
     """
     model = _path(checksum).read_bytes()
+    # First: bytes that the database does not vouch for are not even parsed.
     if hashlib.sha256(model).hexdigest() != checksum:
         raise Tampered(f"{_path(checksum)} does not match its checksum")
     try:
@@ -135,6 +138,7 @@ def chain(task: str) -> Iterator[TrainedModel]:
     first = champion(task)
     yield first
     known = TrainedModel.objects.filter(task=task).exclude(pk=first.pk)
+    # So many: `prune` has taken the files of those before.
     yield from known.filter(promoted_at__isnull=False).order_by("-promoted_at")[:KEPT]
     others = known.filter(run=first.run, promoted_at__isnull=True)
     yield from others.order_by("metrics__validation__log_loss")
@@ -244,6 +248,7 @@ def roll_back(task: str, *, at: datetime, by: str, comment: str = "") -> Trained
     :raises NoChampion: nobody was in charge before, or its file is gone.
     """
     with transaction.atomic():
+        # Locked: of two who roll back at once the second sees what the first did.
         promoted = TrainedModel.objects.select_for_update().filter(
             task=task, promoted_at__isnull=False
         )
@@ -266,6 +271,7 @@ def _append(
     event: events.ModelPromoted | events.ModelRolledBack, *, at: datetime
 ) -> None:
     stream = f"model:{event.task}"
+    # After the version that was read: a promotion in between is a conflict.
     store.append([event], at=at, stream=stream, after=store.version(stream))
 
 
@@ -277,12 +283,14 @@ def prune(*, at: datetime) -> int:
     """
     folder = Path(settings.MODELS_DIR)
     files = [*folder.glob("*.npz"), *folder.glob(f"**/{TMP}*")]
+    # Files come before their rows: a young one may be a training's that is not done.
     old = [file for file in files if _changed(file) < at - GRACE]
     kept_back = (folder / UNFINISHED).glob("*.npz")
     old += [file for file in kept_back if _changed(file) < at - timedelta(days=1)]
     kept = {_path(checksum) for checksum in (*_promoted_lately(), *_witnesses(at))}
     gone = [file for file in old if file not in kept]
     for file in gone:
+        # Two workers may sweep at once.
         file.unlink(missing_ok=True)
     return len(gone)
 
@@ -306,6 +314,7 @@ def _witnesses(at: datetime) -> Iterator[str]:
     first: dict[tuple[int, int], UUID] = {}
     for model in young.order_by("created_at"):
         year, week, _ = model.created_at.isocalendar()
+        # All candidates of the week's first run: the challengers are judged beside it.
         if first.setdefault((year, week), model.run_id) == model.run_id:
             yield model.checksum
 

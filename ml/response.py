@@ -71,6 +71,7 @@ def learn(history: pl.DataFrame, *, at: datetime) -> CampaignResponse | None:
     begin = history["at"].min()
     if not isinstance(begin, datetime):
         return None
+    # Of a campaign at the log's beginning nothing is known to adjust by.
     earliest = begin + LEAST_HISTORY
     effects = [
         effect
@@ -173,6 +174,7 @@ def _frame(history: pl.DataFrame, campaign: Campaign) -> pl.DataFrame:
 def _orders(
     history: pl.DataFrame, start: datetime, end: datetime, name: str
 ) -> pl.DataFrame:
+    # As known at the window's end: what went back later was bought by then.
     inside = lines.standing(history, until=end).filter(
         pl.col("at").is_between(start, end, closed="left")
     )
@@ -187,9 +189,12 @@ def _covariates(frame: pl.DataFrame) -> Floats:
     """
     names = ["visits", *(f"last_{days}" for days in WINDOWS)]
     x = np.log1p(frame.select(names).to_numpy().astype(float))
+    # Scaled, so that one small penalty means the same for all.
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
     counts = frame.select(f"last_{days}" for days in WINDOWS[-2:]).to_numpy()
     steps = np.hstack([counts >= step for step in STEPS])
+    # Steps that fewer than 2 % are on one side of tell nothing, and make the
+    # information singular.
     seen = np.abs(steps.mean(axis=0) - 0.5) < 0.48
     return np.column_stack([x, x**2, x[:, 1] * x[:, -1], steps[:, seen]])
 
@@ -199,8 +204,10 @@ def _adjusted(
 ) -> tuple[float, float]:
     """Return the coefficient of being addressed and its standard error (Fisher)."""
     x = np.column_stack([covariates, addressed])
+    # All but unpenalised: the coefficient itself is what is asked for.
     model = LogisticRegression(C=1e4, max_iter=1000).fit(x, bought)
     p = model.predict_proba(x)[:, 1]
+    # The last term: two steps that the same customers pass have no inverse.
     information = (x * (p * (1 - p))[:, None]).T @ x + 1e-6 * np.eye(x.shape[1])
     return float(model.coef_[0, -1]), float(np.linalg.inv(information)[-1, -1] ** 0.5)
 

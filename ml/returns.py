@@ -52,6 +52,7 @@ def parts(lines: Sequence[Line], back: Sequence[Back]) -> list[Part]:
     that names no product and is not the whole is money alone, and the units stay.
     """
     kept, gone = dict(enumerate(lines)), list[Part]()
+    # In their order: what one refund took, a later one cannot take again.
     for one in sorted(back, key=lambda each: each.at):
         named = [i for i, line in kept.items() if not one.skus or line.sku in one.skus]
         share = _share(one, [kept[i] for i in named])
@@ -67,6 +68,7 @@ def parts(lines: Sequence[Line], back: Sequence[Back]) -> list[Part]:
 
 def _share(one: Back, named: Sequence[Line]) -> float:
     paid = sum(line.paid for line in named)
+    # Of what cost nothing no share can be told: it goes whole.
     if one.amount is None or paid <= 0:
         return 1.0
     return min(max(one.amount, 0.0) / paid, 1.0)

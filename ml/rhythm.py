@@ -13,6 +13,7 @@ from ml.purchases import Numbers, Pairs
 def gaps(rows: Pairs) -> tuple[Numbers, NDArray[np.int64]]:
     """Return the days between following orders, and the pair of each."""
     same = rows.of[1:] == rows.of[:-1]
+    # The newest is last, and youngest: older less newer.
     return (rows.age[:-1] - rows.age[1:])[same], rows.of[1:][same]
 
 
@@ -38,6 +39,7 @@ def spread(rows: Pairs) -> Numbers:
 
 def overdue(rows: Pairs, gap: Numbers) -> Numbers:
     """Return recency / mean gap, at most 10: above 1 they are late."""
+    # At least a day: two orders of one day have a gap of 0.
     return np.minimum(np.minimum(rows.newest(), NEVER) / np.maximum(gap, 1.0), 10.0)
 
 

@@ -103,8 +103,10 @@ def outlook(given: Panel, ahead: int, methods: Sequence[Method] = METHODS) -> Ou
         made = [YOUNG_NAME if given.weeks < YOUNG else FALLBACK.name] * len(told.mean)
         return Outlook(told=told, methods=made, trials={}, coverage=float("nan"))
     trials = {m.name: tried(given, m, origins) for m in methods}
+    # Of equals the first, and METHODS go from simple to complex.
     best = min(trials.values(), key=lambda one: one.pinball)
     told = forecast(given, best.method, ahead)
+    # Before single series go back to naive forecasts: the misses are the winner's.
     told, coverage = _stretched(given, best, told)
     names = np.full(len(given.units), best.method.name, dtype=object)
     for plain in (NAIVE, SEASONAL):
@@ -141,6 +143,7 @@ def pinball(true: Numbers, told: Told) -> Numbers:
 def _weights(units: Numbers) -> Numbers:
     """Let no series count for more than LARGEST usual ones; shape (series, 1)."""
     mean = np.nan_to_num(np.nansum(units, axis=1) / units.shape[1])
+    # Else fuel, which is sold in thousandths of a gallon, chooses for all.
     usual = np.median(mean[mean > 0]) if (mean > 0).any() else 1.0
     weight = np.minimum(1.0, LARGEST * usual / np.maximum(mean, 1e-9))
     return np.asarray(weight[:, None])
@@ -150,9 +153,11 @@ def _better(plain: Numbers, best: Numbers) -> Any:
     """Mark the series whose plain forecast was better beyond chance."""
     gain = best - plain
     count = gain.shape[1]
+    # The spread of fewer gains is luck: too many series would seem sure.
     if count < ORIGINS:
         return np.zeros(len(gain), bool)
     error = gain.std(axis=1, ddof=1) / np.sqrt(count)
+    # 1e-9: two forecasts that agree everywhere have a gain and an error of 0.
     return np.nan_to_num(gain.mean(axis=1)) > np.maximum(BEYOND * error, 1e-9)
 
 
@@ -168,9 +173,11 @@ def _stretched(given: Panel, best: Trial, told: Told) -> tuple[Told, float]:
 
     A miss is measured in halves of the interval, in logs, and pooled by size.
     """
+    # Origins are laid below each other: (3, origins × series, weeks).
     logged = [np.log(d.quantiles + 0.5) for d in best.told]
     past, true = np.concatenate(logged, axis=1), np.log(np.concatenate(best.true) + 0.5)
     known = ~np.isnan(true)
+    # + 0 · true: one size for every week of every origin, NaN where true is.
     size = np.tile(_sizes(given.units), len(best.true))[:, None] + 0 * true
     low, middle, high = past
     inside = (true >= low - 1e-9) & (true <= high + 1e-9)
@@ -179,6 +186,7 @@ def _stretched(given: Panel, best: Trial, told: Told) -> tuple[Told, float]:
     for end, side in ((0, -1.0), (2, 1.0)):
         half = np.maximum(side * (past[end] - middle), HALF)
         miss = side * (true - middle) / half
+        # How many halves long a side must have been for one week in ten to lie beyond.
         share = by_size(miss[known], size[known], 0.9, _sizes(given.units), groups=3)
         trust = known.sum() / (known.sum() + DOUBT)
         stretch = np.clip(1 + trust * (share - 1), LEAST, MOST)

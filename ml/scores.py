@@ -67,6 +67,8 @@ def matrix(*, most: int | None = None, of: UUID | None = None) -> ScoreMatrix:
     Who took consent back since then is left out, and so is who became someone else's.
     """
     rows = lookup.rows(
+        # One row a customer: of the demo's 250,000 pairs as many Python tuples would be
+        # made. All arrays in the same order, hence the columns fit.
         "SELECT customer, array_agg(category ORDER BY category),"
         " array_agg(probability ORDER BY category),"
         " array_agg(spend::float8 ORDER BY category), min(model_id::text)"
@@ -95,6 +97,7 @@ def matrix(*, most: int | None = None, of: UUID | None = None) -> ScoreMatrix:
 def customers() -> int:
     """Return how many customers have scores."""
     category = models.Score.objects.values_list("category", flat=True).first()
+    # Every customer has all categories: one of them counts the customers.
     return models.Score.objects.filter(category=category).count()
 
 
@@ -125,6 +128,7 @@ def position() -> int:
 
 def version() -> tuple[int, UUID | None]:
     """Return what changes with each scoring: the log's position, and the model."""
+    # Of any row: the table is of one model, replaced whole.
     model = models.Score.objects.values_list("model_id", flat=True).first()
     return position(), model
 

@@ -55,16 +55,21 @@ def score(*, at: datetime) -> int:
     :raises registry.UNREADABLE: no model is usable; the scores of before stay.
     """
     model, known = registry.first_of(PROPENSITY, _read)
+    # Before the orders are read: what comes in between may be counted, and still passes
+    # for news, rather than be neither.
     position = store.high_water()
     frame = lines.read(until=at)
     last = lines.last(frame)
+    # A second after it, so that the last order itself is known.
     moment = min(at, last + timedelta(seconds=1)) if last else at
     people = Customer.objects.filter(identity.personal(), person=None)
     keys = list(people.order_by("key").values_list("key", flat=True))
     if not keys:
         return 0
     history = lines.arrays(frame)
+    # Else frame and arrays are both held to the end.
     del frame
+    # The night's context, not the model's own: prices and rates of today.
     context, past = _world(history, known, keys, day=day_of(moment))
     scored = [
         _scored(known, part.past, day_of(moment), keys[part.start : part.stop], context)
@@ -127,6 +132,7 @@ def _scored(
 
 def _written(facts: NDArray[np.int64]) -> NDArray[np.str_]:
     """Write rows of two numbers of SAID, -1 for none, as PostgreSQL's arrays."""
+    # Every possible pair is written once: each of the rows is a look-up then.
     names = ["", *(fact.feature for fact in SAID)]
     pairs = np.array(
         [[f"{{{','.join(filter(None, pair))}}}" for pair in product(names, names)]]
@@ -150,6 +156,8 @@ def _replace(rows: pl.DataFrame, scoring: Scoring) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         # A second run waits here instead of failing on the first one's rows.
         cursor.execute("LOCK TABLE ml_score IN SHARE ROW EXCLUSIVE MODE")
+        # Not TRUNCATE, which would lock readers out: they see the old rows until the
+        # end.
         cursor.execute("DELETE FROM ml_score")
         Scoring.objects.all().delete()
         scoring.save()

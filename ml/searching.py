@@ -55,6 +55,8 @@ NEAR = f"""
     WHERE v.source = '{{source}}' AND v.model = %(model)s AND {HELD}
     ORDER BY v.vector <=> %(vector)s::halfvec LIMIT %(most)s
 """  # noqa: S608 - our own words
+# MATERIALIZED: else the planner may walk the vectors' index and filter, which misses
+# texts of a small category.
 INSIDE = f"""
     WITH inside AS MATERIALIZED (
       SELECT DISTINCT c.content_id FROM catalog_product p
@@ -65,6 +67,8 @@ INSIDE = f"""
     WHERE v.source = '{{source}}' AND v.model = %(model)s
     ORDER BY v.vector <=> %(vector)s::halfvec LIMIT %(most)s
 """  # noqa: S608 - our own words
+# Words are weighed first, and goods are looked up for the best alone: most texts with a
+# common word would be looked up for nothing.
 BY_WORDS = f"""
     SELECT v.id FROM (
       SELECT v.id,
@@ -123,11 +127,13 @@ def search(text: str, *, most: int, category: str = "") -> Hits:
     text = text.replace("\0", " ").strip()[:LONGEST]
     if not text:
         return Hits(hits=[], spelt={})
+    # PostgreSQL's texts hold no NUL: one would be an error.
     asked = {"category": category.replace("\0", ""), "source": Source.TEXT.value}
     terms = _terms(listings.words(text)[:MOST_WORDS])
     with tuned():
         by_words = _by_words(terms, asked)
         near = [(key, cosine) for key, cosine in _meant(text, asked) if cosine >= LEAST]
+        # By rank: a cosine and a sum of word weights have no common scale.
         fused = listings.fused(by_words, [key for key, _ in near])
         hits = _products(fused, asked, most=most)
     spelt = {
@@ -170,6 +176,7 @@ def newcomers(
     Nothing for who has not bought: there is nothing to be like.
     """
     bought = live.bought(person, at=at, half_life=tastes.HALF_LIFE)
+    # What is ranked by orders has its place among the others.
     barred = {*excluded, *bought, *live.ranked_skus()}
     new = [(sku, row) for sku, row in _new(at) if sku not in barred]
     weights = sorted(bought.items(), key=lambda one: -one[1])[: tastes.MOST]
@@ -210,7 +217,9 @@ def _by_words(terms: Mapping[str, list[str]], asked: dict[str, Any]) -> list[int
     ours = list(dict.fromkeys(word for found in terms.values() for word in found))
     if not ours:
         return []
+    # Quoted for a tsquery, where & | ! ( ) are operators; values go apart from the SQL.
     quoted = ["'" + word.replace("'", "''") + "'" for word in ours]
+    # Rare words find, common ones only weigh, where the rare ones are in enough texts.
     telling = [
         quoted[ours.index(word)] for word in known.telling(ours, least=MANY * TEXTS)
     ]
@@ -238,6 +247,7 @@ def _near(vector: str, asked: dict[str, Any], most: int) -> list[tuple[int, floa
     found = [
         (key, float(cosine)) for key, cosine in lookup.rows(sql, values, prepare=False)
     ]
+    # Relaxed order (see `tuned`) is nearly by distance: put right here.
     return sorted(found, key=lambda one: -one[1])
 
 
@@ -250,6 +260,7 @@ def _products(
         sku: texts[key] * (1 + POPULAR * popular.get(sku, 0.0)) / (1 + POPULAR)
         for key, sku, _ in rows
     }
+    # Many products of one text score the same: spread, so that they fill no page.
     of = {sku: key for key, sku, _ in rows}
     best = sorted(score, key=lambda sku: (-score[sku], sku))
     order = listings.spread(((sku, of[sku]) for sku in best), most=OF_A_TEXT)
@@ -286,6 +297,8 @@ def tuned() -> Iterator[None]:
     """Have the index go on until enough pass the filters."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
+            # LOCAL: the connection is used again. With these 96 to 99 % of the exact 20
+            # are found (docs/benchmarks.md, Listings).
             "SET LOCAL hnsw.iterative_scan = relaxed_order; "
             "SET LOCAL hnsw.ef_search = 120; SET LOCAL hnsw.max_scan_tuples = 60000; "
             "SET LOCAL hnsw.scan_mem_multiplier = 4"

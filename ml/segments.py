@@ -76,6 +76,7 @@ def assign(
     before = np.full(len(who.spend), -1, np.int8) if previous is None else previous
 
     def near(name: str, cut: float, value: Numbers) -> NDArray[np.bool_]:
+        # Cut points move with the shop: who is in leaves a tenth below.
         bound = Bound(enter=cut, leave=0.9 * cut)
         return bound.holds(value, before == SEGMENTS.index(name))
 
@@ -84,6 +85,8 @@ def assign(
 
     rules = [
         who.since_first < NEW_DAYS,
+        # Whoever comes twice a year is quiet for 90 days as a rule: late as well, or
+        # not lost.
         LOST.holds(who.no_order, inside("lost")) & (who.late >= 1),
         SLIPPING.holds(who.late, inside("slipping")),
         near("big_spender", cuts["spend"][-1], who.spend),
@@ -99,6 +102,7 @@ def cut_points(values: Numbers, stored: Sequence[float] | None = None) -> list[f
     So a score moves because the customer did, not because all others did.
     """
     if stored is not None:
+        # Bands count from 1.
         shares = np.bincount(bands(values, stored) - 1, minlength=BANDS) / len(values)
         if shares.min() >= LEAST_SHARE and shares.max() <= MOST_SHARE:
             return list(stored)

@@ -37,6 +37,7 @@ def encode(texts: Sequence[str]) -> NDArray[np.float32]:
     """
     if not texts:
         return np.empty((0, SIZE), np.float32)
+    # @cache holds no lock: two threads that come first would both load 130 MB.
     with _loading:
         encoder = _loaded()
     rows = encoder.encode(list(texts))

@@ -90,8 +90,11 @@ def read(texts: Sequence[str]) -> list[Reading]:
     tongues = [language(text) for text in said]
     found = score(said, tongues, meanings(said))
     clauses = [_clauses(*pair) for pair in zip(said, tongues, strict=True)]
+    # Each with a vector of its own: by words alone a third of the English clauses had
+    # their tone (decision 39).
     parts = [one for some in clauses for one, _ in some]
     of = [tongue for some, tongue in zip(clauses, tongues, strict=True) for _ in some]
+    # One score for all clauses of all texts, taken up again in the same order below.
     tones = iter(score(parts, of, meanings(parts)).balance if parts else ())
     readings = []
     for n, (text, tongue) in enumerate(zip(said, tongues, strict=True)):
@@ -149,6 +152,7 @@ def score(
 def chances_of(logit: Doubles, tone: Doubles, plain: Doubles) -> Doubles:
     """Turn both scores into chances of the three tones, (n × 3)."""
     scores = traits(tone, plain) @ logit
+    # Without this exp overflows where a text is very sure.
     scores -= scores.max(axis=1, keepdims=True)
     raised = np.exp(scores)
     out: Doubles = raised / raised.sum(axis=1, keepdims=True)
@@ -165,6 +169,7 @@ def traits(tone: Doubles, plain: Doubles) -> Doubles:
 def features(piece: Grams, scale: Floats) -> tuple[NDArray[np.int64], Doubles]:
     """Return a text's buckets, each once, and their values; together of length 1."""
     buckets, _, counts = piece.distinct
+    # By logs: a word said five times is not five times as bad.
     values = (1.0 + np.log(counts)) * scale[buckets]
     length = float(np.sqrt(values @ values)) or 1.0
     return buckets, values / length
@@ -195,6 +200,7 @@ def parts(head: Head, piece: Grams) -> Doubles:
 def _clauses(text: str, tongue: str) -> list[tuple[str, list[str]]]:
     """Return the clauses that name an aspect; none where the text is one clause."""
     found = aspects.clauses(text, tongue)
+    # One clause is the whole text, which is scored already: a vector less.
     if len(found) < 2:
         return []
     pairs = [(one, aspects.named(one, tongue)) for one in found]
@@ -210,6 +216,7 @@ def _reading(
 ) -> Reading:
     chances, known, piece = found.chances[n], weights(tongue), found.grams[n]
     best = int(np.argmax(chances))
+    # Towards the tone that is told: what speaks for "negative" lowers the head's score.
     head, sign = (known.plain, 1.0) if best == 1 else (known.tone, best - 1.0)
     added = sign * parts(head, piece)
     whole = sign * float(found.plain[n] if best == 1 else found.tone[n])
@@ -239,6 +246,7 @@ def _runs(piece: Grams, added: Doubles) -> list[tuple[str, float]]:
     first, last = piece.first, piece.last
     runs = (last - first >= 2) & (last - first <= LONGEST)
     sizes = LONGEST + 1
+    # Place and length in one number: a run that several grams cover is looked at once.
     spans = np.unique(first[runs] * sizes + last[runs] - first[runs])
     parts = sums[spans // sizes + spans % sizes] - sums[spans // sizes]
     taken: set[int] = set()
@@ -261,6 +269,8 @@ def weights(tongue: str) -> Weights:
 
     def head(name: str) -> Head:
         at = archive[f"{tongue}_{name}_buckets"]
+        # Dense, 2 MB a head: a gram's weight is a look-up. The file has the buckets in
+        # use.
         scale, linear = np.zeros((2, BUCKETS), np.float32)
         scale[at] = archive[f"{tongue}_{name}_scale"]
         linear[at] = archive[f"{tongue}_{name}_weights"]
@@ -268,6 +278,8 @@ def weights(tongue: str) -> Weights:
         return Head(scale, linear, vector, float(archive[f"{tongue}_{name}_bias"]))
 
     logit = archive[f"{tongue}_logit"].astype(np.float64)
+    # Two heads: one multinomial of all features had .645 (macro-F1) of three tones
+    # where they have .671 (decision 39).
     return Weights(head("tone"), head("plain"), logit)
 
 

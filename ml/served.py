@@ -110,6 +110,7 @@ class RankedShop:
     def codes(self, skus: Sequence[str]) -> NDArray[np.int64]:
         """Return the vocabulary's codes of those skus that it has."""
         known = [self.place[sku] for sku in skus if sku in self.place]
+        # Each once: what was looked at twice goes with other things no better.
         return np.array(list(dict.fromkeys(known)), np.int64)
 
     def coded(self, history: History) -> Purchases:
@@ -149,6 +150,7 @@ class RankedShop:
         """
         barred = self._nothing if excluded is None else excluded
         recent = np.zeros(0, np.int64) if session is None else session
+        # Also who bought only what the vocabulary lacks: there is nothing to rank by.
         if not (past.product >= 0).any():
             return self._for_a_stranger(recent, barred, most)
         lift = SESSION * self.together.scores(recent) if len(recent) else None
@@ -199,9 +201,12 @@ class RankedShop:
         inside = shelf.category == self.categories.index(one.category)
         code = self.codes([one.sku])
         if len(code):
+            # Above 0 for the whole category: what nobody buys can still be shown last.
             score = 1e-6 + shelf.popular + self.together.scores(code)
         else:
             score = 1e-6 + shelf.popular * POPULAR / max(shelf.popular.max(), 1e-12)
+            # Within the category 256 places of the name find 0.122 of the true
+            # companions; over all categories 512 found 0.123 (decision 20).
             among = np.flatnonzero(inside)
             score[among] += self.content.alike(one.name, one.package, among)
         score = np.where(inside & ~excluded, score, 0.0)
@@ -214,6 +219,9 @@ class RankedShop:
         popular = self.model.shelf.liked
         lift = np.zeros(len(popular))
         if len(session):
+            # A weight of 1: with 3 recall is 0.0618, 0.0688, 0.0756 for one to three
+            # given, with 1 it is 0.0658, 0.0725, 0.0765 (popular + cosine, decision
+            # 20).
             lift = self.together.scores(session)
         score = popular + lift
         usual = float(popular.mean()) if len(popular) else 0.0

@@ -46,6 +46,7 @@ def shelf(past: Purchases, *, customers: int, products: int, day: float) -> Shel
     counts = np.bincount(bought.item[bought.of], minlength=products)
     known = np.flatnonzero(counts >= RARE).astype(np.int32)
     category = np.full(products, -1, np.int32)
+    # The last assignment stays, and lines are oldest first: the newest category.
     category[past.product] = past.category
     mine = recoded(past, known, products)
     bought = pairs(mine, mine.product, day=day)
@@ -54,6 +55,7 @@ def shelf(past: Purchases, *, customers: int, products: int, day: float) -> Shel
     )
     orders = len(np.unique(past.order[past.day >= day - RECENT]))
     visits = Visits.of(mine, customers=customers, day=day)
+    # Chances to repeat: visits after the first that had the product.
     since = visits.within(bought.customer, bought.oldest())
     again = np.bincount(bought.item, bought.orders() - 1, len(known))
     chances = np.bincount(bought.item, since, len(known))
@@ -63,6 +65,7 @@ def shelf(past: Purchases, *, customers: int, products: int, day: float) -> Shel
         category=category[known],
         popular=recent / max(orders, 1),
         liked=_liked(past, bought, customers=customers, products=len(known), day=day),
+        # Twenty visits at the mean of all are mixed in.
         kept=(again + 20 * mean) / (chances + 20),
         neighbours=neighbours.build(bought, customers=customers, items=len(known)),
     )
@@ -100,6 +103,7 @@ class Visits:
     def of(cls, past: Purchases, *, customers: int, day: float) -> Self:
         _, at = np.unique(past.order, return_index=True)
         age = np.floor(day - past.day[at])
+        # Exact in float64: customers × 10⁶ stay below 2⁵³.
         key = np.asarray(past.customer[at] * SPAN + age, np.float64)
         order = np.argsort(key, kind="stable")
         first = np.searchsorted(past.customer[at][order], np.arange(customers + 1))

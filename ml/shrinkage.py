@@ -58,6 +58,7 @@ def fit(sample: Sample) -> Fitted:
     shape = (sample.contrasts.shape[1], sample.z.shape[1] + 1)
     weights = np.zeros(shape)
     mean = float(sample.y.mean())
+    # Begun at the mean: the quadratic about 0 says little of outcomes of 1 %.
     weights[0, 0] = logit(mean) if sample.binary else mean
     groups = _groups(sample)
     precision = np.ones(int(groups.max()) + 1)
@@ -113,6 +114,7 @@ def _look(
         gram = (z * width[:, None]).T @ z
         hessian += np.kron(np.outer(contrast, contrast), gram)
         slope += np.kron(contrast, z.T @ away)
+    # b = slope + H·w: the quadratic is about 0, the likelihood was looked at in w.
     return hessian, slope + hessian @ weights.ravel()
 
 
@@ -125,6 +127,7 @@ def _settle(
         each = np.where(groups < 0, FREE, precision[groups])
         alive = np.flatnonzero(np.isfinite(each))
         inverse = np.linalg.inv(hessian[np.ix_(alive, alive)] + np.diag(each[alive]))
+        # A vanished group's weights are 0: its rows and columns are out of the inverse.
         weights, spread = np.zeros(len(pull)), np.zeros(len(pull))
         weights[alive] = inverse @ pull[alive]
         spread[alive] = np.diag(inverse)
@@ -146,6 +149,7 @@ def _updated(
         for of in (weights**2, spread, np.ones(len(groups)))
     )
     alive = np.isfinite(before)
+    # MacKay's γ: the group's size less precision · Σ of its posterior variances.
     known = np.where(alive, size - np.where(alive, before, 0.0) * unsure, 0.0)
     there = known > VANISHED
     after = np.divide(known, squares, out=np.full(count, np.inf), where=there)

@@ -52,6 +52,7 @@ class Plan:
     @property
     def measured(self) -> int:
         """How many cut-offs are measured, at most MEASURED."""
+        # All but one that teaches and one that calibrates.
         return min(MEASURED, len(self.cuts) - FEWEST_CUTS + 1)
 
     @property
@@ -122,6 +123,7 @@ class Split:
         if len(self.y) <= rows:
             return self
         chance = np.random.default_rng(seed)
+        # In the order they had: what is fitted does not hang on the draw's order.
         kept = np.sort(chance.permutation(len(self.y))[:rows])
         return type(self)(x=self.x[kept], y=self.y[kept])
 
@@ -162,6 +164,7 @@ def plan(past: Purchases, *, horizon_days: int) -> Plan:
     if not len(past):
         raise TooLittleHistory(Wording("The log holds no orders."))
     first, last = moment_of(past.day.min()), moment_of(past.day.max())
+    # The last order's day may not be over: it labels nothing.
     as_of = datetime(last.year, last.month, last.day, tzinfo=UTC)
     step = timedelta(days=horizon_days)
     days, needed = (as_of - first).days, (FEWEST_CUTS + 1) * horizon_days
@@ -193,6 +196,7 @@ def most_bought(
     keys = past.category[named].astype(np.int64) << 32 | past.customer[named]
     buyers = np.bincount(np.unique(keys) >> 32, minlength=len(history.categories))
     found = np.flatnonzero(buyers)
+    # Stable, and codes go by name: ties have one order in every process.
     ranked = found[np.argsort(-buyers[found], kind="stable")]
     names = (history.categories[code] for code in ranked)
     return [name for name in names if name not in exclude][:most]
@@ -205,6 +209,7 @@ def regulars(past: Purchases, *, day: float, customers: int) -> Codes:
     orders = np.bincount(before.customer[first], minlength=customers)
     lately = np.zeros(customers, bool)
     lately[before.customer[before.day >= day - features.ACTIVE_DAYS]] = True
+    # Those of the research report's P1, so that its figures and ours compare.
     return np.flatnonzero((orders >= 3) & lately).astype(np.int32)
 
 
@@ -226,6 +231,8 @@ def split(history: History, *, plan: Plan, categories: Sequence[str]) -> Splits:
             customers=len(history.customers),
             categories=len(categories),
         )
+        # So many rows a learner of four cut-offs takes of it; the others need no
+        # memory.
         only_teaches = cut not in plan.rolling
         rows[cut] = whole.sampled(ROWS // TRAINING_CUTS) if only_teaches else whole
     splits = Splits(plan=plan, rows=rows)
@@ -259,6 +266,8 @@ def rows_at(
     """Build the rows of the customers who are regulars at `day`."""
     shape = {"customers": customers, "categories": categories}
     context = features.context(past, day=day, categories=categories)
+    # Of everybody, so that a customer has one code at all cut-offs: errors are
+    # clustered by it.
     built = features.build(past, day=day, context=context, **shape)
     kept = regulars(past, day=day, customers=customers)
     rows = (kept[:, None] * categories + np.arange(categories)).ravel()
@@ -267,6 +276,7 @@ def rows_at(
 
 
 def _check(splits: Splits) -> None:
+    # The first contest has least to learn from: what suffices there suffices later.
     y = splits.before(splits.plan.rolling[0]).y
     purchases = int(y.sum())
     if min(purchases, len(y) - purchases) < LEAST_PURCHASES:

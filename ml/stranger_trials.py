@@ -52,11 +52,14 @@ def judged(
         for few in GIVEN:
             found: dict[str, list[float]] = {}
             for basket, wanted in baskets:
+                # Drawn anew for each number given, from one generator: by seed the
+                # same.
                 given = chance.permutation(basket)[:few]
                 rest = np.setdiff1d(basket, given)
                 for name, score in _scores(known, given).items():
                     score[given] = -np.inf
                     hits = np.isin(best(score, 10), rest).sum()
+                    # Of all that was wanted, with what cannot be ranked.
                     found.setdefault(name, []).append(hits / (wanted - few))
             for name, recall in found.items():
                 told.setdefault((few, name), []).append(np.array(recall))
@@ -113,6 +116,7 @@ def _baskets(
 def _scores(shop: Shop, given: NDArray[Any]) -> Mapping[str, Numbers]:
     cosine = shop.pairs.scores(given)
     told = {
+        # Copies: `judged` strikes out of them what was given.
         "popular": shop.shelf.popular.copy(),
         "liked": shop.shelf.liked.copy(),
         "popular + cosine": shop.shelf.popular + cosine,

@@ -153,6 +153,7 @@ def read(order: Order, *, until: datetime) -> Shop:
     kept = _merchandise(history, order)
     goods = history.purchases.where(kept[history.purchases.product])
     listed = [name in order.categories for name in history.categories]
+    # The last place answers for code −1, a line without a category: it stays.
     left_out = np.append(np.array(listed, bool), False)
     goods = goods.where(~left_out[goods.category])
     return Shop(history=history, goods=goods, order=order, until=until)
@@ -168,6 +169,7 @@ def run(shop: Shop, protocol: str) -> list[Sheet]:
 
 def _some(frame: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     names = pl.col("customer").cast(pl.String)
+    # Sorted: categoricals' order differs by process, and a seed must draw the same.
     known = sorted(frame.select(names.unique())["customer"].to_list())
     drawn = np.random.default_rng(seed).permutation(len(known))[:most]
     return frame.filter(names.is_in([known[spot] for spot in drawn]))
@@ -194,6 +196,7 @@ def _parts(shop: Shop) -> tuple[Splits, list[str]]:
     out = set(range(len(history.categories))) - set(sold.tolist())
     asked = splits.most_bought(
         history,
+        # As a training chooses: by what sold before any cut-off that is foretold.
         at=shop.plan.before(shop.plan.rolling[0])[-1],
         exclude=frozenset(history.categories[code] for code in out),
         most=splits.CATEGORIES,
@@ -223,8 +226,10 @@ def _market(shop: Shop) -> list[Sheet]:
 def _content(shop: Shop) -> list[Sheet]:
     goods, products = shop.goods, shop.history.products
     cuts = protocols.days(shop.day, protocols.ROLLING)
+    # First, and not after all texts are encoded.
     enough.insist(goods, "Content", cuts)
     texts = _texts(products)
+    # Products share texts (the demo's 92,333 have 20,633): each is read once.
     known, place = np.unique(texts, return_inverse=True)
     vectors = sentences.encode(known.tolist())
     ranks = content_trials.ranking(goods, vectors[place], day=shop.day, **shop.size)
@@ -261,6 +266,8 @@ def _groups(
     found: dict[str, dict[str, dict[datetime, Numbers]]] = {}
     nothing = np.zeros(len(asked))
     for cut in parts.rows:
+        # The counts end with the day before the cut-off, so weekdays are told from
+        # there.
         counts = market.daily(past, day=day_of(cut), categories=len(asked))
         yesterday = (cut - timedelta(days=1)).weekday()
         around = market_groups.signals(cut, moved=shop.order.moved_days)
@@ -279,6 +286,8 @@ def _groups(
             columns["opinions"] = dict(zip(tones.COLUMNS, opinions.T, strict=True))
         for group, some in columns.items():
             for name, values in some.items():
+                # A group that one cut-off lacks is 0 there: the same columns at all of
+                # them.
                 at = found.setdefault(group, {}).setdefault(
                     name, dict.fromkeys(parts.rows, nothing)
                 )

@@ -55,11 +55,15 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
     message that comes again because its worker was killed waits until the run has no
     pulse any more, then goes on with what was finished (ml.unfinished).
     """
+    # Before fail_stale, which would mark this very run failed. The process's clock: in
+    # demo mode the shop's may leap by weeks.
     _wake(run, at=clock.wall())
     fail_stale(at=clock.wall())
     if TrainingRun.objects.filter(pk=run, state=State.RUNNING).exists():
         raise self.retry(countdown=60)
     try:
+        # Two that look at once both see none running: run_one_running refuses the
+        # second.
         claimed = _claimed(run)
     except IntegrityError as error:
         raise self.retry(countdown=60) from error
@@ -82,6 +86,7 @@ def retrain(self: "Task[..., None]", *, run: str) -> None:
         _finish(run, state=State.FAILED, error=f"{type(error).__name__}: {error}")
         _go_on()
         raise
+    # Before what follows is sent: that writes into this report.
     _finish(run, state=State.SUCCEEDED, report=report)
     # Offers wait for the scores; then the longest, beside which the others run.
     for name in ("score", "recommend", "profile", "measure_demand"):
@@ -93,6 +98,7 @@ def _go_on() -> None:
     """Score and profile all the same, with the champion of before, if there is one."""
     if TrainedModel.objects.filter(task=PROPENSITY, promoted_at__isnull=False).exists():
         current_app.send_task("ml.tasks.score")
+    # These need no model.
     for name in ("profile", "measure_demand"):
         current_app.send_task(f"ml.tasks.{name}")
 
@@ -155,6 +161,7 @@ def score(run: str | None = None) -> None:
             run, "scores", Wording("Nobody is scored: no model has been promoted yet.")
         )
         return
+    # By name: ml knows nothing of promotions.
     current_app.send_task("promotions.tasks.refresh_offers")
 
 
@@ -219,6 +226,7 @@ def _claimed(run: str) -> bool:
     now = clock.wall()
     with transaction.atomic():
         queued = TrainingRun.objects.filter(pk=run, state=State.QUEUED)
+        # One statement: of two who claim a run at once one finds no row.
         return bool(
             queued.update(state=State.RUNNING, started_at=now, heartbeat_at=now)
         )
@@ -239,6 +247,7 @@ def _remark(run: str | None, about: str, remark: str) -> None:
     if not run:
         return
     with transaction.atomic():
+        # Followers run side by side, and each adds to what the others wrote.
         row = TrainingRun.objects.select_for_update().get(pk=run)
         row.report = {**row.report, about: remark}
         row.save(update_fields=["report"])

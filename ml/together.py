@@ -39,11 +39,13 @@ def fit(past: Purchases, *, products: int, most: int = MOST) -> Companions:
     cosine = np.zeros((products, most), np.float32)
     lift = np.zeros((products, most), np.float32)
     for start in range(0, products, BLOCK):
+        # By blocks: products × products at once would hold every pair that ever met.
         block = (held[:, start : start + BLOCK].T @ held).tocsr()
         for row in range(block.shape[0]):
             mine = slice(block.indptr[row], block.indptr[row + 1])
             other, both = block.indices[mine], block.data[mine]
             alike = _cosine(both, count[start + row], count[other])
+            # A product meets itself in all of its orders.
             alike[other == start + row] = -np.inf
             top = best(alike, most)
             spot = start + row, slice(len(top))
@@ -65,6 +67,7 @@ def of_categories(past: Purchases, *, categories: int) -> Affinity:
     count, size = np.diag(both), np.asarray(held.sum(1)).ravel()
     pairs = float((size * (size - 1)).sum()) / max(1.0, float(size.sum()) ** 2)
     chance = np.outer(count, count) * pairs
+    # The root of a Poisson count has a standard deviation of about ½ at any size.
     least = np.maximum(np.sqrt(both) - DOUBTS / 2, 0.0) ** 2
     return Affinity(
         times=(both + SHRUNK) / (chance + SHRUNK),
@@ -82,5 +85,6 @@ def orders(past: Purchases, products: int) -> Any:
     known, row = np.unique(kept.order, return_inverse=True)
     shape = (len(known), products)
     held = csr_matrix((np.ones(len(kept)), (row, kept.product)), shape)
+    # Two lines of a product in an order were added up.
     held.data[:] = 1.0
     return held

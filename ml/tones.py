@@ -40,8 +40,10 @@ def said(cut: datetime, categories: list[str]) -> Numbers | None:
     places = {name: place for place, name in enumerate(categories)}
     counts = np.zeros((4, len(categories)))
     for category, *some in told:
+        # Rows: texts and negative ones of late, then both of before.
         counts[:, places[category]] = some
     texts, bad = counts[::2], counts[1::2]  # of late, and before
+    # + 1 of 2: of a shop where nothing bad was said log-odds would be endless.
     usual = (bad.sum() + 1) / (texts.sum() + 2)
     share = (bad + CALM * usual) / (texts + CALM)
     odds = np.log(share / (1 - share))

@@ -82,11 +82,14 @@ def train(
     :raises splits.TooLittleHistory: and nothing is stored.
     :raises quality.BadData: a gate before training failed; nothing is stored.
     """
+    # Log, features, baselines, each candidate, storing.
     steps = len(estimators.CANDIDATES) + 4
     report(Wording("Reading the log"), 0, steps)
     try:
         world, findings = _world(at=at, exclude=exclude, report=report, steps=steps)
     except splits.TooLittleHistory as young:
+        # Rates never take the place of what was trained: the champion of before goes
+        # on.
         if _reigning() not in (None, UNTRAINED):
             raise
         return untrained.enter(run=run, at=at, why=str(young), exclude=exclude)
@@ -101,6 +104,7 @@ def train(
     report(Wording("Storing the models"), steps - 1, steps)
     packed = {n: _packed(one, world, seed=seed) for n, one in entrants.items()}
     _store(run, at=at, world=world, entrants=entrants, packed=packed, choice=choice)
+    # Only now: until the rows are stored a killed training starts from these files.
     unfinished.forget(known)
     rates: dict[str, Any] = {}
     if choice.winner is None and _reigning() in (None, UNTRAINED):
@@ -134,6 +138,8 @@ def _world(
     quality.insist(findings)
     categories = splits.most_bought(
         history,
+        # By what was bought before any cut-off that is foretold: what sells later is
+        # not known.
         at=plan.before(plan.rolling[0])[-1],
         exclude=exclude,
         most=splits.CATEGORIES,
@@ -145,6 +151,7 @@ def _world(
     findings += _drift(parts.rows[plan.cuts[-1]], young=bool(plan.lacking))
     quality.insist(findings)
     past = recoded(history.purchases, categories=(history.categories, categories))
+    # As of now, not of a cut-off: this one goes into the model's file.
     context = features.context(past, day=day_of(plan.as_of), categories=len(categories))
     world = World(
         plan=plan,
@@ -197,6 +204,7 @@ def _reigning() -> str | None:
         champion = registry.champion(PROPENSITY)
     except registry.NoChampion:
         return None
+    # One of other features cannot score these rows, so there is nobody to beat.
     same = champion.features_version == features.FEATURES_VERSION
     return champion.estimator if same else None
 

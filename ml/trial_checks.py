@@ -22,6 +22,7 @@ def shares(given: Texts) -> list[str]:
     """Warn of arms that are nearly, but not by chance, of one size."""
     names, counts = np.unique(given, return_counts=True)
     chance = chisquare(counts).pvalue
+    # Arms of 10 and 90 % were meant to differ: only near halves are suspicious.
     near = counts.max() / counts.min() < 1.2
     if not near or chance >= UNEVEN:
         return []
@@ -44,6 +45,7 @@ def balance(
     worst = [
         f"{columns[n]} ({chances[n]:.1g})"
         for n in np.argsort(chances)
+        # Bonferroni: of a thousand columns one is below 0.001 by luck.
         if chances[n] * len(columns) < UNEVEN
     ]
     if not worst:
@@ -63,6 +65,7 @@ def _binned(values: Floats, *, categorical: bool) -> Any:
     found, counts = np.unique(values[there], return_counts=True)
     if categorical or len(found) <= 2 * BINS:
         known = found[np.argsort(-counts)[:50]]
+        # −2: all rarer values together; −1, below: missing.
         codes = np.where(np.isin(values, known), np.searchsorted(found, values), -2)
     else:
         edges = np.unique(np.quantile(found.repeat(counts), np.arange(1, BINS) / BINS))

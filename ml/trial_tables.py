@@ -88,6 +88,7 @@ def read(path: Path) -> pl.DataFrame:
         return pl.read_csv(
             path,
             separator=separator,
+            # All rows: a text that first comes in row 20,000 would break the reading.
             infer_schema_length=None,
             null_values=["", "NA", "NaN", "nan", "null", "NULL"],
             try_parse_dates=True,
@@ -164,6 +165,7 @@ def _outcome(column: pl.Series, notes: list[str]) -> Floats:
     found = np.unique(y)
     if len(found) < 2:
         raise Unusable(f"the outcome {column.name} is {found[0]:g} in every row")
+    # Two values are a kind each; of numbers what counts is that they are not 0.
     low, *others = found.tolist() if len(found) == 2 else (0.0,)
     count = int((y != low).sum())
     if min(count, len(y) - count if others else count) < LEAST_OUTCOMES:
@@ -271,6 +273,7 @@ def _numeric(kind: pl.DataType) -> bool:
 
 def _useless(column: pl.Series) -> str:
     distinct = column.drop_nulls().n_unique()
+    # One value or none is two facts: that it is missing may tell.
     if distinct < 2 and not (distinct and column.null_count()):
         return "it is the same in every row"
     if column.dtype.is_nested():
@@ -278,6 +281,7 @@ def _useless(column: pl.Series) -> str:
     rows = len(column)
     if not _numeric(column.dtype) and distinct > rows / 2:
         return "nearly every row has a value of its own"
+    # Of whole numbers alone: what differs in each row with decimals was measured.
     if column.dtype.is_integer() and distinct == rows:
         return "it numbers the rows"
     return ""
@@ -290,6 +294,7 @@ def _numbers(column: pl.Series) -> Floats:
     elif not _numeric(column.dtype):
         column = column.cast(pl.String).rank("dense") - 1
     found = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    # A copy: Polars' own arrays may be read-only.
     found = np.array(found, np.float64)
     found[~np.isfinite(found)] = np.nan
     return found

@@ -32,6 +32,8 @@ FIELDS = (
     *("sku", "name", "brand", "size", "gtin", "mpn", "family"),
     *("price", "currency"),
 )
+# Eleven: a text is its own nearest. A lateral walk of the index for each product; the
+# counts leave out texts that many products share.
 NEIGHBOURS = """
     SELECT a.product_id, b.product_id, 1 - (v.vector <=> n.vector)
     FROM ml_productcontent a JOIN ml_contentvector v ON v.id = a.content_id
@@ -55,6 +57,7 @@ def look(skus: Sequence[str], *, at: datetime) -> int:
 
     What a person has said of a pair stays.
     """
+    # Where both find a pair the number's word counts.
     found = {**_by_words(skus), **_by_number(skus)}
     rows = [
         ProductTwin(first_id=a, second_id=b, likelihood=chance, why=why, at=at)
@@ -63,7 +66,9 @@ def look(skus: Sequence[str], *, at: datetime) -> int:
     ]
     waiting = ProductTwin.objects.filter(state=State.WAITING)
     with transaction.atomic():
+        # What waits is looked at anew; what a person said has another state.
         (waiting.filter(first__in=skus) | waiting.filter(second__in=skus)).delete()
+        # A pair that a person has decided on is there already: it stays as it is.
         ProductTwin.objects.bulk_create(rows, ignore_conflicts=True)
         kept = waiting.order_by("-likelihood", "pk").values("pk")[:MOST]
         waiting.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
@@ -115,6 +120,7 @@ def _near(skus: Sequence[str]) -> Iterator[tuple[Pair, float]]:
     with connection.cursor() as cursor:
         cursor.execute(NEIGHBOURS, values)
         for one, other, cosine in cursor.fetchall():
+            # Either may have found the other; a pair has one row (twins_in_order).
             yield (min(one, other), max(one, other)), float(cosine)
 
 

@@ -89,6 +89,7 @@ class Items(keras.layers.Layer):  # type: ignore[misc]
             tf.gather(self.tables[n], np.array(c) + 1) for n, c in self.content.items()
         ]
         whole = tf.add_n([ids, *content])
+        # With its id a product loses its own bias too: a new one has neither.
         level = self.level[1:] if hidden is None else self.level[1:] * hidden[:, 0]
         bias = whole[:, -1:] + level[:, None]
         return tf.pad(tf.concat([whole[:, :-1], bias], 1), [[1, 0], [0, 0]])
@@ -166,6 +167,7 @@ def train(
     inputs = like.weight.shape[2], like.context.shape[1]
     model = TwoTower(settings.size, settings.hidden, *inputs, lists)
     items = len(next(iter(lists.values())))
+    # Half a purchase more: what nobody bought has no logarithm.
     share = np.bincount(examples.bought, minlength=items) + 0.5
     share /= share.sum()
     step, loss = _steps(model, settings, items, like)
@@ -179,6 +181,7 @@ def train(
             float(step(b)) for b in batches(examples, share, settings.batch, chance)
         ]
         losses.append(float(np.mean(each)))
+        # The same batches each pass, since items compete within them: losses compare.
         still = np.random.default_rng(seed)
         each = [
             float(loss(b)) for b in batches(validation, share, settings.batch, still)
@@ -289,6 +292,7 @@ def _steps(
 
     @tf.function(input_signature=[kinds])  # type: ignore[untyped-decorator]
     def step(batch: Any) -> Any:
+        # One draw an item and step: in all its places at once it has no id.
         draw = tf.random.uniform((items, 1))
         hide = tf.cast(draw >= settings.hidden_items, tf.float32)
         with tf.GradientTape() as tape:

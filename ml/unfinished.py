@@ -31,6 +31,7 @@ def data(parts: Splits, categories: Sequence[str]) -> str:
     """
     plan = [moment.isoformat() for moment in (*parts.plan.cuts, parts.plan.as_of)]
     told = [plan, list(categories), features.FEATURES_VERSION, sklearn.__version__]
+    # scikit-learn's version too: another one may fit otherwise.
     digest = hashlib.sha256(json.dumps([*told, provenance.code()]).encode())
     for part in parts.rows.values():
         digest.update(part.x[:, 1:].tobytes())
@@ -68,6 +69,7 @@ def find(one: str, parts: Splits) -> Entrant | None:
         read = unpack(_path(one).read_bytes())
     except (FileNotFoundError, NotAnArtefact):
         return None
+    # The rows themselves are not kept: `name` says that they are the same.
     cuts = [
         Foretold(
             part=parts.rows[cut],

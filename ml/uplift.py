@@ -103,6 +103,7 @@ def coded(treatment: Matrix, control: Any) -> tuple[Matrix, Codes]:
         raise ValueError(f"no row has the control {control!r}")
     if len(found) < 2:
         raise ValueError("there is but one arm, nothing to compare")
+    # Control first, the others as they were sorted.
     order = np.argsort(found != control, kind="stable")
     place = np.empty(len(found), np.int64)
     place[order] = np.arange(len(found))
@@ -139,10 +140,13 @@ class SLogistic(Learner):
         z = self.encoder_.fit_transform(x)
         arms = np.arange(1, len(self.arms_) + 1)
         given = (arm[:, None] == arms).astype(np.float64)
+        # Columns scaled down need larger weights, which the penalty holds down.
         crossed = [given[:, [a]] * z * self.interaction for a in range(len(arms))]
         model = outcome_models.ridge(
             binary=self.binary_, strength=self.strength, seed=self.seed
         )
+        # Columns: features, arms, arms × features; weights are taken apart in this
+        # order.
         model.fit(np.hstack([z, given, *crossed]), y)
         self.model_ = model
         weights = np.ravel(getattr(model, "coef_", np.zeros(0)))
@@ -239,6 +243,7 @@ class ClassTransformation(Learner):
         rows = (arm == 0) | (arm == code)
         given = arm[rows] == code
         alike = np.where(given, y[rows], 1 - y[rows])
+        # Else, with unequal arms, Z tells above all which arm a row is in.
         weight = np.where(given, 0.5 / given.mean(), 0.5 / (1 - given.mean()))
         model = self._linear(self.strength)
         return model.fit(x[rows], alike, model__sample_weight=weight)

@@ -57,6 +57,7 @@ class Response(Learner):
             raise TooFew(f"{count} outcomes of a kind, {LEAST_EVENTS} needed")
         model = self._boosted(y) if self.boosted else self._linear(self.strength)
         self.model_ = model.fit(x, y)
+        # Spends and refunds may cancel out.
         scale = float(np.mean(y)) or 1.0
         self.lifts_ = effects(y, arm, len(self.arms_)) / scale
 

@@ -95,6 +95,7 @@ def report(
     learn, rest = train_test_split(
         np.arange(len(arm)),
         test_size=test,
+        # Else a part may have hardly a responder of some arm.
         stratify=uplift_selection.strata(table.y, arm),
         random_state=seed,
     )
@@ -108,6 +109,7 @@ def report(
         tell=lambda name: tell("contest", name),
     )
     uplifts, seconds = _fitted(table, learn, rest, seed, tell)
+    # Cross-fitted within the test part: the judge has learnt nothing from who competes.
     means = outcome_means(
         table.x[rest],
         table.y[rest],
@@ -176,6 +178,7 @@ def _line(name: str, uplift: Floats, seconds: float, sight: _Sight) -> Line:
 
 
 def _at(uplift: Floats, sight: _Sight, share: float) -> float:
+    # scikit-uplift's figure knows one arm; of several the scores tell.
     if uplift.shape[1] == 1:
         return qini.uplift_at(sight.y, uplift[:, 0], sight.arm > 0, share)
     return float(gains(uplift, sight.scores, share).mean() / share)
@@ -199,6 +202,7 @@ def _values(
     uplifts: dict[str, Floats], sight: _Sight, budgets: Sequence[float]
 ) -> tuple[Value, ...]:
     """Value every learner's policy, and the one that draws customers by lot."""
+    # All tie, so each share is spread evenly; argmax takes the best arm.
     same = sight.scores.mean(axis=0) * np.ones((len(sight.scores), 1))
     found = []
     for name, uplift in [*uplifts.items(), (RANDOM, same)]:

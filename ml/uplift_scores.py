@@ -112,6 +112,7 @@ def outcome_means(
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for learn, rest in folds.split(x, arm):
         model = outcome_models.linear(
+            # The arm is one more category, the last column: shifts, no interactions.
             [*categories, x.shape[1]],
             binary=outcome_models.is_binary(y),
             strength=0.1,
@@ -133,5 +134,6 @@ def robust_scores(y: Floats, arm: Codes, means: Floats) -> Floats:
     shares = np.bincount(arm, minlength=means.shape[1]) / len(arm)
     rows = np.arange(len(y))
     full = means.copy()
+    # One cell a row: each customer was in one arm.
     full[rows, arm] += (y - means[rows, arm]) / shares[arm]
     return np.asarray(full[:, 1:] - full[:, [0]])

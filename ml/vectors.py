@@ -61,6 +61,7 @@ def top(customer: Floats, items: Floats, k: int) -> NDArray[np.intp]:
     k = min(k, len(scored))
     if not k:
         return np.empty(0, np.intp)
+    # All that tie with the k-th are kept until the stable sort parts them by row.
     worst = np.partition(scored, -k)[-k]
     best = np.flatnonzero(scored >= worst)
     return best[np.argsort(-scored[best], kind="stable")][:k]
@@ -69,6 +70,7 @@ def top(customer: Floats, items: Floats, k: int) -> NDArray[np.intp]:
 def quantise(matrix: Floats) -> Quantised:
     """Round each row to 255 levels, symmetric about 0; no cell moves by over step/2."""
     step = np.abs(matrix).max(axis=1) / 127
+    # A row of zeros has no step, and stays zeros.
     safe = np.where(step > 0, step, 1)
     codes = np.rint(matrix / safe[:, None]).astype(np.int8)
     return Quantised(codes=codes, step=safe.astype(np.float32))
@@ -106,6 +108,7 @@ def place(
     `bag` is (n × length), -1 where empty; `weight` (n × length × half-lives);
     `context` (n × columns). Returns (n × e + 1), ready for `scores`.
     """
+    # −1 reads the last item below, and weighs nothing.
     weight = np.where(bag[..., None] >= 0, weight, 0)
     # A batched product: einsum without a path took 20 times as long.
     pooled = weight.swapaxes(1, 2) @ items[bag, :-1]

@@ -38,6 +38,7 @@ def of(
     regulars: int,
 ) -> Watch:
     """Watch a model by some regulars' `rows` of FEATURES and its `chance` for each."""
+    # Fewer, and chance alone would raise an alarm each night.
     enough = regulars >= FEWEST
     findings = [*_features(model, rows), *_chances(model, chance)] if enough else []
     judged = _matured(history)

@@ -24,6 +24,7 @@ def first_week(history: pl.DataFrame, *, at: datetime) -> date:
     newest: datetime = times["at"][-1]
     year = times.filter(pl.col("at") > newest - timedelta(weeks=YEAR))
     longest: timedelta = year["at"].diff().max() or timedelta(0)  # type: ignore[assignment]
+    # A shop that is shut on Sundays has its whole week on Saturday night.
     settled = min(newest + longest, at)
     return (settled - timedelta(days=settled.weekday())).date()
 
@@ -37,9 +38,11 @@ def sold(history: pl.DataFrame, first: date) -> tuple[pl.DataFrame, int]:
     """
     oldest: datetime = history["at"].min()  # type: ignore[assignment]
     start = oldest.date() - timedelta(days=oldest.weekday())
+    # A week that began on a Wednesday sold less: no level, no season.
     if oldest.weekday() and (first - start).days >= 7 * LEAST:
         start += timedelta(weeks=1)
     days = (pl.lit(first) - pl.col("at").dt.date()).dt.total_days()
+    # back 0 is the week that ends the day before `first`.
     weekly = (
         history.filter(pl.col("quantity") > 0, pl.col("at").dt.date() >= start)
         .with_columns(pl.col("sku", "category").cast(pl.String), back=(days - 1) // 7)
@@ -105,6 +108,7 @@ def shares(weekly: pl.DataFrame, *, recent: int = 26) -> pl.DataFrame:
         .with_columns(share=pl.col("units") / pl.col("all"))
     )
     share = pl.col("share")
+    # Σ (own − share · all)² over all weeks, those without a sale too, from sums alone.
     error = pl.col("own") - 2 * share * pl.col("both") + share**2 * pl.col("squares")
     spread = (error.sum() / pl.col("units").sum()).over("category")
     return parts.select("category", "sku", "share", spread.clip(1.0).alias("spread"))

@@ -114,6 +114,8 @@ FACTS: tuple[Fact, ...] = (
     _none("windows_3", "lately", "not bought in the last three months"),
     _high("cadence", "rhythm", "overdue by their own rhythm", 1, DUE),
     _low("cadence", "rhythm", "not due yet by their own rhythm", 0.5),
+    # 1000 thousandths are even odds; without a gap that lasted so long they say
+    # nothing.
     _high("hazard", "rhythm", "gaps like today's ended soon", 1000, DUE, "gaps_held"),
     _low("hazard", "rhythm", "gaps like today's went on", 500, needs="gaps_held"),
     _high("gaps_held", "rhythm", "has waited longer than now before", 1),
@@ -181,6 +183,7 @@ _SAID = {fact.feature: fact for fact in SAID}
 def said(feature: str, category: str) -> str | None:
     """Put a stored reason into words for the customer; None if nothing may be said."""
     fact = _SAID.get(feature)
+    # Feeds such as the demo's write categories in capitals, which shout at a shopper.
     shelf = _WORD.sub(_capital, category) if category.isupper() else category
     return fact.shopper.format(category=shelf) if fact else None
 

@@ -40,6 +40,7 @@ class ContentVector(models.Model):
         ]
         indexes = [
             GinIndex(fields=["words"], name="content_words"),
+            # One for each source, or a walk through texts would meet pictures.
             HnswIndex(
                 name="content_near_texts",
                 fields=["vector"],
@@ -69,6 +70,7 @@ class ProductContent(models.Model):
     product = models.ForeignKey(Product, models.CASCADE, related_name="+")
     source = models.CharField(max_length=5, choices=Source.choices)
     seen = models.CharField(max_length=32)
+    # RESTRICT: a vector goes only when no product has it (indexing._forget).
     content = models.ForeignKey(ContentVector, models.RESTRICT, null=True)
     fault = models.CharField(max_length=200, blank=True, default="")
     retry_at = models.DateTimeField(null=True)

@@ -97,6 +97,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
+        # The slow ones take CPU minutes (HELP): they run by name alone.
         names = ",".join(name for name in tables.PROTOCOLS if name not in SLOW)
         add("--only", default=names, metavar="NAME,NAME", help=f"default: {names}")
         rivals = ",".join(challengers.MODELS)

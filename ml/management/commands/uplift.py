@@ -196,6 +196,7 @@ def _policies(report: Report) -> Table:
         title="Incremental outcomes per 1,000 customers, doubly robust, if so many get"
         " the best arm",
     )
+    # Each once, in this order: the leader may be one of the others.
     wanted = dict.fromkeys((report.choice.leader, NOBODY, "response, logistic", RANDOM))
     for name in wanted:
         mine = {one.budget: one for one in report.values if one.learner == name}
