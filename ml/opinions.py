@@ -77,9 +77,11 @@ def catch_up() -> int:
 
 def recount() -> int:
     """Throw the counts away and read them from the log."""
+    # Before the transaction, which would keep the log's lock, and all writers, to its
+    # end. A catch-up meanwhile may be ahead: what it counted is read again later.
+    until = store.high_water()
     with transaction.atomic():
         (checkpoint,) = projections.lock([NAME], wait=True)
-        until = store.high_water()
         Opinion.objects.all().delete()
         seen = _fold(0, until)
         projections.move(checkpoint, until, "")

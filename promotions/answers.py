@@ -81,13 +81,12 @@ def _named(entry: Entry) -> dict[str, Any]:
 
 def _more(more: More, entry: Entry, priced: Priced) -> dict[str, Any]:
     currency = entry.strategy.currency
-    wanted = [f"{_told(more.spend, priced)} {currency}"] if more.spend else []
-    wanted += [f"{more.quantity} more"] if more.quantity and more.spend else []
-    wanted += [f"{more.quantity}"] if more.quantity and not more.spend else []
+    wanted = [f"{_told(more.spend, priced)} {currency} more"] if more.spend else []
+    wanted += [f"{more.quantity} more"] if more.quantity else []
     terms = entry.strategy.menu[entry.variant]
     what = rules.reward(more.tier or terms, currency)
     return {
         "spend": _told(more.spend, priced),
         "quantity": more.quantity,
-        "hint": f"{' and '.join(wanted)} more to get {what}",
+        "hint": f"{' and '.join(wanted)} to get {what}",
     }

@@ -114,14 +114,14 @@ def terse(ids: Collection[str]) -> Mapping[str, Terse]:
 
     By the texts of their ids, which Python hashes once: UUIDs took a tenth of a cart.
     """
-    missing = [id_ for id_ in ids if id_ not in _kept]
-    fresh = {}
-    for strategy in _read(missing):
-        fresh[str(strategy.id)] = decoded(strategy)
+    # Looked up once: what is kept may be thrown away below, or by another thread.
+    known = {id_: one for id_ in ids if (one := _kept.get(id_))}
+    for strategy in _read([id_ for id_ in ids if id_ not in known]):
+        one = known[str(strategy.id)] = decoded(strategy)
         # Only what is decided is kept from changing, by the database's trigger.
         if strategy.state != Strategy.State.PROPOSED:
-            _keep(fresh[str(strategy.id)])
-    return {id_: fresh.get(id_) or _kept[id_] for id_ in ids}
+            _keep(one)
+    return {id_: known[id_] for id_ in ids}
 
 
 def _read(ids: Collection[str]) -> Iterable[Strategy]:

@@ -155,7 +155,7 @@ def _exact(number: Any) -> Fraction:
 
 
 def _sum(numbers: Any) -> Fraction:
-    """Return the exact sum: of float32s, float64 partial sums, exact as well."""
+    """Return the exact sum: of floats, by whole mantissas of the same exponent."""
     if numbers.dtype.kind in "iu":
         return Fraction(int(numbers.sum(dtype=np.int64)))
     if not len(numbers):

@@ -140,7 +140,9 @@ def _best_of(
         # Who gets nothing forgoes the bonus, so nothing is worth that much less.
         best -= extra
     second = np.full_like(best, -np.inf)
-    place, spare = np.zeros(best.shape, np.int8), np.empty_like(best)
+    # A byte holds the places of 126 options; a wider type costs more memory traffic.
+    small = np.int8 if len(values) < np.iinfo(np.int8).max else np.int16
+    place, spare = np.zeros(best.shape, small), np.empty_like(best)
     better = np.empty(best.shape, np.bool_)
     for option, row in enumerate(values):
         np.greater(row, best, out=better)
@@ -149,7 +151,7 @@ def _best_of(
             np.maximum(second, spare, out=second)
         np.maximum(best, row, out=best)
         # Later options have greater places, so the maximum keeps the last better one.
-        np.maximum(place, better.view(np.int8) * np.int8(option + 1), out=place)
+        np.maximum(place, better.view(np.int8) * small(option + 1), out=place)
     # Places count from 1, so that 0 becomes NOBODY, −1.
     picks[:] = place
     picks -= 1

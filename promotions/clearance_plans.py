@@ -44,7 +44,7 @@ SEED = 37
 class Plan:
     """A product's clearance as it was planned first: what is kept with a strategy.
 
-    `indices`: the path, a price a week from `starts` on; money is float.
+    From `starts` on, by weeks; money is float.
     """
 
     sku: str

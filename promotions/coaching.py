@@ -42,7 +42,9 @@ def suggested(question: Question, *, at: datetime) -> Suggested:
     """Return what may answer a question: from facts as of now, and from help texts."""
     ask = asker(question, at=at)
     understood = read(question.text, ask, question.language)
-    likely = {one.kind: one for one in reversed(understood.likely)}
+    likely: dict[str, Wanted] = {}
+    for one in understood.likely:  # of a kind the likeliest
+        likely.setdefault(one.kind, one)
     texts = understanding.nearest(question.text, question.language, most=TEXTS)
     with translation.override(question.language):
         facts = [one for kind, one in likely.items() if kind in FACTS]

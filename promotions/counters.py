@@ -2,8 +2,9 @@
 
 A limit is of a strategy or of a campaign (`subject`); it counts all uses, or one
 customer's, or one code's. A person's count is that of all their keys together. Periods
-begin at midnight in the campaign's zone, weeks on Monday. A counter is raised and
-checked in one statement under its row's lock: two orders cannot both be the last.
+begin at midnight in the campaign's zone, weeks on Monday. A counter is raised in
+one statement and checked in a second under its row's lock: two orders cannot both be
+the last.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

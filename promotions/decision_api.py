@@ -50,7 +50,9 @@ class DecisionSerializer(serializers.Serializer[None]):
     spend = serializers.FloatField()
     rate = serializers.FloatField()
     traits = serializers.DictField(child=serializers.FloatField())
-    kept = serializers.FloatField()
+    later = serializers.FloatField(
+        help_text="The share of what offers sell that is sold less later."
+    )
     budget_left = serializers.CharField(allow_null=True)
     variants = serializers.DictField(child=VariantWorthSerializer())
     decided = DecidedSerializer()

@@ -33,7 +33,7 @@ Rounding = Literal["down", "half_up", "half_even"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """A cart's line at shelf prices: `price` a unit, `cost` the shop's for a unit."""
+    """A cart's line at the shelf price, `price` a unit, in coins."""
 
     sku: str
     category: str

@@ -18,6 +18,7 @@ from uuid import UUID
 import msgspec
 import numpy as np
 from django.conf import settings
+from django.db.models import QuerySet
 
 from analytics import off_policy
 from analytics.off_policy import Log
@@ -95,9 +96,7 @@ def of(strategy: Strategy) -> tuple[Told, datetime]:
     :raises NotWatched: too few were watched for long enough.
     """
     # The rows of up to MOST customers, which `asked` alone needs.
-    row = Hindsight.objects.filter(strategy=strategy).defer("rows").first()
-    if row is None:
-        raise NotWatched("Too few customers were watched for the whole horizon yet.")
+    row = _kept(Hindsight.objects.defer("rows"), strategy)
     return msgspec.convert(row.body, Told), row.until
 
 
@@ -106,10 +105,17 @@ def asked(strategy: Strategy, odds: Mapping[str, Mapping[str, float]]) -> Valued
 
     :raises NotWatched: too few were watched for long enough.
     """
-    told, _ = of(strategy)
-    packed = Hindsight.objects.values_list("rows", flat=True).get(strategy=strategy)
-    rows = _read(bytes(packed), told)
+    # In one query: the rows name actions and segments by their places in the body.
+    row = _kept(Hindsight.objects.all(), strategy)
+    rows = _read(bytes(row.rows), msgspec.convert(row.body, Told))
     return policies.valued(rows, policies.by_segment(rows, odds), rule="asked")
+
+
+def _kept(known: QuerySet[Hindsight], strategy: Strategy) -> Hindsight:
+    row = known.filter(strategy=strategy).first()
+    if row is None:
+        raise NotWatched("Too few customers were watched for the whole horizon yet.")
+    return row
 
 
 def _usual(rows: Rows, strategy: Strategy, people: People) -> Iterator[Valued]:

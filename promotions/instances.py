@@ -211,6 +211,10 @@ def _whole(some: Any, shape: tuple[int, ...], least: int) -> bool:
 
 
 def _cap_faults(given: Instance) -> Iterator[Fault]:
+    # A strategy counts once towards its campaign's cap, whichever variant was chosen.
+    pairs = np.unique(np.column_stack([given.strategies, given.campaigns]), axis=0)
+    if len(pairs) > len(np.unique(given.strategies)):
+        yield "campaign", "all options of a strategy belong to one campaign"
     n, count = given.customers, int(np.max(given.campaigns)) + 1
     caps, held = given.most_of_campaign, given.given_of_campaign
     size = 0 if caps is None else np.size(caps)

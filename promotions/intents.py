@@ -121,7 +121,7 @@ def fit(
     spelling = spelt.learn(texts)
     hits = [[label == kind for kind in kinds] for label in labels]
     truth = np.array(hits, np.float32)
-    # A kind of few examples counts as much as one of many.
+    # A kind of four times the examples counts twice as much, not four times.
     counts = Counter(labels)
     share = np.array([counts[label] ** -0.5 for label in labels], np.float32)
     share /= share.mean()

@@ -173,19 +173,19 @@ def built_in() -> Sequence[tuple[str, str]]:
 
 
 KINDS = tuple(dict.fromkeys(kind for _, kind in built_in()))
+MOST_VECTORS = 50_000
 _vectors_of: dict[str, NDArray[np.float32]] = {}
 
 
 def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
     """Return texts' vectors; a process reckons each once."""
     plain = [spelt.plain(one) for one in texts]
+    # Of 512 float32 each: 100 MB.
+    if len(_vectors_of) > MOST_VECTORS:
+        _vectors_of.clear()
     if not _vectors_of:
         _vectors_of.update(_shipped())
     new = [one for one in dict.fromkeys(plain) if one not in _vectors_of]
-    # Of 512 float32 each: 100 MB.
-    if len(_vectors_of) > 50_000:
-        _vectors_of.clear()
-        new = list(dict.fromkeys(plain))
     _vectors_of.update(zip(new, sentences.encode(new), strict=True))
     return np.array([_vectors_of[one] for one in plain])
 

@@ -81,14 +81,18 @@ class Gain:
         return self.margin - half, self.margin + half
 
 
-def margins(item: Item, prices: Numbers, *, caution: float = 0.0) -> Numbers:
-    """Return what a product earns at each price; see the module."""
+def sold(item: Item, prices: Numbers, *, caution: float = 0.0) -> Numbers:
+    """Return the units that sell at each price; see the module."""
     now = float(item.shelf.price)
     # From a price of nothing there is no ratio: demand stays as it is.
     moved = np.log(np.maximum(prices, TINY) / now) if now > 0 else np.zeros(len(prices))
     answer = item.elasticity * moved - caution * item.error * np.abs(moved)
-    sold = np.minimum(item.units * np.exp(answer), item.stock)
-    return np.asarray((prices - item.cost) * sold)
+    return np.asarray(np.minimum(item.units * np.exp(answer), item.stock))
+
+
+def margins(item: Item, prices: Numbers, *, caution: float = 0.0) -> Numbers:
+    """Return what a product earns at each price."""
+    return np.asarray((prices - item.cost) * sold(item, prices, caution=caution))
 
 
 def worth(item: Item, prices: Numbers) -> Numbers:
@@ -248,11 +252,7 @@ def gain(item: Item, price: Decimal) -> Gain:
         float(np.diff(margins(_with(item, by), prices))[0]) for by in (-1.0, 1.0)
     )
     spread = item.doubt / item.units if item.units > 0 else 0.0
-    before, units = (
-        # A margin of nothing, at cost, tells no units.
-        margin / (p - item.cost) if p != item.cost else 0.0
-        for margin, p in zip((today, then), prices, strict=True)
-    )
+    before, units = sold(item, prices)
     return Gain(
         units=float(units),
         units_before=float(before),

@@ -5,6 +5,8 @@ cache nobody is refused.
 """
 
 import logging
+from math import ceil
+from time import time
 from uuid import UUID
 
 import redis
@@ -29,11 +31,14 @@ def wait(key: UUID, name: str | None) -> int:
     counter = f"questions:{hashed[:32]}"
     try:
         # `add` sets the end of the window once; `incr` leaves it as it is.
-        cache.add(counter, 0, WINDOW)
-        count = cache.incr(counter)
+        if cache.add(counter, 0, WINDOW):
+            cache.set(f"{counter}:until", time() + WINDOW, WINDOW)
+        if cache.incr(counter) <= most:
+            return 0
+        until = cache.get(f"{counter}:until", time() + WINDOW)
     except ValueError:  # it has just expired
         return 0
     except UNREACHABLE as error:
         log.warning("questions are not counted: %s", type(error).__name__)
         return 0
-    return WINDOW if count > most else 0
+    return max(1, ceil(until - time()))

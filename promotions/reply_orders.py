@@ -20,6 +20,7 @@ from promotions.replying import (
     bullet,
     day,
     money,
+    plain,
     sign_in,
     title,
 )
@@ -115,6 +116,9 @@ def _refunded(refund: Refund) -> str:
     told = {"order": event.order_id, "day": day(stored.occurred_at)}
     if isinstance(event, events.OrderCancelled):
         return gettext("Order %(order)s was cancelled on %(day)s.") % told
+    if event.amount is None and event.skus:
+        # Its products were paid back; what that came to, the shop did not say.
+        return gettext("Of order %(order)s, goods were paid back on %(day)s.") % told
     if event.amount is None:
         return gettext("Order %(order)s was paid back whole on %(day)s.") % told
     told["amount"] = money(event.amount, event.currency)
@@ -171,7 +175,7 @@ def _rollback_fact(row: Rollback) -> dict[str, Any]:
     used = row.redemption
     return {
         "order": used.order_id,
-        "amount": f"{row.amount:.2f}",
+        "amount": plain(row.amount, used.strategy.currency),
         "whole": used.rolled_back_at is not None,
         "title": _title(used),
         "at": row.rolled_back_at.isoformat(),
@@ -238,7 +242,7 @@ def _used_fact(row: Redemption, code: str) -> dict[str, Any]:
         "code": code or None,
         "order": row.order_id,
         "title": _title(row),
-        "amount": f"{row.discount:.2f}",
-        "returned": f"{row.returned:.2f}",
+        "amount": plain(row.discount, row.strategy.currency),
+        "returned": plain(row.returned, row.strategy.currency),
         "at": row.redeemed_at.isoformat(),
     }

@@ -141,6 +141,11 @@ def money(amount: Decimal | str, currency: str) -> str:
     return f"{minus}{sign}{figures}" if sign else f"{minus}{figures} {currency}"
 
 
+def plain(amount: Decimal, currency: str) -> str:
+    """Write an amount for programs, with the currency's decimals."""
+    return str(pricing.rounded(amount, currency))
+
+
 def day(at: datetime) -> str:
     """Write a day of the shop's zone."""
     local = at.astimezone(zone())

@@ -231,9 +231,9 @@ def _spent(strategy: Strategy, until: date | None) -> Section:
     """Show the budget as it goes: money that is held or spent is never above it."""
     days, known = reports.spent(strategy), strategy.campaign
     first = known.starts_at.date()
-    whole = [
-        first + timedelta(days=n) for n in range((known.ends_at.date() - first).days)
-    ]
+    # Days of UTC: where it ends at another zone's midnight, a part of one is the last.
+    last_day = (known.ends_at - timedelta(microseconds=1)).date()
+    whole = [first + timedelta(days=n) for n in range((last_day - first).days + 1)]
     # Days on which nobody used it are over as well, as far as was measured.
     last = max([*days, *([until] if until else [])], default=first)
     over = [day for day in whole if day <= last]

@@ -132,6 +132,8 @@ def _refund(event: events.OrderRefunded, names: Names) -> str:
     if event.amount is not None:
         told["amount"] = _money(event.amount, event.currency)
         text = gettext("Got %(amount)s back for order %(number)s") % told
+    elif event.skus:
+        text = gettext("Got goods of order %(number)s paid back") % told
     else:
         text = gettext("Got the whole order %(number)s paid back") % told
     return f"{text}: {told['what']}" if event.skus else text

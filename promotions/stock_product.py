@@ -193,7 +193,7 @@ def _demand(sku: str, known: Demand) -> Section:
             fans.fan(
                 [(mark.label, mark.value) for mark in before],
                 marks,
-                own.naive[: len(marks)] if own else [],
+                _naive(own, known) if own else [],
                 title=title,
             )
         ),
@@ -205,6 +205,12 @@ def _demand(sku: str, known: Demand) -> Section:
         rows=[_told(mark) for mark in [*before, *marks]],
         folded=True,
     )
+
+
+def _naive(own: Forecast, known: Demand) -> Sequence[float]:
+    """Return what the last week was, for the weeks that are not over."""
+    gone = (known.first - own.first) // WEEK
+    return own.naive[gone : gone + len(known.units)]
 
 
 def _path(strategy: Strategy, told: Mapping[str, Any]) -> Section:

@@ -95,6 +95,7 @@ def _from(demand: Demand, today: date) -> Demand:
     gone = min(max(0, (today - demand.first).days // WEEK), len(demand.units) - 1)
     return replace(
         demand,
+        first=demand.first + timedelta(days=gone * WEEK),
         units=demand.units[gone:],
         low=demand.low[gone:],
         high=demand.high[gone:],

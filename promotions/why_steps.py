@@ -1,7 +1,7 @@
 """What must be so for a personal offer, step by step, each in a sentence.
 
-Nothing here decides, or asks the database: a `Person` holds what a refresh or an
-arrival would go by (promotions.why_not gathers it).
+Nothing here decides: a `Person` holds what a refresh or an arrival would go by
+(promotions.why_not gathers it). When a used offer may be used again is looked up.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -237,6 +237,16 @@ def test_twins_by_the_thousand_are_no_harder() -> None:
     assert proof.value == 10_001
 
 
+@pytest.mark.parametrize("options", [126, 127, 128, 300])
+def test_as_many_options_as_anybody_has_are_told_apart(options: int) -> None:
+    asked = shop(3, n=400, m=options)
+
+    chosen = solve(asked).chosen
+
+    assert (asked.value.max(axis=0) > 0).all()
+    assert (chosen.argmax(axis=0) == asked.value.argmax(axis=0)).all()
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_of_markets_is_certified_and_uses_its_budget(family: str) -> None:
     asked = market(20_000, seed=21, family=family)
@@ -281,6 +291,7 @@ def test_the_bound_holds_for_any_prices() -> None:
         ({"strategy": [0, 1, 0.5]}, "strategy"),
         ({"strategy": np.int64(0)}, "strategy"),
         ({"campaign": np.zeros((3, 1), np.int64)}, "campaign"),
+        ({"strategy": [0, 0, 1], "campaign": [0, 1, 1]}, "campaign"),
         ({"most_of_campaign": [-1]}, "most_of_campaign"),
         ({"most_of_campaign": [0.5]}, "most_of_campaign"),
         ({"most_of_campaign": np.int64(3)}, "most_of_campaign"),

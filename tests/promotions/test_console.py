@@ -15,7 +15,7 @@ from django.urls import reverse
 from analytics import privacy
 from demo.bench import service_cast
 from demo.bench.service_cast import NOW
-from promotions import assistant, help_texts
+from promotions import assistant, coaching, help_texts
 from promotions.models import Example, HandOver, HelpText, Question
 from tests.conftest import role
 
@@ -66,6 +66,19 @@ def test_who_waits_is_found_and_answered(desk: Client) -> None:
     do(desk, row, do="send", answer="Twice.")
     handed.refresh_from_db()
     assert handed.answer == "I am sorry. We send it anew."
+
+
+def test_what_is_likeliest_is_suggested_first(cast: None) -> None:
+    row = asked("what offers do I have and where is my refund")
+    ask = coaching.asker(row, at=NOW)
+
+    likely = coaching.read(row.text, ask, row.language).likely
+    told = coaching.suggested(row, at=NOW).replies
+
+    kinds = dict.fromkeys(one.kind for one in likely)
+    facts = [kind for kind in kinds if kind in assistant.FACTS]
+    assert len(facts) > 1
+    assert [one.kind for one in told] == facts[:2]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from analytics.models import Assignment, Customer
 from ml.models import CampaignResponse, Score
 from promotions import decided, experience, targeting
 from promotions.arms import HELD_OUT, HOLDOUT, TREATMENT
+from promotions.decision_api import DecisionSerializer
 from promotions.models import Learnt, Strategy
 from tests.conftest import Make
 from tests.promotions.test_targeting import scored
@@ -117,6 +118,7 @@ def test_a_shop_may_ask_why(strategy: Strategy, api: APIClient) -> None:
 
     body = answer.json()
     assert answer.status_code == 200
+    assert body.keys() == DecisionSerializer().fields.keys()
     assert body["same"] is True
     assert body["decided"] == body["again"]
     assert body["decided"]["variant"] == row.variant

@@ -268,6 +268,18 @@ def test_tiers_are_one_promotion(api: APIClient, automatic: Automatic) -> None:
     }
 
 
+def test_what_a_tier_wants_of_money_and_of_units_is_said_of_each(
+    api: APIClient, automatic: Automatic
+) -> None:
+    higher = [{"quantity": 3, "spend": "35", "rate": "0.2"}]
+    tiers = menu("threshold", spend="10", amount="1", higher=higher)
+    automatic("threshold", menu=tiers, scope=[])
+
+    [effect] = qualify(api, "tea", "tea")["effects"]
+
+    assert effect["next"]["hint"] == "15.00 USD more and 1 more to get 20 % off"
+
+
 @pytest.mark.parametrize(
     ("zone", "at", "applies"),
     [

@@ -146,6 +146,15 @@ def test_a_gain_has_an_interval_that_both_doubts_widen() -> None:
     assert price_plans.gain(item(), Decimal(10)).interval == (0, 0)
 
 
+def test_what_is_sold_at_its_cost_sells_its_units_too() -> None:
+    gain = price_plans.gain(item(cost=10.0, elasticity=-1.0), Decimal("10.50"))
+
+    assert gain.units_before == 100
+    assert gain.units == pytest.approx(100 / 1.05)
+    assert gain.revenue == pytest.approx(0)
+    assert gain.margin == pytest.approx(0.5 * 100 / 1.05)
+
+
 SIZES = st.lists(
     st.tuples(
         st.sampled_from([100, 200, 300, 500]),

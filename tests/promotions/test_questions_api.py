@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 
-from analytics import access, privacy
+from analytics import access, events, privacy, store
 from analytics.models import Customer, StoredEvent
 from demo.bench import service_cast
 from demo.bench.service_cast import NOW
@@ -138,6 +138,18 @@ def test_a_follow_up_is_about_what_was_said(
     assert "14 December" not in told["answer"]
 
 
+def test_of_goods_that_were_paid_back_nobody_says_it_was_the_whole_order(
+    cast: dict[str, Customer], api: APIClient
+) -> None:
+    back = events.OrderRefunded(order_id="ORD-5", currency="USD", skus=("tea-1",))
+    store.append_new([store.Fact(event=back, at=NOW, customer=cast["ben"].key)])
+
+    told = ask(api, "where is my refund", customer="ben").json()["answer"]
+
+    assert "Of order ORD-5, goods were paid back" in told
+    assert "whole" not in told
+
+
 def test_too_many_questions_wait(
     cast: dict[str, Customer], api: APIClient, settings: LazySettings
 ) -> None:
@@ -145,7 +157,8 @@ def test_too_many_questions_wait(
     answers = [ask(api, "hello", customer="ana") for _ in range(3)]
 
     assert [one.status_code for one in answers] == [200, 200, 429]
-    assert answers[2].headers["Retry-After"] == str(question_limits.WINDOW)
+    left = int(answers[2].headers["Retry-After"])
+    assert question_limits.WINDOW - 60 < left <= question_limits.WINDOW
     assert (
         ask(api, "hello", customer="ben", conversation=str(uuid4())).status_code == 200
     )

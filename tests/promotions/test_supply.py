@@ -237,6 +237,18 @@ def test_forecasts_that_nobody_makes_any_more_say_nothing_of_stock(
         assert "9 days ago, which is too old" in client.get(address).content.decode()
 
 
+def test_a_forecast_goes_on_with_the_week_that_is_not_over() -> None:
+    goods()
+    today = timezone.now().date()
+    before = supply.outlooks(["few"], timezone.now())["few"]
+    Forecast.objects.update(first=today - timedelta(days=8))
+
+    now = supply.outlooks(["few"], timezone.now())["few"]
+
+    assert now.first == today - timedelta(days=1)
+    assert len(now.units) == len(before.units) - 1
+
+
 def test_what_is_not_known_of_a_hand_made_promotion_is_not_guessed_from_the_past(
     proposed: Make,
 ) -> None:
