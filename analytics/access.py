@@ -175,14 +175,17 @@ def note_wrong(key: str) -> None:
     known = WrongKey.objects.filter(digest=digest)
     if known.update(attempts=F("attempts") + 1, last_at=now):
         return
+    # Anybody may send keys: the table must have an end.
     if WrongKey.objects.count() < MOST_WRONG:
         WrongKey.objects.bulk_create(
+            # sk_ and four letters: enough to know it by, too few to use it.
             [WrongKey(digest=digest, hint=key.replace("\0", "")[:7])],
             ignore_conflicts=True,
         )
 
 
 def _digest(key: str) -> str:
+    # Unsalted and quick will do: a key is 32 random bytes, which nobody tries out.
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 

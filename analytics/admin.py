@@ -107,6 +107,7 @@ class StoredEventAdmin(ReadOnly):
     search_fields = ["customer", "stream"]
     search_help_text = _("A customer's key, or a stream such as strategy:…")
     ordering = ["-position"]
+    # Else each page counts the whole log.
     show_full_result_count = False
 
 

@@ -68,6 +68,7 @@ def move(
             raise Busy("What the last move left to do is still being done.")
         if to < row.now:
             raise Backwards(f"The clock only goes forward, and it is {row.now}.")
+        # Only those that failed are left, of the move before.
         Due.objects.all().delete()
         due = [
             Due(at=at, task=task)
@@ -127,6 +128,7 @@ def _do(due: Due) -> None:
     if same.filter(id__gt=due.id).exists():
         due.delete()  # asked for again since: once will do, after what lies between
         return
+    # Never back: what a task sends is due at the moment at which it ran.
     Clock.objects.filter(now__lt=due.at).update(now=due.at)
     while projections.catch_up():  # as every second of a real clock
         pass
@@ -146,6 +148,7 @@ def _fault(due: Due) -> str:
         task = current_app.tasks[due.task]
     except NotRegistered:
         return "There is no such task here."
+    # Here, not by the queue: of that nobody can tell when all is done.
     done = task.apply(kwargs=due.kwargs)
     return f"{type(done.result).__name__}: {done.result}" if done.failed() else ""
 
@@ -192,6 +195,7 @@ def _newest(when: crontab, since: datetime, until: datetime) -> datetime | None:
 
 def _of_day(when: Any, day: datetime) -> Iterator[datetime]:
     """Yield a crontab's moments of a day, newest first."""
+    # A crontab's Sunday is 0, Python's 7.
     if day.isoweekday() % 7 not in when.day_of_week:
         return
     if day.day not in when.day_of_month or day.month not in when.month_of_year:

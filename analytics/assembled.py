@@ -53,6 +53,7 @@ def _event(prefix: str) -> pl.Expr:
 
 def _json(column: str | pl.Expr) -> pl.Expr:
     text = pl.col(column) if isinstance(column, str) else column
+    # Polars writes JSON of structs only: one of a single field, less its frame.
     encoded = pl.struct(text.alias("c")).struct.json_encode()
     return encoded.str.strip_prefix('{"c":').str.strip_suffix("}")
 

@@ -93,6 +93,7 @@ def guessed(
     header: Sequence[str], guesses: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
     """Return the column of each field that one has a well-known name for."""
+    # Reversed, so that of two columns named alike the first counts.
     free = {_plain(name): name for name in reversed(header)}
     found = {
         field: next((free[name] for name in names if name in free), None)
@@ -115,6 +116,7 @@ def _said(one: str, header: Sequence[str]) -> tuple[str, Source]:
 
 
 def _source(field: str, text: str, header: Sequence[str]) -> Source:
+    # A column may itself be called price*quantity or -rebate.
     if text in header:
         return Source(text, ((text,),))
     negative, body = text.startswith("-"), text.removeprefix("-")

@@ -86,6 +86,7 @@ def difference(
     if relative:
         base = abs(two.mean)
         value /= base
+        # Var(T/C) ≈ v_T / C² + v_C T² / C⁴, to the first order.
         squares = (squares[0] / base**2, squares[1] * one.mean**2 / base**4)
     error = 0.0 if df is None else sqrt(sum(squares))
     return interval(value, error, df=df, confidence=confidence)
@@ -109,6 +110,7 @@ def _cautious(one: Side, two: Side) -> tuple[Side, Side]:
     n = one.n + two.n
     if not n:
         return one, two
+    # What the two means add to the variance about one: n₁n₂/n² (m₁ − m₂)².
     apart = (one.adjusted - two.adjusted) ** 2 * one.n * two.n / n**2
     both = (one.n * one.variance + two.n * two.variance) / n + apart
     return (
@@ -123,6 +125,7 @@ def _welch(one: Side, two: Side) -> float | None:
         return None
     a, b = one.squared_error, two.squared_error
     below = a**2 / (one.n - 1) + b**2 / (two.n - 1)
+    # Welch and Satterthwaite's; 0 only if neither arm has any spread.
     return (a + b) ** 2 / below if below else None
 
 
@@ -165,6 +168,7 @@ def _side(
     return Side(
         n=arm.n,
         mean=mean,
+        # Not about the covariate's mean: that is in both arms, and cancels.
         adjusted=mean - float(foretold @ arm.means),
         variance=max(0.0, float(weights @ spread @ weights)),
     )
@@ -176,6 +180,7 @@ def _linear(arm: Moments, metric: str, ratio_of: str | None) -> Floats:
         return arm.vector({metric: 1.0})
     below = arm.mean(ratio_of)
     ratio = _over(arm.mean(metric), below)
+    # M/D varies as (M − R D) / D does: the derivatives by M and by D.
     return arm.vector({metric: _over(1, below), ratio_of: -_over(ratio, below)})
 
 
@@ -197,6 +202,7 @@ def sequential(
     if effect.error is None:
         return effect
     alpha = 1 - confidence
+    # ρ² that makes the sequence tightest near `tuning` units.
     rho2 = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / tuning
     more = n * rho2 + 1
     half = effect.error * sqrt(2 * more / (n * rho2) * log(sqrt(more) / alpha))
@@ -254,6 +260,7 @@ def bayes(
         low=value - half,
         high=value + half,
         chance=float(tails.normal(z)),
+        # E max(0, −X) of a normal X.
         risk=float(error * tails.density(z) - value * tails.normal(-z)),
     )
 

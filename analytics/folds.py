@@ -244,10 +244,12 @@ class Seen:
     def look(self, at: datetime, seconds: float | None = None) -> None:
         if self.looking_since is not None:
             gap = at - self.looking_since
+            # Negative where an event came late: nobody looked for less than no time.
             if NO_TIME <= gap <= SITTING:
                 self.dwell_ms += gap // MILLISECOND
         if self.looking_from is None:
             self.looking_from = at
+        # What the shop has timed itself must not be timed by the next event again.
         self.looking_since = at if seconds is None else None
         self.dwell_ms += int((seconds or 0) * 1000)
 
@@ -301,6 +303,8 @@ class Sources:
 
     def add(self, stored: store.Stored) -> None:
         if stored.source is not None:
+            # When it came, not when it happened: an import of a year is one hour's
+            # work.
             hour = stored.recorded_at.replace(minute=0, second=0, microsecond=0)
             self.counts[hour, stored.source, stored.bot] += 1
 

@@ -34,6 +34,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: projections' lag, the workers' heartbeat, alerts."""
+    # One for each answer: the global one refuses a second gauge of the same name.
     registry = CollectorRegistry()
     lag = Gauge(
         "proffer_projection_lag", "Positions to read", ["projection"], registry=registry

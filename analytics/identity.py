@@ -108,6 +108,7 @@ def _make(people: People, customers: set[str], visitors: set[str]) -> None:
     columns = [list(column) for column in zip(*new, strict=True)]
     _add(people, lookup.rows(MAKE, [clock.now(), *columns]))
     lost = customers - people.customers.keys(), visitors - people.visitors.keys()
+    # DO NOTHING has waited for that one's commit, so the next statement sees the rows.
     if any(lost):  # another batch has just made them
         _collect(people, *lost)
 
@@ -144,6 +145,7 @@ def erased(names: Iterable[str]) -> set[str]:
 
 def digest(kind: str, id_: str) -> bytes:
     """Return what is kept of an erased id: nobody can tell the id from it."""
+    # Keyed: ids are short and countable, a plain hash could be tried out.
     secret = settings.SUPPRESSION_KEY.encode()
     return hmac.digest(secret, f"{kind}:{id_}".encode(), "sha256")
 
@@ -269,6 +271,7 @@ def _link(key: UUID, target: UUID) -> None:
     mine, other = rows.get(key), rows.get(target)
     if mine is None or other is None or mine.linked_to or mine.split_from == target:
         return
+    # One person by another way already: a link more would only close a circle.
     if (mine.person or key) == (other.person or target):
         return
     mine.linked_to = target
@@ -285,6 +288,7 @@ def _unlink(key: UUID) -> None:
 def _say(key: UUID, at: datetime, *, said: bool) -> None:
     rows = {row.key: row for row in _people((key,))}
     mine = rows.get(key)
+    # By when it was said, not by when it came: an old word may come late.
     if mine is None or (mine.said_at is not None and mine.said_at > at):
         return
     mine.said, mine.said_at = said, at
@@ -298,6 +302,7 @@ def _hold(some: Set[UUID]) -> None:
     and locked anew: what is locked late, out of order, ends in a deadlock.
     """
     while True:
+        # Rolling back to it gives the rows' locks up, but not the transaction.
         mark = transaction.savepoint()
         held = {row.key for row in _people(some).select_for_update()}
         if held == set(_people(some).values_list("key", flat=True)):

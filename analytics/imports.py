@@ -96,6 +96,7 @@ def reading(sheet: Sheet, said: list[str], how: Order) -> Reading:
         )
     wanted = Reading(sources=sources).columns
     sample = next((rows for rows in sheet.batches(wanted) if len(rows)), None)
+    # This was only a look: the reading finds its broken rows again.
     sheet.broken.clear()
     if sample is None:
         raise cells.UnknownClock(f"{sheet.path} has a header and no rows")

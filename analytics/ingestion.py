@@ -55,6 +55,7 @@ def ingest(
     `call` names the wire for a later replay of what was rejected (analytics.replays),
     which says when it first `arrived` and need not `keep` it again.
     """
+    # Before the transaction: nobody waits for the log's lock while JSON is parsed.
     checked = [_checked(raw, arrived or at, read) for raw in raws]
     sent = [c for c in checked if isinstance(c, Sent)]
     refused = [
@@ -122,11 +123,13 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
     firsts: list[bool] = []
     words: list[store.Fact] = []
     for id_, one in zip(ids, sent, strict=True):
+        # The log says that an id was written, not for which of two in this batch.
         firsts.append(id_ is not None and id_ not in facts)
         if id_ is not None and firsts[-1]:
             facts[id_] = _fact(id_, one, people, source)
             words += _word(one, people, source)
     happened = [*facts.values(), *words]
+    # The log's lock first, then people, as in identity.unlink: one order, no deadlock.
     identity.hold(_about_people(happened))
     written = store.append_new(happened)
     identity.apply(_about_people(f for f in happened if f.id in written))
@@ -200,6 +203,7 @@ def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fa
     late = known.said_at is not None and known.said_at > sent.at
     if known.said == said or late:
         return
+    # The same word in the batch's next message is no news.
     side[name] = identity.Known(known.key, said, sent.at)
     yield store.Fact(
         id=consent_id(sent.message),

@@ -110,6 +110,7 @@ def _reread(text: str, language: str) -> str:
     found: dict[str, None] = {}
     letters = 0
     for message in _messages(language):
+        # Those with most text come first: one with less of it explains the text worse.
         if found and message.letters < letters:
             break
         values = message.values_of(text)
@@ -224,6 +225,7 @@ def _messages(language: str) -> list[_Message]:
     found = [
         _message(key, translated)
         for key, translated in catalog._catalog.items()
+        # gettext puts \4 between a context and its message.
         if isinstance(key, str) and HOLE.search(key) and "\4" not in key
     ]
     known = [one for one in found if one.letters >= LEAST_LETTERS]

@@ -93,6 +93,7 @@ def _only(traits: Set[str], event: events.Event) -> events.Event:
     allowed = {
         name: trait
         for name, trait in event.traits.items()
+        # Longer ones are texts, and no free text enters the log.
         if name in traits and len(str(trait)) <= 100
     }
     return msgspec.structs.replace(event, traits=allowed)

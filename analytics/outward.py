@@ -29,6 +29,7 @@ def fault(url: str, *, private: bool) -> str | None:
     """Say why an address may not be reached, if so; no name is looked up."""
     try:
         parts = urlsplit(url)
+        # Reading it raises ValueError where the port is no number.
         _ = parts.port
     except ValueError:
         return "This is not an address."
@@ -49,6 +50,7 @@ def allowed(address: str) -> bool:
         ip = mapped
     if any(ip in network for network in TRANSLATED if network.version == ip.version):
         return False
+    # To Python's ipaddress, multicast is global.
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -124,6 +126,7 @@ def _link(
         )
     else:
         link = http.client.HTTPConnection(host, parts.port, timeout=patience)
+    # http.client's own hook: the certificate is still checked for the URL's name.
     link._create_connection = _Here(address, patience)  # type: ignore[attr-defined]
     return link
 
@@ -140,4 +143,5 @@ def _cut(link: http.client.HTTPConnection, over: Event) -> None:
 def seconds(answer: http.client.HTTPResponse) -> int:
     """Return for how long the receiver asks to be left alone; 0 if it does not."""
     said = answer.getheader("Retry-After", "")
+    # isdigit alone takes ² and other scripts' digits.
     return int(said) if said.isascii() and said.isdigit() and len(said) < 7 else 0

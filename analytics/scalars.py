@@ -50,6 +50,7 @@ def amount(value: Scalar, path: str) -> Decimal | None:
         found = Decimal(str(plain(value, path)).strip())
         if not found.is_finite() or abs(found) >= MOST:
             raise Refused(Wording("Expected an amount below 1e9"), path)
+        # Only floats: a text with five decimals is a fault that the door must tell.
         return found.quantize(FINEST).normalize() if _noisy(value, found) else found
     except InvalidOperation as error:
         raise Refused(

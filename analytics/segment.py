@@ -103,6 +103,7 @@ class Reader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refused(str(error)) from error
         except Refused as refused:
+            # Told back only as it was sent: a number would be another text.
             known = message.message_id if message else None
             refused.message = known if isinstance(known, str) else None
             raise
@@ -122,6 +123,8 @@ class Reader:
             at=occurred,
             original_at=original,
             sent_at=sent_at,
+            # Lists of bots name servers' libraries too, which report for shoppers
+            # (PostHog #60557).
             bot=message.on_device and _is_bot(message),
             consent=self._consent(message),
             **_people(call, message),
@@ -270,6 +273,7 @@ def _times(
     occurred = original or at
     if original and sent_at and message.on_device and abs(at - sent_at) > SKEW:
         occurred = original + (at - sent_at)
+    # A wrong clock, or Segment's formula on a frozen body: the arrival is nearer.
     if occurred > at + AHEAD:
         occurred = at
     return original, sent_at, check_time(occurred, at, "$.timestamp")
@@ -282,6 +286,7 @@ def _time(value: Scalar, path: str) -> datetime | None:
         if isinstance(value, str):
             read = datetime.fromisoformat(value)
         else:
+            # 1e11 is the year 5138 in seconds, and 1973 in milliseconds.
             read = datetime.fromtimestamp(value / (1000 if value > 1e11 else 1), UTC)
         read = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:

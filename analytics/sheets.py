@@ -78,6 +78,7 @@ class Sheet:
         if self.frame is None:
             raise TypeError("a workbook without its rows")
         table = self.frame.with_row_index("row", offset=2).cast({"row": pl.Int64})
+        # After the numbering: a spreadsheet shows empty rows, too.
         filled = table.filter(~pl.all_horizontal(pl.col(self.header).is_null()))
         for start in range(0, len(filled), BATCH):
             rows = filled.slice(start, BATCH).select("row", *wanted)
@@ -119,6 +120,7 @@ class Sheet:
             reader = csv.reader(text, delimiter=self.delimiter or ",")
             next(reader)
             done, number = 0, 1
+            # Until a round reads nothing: a batch of broken rows alone is not the end.
             while number > done:
                 rows: list[list[str]] = []
                 at: list[int] = []
@@ -145,6 +147,8 @@ class Sheet:
         try:
             for cells in islice(reader, BATCH):
                 number += 1
+                # csv joins lines while a quote is open, and line_num counts lines of
+                # text.
                 several, line = reader.line_num - line > 1, reader.line_num
                 if len(cells) != width:
                     if cells:
@@ -316,6 +320,7 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
     return Sheet(
         path=path,
         header=header,
+        # A guess by the header's length: a CSV file is not read through to be counted.
         rows=max(1, size // max(20, len(first))),
         form="csv",
         delimiter=delimiter,

@@ -51,6 +51,7 @@ FROM_JSON = (
     f"(json_to_recordset(%s::json) AS ({_TYPED})) "
     f"WITH ORDINALITY AS new({', '.join(FIELDS)}, place)"
 )
+# Months moved out are no duplicates to ON CONFLICT: only their ids are still here.
 NEW = "WHERE NOT EXISTS (SELECT FROM analytics_archivedid a WHERE a.id = new.id)"
 IN_ORDER = "ORDER BY place"
 """Positions are given in the order of the batch, whatever join the server chooses."""
@@ -181,11 +182,14 @@ def erase(keys: Sequence[UUID]) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL analytics.erasing = 'on'")
         cursor.execute(
+            # A type without personal fields: `data || NULL` would be NULL without
+            # coalesce.
             "UPDATE analytics_storedevent SET customer = NULL, data = data || "
             "coalesce(%s::jsonb -> type, '{}') WHERE customer = ANY(%s)",
             [events.encode(blanks).decode(), list(keys)],
         )
         count = cursor.rowcount
+        # The caller's transaction goes on; nothing later in it may pass the trigger.
         cursor.execute("SET LOCAL analytics.erasing = 'off'")
     return int(count)
 
@@ -208,7 +212,10 @@ def move_out(
         cursor.execute(
             "WITH gone AS (DELETE FROM analytics_storedevent WHERE occurred_at >= %s "  # noqa: S608
             "AND occurred_at < %s::timestamptz + interval '1 month' "
+            # Decisions stay: their streams' versions are read from the live table
+            # alone.
             "AND type = ANY(%s) AND stream IS NULL AND position <= %s RETURNING *), "
+            # In the same statement: between delete and insert a retry would be new.
             "kept AS (INSERT INTO analytics_archivedid SELECT id FROM gone) "
             f"SELECT {_TEXT} FROM gone ORDER BY position",
             [month, month, sorted(types), until],
@@ -225,6 +232,8 @@ def high_water() -> int:
         cursor.execute("SET LOCAL lock_timeout = '2s'")
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOG_LOCK])
         cursor.execute(
+            # Archives too: with its last rows moved out the log's mark must not go
+            # back.
             "SELECT greatest(0, (SELECT max(position) FROM analytics_storedevent), "
             "(SELECT max(last_position) FROM analytics_archive))"
         )
@@ -413,6 +422,7 @@ def sample(
     step = -(-count // most)  # rounded up
     found = lookup.rows(
         f"SELECT {_TEXT} FROM analytics_storedevent WHERE type = %s AND NOT bot"  # noqa: S608
+        # By position, not by chance: asked again, the sample is the same.
         " AND occurred_at >= %s AND occurred_at < %s AND position %% %s = 0"
         " ORDER BY position LIMIT %s",
         [type_, since, until, max(1, step), most],
@@ -445,6 +455,7 @@ class _Row(msgspec.Struct, omit_defaults=True, gc=False):
     data: events.Event
     occurred_at: datetime
     recorded_at: datetime
+    # No default: what is left out of the JSON is NULL in the table, and bot may not be.
     bot: bool
     source: str | None = None
     original_at: datetime | None = None
@@ -488,6 +499,7 @@ def _insert(rows: Iterable[_Row], suffix: str = IN_ORDER) -> set[UUID]:
 
 def _archived(facts: Sequence[Fact]) -> bool:
     some = ArchivedId.objects.all()
+    # Most logs have no archive: then the list of ids is not even sent.
     return some.exists() and some.filter(id__in=[f.id for f in facts]).exists()
 
 
@@ -509,6 +521,7 @@ def _copied(facts: Sequence[Fact]) -> bool:
                     row = _row(fact, recorded)
                     row.data = events.encode(row.data).decode()  # type: ignore[assignment]
                     copy.write_row(msgspec.structs.astuple(row))
+    # COPY knows no ON CONFLICT: with one known id the whole batch goes the slower way.
     except IntegrityError:
         return False
     return True

@@ -66,6 +66,8 @@ def _answered(view: View) -> View:
             return _problem(answer)
         except Exception as error:
             if isinstance(error, DatabaseError):
+                # The name alone: PostgreSQL's message quotes the row, and rows may be
+                # personal.
                 log.warning("the database took no call: %s", type(error).__name__)
             else:
                 log.exception("a call of the tracking API failed")
@@ -92,9 +94,11 @@ def collect(request: HttpRequest, *, call: str) -> HttpResponse:
     if request.method != "POST":
         raise Answer(400, "post_only", "Send a POST request.")
     body = _body(request)
+    # Read before the key is known: some clients write it into the body alone.
     raws, written = _messages(body) if call == "batch" else _message(body)
     key = _caller(request, written)
     if raws is None:
+        # Only now that the key is known: strangers must not fill the table.
         _keep(body, key, call)
         raise Answer(
             400, "unreadable", Wording("The body is not the JSON that we expect.")
@@ -161,11 +165,13 @@ def _ingest(raws: list[bytes], *, source: str, call: str) -> None:
     try:
         job()
     except DatabaseError:
+        # Done twice is done once: what the lost call had written is a duplicate now.
         connection.close()
         job()
 
 
 def _body(request: HttpRequest) -> bytes:
+    # Without it Django reads nothing, and a chunked body would look empty.
     if "CONTENT_LENGTH" not in request.META:
         raise Answer(400, "unreadable", "Send the body with its Content-Length.")
     try:
@@ -183,7 +189,9 @@ def _unzipped(body: bytes) -> bytes:
     text = b""
     try:
         while body:  # a stream may have several members
+            # 31: gzip with its header and checksum, no bare zlib.
             unpacker = zlib.decompressobj(31)
+            # One byte more shows that it is too much; and a limit of 0 would be none.
             text += unpacker.decompress(body, MOST_BYTES - len(text) + 1)
             if len(text) > MOST_BYTES or unpacker.unconsumed_tail:
                 raise Answer(413, "too_large", "Send at most 4 MiB, unpacked.")
@@ -277,6 +285,7 @@ def _basic(request: HttpRequest) -> str | None:
     if kind.lower() != "basic":
         return None
     try:
+        # The key is the user, the password empty; some clients leave the colon out.
         return base64.b64decode(value).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError):
         return None

@@ -51,6 +51,7 @@ def _check(path: Path) -> None:
                 raise NotAWorkbook(
                     f"it unpacks to more than {MOST_BYTES >> 20} MiB: split it"
                 )
+    # RuntimeError: a part is encrypted; NotImplementedError: packed as zipfile cannot.
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
         raise NotAWorkbook(
             Wording("the workbook is damaged: %(error)s", error=error)

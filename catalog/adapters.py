@@ -116,6 +116,7 @@ class HttpAdapter:
             if not onward or not asked.options.get("next"):
                 return
             url = urljoin(answer.url, str(onward))
+            # The server's own words name it: they must not lead to another one.
             if _host(url) not in hosts:
                 raise Unfetched("its next page is on another host")
             answer = self._get(asked, url, {})

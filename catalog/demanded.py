@@ -70,6 +70,7 @@ def left(expected: Expected, units: float) -> float:
     if expected.deviation <= 0:
         return max(0.0, units - expected.mean)
     k = (expected.mean - units) / expected.deviation
+    # E(units − D)⁺ of the normal, less what it puts below nothing.
     kept = expected.deviation * unit_loss(k) - _below_zero(expected)
     return min(max(0.0, kept), units)
 
@@ -111,6 +112,7 @@ def _slow_quantile(expected: Expected, level: float) -> int:
     total = 0.0
     for units, chance in enumerate(_chances(expected)):
         total += chance
+        # Sums of floats may stay a hair below a level for ever.
         if total >= level - 1e-12 or units > 100_000:
             return units
     raise AssertionError  # the chances never end

@@ -31,6 +31,7 @@ def confirm(product: int, seen_at: datetime, *, by: str, at: datetime) -> None:
     """
     with transaction.atomic():
         row = _doubted(product, seen_at)
+        # Doubts are prices with seen_at <= since: an instant later it was seen twice.
         row.seen_at = max(at, row.since + INSTANT)
         row.save(update_fields=["seen_at"])
         store.append([_judged(row, seen_at, right=True, by=by)], at=at)

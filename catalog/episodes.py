@@ -67,6 +67,7 @@ class _Walk:
     def over(self, step: Step) -> None:
         running = self.running
         if running is not None and step.at - running.start > LONGEST:
+            # It stayed down: from its beginning on it was the new usual price.
             self.usual = Step(at=running.start, price=running.price)
             self.running = running = None
         if running is not None:
@@ -112,6 +113,7 @@ def undercut_since(
 
     Where a side's history begins is where it can be known first.
     """
+    # Both sides' steps of a moment are laid together: in between nobody undercuts.
     moves = [(step.at, 0, step) for step in ours if step.at <= at]
     moves += [(step.at, 1, step) for step in theirs if step.at <= at]
     since: datetime | None = None

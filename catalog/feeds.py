@@ -76,6 +76,7 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
             for sku, product in rows.items()
             for event in _changes(product, heard[sku], before.get(sku, NEW))
         ]
+        # The log last, after the rows that others wait for.
         store.append_new(changes)
     return Taken(products=len(rows), changes=len(changes))
 
@@ -89,6 +90,7 @@ def believe(*, at: datetime) -> int:
         return 0
     with transaction.atomic():
         prices.lock()
+        # Asked again under the lock: a feed may have said more.
         said = prices.believed(at=at)
         products = list(Product.objects.filter(sku__in=said))
         changes = []
@@ -199,6 +201,8 @@ def _mirror(
     for one in products:
         now, was = heard[one.sku].price, before.get(one.sku, NEW)
         moves = (now, one.currency) != (was.price, was.currency)
+        # An echo is no list of the shop's: else the ceiling above it crept up each
+        # time.
         listed = replace(one, price=one.price if moves else was.listed_price)
         rows.append([*(getattr(listed, name) for name in said), now, at, at])
     names = [*COLUMNS, "price", "updated_at", "first_listed_at"]

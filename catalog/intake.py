@@ -187,6 +187,7 @@ def newest(*, most: int) -> QuerySet[Feed]:
 def forget(*, at: datetime) -> None:
     """Drop files after a day, rows after a month, and more calls than are kept."""
     old_files = Feed.objects.filter(body__isnull=False, created_at__lt=at - KEEP_FILES)
+    # Before the bodies go: without one a row is found by this query no more.
     old_files.filter(what__in=PERSONAL).update(seen={})
     old_files.update(body=None)
     Feed.objects.filter(created_at__lt=at - KEEP).delete()

@@ -70,6 +70,7 @@ def _advance(row: Feed) -> bool:
         return True
     looks = row.state == State.WAITING
     Feed.objects.filter(id=row.id).update(
+        # Counted before the work: a kill of the process must count, too.
         attempts=F("attempts") + 1, state=row.state if looks else State.TAKING
     )
     with TemporaryDirectory(prefix="proffer-") as folder:
@@ -89,6 +90,7 @@ def _advance(row: Feed) -> bool:
             else:
                 _orders(row, sheet, Path(folder) / "errors", look=looks)
         except imports.Busy:
+            # It was not its fault: waiting for another import is no attempt.
             Feed.objects.filter(id=row.id).update(attempts=F("attempts") - 1)
             return False
         except (*UNREADABLE, TooManyRows) as error:
@@ -112,6 +114,7 @@ def _rows(row: Feed, sheet: Sheet, kind: Kind, *, look: bool) -> None:
     for chunk in row_files.chunks(sheet, sources, kind, all_rows):
         seen += chunk.rows
         first += chunk.raw[: SHOWN - len(first)]
+        # Taken before a kill: rows are read again to get there, and written once.
         if seen <= before:
             continue
         _count(row, chunk, seen)
@@ -132,6 +135,7 @@ def _count(row: Feed, chunk: Chunk, seen: int) -> None:
     row.refused += chunk.rows - len(chunk.listed)
     room = MOST_ERRORS - len(row.errors)
     faults = chunk.faults
+    # The row's number and the reason are enough to find it in one's own file.
     if row.what in PERSONAL:
         faults = [replace(one, value="") for one in faults]
     row.errors = [*row.errors, *told(faults)[:room]]

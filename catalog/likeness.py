@@ -95,6 +95,7 @@ def known(ours: Sequence[Read]) -> Known:
     brands, all_of_us = {word for one in ours for word in one.brand}, len(ours) + FEW
     return Known(
         weights={w: max(0.2, log(all_of_us / (n + 1))) for w, n in seen.items()},
+        # A brand that is also a word of names says nothing where it stands in a name.
         brands=frozenset(brands - seen.keys()),
     )
 
@@ -134,6 +135,7 @@ AUTOMATIC, REVIEW = 0.95, 0.2
 def likelihoods(pairs: Sequence[Features]) -> list[float]:
     """Return how likely each candidate is the same product; the rest is "none"."""
     scores = [sum(w * x for w, x in zip(WEIGHTS, one, strict=True)) for one in pairs]
+    # Taken off all, so that no exp overflows.
     top = max([NONE, *scores])
     whole = exp(NONE - top) + sum(exp(score - top) for score in scores)
     return [exp(score - top) / whole for score in scores]
@@ -148,6 +150,7 @@ def sizes_same(one: str, other: str) -> bool | None:
 def _words(text: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
+    # Chinese has no spaces: each character is a word.
     parts = _SPLIT.split(_CJK.sub(r" \1 ", plain))
     return tuple(p for p in parts if p and p not in STOP)
 
@@ -198,6 +201,7 @@ def _aligned(
             right.discard(j)
             inexact += (1 - near) * shelf.of(ours[i])
     lost = sum(shelf.of(ours[i]) for i in left)
+    # Of theirs none counts for more than a usual word: ours alone were weighed.
     missed = sum(min(shelf.of(theirs[j]), USUAL) for j in right if _tells(theirs[j]))
     return lost, missed, inexact
 
@@ -215,6 +219,7 @@ def alike(one: str, other: str) -> float:
     short, long = sorted((one, other), key=len)
     if short[0] != long[0] or len(short) < 3:
         return 0.0
+    # 100 and 10 are two things, not a slip.
     if any(c.isdigit() for c in one + other):
         return 0.0
     slips = DamerauLevenshtein.distance(one, other, score_cutoff=2)
@@ -228,6 +233,7 @@ def alike(one: str, other: str) -> float:
 def _shortened(short: str, long: str) -> bool:
     """Say whether the short word is the long one, most of its consonants kept."""
     letters = iter(long)
+    # `in` takes from the iterator up to the letter: so they are looked for in order.
     if not all(letter in letters for letter in short):
         return False
     consonants = [c for c in long[1:] if c not in "aeiouy"]

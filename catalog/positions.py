@@ -48,6 +48,7 @@ class Pair:
 
 def count(*, at: datetime) -> int:
     """Count all positions; return how many there are."""
+    # Before anything is read: what moves meanwhile is read again by the next count.
     read_to = store.high_water()
     pairs, known = list(_pairs()), Position.objects.exclude(read_to=0).in_bulk()
     sold = store.units_sold(at - SOLD_IN, at)
@@ -105,8 +106,10 @@ def _kept(
         return None
     if sku in moved or (theirs.competitor, theirs.product) in moved:
         return None
+    # It may be fresh again, though no price moved.
     if _undercuts(pair, at) and was.undercut_since is None:
         return None
+    # By time alone a promotion becomes a new price.
     if was.promotion_since is None or at - was.promotion_since > episodes.LONGEST:
         return Past(undercut_since=was.undercut_since)
     return Past(
@@ -133,6 +136,7 @@ def _told(
 ) -> Past:
     since = None
     if _undercuts(pair, at):
+        # Histories may begin after it: then their price is all that is known.
         since = episodes.undercut_since(ours, theirs, at=at) or pair.theirs.since
     running = [one for one in episodes.promotions(theirs, at=at) if one.end is None]
     if not running:

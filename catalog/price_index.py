@@ -24,6 +24,7 @@ PRICED = (
     "avg(p.ours * p.units::numeric) OVER (PARTITION BY p.currency), 0) AS w"
     " FROM catalog_position p"
     " JOIN catalog_competitorproduct c ON c.id = p.product_id"
+    # A logarithm needs both above 0.
     " WHERE p.fresh AND p.ours > 0 AND p.theirs > 0"
 )
 BY_CATEGORY = f"""

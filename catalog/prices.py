@@ -75,6 +75,7 @@ class Move:
 def lock() -> None:
     """Let other feeds and roll-outs wait until this transaction ends."""
     with connection.cursor() as cursor:
+        # It bars itself and every writer of rows; who only reads goes on.
         cursor.execute("LOCK TABLE catalog_product IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -97,16 +98,22 @@ def heard(
     if hold is None or hold.overruled_at is not None:
         return Heard(price=price)
     known = price is not None and currency == hold.currency
+    # The list goes on as before after a strategy's price became the product's own.
     stale = known and hold.stays and price == listed
     if hold.released_at is None:
+        # In force: the feed repeats it, the one before, or a step that it read of us
+        # earlier.
         if stale or (known and price in (hold.price, hold.back, *hold.echoes)):
             return Heard(price=now)
         return Heard(price=price, overruled=hold)
     late = at < hold.released_at + ECHO
+    # Within ECHO it may have read the price from us; later the shop itself lists it,
+    # and may go back to the old one.
     if price == now:
         return Heard(price=now, heard=hold, stays=hold.stays and late)
     if stale:
         return Heard(price=now, heard=hold, stays=True)
+    # Perhaps late, perhaps the shop's will: `believed` decides when ECHO is over.
     if late and known and price in hold.echoes:
         return Heard(price=now, heard=hold, doubted=price, stays=hold.stays)
     return Heard(price=price, heard=hold)
@@ -209,6 +216,7 @@ def refresh(*, at: datetime) -> None:
         return
     with transaction.atomic():
         lock()
+        # Read again under the lock: a price may have moved since.
         rows = list(ShownPrice.objects.filter(until__lte=at))
         for row in rows:
             shown = msgspec.json.decode(row.body, type=Body)
@@ -227,6 +235,7 @@ def _fits(move: Move, product: Product | None, holds: Mapping[str, PriceHold]) -
         return False
     hold = _running(holds.get(move.sku))
     known = {product.price, *([hold.back] if hold else [])}
+    # Beneath another strategy's price, the one that it goes back to may fit as well.
     return bool(known & set(move.was)) or bool(hold and hold.strategy == move.strategy)
 
 
@@ -241,6 +250,7 @@ def _hold(
         sku=move.sku,
         strategy=move.strategy,
         price=move.price,
+        # From one strategy's price to the next: the way back leads to the shop's own.
         back=before.back if before else now,
         currency=product.currency,
         echoes=list(dict.fromkeys([*echoes, move.price])),
@@ -290,6 +300,7 @@ def _prolong(going: Sequence[Moved]) -> None:
         if shown.valid_until != until[row.sku]:
             shown.valid_until = until[row.sku]
             ends = shown.valid_until or shown.valid_from + SHOWN
+            # `until` only ends what is shown of a reduction.
             row.body, row.until = _json(shown), ends if row.reference else None
             rows.append(row)
     _show(rows)
@@ -380,6 +391,8 @@ def _show(rows: Sequence[ShownPrice]) -> None:
         )
 
 
+# Versions are drawn under the products' lock alone, so they grow as transactions end,
+# and who asks for changes since one misses none.
 SHOW = """
 INSERT INTO catalog_shownprice (sku, version, body, reference, until)
 SELECT sku, nextval('catalog_price_version'), body, reference, until

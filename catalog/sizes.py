@@ -215,6 +215,7 @@ def _value(number: str, unit: str) -> Decimal | None:
             return None
         return Decimal(whole.strip() or 0) + Decimal(top) / bottom
     head, comma, tail = number.partition(",")
+    # 0,500 is a half.
     if comma and len(tail) == 3 and unit in SMALL and head != "0":
         return Decimal(head + tail)
     return Decimal(number.replace(",", "."))

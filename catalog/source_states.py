@@ -21,6 +21,7 @@ def failed(
     state: Source.State = Source.State.FAILED,
 ) -> None:
     """Note why nothing came of it, and wait longer each time."""
+    # 2¹² times five minutes are 14 days: beyond LONGEST_WAIT, and no number grows huge.
     wait = min(FIRST_WAIT * 2 ** min(row.failures, 12), LONGEST_WAIT)
     asked = timedelta(seconds=getattr(refusal, "retry_after", 0))
     Source.objects.filter(id=row.id).update(

@@ -168,6 +168,7 @@ def standing(held: Held, outlook: Outlook | None, policy: Policy) -> Standing:
 
 def in_packs(units: float, pack: int) -> int:
     """Return the fewest whole packs' units that are at least so many."""
+    # Else 12.000000001 of 12 are two packs.
     return max(0, ceil(units / pack - 1e-9)) * pack
 
 
@@ -177,6 +178,7 @@ def _order(held: Held, outlook: Outlook, policy: Policy, point: int) -> int:
     if position > point or point == 0:
         return 0
     until = policy.lead_days + policy.target_days
+    # With its fraction: rounded up it would be counted twice in whole packs.
     safety = point - outlook.over(policy.protected).mean
     goal = max(point, outlook.over(until).mean + safety)
     return in_packs(goal - held.saleable(outlook, until) - held.incoming, held.pack)
@@ -212,6 +214,7 @@ def _state(held: Held, outlook: Outlook, policy: Policy, told: Standing) -> Stat
     if not held.units:
         return State.OUT
     lead, risk = policy.lead_days, 1 - policy.service_level
+    # As if nothing expired: is it short of goods, or only of time?
     keeps = replace(held, expires_in=None).by(lead, outlook)
     if chance_above(outlook.over(lead), keeps) > risk:
         return State.SHORT

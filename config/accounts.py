@@ -50,6 +50,7 @@ class Account:
                 umask=0o077,
                 user=self.uid,
                 group=self.gid,
+                # Else root's groups would go along.
                 extra_groups=None if self.uid is None else [],
             )
         finally:

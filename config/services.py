@@ -115,6 +115,8 @@ def keeper() -> int | None:
     except FileNotFoundError:
         return None
     try:
+        # A shared lock: two clients who look at once do not take each other for a
+        # keeper.
         return None if lock(fd, fcntl.LOCK_SH) else int(os.read(fd, 20) or 0)
     finally:
         os.close(fd)
@@ -245,6 +247,7 @@ def _query(url: str) -> None:
     # Decoded as django-environ does it: this must test what Django will use.
     path = unquote_plus(parts.path[1:])
     host, _, name = path.rpartition("/")
+    # Of the query only what decides on reaching it.
     secure = {k: v for k, v in parse_qsl(parts.query) if k.startswith("ssl")}
     target = make_conninfo(
         host=host or parts.hostname,

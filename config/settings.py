@@ -38,6 +38,7 @@ def _development_key() -> str:
     path = services.VAR / "secret_key"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Private before anything is in it.
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(50))
     return path.read_text()
@@ -84,6 +85,8 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    # The outermost says its policy with every answer, static files' too; probes are
+    # answered before the Host header is looked at, preflights before sessions.
     "config.policy.Middleware",
     "config.probes.by_any_host",
     "analytics.cors.Middleware",
@@ -113,6 +116,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
+# Further tries do not move the moment that the page has told.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "config.signin.address"
 AXES_LOCKOUT_CALLABLE = "config.signin.locked_out"
@@ -204,6 +208,7 @@ STATIC_ROOT = BASE_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+# RudderStack's Python client sends up to 4 MB at once.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20
 
 REST_FRAMEWORK = {
