@@ -95,6 +95,7 @@ def create_key(
         digest=_digest(key),
         scopes=wanted,
         publishable=publishable,
+        # Browsers send theirs without a slash.
         origins=[origin.rstrip("/") for origin in origins],
     )
     return key

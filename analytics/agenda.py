@@ -164,6 +164,7 @@ def _arrive() -> None:
 def _locked() -> Clock:
     """Lock the clock's row; the first to ask makes it, at the system's time."""
     now = clock.wall()
+    # Two may ask first at once: there is one row all the same.
     Clock.objects.bulk_create([Clock(now=now, until=now)], ignore_conflicts=True)
     return Clock.objects.select_for_update().get()
 

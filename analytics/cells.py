@@ -149,6 +149,7 @@ def _value(field: str, rows: pl.DataFrame, how: Reading) -> pl.Expr:
         return _time(column, rows.schema[source.text], how).alias(field)
     if field == "quantity":
         return _whole(_number(column, rows.schema[source.text], how)).alias(field)
+    # With its prefix an order's number is a message's id, of 100 characters at most.
     most = {"order": 80}.get(field, 200)
     text = column.cast(pl.String).str.strip_chars()
     if field == "category":
@@ -180,6 +181,7 @@ def _amount(source: Source, rows: pl.DataFrame, how: Reading) -> pl.Expr:
             product = product * _number(pl.col(name), rows.schema[name], how)
         total = total + product
     amount = ((-total if source.negative else total).round(4)) + 0.0
+    # What does not fit becomes null, and every null is told of as a fault.
     fits = amount.is_finite() & (amount >= 0) & (amount < MOST)
     text = amount.cast(pl.Decimal(18, 4), strict=False).cast(pl.String)
     # 12.3400 becomes 12.34; what has all four decimals keeps them.

@@ -378,6 +378,7 @@ def decode(name: str, data: str | bytes, *, schema: int | None = None) -> Event:
     :raises Unreadable: the data do not fit; the message holds the field's path.
     """
     try:
+        # None: from a door, which speaks today's schema.
         if schema is None or schema == VOCABULARY[name].schema:
             return _decoders[name].decode(data)
         return _upcast(name, msgspec.json.decode(data), schema)

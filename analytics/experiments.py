@@ -81,6 +81,7 @@ def difference(
         one, two = _cautious(one, two)
     value, squares = one.adjusted - two.adjusted, (one.squared_error, two.squared_error)
     df = _welch(one, two)
+    # Of nothing there is no share.
     if relative and not two.mean:
         return Effect(value=0.0)
     if relative:

@@ -75,6 +75,7 @@ def identify(
     """
     people = People()
     given_up = set(previous)
+    # Few batches hold an alias: the others are spared the question.
     rows = Customer.objects.filter(external_id__in=given_up) if given_up else ()
     theirs = {row.external_id or "" for row in rows}
     wanted = set(customers) | theirs, set(visitors) | (given_up - theirs)
@@ -181,6 +182,7 @@ def persons() -> dict[UUID, UUID]:
     return {key: person for key, person in linked if person}
 
 
+# Each row has its person's consent, so one that may is all that may.
 WILLING = (
     "SELECT key FROM (SELECT key, bool_or(coalesce(consent, %s)) OVER () AS may"  # noqa: S608
     f" FROM ({KEYS}) mine) k WHERE may ORDER BY key"

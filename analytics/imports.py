@@ -125,6 +125,7 @@ def run(
     """
     report, faults = Report(), Refusals(errors)
     with _alone(), buckets.folder() as folder:
+        # One bucket is in memory at a time.
         count = 1 + sheet.rows // BUCKET_ROWS
         spread = buckets.Spread(sheet, how, order.limit, faults)
         report.rows = spread.over(folder, count, progress)
@@ -212,6 +213,7 @@ def _became(
     if dry_run:
         yield from _would(raws, some["customer"].to_list(), at)
         return
+    # What is refused has its rows told in a file: no dead letters beside it.
     for result in ingestion.ingest(raws, source=SOURCE, at=at, keep=False):
         yield result.status, result.path, result.reason
 

@@ -23,6 +23,7 @@ from analytics.wording import Wording
 log = logging.getLogger(__name__)
 Status = Literal["accepted", "duplicate", "rejected"]
 Read = Callable[[bytes, datetime], Sent]
+# What identity.apply acts on, but for IdentityUnlinked, which no shop may send.
 ABOUT_PEOPLE = (
     events.CustomerIdentified,
     events.CustomerAliased,
@@ -84,6 +85,7 @@ def consent(
         "anonymous": anonymous,
         "data": {"personalised": personalised},
     }
+    # A refusal is told at once to whoever asks: no dead letter of it.
     [result] = ingest([msgspec.json.encode(event)], source=source, at=at, keep=False)
     return result
 

@@ -44,6 +44,7 @@ def rows(path: Path) -> Iterator[Row]:
     """
     with path.open("rb") as lines:
         number = 0
+        # One byte more shows a line that is too long, before the rest of it is read.
         while line := lines.readline(MOST_LINE + 1):
             number += 1
             if len(line) > MOST_LINE:

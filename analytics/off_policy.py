@@ -93,6 +93,7 @@ class Draft:
     def weight(self) -> Floats:
         """The draft's probability of what was done, over the log's, [rows]."""
         rows = np.arange(len(self.log.action))
+        # Propensities are above 0: Log refuses others.
         return np.asarray(self.policy[rows, self.log.action] / self.log.propensity)
 
     @cached_property
@@ -220,5 +221,7 @@ def _ratio(weight: Floats, value: Floats, added: Floats) -> Estimate:
     if total == 0:
         raise Malformed("the draft never does what was done: nothing is known of it")
     ratio = float(np.mean(weight * value)) / total
+    # The quotient's influence function: its spread over rows is the delta method's
+    # error.
     parts = added + weight * (value - ratio) / total
     return Estimate(value=float(added.mean()) + ratio, error=_mean(parts).error)

@@ -103,6 +103,7 @@ class Outcomes:
     def add(self, stored: store.Stored) -> None:
         """Take one event in; bots' are left out."""
         event, at = stored.event, stored.occurred_at
+        # Costs are nobody's: before the question whose the event is.
         if isinstance(event, events.CostChanged):
             self.newest[event.sku] = event.currency, event.cost
             row = stored.position, event.sku, event.currency, event.cost
@@ -153,6 +154,7 @@ def _summed(
     cost = uncosted = NOTHING
     for one in goods:
         told_in, each = prices.get(one.sku, ("", None))
+        # In another currency a cost is not known; of no units none can be reckoned.
         if each is None or told_in != currency or not one.quantity:
             uncosted += one.shelf
         else:
@@ -231,6 +233,7 @@ def _row(
     gift: Decimal = NOTHING,
     skus: Iterable[str] = (),
 ) -> Told:
+    # An order's id is personal. Its hash joins orders with what went back as well.
     number = UUID(bytes=sha256(order_id.encode()).digest()[:16])
     named = list(skus)
     return kind.value, number, currency, paid, shelf, discount, gift, named

@@ -44,6 +44,7 @@ def fault(url: str, *, private: bool) -> str | None:
 
 def allowed(address: str) -> bool:
     """Say whether an IP address is one of the public internet."""
+    # Without the zone of fe80::1%eth0.
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     if mapped is not None:
@@ -135,6 +136,7 @@ def _cut(link: http.client.HTTPConnection, over: Event) -> None:
     over.set()
     if link.sock is not None:
         try:
+            # close() would not wake the thread that reads from it.
             link.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             return

@@ -222,6 +222,7 @@ def _events(keys: list[UUID]) -> Iterator[dict[str, Any]]:
 def _rows(table: type[models.Model], keys: list[UUID]) -> list[dict[str, Any]]:
     rows = table._default_manager.filter(customer__in=keys).order_by("pk").values()
     return [
+        # Amounts as text: a number of JSON may be read as a float.
         {name: str(v) if isinstance(v, Decimal) else v for name, v in row.items()}
         for row in rows
     ]

@@ -97,6 +97,7 @@ def catch_up(*, span: int = SPAN) -> int:
         errors = feed(folds, positions, read)
         for checkpoint in running:
             name = checkpoint.projection
+            # A fold that raised holds a part of the batch: nothing of it is saved.
             error = errors.get(name) or _saved(folds[name])
             # One that is ahead of this span stays there.
             move(checkpoint, max(checkpoint.position, until), error)
@@ -162,6 +163,7 @@ def feed(
     with _gc_paused():
         for stored in read:
             for name, fold, types, position in fed:
+                # Read from the slowest on: the others have some of these already.
                 if stored.position <= position or name in errors:
                     continue
                 if types is None or stored.type in types:
@@ -210,6 +212,7 @@ def _merge(
     updates = ", ".join(f"{c} = {widened(name, c)}" for c in columns[keys:])
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
+            # LIKE alone: no index and no constraint to be kept while COPY writes.
             f"CREATE TEMP TABLE IF NOT EXISTS incoming_{name} "
             f"(LIKE {name}) ON COMMIT DROP"
         )

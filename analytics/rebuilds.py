@@ -78,6 +78,7 @@ def _write_aside(name: str, fold: Fold) -> None:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS aside")
         for table in _tables(name):
             cursor.execute(f"DROP TABLE IF EXISTS aside.{table}")
+            # It takes the other's place, so with all its indexes and constraints.
             cursor.execute(f"CREATE TABLE aside.{table} (LIKE {table} INCLUDING ALL)")
         fold.save(partial(projections.fill, "aside"))
 

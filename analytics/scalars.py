@@ -47,6 +47,7 @@ def amount(value: Scalar, path: str) -> Decimal | None:
     if value is None or value == "":
         return None
     try:
+        # By way of text: Decimal(0.1) has 55 digits.
         found = Decimal(str(plain(value, path)).strip())
         if not found.is_finite() or abs(found) >= MOST:
             raise Refused(Wording("Expected an amount below 1e9"), path)

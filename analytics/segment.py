@@ -175,6 +175,7 @@ class Reader:
         try:
             if context:
                 members["batchContext"] = self._short(_contexts.decode(context))
+            # Without its braces: it is put into each message's own object.
             text = msgspec.json.encode(members)[1:-1]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return b""
@@ -198,6 +199,7 @@ def _check(event: events.Event) -> None:
     fault = event.fault()
     if fault is None:
         try:
+            # msgspec looks at lengths and ranges when it decodes, not when one is made.
             events.decode(events.NAMES[type(event)], events.encode(event))
             return
         except events.Unreadable as error:

@@ -80,6 +80,7 @@ class Fact:
     sent_at: datetime | None = None
 
 
+# gc=False: a replay makes millions of them, and none is part of a cycle.
 class Stored(msgspec.Struct, frozen=True, gc=False):
     """An event as the log holds it.
 
@@ -140,6 +141,7 @@ def append(
         with transaction.atomic(savepoint=stream is not None):
             _insert(rows)
     except IntegrityError as error:
+        # Any other constraint was broken by a mistake of ours, not by another writer.
         if "event_stream_version" in str(error):
             raise Conflict(f"{stream} has moved on since version {after}") from error
         raise
@@ -147,6 +149,7 @@ def append(
 
 def append_new(facts: Sequence[Fact]) -> set[UUID]:
     """Write the facts whose ids the log does not hold yet; return the ids written."""
+    # Of 5,000 orders COPY took 17 µs each, one JSON text 36 (decision 12).
     if len(facts) >= BULK and _copied(facts):
         return {fact.id for fact in facts}
     recorded = clock.now()
@@ -257,6 +260,8 @@ def read(
     if customer is not None:
         query += " AND customer = %s"
         fixed.append(customer)
+    # Each page begins where the one before ended: what is appended meanwhile moves
+    # none.
     query += " ORDER BY position LIMIT %s"
     while True:
         rows = lookup.rows(query, [after, *fixed, PAGE], prepare=False)
@@ -280,6 +285,7 @@ def analyze() -> None:
         cursor.execute("ANALYZE analytics_storedevent")
 
 
+# By person, not by key: an order and its refund may come by two keys of one person.
 ORDERS = """
     WITH back AS (
         SELECT coalesce(c.person, customer) AS who, data->>'order_id' AS number,

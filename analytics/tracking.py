@@ -84,6 +84,8 @@ def _problem(answer: Answer) -> HttpResponse:
         content_type="application/json",
     )
     if answer.status == 503:
+        # segment-py and rudder-node wait so long; rudder-py and posthog-node do not
+        # heed it.
         response["Retry-After"] = "1"
     return response
 
@@ -120,6 +122,7 @@ def boot(request: HttpRequest, write_key: str) -> HttpResponse:
     """Tell Segment's browser library that we are its only destination."""
     return _json(
         {
+            # Whatever key it is: the call that follows is where it is looked up.
             "integrations": {"Segment.io": {"apiKey": write_key}},
             "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
         }
@@ -230,6 +233,7 @@ _keyed = msgspec.json.Decoder(Keyed)
 def _with(shared: bytes, raw: bytes) -> bytes:
     """Give a message what its batch says of all; its own words come later and count."""
     inside = raw[1:].lstrip() if raw[:1] == b"{" else b"}"
+    # `shared` ends with a comma: in an empty object nothing would follow it.
     return b"{" + shared + inside if shared and inside[:1] != b"}" else raw
 
 

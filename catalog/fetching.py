@@ -140,6 +140,7 @@ class Visitor:
             late = time.monotonic() >= self.until
             raise Unfetched(SLOW if late else told) from error
         finally:
+            # After a failure too: a host in trouble is left alone as well.
             self._last[_origin(parts)] = time.monotonic()
 
     def _said(self, headers: Mapping[str, str]) -> dict[str, str]:

@@ -166,6 +166,7 @@ def start(key: UUID) -> None:
     :raises NotReady: it is at work, it could not be read, or the file is gone.
     """
     ready = Feed.objects.filter(id=key, body__isnull=False)
+    # With columns it was looked into: the import failed, not the look.
     ready = ready.filter(state__in=[State.SHOWN, State.DONE]) | ready.filter(
         state=State.FAILED, seen__has_key="columns"
     )

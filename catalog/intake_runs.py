@@ -69,8 +69,8 @@ def _advance(row: Feed) -> bool:
         )
         return True
     looks = row.state == State.WAITING
+    # Counted before the work: a kill of the process must count, too.
     Feed.objects.filter(id=row.id).update(
-        # Counted before the work: a kill of the process must count, too.
         attempts=F("attempts") + 1, state=row.state if looks else State.TAKING
     )
     with TemporaryDirectory(prefix="proffer-") as folder:
@@ -78,6 +78,7 @@ def _advance(row: Feed) -> bool:
         path.write_bytes(bytes(row.body or b""))
         try:
             sheet = sheets.opened(path, encoding=row.options.get("encoding", ""))
+            # Of CSV the number is a guess by its size, which MOST_BYTES bounds.
             if sheet.form != "csv" and sheet.rows > MOST_ROWS:
                 raise TooManyRows(
                     Wording(

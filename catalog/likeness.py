@@ -113,6 +113,7 @@ def compared(ours: Read, theirs: Read, shelf: Known, cosine: float) -> Features:
     return (
         1 - lost / total_ours,
         1 - missed / total_theirs,
+        # A conflict takes both: "cherry" that they lack and "lemon" that we lack.
         min(lost, missed) / USUAL,
         float(brand is True),
         float(brand is False),

@@ -17,6 +17,7 @@ FINEST = 4000
 
 def chances(mean: Floats, noise: float, most: int) -> Floats:
     """Return P(D = 0 … most) in a new last axis: negative binomial, or Poisson."""
+    # Its logarithm is taken.
     mean = np.maximum(mean, 1e-12)[..., None]
     count = np.arange(1, most + 1)
     if noise <= 1e-9:

@@ -159,6 +159,7 @@ def path(
     found = _Judge(asked, belief, today)
     none = (held,) * asked.weeks
     best = max((none, _policy_path(asked, belief, held, today)), key=found.expected)
+    # It ends: each round gains something, and paths are finite.
     while True:
         some = list(_near(best, held, asked))
         better = max(some, key=found.expected, default=best)
@@ -227,6 +228,7 @@ def _policy_path(
     """Follow the policy on the average over all stocks that it may lead to."""
     grid, mean = Grid(stock=asked.stock), means(belief, asked, today=today)
     there = np.zeros((len(belief.weight), grid.lots + 1))
+    # [H, S]: at first each hypothesis has its weight on the whole stock.
     there[:, -1] = belief.weight
     steps, made = asked.steps, list[int]()
     for week, worth in enumerate(_values(asked, belief, today=today)):

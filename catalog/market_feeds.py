@@ -213,6 +213,7 @@ def take_prices(listed: Sequence[PriceSeen], *, at: datetime) -> Taken:
             for key, some in rows.items()
         }
         _describe({key: some[-1] for key, some in rows.items()}, known, found)
+        # Asked again: new products have their numbers only now.
         ids = {key: row.pk for key, row in _known(rows).items()}
         news = [(key, one) for key, what in found.items() for one in what.changes]
         mirror(

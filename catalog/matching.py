@@ -185,6 +185,7 @@ def _number(one: Product | CompetitorProduct) -> str | None:
     """Return the maker's number with its brand; one without the other says nothing."""
     if not one.mpn or not one.brand:
         return None
+    # NUL parts them, which no text of the database holds.
     return f"{one.brand.casefold().strip()}\0{one.mpn.casefold().strip()}"
 
 

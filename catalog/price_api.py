@@ -151,7 +151,7 @@ def _said(query: str, name: str) -> list[str]:
 
 
 def _whole(name: str, value: str, least: int, most: int) -> int:
-    # HIGHEST has 19 digits; int() of thousands is refused by Python 3.11 with an error.
+    # HIGHEST has 19 digits; of more than 4,300 int() raises, from Python 3.11 on.
     plain = value.isascii() and value.isdigit() and len(value) < 20
     if not (plain and least <= int(value) <= most):
         raise ValidationError({name: [f"Send a whole number from {least} to {most}."]})

@@ -92,6 +92,7 @@ def _ending(
     low: Decimal, high: Decimal, ending: str, currency: str
 ) -> Iterator[Decimal]:
     coin = pricing.minor_unit(currency)
+    # Exact: both are whole coins.
     first, last = int(low / coin), int(high / coin)
     for token in ending.split() or [str(coin)]:
         left, every = _pattern(token, coin)

@@ -176,6 +176,7 @@ def set_prices(
     kept = [_hold(move, products[move.sku], holds, at) for move in begun]
     gone = _freed(frees, holds, {one.sku for one in begun})
     to = {hold.sku: hold.price for hold in kept} | {h.sku: h.back for h in gone}
+    # What costs that already is no change, and leaves no event.
     now = {
         sku: price
         for sku, price in to.items()
@@ -346,6 +347,7 @@ class Body(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def _shown(one: Moved, lowest: Amount, at: datetime) -> ShownPrice:
+    # A mark-down that goes on is shown against the price before its first step.
     lowest = one.kept or lowest
     reduced = one.price is not None and lowest is not None and one.price < lowest
     return ShownPrice(

@@ -62,6 +62,7 @@ def merged(seen: Points, known: Known | None) -> Merged:
         if asked != was:
             since = at
         was = asked
+    # It may have begun before the points that were read.
     if known and since == first and was == known.asked:
         since = min(since, known.since)
     return Merged(changes=changes, since=since)

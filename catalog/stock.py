@@ -175,6 +175,7 @@ def in_packs(units: float, pack: int) -> int:
 def _order(held: Held, outlook: Outlook, policy: Policy, point: int) -> int:
     """Return what brings the position up to the target, if it is below the point."""
     position = held.saleable(outlook, policy.protected) + held.incoming
+    # A point of 0: nothing is expected to sell.
     if position > point or point == 0:
         return 0
     until = policy.lead_days + policy.target_days
@@ -196,6 +197,7 @@ def _over(held: Held, outlook: Outlook, days: float) -> tuple[int, float]:
     """Return what is too much; what goes by its day before is lost, not too much."""
     target, units = outlook.over(days), int(held.saleable(outlook, days))
     over = max(0, int(units - target.mean))
+    # P(D < units): that one at least is left.
     return over, 1 - chance_above(target, units - 1) if units else 0.0
 
 

@@ -77,6 +77,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    # Through the night in this order: models, what strategies taught, proposals,
+    # prices.
     "models retrain": {
         "task": "ml.tasks.nightly",
         "schedule": crontab(hour="3", minute="10"),

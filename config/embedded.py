@@ -209,6 +209,8 @@ class Postgres(Service):
 
     def _initialise(self, home: Path) -> None:
         # fmt: off
+        # Whatever LANG says: initdb fails with a locale that is not installed. Trust
+        # will do, as only our own account reaches the socket.
         command: list[str | Path] = [
             self.program.with_name("initdb"), "-D", home, "-U", "postgres",
             "-A", "trust", "-E", "UTF8", "--locale=C", "--locale-provider=builtin",
@@ -310,7 +312,9 @@ class Valkey(Service):
             self.program, "--port", "0", "--unixsocket", sockets() / "valkey.sock",
             "--unixsocketperm", "700", "--dir", self.home,
             "--pidfile", self.home / "valkey.pid", "--save", "",
+            # Off by default: queued tasks would be lost with the server.
             "--appendonly", "yes", "--appendfsync", "no" if TEST else "everysec",
+            # A queue must not lose messages as a cache may.
             "--maxmemory-policy", "noeviction",
         ]
         # fmt: on

@@ -198,6 +198,7 @@ def _start_keeper(environ: Mapping[str, str], deadline: float) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Ctrl-C in our terminal must not reach it.
         start_new_session=True,
     )
     try:

@@ -112,6 +112,7 @@ SESSION_ENGINE = "config.sessions"
 SECOND_FACTOR = env.str("SECOND_FACTOR", default="optional")
 """Whether operators may, or must, give a code besides their password."""
 OTP_TOTP_ISSUER = "Proffer"
+# A list within the list: both together. Side by side each would lock by itself.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -121,7 +122,9 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "config.signin.address"
 AXES_LOCKOUT_CALLABLE = "config.signin.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "code"]
+# What was typed as a name is kept nowhere, a password now and then among it.
 AXES_DISABLE_ACCESS_LOG = True
+# Its tables have a page of ours (config.admin).
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 SIMULATED_CLOCK = env.bool("SIMULATED_CLOCK", default=False)
 """Demo mode: time stands still until a secret key moves it (analytics.clock)."""

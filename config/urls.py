@@ -198,7 +198,6 @@ wire = [
     ),
     path("v1/projects/<str:write_key>/settings", tracking.boot),
     path("sourceConfig/", tracking.source_config),
-    # RudderStack's library asks by both.
     path("sourceConfig", tracking.source_config),
     re_path(r"^(?:beacon/)?v1(?:/[\s\S]*)?$", tracking.unknown),
 ]
