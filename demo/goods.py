@@ -127,6 +127,7 @@ def _best() -> dict[str, str]:
     kept: dict[str, str] | None = cache.get("storefront:best")
     if kept is None:
         kept = _counted()
+        # Nothing yet: orders may come any moment.
         cache.set("storefront:best", kept, HOUR if kept else 10)
     return kept
 

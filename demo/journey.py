@@ -76,6 +76,7 @@ class Journey:
     def events(self) -> Iterator[bytes]:
         """Yield every event in order of time, as the JSON that a shop would post."""
         frames = [self._orders(), *self._campaigns()]
+        # The id too: of one moment the order is the same in every run.
         ordered = pl.concat(frames).sort("occurred_at", "id")
         customer = pl.concat_str(pl.lit('"'), "customer", pl.lit('"'))
         encoded = ordered.select(
@@ -166,6 +167,7 @@ class Journey:
                     campaign=campaign,
                     kind="campaign_type",
                     starts_on=self._day("start_date"),
+                    # Their last day counts, our end does not.
                     ends_on=self._day(pl.col("end_date") + timedelta(days=1)),
                 ),
                 customer=False,
@@ -208,6 +210,7 @@ class Journey:
         )
 
     def _redeemed(self) -> pl.LazyFrame:
+        # The table has no key: a row's place is what tells two redemptions apart.
         numbered = self._mine(_table("coupon_redemptions")).with_row_index("row")
         return numbered.select(
             *self._envelope(

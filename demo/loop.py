@@ -36,6 +36,7 @@ from promotions.models import Strategy
 
 OPERATOR = "operator"
 PATIENCE = timedelta(minutes=10)
+# All of the demo's, orders and coupons; for the bar alone.
 EVENTS = 165_763
 Check = Callable[[], None]
 

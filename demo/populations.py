@@ -80,6 +80,7 @@ def _cross(draw: np.random.Generator) -> Floats:
     """Each category lifts one and takes from another, by a share of its own pull."""
     cross = np.zeros((CATEGORIES, CATEGORIES))
     order = draw.permutation(CATEGORIES)
+    # Around a random circle: one neighbour is lifted, the next but one loses.
     cross[order, np.roll(order, 1)] = draw.uniform(0.0, 0.2, CATEGORIES)
     cross[order, np.roll(order, 2)] = -draw.uniform(0.0, 0.25, CATEGORIES)
     return cross

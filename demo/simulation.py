@@ -57,6 +57,7 @@ class Rule:
         if test := forecast.get("trial"):
             return bool(test["worth"] > test["price"])
         margin = float(forecast["margin"])
+        # Half of an 80 % interval is 1.2816 standard deviations.
         deviation = (float(forecast["high"]) - float(forecast["low"])) / 2 / Z80
         return margin > self.margin and gain(margin, deviation) >= self.chance
 
@@ -139,8 +140,11 @@ class Simulation:
             self._move(evening, runs="none")
         rows = world.visitors(week, day)
         if journal.shown is None:
+            # Kept before the day is played: read anew after a kill they might be
+            # others.
             journal.shown = {row: self._till.offers(row) for row in rows.tolist()}
             journal.keep()
+        # A kill before `keep` must leave the morning's stock.
         stock = journal.stock.copy()
         offers = self._till.laid_out(journal.shown)
         baskets = world.shop(rows, offers, week, journal.state, stock)
@@ -163,6 +167,7 @@ class Simulation:
 
         def brought(shown: Offers) -> float:
             profit = world.expected_profit(shown.of(rows), week, state)
+            # It is weighed by the chance of a visit, and these have come.
             return float((profit / world.people.visits).sum())
 
         whole = brought(offers) if some else 0.0
@@ -222,6 +227,7 @@ class Simulation:
 
     def _decide(self) -> None:
         """Approve or reject, by the rule, what waits and could be approved."""
+        # All pages first: whoever is decided on leaves the list that is paged.
         for proposal in list(self._strategies("proposed")):
             safe = all(guard["passed"] for guard in proposal["guards"])
             wanted = safe and self.rule.holds(proposal["forecast"])

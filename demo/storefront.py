@@ -172,6 +172,7 @@ def place_order(request: HttpRequest) -> HttpResponseBase:
     """Redeem at the total that the shopper saw, then report the order."""
     visit = visits.read(request)
     order_id, total = request.POST.get("order", ""), request.POST.get("total", "")
+    # A second click on the same form: it is placed already.
     if visit.order and visit.order["id"] == order_id:
         return redirect("shop_thanks")
     if not visit.lines or not order_id.startswith("shop-") or len(order_id) > 100:

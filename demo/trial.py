@@ -89,6 +89,7 @@ def judged(
 
 def _earned(one: Played, base: Played, warm_up: int) -> Earned:
     paired = (one.profit - base.profit)[warm_up:].sum(axis=0)
+    # Of the sum over customers, not of their mean: √n standard deviations.
     half = 1.96 * float(paired.std(ddof=1)) * len(paired) ** 0.5
     more = float(paired.sum())
     return Earned(

@@ -54,6 +54,7 @@ class Visit:
     def enter(self, code: str) -> None:
         """Add a code, as it was typed."""
         if code and code not in self.codes:
+            # The oldest go: who tries many codes sees the last ones.
             self.codes = [*self.codes, code[:64]][-MOST_CODES:]
 
     def cart(self, sold: Collection[str]) -> dict[str, Any]:

@@ -195,6 +195,7 @@ def _spent(name: str) -> Spent:
     return Spent(
         cpu=time.process_time() - before,
         wall=time.perf_counter() - started,
+        # Linux tells KiB.
         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         answer=answer if isinstance(answer, int) else None,
     )

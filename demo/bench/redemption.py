@@ -95,6 +95,7 @@ def _ours(name: str, key: str, *, kill: bool) -> Row:
         type="offer_redeemed", data__strategy=str(strategy.id)
     ).count()
     lost, twice = len(set(won) ^ rows), len(won) - len(set(won))
+    # What clients were told, the rows, the log and the money: all four must agree.
     if (strategy.spent, logged, lost, twice) != (PAID * OFF, PAID, 0, 0):
         raise AssertionError((strategy.spent, logged, lost, twice))
     killed = f", {server.killed} processes killed" if kill else ""
