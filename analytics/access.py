@@ -50,6 +50,7 @@ class UnknownScope(ValueError):
 class Caller:
     """The shop behind a request, as DRF's `request.user`."""
 
+    # DRF asks for it, as of Django's users.
     is_authenticated = True
 
     def __init__(
@@ -103,6 +104,7 @@ def create_key(
 
 def revoke_key(key_id: UUID) -> None:
     """Stop a key at once and for ever."""
+    # Revoked again, it keeps the first time.
     keys = ApiKey.objects.filter(id=key_id, revoked_at=None)
     keys.update(revoked_at=clock.now())
 

@@ -63,6 +63,8 @@ def move(
     if unknown := sorted(instead.keys() - _tasks()):
         raise UnknownTasks(unknown)
     with transaction.atomic():
+        # The row is the lock: of two moves at once the second finds what the first has
+        # due.
         row = _locked()
         if Due.objects.filter(error="").exists():
             raise Busy("What the last move left to do is still being done.")
@@ -118,6 +120,7 @@ def play() -> None:
     with races.alone(PLAY_LOCK) as alone:
         if not alone:
             return
+        # Asked anew each time: tasks put others on the agenda.
         while due := Due.objects.filter(error="").order_by("at", "id").first():
             _do(due)
         _arrive()
@@ -155,6 +158,8 @@ def _fault(due: Due) -> str:
 
 def _arrive() -> None:
     with transaction.atomic():
+        # `note` takes the same lock: nothing comes in between the look and the last
+        # move.
         row = Clock.objects.select_for_update().first()
         if row and row.now < row.until and not Due.objects.filter(error="").exists():
             row.now = row.until

@@ -104,6 +104,7 @@ def forget() -> int:
         with alone():
             for row in Archive.objects.order_by("month"):
                 _forget(row, keys)
+        # Those read above alone: one that comes meanwhile waits for the next time.
         Erasure.objects.filter(pk__in=[e.pk for e in waiting]).update(keys=[])
     return len(waiting)
 

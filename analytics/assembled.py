@@ -22,6 +22,7 @@ def assembled(lines: pl.DataFrame, prefix: str) -> pl.DataFrame:
         pl.lit("}"),
     )
     one = pl.col("customer", "currency").first()
+    # Lines of two customers, or currencies, are no order, whatever their number says.
     agrees = (pl.col("customer").n_unique() == 1) & (pl.col("currency").n_unique() == 1)
     grouped = lines.sort("row").group_by("order", maintain_order=True)
     return grouped.agg(

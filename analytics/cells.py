@@ -36,6 +36,7 @@ FAULTS = pl.Schema(
         "value": pl.String(),
     }
 )
+# Day first before month first: where both fit, `guess_clock` asks.
 CLOCKS = (
     "%Y-%m-%dT%H:%M:%S%.f%#z",
     "%Y-%m-%d %H:%M:%S%.f%#z",

@@ -13,6 +13,7 @@ from analytics.wording import Wording
 
 NEEDED = ("customer", "order", "at", "sku", "paid")
 AMOUNTS = ("paid", "shelf_discount", "coupon_discount")
+# The surest names first: `date` or `time` may be of anything.
 GUESSES: dict[str, tuple[str, ...]] = {
     "customer": (
         *("customer", "customer_id", "customerid", "household_id", "client_id"),

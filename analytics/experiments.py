@@ -141,6 +141,8 @@ def _sides(
 ) -> tuple[Side, Side]:
     both, theta = treatment + control, 0.0
     if covariate is not None:
+        # One θ of both arms moves no effect. Eight weeks before take 66 % and more of
+        # the variance of four weeks' spend (bench-experiments).
         theta = both.slope(_linear(both, metric, ratio_of), covariate)
     known = {covariate: theta} if covariate else {}
     one, two = (
@@ -171,6 +173,7 @@ def _side(
         mean=mean,
         # Not about the covariate's mean: that is in both arms, and cancels.
         adjusted=mean - float(foretold @ arm.means),
+        # Rounding may leave it a hair below 0.
         variance=max(0.0, float(weights @ spread @ weights)),
     )
 
@@ -206,6 +209,8 @@ def sequential(
     # ρ² that makes the sequence tightest near `tuning` units.
     rho2 = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / tuning
     more = n * rho2 + 1
+    # In 20 looks 0.7 % false finds; with a t-test at each look 26 %
+    # (bench-experiments).
     half = effect.error * sqrt(2 * more / (n * rho2) * log(sqrt(more) / alpha))
     z2 = (effect.value / effect.error) ** 2
     p = min(1.0, sqrt(more) * exp(-n * rho2 * z2 / (2 * more)))

@@ -101,11 +101,13 @@ class Customers:
     types = frozenset(COUNTED)
 
     def __init__(self) -> None:
+        # By key, not by person: a link moves no sums, and undoing it splits none.
         self.did: dict[UUID, Did] = {}
 
     def add(self, stored: store.Stored) -> None:
         if stored.customer is None or stored.bot:
             return
+        # Not setdefault, which would make one for each event.
         did = self.did.get(stored.customer)
         if did is None:
             did = self.did[stored.customer] = Did()

@@ -47,6 +47,8 @@ class People:
 
     def key(self, customer: str | None, visitor: str | None) -> UUID | None:
         """Return whose an event is: the customer's, else the visitor's."""
+        # Nothing is linked by that: clients go on sending a visitor's id for whoever is
+        # logged in on the device.
         if customer is not None:
             return self.customers[customer].key
         return None if visitor is None else self.visitors[visitor].key
@@ -83,6 +85,8 @@ def identify(
         return people
     _collect(people, *wanted)
     missing = wanted[0] - people.customers.keys(), wanted[1] - people.visitors.keys()
+    # Whether somebody was erased is asked of unknown ids alone: others pay nothing for
+    # it.
     if any(missing):
         _make(people, *_allowed(*missing, given_up))
     return people

@@ -133,6 +133,7 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
     happened = [*facts.values(), *words]
     # The log's lock first, then people, as in identity.unlink: one order, no deadlock.
     identity.hold(_about_people(happened))
+    # After it only rows are written that are locked already: nobody is waited for.
     written = store.append_new(happened)
     identity.apply(_about_people(f for f in happened if f.id in written))
     return [

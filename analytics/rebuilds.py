@@ -75,6 +75,7 @@ def _stop(name: str, error: str) -> None:
 def _write_aside(name: str, fold: Fold) -> None:
     """Write the rows into tables of the same names, and indexes, in another schema."""
     with transaction.atomic(), connection.cursor() as cursor:
+        # For this the role needs CREATE on the database.
         cursor.execute("CREATE SCHEMA IF NOT EXISTS aside")
         for table in _tables(name):
             cursor.execute(f"DROP TABLE IF EXISTS aside.{table}")

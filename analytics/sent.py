@@ -55,11 +55,13 @@ class Sent(msgspec.Struct, kw_only=True, gc=False):
 
 def event_id(sent: str) -> UUID:
     """Return a message id's place in the log: itself if a UUID, else a hash of it."""
+    # Its usual spelling alone: UUID() takes others too, and two texts would be one id.
     if len(sent) == 36:
         try:
             return UUID(sent)
         except ValueError:
             pass
+    # A text under a unique index took a sixth more CPU and bytes than a UUID.
     return UUID(bytes=blake2b(sent.encode(), digest_size=16).digest())
 
 

@@ -23,6 +23,7 @@ BATCH = 20_000
 HEAD = 1 << 20
 """Bytes that are looked at for the encoding."""
 DELIMITERS = ",;\t|"
+# A quote that is not closed takes all that follows for one cell: at 1 MB it is said.
 csv.field_size_limit(1 << 20)
 
 
@@ -297,6 +298,7 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
             first = text.readline()
             delimiter = delimiter or max(DELIMITERS, key=first.count)
             text.seek(0)
+            # One line alone: a quote that is open there must not read on.
             header = next(csv.reader(islice(text, 1), delimiter=delimiter), [])
     except UnicodeError as error:
         raise NotATable(_not_utf8(path)) from error

@@ -45,6 +45,7 @@ def fieller(
     both = treatment + control
     # [2, k]: each row makes a unit's gain, or spend, out of its k numbers.
     change = np.stack([_adjusted(both, one, covariate) for one in (gain, spend)])
+    # All who were assigned: redeemers against others showed 3.0 where 0.8 was true.
     y, c = change @ (treatment.means - control.means)
     squares = treatment.spread / treatment.n + control.spread / control.n
     (v_y, v_yc), (_, v_c) = change @ squares @ change.T

@@ -371,6 +371,7 @@ def trail(
         "SELECT position, type, (extract(epoch FROM occurred_at) * 1000000)::bigint,"
         " data::text FROM analytics_storedevent WHERE customer = ANY(%s)"
         " AND type = ANY(%s) AND occurred_at >= %s AND occurred_at < %s AND NOT bot"
+        # Of one moment in the order of the log: it is the same at each look.
         " ORDER BY occurred_at, position",
         [list(customers), list(types), since, until],
     )

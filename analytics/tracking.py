@@ -26,6 +26,7 @@ from analytics.models import Rejection
 from analytics.sent import ids
 from analytics.wording import Wording
 
+# Segment's own limit. RudderStack's Python client sends up to 4 MB.
 MOST_EVENTS = 2500
 MOST_BYTES = 4 << 20
 log = logging.getLogger(__name__)

@@ -107,6 +107,7 @@ class HttpAdapter:
     def _rows(self, asked: Asked, answer: Answer) -> Iterator[dict[str, Any]]:
         size, hosts = 0, {_host(asked.url), _host(answer.url)}
         for _ in range(MOST_PAGES):
+            # All pages together become one file.
             size += len(answer.body)
             if size > asked.visitor.most:
                 raise Unfetched("its pages are too long together")

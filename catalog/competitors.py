@@ -107,6 +107,7 @@ def bounds(
     return found
 
 
+# From the last point at `since` or before it on; without one, from `since`.
 HISTORIES = """
     SELECT p.product_id, p.currency, p.at, p.price, p.shelf_price, p.available
     FROM unnest(%(ids)s::bigint[]) AS asked (id)

@@ -59,6 +59,7 @@ def _taken_back(row: CompetitorProduct) -> events.CompetitorPriceChanged:
     asked: dict[str, Any] = {name: getattr(before or row, name) for name in ASKED}
     if before is None:
         asked["available"] = False
+    # In its place: `recount`, too, lets the later event of a moment count.
     points.filter(at=row.since).update(**asked)
     news = asked | {"since": before.at if before else row.since}
     CompetitorProduct.objects.filter(pk=row.pk).update(**news)

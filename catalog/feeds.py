@@ -56,6 +56,7 @@ class Taken:
     changes: int
 
 
+# A feed's price is what the shop lists; `price` is what is in force.
 COLUMNS = tuple(
     "listed_price" if name == "price" else name for name in Listed.__dataclass_fields__
 )

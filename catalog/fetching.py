@@ -105,6 +105,8 @@ class Visitor:
                 )
             good = answer.status < 300
             text = answer.body.decode(errors="replace") if good else ""
+            # Python's robotparser takes the first match and knows no * in a path: it
+            # would allow what is forbidden.
             self._robots[origin] = Protego.parse(text)
         return self._robots[origin]
 

@@ -114,6 +114,7 @@ def refused_call(
         name=name,
         state=State.FAILED,
         rows=rows,
+        # A row may have several faults.
         refused=len({one.row for one in faults}),
         errors=told(faults),
         created_at=at,

@@ -95,6 +95,7 @@ def _advance(row: Feed) -> bool:
             Feed.objects.filter(id=row.id).update(attempts=F("attempts") - 1)
             return False
         except (*UNREADABLE, TooManyRows) as error:
+            # People know the file's name, not that of our copy.
             text = str(error).replace(str(path), f"“{row.name}”")
             _end(row, State.FAILED, error=text)
     return True

@@ -102,6 +102,7 @@ def _kept(
 ) -> Past | None:
     """Return what was found before; None if histories have to be read."""
     theirs, sku = pair.theirs, pair.ours.sku
+    # Matched with another one since, or sold in other money: other histories.
     if was is None or was.sku_id != sku or was.currency != theirs.currency:
         return None
     if sku in moved or (theirs.competitor, theirs.product) in moved:
@@ -164,6 +165,7 @@ def _pairs() -> Iterator[Pair]:
     matches = Match.objects.filter(state__in=MATCHED).select_related("product", "sku")
     for match in matches.order_by("product"):
         ours, theirs = match.sku, match.product
+        # Another currency is matched, but not compared: no rate of exchange is made up.
         if ours is None or ours.price is None or ours.currency != theirs.currency:
             continue
         doubt = theirs.pk in doubtful
@@ -177,6 +179,7 @@ def _row(
     return (
         *(other.pk, mine.sku, mine.category, mine.currency, price, other.price),
         pricing.unit_cost(price, mine.cost, settings.ASSUMED_MARGIN),
+        # Units a week.
         sold.get(mine.sku, 0.0) / (SOLD_IN / timedelta(weeks=1)),
         _fresh(pair, at),
         past.undercut_since if _undercuts(pair, at) else None,

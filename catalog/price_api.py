@@ -199,5 +199,6 @@ def _changes(since: int, limit: int) -> HttpResponse:
 
 def _json(body: str | bytes) -> HttpResponse:
     answer = HttpResponse(body, content_type="application/json")
+    # May be kept, but is asked for each time, by its ETag.
     answer["Cache-Control"] = "private, no-cache"
     return answer

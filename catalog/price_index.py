@@ -16,6 +16,8 @@ from typing import Any
 from analytics import lookup
 from catalog.competitors import MATCHED, STALE
 
+# Of logarithms: theirs over ours is the inverse, and one dear product does not rule, as
+# in a ratio of sums.
 JEVONS = (
     "exp(sum(ln(ours / theirs) * w) / nullif(sum(w), 0)), exp(avg(ln(ours / theirs)))"
 )

@@ -132,6 +132,7 @@ def _became(
     products = Product.objects.in_bulk(list(skus))
     fresh: list[Review] = []
     for id_, one in newest.items():
+        # Who was erased gets no key any more.
         if one.customer and one.customer not in keys:
             yield id_, (None, "rejected")
             continue

@@ -168,6 +168,7 @@ def pieces(name: str) -> list[tuple[str, Size | None]]:
 
 
 def _plain(text: str) -> str:
+    # Units of two words as one: else their second word would be read alone.
     return _SQUARE.sub("sqft", _FLUID.sub("floz", text.lower()))
 
 

@@ -26,6 +26,7 @@ def failed(
     asked = timedelta(seconds=getattr(refusal, "retry_after", 0))
     Source.objects.filter(id=row.id).update(
         state=state,
+        # Their Retry-After counts where it is longer, up to a day.
         next_at=at + max(wait, min(asked, LONGEST_WAIT)),
         error=intake.kept(str(refusal))[:500],
         failures=row.failures + 1,

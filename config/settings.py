@@ -180,6 +180,7 @@ CELERY_BROKER_URL = urls.broker
 
 LOGGING = {
     "version": 1,
+    # Else loggers that were made before fall silent.
     "disable_existing_loggers": False,
     "filters": {"without_ids": {"()": "config.logs.WithoutIds"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},

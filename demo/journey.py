@@ -66,6 +66,8 @@ class Journey:
 
     def _prices(self) -> pl.LazyFrame:
         shelf = pl.sum_horizontal("sales_value", "retail_disc", "coupon_match_disc")
+        # Fuel is sold in thousandths of a gallon: thousands of units of next to
+        # nothing.
         sold = self._transactions().filter(pl.col("quantity").is_between(1, 50))
         return (
             sold.sort("transaction_timestamp")
@@ -278,6 +280,7 @@ def _unless(zero: pl.Expr, before: str, value: str | pl.Expr, after: str) -> pl.
 
 
 def _discount(name: str, amount: pl.Expr) -> pl.Expr:
+    # Rounded to cents it would be 0.00, which is the default.
     return _unless(amount.abs() < 0.005, f',"{name}":"', _money(amount), '"')
 
 

@@ -206,6 +206,7 @@ def _approvals(loop: Loop, bar: Bar) -> None:
     ensure_operator()
     for kind in Strategy.Kind.values:
         mine = [strategy for strategy in loop.proposed if strategy.kind == kind]
+        # Decided on in an earlier run, or by a visitor.
         if not mine or any(strategy.state != "proposed" for strategy in mine):
             continue
         best = max(mine, key=lambda strategy: float(strategy.forecast["margin"]))

@@ -148,6 +148,7 @@ def _plain(rows: Rows, known: Ints) -> Head:
 
 def _ratios(counts: sp.csr_matrix, good: NDArray[np.bool_], mass: Doubles) -> Floats:
     """Return naive Bayes' log-count ratios without their sign (Wang and Manning)."""
+    # Texts, not words: a word counts once in a text.
     there = (counts > 0).astype(np.float64)
     one = 1.0 + np.asarray(there[good].T @ mass[good]).ravel()
     other = 1.0 + np.asarray(there[~good].T @ mass[~good]).ravel()

@@ -44,6 +44,8 @@ class Rule:
     """Which proposals are approved; the others are rejected."""
 
     margin: float = 0.0
+    # Not 0.8: what was only observed is doubted too much to reach it, so no lot would
+    # ever be drawn, and the doubt would stay.
     chance: float = 0.5
 
     def __str__(self) -> str:
