@@ -149,6 +149,7 @@ def inverse_probability(
     size = n.sum(axis=1)[:, None]
     below = (n / p).sum(axis=0) if normalised else np.full(len(names), size.sum())
     below = np.maximum(below, 1)  # of an arm that nobody is in yet
+    # Σ y/p: naive means were 2 % off for the arm least drawn (bench-experiments).
     means = (sums / p).sum(axis=0) / below
     around = means if normalised else np.zeros(len(names))
     u = (sums - around * n) / p

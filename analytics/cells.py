@@ -164,6 +164,7 @@ def _value(field: str, rows: pl.DataFrame, how: Reading) -> pl.Expr:
 
 def _number(column: pl.Expr, kind: pl.DataType, how: Reading) -> pl.Expr:
     if kind != pl.String:
+        # What is no number becomes null, and so a fault.
         return column.cast(pl.Float64, strict=False)
     text = column.str.strip_chars()
     if how.comma:

@@ -121,6 +121,7 @@ def _source(field: str, text: str, header: Sequence[str]) -> Source:
     if text in header:
         return Source(text, ((text,),))
     negative, body = text.startswith("-"), text.removeprefix("-")
+    # -rebate*rate may be a column's name less the sign, too.
     whole = body in header
     terms = ((body,),) if whole else tuple(tuple(t.split("*")) for t in body.split("+"))
     source = Source(text, terms, negative)

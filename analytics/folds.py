@@ -63,6 +63,7 @@ READ = frozenset(
 )
 """The types of which more than the type counts."""
 IN_CART = (events.ProductAdded, events.WishlistProductAddedToCart)
+# Several types share a column, which is there once.
 COUNTS = tuple(dict.fromkeys(COUNTED.values()))
 PROFILE = (
     *COUNTS,

@@ -94,6 +94,7 @@ def _heartbeat_age() -> timedelta:
     beat = cache.get("heartbeat")
     if beat is None:
         return timedelta.max
+    # The machine's time: in demo mode the shop's stands still.
     return clock.wall() - datetime.fromisoformat(beat)
 
 

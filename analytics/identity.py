@@ -168,6 +168,7 @@ WHO = (
 """A customer's id goes before a visitor's that happens to be the same."""
 
 
+# By way of the person's root: the key that is given may be any of theirs.
 KEYS = (
     "SELECT c.key, c.consent FROM analytics_customer c,"
     " (SELECT coalesce(person, key) AS root FROM analytics_customer WHERE key = %s) p"

@@ -125,6 +125,7 @@ def lock(names: Iterable[str], *, wait: bool = False) -> list[Checkpoint]:
         [Checkpoint(projection=name) for name in wanted], ignore_conflicts=True
     )
     rows = Checkpoint.objects.filter(projection__in=wanted).order_by("projection")
+    # Whoever holds one is folding it at this moment: nobody need wait to do so too.
     return list(rows.select_for_update(skip_locked=not wait))
 
 

@@ -162,6 +162,7 @@ class Reader:
         if not said or said.category_preferences is None:
             return None
         named = {k.casefold(): v for k, v in said.category_preferences.items()}
+        # In these ways consent managers say yes; whatever else they say is no.
         return named.get(self.consent.casefold()) in (True, "granted", "true")
 
     def shared(self, *, sent_at: bytes, context: bytes) -> bytes:
@@ -269,6 +270,7 @@ def _times(
     the event by the delay. So a clock is corrected only if it is a shopper's device's
     and off by more than SKEW, and nothing happens after it arrived.
     """
+    # rudder-node sends no timestamp, segment's libraries no originalTimestamp.
     said = message.timestamp or message.original_timestamp
     original = _time(said, "$.timestamp")
     sent_at = _time(message.sent_at or message.batch_sent_at, "$.sentAt")

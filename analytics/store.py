@@ -320,6 +320,7 @@ def order_currencies(until: datetime) -> dict[str, int]:
 def units_sold(since: datetime, until: datetime) -> dict[str, float]:
     """Count the units of each sku in orders of [since, until); returns do not count."""
     rows = lookup.rows(
+        # Defaults are not stored: a line without a quantity is of one unit.
         "SELECT line->>'sku', sum(coalesce((line->>'quantity')::numeric, 1))::float8"
         " FROM analytics_storedevent, jsonb_array_elements(data->'lines') line"
         " WHERE type = 'order_completed' AND occurred_at >= %s AND occurred_at < %s"
@@ -498,6 +499,7 @@ def _insert(rows: Iterable[_Row], suffix: str = IN_ORDER) -> set[UUID]:
     if not listed:
         return set()
     text = events.encode(listed).decode()
+    # The lock lasts as long as a transaction: who appends outside of one gets one here.
     with transaction.atomic(savepoint=False):
         hold()
         written = lookup.rows(f"{INSERT} {FROM_JSON} {suffix} RETURNING id", [text])
@@ -519,6 +521,7 @@ def _copied(facts: Sequence[Fact]) -> bool:
         return False
     recorded = clock.now()
     try:
+        # A savepoint within another: a COPY that fails leaves that one usable.
         with transaction.atomic(), connection.cursor() as cursor:
             hold()
             copy_in = INSERT.replace("INSERT INTO", "COPY") + " FROM STDIN"

@@ -96,6 +96,7 @@ def believe(*, at: datetime) -> int:
         products = list(Product.objects.filter(sku__in=said))
         changes = []
         for one in products:
+            # The feed's own word: it is its list as well.
             was, one.price, one.listed_price = one.price, said[one.sku], said[one.sku]
             changes.append(
                 events.PriceChanged(

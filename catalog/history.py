@@ -13,6 +13,7 @@ from catalog.models import PricePoint
 
 WINDOW = timedelta(days=30)
 
+# From the last point at `since` or before it on; without one, from `since`.
 STEPS = """
     SELECT p.sku, p.currency, p.since, p.price
     FROM unnest(%(skus)s::text[]) AS asked (sku)

@@ -213,6 +213,7 @@ def _seen(
 
 
 def _note(row: Feed, *names: str) -> None:
+    # Not save(): it would write the file's body, up to 32 MiB, each time.
     Feed.objects.filter(id=row.id).update(
         **{name: getattr(row, name) for name in names}
     )

@@ -98,6 +98,7 @@ class Shelf:
         self.products = products
         self.read = [likeness.read(_described(one)) for one in products]
         self.known = likeness.known(self.read)
+        # scikit-learn refuses to index no words at all.
         self.nearest = Nearest([_text(one) for one in self.read]) if products else None
         self.by_gtin = _by(products, _gtin)
         self.by_number = _by(products, _number)
@@ -268,6 +269,7 @@ def _keep(
 ) -> None:
     """Write what was found, but over nobody's word; tell of what changed."""
     locked = Match.objects.select_for_update().filter(product__in=theirs)
+    # Locked in one order, as two runs, or people, may meet.
     known = {row.product_id: row for row in locked.order_by("product_id")}
     changed: list[events.Event] = []
     rows: list[Match] = []

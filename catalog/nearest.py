@@ -31,6 +31,7 @@ class Nearest:
                 begin, end = product.indptr[row], product.indptr[row + 1]
                 values = product.data[begin:end]
                 places = product.indices[begin:end]
+                # An Ellipsis takes all of them.
                 few = (
                     # Only the few best are sorted: a row may have thousands.
                     np.argpartition(values, -most)[-most:]

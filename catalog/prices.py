@@ -205,11 +205,13 @@ def settle(skus: Collection[str], strategy: UUID, *, at: datetime) -> None:
     holds = PriceHold.objects.filter(
         sku__in=skus, strategy=strategy, released_at=None, overruled_at=None
     )
+    # Released, though the price goes on: from now on it is the product's own.
     holds.update(released_at=at, stays=True)
 
 
 def refresh(*, at: datetime) -> None:
     """Show reductions no more whose time is over; forget whose prices went long ago."""
+    # A doubted one waits for `believed`, one that stays for the feed's own word.
     PriceHold.objects.filter(
         released_at__lt=at - ECHO, stays=False, doubted=None
     ).delete()

@@ -117,6 +117,7 @@ def _checked(
 ) -> Chunk:
     chunk, check = Chunk(rows=len(rows)), kind.check()
     for row in rows:
+        # A file of ours may come back: its apostrophes are no part of the texts.
         given = {name: untamed(_text(row[column])) for name, column in sources.items()}
         chunk.raw.append(given)
         sent: dict[str, Any] = dict.fromkeys(kind.may_be_empty)

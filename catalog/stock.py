@@ -95,6 +95,7 @@ class Held:
         """Return the units that are there to be sold within so many days."""
         if self.expires_in is None or days <= self.expires_in:
             return self.units
+        # The oldest are sold first, so these sell as long as they may.
         sells = outlook.over(max(0.0, self.expires_in)).mean
         return self.units - self.passing + min(self.passing, sells)
 

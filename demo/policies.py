@@ -156,6 +156,7 @@ def _ranked(
     world: World, week: int, state: Floats, budget: float, rank: Floats
 ) -> Offers:
     """Offer RATE by rank, up to the budget, which the expected discounts fill."""
+    # One row for all customers.
     whole = _percent(np.ones((1, CATEGORIES), bool))
     mean = RATE * world.value.sum(axis=(1, 2))
     cost = world.chance(whole, week, state) * world.people.visits[:, None] * mean

@@ -121,6 +121,7 @@ class Simulation:
         if self._now() < BEGIN:
             past = BEGIN - history.WEEKS * WEEK
             for at in (past, BEGIN - BEFORE):
+                # The clock goes forward only: a run that was killed may be past it.
                 self._move(max(self._now(), at), runs="none")
                 self._restock()
             self.progress("importing the past")

@@ -114,6 +114,7 @@ class World:
     def visitors(self, week: int, day: int) -> Ints:
         """Return who visits on a day of a week, whatever is offered."""
         luck = self.luck(week)
+        # Once a week at most, on a day that no offer moves.
         here = (luck.visit < self.people.visits) & (luck.day == day)
         return np.flatnonzero(here)
 
@@ -146,6 +147,7 @@ class World:
 
     def depth(self, offers: Offers) -> Floats:
         """Return offers' depth as customers see it: a far threshold is a small one."""
+        # [categories]: a basket's mean worth.
         usual = self.value.sum(axis=(1, 2))
         # Only not to divide by 0: `reward` is not taken there.
         least = np.where(offers.least > 0, offers.least, 1.0)
@@ -182,6 +184,7 @@ class World:
         `stock`, [categories, products], is taken from; who comes late may get nothing.
         """
         luck, goods = self.luck(week), self.goods
+        # Chances of these customers, by the luck that was drawn for all.
         some, mine = self.of(rows), offers.of(rows)
         bought = luck.buy[rows] < some.chance(mine, week, state[rows], shelf)
         product = _picked(self._popular(shelf), luck.product[rows])
@@ -207,6 +210,7 @@ class World:
     def _stretched(self, units: Ints, product: Ints, least: Floats) -> Ints:
         price = self.goods.price[np.arange(CATEGORIES), product]
         near = (units > 0) & (least > 0) & (units * price >= STRETCH * least)
+        # Less a hair: three units that cost the threshold exactly are three, not four.
         return np.where(near, np.maximum(units, np.ceil(least / price - 1e-9)), units)
 
     def worth(self, baskets: Baskets) -> Floats:

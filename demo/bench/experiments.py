@@ -74,6 +74,7 @@ def _equal_arms(spend: Floats, chance: np.random.Generator) -> Iterator[Row]:
 def _looks(spend: Floats, held: float) -> Iterator[tuple[Effect, Effect, Effect]]:
     """Yield what each look finds: fixed, a sequence by own variances, ours."""
     cut = int(len(spend) * held)
+    # Sums of the first n of an arm: each look reads its moments off them.
     arms = [(one.cumsum(), (one**2).cumsum()) for one in (spend[:cut], spend[cut:])]
     for look in range(1, LOOKS + 1):
         sizes = [max(2, len(total) * look // LOOKS) for total, _ in arms]
