@@ -205,7 +205,6 @@ def _aligned(
             right.discard(j)
             inexact += (1 - near) * shelf.of(ours[i])
     lost = sum(shelf.of(ours[i]) for i in left)
-    # Of theirs none counts for more than a usual word: ours alone were weighed.
     missed = sum(min(shelf.of(theirs[j]), USUAL) for j in right if _tells(theirs[j]))
     return lost, missed, inexact
 

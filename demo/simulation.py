@@ -119,6 +119,8 @@ class Simulation:
     def _begin(self) -> None:
         """Before the first Monday: the goods, the past, and the first training."""
         if self._now() < BEGIN:
+            # Listed before the past begins: an order's goods cost what the feed had
+            # told by then.
             past = BEGIN - history.WEEKS * WEEK
             for at in (past, BEGIN - BEFORE):
                 # The clock goes forward only: a run that was killed may be past it.

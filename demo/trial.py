@@ -73,6 +73,7 @@ def judged(
     budgets = journal.discount
     warm_up = min(warm_up, len(budgets) - 1)
     mine = Played(profit=np.array(journal.profit), discount=np.array(budgets))
+    # Week for week what the platform gave: "the same budget" is that.
     played = {name: policies.play(world, peer, budgets) for name, peer in PEERS.items()}
     base = played["no promotions"]
     return Trial(

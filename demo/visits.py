@@ -120,6 +120,7 @@ def switched(slug: str, before: Visit) -> Visit:
             carts=carts,
             chat=str(uuid4()),
         )
+    # Whoever plays the newcomer is somebody new each time: no cart is theirs.
     carts.pop(shoppers.NEWCOMER, None)
     return Visit(
         slug=shopper.slug,

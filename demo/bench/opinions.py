@@ -129,6 +129,7 @@ def history(
         volume[week] *= case.times
         share[week] = case.surge
     if case.moves:
+        # Of this mean, and as sure as so many texts would make it.
         share = luck.beta(share * case.moves, (1 - share) * case.moves)
     texts = luck.poisson(volume)
     return texts, luck.binomial(texts, share)
