@@ -96,7 +96,7 @@ class Visitor:
         origin = _origin(self._judged(url))
         if origin not in self._robots:
             answer = self._robots_file(f"{origin}/robots.txt")
-            # RFC 9309: unreachable (here 429 too) forbids all, other 4xx forbid nothing.
+            # RFC 9309: unreachable (here 429 too) forbids all, other 4xx forbid none.
             if answer.status >= 500 or answer.status == 429:
                 raise Unfetched(
                     f"robots.txt: status {answer.status}",
