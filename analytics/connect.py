@@ -158,6 +158,8 @@ def _revoke(request: HttpRequest) -> HttpResponse:
     found = [
         one
         for one in ApiKey.objects.filter(revoked_at=None)
+        # As texts: filter(pk=…) raises for what is no UUID, and forms may send
+        # anything.
         if str(one.pk) == request.POST["revoke"]
     ]
     for key in found:

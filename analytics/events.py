@@ -367,6 +367,7 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: Mapping[tuple[str, int], Upcast] = {}
 """(type, schema as stored) -> the data one schema later."""
 
+# Made once: a decoder compiles its type when it is made.
 _decoders = {
     name: msgspec.json.Decoder(kind, strict=True) for name, kind in VOCABULARY.items()
 }

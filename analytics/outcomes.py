@@ -134,6 +134,7 @@ class Outcomes:
         goods = list(_goods(event))
         early = [one for one in goods if one.sku not in self.newest]
         if early:
+            # The place of the row that `add` appends next.
             self.waiting.append((len(self.outcomes), early))
         late = [one for one in goods if one.sku in self.newest]
         return _summed(late, self.newest, currency)
@@ -209,6 +210,8 @@ def _outcome(event: events.Event) -> Told | None:
         case events.OrderRefunded(order_id=id_, amount=amount, skus=skus):
             return _row(Kind.BACK, id_, event.currency, paid=amount, skus=skus)
         case events.OrderCancelled(order_id=id_):
+            # No amount: the whole order; no currency: whichever it was in
+            # (promotions.sums).
             return _row(Kind.BACK, id_, "", paid=None)
         case events.OfferRedeemed(order_id=id_, currency=currency):
             cost, gift = event.discount, event.gift_value

@@ -125,6 +125,7 @@ class HttpAdapter:
 
 
 def _host(url: str) -> str:
+    # With its scheme: what is sent by https must not follow a link to http.
     return "/".join(url.split("/", 3)[:3]).lower()
 
 
@@ -139,6 +140,7 @@ def _is_json(answer: Answer) -> bool:
     if kind in ("application/jsonl", "application/x-ndjson", "text/csv"):
         return False
     begin = answer.body.lstrip()[:1]
+    # A line of JSON Lines begins with { as well: then its type has to say JSON.
     return begin == b"[" or (begin == b"{" and kind.endswith("json"))
 
 

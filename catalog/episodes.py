@@ -103,6 +103,7 @@ def _usual(step: Step, before: Step | None) -> Decimal | None:
 
 
 def _lower(price: Decimal, usual: Decimal) -> bool:
+    # Of what is given away, usual 0, no price is lower; 0 <= 0 would say so.
     return usual > 0 and price <= usual * (1 - LEAST)
 
 

@@ -149,6 +149,7 @@ def _became(
     Review.objects.bulk_create(fresh, batch_size=1000)
 
 
+# Not the language, which judging fills in, nor the state, which is a moderator's since.
 SAID = (
     *("sku", "campaign", "customer", "rating", "text", "source", "written_at"),
     *("brand", "category"),
@@ -199,6 +200,7 @@ def _fact(row: Review, at: datetime, *, changed: bool) -> store.Fact:
         size=len(row.text),
         changed=changed,
     )
+    # The door lets clocks be apart (AHEAD): the log tells of nothing that is to come.
     return store.Fact(event=event, at=min(row.written_at, at), customer=row.customer)
 
 

@@ -68,7 +68,6 @@ class Memory:
             self._begin()
         elif news:
             self._keep([row for row in news if row[0] in self.kept])
-            # The newest stands first.
             self.seen = news[0][1]
 
     def _begin(self) -> None:

@@ -188,7 +188,6 @@ api = [
 ]
 BATCHES = (("", "batch"), ("", "b"), ("beacon/", "batch"))
 CALLS = {call: call for call in segment.CALLS}
-# Their first letters differ.
 CALLS |= {call[0]: call for call in segment.CALLS}
 """Each call by its whole name and by the letter that browsers use."""
 wire = [

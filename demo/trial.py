@@ -71,6 +71,7 @@ def judged(
 ) -> Trial:
     """Play the peers, and compare."""
     budgets = journal.discount
+    # A week at least is judged, of a short run too.
     warm_up = min(warm_up, len(budgets) - 1)
     mine = Played(profit=np.array(journal.profit), discount=np.array(budgets))
     # Week for week what the platform gave: "the same budget" is that.
