@@ -173,6 +173,7 @@ def _fingerprint(row: Source) -> str:
 
 
 def _took(row: Source, found: Fetched | None, at: datetime) -> None:
+    # Together: a checksum that is kept without its file keeps that one out.
     with transaction.atomic():
         changed: dict[str, object] = {"state": State.SAME, "error": "", "failures": 0}
         if found is not None:

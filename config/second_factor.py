@@ -170,6 +170,7 @@ def _use(kind: type[Device], user: User, text: str, *, confirmed: bool) -> None:
             raise WrongCode
         allowed, why = device.verify_is_allowed()
         right = allowed and device.verify_token(text)
+    # Out here: within, a raise would take the count of wrong codes back.
     if not allowed:
         raise TooSoon(why["locked_until"])
     if not right:

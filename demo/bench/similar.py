@@ -206,10 +206,12 @@ def _validated(
     order = np.lexsort((late.order, late.day, kind, late.customer))
     item, kind, who = item[order], kind[order], late.customer[order]
     basket = late.order[order]
+    # A purchase begins where customer, category or order change.
     new = np.ones(len(item), bool)
     new[1:] = (np.diff(who) != 0) | (np.diff(kind) != 0) | (np.diff(basket) != 0)
     visit = np.cumsum(new) - 1
     at = np.flatnonzero(new)
+    # Those that the same customer's next one in the category follows.
     goes_on = np.flatnonzero((np.diff(who[at]) == 0) & (np.diff(kind[at]) == 0))
     held = _held(visit, item, len(category))
     moved = held[goes_on].T @ held[goes_on + 1]
@@ -334,6 +336,8 @@ def _speed() -> Iterator[Row]:
 def _only(size: int) -> None:
     """Leave so many products, all with texts and vectors that differ."""
     with connection.cursor() as cursor:
+        # Else the keys' checks wait for the end, and PostgreSQL drops no index of a
+        # table that has some pending.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("DELETE FROM ml_producttwin")
         cursor.execute("DELETE FROM ml_productcontent WHERE source = 'text'")
@@ -350,6 +354,7 @@ def _only(size: int) -> None:
             for i, (text, row) in enumerate(zip(texts, vectors, strict=True)):
                 key = listings.digest(text)
                 copy.write_row(
+                    # Above any id that the sequence has given.
                     (10**9 + i, "text", key, MODEL, text, listings.written(row))
                 )
         _fill_words(cursor, texts)
