@@ -50,6 +50,7 @@ class UnknownScope(ValueError):
 class Caller:
     """The shop behind a request, as DRF's `request.user`."""
 
+    # DRF asks for it, as of Django's users.
     is_authenticated = True
 
     def __init__(
@@ -95,6 +96,7 @@ def create_key(
         digest=_digest(key),
         scopes=wanted,
         publishable=publishable,
+        # Browsers send theirs without a slash.
         origins=[origin.rstrip("/") for origin in origins],
     )
     return key
@@ -102,6 +104,7 @@ def create_key(
 
 def revoke_key(key_id: UUID) -> None:
     """Stop a key at once and for ever."""
+    # Revoked again, it keeps the first time.
     keys = ApiKey.objects.filter(id=key_id, revoked_at=None)
     keys.update(revoked_at=clock.now())
 
@@ -175,14 +178,17 @@ def note_wrong(key: str) -> None:
     known = WrongKey.objects.filter(digest=digest)
     if known.update(attempts=F("attempts") + 1, last_at=now):
         return
+    # Anybody may send keys: the table must have an end.
     if WrongKey.objects.count() < MOST_WRONG:
         WrongKey.objects.bulk_create(
+            # sk_ and four letters: enough to know it by, too few to use it.
             [WrongKey(digest=digest, hint=key.replace("\0", "")[:7])],
             ignore_conflicts=True,
         )
 
 
 def _digest(key: str) -> str:
+    # Unsalted and quick will do: a key is 32 random bytes, which nobody tries out.
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 

@@ -91,6 +91,7 @@ class Acting(ReadOnly):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         opts = self.model._meta
         name = f"{opts.app_label}.change_{opts.model_name}"
+        # Of the list, for its actions; a row's own page stays without a form.
         return obj is None and bool(request.user.has_perm(name))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -107,6 +108,7 @@ class StoredEventAdmin(ReadOnly):
     search_fields = ["customer", "stream"]
     search_help_text = _("A customer's key, or a stream such as strategy:…")
     ordering = ["-position"]
+    # Else each page counts the whole log.
     show_full_result_count = False
 
 

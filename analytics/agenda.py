@@ -63,11 +63,14 @@ def move(
     if unknown := sorted(instead.keys() - _tasks()):
         raise UnknownTasks(unknown)
     with transaction.atomic():
+        # The row is the lock: of two moves at once the second finds what the first has
+        # due.
         row = _locked()
         if Due.objects.filter(error="").exists():
             raise Busy("What the last move left to do is still being done.")
         if to < row.now:
             raise Backwards(f"The clock only goes forward, and it is {row.now}.")
+        # Only those that failed are left, of the move before.
         Due.objects.all().delete()
         due = [
             Due(at=at, task=task)
@@ -117,6 +120,7 @@ def play() -> None:
     with races.alone(PLAY_LOCK) as alone:
         if not alone:
             return
+        # Asked anew each time: tasks put others on the agenda.
         while due := Due.objects.filter(error="").order_by("at", "id").first():
             _do(due)
         _arrive()
@@ -127,6 +131,7 @@ def _do(due: Due) -> None:
     if same.filter(id__gt=due.id).exists():
         due.delete()  # asked for again since: once will do, after what lies between
         return
+    # Never back: what a task sends is due at the moment at which it ran.
     Clock.objects.filter(now__lt=due.at).update(now=due.at)
     while projections.catch_up():  # as every second of a real clock
         pass
@@ -146,12 +151,15 @@ def _fault(due: Due) -> str:
         task = current_app.tasks[due.task]
     except NotRegistered:
         return "There is no such task here."
+    # Here, not by the queue: of that nobody can tell when all is done.
     done = task.apply(kwargs=due.kwargs)
     return f"{type(done.result).__name__}: {done.result}" if done.failed() else ""
 
 
 def _arrive() -> None:
     with transaction.atomic():
+        # `note` takes the same lock: nothing comes in between the look and the last
+        # move.
         row = Clock.objects.select_for_update().first()
         if row and row.now < row.until and not Due.objects.filter(error="").exists():
             row.now = row.until
@@ -161,6 +169,7 @@ def _arrive() -> None:
 def _locked() -> Clock:
     """Lock the clock's row; the first to ask makes it, at the system's time."""
     now = clock.wall()
+    # Two may ask first at once: there is one row all the same.
     Clock.objects.bulk_create([Clock(now=now, until=now)], ignore_conflicts=True)
     return Clock.objects.select_for_update().get()
 
@@ -192,6 +201,7 @@ def _newest(when: crontab, since: datetime, until: datetime) -> datetime | None:
 
 def _of_day(when: Any, day: datetime) -> Iterator[datetime]:
     """Yield a crontab's moments of a day, newest first."""
+    # A crontab's Sunday is 0, Python's 7.
     if day.isoweekday() % 7 not in when.day_of_week:
         return
     if day.day not in when.day_of_month or day.month not in when.month_of_year:

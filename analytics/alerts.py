@@ -91,6 +91,7 @@ def _stopped(checkpoints: Rows) -> Iterator[Alert]:
 def _late(checkpoints: Rows, newest: int) -> Iterator[Alert]:
     for row in checkpoints:
         name, behind = row["projection"], newest - row["position"]
+        # A checkpoint may be of a count of another app's (ml.opinions).
         if name in projections.ALL and row["old"] and not row["error"] and behind > 0:
             text = _("The projection %(name)s is %(behind)s events behind")
             yield Alert(

@@ -168,6 +168,7 @@ class CustomerView(APIView):
     @extend_schema(operation_id="export_customer", responses=dict)
     def get(self, request: Request, customer: str) -> Response:
         """Export it: ids, consent, events, and every other row."""
+        # PostgreSQL refuses U+0000 even as a question's value.
         held = None if "\0" in customer else privacy.export(customer)
         if held is None:
             raise Problem(404, "customer_unknown", "Nothing is held of this customer.")

@@ -74,6 +74,7 @@ def moved(ids: Iterable[UUID]) -> set[UUID]:
 def alone() -> Iterator[None]:
     """Keep everybody else from the files: who rebuilds must not find them moving."""
     with connection.cursor() as cursor:
+        # The session's, not a transaction's: within it each month commits by itself.
         cursor.execute("SELECT pg_advisory_lock(%s)", [FILES_LOCK])
         try:
             yield
@@ -87,6 +88,7 @@ def read(
     """Yield the events of the positions (after, until], those of the archives too."""
     files = Archive.objects.filter(last_position__gt=after, first_position__lte=until)
     wanted = None if types is None else frozenset(types)
+    # Files go by when it happened, positions by when it came: they interleave.
     return heapq.merge(
         store.read(after=after, until=until, types=wanted),
         *(_read(row, after, until, wanted) for row in files),
@@ -102,6 +104,7 @@ def forget() -> int:
         with alone():
             for row in Archive.objects.order_by("month"):
                 _forget(row, keys)
+        # Those read above alone: one that comes meanwhile waits for the next time.
         Erasure.objects.filter(pk__in=[e.pk for e in waiting]).update(keys=[])
     return len(waiting)
 
@@ -151,6 +154,7 @@ def _keep(row: Archive, frame: pl.DataFrame) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     new = folder / f"{row.month:%Y-%m}.new"
     frame.write_parquet(new)
+    # The rows are deleted in this very transaction: only a file that reads is enough.
     if not pl.read_parquet(new).equals(frame):
         raise OSError(f"{new} does not hold what was written")
     row.checksum = hashlib.sha256(new.read_bytes()).hexdigest()
@@ -161,6 +165,7 @@ def _keep(row: Archive, frame: pl.DataFrame) -> None:
     row.last_position = frame.item(-1, "position")
     row.save()
     if old and old != row.path:
+        # Before the commit the row still points to it.
         transaction.on_commit(lambda: (folder / old).unlink(missing_ok=True))
 
 
@@ -172,6 +177,7 @@ def _load(row: Archive) -> pl.DataFrame:
 
 
 def _frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+    # The places of id and customer: Polars knows no UUID.
     text = {1, 4}
     plain = [
         tuple(
@@ -196,6 +202,7 @@ def _read(
 
 def _forget(row: Archive, keys: list[str]) -> None:
     frame = _load(row)
+    # Of no customer is_in is null, and such a row would be in neither part.
     is_theirs = pl.col("customer").is_in(keys).fill_null(value=False)
     theirs = frame.filter(is_theirs)
     if theirs.is_empty():

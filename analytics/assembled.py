@@ -22,6 +22,7 @@ def assembled(lines: pl.DataFrame, prefix: str) -> pl.DataFrame:
         pl.lit("}"),
     )
     one = pl.col("customer", "currency").first()
+    # Lines of two customers, or currencies, are no order, whatever their number says.
     agrees = (pl.col("customer").n_unique() == 1) & (pl.col("currency").n_unique() == 1)
     grouped = lines.sort("row").group_by("order", maintain_order=True)
     return grouped.agg(
@@ -53,6 +54,7 @@ def _event(prefix: str) -> pl.Expr:
 
 def _json(column: str | pl.Expr) -> pl.Expr:
     text = pl.col(column) if isinstance(column, str) else column
+    # Polars writes JSON of structs only: one of a single field, less its frame.
     encoded = pl.struct(text.alias("c")).struct.json_encode()
     return encoded.str.strip_prefix('{"c":').str.strip_suffix("}")
 

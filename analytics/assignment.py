@@ -37,7 +37,9 @@ def hashed(unit: str, *, seed: str, version: int = 2) -> float:
 
 def _fnv1a32(text: str) -> int:
     """FNV-1a of 32 bits over UTF-16 code units, as JavaScript counts characters."""
+    # Half a pair is a character to JavaScript, and to the SDKs' hash.
     raw = text.encode("utf-16-le", "surrogatepass")
+    # FNV's offset basis; 0x01000193 is its prime.
     value = 0x811C9DC5
     for unit in unpack(f"<{len(raw) // 2}H", raw):
         value = (value ^ unit) * 0x01000193 & 0xFFFFFFFF
@@ -73,6 +75,7 @@ def _fit(weights: Sequence[float], arms: int) -> bool:
 
 def pick(place: float, ranges: Sequence[Range]) -> int:
     """Return which of the ranges holds the place, the first if several; -1 if none."""
+    # Half-open: a place on the border of two arms is in one of them.
     for number, (start, end) in enumerate(ranges):
         if start <= place < end:
             return number

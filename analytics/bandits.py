@@ -53,6 +53,7 @@ def chances(arms: Mapping[str, Arm]) -> dict[str, float]:
     errors = _errors(list(arms.values()))
     if not errors.all():
         return {name: 1 / len(arms) for name in arms}
+    # Shapes: x and widths (nodes,), z, below and inside (arms, nodes).
     x, widths = _nodes(means, errors)
     z = (x - means[:, None]) / errors[:, None]
     below, inside = tails.normal(z), tails.density(z) / errors[:, None]
@@ -60,6 +61,7 @@ def chances(arms: Mapping[str, Arm]) -> dict[str, float]:
         widths @ (inside[i] * np.prod(np.delete(below, i, axis=0), axis=0))
         for i in range(len(means))
     ]
+    # 1, but for the quadrature.
     whole = sum(found)
     return {name: float(p / whole) for name, p in zip(arms, found, strict=True)}
 
@@ -67,6 +69,7 @@ def chances(arms: Mapping[str, Arm]) -> dict[str, float]:
 def _errors(arms: Sequence[Arm]) -> Floats:
     """Return standard errors; where nobody differs, by the arm that differs most."""
     errors, n = np.array([[arm.error, arm.n] for arm in arms]).T
+    # error · √n is a unit's standard deviation: the widest arm's, for all.
     widest = (errors * np.sqrt(n)).max() / np.sqrt(n)
     return np.asarray(np.where(errors > 0, errors, widest))
 
@@ -146,10 +149,13 @@ def inverse_probability(
     size = n.sum(axis=1)[:, None]
     below = (n / p).sum(axis=0) if normalised else np.full(len(names), size.sum())
     below = np.maximum(below, 1)  # of an arm that nobody is in yet
+    # Σ y/p: naive means were 2 % off for the arm least drawn (bench-experiments).
     means = (sums / p).sum(axis=0) / below
     around = means if normalised else np.zeros(len(names))
     u = (sums - around * n) / p
     u2 = (squares - 2 * around * sums + around**2 * n) / p**2
+    # Σ z zᵀ − (Σ z)(Σ z)ᵀ / n by period; a unit is in one arm, so the first is
+    # diagonal.
     covariance = np.diag(u2.sum(axis=0)) - (u / np.maximum(size, 1)).T @ u
     return Weighed(
         names=names,

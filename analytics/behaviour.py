@@ -39,7 +39,7 @@ class OrderLine(
     kw_only=True,
     forbid_unknown_fields=True,
     omit_defaults=True,
-    gc=False,
+    gc=False,  # As store.Stored: many live at once, and none is part of a cycle.
 ):
     """One line of an order. `paid` is what the shop received for the whole line."""
 

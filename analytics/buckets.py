@@ -73,6 +73,7 @@ class Spread:
             self._note(named["order"].unique(maintain_order=True), self.limit)
             named = named.filter(pl.col("order").is_in(list(self.first)))
         parts = named.with_columns(
+            # One seed for all batches, or an order's lines would part.
             (pl.col("order").hash(seed=7) % count).alias("bucket")
         ).partition_by("bucket", as_dict=True, include_key=False)
         for (place,), part in parts.items():
@@ -88,6 +89,7 @@ class Spread:
 
 def bucket(folder: Path) -> pl.DataFrame | None:
     """Return a bucket's lines in the file's order; None if it got none."""
+    # By number: as text, batch 10 would come before batch 9.
     files = sorted(folder.glob("*.arrow"), key=lambda path: int(path.stem))
     if not files:
         return None

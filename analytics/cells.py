@@ -36,6 +36,7 @@ FAULTS = pl.Schema(
         "value": pl.String(),
     }
 )
+# Day first before month first: where both fit, `guess_clock` asks.
 CLOCKS = (
     "%Y-%m-%dT%H:%M:%S%.f%#z",
     "%Y-%m-%d %H:%M:%S%.f%#z",
@@ -96,6 +97,7 @@ def guess_clock(sample: pl.Series) -> str:
                 "times like %(first)s are not known: say --time-format", first=first
             )
         )
+    # Rows that do not fit what most do are faults of their own, by their numbers.
     found = [clock for clock, count in fits.items() if count == best]
     if found[0].startswith("%d/") and any(c.startswith("%m/") for c in found):
         raise UnknownClock(
@@ -148,6 +150,7 @@ def _value(field: str, rows: pl.DataFrame, how: Reading) -> pl.Expr:
         return _time(column, rows.schema[source.text], how).alias(field)
     if field == "quantity":
         return _whole(_number(column, rows.schema[source.text], how)).alias(field)
+    # With its prefix an order's number is a message's id, of 100 characters at most.
     most = {"order": 80}.get(field, 200)
     text = column.cast(pl.String).str.strip_chars()
     if field == "category":
@@ -161,9 +164,12 @@ def _value(field: str, rows: pl.DataFrame, how: Reading) -> pl.Expr:
 
 def _number(column: pl.Expr, kind: pl.DataType, how: Reading) -> pl.Expr:
     if kind != pl.String:
+        # What is no number becomes null, and so a fault.
         return column.cast(pl.Float64, strict=False)
     text = column.str.strip_chars()
     if how.comma:
+        # With a decimal comma, 1.234 may be either: it is no amount, rather than a
+        # wrong one.
         plain = pl.when(~text.str.contains(".", literal=True)).then(text)
         text = plain.str.replace(",", ".", literal=True)
     return text.cast(pl.Float64, strict=False)
@@ -177,8 +183,10 @@ def _amount(source: Source, rows: pl.DataFrame, how: Reading) -> pl.Expr:
             product = product * _number(pl.col(name), rows.schema[name], how)
         total = total + product
     amount = ((-total if source.negative else total).round(4)) + 0.0
+    # What does not fit becomes null, and every null is told of as a fault.
     fits = amount.is_finite() & (amount >= 0) & (amount < MOST)
     text = amount.cast(pl.Decimal(18, 4), strict=False).cast(pl.String)
+    # 12.3400 becomes 12.34; what has all four decimals keeps them.
     return pl.when(fits).then(text.str.replace(r"00$", ""))
 
 
@@ -207,6 +215,8 @@ def _time(column: pl.Expr, kind: pl.DataType, how: Reading) -> pl.Expr:
     else:
         at = column.cast(pl.Datetime("us", getattr(kind, "time_zone", None)))
     if not zoned:
+        # The hour that the end of summer time repeats is taken as the first; one that
+        # its beginning skips is no time.
         at = at.dt.replace_time_zone(
             how.timezone, ambiguous="earliest", non_existent="null"
         )

@@ -13,6 +13,7 @@ from analytics.wording import Wording
 
 NEEDED = ("customer", "order", "at", "sku", "paid")
 AMOUNTS = ("paid", "shelf_discount", "coupon_discount")
+# The surest names first: `date` or `time` may be of anything.
 GUESSES: dict[str, tuple[str, ...]] = {
     "customer": (
         *("customer", "customer_id", "customerid", "household_id", "client_id"),
@@ -93,6 +94,7 @@ def guessed(
     header: Sequence[str], guesses: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
     """Return the column of each field that one has a well-known name for."""
+    # Reversed, so that of two columns named alike the first counts.
     free = {_plain(name): name for name in reversed(header)}
     found = {
         field: next((free[name] for name in names if name in free), None)
@@ -115,9 +117,11 @@ def _said(one: str, header: Sequence[str]) -> tuple[str, Source]:
 
 
 def _source(field: str, text: str, header: Sequence[str]) -> Source:
+    # A column may itself be called price*quantity or -rebate.
     if text in header:
         return Source(text, ((text,),))
     negative, body = text.startswith("-"), text.removeprefix("-")
+    # -rebate*rate may be a column's name less the sign, too.
     whole = body in header
     terms = ((body,),) if whole else tuple(tuple(t.split("*")) for t in body.split("+"))
     source = Source(text, terms, negative)

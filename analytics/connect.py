@@ -134,6 +134,7 @@ def _made(request: HttpRequest) -> tuple[str, bool]:
     public = request.POST.get("kind") == "publishable"
     if not name:
         raise Wrong(_("Give the key a name: the log says by which key events came."))
+    # What a form says of a browser's key does not count: it gets what all of them get.
     scopes = access.PUBLIC if public else set(request.POST.getlist("scopes"))
     if not scopes or set(scopes) - USES.keys():
         raise Wrong(_("Choose what the key may do."))
@@ -147,6 +148,7 @@ def _origins(text: str) -> Iterator[str]:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise Wrong(_("“%s” is no site: write https://shop.example.") % origin)
+        # Browsers send no path with an origin.
         yield f"{parts.scheme}://{parts.netloc}"
 
 
@@ -156,6 +158,8 @@ def _revoke(request: HttpRequest) -> HttpResponse:
     found = [
         one
         for one in ApiKey.objects.filter(revoked_at=None)
+        # As texts: filter(pk=…) raises for what is no UUID, and forms may send
+        # anything.
         if str(one.pk) == request.POST["revoke"]
     ]
     for key in found:

@@ -34,8 +34,11 @@ class Middleware:
         if request.method == "OPTIONS":
             response: HttpResponseBase = HttpResponse()
             response["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+            # Every event of Segment's browser library would cost a preflight.
             response["Access-Control-Max-Age"] = A_DAY
             if asked:
+                # Echoed: RudderStack sends anonymousid and sentat besides what Segment
+                # does.
                 response["Access-Control-Allow-Headers"] = asked
         else:
             response = self.get_response(request)

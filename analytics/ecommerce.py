@@ -138,6 +138,7 @@ def _step(kind: Callable[..., events.Event]) -> Read:
 
 def _coupon(kind: Callable[..., events.Event]) -> Read:
     def read(seen: Properties, _: str) -> events.Event:
+        # The specification's own example of Coupon Denied sends `coupon`.
         names = ("coupon_id", "coupon", "coupon_name")
         found = next((seen.label(n) for n in names if seen.label(n)), "")
         return kind(coupon=found, discount=seen.money("discount"))
@@ -201,8 +202,10 @@ def _completed(seen: Properties, currency: str) -> events.Event:
         path = f"$.properties.products[{place}]"
         counts.append(count(product.quantity, f"{path}.quantity"))
         price = amount(product.price, f"{path}.price") or Decimal(0)
+        # 0.37 kg are priced as such, and count as one unit.
         weight = amount(product.quantity, f"{path}.quantity")
         gross.append(price * (Decimal(1) if weight is None else weight))
+    # Without any price the whole goes by units.
     paid = spread(_paid(seen, gross), gross if any(gross) else [*map(Decimal, counts)])
     return events.OrderCompleted(
         order_id=seen.label("order_id", least=1),
@@ -254,10 +257,12 @@ def spread(whole: Decimal, weights: list[Decimal]) -> list[Decimal]:
     if total <= 0:
         weights, total = [Decimal(1)] * len(weights), Decimal(len(weights))
     digits = max(2, *(-int(v.as_tuple().exponent) for v in (whole, *weights)))
+    # The log takes four decimals at most.
     unit = Decimal(1).scaleb(-min(digits, 4))
     exact = [whole * weight / total for weight in weights]
     parts = [part.quantize(unit, ROUND_DOWN) for part in exact]
     missing = int((whole - sum(parts, Decimal(0))) / unit)
+    # Minus the remainder, so the largest come first; of equals the earlier line.
     order = sorted(range(len(parts)), key=lambda i: parts[i] - exact[i])
     for place in order[:missing]:
         parts[place] += unit

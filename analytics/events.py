@@ -367,6 +367,7 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: Mapping[tuple[str, int], Upcast] = {}
 """(type, schema as stored) -> the data one schema later."""
 
+# Made once: a decoder compiles its type when it is made.
 _decoders = {
     name: msgspec.json.Decoder(kind, strict=True) for name, kind in VOCABULARY.items()
 }
@@ -378,6 +379,7 @@ def decode(name: str, data: str | bytes, *, schema: int | None = None) -> Event:
     :raises Unreadable: the data do not fit; the message holds the field's path.
     """
     try:
+        # None: from a door, which speaks today's schema.
         if schema is None or schema == VOCABULARY[name].schema:
             return _decoders[name].decode(data)
         return _upcast(name, msgspec.json.decode(data), schema)

@@ -81,11 +81,13 @@ def difference(
         one, two = _cautious(one, two)
     value, squares = one.adjusted - two.adjusted, (one.squared_error, two.squared_error)
     df = _welch(one, two)
+    # Of nothing there is no share.
     if relative and not two.mean:
         return Effect(value=0.0)
     if relative:
         base = abs(two.mean)
         value /= base
+        # Var(T/C) ≈ v_T / C² + v_C T² / C⁴, to the first order.
         squares = (squares[0] / base**2, squares[1] * one.mean**2 / base**4)
     error = 0.0 if df is None else sqrt(sum(squares))
     return interval(value, error, df=df, confidence=confidence)
@@ -109,6 +111,7 @@ def _cautious(one: Side, two: Side) -> tuple[Side, Side]:
     n = one.n + two.n
     if not n:
         return one, two
+    # What the two means add to the variance about one: n₁n₂/n² (m₁ − m₂)².
     apart = (one.adjusted - two.adjusted) ** 2 * one.n * two.n / n**2
     both = (one.n * one.variance + two.n * two.variance) / n + apart
     return (
@@ -123,6 +126,7 @@ def _welch(one: Side, two: Side) -> float | None:
         return None
     a, b = one.squared_error, two.squared_error
     below = a**2 / (one.n - 1) + b**2 / (two.n - 1)
+    # Welch and Satterthwaite's; 0 only if neither arm has any spread.
     return (a + b) ** 2 / below if below else None
 
 
@@ -137,6 +141,8 @@ def _sides(
 ) -> tuple[Side, Side]:
     both, theta = treatment + control, 0.0
     if covariate is not None:
+        # One θ of both arms moves no effect. Eight weeks before take 66 % and more of
+        # the variance of four weeks' spend (bench-experiments).
         theta = both.slope(_linear(both, metric, ratio_of), covariate)
     known = {covariate: theta} if covariate else {}
     one, two = (
@@ -165,7 +171,9 @@ def _side(
     return Side(
         n=arm.n,
         mean=mean,
+        # Not about the covariate's mean: that is in both arms, and cancels.
         adjusted=mean - float(foretold @ arm.means),
+        # Rounding may leave it a hair below 0.
         variance=max(0.0, float(weights @ spread @ weights)),
     )
 
@@ -176,6 +184,7 @@ def _linear(arm: Moments, metric: str, ratio_of: str | None) -> Floats:
         return arm.vector({metric: 1.0})
     below = arm.mean(ratio_of)
     ratio = _over(arm.mean(metric), below)
+    # M/D varies as (M − R D) / D does: the derivatives by M and by D.
     return arm.vector({metric: _over(1, below), ratio_of: -_over(ratio, below)})
 
 
@@ -197,8 +206,11 @@ def sequential(
     if effect.error is None:
         return effect
     alpha = 1 - confidence
+    # ρ² that makes the sequence tightest near `tuning` units.
     rho2 = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / tuning
     more = n * rho2 + 1
+    # In 20 looks 0.7 % false finds; with a t-test at each look 26 %
+    # (bench-experiments).
     half = effect.error * sqrt(2 * more / (n * rho2) * log(sqrt(more) / alpha))
     z2 = (effect.value / effect.error) ** 2
     p = min(1.0, sqrt(more) * exp(-n * rho2 * z2 / (2 * more)))
@@ -254,6 +266,7 @@ def bayes(
         low=value - half,
         high=value + half,
         chance=float(tails.normal(z)),
+        # E max(0, −X) of a normal X.
         risk=float(error * tails.density(z) - value * tails.normal(-z)),
     )
 

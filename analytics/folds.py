@@ -63,6 +63,7 @@ READ = frozenset(
 )
 """The types of which more than the type counts."""
 IN_CART = (events.ProductAdded, events.WishlistProductAddedToCart)
+# Several types share a column, which is there once.
 COUNTS = tuple(dict.fromkeys(COUNTED.values()))
 PROFILE = (
     *COUNTS,
@@ -101,11 +102,13 @@ class Customers:
     types = frozenset(COUNTED)
 
     def __init__(self) -> None:
+        # By key, not by person: a link moves no sums, and undoing it splits none.
         self.did: dict[UUID, Did] = {}
 
     def add(self, stored: store.Stored) -> None:
         if stored.customer is None or stored.bot:
             return
+        # Not setdefault, which would make one for each event.
         did = self.did.get(stored.customer)
         if did is None:
             did = self.did[stored.customer] = Did()
@@ -244,10 +247,12 @@ class Seen:
     def look(self, at: datetime, seconds: float | None = None) -> None:
         if self.looking_since is not None:
             gap = at - self.looking_since
+            # Negative where an event came late: nobody looked for less than no time.
             if NO_TIME <= gap <= SITTING:
                 self.dwell_ms += gap // MILLISECOND
         if self.looking_from is None:
             self.looking_from = at
+        # What the shop has timed itself must not be timed by the next event again.
         self.looking_since = at if seconds is None else None
         self.dwell_ms += int((seconds or 0) * 1000)
 
@@ -301,6 +306,8 @@ class Sources:
 
     def add(self, stored: store.Stored) -> None:
         if stored.source is not None:
+            # When it came, not when it happened: an import of a year is one hour's
+            # work.
             hour = stored.recorded_at.replace(minute=0, second=0, microsecond=0)
             self.counts[hour, stored.source, stored.bot] += 1
 

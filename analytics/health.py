@@ -34,6 +34,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: projections' lag, the workers' heartbeat, alerts."""
+    # One for each answer: the global one refuses a second gauge of the same name.
     registry = CollectorRegistry()
     lag = Gauge(
         "proffer_projection_lag", "Positions to read", ["projection"], registry=registry
@@ -93,6 +94,7 @@ def _heartbeat_age() -> timedelta:
     beat = cache.get("heartbeat")
     if beat is None:
         return timedelta.max
+    # The machine's time: in demo mode the shop's stands still.
     return clock.wall() - datetime.fromisoformat(beat)
 
 

@@ -47,6 +47,8 @@ class People:
 
     def key(self, customer: str | None, visitor: str | None) -> UUID | None:
         """Return whose an event is: the customer's, else the visitor's."""
+        # Nothing is linked by that: clients go on sending a visitor's id for whoever is
+        # logged in on the device.
         if customer is not None:
             return self.customers[customer].key
         return None if visitor is None else self.visitors[visitor].key
@@ -75,6 +77,7 @@ def identify(
     """
     people = People()
     given_up = set(previous)
+    # Few batches hold an alias: the others are spared the question.
     rows = Customer.objects.filter(external_id__in=given_up) if given_up else ()
     theirs = {row.external_id or "" for row in rows}
     wanted = set(customers) | theirs, set(visitors) | (given_up - theirs)
@@ -82,6 +85,8 @@ def identify(
         return people
     _collect(people, *wanted)
     missing = wanted[0] - people.customers.keys(), wanted[1] - people.visitors.keys()
+    # Whether somebody was erased is asked of unknown ids alone: others pay nothing for
+    # it.
     if any(missing):
         _make(people, *_allowed(*missing, given_up))
     return people
@@ -108,6 +113,7 @@ def _make(people: People, customers: set[str], visitors: set[str]) -> None:
     columns = [list(column) for column in zip(*new, strict=True)]
     _add(people, lookup.rows(MAKE, [clock.now(), *columns]))
     lost = customers - people.customers.keys(), visitors - people.visitors.keys()
+    # DO NOTHING has waited for that one's commit, so the next statement sees the rows.
     if any(lost):  # another batch has just made them
         _collect(people, *lost)
 
@@ -144,6 +150,7 @@ def erased(names: Iterable[str]) -> set[str]:
 
 def digest(kind: str, id_: str) -> bytes:
     """Return what is kept of an erased id: nobody can tell the id from it."""
+    # Keyed: ids are short and countable, a plain hash could be tried out.
     secret = settings.SUPPRESSION_KEY.encode()
     return hmac.digest(secret, f"{kind}:{id_}".encode(), "sha256")
 
@@ -161,6 +168,7 @@ WHO = (
 """A customer's id goes before a visitor's that happens to be the same."""
 
 
+# By way of the person's root: the key that is given may be any of theirs.
 KEYS = (
     "SELECT c.key, c.consent FROM analytics_customer c,"
     " (SELECT coalesce(person, key) AS root FROM analytics_customer WHERE key = %s) p"
@@ -179,6 +187,7 @@ def persons() -> dict[UUID, UUID]:
     return {key: person for key, person in linked if person}
 
 
+# Each row has its person's consent, so one that may is all that may.
 WILLING = (
     "SELECT key FROM (SELECT key, bool_or(coalesce(consent, %s)) OVER () AS may"  # noqa: S608
     f" FROM ({KEYS}) mine) k WHERE may ORDER BY key"
@@ -269,6 +278,7 @@ def _link(key: UUID, target: UUID) -> None:
     mine, other = rows.get(key), rows.get(target)
     if mine is None or other is None or mine.linked_to or mine.split_from == target:
         return
+    # One person by another way already: a link more would only close a circle.
     if (mine.person or key) == (other.person or target):
         return
     mine.linked_to = target
@@ -285,6 +295,7 @@ def _unlink(key: UUID) -> None:
 def _say(key: UUID, at: datetime, *, said: bool) -> None:
     rows = {row.key: row for row in _people((key,))}
     mine = rows.get(key)
+    # By when it was said, not by when it came: an old word may come late.
     if mine is None or (mine.said_at is not None and mine.said_at > at):
         return
     mine.said, mine.said_at = said, at
@@ -298,6 +309,7 @@ def _hold(some: Set[UUID]) -> None:
     and locked anew: what is locked late, out of order, ends in a deadlock.
     """
     while True:
+        # Rolling back to it gives the rows' locks up, but not the transaction.
         mark = transaction.savepoint()
         held = {row.key for row in _people(some).select_for_update()}
         if held == set(_people(some).values_list("key", flat=True)):

@@ -96,6 +96,7 @@ def reading(sheet: Sheet, said: list[str], how: Order) -> Reading:
         )
     wanted = Reading(sources=sources).columns
     sample = next((rows for rows in sheet.batches(wanted) if len(rows)), None)
+    # This was only a look: the reading finds its broken rows again.
     sheet.broken.clear()
     if sample is None:
         raise cells.UnknownClock(f"{sheet.path} has a header and no rows")
@@ -124,6 +125,7 @@ def run(
     """
     report, faults = Report(), Refusals(errors)
     with _alone(), buckets.folder() as folder:
+        # One bucket is in memory at a time.
         count = 1 + sheet.rows // BUCKET_ROWS
         spread = buckets.Spread(sheet, how, order.limit, faults)
         report.rows = spread.over(folder, count, progress)
@@ -191,6 +193,7 @@ def _send(
 ) -> None:
     """Pass what is known over without reading it: a second run takes seconds."""
     ids = {event_id(message): place for place, message in enumerate(some["message"])}
+    # What was archived is out of the table, and in the log still.
     known = {ids[id_] for id_ in {*store.positions(ids), *archive.moved(ids)}}
     fresh = some[[place for place in range(len(some)) if place not in known]]
     report.orders += len(some)
@@ -211,6 +214,7 @@ def _became(
     if dry_run:
         yield from _would(raws, some["customer"].to_list(), at)
         return
+    # What is refused has its rows told in a file: no dead letters beside it.
     for result in ingestion.ingest(raws, source=SOURCE, at=at, keep=False):
         yield result.status, result.path, result.reason
 

@@ -95,6 +95,7 @@ def minutes(at: datetime) -> Minutes:
     counts = [0] * 60
     for ago, count, _ in rows:
         counts[59 - min(max(ago, 0), 59)] += count
+    # As many were read as may be, and all of them are of this hour: more may be.
     reached = bool(rows) and rows[0][2] >= MOST_READ and sum(counts) >= MOST_READ
     return Minutes(counts=counts, whole=not reached)
 

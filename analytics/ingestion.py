@@ -23,6 +23,7 @@ from analytics.wording import Wording
 log = logging.getLogger(__name__)
 Status = Literal["accepted", "duplicate", "rejected"]
 Read = Callable[[bytes, datetime], Sent]
+# What identity.apply acts on, but for IdentityUnlinked, which no shop may send.
 ABOUT_PEOPLE = (
     events.CustomerIdentified,
     events.CustomerAliased,
@@ -55,6 +56,7 @@ def ingest(
     `call` names the wire for a later replay of what was rejected (analytics.replays),
     which says when it first `arrived` and need not `keep` it again.
     """
+    # Before the transaction: nobody waits for the log's lock while JSON is parsed.
     checked = [_checked(raw, arrived or at, read) for raw in raws]
     sent = [c for c in checked if isinstance(c, Sent)]
     refused = [
@@ -83,6 +85,7 @@ def consent(
         "anonymous": anonymous,
         "data": {"personalised": personalised},
     }
+    # A refusal is told at once to whoever asks: no dead letter of it.
     [result] = ingest([msgspec.json.encode(event)], source=source, at=at, keep=False)
     return result
 
@@ -122,12 +125,15 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
     firsts: list[bool] = []
     words: list[store.Fact] = []
     for id_, one in zip(ids, sent, strict=True):
+        # The log says that an id was written, not for which of two in this batch.
         firsts.append(id_ is not None and id_ not in facts)
         if id_ is not None and firsts[-1]:
             facts[id_] = _fact(id_, one, people, source)
             words += _word(one, people, source)
     happened = [*facts.values(), *words]
+    # The log's lock first, then people, as in identity.unlink: one order, no deadlock.
     identity.hold(_about_people(happened))
+    # After it only rows are written that are locked already: nobody is waited for.
     written = store.append_new(happened)
     identity.apply(_about_people(f for f in happened if f.id in written))
     return [
@@ -200,6 +206,7 @@ def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fa
     late = known.said_at is not None and known.said_at > sent.at
     if known.said == said or late:
         return
+    # The same word in the batch's next message is no news.
     side[name] = identity.Known(known.key, said, sent.at)
     yield store.Fact(
         id=consent_id(sent.message),

@@ -33,6 +33,7 @@ class Row:
     text: str = ""
 
 
+# As text: 12.10 must not come out as 12.1, nor 0.1 + 0.2 with 17 digits.
 _decoder = msgspec.json.Decoder(dict[str, object], float_hook=str)
 
 
@@ -43,6 +44,7 @@ def rows(path: Path) -> Iterator[Row]:
     """
     with path.open("rb") as lines:
         number = 0
+        # One byte more shows a line that is too long, before the rest of it is read.
         while line := lines.readline(MOST_LINE + 1):
             number += 1
             if len(line) > MOST_LINE:
@@ -54,6 +56,7 @@ def rows(path: Path) -> Iterator[Row]:
                     )
                 )
             if number == 1:
+                # A byte order mark, as Excel and Windows write it.
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if line.strip():
                 yield _row(number, line)

@@ -99,6 +99,7 @@ def _is_ours(name: str) -> bool:
     return name in ACTORS or name.startswith(RULE)
 
 
+# Among 609 patterns 0.6 ms for a text, 8 ms for one that is none, 0.002 when known.
 @lru_cache(REMEMBERED)
 def _reread(text: str, language: str) -> str:
     if (known := gettext(text)) != text:
@@ -110,6 +111,7 @@ def _reread(text: str, language: str) -> str:
     found: dict[str, None] = {}
     letters = 0
     for message in _messages(language):
+        # Those with most text come first: one with less of it explains the text worse.
         if found and message.letters < letters:
             break
         values = message.values_of(text)
@@ -224,6 +226,7 @@ def _messages(language: str) -> list[_Message]:
     found = [
         _message(key, translated)
         for key, translated in catalog._catalog.items()
+        # gettext puts \4 between a context and its message.
         if isinstance(key, str) and HOLE.search(key) and "\4" not in key
     ]
     known = [one for one in found if one.letters >= LEAST_LETTERS]

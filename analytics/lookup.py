@@ -60,6 +60,7 @@ def _asked(kind: str, sql: str, values: Values, ask: Callable[[], Answer]) -> An
     known = _known.get()
     if known is None:
         return ask()
+    # Values may be lists, which cannot be keys.
     question = f"{kind} {sql} {values!r}"
     if question not in known:
         known[question] = ask()
@@ -71,6 +72,8 @@ def _mended(sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
     try:
         return _row(sql, values)
     except OperationalError:
+        # What the transaction has written is lost with the connection: the caller must
+        # know.
         if connection.in_atomic_block:
             raise
         connection.close()

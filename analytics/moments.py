@@ -36,6 +36,7 @@ class Moments:
     def of(cls, names: Sequence[str], rows: ArrayLike) -> "Moments":
         """Sum up rows of shape (units, k)."""
         values = np.asarray(rows, dtype=np.float64).reshape(-1, len(names))
+        # The leading 1 makes the number of units and the plain sums a part of the gram.
         z = np.column_stack([np.ones(len(values)), values])
         return cls(tuple(names), z.T @ z)
 
@@ -86,6 +87,7 @@ class Moments:
         if self.n < 2:
             return np.zeros((len(self.names), len(self.names)))
         sums, squares = self.gram[0, 1:], self.gram[1:, 1:]
+        # Σ (y − m)(y − m)ᵀ = Σ y yᵀ − (Σ y)(Σ y)ᵀ / n, shape (k, k).
         around = squares - np.outer(sums, sums) / self.n
         constant = np.diag(around) <= NOISE * np.diag(squares)
         around[constant, :] = around[:, constant] = 0.0
@@ -98,6 +100,7 @@ class Moments:
         row = np.zeros(len(self.names) + 1)
         row[0] = plus
         row[[self._at(one) for one in weights]] = list(weights.values())
+        # z' = C z, so Σ z' z'ᵀ = C gram Cᵀ, shape (k + 2, k + 2).
         change = np.vstack([np.eye(len(row)), row])
         return Moments((*self.names, name), change @ self.gram @ change.T)
 

@@ -93,6 +93,7 @@ def _only(traits: Set[str], event: events.Event) -> events.Event:
     allowed = {
         name: trait
         for name, trait in event.traits.items()
+        # Longer ones are texts, and no free text enters the log.
         if name in traits and len(str(trait)) <= 100
     }
     return msgspec.structs.replace(event, traits=allowed)
@@ -100,6 +101,7 @@ def _only(traits: Set[str], event: events.Event) -> events.Event:
 
 def _check_people(incoming: Incoming, event: events.Event) -> None:
     match event:
+        # The log names keys, which are ours to fill in; a shop knows its own ids alone.
         case events.CustomerIdentified(anonymous=key) if key is not None:
             raise Refused(
                 Wording("Name the visitor in the envelope"), "$.data.anonymous"

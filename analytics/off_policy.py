@@ -93,11 +93,13 @@ class Draft:
     def weight(self) -> Floats:
         """The draft's probability of what was done, over the log's, [rows]."""
         rows = np.arange(len(self.log.action))
+        # Propensities are above 0: Log refuses others.
         return np.asarray(self.policy[rows, self.log.action] / self.log.propensity)
 
     @cached_property
     def foretold(self) -> Floats:
         """The model's mean reward under the draft, [rows]."""
+        # Row by row: no [rows, actions] product in between.
         return np.asarray(np.einsum("ij,ij->i", self.policy, self._known))
 
     @cached_property
@@ -177,6 +179,7 @@ def tuned(
     def badness(setting: float) -> float:
         parts = estimator(draft, setting)
         away = _mean(parts - full)
+        # E(away²) is bias² + noise²: what noise alone makes of it is no bias.
         bias = max(away.value**2 - away.error**2, 0.0)
         return _mean(parts).error ** 2 + bias
 
@@ -192,6 +195,7 @@ def switched(draft: Draft, most: float) -> Floats:
 def shrunk(draft: Draft, shrinkage: float) -> Floats:
     """Return each row's part of DRos; their mean is the estimate."""
     if np.isinf(shrinkage):
+        # λ w / (w² + λ) is ∞/∞ here; its limit is w.
         kept = draft.weight
     else:
         squares = draft.weight**2 + shrinkage
@@ -199,6 +203,7 @@ def shrunk(draft: Draft, shrinkage: float) -> Floats:
             shrinkage * draft.weight,
             squares,
             out=np.zeros_like(squares),
+            # w and λ both 0: nothing is kept.
             where=squares > 0,
         )
     return np.asarray(draft.foretold + kept * draft.residual)
@@ -216,5 +221,7 @@ def _ratio(weight: Floats, value: Floats, added: Floats) -> Estimate:
     if total == 0:
         raise Malformed("the draft never does what was done: nothing is known of it")
     ratio = float(np.mean(weight * value)) / total
+    # The quotient's influence function: its spread over rows is the delta method's
+    # error.
     parts = added + weight * (value - ratio) / total
     return Estimate(value=float(added.mean()) + ratio, error=_mean(parts).error)

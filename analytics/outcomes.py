@@ -103,6 +103,7 @@ class Outcomes:
     def add(self, stored: store.Stored) -> None:
         """Take one event in; bots' are left out."""
         event, at = stored.event, stored.occurred_at
+        # Costs are nobody's: before the question whose the event is.
         if isinstance(event, events.CostChanged):
             self.newest[event.sku] = event.currency, event.cost
             row = stored.position, event.sku, event.currency, event.cost
@@ -133,6 +134,7 @@ class Outcomes:
         goods = list(_goods(event))
         early = [one for one in goods if one.sku not in self.newest]
         if early:
+            # The place of the row that `add` appends next.
             self.waiting.append((len(self.outcomes), early))
         late = [one for one in goods if one.sku in self.newest]
         return _summed(late, self.newest, currency)
@@ -153,6 +155,7 @@ def _summed(
     cost = uncosted = NOTHING
     for one in goods:
         told_in, each = prices.get(one.sku, ("", None))
+        # In another currency a cost is not known; of no units none can be reckoned.
         if each is None or told_in != currency or not one.quantity:
             uncosted += one.shelf
         else:
@@ -207,6 +210,8 @@ def _outcome(event: events.Event) -> Told | None:
         case events.OrderRefunded(order_id=id_, amount=amount, skus=skus):
             return _row(Kind.BACK, id_, event.currency, paid=amount, skus=skus)
         case events.OrderCancelled(order_id=id_):
+            # No amount: the whole order; no currency: whichever it was in
+            # (promotions.sums).
             return _row(Kind.BACK, id_, "", paid=None)
         case events.OfferRedeemed(order_id=id_, currency=currency):
             cost, gift = event.discount, event.gift_value
@@ -231,6 +236,7 @@ def _row(
     gift: Decimal = NOTHING,
     skus: Iterable[str] = (),
 ) -> Told:
+    # An order's id is personal. Its hash joins orders with what went back as well.
     number = UUID(bytes=sha256(order_id.encode()).digest()[:16])
     named = list(skus)
     return kind.value, number, currency, paid, shelf, discount, gift, named

@@ -29,6 +29,7 @@ def fault(url: str, *, private: bool) -> str | None:
     """Say why an address may not be reached, if so; no name is looked up."""
     try:
         parts = urlsplit(url)
+        # Reading it raises ValueError where the port is no number.
         _ = parts.port
     except ValueError:
         return "This is not an address."
@@ -43,12 +44,14 @@ def fault(url: str, *, private: bool) -> str | None:
 
 def allowed(address: str) -> bool:
     """Say whether an IP address is one of the public internet."""
+    # Without the zone of fe80::1%eth0.
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     if mapped is not None:
         ip = mapped
     if any(ip in network for network in TRANSLATED if network.version == ip.version):
         return False
+    # To Python's ipaddress, multicast is global.
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -60,6 +63,7 @@ def addresses(parts: SplitResult, *, private: bool) -> list[str]:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     known = [str(row[4][0]) for row in found]
+    # All of them, whichever is taken.
     if not private and not all(map(allowed, known)):
         raise Refused(INSIDE)
     return known
@@ -124,6 +128,7 @@ def _link(
         )
     else:
         link = http.client.HTTPConnection(host, parts.port, timeout=patience)
+    # http.client's own hook: the certificate is still checked for the URL's name.
     link._create_connection = _Here(address, patience)  # type: ignore[attr-defined]
     return link
 
@@ -132,6 +137,7 @@ def _cut(link: http.client.HTTPConnection, over: Event) -> None:
     over.set()
     if link.sock is not None:
         try:
+            # close() would not wake the thread that reads from it.
             link.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             return
@@ -140,4 +146,5 @@ def _cut(link: http.client.HTTPConnection, over: Event) -> None:
 def seconds(answer: http.client.HTTPResponse) -> int:
     """Return for how long the receiver asks to be left alone; 0 if it does not."""
     said = answer.getheader("Retry-After", "")
+    # isdigit alone takes ² and other scripts' digits.
     return int(said) if said.isascii() and said.isdigit() and len(said) < 7 else 0

@@ -84,6 +84,7 @@ def _root(key: UUID, by_key: dict[UUID, Member]) -> UUID:
     """Follow the links to their end; of a circle, to its least key."""
     way = [key]
     while (target := by_key[way[-1]].linked_to) in by_key and target is not None:
+        # Its least key, whoever is asked: all members must name the same person.
         if target in way:
             return min(way[way.index(target) :])
         way.append(target)

@@ -48,6 +48,7 @@ def _erase(who: str | UUID, by: str, at: datetime) -> Erasure:
     with transaction.atomic():
         _lock_rows(_keys(who))
         store.hold_alone()
+        # Asked before the lock and again after it: a link may have joined more keys.
         keys = _keys(who)
         count = store.erase(keys)
         customers = Customer.objects.filter(key__in=keys)
@@ -119,8 +120,10 @@ def _owned_rows(table: type[models.Model], names: Iterable[str]) -> list[Any]:
 
 def sweep() -> int:
     """Forget rows that a task under way wrote for somebody erased meanwhile."""
+    # By key, not by person: each of a person's keys has a row in Customer.
     alive, swept = Customer.objects.values("key"), 0
     for table in tables():
+        # EVERYBODY has no row in Customer, but the best sellers lie under it.
         rows = table._default_manager.exclude(customer=None).exclude(customer=EVERYBODY)
         gone = set(rows.exclude(customer__in=alive).values_list("customer", flat=True))
         _forget_rows(table, list(gone))
@@ -189,6 +192,7 @@ def _forget_rejections(names: set[str]) -> None:
     gone = [
         pk
         for pk, body in rows.iterator()
+        # Where ids stand any name counts; elsewhere only those that are long enough.
         if names & ids(bytes(body)) or any(w.search(_plain(bytes(body))) for w in words)
     ]
     Rejection.objects.filter(pk__in=gone).delete()
@@ -199,6 +203,7 @@ SHORT = 4
 
 
 def _word(name: str) -> re.Pattern[str]:
+    # hh-1 is not in hh-12, nor ann in ann@example.org.
     return re.compile(rf"(?<![\w@-]){re.escape(name)}(?![\w@-])")
 
 
@@ -218,6 +223,7 @@ def _events(keys: list[UUID]) -> Iterator[dict[str, Any]]:
 def _rows(table: type[models.Model], keys: list[UUID]) -> list[dict[str, Any]]:
     rows = table._default_manager.filter(customer__in=keys).order_by("pk").values()
     return [
+        # Amounts as text: a number of JSON may be read as a float.
         {name: str(v) if isinstance(v, Decimal) else v for name, v in row.items()}
         for row in rows
     ]

@@ -105,6 +105,7 @@ def _fields(path: str, details: Any) -> Any:
         yield {"field": path, "code": details["code"], "detail": details["message"]}
     elif isinstance(details, dict):
         for name, inner in details.items():
+            # DRF tells the faults of a list by place, in a dict.
             step = f"[{name}]" if isinstance(name, int) else f".{name}"
             yield from _fields(f"{path}{step}".lstrip("."), inner)
     else:

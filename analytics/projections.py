@@ -29,6 +29,7 @@ from analytics.models import (
 )
 from analytics.outcomes import Outcomes
 
+# So many at once were loaded in bulk, and the planner does not know them yet.
 MANY = 50_000
 SPAN = 500_000
 """Positions in one catch-up transaction; 234,000 took 5.5 s after a bulk load."""
@@ -79,6 +80,7 @@ def catch_up(*, span: int = SPAN) -> int:
 
     Zero means nothing is left, or that another worker is at it.
     """
+    # Not within the transaction: the log's lock would be held until all is folded.
     until = store.high_water()
     with transaction.atomic():
         checkpoints = lock(ALL)
@@ -95,7 +97,9 @@ def catch_up(*, span: int = SPAN) -> int:
         errors = feed(folds, positions, read)
         for checkpoint in running:
             name = checkpoint.projection
+            # A fold that raised holds a part of the batch: nothing of it is saved.
             error = errors.get(name) or _saved(folds[name])
+            # One that is ahead of this span stays there.
             move(checkpoint, max(checkpoint.position, until), error)
         return until - after
 
@@ -115,11 +119,13 @@ def lag() -> dict[str, int]:
 
 def lock(names: Iterable[str], *, wait: bool = False) -> list[Checkpoint]:
     """Lock checkpoints for the transaction; without `wait`, those that are free."""
+    # Sorted, as all who lock checkpoints do: no deadlock.
     wanted = sorted(names)
     Checkpoint.objects.bulk_create(
         [Checkpoint(projection=name) for name in wanted], ignore_conflicts=True
     )
     rows = Checkpoint.objects.filter(projection__in=wanted).order_by("projection")
+    # Whoever holds one is folding it at this moment: nobody need wait to do so too.
     return list(rows.select_for_update(skip_locked=not wait))
 
 
@@ -158,6 +164,7 @@ def feed(
     with _gc_paused():
         for stored in read:
             for name, fold, types, position in fed:
+                # Read from the slowest on: the others have some of these already.
                 if stored.position <= position or name in errors:
                     continue
                 if types is None or stored.type in types:
@@ -172,6 +179,7 @@ def _saved(fold: Fold) -> str:
     """Add what was folded to the tables; return the error, if any."""
     try:
         with transaction.atomic():
+            # The savepoint keeps what the other folds have saved.
             fold.save(_merge)
     except Exception as error:
         return repr(error)
@@ -205,9 +213,11 @@ def _merge(
     updates = ", ".join(f"{c} = {widened(name, c)}" for c in columns[keys:])
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
+            # LIKE alone: no index and no constraint to be kept while COPY writes.
             f"CREATE TEMP TABLE IF NOT EXISTS incoming_{name} "
             f"(LIKE {name}) ON COMMIT DROP"
         )
+        # By a table beside it, as COPY knows no ON CONFLICT.
         _copy(f"incoming_{name}", listed, rows)
         cursor.execute(
             f"INSERT INTO {name} ({listed}) "  # noqa: S608

@@ -107,6 +107,7 @@ class Properties(Product):
             found = float(value)
         except (TypeError, ValueError, OverflowError):
             return None
+        # Its size first: int() of infinity raises, and no comparison holds for NaN.
         return int(found) if abs(found) < 1e6 and found == int(found) else None
 
 

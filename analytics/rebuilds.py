@@ -25,6 +25,7 @@ def rebuild(names: Iterable[str]) -> dict[str, str]:
     """
     wanted = set(names)
     ours, others = wanted & projections.ALL.keys(), wanted & projections.OTHERS.keys()
+    # A month moved out while we read would be missed: its file was not there to list.
     with archive.alone():
         return _rebuilt(ours) | _recounted(others)
 
@@ -41,6 +42,7 @@ def _recounted(names: Iterable[str]) -> dict[str, str]:
 
 def _rebuilt(names: Iterable[str]) -> dict[str, str]:
     store.analyze()
+    # Not resumed: a fold that asked the tables would know what comes after.
     folds = {name: projections.ALL[name].fold() for name in sorted(names)}
     errors: dict[str, str] = {}
     until = 0
@@ -73,9 +75,11 @@ def _stop(name: str, error: str) -> None:
 def _write_aside(name: str, fold: Fold) -> None:
     """Write the rows into tables of the same names, and indexes, in another schema."""
     with transaction.atomic(), connection.cursor() as cursor:
+        # For this the role needs CREATE on the database.
         cursor.execute("CREATE SCHEMA IF NOT EXISTS aside")
         for table in _tables(name):
             cursor.execute(f"DROP TABLE IF EXISTS aside.{table}")
+            # It takes the other's place, so with all its indexes and constraints.
             cursor.execute(f"CREATE TABLE aside.{table} (LIKE {table} INCLUDING ALL)")
         fold.save(partial(projections.fill, "aside"))
 
@@ -93,6 +97,8 @@ def _swapped(name: str, until: int) -> bool:
                 for table in _tables(name):
                     cursor.execute(f"DROP TABLE {table}")
                     cursor.execute(f"ALTER TABLE aside.{table} SET SCHEMA {here}")
+                # Back to where the replay ended: catch_up adds what came since to the
+                # new rows.
                 projections.move(checkpoint, until, "")
         except OperationalError:
             continue

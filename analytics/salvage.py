@@ -40,11 +40,13 @@ def _parts(text: bytes, opening: bytes) -> list[bytes] | None:
         return None
     depth, start, found = 0, 1, []
     for end, sign in _signs(text):
+        # Commas further inside part nothing here.
         if depth == 1 and sign in b",]}":
             found.append(text[start:end].strip())
             start = end + 1
         depth += (sign in OPEN) - (sign in CLOSE)
         if depth == 0:
+            # With something after its end it is no whole value.
             whole = not text[end + 1 :].strip()
             return [part for part in found if part] if whole else None
     return None

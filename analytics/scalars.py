@@ -47,9 +47,11 @@ def amount(value: Scalar, path: str) -> Decimal | None:
     if value is None or value == "":
         return None
     try:
+        # By way of text: Decimal(0.1) has 55 digits.
         found = Decimal(str(plain(value, path)).strip())
         if not found.is_finite() or abs(found) >= MOST:
             raise Refused(Wording("Expected an amount below 1e9"), path)
+        # Only floats: a text with five decimals is a fault that the door must tell.
         return found.quantize(FINEST).normalize() if _noisy(value, found) else found
     except InvalidOperation as error:
         raise Refused(

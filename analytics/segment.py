@@ -103,6 +103,7 @@ class Reader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Refused(str(error)) from error
         except Refused as refused:
+            # Told back only as it was sent: a number would be another text.
             known = message.message_id if message else None
             refused.message = known if isinstance(known, str) else None
             raise
@@ -122,6 +123,8 @@ class Reader:
             at=occurred,
             original_at=original,
             sent_at=sent_at,
+            # Lists of bots name servers' libraries too, which report for shoppers
+            # (PostHog #60557).
             bot=message.on_device and _is_bot(message),
             consent=self._consent(message),
             **_people(call, message),
@@ -159,6 +162,7 @@ class Reader:
         if not said or said.category_preferences is None:
             return None
         named = {k.casefold(): v for k, v in said.category_preferences.items()}
+        # In these ways consent managers say yes; whatever else they say is no.
         return named.get(self.consent.casefold()) in (True, "granted", "true")
 
     def shared(self, *, sent_at: bytes, context: bytes) -> bytes:
@@ -172,6 +176,7 @@ class Reader:
         try:
             if context:
                 members["batchContext"] = self._short(_contexts.decode(context))
+            # Without its braces: it is put into each message's own object.
             text = msgspec.json.encode(members)[1:-1]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return b""
@@ -195,6 +200,7 @@ def _check(event: events.Event) -> None:
     fault = event.fault()
     if fault is None:
         try:
+            # msgspec looks at lengths and ranges when it decodes, not when one is made.
             events.decode(events.NAMES[type(event)], events.encode(event))
             return
         except events.Unreadable as error:
@@ -264,12 +270,14 @@ def _times(
     the event by the delay. So a clock is corrected only if it is a shopper's device's
     and off by more than SKEW, and nothing happens after it arrived.
     """
+    # rudder-node sends no timestamp, segment's libraries no originalTimestamp.
     said = message.timestamp or message.original_timestamp
     original = _time(said, "$.timestamp")
     sent_at = _time(message.sent_at or message.batch_sent_at, "$.sentAt")
     occurred = original or at
     if original and sent_at and message.on_device and abs(at - sent_at) > SKEW:
         occurred = original + (at - sent_at)
+    # A wrong clock, or Segment's formula on a frozen body: the arrival is nearer.
     if occurred > at + AHEAD:
         occurred = at
     return original, sent_at, check_time(occurred, at, "$.timestamp")
@@ -282,6 +290,7 @@ def _time(value: Scalar, path: str) -> datetime | None:
         if isinstance(value, str):
             read = datetime.fromisoformat(value)
         else:
+            # 1e11 is the year 5138 in seconds, and 1973 in milliseconds.
             read = datetime.fromtimestamp(value / (1000 if value > 1e11 else 1), UTC)
         read = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:

@@ -14,6 +14,8 @@ from analytics.wording import Wording
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
 """How far a client's clock may run ahead of ours."""
+# An even number of backslashes before it: else \\u0000 is a text about NUL, which is
+# fine. jsonb refuses the character, and one such row would end the whole batch.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -53,22 +55,26 @@ class Sent(msgspec.Struct, kw_only=True, gc=False):
 
 def event_id(sent: str) -> UUID:
     """Return a message id's place in the log: itself if a UUID, else a hash of it."""
+    # Its usual spelling alone: UUID() takes others too, and two texts would be one id.
     if len(sent) == 36:
         try:
             return UUID(sent)
         except ValueError:
             pass
+    # A text under a unique index took a sixth more CPU and bytes than a UUID.
     return UUID(bytes=blake2b(sent.encode(), digest_size=16).digest())
 
 
 def consent_id(message: str) -> UUID:
     """Return the place of the consent that came with a message: no id of a sender's."""
+    # Personalised, so that no message id of a client's can come to the same.
     digest = blake2b(message.encode(), digest_size=16, person=b"consent")
     return UUID(bytes=digest.digest())
 
 
 _ID = re.compile(
     rb'"(?:userId|anonymousId|previousId|customer|anonymous|previous)"\s*:\s*'
+    # Possessive, as in analytics.salvage: a text without an end must not cost seconds.
     rb'("(?:[^"\\]|\\.)*+"|-?\d+)',
     re.DOTALL,
 )

@@ -26,6 +26,7 @@ ERASED = "erased"
 def plausible(amounts: Sequence[Decimal]) -> bool:
     """Say whether every amount is fine: a sum keeps the most decimals of its parts."""
     try:
+        # Infinity less infinity and signalling NaNs raise instead of summing.
         total = sum(amounts, Decimal(0))
     except ArithmeticError:
         return False

@@ -23,6 +23,7 @@ BATCH = 20_000
 HEAD = 1 << 20
 """Bytes that are looked at for the encoding."""
 DELIMITERS = ",;\t|"
+# A quote that is not closed takes all that follows for one cell: at 1 MB it is said.
 csv.field_size_limit(1 << 20)
 
 
@@ -78,6 +79,7 @@ class Sheet:
         if self.frame is None:
             raise TypeError("a workbook without its rows")
         table = self.frame.with_row_index("row", offset=2).cast({"row": pl.Int64})
+        # After the numbering: a spreadsheet shows empty rows, too.
         filled = table.filter(~pl.all_horizontal(pl.col(self.header).is_null()))
         for start in range(0, len(filled), BATCH):
             rows = filled.slice(start, BATCH).select("row", *wanted)
@@ -119,10 +121,13 @@ class Sheet:
             reader = csv.reader(text, delimiter=self.delimiter or ",")
             next(reader)
             done, number = 0, 1
+            # Until a round reads nothing: a batch of broken rows alone is not the end.
             while number > done:
                 rows: list[list[str]] = []
                 at: list[int] = []
                 done, number = number, self._some(reader, number, rows, at, places)
+                # No object for each row, which the garbage collector would walk: thrice
+                # as fast.
                 columns = {
                     name: pl.Series([cells[place] for cells in rows], dtype=pl.String)
                     for name, place in zip(wanted, places, strict=True)
@@ -145,6 +150,8 @@ class Sheet:
         try:
             for cells in islice(reader, BATCH):
                 number += 1
+                # csv joins lines while a quote is open, and line_num counts lines of
+                # text.
                 several, line = reader.line_num - line > 1, reader.line_num
                 if len(cells) != width:
                     if cells:
@@ -291,6 +298,7 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
             first = text.readline()
             delimiter = delimiter or max(DELIMITERS, key=first.count)
             text.seek(0)
+            # One line alone: a quote that is open there must not read on.
             header = next(csv.reader(islice(text, 1), delimiter=delimiter), [])
     except UnicodeError as error:
         raise NotATable(_not_utf8(path)) from error
@@ -316,6 +324,7 @@ def _csv(path: Path, delimiter: str, encoding: str) -> Sheet:
     return Sheet(
         path=path,
         header=header,
+        # A guess by the header's length: a CSV file is not read through to be counted.
         rows=max(1, size // max(20, len(first))),
         form="csv",
         delimiter=delimiter,

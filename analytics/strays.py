@@ -40,6 +40,7 @@ class Held:
                 lost.append(one.row)
         known = lines.filter(pl.col("order").is_not_null())
         first = known["order"].head(1).to_list()
+        # A row that was lost at the end of a batch has its next neighbour in this one.
         if first and self._waiting is not None:
             self._hold(first, self._waiting)
             self._waiting = None
@@ -76,11 +77,13 @@ def _sure(broken: Broken, place: int) -> bool:
 
 
 def _reach(cells: Sequence[str], width: int, place: int) -> Sequence[str]:
+    # Cells too many have moved the order's to the right, cells too few to the left.
     extra = max(-NEAR, min(len(cells) - width, NEAR))
     return cells[max(place + min(extra, 0), 0) : place + max(extra, 0) + 1]
 
 
 def _runs(cells: Sequence[str], delimiter: str) -> Iterator[str]:
+    # It may have been cut at a delimiter itself: so any run of cells is a claim.
     for start in range(len(cells)):
         for end in range(start + 1, len(cells) + 1):
             text = delimiter.join(cells[start:end]).strip().strip('"').strip()

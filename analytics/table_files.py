@@ -107,6 +107,7 @@ def _plain(value: Any) -> Any:
         case datetime():
             return value.isoformat()
         case Decimal():
+            # str() gives small and large ones an exponent: 1E+2.
             return f"{value:f}"
         case None | bool() | int() | float() | str():
             return value

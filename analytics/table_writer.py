@@ -45,6 +45,7 @@ def parquet(columns: Mapping[str, str], rows: Path, target: Path) -> None:
 
 def workbook(columns: Mapping[str, str], rows: Path, target: Path) -> None:
     """Write a sheet; no text of it is a formula or a link."""
+    # A row is written out when the next begins: a million are never held.
     plain = {"constant_memory": True, "strings_to_formulas": False}
     with xlsxwriter.Workbook(target, plain | {"strings_to_urls": False}) as book:
         sheet = book.add_worksheet()
@@ -68,6 +69,7 @@ def _write(sheet: Any, row: int, place: int, kind: str, value: Any) -> None:
         sheet.write_number(row, place, float(value))
     else:
         text = f"'{value}" if value[:1] in tuple(FORMULAS) else value
+        # The longest text that Excel lets a cell have.
         sheet.write_string(row, place, text[:32_767])
 
 

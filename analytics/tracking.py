@@ -26,6 +26,7 @@ from analytics.models import Rejection
 from analytics.sent import ids
 from analytics.wording import Wording
 
+# Segment's own limit. RudderStack's Python client sends up to 4 MB.
 MOST_EVENTS = 2500
 MOST_BYTES = 4 << 20
 log = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ def _answered(view: View) -> View:
             return _problem(answer)
         except Exception as error:
             if isinstance(error, DatabaseError):
+                # The name alone: PostgreSQL's message quotes the row, and rows may be
+                # personal.
                 log.warning("the database took no call: %s", type(error).__name__)
             else:
                 log.exception("a call of the tracking API failed")
@@ -82,6 +85,8 @@ def _problem(answer: Answer) -> HttpResponse:
         content_type="application/json",
     )
     if answer.status == 503:
+        # segment-py and rudder-node wait so long; rudder-py and posthog-node do not
+        # heed it.
         response["Retry-After"] = "1"
     return response
 
@@ -92,9 +97,11 @@ def collect(request: HttpRequest, *, call: str) -> HttpResponse:
     if request.method != "POST":
         raise Answer(400, "post_only", "Send a POST request.")
     body = _body(request)
+    # Read before the key is known: some clients write it into the body alone.
     raws, written = _messages(body) if call == "batch" else _message(body)
     key = _caller(request, written)
     if raws is None:
+        # Only now that the key is known: strangers must not fill the table.
         _keep(body, key, call)
         raise Answer(
             400, "unreadable", Wording("The body is not the JSON that we expect.")
@@ -116,6 +123,7 @@ def boot(request: HttpRequest, write_key: str) -> HttpResponse:
     """Tell Segment's browser library that we are its only destination."""
     return _json(
         {
+            # Whatever key it is: the call that follows is where it is looked up.
             "integrations": {"Segment.io": {"apiKey": write_key}},
             "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
         }
@@ -161,11 +169,13 @@ def _ingest(raws: list[bytes], *, source: str, call: str) -> None:
     try:
         job()
     except DatabaseError:
+        # Done twice is done once: what the lost call had written is a duplicate now.
         connection.close()
         job()
 
 
 def _body(request: HttpRequest) -> bytes:
+    # Without it Django reads nothing, and a chunked body would look empty.
     if "CONTENT_LENGTH" not in request.META:
         raise Answer(400, "unreadable", "Send the body with its Content-Length.")
     try:
@@ -183,7 +193,9 @@ def _unzipped(body: bytes) -> bytes:
     text = b""
     try:
         while body:  # a stream may have several members
+            # 31: gzip with its header and checksum, no bare zlib.
             unpacker = zlib.decompressobj(31)
+            # One byte more shows that it is too much; and a limit of 0 would be none.
             text += unpacker.decompress(body, MOST_BYTES - len(text) + 1)
             if len(text) > MOST_BYTES or unpacker.unconsumed_tail:
                 raise Answer(413, "too_large", "Send at most 4 MiB, unpacked.")
@@ -222,6 +234,7 @@ _keyed = msgspec.json.Decoder(Keyed)
 def _with(shared: bytes, raw: bytes) -> bytes:
     """Give a message what its batch says of all; its own words come later and count."""
     inside = raw[1:].lstrip() if raw[:1] == b"{" else b"}"
+    # `shared` ends with a comma: in an empty object nothing would follow it.
     return b"{" + shared + inside if shared and inside[:1] != b"}" else raw
 
 
@@ -277,6 +290,7 @@ def _basic(request: HttpRequest) -> str | None:
     if kind.lower() != "basic":
         return None
     try:
+        # The key is the user, the password empty; some clients leave the colon out.
         return base64.b64decode(value).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError):
         return None

@@ -33,6 +33,7 @@ def read(path: Path) -> pl.DataFrame:
     _check(path)
     try:
         book = fastexcel.read_excel(path)
+        # As text: read as floats, 0.1 + 0.2 would come out with 17 digits.
         table = book.load_sheet(0, header_row=0, dtypes="string")
         return table.to_polars()
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError, IndexError) as error:
@@ -51,6 +52,7 @@ def _check(path: Path) -> None:
                 raise NotAWorkbook(
                     f"it unpacks to more than {MOST_BYTES >> 20} MiB: split it"
                 )
+    # RuntimeError: a part is encrypted; NotImplementedError: packed as zipfile cannot.
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
         raise NotAWorkbook(
             Wording("the workbook is damaged: %(error)s", error=error)
@@ -59,6 +61,7 @@ def _check(path: Path) -> None:
 
 def _bytes(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> int:
     """Unpack and count; what a part says of its size may be a lie."""
+    # What it admits itself is not even unpacked.
     if sum(part.file_size for part in parts) > MOST_BYTES:
         return MOST_BYTES + 1
     count = 0

@@ -107,6 +107,7 @@ class HttpAdapter:
     def _rows(self, asked: Asked, answer: Answer) -> Iterator[dict[str, Any]]:
         size, hosts = 0, {_host(asked.url), _host(answer.url)}
         for _ in range(MOST_PAGES):
+            # All pages together become one file.
             size += len(answer.body)
             if size > asked.visitor.most:
                 raise Unfetched("its pages are too long together")
@@ -116,6 +117,7 @@ class HttpAdapter:
             if not onward or not asked.options.get("next"):
                 return
             url = urljoin(answer.url, str(onward))
+            # The server's own words name it: they must not lead to another one.
             if _host(url) not in hosts:
                 raise Unfetched("its next page is on another host")
             answer = self._get(asked, url, {})
@@ -123,6 +125,7 @@ class HttpAdapter:
 
 
 def _host(url: str) -> str:
+    # With its scheme: what is sent by https must not follow a link to http.
     return "/".join(url.split("/", 3)[:3]).lower()
 
 
@@ -137,6 +140,7 @@ def _is_json(answer: Answer) -> bool:
     if kind in ("application/jsonl", "application/x-ndjson", "text/csv"):
         return False
     begin = answer.body.lstrip()[:1]
+    # A line of JSON Lines begins with { as well: then its type has to say JSON.
     return begin == b"[" or (begin == b"{" and kind.endswith("json"))
 
 

@@ -83,6 +83,7 @@ class StockRuleAdmin(ModelAdmin):
 
     list_display = ["__str__", *levels.FIELDS]
     ordering = ["category"]
+    # Django's own deletion of many calls no delete_model: the log would not hear of it.
     actions = None
 
     def save_model(
@@ -242,6 +243,7 @@ class SourceAdmin(Acting):
 
     @admin.action(description=_("Fetch the selected with the next run"))
     def fetch_now(self, request: HttpRequest, rows: QuerySet[Source]) -> None:
+        # By the wall's clock, as sources.run looks for what is due.
         rows.update(next_at=clock.wall(), active=True)
         messages.success(request, _("They are fetched within five minutes."))
 
@@ -270,6 +272,7 @@ class PricingRuleAdmin(ModelAdmin):
         *("families", "above_competitors"),
     ]
     ordering = ["category"]
+    # As for rules of stock.
     actions = None
 
     def save_model(

@@ -43,6 +43,7 @@ class Bound(NamedTuple):
     age: timedelta
 
 
+# The dearer of our price and their last one: a fall from either is a doubt.
 KNOWN = """coalesce(greatest(o.price, (SELECT b.price FROM catalog_competitorprice b
         WHERE b.product_id = c.id AND b.at < {since} AND b.currency = o.currency
         ORDER BY b.at DESC LIMIT 1)), 0)"""
@@ -94,6 +95,7 @@ def bounds(
     found: dict[str, list[Bound]] = {}
     values: Mapping[str, Any] = {
         "at": at,
+        # PostgreSQL refuses U+0000 even as a question's value.
         "skus": [sku for sku in skus if "\0" not in sku],
         "matched": list(MATCHED),
         "doubted": DOUBTED,
@@ -105,6 +107,7 @@ def bounds(
     return found
 
 
+# From the last point at `since` or before it on; without one, from `since`.
 HISTORIES = """
     SELECT p.product_id, p.currency, p.at, p.price, p.shelf_price, p.available
     FROM unnest(%(ids)s::bigint[]) AS asked (id)

@@ -35,6 +35,7 @@ def chance_above(expected: Expected, units: float) -> float:
         return 1.0
     if expected.slow:
         return max(0.0, 1 - sum(_up_to(expected, int(units))))
+    # Units are whole: P(D > 5) begins half-way to 6.
     return 1 - _normal(expected).cdf(units + 0.5)
 
 
@@ -70,6 +71,7 @@ def left(expected: Expected, units: float) -> float:
     if expected.deviation <= 0:
         return max(0.0, units - expected.mean)
     k = (expected.mean - units) / expected.deviation
+    # E(units − D)⁺ of the normal, less what it puts below nothing.
     kept = expected.deviation * unit_loss(k) - _below_zero(expected)
     return min(max(0.0, kept), units)
 
@@ -91,6 +93,7 @@ def more(expected: Expected, extra: float) -> Expected:
     """Add what promotions are expected to sell beyond, as a Poisson of its own."""
     if extra <= 0:
         return expected
+    # A Poisson's variance is its mean, and variances add up.
     deviation = (expected.deviation**2 + extra) ** 0.5
     return Expected(mean=expected.mean + extra, deviation=deviation)
 
@@ -111,6 +114,7 @@ def _slow_quantile(expected: Expected, level: float) -> int:
     total = 0.0
     for units, chance in enumerate(_chances(expected)):
         total += chance
+        # Sums of floats may stay a hair below a level for ever.
         if total >= level - 1e-12 or units > 100_000:
             return units
     raise AssertionError  # the chances never end
@@ -124,6 +128,7 @@ def _chances(expected: Expected) -> Iterator[float]:
     mean, variance = expected.mean, expected.deviation**2
     if mean < NONE:
         chance, size, share = 1.0, 0.0, 0.0
+    # All but equal is Poisson: r would have no end.
     elif variance > mean * (1 + 1e-9):
         size, share = mean**2 / (variance - mean), 1 - mean / variance
         chance = exp(size * log(mean / variance))
@@ -133,5 +138,6 @@ def _chances(expected: Expected) -> Iterator[float]:
     while True:
         yield chance
         sold += 1
+        # P(k) / P(k − 1).
         by = mean / sold if size == inf else share * (size + sold - 1) / sold
         chance *= by

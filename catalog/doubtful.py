@@ -31,6 +31,7 @@ def confirm(product: int, seen_at: datetime, *, by: str, at: datetime) -> None:
     """
     with transaction.atomic():
         row = _doubted(product, seen_at)
+        # Doubts are prices with seen_at <= since: an instant later it was seen twice.
         row.seen_at = max(at, row.since + INSTANT)
         row.save(update_fields=["seen_at"])
         store.append([_judged(row, seen_at, right=True, by=by)], at=at)
@@ -58,6 +59,7 @@ def _taken_back(row: CompetitorProduct) -> events.CompetitorPriceChanged:
     asked: dict[str, Any] = {name: getattr(before or row, name) for name in ASKED}
     if before is None:
         asked["available"] = False
+    # In its place: `recount`, too, lets the later event of a moment count.
     points.filter(at=row.since).update(**asked)
     news = asked | {"since": before.at if before else row.since}
     CompetitorProduct.objects.filter(pk=row.pk).update(**news)

@@ -67,6 +67,7 @@ class _Walk:
     def over(self, step: Step) -> None:
         running = self.running
         if running is not None and step.at - running.start > LONGEST:
+            # It stayed down: from its beginning on it was the new usual price.
             self.usual = Step(at=running.start, price=running.price)
             self.running = running = None
         if running is not None:
@@ -102,6 +103,7 @@ def _usual(step: Step, before: Step | None) -> Decimal | None:
 
 
 def _lower(price: Decimal, usual: Decimal) -> bool:
+    # Of what is given away, usual 0, no price is lower; 0 <= 0 would say so.
     return usual > 0 and price <= usual * (1 - LEAST)
 
 
@@ -112,6 +114,7 @@ def undercut_since(
 
     Where a side's history begins is where it can be known first.
     """
+    # Both sides' steps of a moment are laid together: in between nobody undercuts.
     moves = [(step.at, 0, step) for step in ours if step.at <= at]
     moves += [(step.at, 1, step) for step in theirs if step.at <= at]
     since: datetime | None = None

@@ -56,6 +56,7 @@ class Taken:
     changes: int
 
 
+# A feed's price is what the shop lists; `price` is what is in force.
 COLUMNS = tuple(
     "listed_price" if name == "price" else name for name in Listed.__dataclass_fields__
 )
@@ -76,6 +77,7 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
             for sku, product in rows.items()
             for event in _changes(product, heard[sku], before.get(sku, NEW))
         ]
+        # The log last, after the rows that others wait for.
         store.append_new(changes)
     return Taken(products=len(rows), changes=len(changes))
 
@@ -89,10 +91,12 @@ def believe(*, at: datetime) -> int:
         return 0
     with transaction.atomic():
         prices.lock()
+        # Asked again under the lock: a feed may have said more.
         said = prices.believed(at=at)
         products = list(Product.objects.filter(sku__in=said))
         changes = []
         for one in products:
+            # The feed's own word: it is its list as well.
             was, one.price, one.listed_price = one.price, said[one.sku], said[one.sku]
             changes.append(
                 events.PriceChanged(
@@ -199,6 +203,8 @@ def _mirror(
     for one in products:
         now, was = heard[one.sku].price, before.get(one.sku, NEW)
         moves = (now, one.currency) != (was.price, was.currency)
+        # An echo is no list of the shop's: else the ceiling above it crept up each
+        # time.
         listed = replace(one, price=one.price if moves else was.listed_price)
         rows.append([*(getattr(listed, name) for name in said), now, at, at])
     names = [*COLUMNS, "price", "updated_at", "first_listed_at"]

@@ -78,6 +78,7 @@ class Visitor:
                 return answer
             moved = urljoin(url, onward)
             if _origin(urlsplit(moved)) != _origin(urlsplit(url)):
+                # The token is for the host that it was set for.
                 asked.pop("Authorization", None)
             url = moved
         raise Unfetched(f"more than {MOST_REDIRECTS} redirects")
@@ -95,6 +96,7 @@ class Visitor:
         origin = _origin(self._judged(url))
         if origin not in self._robots:
             answer = self._robots_file(f"{origin}/robots.txt")
+            # RFC 9309: unreachable (here 429 too) forbids all, other 4xx forbid none.
             if answer.status >= 500 or answer.status == 429:
                 raise Unfetched(
                     f"robots.txt: status {answer.status}",
@@ -102,6 +104,8 @@ class Visitor:
                 )
             good = answer.status < 300
             text = answer.body.decode(errors="replace") if good else ""
+            # Python's robotparser takes the first match and knows no * in a path: it
+            # would allow what is forbidden.
             self._robots[origin] = Protego.parse(text)
         return self._robots[origin]
 
@@ -123,6 +127,7 @@ class Visitor:
         parts = self._judged(url)
         self._wait(parts)
         try:
+            # The judged address itself is connected to, not the name once more.
             address = outward.addresses(parts, private=self.private)[0]
             left = min(DEADLINE, self.until - time.monotonic())
             return _exchange(url, parts, address, self._said(headers), most, left)
@@ -136,6 +141,7 @@ class Visitor:
             late = time.monotonic() >= self.until
             raise Unfetched(SLOW if late else told) from error
         finally:
+            # After a failure too: a host in trouble is left alone as well.
             self._last[_origin(parts)] = time.monotonic()
 
     def _said(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -145,6 +151,7 @@ class Visitor:
         origin = _origin(parts)
         rules = self._robots.get(origin)
         asked = rules.crawl_delay(self.agent) if rules else None
+        # A host that was not asked yet has no rules here: its robots.txt is the first.
         pause = max(self.pause, min(float(asked or 0), LONGEST_PAUSE))
         now = time.monotonic()
         wait = max(0.0, self._last.get(origin, -inf) + pause - now)
@@ -170,11 +177,14 @@ def _exchange(
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         link.request("GET", path, headers=dict(headers))
         answer = link.getresponse()
+        # One byte more shows that it is too long.
         body = answer.read(most + 1)
         if over.is_set():
             raise TimeoutError(f"no whole answer in {deadline:.3g} s")
         if len(body) > most:
             raise Unfetched(f"it is longer than {most >> 20} MiB")
+        # What Content-Length promised and did not come: read(n) does not raise for
+        # that.
         if answer.length:
             raise Unfetched(f"it was cut off {answer.length} bytes before its end")
         return Answer(

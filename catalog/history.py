@@ -13,6 +13,7 @@ from catalog.models import PricePoint
 
 WINDOW = timedelta(days=30)
 
+# From the last point at `since` or before it on; without one, from `since`.
 STEPS = """
     SELECT p.sku, p.currency, p.since, p.price
     FROM unnest(%(skus)s::text[]) AS asked (sku)
@@ -32,6 +33,7 @@ def steps_of(skus: Collection[str], *, since: datetime) -> dict[str, list[Step]]
     money: dict[str, str] = {}
     values = {"skus": list(skus), "since": since}
     for sku, currency, at, price in lookup.rows(STEPS, values):
+        # Amounts of two currencies have no order: what came before is left.
         if money.setdefault(sku, currency) != currency:
             money[sku] = currency
             found[sku].clear()
@@ -56,6 +58,7 @@ def references(
     return {key: price for key, price in found.items() if price is not None}
 
 
+# The second part is the price in force when the window begins, one row a product.
 POINTS = """
 SELECT sku, currency, since, price FROM catalog_pricepoint
 WHERE sku = ANY(%(skus)s) AND since > %(since)s AND since < %(at)s

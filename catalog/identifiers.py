@@ -11,6 +11,7 @@ def is_gtin(number: str) -> bool:
     if len(number) not in LENGTHS or not (number.isascii() and number.isdigit()):
         return False
     digits = [int(digit) for digit in reversed(number)]
+    # The check digit itself is the first from the right, and weighs 1.
     return (sum(digits[0::2]) + 3 * sum(digits[1::2])) % 10 == 0
 
 

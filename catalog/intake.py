@@ -114,6 +114,7 @@ def refused_call(
         name=name,
         state=State.FAILED,
         rows=rows,
+        # A row may have several faults.
         refused=len({one.row for one in faults}),
         errors=told(faults),
         created_at=at,
@@ -166,6 +167,7 @@ def start(key: UUID) -> None:
     :raises NotReady: it is at work, it could not be read, or the file is gone.
     """
     ready = Feed.objects.filter(id=key, body__isnull=False)
+    # With columns it was looked into: the import failed, not the look.
     ready = ready.filter(state__in=[State.SHOWN, State.DONE]) | ready.filter(
         state=State.FAILED, seen__has_key="columns"
     )
@@ -187,6 +189,7 @@ def newest(*, most: int) -> QuerySet[Feed]:
 def forget(*, at: datetime) -> None:
     """Drop files after a day, rows after a month, and more calls than are kept."""
     old_files = Feed.objects.filter(body__isnull=False, created_at__lt=at - KEEP_FILES)
+    # Before the bodies go: without one a row is found by this query no more.
     old_files.filter(what__in=PERSONAL).update(seen={})
     old_files.update(body=None)
     Feed.objects.filter(created_at__lt=at - KEEP).delete()

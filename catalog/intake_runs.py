@@ -69,6 +69,7 @@ def _advance(row: Feed) -> bool:
         )
         return True
     looks = row.state == State.WAITING
+    # Counted before the work: a kill of the process must count, too.
     Feed.objects.filter(id=row.id).update(
         attempts=F("attempts") + 1, state=row.state if looks else State.TAKING
     )
@@ -77,6 +78,7 @@ def _advance(row: Feed) -> bool:
         path.write_bytes(bytes(row.body or b""))
         try:
             sheet = sheets.opened(path, encoding=row.options.get("encoding", ""))
+            # Of CSV the number is a guess by its size, which MOST_BYTES bounds.
             if sheet.form != "csv" and sheet.rows > MOST_ROWS:
                 raise TooManyRows(
                     Wording(
@@ -89,9 +91,11 @@ def _advance(row: Feed) -> bool:
             else:
                 _orders(row, sheet, Path(folder) / "errors", look=looks)
         except imports.Busy:
+            # It was not its fault: waiting for another import is no attempt.
             Feed.objects.filter(id=row.id).update(attempts=F("attempts") - 1)
             return False
         except (*UNREADABLE, TooManyRows) as error:
+            # People know the file's name, not that of our copy.
             text = str(error).replace(str(path), f"“{row.name}”")
             _end(row, State.FAILED, error=text)
     return True
@@ -112,6 +116,7 @@ def _rows(row: Feed, sheet: Sheet, kind: Kind, *, look: bool) -> None:
     for chunk in row_files.chunks(sheet, sources, kind, all_rows):
         seen += chunk.rows
         first += chunk.raw[: SHOWN - len(first)]
+        # Taken before a kill: rows are read again to get there, and written once.
         if seen <= before:
             continue
         _count(row, chunk, seen)
@@ -132,6 +137,7 @@ def _count(row: Feed, chunk: Chunk, seen: int) -> None:
     row.refused += chunk.rows - len(chunk.listed)
     room = MOST_ERRORS - len(row.errors)
     faults = chunk.faults
+    # The row's number and the reason are enough to find it in one's own file.
     if row.what in PERSONAL:
         faults = [replace(one, value="") for one in faults]
     row.errors = [*row.errors, *told(faults)[:room]]
@@ -207,6 +213,7 @@ def _seen(
 
 
 def _note(row: Feed, *names: str) -> None:
+    # Not save(): it would write the file's body, up to 32 MiB, each time.
     Feed.objects.filter(id=row.id).update(
         **{name: getattr(row, name) for name in names}
     )

@@ -17,14 +17,18 @@ FINEST = 4000
 
 def chances(mean: Floats, noise: float, most: int) -> Floats:
     """Return P(D = 0 … most) in a new last axis: negative binomial, or Poisson."""
+    # Its logarithm is taken.
     mean = np.maximum(mean, 1e-12)[..., None]
     count = np.arange(1, most + 1)
     if noise <= 1e-9:
+        # log P(0), and log P(k) / P(k − 1) = log(m / k).
         first, steps = -mean, np.log(mean) - np.log(count)
     else:
         size = 1 / noise
         first = -size * np.log1p(noise * mean)
         share = np.log(noise * mean) - np.log1p(noise * mean)
+        # P(k) / P(k − 1) = p (r + k − 1) / k, with r = 1 / noise and p = noise m / (1 +
+        # noise m).
         steps = share + np.log((size + count - 1) / count)
     logs = np.concatenate([first, first + np.cumsum(steps, axis=-1)], axis=-1)
     return np.asarray(np.exp(logs))
@@ -57,6 +61,7 @@ class Grid:
         pieces = self.stock // self.bundle
         found = chances(mean / self.bundle, noise, pieces)
         place = np.arange(pieces + 1) * self.lots / max(pieces, 1)
+        # Linear weights [pieces, lots] of the two lots on either side of a place.
         near = 1 - np.abs(place[:, None] - np.arange(self.lots + 1)[None, :])
         return np.asarray(found @ np.maximum(near, 0.0))
 
@@ -66,5 +71,6 @@ class Grid:
         gap = lots[:, None] - lots[None, :]
         found = np.where(gap >= 0, sales[..., np.maximum(gap, 0)], 0.0)
         found[..., 0] = 0.0
+        # All demand beyond what is there ends in an empty shelf.
         found[..., 0] = 1 - found.sum(axis=-1)
         return np.asarray(np.maximum(found, 0.0))

@@ -48,6 +48,8 @@ def outcome(
     weeks = np.arange(asked.weeks)
     shake = _shakes(draw, asked.noise, (DRAWS, asked.weeks))
     usual = draw.poisson(mean[:, held, :] * shake)
+    # Sums of Poissons are Poisson: the cheaper price sells the same units and some
+    # more, so that the gain is free of most of the luck.
     rise = mean[:, np.array(indices), weeks] - mean[:, held, :]
     moved = usual + draw.poisson(np.maximum(rise, 0.0) * shake)
     levels, sold = _sold(asked.stock, moved)

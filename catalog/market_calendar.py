@@ -50,6 +50,7 @@ def days(
     kind = ShopDay.Kind.HOLIDAY.value
     found = [MarketDay(day=d, name=name, kind=kind) for d, name in public.items()]
     for one in own(first, last, known_at=known_at):
+        # With the hyphen, since DE is no part of DEN.
         if not one.region or f"{region}-".startswith(f"{one.region}-"):
             found += _each(one, first, last)
     return sorted(found)

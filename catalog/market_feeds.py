@@ -149,6 +149,7 @@ def take_values(listed: Sequence[ValueListed], *, at: datetime) -> Taken:
         news = {key: value for key, value in rows.items() if known.get(key) != value}
         if gone := [key for key, value in news.items() if value is None]:
             with connection.cursor() as cursor:
+                # By column, as unnest takes them.
                 cursor.execute(
                     TAKEN_BACK, [list(one) for one in zip(*gone, strict=True)]
                 )
@@ -200,6 +201,7 @@ def take_prices(listed: Sequence[PriceSeen], *, at: datetime) -> Taken:
     Changes are events of the moment at which they were seen.
     """
     rows: dict[Key, list[PriceSeen]] = {}
+    # Stable: of two at a moment, the one listed last stays last.
     for one in sorted(listed, key=_seen):
         rows.setdefault(one.key, []).append(one)
     with transaction.atomic():
@@ -211,6 +213,7 @@ def take_prices(listed: Sequence[PriceSeen], *, at: datetime) -> Taken:
             for key, some in rows.items()
         }
         _describe({key: some[-1] for key, some in rows.items()}, known, found)
+        # Asked again: new products have their numbers only now.
         ids = {key: row.pk for key, row in _known(rows).items()}
         news = [(key, one) for key, what in found.items() for one in what.changes]
         mirror(
@@ -245,6 +248,7 @@ def _known(keys: Iterable[Key]) -> dict[Key, CompetitorProduct]:
     }
 
 
+# From the point in force before the earliest late sighting on: max(b.at), if any.
 POINTS = """
     SELECT p.product_id, p.at, p.currency, p.price, p.shelf_price, p.available
     FROM unnest(%(ids)s::bigint[], %(firsts)s::timestamptz[]) AS late (id, first)
@@ -296,6 +300,7 @@ def _describe(
     rows = []
     for key, one in newest.items():
         row: PriceSeen | CompetitorProduct | None = known.get(key)
+        # What came late tells of the past: name and size stay those of the newest.
         if row is None or row.seen_at <= one.seen_at:
             row = one
         *what, seen_at = (getattr(row, name) for name in told)
@@ -309,6 +314,7 @@ def _moved(key: Key, one: sightings.Change) -> events.CompetitorPriceChanged:
         competitor=key[0],
         product=key[1],
         price=price,
+        # Between two currencies there is no change of price.
         was=one.was[1] if one.was and one.was[0] == currency else None,
         shelf_price=shelf,
         currency=currency,

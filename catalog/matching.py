@@ -59,6 +59,7 @@ def _run(at: datetime, *, anew: bool) -> int:
         return 0
     shelf = Shelf(list(Product.objects.order_by("sku")))
     found, who = dict[int, Found](), dict[int, str]()
+    # First all are looked at: two claims on one of ours may be blocks apart.
     for listed in _blocks(ids):
         who |= {one.pk: one.competitor for one in listed}
         found |= zip((one.pk for one in listed), shelf.find(listed), strict=True)
@@ -97,6 +98,7 @@ class Shelf:
         self.products = products
         self.read = [likeness.read(_described(one)) for one in products]
         self.known = likeness.known(self.read)
+        # scikit-learn refuses to index no words at all.
         self.nearest = Nearest([_text(one) for one in self.read]) if products else None
         self.by_gtin = _by(products, _gtin)
         self.by_number = _by(products, _number)
@@ -124,6 +126,7 @@ class Shelf:
             ]
             if left:
                 ours = self.products[left[0]]
+                # None, where a label says nothing, is no contradiction.
                 other = sizes.same(ours.size, one.size) is False
                 sure = len(left) == 1 and not other
                 return Found(
@@ -143,6 +146,7 @@ class Shelf:
         ]
         ranked = sorted(
             zip(likeness.likelihoods(pairs), (place for place, _ in left), strict=True),
+            # Of equals the earlier of our products, so that a run can be repeated.
             key=lambda pair: (-pair[0], pair[1]),
         )
         best, place = ranked[0] if ranked else (0.0, -1)
@@ -182,6 +186,7 @@ def _number(one: Product | CompetitorProduct) -> str | None:
     """Return the maker's number with its brand; one without the other says nothing."""
     if not one.mpn or not one.brand:
         return None
+    # NUL parts them, which no text of the database holds.
     return f"{one.brand.casefold().strip()}\0{one.mpn.casefold().strip()}"
 
 
@@ -229,6 +234,7 @@ def _sole(what: Found, claims: int) -> Found:
 def _doubt(claims: Collection[Claim], at: datetime) -> None:
     """Let a person look at earlier matches, too, that another has come to contest."""
     with transaction.atomic():
+        # Of the joined product nothing is written: its row stays free.
         rows = Match.objects.select_for_update(of=["self"]).select_related("product")
         rows = rows.filter(
             state=State.AUTOMATIC,
@@ -239,6 +245,7 @@ def _doubt(claims: Collection[Claim], at: datetime) -> None:
         contested = [
             row
             for row in rows.order_by("product_id")
+            # The two filters alone also take one claim's competitor with another's sku.
             if (row.product.competitor, row.sku_id) in claims
         ]
         for row in contested:
@@ -262,11 +269,13 @@ def _keep(
 ) -> None:
     """Write what was found, but over nobody's word; tell of what changed."""
     locked = Match.objects.select_for_update().filter(product__in=theirs)
+    # Locked in one order, as two runs, or people, may meet.
     known = {row.product_id: row for row in locked.order_by("product_id")}
     changed: list[events.Event] = []
     rows: list[Match] = []
     for one, what in zip(theirs, found, strict=True):
         was = known.get(one.pk)
+        # Decided since we began: looking at a whole feed takes minutes.
         if was is not None and was.state in PERSONS:
             continue
         rows.append(_row(one, what, was, at))

@@ -21,6 +21,7 @@ def mirror(
     listed, by = ", ".join(names), ", ".join(key)
     news = [f"{name} = excluded.{name}" for name in names if name not in (*key, *once)]
     with connection.cursor() as cursor:
+        # A transaction may mirror the same table twice.
         cursor.execute(f"DROP TABLE IF EXISTS incoming_{table}")
         cursor.execute(
             f"CREATE TEMP TABLE incoming_{table} ON COMMIT DROP AS "  # noqa: S608
@@ -31,6 +32,7 @@ def mirror(
                 copy.write_row(row)
         cursor.execute(
             f"INSERT INTO {table} ({listed}) "  # noqa: S608
+            # In the order of keys: two mirrors lock rows alike, and do not deadlock.
             f"SELECT {listed} FROM incoming_{table} ORDER BY {by} "
             f"ON CONFLICT ({by}) DO UPDATE SET {', '.join(news)}"
         )

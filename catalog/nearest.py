@@ -31,11 +31,14 @@ class Nearest:
                 begin, end = product.indptr[row], product.indptr[row + 1]
                 values = product.data[begin:end]
                 places = product.indices[begin:end]
+                # An Ellipsis takes all of them.
                 few = (
+                    # Only the few best are sorted: a row may have thousands.
                     np.argpartition(values, -most)[-most:]
                     if len(values) > most
                     else ...
                 )
+                # Of equals the earlier place, so that a run can be repeated.
                 order = np.lexsort((places[few], -values[few]))
                 yield [
                     (int(place), float(value))

@@ -48,6 +48,7 @@ class Pair:
 
 def count(*, at: datetime) -> int:
     """Count all positions; return how many there are."""
+    # Before anything is read: what moves meanwhile is read again by the next count.
     read_to = store.high_water()
     pairs, known = list(_pairs()), Position.objects.exclude(read_to=0).in_bulk()
     sold = store.units_sold(at - SOLD_IN, at)
@@ -101,12 +102,15 @@ def _kept(
 ) -> Past | None:
     """Return what was found before; None if histories have to be read."""
     theirs, sku = pair.theirs, pair.ours.sku
+    # Matched with another one since, or sold in other money: other histories.
     if was is None or was.sku_id != sku or was.currency != theirs.currency:
         return None
     if sku in moved or (theirs.competitor, theirs.product) in moved:
         return None
+    # It may be fresh again, though no price moved.
     if _undercuts(pair, at) and was.undercut_since is None:
         return None
+    # By time alone a promotion becomes a new price.
     if was.promotion_since is None or at - was.promotion_since > episodes.LONGEST:
         return Past(undercut_since=was.undercut_since)
     return Past(
@@ -133,6 +137,7 @@ def _told(
 ) -> Past:
     since = None
     if _undercuts(pair, at):
+        # Histories may begin after it: then their price is all that is known.
         since = episodes.undercut_since(ours, theirs, at=at) or pair.theirs.since
     running = [one for one in episodes.promotions(theirs, at=at) if one.end is None]
     if not running:
@@ -160,6 +165,7 @@ def _pairs() -> Iterator[Pair]:
     matches = Match.objects.filter(state__in=MATCHED).select_related("product", "sku")
     for match in matches.order_by("product"):
         ours, theirs = match.sku, match.product
+        # Another currency is matched, but not compared: no rate of exchange is made up.
         if ours is None or ours.price is None or ours.currency != theirs.currency:
             continue
         doubt = theirs.pk in doubtful
@@ -173,6 +179,7 @@ def _row(
     return (
         *(other.pk, mine.sku, mine.category, mine.currency, price, other.price),
         pricing.unit_cost(price, mine.cost, settings.ASSUMED_MARGIN),
+        # Units a week.
         sold.get(mine.sku, 0.0) / (SOLD_IN / timedelta(weeks=1)),
         _fresh(pair, at),
         past.undercut_since if _undercuts(pair, at) else None,

@@ -151,6 +151,7 @@ def _said(query: str, name: str) -> list[str]:
 
 
 def _whole(name: str, value: str, least: int, most: int) -> int:
+    # HIGHEST has 19 digits; of more than 4,300 int() raises, from Python 3.11 on.
     plain = value.isascii() and value.isdigit() and len(value) < 20
     if not (plain and least <= int(value) <= most):
         raise ValidationError({name: [f"Send a whole number from {least} to {most}."]})
@@ -164,6 +165,7 @@ def _still(request: HttpRequest) -> HttpResponseBase | None:
     if not known or request.method != "GET" or len(words) != 2:
         return None
     caller, newest = access.find_beside(words[1], shown_prices.NEWEST)
+    # The key is still looked up: a revoked one stops at once.
     if caller is None or words[0].lower() != "bearer" or newest != known.seen:
         return None
     serves = caller.serves(request.META.get("HTTP_ORIGIN"))
@@ -197,5 +199,6 @@ def _changes(since: int, limit: int) -> HttpResponse:
 
 def _json(body: str | bytes) -> HttpResponse:
     answer = HttpResponse(body, content_type="application/json")
+    # May be kept, but is asked for each time, by its ETag.
     answer["Cache-Control"] = "private, no-cache"
     return answer

@@ -16,6 +16,8 @@ from typing import Any
 from analytics import lookup
 from catalog.competitors import MATCHED, STALE
 
+# Of logarithms: theirs over ours is the inverse, and one dear product does not rule, as
+# in a ratio of sums.
 JEVONS = (
     "exp(sum(ln(ours / theirs) * w) / nullif(sum(w), 0)), exp(avg(ln(ours / theirs)))"
 )
@@ -24,6 +26,7 @@ PRICED = (
     "avg(p.ours * p.units::numeric) OVER (PARTITION BY p.currency), 0) AS w"
     " FROM catalog_position p"
     " JOIN catalog_competitorproduct c ON c.id = p.product_id"
+    # A logarithm needs both above 0.
     " WHERE p.fresh AND p.ours > 0 AND p.theirs > 0"
 )
 BY_CATEGORY = f"""

@@ -66,6 +66,7 @@ def bounds(shelf: Shelf, rules: Rules) -> tuple[Decimal, Decimal]:
     high = min(now * (ALL + rules.most_up), shelf.listed * (ALL + rules.most_above))
     if rules.above_competitors is not None and shelf.cheapest is not None:
         high = min(high, shelf.cheapest * (ALL + rules.above_competitors))
+    # Rounded inwards below, since a coin more would be beyond the bound.
     coin = pricing.minor_unit(shelf.currency)
     return (
         min(now, low).quantize(coin, ROUND_CEILING),
@@ -81,6 +82,7 @@ def candidates(shelf: Shelf, rules: Rules) -> list[Decimal]:
     found = sorted({*_ending(low, high, rules.ending, shelf.currency), shelf.price})
     if len(found) <= MOST:
         return found
+    # Evenly over all of them, both ends included.
     step = (len(found) - 1) / (MOST - 1)
     thinned = {found[round(i * step)] for i in range(MOST)}
     return sorted({*thinned, shelf.price})
@@ -90,9 +92,11 @@ def _ending(
     low: Decimal, high: Decimal, ending: str, currency: str
 ) -> Iterator[Decimal]:
     coin = pricing.minor_unit(currency)
+    # Exact: both are whole coins.
     first, last = int(low / coin), int(high / coin)
     for token in ending.split() or [str(coin)]:
         left, every = _pattern(token, coin)
+        # The first number of coins from `first` on that leaves `left` by `every`.
         start = first + (left - first) % every
         for minor in range(start, last + 1, max(every, (last - first) // 5000)):
             yield minor * coin
@@ -168,6 +172,7 @@ def family_fault(
             for a, b in product(smaller, bigger):
                 was = broken((now[a], amount[a]), (now[b], amount[b]))
                 new = broken((prices[a], amount[a]), (prices[b], amount[b]))
+                # price · more / amount is a quotient that may not end.
                 if new[0] > was[0] or new[1] > was[1] + ROUNDING:
                     return f"{a} and {b} are out of order"
     return None

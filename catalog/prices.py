@@ -75,6 +75,7 @@ class Move:
 def lock() -> None:
     """Let other feeds and roll-outs wait until this transaction ends."""
     with connection.cursor() as cursor:
+        # It bars itself and every writer of rows; who only reads goes on.
         cursor.execute("LOCK TABLE catalog_product IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -97,16 +98,22 @@ def heard(
     if hold is None or hold.overruled_at is not None:
         return Heard(price=price)
     known = price is not None and currency == hold.currency
+    # The list goes on as before after a strategy's price became the product's own.
     stale = known and hold.stays and price == listed
     if hold.released_at is None:
+        # In force: the feed repeats it, the one before, or a step that it read of us
+        # earlier.
         if stale or (known and price in (hold.price, hold.back, *hold.echoes)):
             return Heard(price=now)
         return Heard(price=price, overruled=hold)
     late = at < hold.released_at + ECHO
+    # Within ECHO it may have read the price from us; later the shop itself lists it,
+    # and may go back to the old one.
     if price == now:
         return Heard(price=now, heard=hold, stays=hold.stays and late)
     if stale:
         return Heard(price=now, heard=hold, stays=True)
+    # Perhaps late, perhaps the shop's will: `believed` decides when ECHO is over.
     if late and known and price in hold.echoes:
         return Heard(price=now, heard=hold, doubted=price, stays=hold.stays)
     return Heard(price=price, heard=hold)
@@ -169,6 +176,7 @@ def set_prices(
     kept = [_hold(move, products[move.sku], holds, at) for move in begun]
     gone = _freed(frees, holds, {one.sku for one in begun})
     to = {hold.sku: hold.price for hold in kept} | {h.sku: h.back for h in gone}
+    # What costs that already is no change, and leaves no event.
     now = {
         sku: price
         for sku, price in to.items()
@@ -197,11 +205,13 @@ def settle(skus: Collection[str], strategy: UUID, *, at: datetime) -> None:
     holds = PriceHold.objects.filter(
         sku__in=skus, strategy=strategy, released_at=None, overruled_at=None
     )
+    # Released, though the price goes on: from now on it is the product's own.
     holds.update(released_at=at, stays=True)
 
 
 def refresh(*, at: datetime) -> None:
     """Show reductions no more whose time is over; forget whose prices went long ago."""
+    # A doubted one waits for `believed`, one that stays for the feed's own word.
     PriceHold.objects.filter(
         released_at__lt=at - ECHO, stays=False, doubted=None
     ).delete()
@@ -209,6 +219,7 @@ def refresh(*, at: datetime) -> None:
         return
     with transaction.atomic():
         lock()
+        # Read again under the lock: a price may have moved since.
         rows = list(ShownPrice.objects.filter(until__lte=at))
         for row in rows:
             shown = msgspec.json.decode(row.body, type=Body)
@@ -227,6 +238,7 @@ def _fits(move: Move, product: Product | None, holds: Mapping[str, PriceHold]) -
         return False
     hold = _running(holds.get(move.sku))
     known = {product.price, *([hold.back] if hold else [])}
+    # Beneath another strategy's price, the one that it goes back to may fit as well.
     return bool(known & set(move.was)) or bool(hold and hold.strategy == move.strategy)
 
 
@@ -241,6 +253,7 @@ def _hold(
         sku=move.sku,
         strategy=move.strategy,
         price=move.price,
+        # From one strategy's price to the next: the way back leads to the shop's own.
         back=before.back if before else now,
         currency=product.currency,
         echoes=list(dict.fromkeys([*echoes, move.price])),
@@ -290,6 +303,7 @@ def _prolong(going: Sequence[Moved]) -> None:
         if shown.valid_until != until[row.sku]:
             shown.valid_until = until[row.sku]
             ends = shown.valid_until or shown.valid_from + SHOWN
+            # `until` only ends what is shown of a reduction.
             row.body, row.until = _json(shown), ends if row.reference else None
             rows.append(row)
     _show(rows)
@@ -335,6 +349,7 @@ class Body(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def _shown(one: Moved, lowest: Amount, at: datetime) -> ShownPrice:
+    # A mark-down that goes on is shown against the price before its first step.
     lowest = one.kept or lowest
     reduced = one.price is not None and lowest is not None and one.price < lowest
     return ShownPrice(
@@ -380,6 +395,8 @@ def _show(rows: Sequence[ShownPrice]) -> None:
         )
 
 
+# Versions are drawn under the products' lock alone, so they grow as transactions end,
+# and who asks for changes since one misses none.
 SHOW = """
 INSERT INTO catalog_shownprice (sku, version, body, reference, until)
 SELECT sku, nextval('catalog_price_version'), body, reference, until

@@ -46,6 +46,7 @@ def floor(
     discount, but no surcharge either.
     """
     lowest = unit_cost(price, cost, assumed_margin) / (1 - least_margin)
+    # Up: a coin less would be below the margin.
     return min(price, lowest.quantize(minor_unit(currency), ROUND_UP))
 
 
@@ -61,6 +62,7 @@ def reference_price(
     sale. A reduction must be announced
     against this price: Directive 98/6/EC, article 6a; for percentages too, C-330/23.
     """
+    # The one that was in force when the window began.
     opening = [price for since, price in changes if since <= at - window][-1:]
     during = [price for since, price in changes if at - window < since < at]
     known = [price for price in (*opening, *during) if price is not None]
@@ -75,4 +77,5 @@ def percent_off(price: Decimal | None, reference: Decimal | None) -> int | None:
     """
     if price is None or reference is None or not price < reference:
         return None
+    # Less than one percent is told as none.
     return int((1 - price / reference) * 100) or None

@@ -132,6 +132,7 @@ def _became(
     products = Product.objects.in_bulk(list(skus))
     fresh: list[Review] = []
     for id_, one in newest.items():
+        # Who was erased gets no key any more.
         if one.customer and one.customer not in keys:
             yield id_, (None, "rejected")
             continue
@@ -148,6 +149,7 @@ def _became(
     Review.objects.bulk_create(fresh, batch_size=1000)
 
 
+# Not the language, which judging fills in, nor the state, which is a moderator's since.
 SAID = (
     *("sku", "campaign", "customer", "rating", "text", "source", "written_at"),
     *("brand", "category"),
@@ -198,6 +200,7 @@ def _fact(row: Review, at: datetime, *, changed: bool) -> store.Fact:
         size=len(row.text),
         changed=changed,
     )
+    # The door lets clocks be apart (AHEAD): the log tells of nothing that is to come.
     return store.Fact(event=event, at=min(row.written_at, at), customer=row.customer)
 
 

@@ -117,10 +117,12 @@ def _checked(
 ) -> Chunk:
     chunk, check = Chunk(rows=len(rows)), kind.check()
     for row in rows:
+        # A file of ours may come back: its apostrophes are no part of the texts.
         given = {name: untamed(_text(row[column])) for name, column in sources.items()}
         chunk.raw.append(given)
         sent: dict[str, Any] = dict.fromkeys(kind.may_be_empty)
         sent |= {name: value for name, value in all_rows.items() if value}
+        # What a row says goes before what was said for all.
         sent |= {name: value for name, value in given.items() if value}
         commas = [name for name in kind.amounts if COMMA.fullmatch(given.get(name, ""))]
         try:
@@ -158,5 +160,6 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
+        # Fifteen digits write 0.1 + 0.2 as 0.3; sixteen or more do not.
         return f"{value:.15g}"
     return str(value).lower() if isinstance(value, bool) else str(value).strip()

@@ -63,6 +63,7 @@ class Memory:
             self._begin()
             return
         news = lookup.rows(NEWS, [self.seen, MOST_NEWS])
+        # There may be more: to begin anew is cheaper than to page.
         if len(news) == MOST_NEWS:
             self._begin()
         elif news:

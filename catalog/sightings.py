@@ -55,11 +55,14 @@ def merged(seen: Points, known: Known | None) -> Merged:
     since = first = min(all_seen)
     for at, asked in sorted(all_seen.items()):
         kept = points.get(at)
+        # A new point is news if it differs from what went before, a known one if from
+        # itself.
         if asked != (was if kept is None else kept):
             changes.append(Change(at=at, asked=asked, was=was))
         if asked != was:
             since = at
         was = asked
+    # It may have begun before the points that were read.
     if known and since == first and was == known.asked:
         since = min(since, known.since)
     return Merged(changes=changes, since=since)

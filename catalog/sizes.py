@@ -65,6 +65,7 @@ SMALL = frozenset(["ml", "g", "gr", "mg", "ct", "cnt", "count", "pc", "pcs"])
 """In these, a comma before three digits parts thousands: 1,000 g."""
 _NUMBER = r"\d+[ -]+\d+/\d+|\d+/\d+|\d+(?:[.,]\d+)?|\.\d+"
 _WORDS = "|".join(sorted(map(re.escape, UNITS | dict.fromkeys(PACKS)), key=len)[::-1])
+# As 6x330 ml, 12/8 oz, 8 oz x 12; a unit is not the beginning of a longer word.
 _PART = re.compile(
     rf"(?<![\w.])(?:(?P<times>\d+)\s*(?:[x×*]|/(?=\s*(?:\d*\.)?\d))\s*)?"
     rf"(?P<number>{_NUMBER})\s*-?\s*(?P<unit>{_WORDS})(?![a-z\u00df-\u00ff])"
@@ -97,6 +98,7 @@ def parsed(text: str, *, liquid: bool = False) -> Size | None:
     for one in found:
         packs *= one.packs
     by = {
+        # 1 lb 9 oz are two parts of one content.
         unit: sum((o.amount for o in found if o.unit == unit), Decimal(0))
         for unit in (ML, G, CM2, CM, PC)
     }
@@ -166,6 +168,7 @@ def pieces(name: str) -> list[tuple[str, Size | None]]:
 
 
 def _plain(text: str) -> str:
+    # Units of two words as one: else their second word would be read alone.
     return _SQUARE.sub("sqft", _FLUID.sub("floz", text.lower()))
 
 
@@ -215,6 +218,7 @@ def _value(number: str, unit: str) -> Decimal | None:
             return None
         return Decimal(whole.strip() or 0) + Decimal(top) / bottom
     head, comma, tail = number.partition(",")
+    # 0,500 is a half.
     if comma and len(tail) == 3 and unit in SMALL and head != "0":
         return Decimal(head + tail)
     return Decimal(number.replace(",", "."))

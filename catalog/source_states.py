@@ -21,10 +21,12 @@ def failed(
     state: Source.State = Source.State.FAILED,
 ) -> None:
     """Note why nothing came of it, and wait longer each time."""
+    # 2¹² times five minutes are 14 days: beyond LONGEST_WAIT, and no number grows huge.
     wait = min(FIRST_WAIT * 2 ** min(row.failures, 12), LONGEST_WAIT)
     asked = timedelta(seconds=getattr(refusal, "retry_after", 0))
     Source.objects.filter(id=row.id).update(
         state=state,
+        # Their Retry-After counts where it is longer, up to a day.
         next_at=at + max(wait, min(asked, LONGEST_WAIT)),
         error=intake.kept(str(refusal))[:500],
         failures=row.failures + 1,

@@ -102,6 +102,7 @@ def _host(row: Source) -> str:
 
 def _fetched(row: Source, visitor: Visitor) -> Fetched | None:
     until = time.monotonic() + LONGEST.total_seconds()
+    # The copy shares what is known of hosts: their rules, and when they were asked.
     asked = _asked(row, replace(visitor, until=until))
     return adapters.named(row.adapter).fetch(asked)
 
@@ -172,11 +173,13 @@ def _fingerprint(row: Source) -> str:
 
 
 def _took(row: Source, found: Fetched | None, at: datetime) -> None:
+    # Together: a checksum that is kept without its file keeps that one out.
     with transaction.atomic():
         changed: dict[str, object] = {"state": State.SAME, "error": "", "failures": 0}
         if found is not None:
             digest = hashlib.sha256(found.body).hexdigest()
             news = {"checksum": digest, "asked": _fingerprint(row)}
+            # Both: mended options may make something else of the same file.
             same = news.items() <= row.cached.items()
             changed["cached"] = {**found.cached, **news}
             if not same:

@@ -95,6 +95,7 @@ class Held:
         """Return the units that are there to be sold within so many days."""
         if self.expires_in is None or days <= self.expires_in:
             return self.units
+        # The oldest are sold first, so these sell as long as they may.
         sells = outlook.over(max(0.0, self.expires_in)).mean
         return self.units - self.passing + min(self.passing, sells)
 
@@ -168,12 +169,14 @@ def standing(held: Held, outlook: Outlook | None, policy: Policy) -> Standing:
 
 def in_packs(units: float, pack: int) -> int:
     """Return the fewest whole packs' units that are at least so many."""
+    # Else 12.000000001 of 12 are two packs.
     return max(0, ceil(units / pack - 1e-9)) * pack
 
 
 def _order(held: Held, outlook: Outlook, policy: Policy, point: int) -> int:
     """Return what brings the position up to the target, if it is below the point."""
     position = held.saleable(outlook, policy.protected) + held.incoming
+    # A point of 0: nothing is expected to sell.
     if position > point or point == 0:
         return 0
     until = policy.lead_days + policy.target_days
@@ -194,6 +197,7 @@ def _over(held: Held, outlook: Outlook, days: float) -> tuple[int, float]:
     """Return what is too much; what goes by its day before is lost, not too much."""
     target, units = outlook.over(days), int(held.saleable(outlook, days))
     over = max(0, int(units - target.mean))
+    # P(D < units): that one at least is left.
     return over, 1 - chance_above(target, units - 1) if units else 0.0
 
 
@@ -212,6 +216,7 @@ def _state(held: Held, outlook: Outlook, policy: Policy, told: Standing) -> Stat
     if not held.units:
         return State.OUT
     lead, risk = policy.lead_days, 1 - policy.service_level
+    # As if nothing expired: is it short of goods, or only of time?
     keeps = replace(held, expires_in=None).by(lead, outlook)
     if chance_above(outlook.over(lead), keeps) > risk:
         return State.SHORT

@@ -50,6 +50,7 @@ class Account:
                 umask=0o077,
                 user=self.uid,
                 group=self.gid,
+                # Else root's groups would go along.
                 extra_groups=None if self.uid is None else [],
             )
         finally:
@@ -71,6 +72,7 @@ def choose_account(homes: Sequence[Path], programs: Sequence[Path]) -> Account:
         return Account()
     owner = next((home.stat().st_uid for home in homes if home.exists()), None)
     candidates = []
+    # What root owns was made in a user namespace, and is reached by that alone.
     if owner is None or owner > 0:
         candidates.append(_ordinary(owner))
     if not owner and (unshare := shutil.which("unshare")):

@@ -30,6 +30,8 @@ TASKS = {
 }
 """Queue -> the modules of its tasks; "celery" is the default one."""
 
+# `expires`: what waited for a busy worker until its next turn is dropped, so that
+# nothing queues up behind itself.
 SCHEDULE: dict[str, dict[str, Any]] = {
     "projections catch up": {
         "task": "analytics.tasks.catch_up",
@@ -75,6 +77,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    # Through the night in this order: models, what strategies taught, proposals,
+    # prices.
     "models retrain": {
         "task": "ml.tasks.nightly",
         "schedule": crontab(hour="3", minute="10"),
@@ -228,10 +232,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
+    # Else a process in a long task keeps messages that another could begin.
     worker_prefetch_multiplier=1,
     # KiB: after a heavy task a fresh process gives back what this one would hoard.
     worker_max_memory_per_child=500_000,
     broker_connection_retry_on_startup=True,
+    # Redis gives a message out again that was not acknowledged for so long: tasks that
+    # take longer hold a state row.
     broker_transport_options={"visibility_timeout": 3600},
     timezone="UTC",
     task_routes={

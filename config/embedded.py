@@ -96,6 +96,7 @@ class Service:
         return False
 
     def wanted(self) -> bool:
+        # Got alone: no client holds its share of it any more.
         if lock(self.lease, fcntl.LOCK_EX):
             fcntl.flock(self.lease, fcntl.LOCK_UN)
             return False
@@ -150,6 +151,7 @@ class Postgres(Service):
     # Fast shutdown, immediate, kill: each loses unfinished transactions only.
     signals = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
     settings: ClassVar[Mapping[str, str]] = {
+        # The socket alone: no port can be taken, and nobody comes from outside.
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
         "max_connections": "200",
@@ -207,6 +209,8 @@ class Postgres(Service):
 
     def _initialise(self, home: Path) -> None:
         # fmt: off
+        # Whatever LANG says: initdb fails with a locale that is not installed. Trust
+        # will do, as only our own account reaches the socket.
         command: list[str | Path] = [
             self.program.with_name("initdb"), "-D", home, "-U", "postgres",
             "-A", "trust", "-E", "UTF8", "--locale=C", "--locale-provider=builtin",
@@ -248,6 +252,7 @@ class Postgres(Service):
     def pid_file(self) -> tuple[int, float | None] | None:
         try:
             lines = (self.home / "postmaster.pid").read_text().splitlines()
+            # A single-user server writes its number as a negative one.
             pid = abs(int(lines[0]))
             return (pid, float(lines[2]) if len(lines) > 2 else None) if pid else None
         except (OSError, ValueError, IndexError):
@@ -259,6 +264,7 @@ class Postgres(Service):
         Every new database is a copy of template1, the tests' ones too; the database of
         an older Proffer has it from here.
         """
+        # It starts still: `keep` comes here again.
         with contextlib.suppress(psycopg.OperationalError):
             self._extend("template1")
             with self._connect("postgres") as connection:
@@ -306,7 +312,9 @@ class Valkey(Service):
             self.program, "--port", "0", "--unixsocket", sockets() / "valkey.sock",
             "--unixsocketperm", "700", "--dir", self.home,
             "--pidfile", self.home / "valkey.pid", "--save", "",
+            # Off by default: queued tasks would be lost with the server.
             "--appendonly", "yes", "--appendfsync", "no" if TEST else "everysec",
+            # A queue must not lose messages as a cache may.
             "--maxmemory-policy", "noeviction",
         ]
         # fmt: on

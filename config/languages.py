@@ -59,6 +59,7 @@ class AdminConfig(admin_apps.AdminConfig):
 
 def names() -> list[tuple[Any, str, str]]:
     """Return what the back office calls tables and columns, as (of, name, English)."""
+    # A lazy name says its English pattern so.
     with translation.override(None):
         return list(_names())
 

@@ -11,5 +11,6 @@ class WithoutIds(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = CUSTOMER.sub(r"\1…", record.getMessage())
+        # getMessage has put them in; a handler would do so once more.
         record.args = None
         return True

@@ -65,6 +65,7 @@ def enter(request: HttpRequest, code: str) -> None:
     :raises TooSoon: too many wrong codes came before.
     """
     verify(_user(request), code)
+    # Whoever knew the session's id before the code must not pass by it.
     request.session.cycle_key()
     request.session[SESSION] = request.user.second_factor  # type: ignore[union-attr]
 
@@ -83,6 +84,7 @@ def verify(user: User, code: str) -> None:
 def begin(user: User) -> None:
     """Make the key that a telephone is to take over; an unfinished one goes."""
     with transaction.atomic():
+        # Two pages at once: one waits, and one key is left.
         User.objects.select_for_update().get(pk=user.pk)
         TOTPDevice.objects.filter(user=user, confirmed=False).delete()
         TOTPDevice.objects.create(user=user, name="telephone", confirmed=False)
@@ -168,6 +170,7 @@ def _use(kind: type[Device], user: User, text: str, *, confirmed: bool) -> None:
             raise WrongCode
         allowed, why = device.verify_is_allowed()
         right = allowed and device.verify_token(text)
+    # Out here: within, a raise would take the count of wrong codes back.
     if not allowed:
         raise TooSoon(why["locked_until"])
     if not right:

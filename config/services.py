@@ -115,6 +115,8 @@ def keeper() -> int | None:
     except FileNotFoundError:
         return None
     try:
+        # A shared lock: two clients who look at once do not take each other for a
+        # keeper.
         return None if lock(fd, fcntl.LOCK_SH) else int(os.read(fd, 20) or 0)
     finally:
         os.close(fd)
@@ -196,6 +198,7 @@ def _start_keeper(environ: Mapping[str, str], deadline: float) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Ctrl-C in our terminal must not reach it.
         start_new_session=True,
     )
     try:
@@ -245,6 +248,7 @@ def _query(url: str) -> None:
     # Decoded as django-environ does it: this must test what Django will use.
     path = unquote_plus(parts.path[1:])
     host, _, name = path.rpartition("/")
+    # Of the query only what decides on reaching it.
     secure = {k: v for k, v in parse_qsl(parts.query) if k.startswith("ssl")}
     target = make_conninfo(
         host=host or parts.hostname,

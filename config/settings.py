@@ -38,6 +38,7 @@ def _development_key() -> str:
     path = services.VAR / "secret_key"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Private before anything is in it.
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(50))
     return path.read_text()
@@ -84,6 +85,8 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    # The outermost says its policy with every answer, static files' too; probes are
+    # answered before the Host header is looked at, preflights before sessions.
     "config.policy.Middleware",
     "config.probes.by_any_host",
     "analytics.cors.Middleware",
@@ -109,15 +112,19 @@ SESSION_ENGINE = "config.sessions"
 SECOND_FACTOR = env.str("SECOND_FACTOR", default="optional")
 """Whether operators may, or must, give a code besides their password."""
 OTP_TOTP_ISSUER = "Proffer"
+# A list within the list: both together. Side by side each would lock by itself.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
+# Further tries do not move the moment that the page has told.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "config.signin.address"
 AXES_LOCKOUT_CALLABLE = "config.signin.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "code"]
+# What was typed as a name is kept nowhere, a password now and then among it.
 AXES_DISABLE_ACCESS_LOG = True
+# Its tables have a page of ours (config.admin).
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 SIMULATED_CLOCK = env.bool("SIMULATED_CLOCK", default=False)
 """Demo mode: time stands still until a secret key moves it (analytics.clock)."""
@@ -173,6 +180,7 @@ CELERY_BROKER_URL = urls.broker
 
 LOGGING = {
     "version": 1,
+    # Else loggers that were made before fall silent.
     "disable_existing_loggers": False,
     "filters": {"without_ids": {"()": "config.logs.WithoutIds"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
@@ -204,6 +212,7 @@ STATIC_ROOT = BASE_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+# RudderStack's Python client sends up to 4 MB at once.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20
 
 REST_FRAMEWORK = {

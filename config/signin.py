@@ -80,6 +80,7 @@ def opens(
 
     `tries` are (newest moment, failures) by browser; they count for `lasts`.
     """
+    # The oldest tries leave the count first.
     known = sorted(tries)
     left = sum(failures for _, failures in known)
     for at, failures in known:

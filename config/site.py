@@ -97,6 +97,7 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
             return redirect("admin:login")
         told = _did(request) if request.method == "POST" else {}
         if request.method == "POST" and not told:
+            # A reload of the page must not do it again.
             return redirect(request.get_full_path())
         return render(request, "admin/second_factor.html", self._page(request, **told))
 

@@ -107,6 +107,7 @@ api = [
     path("search", SearchView.as_view(), name="search"),
     path("products/together", TogetherView.as_view(), name="together"),
     path("products/similar", SimilarView.as_view(), name="similar"),
+    # After the two above: an id may hold slashes, so this takes all that follows.
     path("customers/<path:customer>", CustomerView.as_view(), name="customer"),
     path("questions", QuestionsView.as_view(), name="questions"),
     path(
@@ -292,10 +293,12 @@ urlpatterns = [
         page(data_pages.export_table),
         name="export_table",
     ),
+    # After our pages: it takes every address below it.
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("api/features/<str:client_key>", FeaturesView.as_view(), name="features_json"),
     path("", include(wire)),
+    # The same under a name that ad blockers do not know.
     path("p/", include(wire)),
 ]
 if settings.STOREFRONT:

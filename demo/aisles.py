@@ -155,6 +155,7 @@ ORDER = (
 
 def aisle(department: str, category: str) -> Aisle:
     """Return the aisle that a category lies in."""
+    # Words such as "CAT " end with a space, which a name's last word lacks.
     padded = f"{category} "
     found = (one for one in AISLES if one.holds(department, padded))
     return next(found, AISLES[-1])

@@ -104,6 +104,7 @@ def ask(visit: Visit, text: str, cart: dict[str, Any] | None) -> dict[str, Any]:
     """
     body = {"conversation": visit.chat, "text": text, "visitor": visit.hashed}
     person = {"customer": visit.customer} if visit.customer else {}
+    # A question says itself whose it is: its cart with a customer is refused.
     cart = cart and {k: v for k, v in cart.items() if k not in ("customer", "visitor")}
     return dict(_call("POST", "questions", body | person | {"cart": cart}, of=CHAT))
 

@@ -112,6 +112,7 @@ def asked(visit: Visit) -> dict[str, Any] | None:
 
 def order(cart: Priced, order_id: str, total: str) -> dict[str, Any]:
     """Return the order as the API redeems it: at this total, with codes that count."""
+    # A refused code would refuse the whole order; one that does nothing does no harm.
     good = [one.code for one in cart.codes if not one.denied]
     return {**cart.asked, "codes": good, "order_id": order_id, "total": total}
 

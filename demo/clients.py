@@ -68,6 +68,7 @@ class Within:
     """A client within this process: a server that waited for itself could hang."""
 
     def __init__(self, key: str) -> None:
+        # A fault of ours ends the run, instead of coming back as a page.
         self.handler = Handler(raise_request_exception=True)
         self.key = f"Bearer {key}"
 

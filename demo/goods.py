@@ -127,11 +127,13 @@ def _best() -> dict[str, str]:
     kept: dict[str, str] | None = cache.get("storefront:best")
     if kept is None:
         kept = _counted()
+        # Nothing yet: orders may come any moment.
         cache.set("storefront:best", kept, HOUR if kept else 10)
     return kept
 
 
 def _counted() -> dict[str, str]:
+    # Planned for these values: a plan for any number of events reads the whole log.
     skus = [row[0] for row in lookup.rows(SOLD, [NEWEST, MOST], prepare=False)]
     found = _sold(Product.objects.filter(sku__in=skus) if skus else _all())
     return {sku: found[sku].aisle.slug for sku in skus or found if sku in found}

@@ -41,6 +41,7 @@ class Campaign:
 
 def events(world: World, begin: datetime) -> Iterator[Event]:
     """Yield all events of the WEEKS before `begin`, week by week."""
+    # One generator through all weeks: a draw more would move all that follow.
     draw = np.random.Generator(np.random.Philox(key=[world.seed, SEED]))
     state, visits = world.fresh(), np.zeros(world.customers)
     campaign = None

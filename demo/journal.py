@@ -57,6 +57,7 @@ class Journal:
             self.profit = list(kept["profit"])
             told = json.loads(str(kept["told"]))
         shown = told.pop("shown")
+        # JSON has made texts of the numbers.
         self.shown = shown and {int(row): offers for row, offers in shown.items()}
         for name, value in told.items():
             setattr(self, name, value)
@@ -75,6 +76,7 @@ class Journal:
             stock=self.stock,
             promoted=self.promoted,
             today=self.today,
+            # Before the first week's end there are none, and no second axis.
             profit=np.array(self.profit).reshape(-1, len(self.today)),
             told=np.array(told),
         )

@@ -66,6 +66,8 @@ class Journey:
 
     def _prices(self) -> pl.LazyFrame:
         shelf = pl.sum_horizontal("sales_value", "retail_disc", "coupon_match_disc")
+        # Fuel is sold in thousandths of a gallon: thousands of units of next to
+        # nothing.
         sold = self._transactions().filter(pl.col("quantity").is_between(1, 50))
         return (
             sold.sort("transaction_timestamp")
@@ -76,6 +78,7 @@ class Journey:
     def events(self) -> Iterator[bytes]:
         """Yield every event in order of time, as the JSON that a shop would post."""
         frames = [self._orders(), *self._campaigns()]
+        # The id too: of one moment the order is the same in every run.
         ordered = pl.concat(frames).sort("occurred_at", "id")
         customer = pl.concat_str(pl.lit('"'), "customer", pl.lit('"'))
         encoded = ordered.select(
@@ -166,6 +169,7 @@ class Journey:
                     campaign=campaign,
                     kind="campaign_type",
                     starts_on=self._day("start_date"),
+                    # Their last day counts, our end does not.
                     ends_on=self._day(pl.col("end_date") + timedelta(days=1)),
                 ),
                 customer=False,
@@ -208,6 +212,7 @@ class Journey:
         )
 
     def _redeemed(self) -> pl.LazyFrame:
+        # The table has no key: a row's place is what tells two redemptions apart.
         numbered = self._mine(_table("coupon_redemptions")).with_row_index("row")
         return numbered.select(
             *self._envelope(
@@ -275,6 +280,7 @@ def _unless(zero: pl.Expr, before: str, value: str | pl.Expr, after: str) -> pl.
 
 
 def _discount(name: str, amount: pl.Expr) -> pl.Expr:
+    # Rounded to cents it would be 0.00, which is the default.
     return _unless(amount.abs() < 0.005, f',"{name}":"', _money(amount), '"')
 
 

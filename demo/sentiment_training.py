@@ -117,6 +117,7 @@ def logit(rows: Rows, at: Ints, tone: Doubles, plain: Doubles) -> Doubles:
 
     No tone is weighed up, for chances to be right.
     """
+    # Where a package has three tones, sets of two would say that nothing is neutral.
     kept = rows.three if _any_three(rows) else ~rows.far
     at = at[kept[at] & ~rows.far[at]]
     ours = rows.own[at]
@@ -148,6 +149,7 @@ def _plain(rows: Rows, known: Ints) -> Head:
 
 def _ratios(counts: sp.csr_matrix, good: NDArray[np.bool_], mass: Doubles) -> Floats:
     """Return naive Bayes' log-count ratios without their sign (Wang and Manning)."""
+    # Texts, not words: a word counts once in a text.
     there = (counts > 0).astype(np.float64)
     one = 1.0 + np.asarray(there[good].T @ mass[good]).ravel()
     other = 1.0 + np.asarray(there[~good].T @ mass[~good]).ravel()
@@ -199,6 +201,7 @@ def _stored(
 ) -> dict[str, NDArray[np.generic]]:
     told: dict[str, NDArray[np.generic]] = {f"{tongue}_logit": logit}
     for name, head in (("tone", tone), ("plain", plain)):
+        # Buckets of too few texts have none, and are not stored.
         at = np.flatnonzero(head.scale)
         told |= {
             f"{tongue}_{name}_buckets": at.astype(np.int32),

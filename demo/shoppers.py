@@ -67,6 +67,7 @@ def everybody() -> list[Shopper]:
     found: dict[str, str] | None = cache.get("storefront:shoppers")
     if found is None:
         found = dict(_found())
+        # Nobody yet: offers may come any moment.
         cache.set("storefront:shoppers", found, HOUR if found else 10)
     cast = [
         Shopper(slug=slug, name=name, about=about, customer=found[slug])

@@ -44,6 +44,8 @@ class Rule:
     """Which proposals are approved; the others are rejected."""
 
     margin: float = 0.0
+    # Not 0.8: what was only observed is doubted too much to reach it, so no lot would
+    # ever be drawn, and the doubt would stay.
     chance: float = 0.5
 
     def __str__(self) -> str:
@@ -57,6 +59,7 @@ class Rule:
         if test := forecast.get("trial"):
             return bool(test["worth"] > test["price"])
         margin = float(forecast["margin"])
+        # Half of an 80 % interval is 1.2816 standard deviations.
         deviation = (float(forecast["high"]) - float(forecast["low"])) / 2 / Z80
         return margin > self.margin and gain(margin, deviation) >= self.chance
 
@@ -116,8 +119,11 @@ class Simulation:
     def _begin(self) -> None:
         """Before the first Monday: the goods, the past, and the first training."""
         if self._now() < BEGIN:
+            # Listed before the past begins: an order's goods cost what the feed had
+            # told by then.
             past = BEGIN - history.WEEKS * WEEK
             for at in (past, BEGIN - BEFORE):
+                # The clock goes forward only: a run that was killed may be past it.
                 self._move(max(self._now(), at), runs="none")
                 self._restock()
             self.progress("importing the past")
@@ -139,8 +145,11 @@ class Simulation:
             self._move(evening, runs="none")
         rows = world.visitors(week, day)
         if journal.shown is None:
+            # Kept before the day is played: read anew after a kill they might be
+            # others.
             journal.shown = {row: self._till.offers(row) for row in rows.tolist()}
             journal.keep()
+        # A kill before `keep` must leave the morning's stock.
         stock = journal.stock.copy()
         offers = self._till.laid_out(journal.shown)
         baskets = world.shop(rows, offers, week, journal.state, stock)
@@ -163,6 +172,7 @@ class Simulation:
 
         def brought(shown: Offers) -> float:
             profit = world.expected_profit(shown.of(rows), week, state)
+            # It is weighed by the chance of a visit, and these have come.
             return float((profit / world.people.visits).sum())
 
         whole = brought(offers) if some else 0.0
@@ -222,6 +232,7 @@ class Simulation:
 
     def _decide(self) -> None:
         """Approve or reject, by the rule, what waits and could be approved."""
+        # All pages first: whoever is decided on leaves the list that is paged.
         for proposal in list(self._strategies("proposed")):
             safe = all(guard["passed"] for guard in proposal["guards"])
             wanted = safe and self.rule.holds(proposal["forecast"])

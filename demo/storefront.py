@@ -184,6 +184,7 @@ def chat(request: HttpRequest) -> HttpResponseBase:
     try:
         if request.method == "POST":
             visits.keep(request, visit)
+        # First: a visit that is not kept draws another conversation each time.
         if request.method == "POST" and (text := request.POST.get("text", "").strip()):
             backend.ask(visit, text.replace("\0", "")[:1000], cart.asked(visit))
         found = backend.conversation(visit)

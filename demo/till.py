@@ -63,6 +63,7 @@ class Till:
         bill = Bill(off=nothing, gifts=nothing.copy())
         for place in np.flatnonzero(baskets.promoted.any(axis=1)).tolist():
             priced = self._redeem(baskets, place, week)
+            # Not strict: of what was refused there are no lines.
             lines = zip(_lines(baskets, place), priced.get("lines", []), strict=False)
             for (category, _, _), line in lines:
                 bill.off[place, category] = float(line["discount"])

@@ -71,8 +71,10 @@ def judged(
 ) -> Trial:
     """Play the peers, and compare."""
     budgets = journal.discount
+    # A week at least is judged, of a short run too.
     warm_up = min(warm_up, len(budgets) - 1)
     mine = Played(profit=np.array(journal.profit), discount=np.array(budgets))
+    # Week for week what the platform gave: "the same budget" is that.
     played = {name: policies.play(world, peer, budgets) for name, peer in PEERS.items()}
     base = played["no promotions"]
     return Trial(
@@ -89,6 +91,7 @@ def judged(
 
 def _earned(one: Played, base: Played, warm_up: int) -> Earned:
     paired = (one.profit - base.profit)[warm_up:].sum(axis=0)
+    # Of the sum over customers, not of their mean: √n standard deviations.
     half = 1.96 * float(paired.std(ddof=1)) * len(paired) ** 0.5
     more = float(paired.sum())
     return Earned(

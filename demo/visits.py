@@ -54,6 +54,7 @@ class Visit:
     def enter(self, code: str) -> None:
         """Add a code, as it was typed."""
         if code and code not in self.codes:
+            # The oldest go: who tries many codes sees the last ones.
             self.codes = [*self.codes, code[:64]][-MOST_CODES:]
 
     def place(self, receipt: dict[str, Any]) -> None:
@@ -134,6 +135,7 @@ def switched(slug: str, before: Visit) -> Visit:
             carts=carts,
             chat=str(uuid4()),
         )
+    # Whoever plays the newcomer is somebody new each time: no cart is theirs.
     carts.pop(shoppers.NEWCOMER, None)
     return Visit(
         slug=shopper.slug,

@@ -82,6 +82,8 @@ class World:
 
     @classmethod
     def drawn(cls, seed: int, *, customers: int = 2000) -> Self:
+        # A stream of its own: weeks draw at week + 2²⁰, peers from 2⁴¹ on, the past at
+        # 2⁴².
         draw = np.random.Generator(np.random.Philox(key=[seed, 2**40]))
         goods = populations.goods(draw, customers)
         people = populations.people(draw, customers)
@@ -98,6 +100,8 @@ class World:
     def luck(self, week: int) -> Luck:
         """Draw a week; weeks of the past are negative."""
         draw = np.random.Generator(np.random.Philox(key=[self.seed, week + 2**20]))
+        # A row each, drawn whole: nobody's luck depends on others, or on what is used
+        # of it.
         wide = draw.random((self.customers, 2 + 5 * CATEGORIES))
         each = np.split(wide[:, 2:], 5, axis=1)
         names = ("buy", "product", "units", "back", "look")
@@ -110,6 +114,7 @@ class World:
     def visitors(self, week: int, day: int) -> Ints:
         """Return who visits on a day of a week, whatever is offered."""
         luck = self.luck(week)
+        # Once a week at most, on a day that no offer moves.
         here = (luck.visit < self.people.visits) & (luck.day == day)
         return np.flatnonzero(here)
 
@@ -121,6 +126,8 @@ class World:
         `shelf`: the share off each product's price for all, [categories, products].
         """
         goods, people = self.goods, self.people
+        # Shapes: logit and what it is made of [customers, categories], wave
+        # [categories].
         wave = np.sin(2 * np.pi * (week / 52 + goods.phase))
         logit = people.taste + goods.season * wave - state + self.response(offers)
         if shelf is not None:
@@ -134,11 +141,15 @@ class World:
         pull = people.steep[:, None] * self.depth(offers)
         spill = people.spill * shown.any(axis=1)
         direct = pull + people.address[:, None] * shown
+        # [customers, categories] @ [categories, categories]: what each pull does to
+        # others.
         return np.asarray(direct + pull @ self.goods.cross + spill[:, None])
 
     def depth(self, offers: Offers) -> Floats:
         """Return offers' depth as customers see it: a far threshold is a small one."""
+        # [categories]: a basket's mean worth.
         usual = self.value.sum(axis=(1, 2))
+        # Only not to divide by 0: `reward` is not taken there.
         least = np.where(offers.least > 0, offers.least, 1.0)
         reach = np.minimum(1.0, usual / least)
         reward = (offers.off + LIKED * offers.worth) / least * reach
@@ -173,6 +184,7 @@ class World:
         `stock`, [categories, products], is taken from; who comes late may get nothing.
         """
         luck, goods = self.luck(week), self.goods
+        # Chances of these customers, by the luck that was drawn for all.
         some, mine = self.of(rows), offers.of(rows)
         bought = luck.buy[rows] < some.chance(mine, week, state[rows], shelf)
         product = _picked(self._popular(shelf), luck.product[rows])
@@ -198,6 +210,7 @@ class World:
     def _stretched(self, units: Ints, product: Ints, least: Floats) -> Ints:
         price = self.goods.price[np.arange(CATEGORIES), product]
         near = (units > 0) & (least > 0) & (units * price >= STRETCH * least)
+        # Less a hair: three units that cost the threshold exactly are three, not four.
         return np.where(near, np.maximum(units, np.ceil(least / price - 1e-9)), units)
 
     def worth(self, baskets: Baskets) -> Floats:
@@ -235,6 +248,7 @@ class World:
         shown = offers.shown
         if shown.any():
             plain, _ = self._each(Offers.none(1))
+            # dP/dlogit is P(1 − P); weeks to come lose 1 + DECAY + DECAY² + … of it.
             loss = unmoved * (1 - unmoved) * plain / (1 - DECAY)
             each = each - shown * (people.borrows * people.visits)[:, None] * loss
         profit = people.visits * (p * each).sum(axis=1)
@@ -267,6 +281,7 @@ class World:
 
 def _picked(shares: Floats, luck: Floats) -> Ints:
     """Return which of a category's choices each draw means."""
+    # Without the last bound, which rounding may leave below a draw.
     bounds = np.cumsum(shares, axis=1)[None, :, :-1]
     return np.asarray((luck[:, :, None] >= bounds).sum(axis=2))
 
@@ -277,6 +292,8 @@ def _in_stock(units: Ints, product: Ints, stock: Ints) -> Ints:
     for category in range(CATEGORIES):
         for one in range(PRODUCTS):
             mine = np.flatnonzero(wants[:, category] == one)
+            # What others were refused counts too: once it is short, nobody later gets
+            # any.
             wanted = units[mine, category].cumsum()
             sold = wanted <= stock[category, one]
             left[mine[~sold], category] = 0

@@ -55,6 +55,7 @@ class Rejection(models.Model):
     )
 
     class Meta:
+        # Of the last hour (alerts), the newest (connect), those of 30 days ago (tasks).
         indexes = [models.Index(fields=["received_at"], name="rejection_received")]
 
     def __str__(self) -> str:

@@ -32,6 +32,8 @@ class StoredEvent(models.Model):
             models.Index(fields=["customer", "position"], name="event_customer"),
             # store.read(types=...): projections and features.
             models.Index(fields=["type", "position"], name="event_type"),
+            # Spans of days (archive, units_sold): small, as rows lie nearly in that
+            # order.
             BrinIndex(fields=["occurred_at"], name="event_occurred"),
         ]
         constraints = [

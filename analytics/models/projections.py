@@ -123,8 +123,11 @@ class Assignment(models.Model):
 
     class Meta:
         indexes = [
+            # The sums of a strategy's arms; what its lots teach.
             models.Index(fields=["strategy", "customer"], name="assignment_strategy"),
+            # Erasure, and what was withheld from a person (promotions.offers).
             models.Index(fields=["customer"], name="assignment_customer"),
+            # From an offer to its decision: feedback, the support desk.
             models.Index(fields=["offer"], name="assignment_offer"),
         ]
 
@@ -175,6 +178,7 @@ class Outcome(models.Model):
 
     class Meta:
         indexes = [
+            # What people came to since their assignment: promotions.sums.
             models.Index(fields=["customer", "at"], name="outcome_customer"),
             # Of what went back: there is little of it.
             models.Index(
@@ -195,6 +199,7 @@ class UnitCost(models.Model):
     cost = models.DecimalField(max_digits=14, decimal_places=4, null=True)
 
     class Meta:
+        # outcomes.told_before: DISTINCT ON (sku), the newest first.
         indexes = [models.Index(fields=["sku", "-position"], name="unit_cost_newest")]
 
     def __str__(self) -> str:

@@ -41,6 +41,7 @@ class CompetitorProduct(models.Model):
             ),
         ]
         indexes = [
+            # catalog.alerts: the last look at each competitor.
             models.Index(fields=["competitor", "seen_at"], name="competitor_seen")
         ]
 
@@ -106,11 +107,13 @@ class Match(models.Model):
         verbose_name_plural = "matches"
         constraints = [
             models.CheckConstraint(
+                # Whoever waits is shown a product of ours to say yes to.
                 condition=Q(state__in=["none", "rejected"]) | Q(sku__isnull=False),
                 name="match_names_a_product",
             )
         ]
         indexes = [
+            # match_reviews.waiting: the likeliest first.
             models.Index(
                 fields=["-likelihood"],
                 name="match_waiting",

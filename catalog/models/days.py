@@ -33,6 +33,7 @@ class ShopDay(models.Model):
                 condition=Q(last__gte=models.F("first")), name="shop_day_ends"
             )
         ]
+        # market_calendar asks for days that end after a date: mostly few are left.
         indexes = [models.Index(fields=["last"], name="shop_day_last")]
 
     def __str__(self) -> str:

@@ -59,6 +59,7 @@ class Feed(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        # intake.newest; without `body`, which may have 32 MiB.
         indexes = [models.Index(fields=["-created_at"], name="feed_newest")]
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ class PricePoint(models.Model):
     currency = models.CharField(max_length=3)
 
     class Meta:
+        # catalog.history: what was in force when a window began, and what came after.
         indexes = [models.Index(fields=["sku", "since"], name="price_point")]
 
     def __str__(self) -> str:
@@ -53,6 +54,7 @@ class PriceHold(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["strategy"], name="price_hold_strategy"),
+            # prices.believed and refresh: few were released of late.
             models.Index(
                 fields=["released_at"],
                 name="price_hold_released",
@@ -79,6 +81,7 @@ class ShownPrice(models.Model):
 
     class Meta:
         indexes = [
+            # prices.refresh: whose reduction is over.
             models.Index(
                 fields=["until"],
                 name="price_shown_until",

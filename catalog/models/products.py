@@ -60,6 +60,7 @@ class Product(models.Model):
 
     class Meta:
         indexes = [
+            # ml.searching: what is new.
             models.Index(
                 fields=["first_listed_at"],
                 name="product_new",
@@ -67,10 +68,12 @@ class Product(models.Model):
             ),
             # Products of a scope: proposals, gifts.
             models.Index(fields=["category"], name="product_category"),
+            # promotions.price_families: who else is of a price's family.
             models.Index(
                 fields=["family"], name="product_family", condition=~Q(family="")
             ),
             models.Index(fields=["gtin"], name="product_gtin", condition=~Q(gtin="")),
+            # promotions.supply: what expires soon.
             models.Index(
                 fields=["expires_on"],
                 name="product_expires",

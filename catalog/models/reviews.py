@@ -56,14 +56,18 @@ class Review(models.Model):
 
     class Meta:
         indexes = [
+            # GET reviews, page by page.
             models.Index(fields=["state", "-written_at", "id"], name="review_newest"),
             models.Index(fields=["sku", "-written_at"], name="review_sku"),
+            # ml.judging: what waits, the oldest first.
             models.Index(
                 fields=["received_at"],
                 name="review_unjudged",
                 condition=Q(judged_by=""),
             ),
+            # reviews.forget, every hour.
             models.Index(fields=["kept_until"], name="review_end"),
+            # Erasure and export (analytics.privacy).
             models.Index(
                 fields=["customer"],
                 name="review_customer",

@@ -47,6 +47,7 @@ def _against_oscar() -> list[Row]:
         ours = _times(lambda: shop(10), 50)
         priced = shop(10)
     off = sum(priced.off) * priced.coins.unit
+    # Not the same cart: then the times say nothing.
     if Decimal(theirs["discount"]) != off:
         raise RuntimeError(f"another cart: Oscar gives {theirs['discount']}, we {off}")
     peer = float(np.median(theirs["seconds"])) * 1e3
@@ -219,6 +220,7 @@ def _oscar(*, offers: int, lines: int, times: int, categories: int) -> Any:
         "BENCH_PORT": str(where["PORT"] or ""),
         "BENCH_NAME": "bench_oscar",
     }
+    # The peer configures itself.
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     script = ROOT / "demo" / "bench" / "oscar_peer.py"
     sizes = [str(n) for n in (offers, lines, times, categories)]

@@ -85,6 +85,7 @@ def _sold() -> pl.DataFrame:
 def _panels(sold: pl.DataFrame) -> dict[str, Panel]:
     before = sold.filter(pl.col("week") < ORIGINS[0])
     paid = before.group_by("sku").agg(pl.col("paid").sum())
+    # By what was paid before the first origin: later sales must not choose.
     best = paid.sort("paid", "sku", descending=[True, False])["sku"].head(500).to_list()
     names = sorted(sold["category"].unique())
     of = dict(sold.select("sku", "category").unique("sku").iter_rows())

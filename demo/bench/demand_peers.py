@@ -15,6 +15,7 @@ import numpy as np
 from statsforecast.models import AutoARIMA, AutoETS
 
 AHEAD = 4
+# No yearly season: from 52 weeks of a series none can be learnt.
 PEERS: dict[str, Callable[[], Any]] = {
     "AutoETS": lambda: AutoETS(season_length=1),
     "AutoARIMA": lambda: AutoARIMA(season_length=1),

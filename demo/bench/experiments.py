@@ -74,6 +74,7 @@ def _equal_arms(spend: Floats, chance: np.random.Generator) -> Iterator[Row]:
 def _looks(spend: Floats, held: float) -> Iterator[tuple[Effect, Effect, Effect]]:
     """Yield what each look finds: fixed, a sequence by own variances, ours."""
     cut = int(len(spend) * held)
+    # Sums of the first n of an arm: each look reads its moments off them.
     arms = [(one.cumsum(), (one**2).cumsum()) for one in (spend[:cut], spend[cut:])]
     for look in range(1, LOOKS + 1):
         sizes = [max(2, len(total) * look // LOOKS) for total, _ in arms]
@@ -195,6 +196,7 @@ Drawn = list[tuple[Moments, Moments]]
 def _drawn(households: Floats, share: float, chance: np.random.Generator) -> Drawn:
     cut, found = round(len(households) * share), []
     for _ in track(range(RUNS), description=f"power, {share:.0%} treated"):
+        # With replacement: else every shop would have the same households.
         rows = households[chance.integers(0, len(households), len(households))]
         one, two = (Moments.of(NAMES[:2], part) for part in (rows[:cut], rows[cut:]))
         found.append((one, two))
@@ -204,8 +206,10 @@ def _drawn(households: Floats, share: float, chance: np.random.Generator) -> Dra
 def _smallest(drawn: Drawn, covariate: str | None) -> float:
     """Return by halving the lift that is found in four of five of the shops."""
     low, high = 0.0, 1.0
+    # To a thousandth of the mean.
     for _ in range(10):
         lift = (low + high) / 2
+        # Every spend of the arm times 1 + lift: z' = C z.
         change = np.diag([1, 1 + lift, 1])
         finds = sum(
             _found(

@@ -68,6 +68,7 @@ def _fill(before: int, size: int) -> None:
     with connection.cursor() as cursor:
         for start in track(starts, description=f"filling to {size:,}"):
             cursor.execute(FILL, [start + 1, min(start + STEP, size)])
+        # Customers grow with the log: their index is part of what an event costs.
         cursor.execute(PEOPLE, [before // A_CUSTOMER + 1, size // A_CUSTOMER])
         cursor.execute("ANALYZE analytics_customer")
         store.analyze()

@@ -84,6 +84,8 @@ def _drawn() -> Iterator[Drawn]:
     for size in SIZES:
         for draw in range(DRAWS):
             kept = {*rng.choice(slugs, size, replace=False).tolist()}
+            # What is asked was not learnt: ways that mean much the same are in one
+            # fold.
             asked = fold == draw % FOLDS
             learnt = _learnt([one for one in texts if one.slug in kept], ways, asked)
             best, facts = learnt.weighed(

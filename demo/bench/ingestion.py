@@ -120,8 +120,10 @@ def hammered(
 ) -> tuple[float, float, list[float]]:
     """Return the CPU microseconds an event, events a second, and latencies."""
     with web(8934, changes) as server:
+        # They warm the server up, and count for nothing.
         hammer(8934, calls[:50], headers, connections=connections)
         measured = [p for p in (server, postgres()) if p]
+        # The server's and PostgreSQL's, but not that of the clients beside them.
         before = sum(map(cpu, measured))
         latencies, seconds = hammer(8934, calls[50:], headers, connections=connections)
         used = sum(map(cpu, measured)) - before
@@ -188,6 +190,7 @@ def _stored() -> Iterator[Row]:
     name = "append 50,000 events by hundreds, an event"
     yield against(name, ours * per, library * per, None, "pip's eventsourcing", "µs")
     yield against(name, ours * per, _bare(facts) * per, None, "one bare COPY", "µs")
+    # Under new ids: else all are duplicates.
     bulk = _timed(lambda: store.append_new(_again(facts)))
     yield against(
         "append 50,000 at once, an event",

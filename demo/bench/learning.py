@@ -49,6 +49,8 @@ from ml.trials import Table
 
 ASKED = 300
 TIMES = 10
+# What the study of learners on these data set as targets, before any was written here;
+# BEGINNERS, and the limits of the night's costs, too.
 GOALS: Mapping[str, tuple[tuple[str, float], ...]] = {
     "propensity": (("auc", 0.831), ("log_loss", 0.362), ("ece", 0.010)),
     "redemption": (("auc", 0.844), ("log_loss", 0.321), ("lift", 4.1)),
@@ -181,6 +183,7 @@ def _told(figure: str, one: Spent) -> Row:
 def _apart(name: str) -> Spent:
     """Run a task in a fresh process, which gives its memory back."""
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Spawned: a forked one would begin with our memory, and its peak.
     with ProcessPoolExecutor(
         1, mp_context=get_context("spawn"), initializer=django.setup
     ) as pool:
@@ -195,6 +198,7 @@ def _spent(name: str) -> Spent:
     return Spent(
         cpu=time.process_time() - before,
         wall=time.perf_counter() - started,
+        # Linux tells KiB.
         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         answer=answer if isinstance(answer, int) else None,
     )

@@ -159,6 +159,7 @@ def _hammered(
     ours: list[float] = []
     peer: list[float] = []
     with web(8932), web(8933, bare):
+        # In turn, so that a busy machine slows both.
         for _ in range(ROUNDS):
             ours += hammer(8932, calls, headers, connections=CONCURRENCY)[0]
             peer += hammer(8933, calls, headers, connections=CONCURRENCY)[0]

@@ -134,6 +134,7 @@ def case(seed: int) -> Case:
 
 def _wanted(asked: Clearance, truth: Belief, draw: np.random.Generator) -> Ints:
     mean = markdowns.means(truth, asked)[0].T
+    # From the dearest price down: who pays that would pay a lower one, too.
     steps = np.diff(mean, axis=1, prepend=0.0)
     shake = draw.gamma(1 / asked.noise, asked.noise, (asked.weeks, 1))
     return np.cumsum(draw.poisson(np.maximum(steps, 0.0) * shake), axis=1)

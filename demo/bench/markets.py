@@ -40,6 +40,7 @@ def market(
         cuts = np.cumsum(popular / popular.sum())
         draw = chance.random((options, n), dtype=np.float32)
         sku = np.searchsorted(cuts.astype(np.float32), draw).astype(np.int16)
+        # Sums in float32 may end a hair below 1.
         np.minimum(sku, stocks - 1, out=sku)
     best = value.argmax(axis=0)
     who = np.flatnonzero(value[best, np.arange(n)] > 0)
@@ -107,6 +108,7 @@ def _stock(
     some = chance.choice(n, min(n, 20_000), replace=False)
     low, high = 0.0, 1e3
     v, c = value[:, some].astype(np.float64), cost[:, some].astype(np.float64)
+    # By halving: the price at which a sample spends the budget's part.
     for _ in range(40):
         price = (low + high) / 2
         r = v - price * c

@@ -107,6 +107,7 @@ def _rows(sets: Sequence[Scored]) -> Iterator[Row]:
 
 def _peer(sets: Sequence[Scored]) -> float:
     """Return the peer's largest recall at which its precision is 0.98."""
+    # Each place in the ranking is a threshold.
     ranked = sorted((c for one in sets for c in one.cosines), reverse=True)
     good = np.cumsum([fine for _, fine in ranked])
     precise = good >= 0.98 * np.arange(1, len(good) + 1)

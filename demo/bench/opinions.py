@@ -98,6 +98,7 @@ def _found(case: Case) -> float:
     """Return the share of histories whose surge is found in time."""
     hits = 0
     for seed in range(HISTORIES):
+        # Streams of their own: 1 for what is found, 2 for false alarms.
         luck = np.random.default_rng([seed, 1])
         day = YEAR + int(luck.integers(0, 60))
         texts, negative = history(case, luck, day)
@@ -128,6 +129,7 @@ def history(
         volume[week] *= case.times
         share[week] = case.surge
     if case.moves:
+        # Of this mean, and as sure as so many texts would make it.
         share = luck.beta(share * case.moves, (1 - share) * case.moves)
     texts = luck.poisson(volume)
     return texts, luck.binomial(texts, share)

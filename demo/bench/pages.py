@@ -85,6 +85,7 @@ def _p95(asked: Callable[[str], float | None], address: str) -> float | None:
     """Return the 95th percentile in ms; None for what answers no page."""
     taken = [asked(address) for _ in range(WARM + TIMES)]
     known = sorted(ms for ms in taken[WARM:] if ms is not None)
+    # Of twenty the nineteenth.
     return known[int(0.95 * len(known)) - 1] if known else None
 
 
@@ -124,6 +125,7 @@ def _server() -> Iterator[int]:
         port = int(probe.getsockname()[1])
     server = subprocess.Popen(  # noqa: S603
         processes.commands("127.0.0.1", port)["web"],
+        # The operator of the bench has no telephone.
         env=os.environ | {"ROOT_URLCONF": __name__, "SECOND_FACTOR": "optional"},
         start_new_session=True,
     )

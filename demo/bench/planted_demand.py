@@ -45,6 +45,7 @@ def shop(seed: int, *, diverts: bool = False) -> Shop:
     chance = np.random.default_rng(seed)
     shape = (CATEGORIES, PRODUCTS)
     answers = chance.normal(-1.5, 0.5, (CATEGORIES, 1)) + chance.normal(0, 0.3, shape)
+    # Drawn in either case, so that all other luck is the same.
     taken = chance.normal(0.35, 0.25, CATEGORIES) * diverts
     base = np.exp(chance.uniform(np.log(5), np.log(80), shape))[..., None]
     often = 0.6 * chance.random((CATEGORIES, 1, WEEKS))
@@ -55,6 +56,7 @@ def shop(seed: int, *, diverts: bool = False) -> Shop:
     weight = base / base.sum(axis=1, keepdims=True)
     season = np.exp(chance.normal(0, 0.06, (CATEGORIES, 1, WEEKS)).cumsum(axis=2) / 2)
     mean = np.maximum(base + gain - lost * weight / (1 - weight), 0.3) * season
+    # Of mean 1 and variance 0.1.
     swing = chance.gamma(10.0, 0.1, mean.shape) if seed % 2 else 1.0
     units = chance.poisson(mean * swing)
     return Shop(sold=_frame(units, depth), answers=answers, diverted=taken)

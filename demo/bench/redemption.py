@@ -95,6 +95,7 @@ def _ours(name: str, key: str, *, kill: bool) -> Row:
         type="offer_redeemed", data__strategy=str(strategy.id)
     ).count()
     lost, twice = len(set(won) ^ rows), len(won) - len(set(won))
+    # What clients were told, the rows, the log and the money: all four must agree.
     if (strategy.spent, logged, lost, twice) != (PAID * OFF, PAID, 0, 0):
         raise AssertionError((strategy.spent, logged, lost, twice))
     killed = f", {server.killed} processes killed" if kill else ""
@@ -146,6 +147,7 @@ def _attempt(code: str, number: int, key: str) -> Answer:
             link.request("POST", "/api/v1/redemptions", body, headers)
             answer = link.getresponse()
             told = json.loads(answer.read())
+            # 409, the budget is spent, is an answer too; 503 asks to come again.
             if answer.status in (200, 201, 409):
                 return answer.status, told
             if answer.status != 503:
@@ -243,6 +245,7 @@ def _usual_client(write: str) -> None:
             with link.transaction():
                 read = link.execute("SELECT used FROM bench_usual_offer")
                 [(used,)] = read.fetchall()
+                # Nothing is locked: others read the same `used` before this is written.
                 if used < PAID:
                     link.execute("INSERT INTO bench_usual_use VALUES (1)")
                     link.execute(write, [used + 1])

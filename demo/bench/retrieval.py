@@ -40,6 +40,7 @@ def _measured(items: Floats, asked: Floats) -> Iterator[Row]:
     ]
     yield least("of the exact ten, from int8", _percent(kept), 90, "%")
     _load(items)
+    # Fewer: each takes some 17 ms.
     scan = _millis(_nearest, asked[:20])
     yield against("the same", ours, scan, 1.0, "pgvector, exact", "ms")
     started = time.perf_counter()

@@ -74,7 +74,10 @@ class Promotion:
         spend, before = self.households.T
         n = len(spend)
         rate = 0.1 + 0.6 * before.argsort().argsort() / n
+        # What redeemers spend more, so that all the treated together spend `lift` more.
         more = self.lift * spend.sum() / (rate * spend).sum()
+        # The share of what they pay that is discount: the margin gained by it is `back`
+        # times that.
         cost = self.margin / self.back * more / (1 + more)
         who, treated = chance.integers(0, n, n), chance.permutation(n) < n // 2
         redeems = treated & (chance.random(n) < rate[who])
@@ -110,6 +113,7 @@ class Menu:
     def _week(
         self, spend: Floats, now: Mapping[str, float], chance: np.random.Generator
     ) -> Period:
+        # With replacement: the truth is the mean of all households.
         drawn = spend[chance.integers(0, len(spend), self.a_week)]
         lots = chance.choice(len(now), self.a_week, p=list(now.values()))
         arms = {

@@ -85,6 +85,7 @@ def _substitutes(past: Purchases, listed: Sequence[Listing]) -> Iterator[Row]:
     shelf = _judged(past, listed)
     chance = np.random.default_rng(7)
     asked = chance.permutation(sorted(shelf.truth))[:ASKED].tolist()
+    # Only ties are broken by it.
     luck = chance.random(len(shelf.listed)) * 1e-6
     recall = {
         name: np.array([_recall(way(one) + luck, one, shelf.truth) for one in asked])
@@ -192,6 +193,7 @@ def _companions(before: Purchases, place: NDArray[Any], width: int) -> Any:
     both = (held.T @ held).tocoo()
     count = np.bincount(place[before.product], minlength=width).clip(1)
     cosine = both.data / np.sqrt(count[both.row] * count[both.col])
+    # Shrunk as of ten orders more without the pair; none goes with itself.
     data = cosine * both.data / (both.data + 10) * (both.row != both.col)
     return sparse.csr_matrix((data, (both.row, both.col)), shape=both.shape)
 
@@ -204,13 +206,16 @@ def _validated(
     order = np.lexsort((late.order, late.day, kind, late.customer))
     item, kind, who = item[order], kind[order], late.customer[order]
     basket = late.order[order]
+    # A purchase begins where customer, category or order change.
     new = np.ones(len(item), bool)
     new[1:] = (np.diff(who) != 0) | (np.diff(kind) != 0) | (np.diff(basket) != 0)
     visit = np.cumsum(new) - 1
     at = np.flatnonzero(new)
+    # Those that the same customer's next one in the category follows.
     goes_on = np.flatnonzero((np.diff(who[at]) == 0) & (np.diff(kind[at]) == 0))
     held = _held(visit, item, len(category))
     moved = held[goes_on].T @ held[goes_on + 1]
+    # Either direction: one stands in for the other.
     moved = (moved + moved.T).tolil()
     moved.setdiag(0)
     moved = moved.tocsr()
@@ -222,6 +227,7 @@ def _validated(
     expected = total[one] * total[other] / whole[category[one]].clip(1)
     baskets = _held(basket, item, len(category))
     shared = np.asarray((baskets.T @ baskets).tocsr()[one, other]).ravel()
+    # P(at least so many), if households went from one to the other by shares alone.
     luck = stats.poisson.sf(times - 1, expected)
     good = (times >= 3) & (luck < 0.01) & (shared < times / 2)
     found: dict[int, set[int]] = {}
@@ -330,6 +336,8 @@ def _speed() -> Iterator[Row]:
 def _only(size: int) -> None:
     """Leave so many products, all with texts and vectors that differ."""
     with connection.cursor() as cursor:
+        # Else the keys' checks wait for the end, and PostgreSQL drops no index of a
+        # table that has some pending.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("DELETE FROM ml_producttwin")
         cursor.execute("DELETE FROM ml_productcontent WHERE source = 'text'")
@@ -346,6 +354,7 @@ def _only(size: int) -> None:
             for i, (text, row) in enumerate(zip(texts, vectors, strict=True)):
                 key = listings.digest(text)
                 copy.write_row(
+                    # Above any id that the sequence has given.
                     (10**9 + i, "text", key, MODEL, text, listings.written(row))
                 )
         _fill_words(cursor, texts)

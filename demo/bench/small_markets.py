@@ -98,6 +98,7 @@ def best(asked: Instance) -> float | None:
     if asked.promised is not None:
         old = asked.promised
     mine = [_legal(asked, old, who) for who in range(asked.customers)]
+    # As floats: integers would overflow unseen.
     if np.prod([float(len(sets)) for sets in mine]) > 2000:
         raise ValueError("too many plans")
     found = None

@@ -114,6 +114,7 @@ def show(section: str, rows: Sequence[Row]) -> None:
 
 def _write(section: str, text: str) -> None:
     page = RESULTS.read_text() if RESULTS.exists() else ""
+    # A heading, and all up to the next one or the end.
     sections = dict(re.findall(r"^## (.+?)\n\n(.*?)(?=^## |\Z)", page, re.S | re.M))
     sections[section] = text
     parts = [f"## {name}\n\n{body.rstrip()}\n" for name, body in sections.items()]

@@ -84,6 +84,7 @@ def hillstrom(frame: Any, task: str) -> TrialTable:
 
 def split(table: TrialTable, seed: int) -> tuple[Codes, Codes]:
     arm = coded(table.treatment, table.control)[1]
+    # Strata: arm and visit.
     alike = arm * 2 + (table.y != 0)
     learn, rest = train_test_split(
         np.arange(len(arm)), test_size=TESTED, stratify=alike, random_state=seed

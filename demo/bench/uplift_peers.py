@@ -75,6 +75,7 @@ def _sklift(model: Callable[[], Any]) -> Callable[..., Any]:
 
 def _causalml(model: Callable[[], Any]) -> Callable[..., Any]:
     def fit(x: Any, y: Any, t: Any, test: Any) -> Any:
+        # The trial was randomised: the propensity is known, and need not be fitted.
         share = np.full(len(x), t.mean())
         rows = np.full(len(test), t.mean())
         fitted = model()

@@ -72,6 +72,7 @@ def _played(world: int) -> Outcome:
     _manage(home, "simulate", "--world", str(world), *size, *told, *OPTIONS)
     seconds = time.perf_counter() - started
     found = json.loads(figures.read_text())
+    # Else ten worlds' servers run beside each other.
     _run(home, "-m", "config.services", "stop")
     shutil.rmtree(home)
     return Outcome(

@@ -51,6 +51,7 @@ class Command(BaseCommand):
             raise CommandError("The tables are not up to date: run manage.py migrate.")
         try:
             processes.check_port(host, port)
+            # Before the children start: two cores are all there are.
             done = loop.Loop() if empty else loop.load(console)
             with processes.running(host, port) as children:
                 if empty:
