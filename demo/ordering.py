@@ -19,7 +19,6 @@ from demo import backend, cart, deals, goods, visits
 from demo.clients import Refused
 from demo.storefront import page, shown
 
-
 LONGEST = 64
 """Of an order's id: an event's, which is made of it, has 100 letters at most."""
 
