@@ -38,7 +38,7 @@ from analytics.sent import Refused, event_id
 from analytics.sheets import Sheet
 from analytics.wording import Wording
 
-IMPORT_LOCK = 7_102_019
+IMPORT_LOCK = 7_102_037
 """The advisory lock's key: one import at a time, since it owns its folder."""
 BATCH = 5000
 BUCKET_ROWS = 200_000

@@ -93,6 +93,8 @@ def consent(
 def _keep(
     refused: Sequence[tuple[Refused, bytes]], *, source: str, at: datetime, call: str
 ) -> None:
+    # Before we look: else somebody who is erased in between leaves a dead letter.
+    store.hold()
     named = [ids(raw) for _, raw in refused]
     gone = identity.erased(set().union(*named))
     Rejection.objects.bulk_create(

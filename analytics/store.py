@@ -494,7 +494,7 @@ def _row(
 
 
 def _insert(rows: Iterable[_Row], suffix: str = IN_ORDER) -> set[UUID]:
-    """Write all rows in one statement, as one JSON text: a tenth of arrays' cost."""
+    """Write all rows in one statement, as one JSON text: a quarter of arrays' cost."""
     listed = list(rows)
     if not listed:
         return set()

@@ -16,12 +16,12 @@ from functools import partial
 
 import msgspec
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from analytics import access, clock, identity, ingestion, salvage, wires
+from analytics import access, clock, identity, ingestion, salvage, store, wires
 from analytics.models import Rejection
 from analytics.sent import ids
 from analytics.wording import Wording
@@ -298,8 +298,10 @@ def _basic(request: HttpRequest) -> str | None:
 
 def _keep(body: bytes, key: access.Caller, call: str) -> None:
     """Keep a body that nobody can read: perhaps somebody can."""
-    if identity.erased(ids(body)):
-        return
-    Rejection.objects.create(
-        source=key.name, reason=Wording("The body is no JSON"), body=body, call=call
-    )
+    with transaction.atomic():
+        store.hold()
+        if identity.erased(ids(body)):
+            return
+        Rejection.objects.create(
+            source=key.name, reason=Wording("The body is no JSON"), body=body, call=call
+        )

@@ -24,6 +24,8 @@ from catalog.sightings import Asked
 
 MOST_LETTERS = 200
 """Of a day's key."""
+END = 2**63 - 1
+"""No position of the log is beyond."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,9 +337,9 @@ def recount() -> int:
         ids = {(competitor, product): key for competitor, product, key in listed}
         rows = {
             (product, stored.occurred_at): event
-            for stored in store.read(
-                until=store.high_water(), types=["competitor_price_changed"]
-            )
+            # To the end: who writes such events waits for these tables first. Asking
+            # how far the log is final would keep all its writers to our own end.
+            for stored in store.read(until=END, types=["competitor_price_changed"])
             if isinstance(event := stored.event, events.CompetitorPriceChanged)
             and (product := ids.get((event.competitor, event.product)))
         }

@@ -53,7 +53,9 @@ def _decide(product: int, sku: str | None, state: str, by: str, at: datetime) ->
             raise NotThere("There is no such match.")
         named = {str(one["sku"]) for one in row.others}
         if state == State.REJECTED:
-            row.refused = sorted({*row.refused, *named})[-MOST_REFUSED:]
+            # The newest last: what was refused just now is never dropped.
+            before = [sku for sku in row.refused if sku not in named]
+            row.refused = [*before, *sorted(named)][-MOST_REFUSED:]
         elif state == State.WAITING:
             sku, row.refused = _first(row), []
             state = State.WAITING if sku else State.NONE

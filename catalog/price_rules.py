@@ -98,7 +98,9 @@ def _ending(
         left, every = _pattern(token, coin)
         # The first number of coins from `first` on that leaves `left` by `every`.
         start = first + (left - first) % every
-        for minor in range(start, last + 1, max(every, (last - first) // 5000)):
+        # Of a wide range some 5,000, a whole number of `every` apart: all end so.
+        step = every * max(1, (last - first) // (5000 * every))
+        for minor in range(start, last + 1, step):
             yield minor * coin
 
 
@@ -123,8 +125,7 @@ class Member:
 def chains(members: Sequence[Member]) -> list[list[list[str]]]:
     """Return a family's chains: groups of equal packs, the smallest first.
 
-    Products of a group cost alike. Where they do not today, each is left alone, in a
-    chain of its own that `stuck` names.
+    Products of a group cost alike. Where they do not today, `stuck` names them.
     """
     units: dict[str, dict[Decimal | None, list[str]]] = {}
     for one in members:

@@ -115,9 +115,12 @@ def turn_on(request: HttpRequest, code: str) -> list[str]:
     :raises TooSoon: too many wrong codes came before.
     """
     user = _user(request)
-    _use(TOTPDevice, user, "".join(code.split()), confirmed=False)
+    shown = _use(TOTPDevice, user, "".join(code.split()), confirmed=False)
     with transaction.atomic():
-        new = TOTPDevice.objects.select_for_update().get(user=user, confirmed=False)
+        rows = TOTPDevice.objects.select_for_update()
+        new = rows.filter(pk=shown, confirmed=False).first()
+        if new is None:  # another page has begun anew: its key is on no telephone yet
+            raise WrongCode
         TOTPDevice.objects.filter(user=user, confirmed=True).delete()
         new.confirmed = True
         new.save(update_fields=["confirmed"])
@@ -161,8 +164,8 @@ def codes_left(user: User) -> int:
     return int(StaticToken.objects.filter(device__user=user).count())
 
 
-def _use(kind: type[Device], user: User, text: str, *, confirmed: bool) -> None:
-    """Verify under a row lock; a wrong code is counted though it raises."""
+def _use(kind: type[Device], user: User, text: str, *, confirmed: bool) -> int:
+    """Verify under a row lock; return the device. A wrong code counts all the same."""
     with transaction.atomic():
         rows = kind._default_manager.select_for_update()
         device = rows.filter(user=user, confirmed=confirmed).order_by("-pk").first()
@@ -175,6 +178,7 @@ def _use(kind: type[Device], user: User, text: str, *, confirmed: bool) -> None:
         raise TooSoon(why["locked_until"])
     if not right:
         raise WrongCode
+    return int(device.pk)
 
 
 def _new_codes(user: User) -> list[str]:

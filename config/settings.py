@@ -9,9 +9,11 @@ import os
 import secrets
 import zoneinfo
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import environ
@@ -38,9 +40,12 @@ def _development_key() -> str:
     path = services.VAR / "secret_key"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Private before anything is in it.
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        # Whole before it has its name: two processes may begin at once.
+        with NamedTemporaryFile("w", dir=path.parent) as new:
+            new.write(secrets.token_urlsafe(50))
+            new.flush()
+            with suppress(FileExistsError):
+                os.link(new.name, path)
     return path.read_text()
 
 
@@ -203,7 +208,6 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "config.formats"
-FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -252,7 +256,7 @@ SPECTACULAR_SETTINGS = {
 
 NEEDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(
-        ("proposals", "calendar", "programme", "response", "pricing"),
+        ("proposals", "calendar", "programme", "response"),
         ("promotions.view_strategy",),
     ),
     "quarter": ("promotions.view_strategy", "promotions.view_quarter"),
@@ -420,7 +424,7 @@ TRAITS = frozenset(
 )
 """The traits of a customer that may be kept; none that tells who somebody is."""
 SHOP_ZONE = env.str("SHOP_ZONE", default="UTC")
-"""Prices begin and end at this zone's midnight."""
+"""Prices begin and end at this zone's midnight; customers are told times in it."""
 ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 """The share of the shelf price that is margin where the shop's feed sends no cost."""
 MODELS_DIR = services.VAR / "models"
@@ -450,8 +454,6 @@ if not 0 <= LEAST_SHARE_OF_SEGMENT <= 1 or (OFFERS_IN_28_DAYS or 0) < 0:
     raise ImproperlyConfigured(
         "LEAST_SHARE_OF_SEGMENT lies in 0 to 1, OFFERS_IN_28_DAYS is not negative."
     )
-SHOP_ZONE = env.str("SHOP_ZONE", default="UTC")
-"""The time zone in which customers are told until when something lasts."""
 if SHOP_ZONE not in zoneinfo.available_timezones():
     raise ImproperlyConfigured(f"SHOP_ZONE: there is no time zone {SHOP_ZONE!r}.")
 QUESTIONS_KEPT_DAYS = env.int("QUESTIONS_KEPT_DAYS", default=90)

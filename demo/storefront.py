@@ -199,8 +199,8 @@ def chat(request: HttpRequest) -> HttpResponseBase:
         return JsonResponse({"questions": found, "fault": fault})
     if request.method == "POST" and not fault:
         return redirect("shop_chat")
-    shown: dict[str, Any] = {"questions": found, "fault": fault, "chat_page": True}
-    return shown(request, visit, "chat", **shown)
+    told: dict[str, Any] = {"questions": found, "fault": fault, "chat_page": True}
+    return shown(request, visit, "chat", **told)
 
 
 @page
@@ -244,8 +244,8 @@ def _list(
 def _cart(request: HttpRequest, visit: visits.Visit) -> HttpResponseBase:
     name = "cart_part" if request.headers.get("X-Part") == "cart" else "cart"
     beside = backend.together(list(visit.lines), most=BESIDE) if visit.lines else []
-    shown = goods.cards(beside) if name == "cart" else []
-    return shown(request, visit, name, cart=cart.priced(visit), together=shown)
+    others = goods.cards(beside) if name == "cart" else []
+    return shown(request, visit, name, cart=cart.priced(visit), together=others)
 
 
 def _missing(request: HttpRequest) -> HttpResponseBase:

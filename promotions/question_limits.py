@@ -6,13 +6,14 @@ cache nobody is refused.
 
 import logging
 from math import ceil
-from time import time
 from uuid import UUID
 
 import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.utils.crypto import salted_hmac
+
+from analytics import clock
 
 WINDOW = 300
 """Seconds."""
@@ -28,17 +29,17 @@ def wait(key: UUID, name: str | None) -> int:
     # By shop and name; NUL parts them, since no name holds one.
     text = f"{key}\0{name or ''}"
     hashed = salted_hmac("promotions.questions", text, algorithm="sha256").hexdigest()
-    counter = f"questions:{hashed[:32]}"
+    counter, now = f"questions:{hashed[:32]}", clock.wall().timestamp()
     try:
         # `add` sets the end of the window once; `incr` leaves it as it is.
         if cache.add(counter, 0, WINDOW):
-            cache.set(f"{counter}:until", time() + WINDOW, WINDOW)
+            cache.set(f"{counter}:until", now + WINDOW, WINDOW)
         if cache.incr(counter) <= most:
             return 0
-        until = cache.get(f"{counter}:until", time() + WINDOW)
+        until: float = cache.get(f"{counter}:until", now + WINDOW)
     except ValueError:  # it has just expired
         return 0
     except UNREACHABLE as error:
         log.warning("questions are not counted: %s", type(error).__name__)
         return 0
-    return max(1, ceil(until - time()))
+    return max(1, ceil(until - now))

@@ -38,13 +38,13 @@ ORDER_ROWS = """
 """
 ASSIGNED_ROWS = """
     INSERT INTO analytics_assignment (position, customer, strategy, at, arm, variant,
-        bucket, probability, segment, offer, traits, own)
+        bucket, probability, segment, offer, traits, types, elsewhere, rest)
     SELECT %s + n, lpad(to_hex((n * 4) %% %s), 32, '0')::uuid, %s,
         %s::timestamptz + (n %% 5) * interval '1 day',
         CASE WHEN n %% 20 = 0 THEN 'held_out' WHEN n %% 10 = 1 THEN 'holdout'
             ELSE 'treatment' END,
         CASE WHEN n %% 20 <> 0 AND n %% 10 <> 1 THEN (n %% 3)::text END,
-        random(), .5, 'S' || n %% 8, gen_random_uuid(), '{}', 0
+        random(), .5, 'S' || n %% 8, gen_random_uuid(), '{}', '{}', 0, 0
     FROM generate_series(1, %s) n
 """
 SHOWN_ROWS = """

@@ -72,7 +72,7 @@ def test_what_is_likeliest_is_suggested_first(cast: None) -> None:
     row = asked("what offers do I have and where is my refund")
     ask = coaching.asker(row, at=NOW)
 
-    likely = coaching.read(row.text, ask, row.language).likely
+    likely = assistant.read(row.text, ask, row.language).likely
     told = coaching.suggested(row, at=NOW).replies
 
     kinds = dict.fromkeys(one.kind for one in likely)

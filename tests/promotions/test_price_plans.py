@@ -146,6 +146,21 @@ def test_a_gain_has_an_interval_that_both_doubts_widen() -> None:
     assert price_plans.gain(item(), Decimal(10)).interval == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("price", "currency", "ending"),
+    [("200000", "JPY", "9"), ("20000.00", "USD", ".99")],
+)
+def test_dear_products_prices_end_as_they_should_too(
+    price: str, currency: str, ending: str
+) -> None:
+    dear = shelf(price, floor="1", listed=Decimal(price), currency=currency)
+
+    found = price_rules.candidates(dear, Rules(ending=ending))
+
+    assert len(found) > 10
+    assert {one for one in found if not str(one).endswith(ending)} == {Decimal(price)}
+
+
 def test_what_is_sold_at_its_cost_sells_its_units_too() -> None:
     gain = price_plans.gain(item(cost=10.0, elasticity=-1.0), Decimal("10.50"))
 
