@@ -226,7 +226,7 @@ def _tree(columns: Sequence[str], seed: int) -> Pipeline:
 
 
 def _forest(columns: Sequence[str], seed: int) -> Pipeline:
-    """Capped: four times the trees cost 25 CPU s a fit and gained 0.0005 nats."""
+    """Capped: four times the trees gained 0.0005 nats."""
     # Few trees rather than few rows: of a small shop a tenth of the rows would not
     # split at all with 200 a leaf.
     forest = RandomForestClassifier(

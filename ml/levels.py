@@ -37,10 +37,7 @@ def intermittent(units: Numbers, weight: float = 0.1, size: float = 0.2) -> Numb
     """
     sold = np.where(np.isnan(units), np.nan, (units > 0).astype(float))
     sizes = np.where(units > 0, units, np.nan)
-    mean = smoothed(sizes, size)
-    for t in range(1, mean.shape[1]):
-        mean[:, t] = np.where(np.isnan(mean[:, t]), mean[:, t - 1], mean[:, t])
-    return np.asarray(smoothed(sold, weight) * mean)
+    return np.asarray(smoothed(sold, weight) * smoothed(sizes, size))
 
 
 def rolling(values: Numbers, weeks: int, what: Any = np.nanmean) -> Numbers:
