@@ -52,7 +52,7 @@ Body = Callable[..., dict[str, Any]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Walk the loop and kill things first: at the end, one process would wait for it."""
+    """Walk the loop and kill things first: last, one process would wait for another."""
     here = Path(__file__).parent
     items.sort(key=lambda item: item.path.parent != here)
 
