@@ -61,7 +61,8 @@ from promotions.decision_api import DecisionView
 from promotions.hindsight_api import PoliciesView
 from promotions.inbox import inbox_page
 from promotions.market_days import days_page, series_page
-from promotions.market_pages import market_page, product_page
+from promotions.market_pages import market_page
+from promotions.market_product import product_page
 from promotions.market_review import review_page
 from promotions.offline import FeaturesView
 from promotions.prices_page import prices_page

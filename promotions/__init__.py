@@ -31,7 +31,7 @@ offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
 denials, why_not, why_steps, support_pages.
 Data in and out: exports, data_pages, feed_pages; the market: market_pages,
-market_review, market_days.
+market_product, market_review, market_days.
 What it earned: sums, measurement, reports, programme, missing, findings, figures,
 charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,

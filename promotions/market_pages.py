@@ -1,44 +1,32 @@
-"""The market in the back office: competitors' prices beside ours, and one product's.
+"""The market in the back office: competitors' prices beside ours.
 
 What is shown was counted by a worker (catalog.positions). Nothing here changes a price:
 an answer is a strategy, and goes through approval.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.contrib import admin, messages
-from django.http import Http404, HttpRequest
+from django.contrib import admin
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from analytics import clock
-from catalog import competitors, doubtful, episodes, history, price_index, pricing
-from catalog.competitors import Doubt
-from catalog.doubtful import NotDoubtful
-from catalog.episodes import Step
-from catalog.models import CompetitorProduct, Match, Product
+from catalog import competitors, price_index, pricing
 from catalog.price_index import Index, Standing, Undercut
 from promotions import charts
-from promotions.charts import LINES, Mark
+from promotions.charts import Mark
 from promotions.feed_pages import allow
 from promotions.report_tables import Card, Row, Section, drawn
 
-SHOWN = 180
-"""Days of a product's history in its chart."""
 MOST_MARKS = 12
-MOST_RIVALS = 4
 MOST_DOUBTS = 25
-JUDGES: dict[str, Callable[..., None]] = {
-    "right": doubtful.confirm,
-    "misread": doubtful.discard,
-}
 
 
 def market_page(request: HttpRequest) -> HttpResponseBase:
@@ -63,77 +51,6 @@ def market_page(request: HttpRequest) -> HttpResponseBase:
     return shown(request, "page", page)
 
 
-def product_page(request: HttpRequest, sku: str) -> HttpResponseBase:
-    """Show what a product has cost here and elsewhere; take a word on a doubt."""
-    allow(request, "catalog.view_position")
-    if request.method == "POST":
-        allow(request, "catalog.change_match")
-        return _judged(request, sku)
-    product = Product.objects.filter(sku=sku.replace("\0", "")).first()
-    if product is None:
-        raise Http404
-    at = clock.now()
-    since = at - timedelta(days=SHOWN)
-    rows = Match.objects.filter(sku=product, state__in=competitors.MATCHED)
-    matches = list(rows.select_related("product").order_by("product__competitor"))
-    theirs = competitors.histories([one.product_id for one in matches], since=since)
-    ours = history.steps_of({sku}, since=since).get(sku, [])
-    named = [(_("Our price"), ours)]
-    # Prices in another money have no place in one chart with ours: the table has them.
-    named += [
-        (one.product.competitor, theirs.get(one.product_id, []))
-        for one in matches
-        if one.product.currency == product.currency
-    ]
-    doubts = [one for one in competitors.doubts() if one.sku == product.sku]
-    page = {
-        "title": f"{product.name} {product.size}".strip(),
-        "doubts": [_doubt(one, at) for one in doubts],
-        "may_judge": request.user.has_perm("catalog.change_match"),
-        "says": _("Ours: %(price)s. Sku %(sku)s.")
-        % {"price": price(product.price, product.currency), "sku": sku},
-        "sections": [
-            _history(named, since, at),
-            _matches(matches, {one.product for one in doubts}),
-            _past_promotions(named[1:], at, product.currency),
-        ],
-    }
-    return shown(request, "page", page)
-
-
-def _doubt(one: Doubt, at: datetime) -> dict[str, Any]:
-    return {
-        "product": one.product,
-        "seen_at": one.seen_at.isoformat(),
-        "competitor": one.competitor,
-        "price": price(one.theirs, one.currency),
-        "ago": _ago(one.seen_at, at),
-    }
-
-
-def _judged(request: HttpRequest, sku: str) -> HttpResponseBase:
-    """Take a person's word on a doubtful price; who comes second is told so."""
-    judge = JUDGES.get(request.POST.get("word", ""))
-    product, seen_at = request.POST.get("product", ""), request.POST.get("seen_at", "")
-    try:
-        if judge is None:
-            raise NotDoubtful
-        judge(
-            int(product),
-            datetime.fromisoformat(seen_at),
-            by=request.user.get_username(),
-            at=clock.now(),
-        )
-    except (NotDoubtful, ValueError):
-        messages.error(request, _("Nobody doubts this price any more."))
-    else:
-        messages.success(
-            request,
-            _("Your word is in the log. The market is counted anew within the hour."),
-        )
-    return redirect("market_product", sku)
-
-
 def shown(request: HttpRequest, name: str, page: dict[str, Any]) -> TemplateResponse:
     """Answer with one of the market's pages."""
     context = {**admin.site.each_context(request), **page}
@@ -152,7 +69,7 @@ def price(amount: Decimal | None, currency: str) -> str:
     return f"{pricing.rounded(amount, currency):,} {currency}"
 
 
-def _ago(moment: datetime, at: datetime) -> str:
+def ago(moment: datetime, at: datetime) -> str:
     return timesince(moment, at, depth=1)
 
 
@@ -171,7 +88,7 @@ def _cards(standings: Sequence[Standing], at: datetime) -> Iterator[Card]:
     )
     newest = max((one.seen_at for one in standings), default=None)
     yield Card(
-        name=_("Newest price"), value=_ago(newest, at) if newest else _("none yet")
+        name=_("Newest price"), value=ago(newest, at) if newest else _("none yet")
     )
 
 
@@ -197,7 +114,7 @@ def _competitors(standings: Sequence[Standing], at: datetime) -> Section:
                     f"{one.products:,}",
                     f"{one.matched:,}",
                     f"{one.waiting:,}",
-                    _("%s ago") % _ago(one.seen_at, at),
+                    _("%s ago") % ago(one.seen_at, at),
                     f"{one.stale:,}",
                     "–" if one.index is None else percent(one.index - 1),
                     f"{one.undercuts:,}",
@@ -261,7 +178,7 @@ def _undercuts(rows: Sequence[Undercut], at: datetime) -> Section:
                 cells=[
                     *(one.name, one.competitor, price(one.ours, one.currency)),
                     *(price(one.theirs, one.currency), percent(one.gap)),
-                    *(_ago(one.since, at), f"{one.units:,.1f}"),
+                    *(ago(one.since, at), f"{one.units:,.1f}"),
                     *(
                         price(one.stake, one.currency),
                         price(one.matching, one.currency),
@@ -292,7 +209,7 @@ def _doubts(at: datetime) -> Iterator[Section]:
                 Row(
                     cells=[
                         *(one.name, one.competitor, price(one.ours, one.currency)),
-                        *(price(one.theirs, one.currency), _ago(one.seen_at, at)),
+                        *(price(one.theirs, one.currency), ago(one.seen_at, at)),
                     ],
                     link=reverse("market_product", args=[one.sku]),
                 )
@@ -321,104 +238,3 @@ def _promotions(at: datetime) -> Section:
             for one in price_index.promotions()
         ],
     )
-
-
-Named = tuple[str, Sequence[Step]]
-
-
-def _history(named: Sequence[Named], since: datetime, at: datetime) -> Section:
-    lines = [
-        # The price that was in force at the chart's start began before it.
-        [(_days(max(step.at, since), since), float(step.price)) for step in steps]
-        for _name, steps in named[: MOST_RIVALS + 1]
-    ]
-    changes = sorted(
-        ((step.at, name, step) for name, steps in named for step in steps),
-        # Of one moment by name: steps themselves have no order.
-        key=lambda one: one[:2],
-        reverse=True,
-    )
-    title = _("Prices of the last %s days") % SHOWN
-    chart = charts.steps(
-        lines, (f"{since:%Y-%m-%d}", f"{at:%Y-%m-%d}"), last=SHOWN, title=title
-    )
-    return Section(
-        title=title,
-        says=_("Each price holds until the next one."),
-        chart=drawn(chart),
-        legend=[
-            (LINES[n], name) for n, (name, _steps) in enumerate(named[: len(LINES)])
-        ],
-        columns=[_("From"), _("Whose"), _("Price"), _("Struck through"), _("In stock")],
-        rows=[
-            Row(
-                cells=[
-                    *(f"{moment:%Y-%m-%d %H:%M}", name, f"{step.price:.2f}"),
-                    "" if step.shelf is None else f"{step.shelf:.2f}",
-                    _("yes") if step.available else _("no"),
-                ]
-            )
-            for moment, name, step in changes
-        ],
-        folded=True,
-    )
-
-
-def _days(moment: datetime, since: datetime) -> float:
-    return (moment - since) / timedelta(days=1)
-
-
-def _matches(matches: Sequence[Match], doubted: Collection[int]) -> Section:
-    return Section(
-        title=_("Theirs"),
-        says=_("A wrong match is undone in the list of matches."),
-        columns=[
-            *(_("Competitor"), _("Their name"), _("Size"), _("Price")),
-            *(_("Last seen"), _("Match")),
-        ],
-        rows=[
-            Row(
-                cells=[
-                    *(one.product.competitor, one.product.name, one.product.size),
-                    _asked(one.product, doubted=one.product_id in doubted),
-                    f"{one.product.seen_at:%Y-%m-%d}",
-                    f"{one.get_state_display()} ({one.get_how_display()})",
-                ],
-                link=reverse("admin:catalog_match_change", args=[one.pk]),
-            )
-            for one in matches
-        ],
-    )
-
-
-def _asked(one: CompetitorProduct, *, doubted: bool) -> str:
-    told = price(one.price, one.currency)
-    return _("%s (doubtful)") % told if doubted else told
-
-
-def _past_promotions(named: Sequence[Named], at: datetime, currency: str) -> Section:
-    found = [
-        (name, one)
-        for name, steps in named
-        for one in episodes.promotions(steps, at=at)
-    ]
-    return Section(
-        title=_("Their promotions"),
-        columns=[
-            *(_("Competitor"), _("From"), _("Until"), _("Usual"), _("Lowest"), _("Off"))
-        ],
-        rows=[
-            Row(
-                cells=[
-                    *(name, _day(one.start), _day(one.end)),
-                    *(price(one.usual, currency), price(one.price, currency)),
-                    f"{100 * one.depth:.0f} %",
-                ]
-            )
-            for name, one in sorted(found, key=lambda pair: pair[1].start, reverse=True)
-        ],
-    )
-
-
-def _day(moment: datetime | date | None) -> str:
-    return _("it runs") if moment is None else f"{moment:%Y-%m-%d}"
