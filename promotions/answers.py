@@ -4,7 +4,7 @@ from typing import Any
 
 from promotions import redemption, rules
 from promotions.cart_bodies import tax_basis
-from promotions.discounts import More
+from promotions.coins import More
 from promotions.shopping import Effect, Entry, NotApplied, Priced
 
 

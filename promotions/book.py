@@ -15,8 +15,8 @@ from uuid import UUID
 
 from analytics import lookup
 from promotions import rules
+from promotions.coins import Line
 from promotions.conditions import Scope
-from promotions.discounts import Line
 from promotions.models import Strategy
 from promotions.rules import EVERYTHING, Rule, Terms
 

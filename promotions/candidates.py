@@ -10,9 +10,9 @@ from datetime import datetime
 from analytics import lookup
 from ml import customers
 from promotions import conditions, counters, gifts
+from promotions.coins import Coins, Line, Missed
 from promotions.conditions import Asker
 from promotions.counters import Holder, Need
-from promotions.discounts import Coins, Line, Missed
 from promotions.rules import Gift
 from promotions.shopping import Cart, Entry, Shelf, Shopper
 from promotions.turns import SPENT, Candidate, Pool

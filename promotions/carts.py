@@ -23,7 +23,7 @@ from catalog.models import Product
 from promotions import book, candidates, codes, stacking
 from promotions.book import Found
 from promotions.codes import Entered, Known
-from promotions.discounts import Coins, Line, Missed, Rounding
+from promotions.coins import Coins, Line, Missed, Rounding
 from promotions.models import Offer, Strategy
 from promotions.shopping import (
     Cart,

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from promotions.discounts import Coins, Left, Line, Missed, More
+from promotions.coins import Coins, Left, Line, Missed, More
 from promotions.rules import Bundle, Conditions, Rule, Terms
 
 

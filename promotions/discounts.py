@@ -1,17 +1,24 @@
 """What terms are worth on a basket. Pure; all money is whole minor units (cents).
 
-One evaluator prices a basket everywhere: API, admin preview, backtest, batch. The
-parts always add up to the whole: an amount is split over lines by the largest
-remainder. No line goes below its floor; what was promised as an amount is given whole
-or not at all, a rate is cut at the floor.
+One evaluator prices a basket everywhere: API, admin preview, backtest, batch.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import replace
 from fractions import Fraction
-from typing import Literal
 
+from promotions.coins import (
+    FLOOR,
+    NOTHING,
+    Applied,
+    Coins,
+    Left,
+    Missed,
+    More,
+    cut,
+    in_full,
+    split,
+)
 from promotions.rules import (
     Amount,
     Bundle,
@@ -26,105 +33,6 @@ from promotions.rules import (
     Threshold,
     Tier,
 )
-
-Rounding = Literal["down", "half_up", "half_even"]
-"""How a rate's fraction of a cent is rounded. Down never gives more than was said."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """A cart's line at the shelf price, `price` a unit, in coins."""
-
-    sku: str
-    category: str
-    quantity: int
-    price: int
-    brand: str = ""
-
-    @property
-    def amount(self) -> int:
-        return self.price * self.quantity
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Coins:
-    """A currency's minor unit, as 0.01, and how the shop rounds."""
-
-    unit: Decimal
-    rounding: Rounding = "down"
-
-    def of(self, amount: Decimal) -> int:
-        """Return a whole number of coins: amounts of rules are whole already."""
-        return int(amount / self.unit)
-
-    def share(self, amount: int, rate: Decimal, parts: int = 1) -> int:
-        """Return `rate` of `amount` / `parts`, rounded."""
-        # Whole numbers all the way: no float comes near money.
-        top, bottom = rate.as_integer_ratio()
-        return rounded(amount * top, bottom * parts, self.rounding)
-
-
-@dataclass(kw_only=True, slots=True)
-class Left:
-    """What earlier strategies have left of a basket for the next one to work on.
-
-    `amount` is, line by line, that on which rates are taken; `room` what may still be
-    taken from the line; `shipping` its cost; `spare` what gifts may still be worth.
-    """
-
-    lines: Sequence[Line]
-    amount: Sequence[int]
-    room: Sequence[int]
-    shipping: int = 0
-    spare: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class More:
-    """What is missing: money, or units, and what it would bring."""
-
-    spend: int = 0
-    quantity: int = 0
-    tier: Tier | None = None
-
-
-@dataclass(kw_only=True, slots=True)
-class Applied:
-    """What terms do to a basket: lines' discounts by index, shipping, a gift.
-
-    `worth` is all that the customer gets, and that budgets pay.
-    """
-
-    lines: Mapping[int, int] = field(default_factory=dict)
-    shipping: int = 0
-    gift: str | None = None
-    gift_value: int = 0
-    next: More | None = None
-    worth: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.worth = sum(self.lines.values()) + self.shipping + self.gift_value
-
-    @property
-    def discount(self) -> int:
-        """Money off the lines; shipping and a gift's value are not part of it."""
-        return sum(self.lines.values())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Missed:
-    """Terms that do not apply, why, and what is missing if anything is.
-
-    `beaten` are those that would apply by themselves: others are given instead.
-    """
-
-    reason: str
-    more: More | None = None
-    beaten: bool = False
-
-
-FLOOR = Missed(reason="margin_floor")
-NOTHING = Missed(reason="nothing_in_scope")
 
 
 def apply(
@@ -145,40 +53,11 @@ def _given(
     if isinstance(terms, Shipping):
         return _shipping(terms, left, coins) if inside else NOTHING
     amount = left.amount
-    # A plain loop, as in `_cut`: these and slots take a fifth off a cart of 500.
+    # A plain loop, as in `cut`: these and slots take a fifth off a cart of 500.
     for i in inside:
         if amount[i]:
             return GIVE[type(terms)](terms, left, inside, coins)
     return NOTHING
-
-
-def split(amount: int, shares: Mapping[int, int]) -> dict[int, int]:
-    """Divide an amount in proportion to the shares; the parts add up to it exactly.
-
-    Largest remainder (Hamilton): everybody gets the share rounded down, then the coins
-    left over go to the largest remainders. Shares that are all 0 get nothing.
-    """
-    whole = sum(shares.values())
-    if whole == 0:
-        return dict.fromkeys(shares, 0)
-    parts = {i: amount * share // whole for i, share in shares.items()}
-    left = amount - sum(parts.values())
-    if left:
-        rest = {i: -(amount * share % whole) for i, share in shares.items()}
-        # Ties by place: a qualification and its order must agree to the cent.
-        for i in sorted(shares, key=lambda i: (rest[i], i))[:left]:
-            parts[i] += 1
-    return parts
-
-
-def rounded(top: int, bottom: int, rounding: Rounding) -> int:
-    """Return top / bottom, both at least 0, as a whole number."""
-    whole, rest = divmod(top, bottom)
-    if rounding == "down" or 2 * rest < bottom:
-        return whole
-    if 2 * rest == bottom and rounding == "half_even":
-        return whole + whole % 2
-    return whole + 1
 
 
 def _percentage(
@@ -186,9 +65,9 @@ def _percentage(
 ) -> Applied | Missed:
     rate, amount = terms.rate, left.amount
     if terms.each == "line":
-        return _cut({i: coins.share(amount[i], rate) for i in inside}, left)
+        return cut({i: coins.share(amount[i], rate) for i in inside}, left)
     amounts = {i: amount[i] for i in inside}
-    return _cut(split(coins.share(sum(amounts.values()), rate), amounts), left)
+    return cut(split(coins.share(sum(amounts.values()), rate), amounts), left)
 
 
 def _amount(
@@ -196,12 +75,12 @@ def _amount(
 ) -> Applied | Missed:
     amount = coins.of(terms.amount)
     if terms.each == "order":
-        return _whole(amount, {i: left.amount[i] for i in inside}, left)
+        return in_full(amount, {i: left.amount[i] for i in inside}, left)
     wanted = {}
     for i in inside:
         times = left.lines[i].quantity if terms.each == "unit" else 1
         wanted[i] = min(amount * times, left.amount[i])
-    return _cut(wanted, left)
+    return cut(wanted, left)
 
 
 def _fixed_price(
@@ -210,7 +89,7 @@ def _fixed_price(
     price = coins.of(terms.price)
     wanted = {i: left.amount[i] - price * left.lines[i].quantity for i in inside}
     dearer = {i: off for i, off in wanted.items() if off > 0}
-    return _cut(dearer, left) if dearer else Missed(reason="cheaper_already")
+    return cut(dearer, left) if dearer else Missed(reason="cheaper_already")
 
 
 def _threshold(
@@ -242,8 +121,8 @@ def _tier(
 ) -> Applied | Missed:
     if tier.rate:
         amount = coins.share(sum(shares.values()), tier.rate)
-        return _cut(split(amount, shares), left)
-    return _whole(coins.of(tier.amount), shares, left)
+        return cut(split(amount, shares), left)
+    return in_full(coins.of(tier.amount), shares, left)
 
 
 def _multibuy(
@@ -270,7 +149,7 @@ def _multibuy(
         )
         more = More(quantity=terms.take - units)
         return Missed(reason="too_few_units", more=more)
-    return _cut(wanted, left)
+    return cut(wanted, left)
 
 
 def _reduced(
@@ -323,7 +202,7 @@ def _bundle(
     for number in range(low, 0, -1):
         picked = _picked(terms, pools, left, number)
         off = sum(picked.values()) - number * price
-        outcome = _whole(off, picked, left)
+        outcome = in_full(off, picked, left)
         if isinstance(outcome, Applied):
             return outcome
     return FLOOR if low else Missed(reason="cheaper_already")
@@ -380,31 +259,6 @@ def _shipping(terms: Shipping, left: Left, coins: Coins) -> Applied | Missed:
     return Applied(shipping=off) if off else FLOOR
 
 
-def _cut(wanted: Mapping[int, int], left: Left) -> Applied | Missed:
-    """Cut every line's discount at what the line can still give."""
-    room, given = left.room, {}
-    for i, part in wanted.items():
-        part = min(part, room[i])
-        if part > 0:
-            given[i] = part
-    return Applied(lines=given) if given else FLOOR
-
-
-def _whole(amount: int, shares: Mapping[int, int], left: Left) -> Applied | Missed:
-    """Give an amount whole, or not at all; what one line cannot take, others do."""
-    amount = min(amount, sum(shares.values()))
-    room = {i: min(left.room[i], share) for i, share in shares.items()}
-    if amount == 0 or amount > sum(room.values()):
-        return FLOOR
-    parts = split(amount, shares)
-    given = {i: min(part, room[i]) for i, part in parts.items()}
-    rest = amount - sum(given.values())
-    # In proportion to what lines can still take, which is enough: none gets more.
-    for i, part in split(rest, {i: room[i] - given[i] for i in given}).items():
-        given[i] += part
-    return Applied(lines={i: part for i, part in given.items() if part > 0})
-
-
 def _capped(outcome: Applied, rule: Rule, coins: Coins) -> Applied:
     """Keep to what a line, and an order, may get of the strategy at most.
 
@@ -412,8 +266,8 @@ def _capped(outcome: Applied, rule: Rule, coins: Coins) -> Applied:
     """
     if rule.most_per_line is not None:
         most = coins.of(rule.most_per_line)
-        cut = {i: min(part, most) for i, part in outcome.lines.items()}
-        outcome = replace(outcome, lines={i: p for i, p in cut.items() if p})
+        kept = {i: min(part, most) for i, part in outcome.lines.items()}
+        outcome = replace(outcome, lines={i: p for i, p in kept.items() if p})
     if rule.most_per_order is not None:
         most = coins.of(rule.most_per_order)
         if outcome.gift_value > most:

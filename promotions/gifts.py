@@ -15,7 +15,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from catalog.models import Product
-from promotions.discounts import Line
+from promotions.coins import Line
 from promotions.models import Hold, Redemption, Reservation
 from promotions.rules import Gift
 

@@ -22,8 +22,8 @@ from django.db.models import F, QuerySet
 
 from analytics import lookup
 from promotions import counters, gifts
+from promotions.coins import Line
 from promotions.counters import Holder, Need
-from promotions.discounts import Line
 from promotions.models import Campaign, Code, Offer, Strategy
 
 

@@ -19,7 +19,7 @@ from analytics import events, lookup, store
 from analytics.models import Customer
 from promotions import candidates, carts, counters, ledger, spending, stacking
 from promotions.codes import Entered
-from promotions.discounts import Coins
+from promotions.coins import Coins
 from promotions.ledger import RanOut, Use
 from promotions.models import Offer, Redemption, Strategy
 from promotions.shopping import Cart, Effect, Entry, Priced, Shopper

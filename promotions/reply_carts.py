@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from promotions import carts, phrases, rules
 from promotions.codes import Entered, Known
-from promotions.discounts import Missed, More
+from promotions.coins import Missed, More
 from promotions.models import HandOver
 from promotions.reply_offers import (
     GIFT,

@@ -16,7 +16,7 @@ from catalog.models import Product
 from promotions import turns
 from promotions.book import Terse
 from promotions.codes import Entered, Known
-from promotions.discounts import Applied, Coins, Line, Missed
+from promotions.coins import Applied, Coins, Line, Missed
 
 
 @dataclass(frozen=True, kw_only=True)

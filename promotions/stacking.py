@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from promotions.discounts import Applied, Missed
+from promotions.coins import Applied, Missed
 from promotions.turns import ANOTHER, Basket, Candidate, State, together
 from promotions.walks import GIFTS, Entangled, One, Plain, Scarce, gifts_paid, overdrawn
 

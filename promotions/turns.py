@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promotions import conditions, discounts
-from promotions.discounts import Applied, Coins, Left, Line, Missed
+from promotions.coins import Applied, Coins, Left, Line, Missed
 from promotions.rules import Amount, Basis, FixedPrice, Percentage, Rule, Terms
 
 ANOTHER = Missed(reason="another_offer_is_better", beaten=True)

@@ -8,7 +8,7 @@ best that they have found: promotions.stacking says then that it is not proved.
 from bisect import bisect
 from collections.abc import Iterable, Sequence
 
-from promotions.discounts import Applied
+from promotions.coins import Applied
 from promotions.turns import Basket, Candidate, Pool, together
 
 One = tuple[Candidate, Applied]

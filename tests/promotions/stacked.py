@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from promotions.coins import Coins, Line, Missed
 from promotions.conditions import Scope
-from promotions.discounts import Coins, Line, Missed
 from promotions.rules import Percentage, Rule, Terms
 from promotions.stacking import best
 from promotions.turns import Basket, Candidate, Pool

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotions.conditions import Scope
-from promotions.discounts import (
+from promotions.coins import (
     Applied,
     Coins,
     Left,
@@ -16,10 +15,11 @@ from promotions.discounts import (
     Missed,
     More,
     Rounding,
-    apply,
     rounded,
     split,
 )
+from promotions.conditions import Scope
+from promotions.discounts import apply
 from promotions.rules import (
     Amount,
     Bundle,

@@ -20,7 +20,7 @@ from analytics.models import Customer, StoredEvent
 from catalog.models import Product
 from ml.models import CustomerProfile
 from promotions import approval, book, counters
-from promotions.discounts import Line
+from promotions.coins import Line
 from promotions.models import Campaign, Redemption, Sheet, Strategy
 from tests.conftest import NOW, Counted, Make
 

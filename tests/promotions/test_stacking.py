@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from promotions.discounts import Line
+from promotions.coins import Line
 from promotions.rules import Gift, Shipping
 from promotions.stacking import Illegal, Objective, best
 from promotions.turns import Pool

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promotions.discounts import Line
+from promotions.coins import Line
 from promotions.rules import (
     Amount,
     Bundle,
