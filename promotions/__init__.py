@@ -1,7 +1,7 @@
 """What we offer: a map of the modules, from the operator's word to the measured profit.
 
-What may be promised: rules, rule_faults, discounts, coins, conditions, turns, walks,
-stacking, phrases, former, drafts, guards, scopes.
+What may be promised: rules, rule_reading, term_words, rule_faults, discounts, coins,
+conditions, turns, walks, stacking, phrases, former, drafts, guards, scopes.
 Carts: shopping, book, candidates, carts, answers, cart_bodies, calls, checkout,
 banners, receipts.
 Money and uses, taken and given back: ledger, counters, gifts, holds, reservations,

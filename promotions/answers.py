@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from promotions import redemption, rules
+from promotions import redemption, term_words
 from promotions.cart_bodies import tax_basis
 from promotions.coins import More
 from promotions.shopping import Effect, Entry, NotApplied, Priced
@@ -75,7 +75,7 @@ def _named(entry: Entry) -> dict[str, Any]:
         "strategy": str(strategy.id),
         "offer": str(entry.offer) if entry.offer else None,
         "code": entry.code.text if entry.code else None,
-        "title": rules.words(strategy.menu[entry.variant], strategy.currency),
+        "title": term_words.words(strategy.menu[entry.variant], strategy.currency),
     }
 
 
@@ -84,7 +84,7 @@ def _more(more: More, entry: Entry, priced: Priced) -> dict[str, Any]:
     wanted = [f"{_told(more.spend, priced)} {currency} more"] if more.spend else []
     wanted += [f"{more.quantity} more"] if more.quantity else []
     terms = entry.strategy.menu[entry.variant]
-    what = rules.reward(more.tier or terms, currency)
+    what = term_words.reward(more.tier or terms, currency)
     return {
         "spend": _told(more.spend, priced),
         "quantity": more.quantity,

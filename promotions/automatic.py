@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from promotions import book, phrases, rules
+from promotions import book, phrases, term_words
 from promotions.models import Strategy
 
 
@@ -33,7 +33,7 @@ def told(row: Strategy) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "kind": row.kind,
-        "title": rules.words(terms, row.currency),
+        "title": term_words.words(terms, row.currency),
         "about": phrases.about(row.scope, terse.rule, {terse.variant: terms}),
         "conditions": list(phrases.conditions(asked, row.currency, terse.zone)),
         "terms": row.menu[terse.variant],

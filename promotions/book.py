@@ -14,7 +14,7 @@ from functools import cached_property
 from uuid import UUID
 
 from analytics import lookup
-from promotions import rules
+from promotions import rule_reading, rules
 from promotions.coins import Line
 from promotions.conditions import Scope
 from promotions.models import Strategy
@@ -132,7 +132,7 @@ def _read(ids: Collection[str]) -> Iterable[Strategy]:
 
 def decoded(strategy: Strategy) -> Terse:
     """Decode a strategy."""
-    rule = rules.decoded_rule(strategy.rule)
+    rule = rule_reading.decoded_rule(strategy.rule)
     return Terse(
         id=strategy.id,
         key=str(strategy.id),
@@ -142,7 +142,7 @@ def decoded(strategy: Strategy) -> Terse:
         currency=strategy.currency,
         zone=strategy.campaign.zone,
         rule=rule,
-        limits=rules.decoded_limits(strategy.campaign.limits),
+        limits=rule_reading.decoded_limits(strategy.campaign.limits),
         menu=strategy.terms,
         categories=tuple(strategy.scope),
         least_margin=strategy.least_margin,

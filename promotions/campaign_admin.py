@@ -17,7 +17,7 @@ from analytics.admin import ReadOnly
 from analytics.languages import said
 from catalog import pricing
 from catalog.admin import money
-from promotions import desk, form_fields, forms, phrases, rules
+from promotions import desk, form_fields, forms, phrases, rule_reading
 from promotions.models import Campaign
 
 
@@ -82,7 +82,7 @@ class CampaignAdmin(ReadOnly):
 
     @admin.display(description=_("Limits"))
     def caps(self, campaign: Campaign) -> Any:
-        limits = rules.decoded_limits(campaign.limits)
+        limits = rule_reading.decoded_limits(campaign.limits)
         told = map(said, phrases.limits(limits, campaign.currency))
         return " ".join(told) or _("None.")
 

@@ -17,7 +17,16 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
 from catalog.models import Product
-from promotions import desk_faults, drafts, form_fields, forms, proposals, rules
+from promotions import (
+    desk_faults,
+    drafts,
+    form_fields,
+    forms,
+    proposals,
+    rule_reading,
+    rules,
+    term_words,
+)
 from promotions.drafts import Fault, Faulty
 from promotions.form_fields import Part, Rows
 from promotions.models import Campaign, Strategy
@@ -201,7 +210,7 @@ class Desk:
         menu: dict[str, rules.Terms] = {}
         for number, terms in enumerate(draft.menu.values()):
             # Of the 200 characters that a label may have: the rest is for a number.
-            label = rules.words(terms, campaign.currency)[:180]
+            label = term_words.words(terms, campaign.currency)[:180]
             menu[f"{label} ({number})" if label in menu else label] = terms
         return msgspec.structs.replace(draft, menu=menu)
 
@@ -272,7 +281,7 @@ def _set(form: Part, name: str, reason: str) -> None:
 
 def start(strategy: Strategy) -> dict[str, Any]:
     """Return what the forms of a strategy's next version begin with."""
-    rule = rules.decoded_rule(strategy.rule)
+    rule = rule_reading.decoded_rule(strategy.rule)
     terms = list(strategy.terms.values())
     plain = msgspec.structs.asdict(rule)
     asked = msgspec.structs.asdict(rule.conditions)

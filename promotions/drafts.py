@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from catalog import pricing
-from promotions import rule_faults, rules
+from promotions import rule_faults, rule_reading
 from promotions.rules import Limits, Name, Names, Rule, Terms, Typed
 
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
@@ -220,7 +220,7 @@ def _nested(kind: type[Any], given: object, at: str) -> Any:
 
 def _converted(given: object, kind: Any, at: str) -> Any:
     try:
-        return rules.converted(given, kind)
+        return rule_reading.converted(given, kind)
     except msgspec.ValidationError as error:
         reason, path = AT.fullmatch(str(error)).groups()  # type: ignore[union-attr]
         named = FIELD.search(reason)

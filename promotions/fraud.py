@@ -16,7 +16,7 @@ from django.core.cache import cache
 from analytics import lookup
 from analytics.alerts import Alert
 from analytics.wording import Wording
-from promotions import rules
+from promotions import rule_reading
 from promotions.models import Campaign, Strategy
 from promotions.rules import Limit
 
@@ -112,8 +112,12 @@ def _limits(subjects: set[UUID]) -> dict[UUID, Iterable[Limit]]:
     of_strategies = Strategy.objects.filter(id__in=subjects).values_list("id", "rule")
     of_campaigns = Campaign.objects.filter(id__in=subjects).values_list("id", "limits")
     known: dict[UUID, Iterable[Limit]] = dict.fromkeys(subjects, ())
-    known |= {key: rules.decoded_rule(rule).limits for key, rule in of_strategies}
-    return known | {key: rules.decoded_limits(some) for key, some in of_campaigns}
+    known |= {
+        key: rule_reading.decoded_rule(rule).limits for key, rule in of_strategies
+    }
+    return known | {
+        key: rule_reading.decoded_limits(some) for key, some in of_campaigns
+    }
 
 
 SIGNS: list[Callable[[datetime], Iterable[Alert]]] = [reuse, many_ids]

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from analytics import identity, lookup
 from ml import live, scores, wordings
-from promotions import carts, feedback, rules, value
+from promotions import carts, feedback, term_words, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
@@ -241,7 +241,7 @@ def _rendered(offer: Offer) -> dict[str, object]:
         "id": str(offer.id),
         "strategy": str(strategy.id),
         "kind": strategy.kind,
-        "title": rules.words(strategy.terms[offer.variant], strategy.currency),
+        "title": term_words.words(strategy.terms[offer.variant], strategy.currency),
         "terms": terms,
         "scope": strategy.scope,
         "currency": strategy.currency,

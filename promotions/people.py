@@ -19,7 +19,7 @@ from analytics.models import Customer
 from ml import live
 from ml.models import CustomerProfile
 from ml.reasons import Why
-from promotions import offers, recommendations, rules
+from promotions import offers, recommendations, rule_reading, term_words
 from promotions.recommendations import Suggestion
 
 CATEGORIES = 5
@@ -67,8 +67,8 @@ def seen(customer: Customer, *, at: datetime) -> Seen | None:
 
 def _title(offer: Mapping[str, Any]) -> str:
     """Say in the operator's language what the storefront is told in English."""
-    (terms,) = rules.decoded_menu({"offer": offer["terms"]}).values()
-    return str(said(rules.words(terms, offer["currency"])))
+    (terms,) = rule_reading.decoded_menu({"offer": offer["terms"]}).values()
+    return str(said(term_words.words(terms, offer["currency"])))
 
 
 def _likely(chances: live.Chances | None) -> list[Likely]:

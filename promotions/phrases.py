@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from analytics.wording import AND, APART, LISTED, Wording, joined
-from promotions.rules import Bundle, Conditions, Limit, Rule, Terms, priced, words
+from promotions.rules import Bundle, Conditions, Limit, Rule, Terms
+from promotions.term_words import priced, words
 
 DAYS = (
     Wording("Monday"),

@@ -9,7 +9,8 @@ from analytics.wording import LISTED, OR, Wording, joined
 from promotions import opportunities, trials
 from promotions.forecasts import Forecast
 from promotions.opportunities import Part, Stock
-from promotions.rules import Terms, words
+from promotions.rules import Terms
+from promotions.term_words import words
 from promotions.value import Response
 
 

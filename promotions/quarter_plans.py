@@ -30,7 +30,7 @@ from promotions import (
     proposals,
     quarter_curves,
     quarter_prices,
-    rules,
+    rule_reading,
 )
 from promotions.drafts import CampaignDraft, Draft
 from promotions.models import Redemption, Strategy
@@ -391,7 +391,7 @@ def _draft(row: Strategy, line: Line, *, stays: bool) -> Draft:
                 kind=row.kind,  # type: ignore[arg-type]
                 trigger=row.trigger,  # type: ignore[arg-type]
                 menu=row.terms,
-                rule=rules.decoded_rule(row.rule),
+                rule=rule_reading.decoded_rule(row.rule),
                 scope=tuple(row.scope),
                 budget=amount,
                 least_margin=row.least_margin,

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from analytics import events, store
-from promotions import rules
+from promotions import rule_reading
 from promotions.models import Code, HandOver, Redemption, Rollback
 from promotions.replying import (
     MOST,
@@ -153,7 +153,7 @@ def _taken_back(row: Rollback) -> str:
             )
             % told
         )
-    if rules.decoded_rule(used.strategy.rule).gives_back == "all":
+    if rule_reading.decoded_rule(used.strategy.rule).gives_back == "all":
         return (
             gettext(
                 "The discount “%(title)s” on order %(order)s (%(amount)s) was taken "

@@ -20,7 +20,7 @@ from django.utils.translation import gettext, pgettext
 from analytics import clock
 from analytics.wording import Wording
 from catalog import pricing
-from promotions import carts, guessing, rules
+from promotions import carts, guessing, rule_reading, rules, term_words
 from promotions.codes import Entered
 from promotions.extracts import Named
 from promotions.models import HandOver
@@ -185,8 +185,8 @@ def title(terms: Mapping[str, Any] | rules.Terms, currency: str) -> str:
     """Say what terms give, in the language of the conversation."""
     if isinstance(terms, Mapping):
         # A sheet has terms as JSON: they are read as a menu of one.
-        (terms,) = rules.decoded_menu({"offer": dict(terms)}).values()
-    return str(spoken(rules.words(terms, currency)))
+        (terms,) = rule_reading.decoded_menu({"offer": dict(terms)}).values()
+    return str(spoken(term_words.words(terms, currency)))
 
 
 def scope(categories: Sequence[str]) -> str:

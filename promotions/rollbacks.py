@@ -16,7 +16,7 @@ from django.db import transaction
 
 from analytics import events, store
 from catalog import pricing
-from promotions import ledger, receipts, rules
+from promotions import ledger, receipts, rule_reading
 from promotions.ledger import Use
 from promotions.models import Campaign, Redemption, Rollback, Strategy
 from promotions.offers import forget
@@ -153,7 +153,7 @@ def _gone(row: Redemption) -> Mapping[int, tuple[int, Decimal]]:
 
 def _give_back(row: Redemption, amount: Decimal, *, whole: bool) -> Decimal:
     """Return to budgets and limits what the rule says; return how much money."""
-    policy = rules.decoded_rule(row.strategy.rule).gives_back
+    policy = rule_reading.decoded_rule(row.strategy.rule).gives_back
     if policy == "nothing":
         return Decimal(0)
     use = Use(

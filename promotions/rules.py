@@ -1,21 +1,18 @@
 """What an operator may promise: a strategy's terms and its rule, typed. Pure.
 
-Schema 1. Rules are data, stored as JSON and decoded here only: unknown fields, wrong
-types and what makes no sense (promotions.rule_faults) are refused before anything is
-saved, and a live strategy's rule never changes (a trigger in the database sees to that
-too): a change is a new version. Money is in the strategy's currency, on the shop's tax
-basis.
+Schema 1. Rules are data, stored as JSON and decoded by promotions.rule_reading only:
+unknown fields, wrong types and what makes no sense (promotions.rule_faults) are refused
+before anything is saved, and a live strategy's rule never changes (a trigger in the
+database sees to that too): a change is a new version. Money is in the strategy's
+currency, on the shop's tax basis.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
-
-from analytics import shapes
-from analytics.wording import OR, Wording, joined
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=1000)]
@@ -237,46 +234,6 @@ class Rule(Typed, frozen=True, kw_only=True):
         )
 
 
-def converted(given: object, kind: Any) -> Any:
-    """Read plain values as a type made of these.
-
-    :raises msgspec.ValidationError: they are none; the message names the place.
-    """
-    # Not strict: amounts come as text and as numbers. What Decimal reads beyond plain
-    # digits (1_000, １２) is refused below.
-    value = msgspec.convert(given, kind, strict=False)
-    if at := next(_misspelt(value, given, "$"), None):
-        raise msgspec.ValidationError(f"Expected plain digits - at `{at}`")
-    return value
-
-
-def decoded_menu(menu: object) -> dict[str, Terms]:
-    """Read a menu as stored or sent: label -> terms.
-
-    :raises msgspec.ValidationError: it is not one; the message names the place.
-    """
-    found: dict[str, Terms] = converted(menu, dict[Name, Terms])
-    return found
-
-
-def decoded_rule(rule: object) -> Rule:
-    """Read a rule as stored or sent; `{}` is the rule that asks nothing.
-
-    :raises msgspec.ValidationError: it is not one; the message names the place.
-    """
-    found: Rule = converted(rule, Rule)
-    return found
-
-
-def decoded_limits(limits: object) -> tuple[Limit, ...]:
-    """Read a campaign's limits.
-
-    :raises msgspec.ValidationError: they are none; the message names the place.
-    """
-    found: tuple[Limit, ...] = converted(limits, Limits)
-    return found
-
-
 EVERYTHING = "*"
 
 
@@ -298,149 +255,3 @@ def touches(
             named += [f"c:{name}" for slot in terms.slots for name in slot.categories]
     # A rule that excludes skus alone is about all others, so it touches everything.
     return sorted(set(named)) or [EVERYTHING]
-
-
-def words(terms: Terms, currency: str) -> str:
-    """Say the terms in plain words."""
-    match terms:
-        case Percentage(rate=rate):
-            return Wording("%(percent)s off", percent=_percent(rate))
-        case Amount(amount=amount, each=each):
-            return Wording(EACH[each], amount=amount, currency=currency)
-        case FixedPrice(price=price):
-            return Wording("now %(price)s %(currency)s", price=price, currency=currency)
-        case Shipping(rate=rate, price=None):
-            if rate == 1:
-                return Wording("free shipping")
-            return Wording("%(percent)s off shipping", percent=_percent(rate))
-        case Shipping(price=price):
-            return Wording(
-                "shipping for %(price)s %(currency)s", price=price, currency=currency
-            )
-        case _:
-            return _basket_words(terms, currency)
-
-
-EACH = {
-    "unit": Wording("%(amount)s %(currency)s off each"),
-    "line": Wording("%(amount)s %(currency)s off each product"),
-    "order": Wording("%(amount)s %(currency)s off"),
-}
-
-
-def reward(terms: Terms | Tier, currency: str) -> str:
-    """Say what one gets, without what for."""
-    match terms:
-        case Tier(rate=rate, amount=amount):
-            return f"{_percent(rate)} off" if rate else f"{amount} {currency} off"
-        case Threshold(amount=amount):
-            return f"{amount} {currency} off"
-        case Gift(name=name):
-            return f"“{name}” free"
-        case _:
-            return words(terms, currency)
-
-
-def _misspelt(value: Any, given: Any, at: str) -> Iterator[str]:
-    """Find the amounts that a Decimal reads, and a person would not."""
-    if isinstance(value, Decimal) and isinstance(given, str):
-        if not shapes.spelled(given):
-            yield at
-    else:
-        for name, one, its in _parts(value, given):
-            yield from _misspelt(one, its, at + name)
-
-
-def _parts(value: Any, given: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the parts of what was read: path, part, and what it was read from."""
-    match value:
-        case tuple():
-            for number, (one, its) in enumerate(zip(value, given, strict=True)):
-                yield f"[{number}]", one, its
-        case dict():
-            # msgspec keeps the order of a dict.
-            for (name, its), one in zip(given.items(), value.values(), strict=True):
-                yield f".{name}", one, its
-        case msgspec.Struct():
-            # Fields that were not sent have their
-            # defaults, which were not spelt by anybody.
-            for name in filter(given.__contains__, value.__struct_fields__):
-                yield f".{name}", getattr(value, name), given[name]
-        case _:
-            pass
-
-
-def _basket_words(terms: Threshold | Multibuy | Bundle | Gift, currency: str) -> str:
-    match terms:
-        case Threshold():
-            return joined(OR, [_tier_words(one, currency) for one in terms.tiers])
-        case Multibuy():
-            return _multibuy_words(terms)
-        case Bundle(slots=slots, price=price):
-            return Wording(
-                "%(number)s for %(price)s %(currency)s",
-                number=sum(slot.quantity for slot in slots),
-                price=price,
-                currency=currency,
-            )
-        case Gift(spend=spend, name=name):
-            return Wording(
-                "spend %(spend)s %(currency)s, get “%(name)s” free",
-                spend=spend,
-                currency=currency,
-                name=name,
-            )
-
-
-def priced(amount: object, currency: str) -> Wording:
-    """Say an amount, which whoever speaks to customers may write as money."""
-    return Wording("%(amount)s %(currency)s", amount=amount, currency=currency)
-
-
-def _percent(rate: Decimal) -> str:
-    # `f`, since 10 normalized is 1E+1.
-    return f"{(rate * 100).normalize():f} %"
-
-
-def _tier_words(tier: Tier, currency: str) -> Wording:
-    values = {
-        "spend": tier.spend,
-        "currency": currency,
-        "number": tier.quantity,
-        "off": _percent(tier.rate) if tier.rate else priced(tier.amount, currency),
-    }
-    if tier.spend and tier.quantity:
-        return Wording(
-            "spend %(spend)s %(currency)s on %(number)s or more, get %(off)s off",
-            **values,
-        )
-    if tier.spend:
-        return Wording("spend %(spend)s %(currency)s, get %(off)s off", **values)
-    return Wording("buy %(number)s, get %(off)s off", **values)
-
-
-def _multibuy_words(terms: Multibuy) -> Wording:
-    values = {
-        "take": terms.take,
-        "pay": terms.take - terms.reduced,
-        "number": terms.reduced,
-        "off": _percent(terms.rate),
-    }
-    if terms.rate == 1:
-        return Wording(FREE[terms.same_sku], **values)
-    return Wording(CHEAPEST[terms.same_sku, terms.reduced == 1], **values)
-
-
-FREE = {
-    False: Wording("%(take)s for %(pay)s"),
-    True: Wording("%(take)s for %(pay)s of the same"),
-}
-CHEAPEST = {
-    (False, True): Wording("take %(take)s, the cheapest %(off)s off"),
-    (False, False): Wording("take %(take)s, the %(number)s cheapest %(off)s off"),
-    (True, True): Wording("take %(take)s of the same, the cheapest %(off)s off"),
-    (True, False): Wording(
-        "take %(take)s of the same, the %(number)s cheapest %(off)s off"
-    ),
-}
-"""By whether it is of the same product, and whether one is reduced."""

@@ -19,7 +19,7 @@ from analytics import events, store
 from analytics.languages import said
 from analytics.models import Assignment
 from catalog.models import Product
-from promotions import rules
+from promotions import term_words
 from promotions.models import Code, Denial, Strategy
 from promotions.sentences import MOST_NAMED, Names, because, sentence
 
@@ -192,7 +192,7 @@ def _names(some: Sequence[events.Event], denied: Sequence[Denial]) -> Names:
     return Names(
         strategies={row.id: row.called for row in rows},
         variants={
-            (row.id, label): str(said(rules.words(terms, row.currency)))
+            (row.id, label): str(said(term_words.words(terms, row.currency)))
             for row in rows
             for label, terms in row.terms.items()
         },

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from promotions import rules
+from promotions import rule_reading
 from promotions.models import (
     Code,
     CodeBatch,
@@ -102,7 +102,7 @@ def hand_over(old: Strategy, new: Strategy) -> None:
 
 
 def _counted(strategy: Strategy) -> set[tuple[str, str]]:
-    limits: tuple[Limit, ...] = rules.decoded_rule(strategy.rule).limits
+    limits: tuple[Limit, ...] = rule_reading.decoded_rule(strategy.rule).limits
     return {(limit.per, limit.period) for limit in limits}
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from analytics.languages import said
 from analytics.models import Assignment
 from catalog import pricing
-from promotions import arms, arrivals, drawing, feedback, lots, rules, supply
+from promotions import arms, arrivals, drawing, feedback, lots, supply, term_words
 from promotions.constraints import Candidates
 from promotions.feedback import Said
 from promotions.instances import Instance
@@ -111,7 +111,7 @@ def having(strategy: Strategy, offer: Offer, person: Person) -> Iterator[Step]:
         )
     terms = strategy.terms[offer.variant]
     told = {
-        "what": said(rules.words(terms, strategy.currency)),
+        "what": said(term_words.words(terms, strategy.currency)),
         "day": f"{offer.expires_at:%Y-%m-%d %H:%M}",
     }
     yield Step(

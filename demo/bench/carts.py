@@ -25,7 +25,7 @@ from django.utils import timezone
 from catalog.models import Product
 from config.services import ROOT, VAR
 from demo.bench.table import Row, against, limit, show
-from promotions import carts, rules
+from promotions import carts, rule_reading, rules
 from promotions.models import Campaign, Strategy
 from promotions.shopping import Cart, Item, Priced
 
@@ -168,7 +168,9 @@ def _strategy(
     whole = {"conditions": conditions} | about_sku | rule
     menu = {"off": {"kind": "percentage", "rate": str(Decimal(10 + n % 10) / 100)}}
     touches = rules.touches(
-        rules.decoded_rule(whole), rules.decoded_menu(menu).values(), tuple(scope)
+        rule_reading.decoded_rule(whole),
+        rule_reading.decoded_menu(menu).values(),
+        tuple(scope),
     )
     return Strategy(
         id=uuid4(),

@@ -8,7 +8,7 @@ import msgspec
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q
 
-from promotions import rule_faults, rules
+from promotions import rule_faults, rule_reading
 
 Decoded = TypeVar("Decoded")
 WITHIN_BUDGET = Q(spent__gte=0, reserved__gte=0, budget__gte=F("spent") + F("reserved"))
@@ -17,7 +17,7 @@ WITHIN_BUDGET = Q(spent__gte=0, reserved__gte=0, budget__gte=F("spent") + F("res
 
 def check_menu(menu: object) -> None:
     """Refuse a menu that is not {label: terms}: an invalid rule cannot be saved."""
-    terms = decoded(rules.decoded_menu, menu)
+    terms = decoded(rule_reading.decoded_menu, menu)
     if len({type(rule) for rule in terms.values()}) > 1:
         raise ValidationError("A menu's variants are all of one kind.")
     for label, rule in terms.items():
@@ -27,13 +27,13 @@ def check_menu(menu: object) -> None:
 
 def check_rule(rule: object) -> None:
     """Refuse a rule that is of another shape, or makes no sense."""
-    if reason := rule_faults.rule_fault(decoded(rules.decoded_rule, rule)):
+    if reason := rule_faults.rule_fault(decoded(rule_reading.decoded_rule, rule)):
         raise ValidationError(reason)
 
 
 def check_limits(limits: object) -> None:
     """Refuse limits that are of another shape, or make no sense."""
-    if reason := rule_faults.limits_fault(decoded(rules.decoded_limits, limits)):
+    if reason := rule_faults.limits_fault(decoded(rule_reading.decoded_limits, limits)):
         raise ValidationError(reason)
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics import clock
 from analytics.languages import reread, said
 from analytics.wording import revived
-from promotions import drafts, rule_faults, rules
+from promotions import drafts, rule_faults, rule_reading, rules, term_words
 from promotions.models.campaigns import Campaign
 from promotions.models.checks import WITHIN_BUDGET, check_menu, check_rule, decoded
 
@@ -188,20 +188,22 @@ class Strategy(models.Model):
         """Save; a new strategy's place in the index follows from its rule."""
         if self._state.adding:
             self.touches = rules.touches(
-                rules.decoded_rule(self.rule), self.terms.values(), tuple(self.scope)
+                rule_reading.decoded_rule(self.rule),
+                self.terms.values(),
+                tuple(self.scope),
             )
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
         """Refuse what the fields only say together."""
-        terms = decoded(rules.decoded_menu, self.menu)
+        terms = decoded(rule_reading.decoded_menu, self.menu)
         kinds = {one.__struct_config__.tag for one in terms.values()}
         if kinds != (set() if self.prices else {self.kind}):
             raise ValidationError({"menu": "The menu is of another kind."})
         for label, one in terms.items():
             if wrong := rule_faults.fault(one, self.currency):
                 raise ValidationError({"menu": f"{label}: {wrong}"})
-        rule = decoded(rules.decoded_rule, self.rule)
+        rule = decoded(rule_reading.decoded_rule, self.rule)
         if wrong := rule_faults.rule_fault(rule, self.currency):
             raise ValidationError({"rule": wrong})
         if self.trigger == self.Trigger.OFFER and self.kind not in drafts.PERSONAL:
@@ -231,7 +233,7 @@ class Strategy(models.Model):
     def words(self, variant: str) -> str:
         """What a variant gives, in an operator's language; its name if it is gone."""
         terms = self.terms.get(variant)
-        return str(said(rules.words(terms, self.currency))) if terms else variant
+        return str(said(term_words.words(terms, self.currency))) if terms else variant
 
     @property
     def stream(self) -> str:
@@ -241,7 +243,7 @@ class Strategy(models.Model):
     @property
     def terms(self) -> dict[str, rules.Terms]:
         """The menu, typed: label -> terms."""
-        return rules.decoded_menu(self.menu)
+        return rule_reading.decoded_menu(self.menu)
 
     @property
     def turns(self) -> float:

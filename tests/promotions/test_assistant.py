@@ -16,7 +16,7 @@ from promotions import (
     lessons,
     phrases,
     replying,
-    rules,
+    rule_reading,
     spelt,
     understanding,
 )
@@ -110,7 +110,9 @@ def test_what_asks_is_told_from_what_tells(text: str, asks: bool) -> None:
 
 
 def test_amounts_of_thousands_are_told_as_money() -> None:
-    conditions = rules.decoded_rule({"conditions": {"least_amount": "3000"}}).conditions
+    conditions = rule_reading.decoded_rule(
+        {"conditions": {"least_amount": "3000"}}
+    ).conditions
     (told,) = phrases.conditions(conditions, "USD", "UTC")
 
     assert "3,000 USD" in told

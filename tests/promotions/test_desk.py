@@ -11,7 +11,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from promotions import approval, backtest, desk, desk_faults, rules
+from promotions import (
+    approval,
+    backtest,
+    desk,
+    desk_faults,
+    rule_reading,
+    rules,
+    term_words,
+)
 from promotions.models import Campaign, Strategy
 from tests.conftest import Make
 from tests.forms import as_sent
@@ -107,7 +115,7 @@ def test_every_kind_is_made_without_json_and_can_be_approved(
     backtest.review(strategy, at=timezone.now())
     approval.approve(strategy.id, by="oleg", comment="Good.", at=timezone.now())
     for terms in strategy.terms.values():
-        assert rules.words(terms, "USD") in strategy.menu
+        assert term_words.words(terms, "USD") in strategy.menu
 
 
 def test_what_is_typed_in_percent_and_in_rows_is_a_typed_rule(
@@ -134,7 +142,7 @@ def test_what_is_typed_in_percent_and_in_rows_is_a_typed_rule(
     (terms,) = strategy.terms.values()
     assert isinstance(terms, rules.Threshold)
     assert terms.higher == (rules.Tier(spend=Decimal(50), rate=Decimal("0.15")),)
-    rule = rules.decoded_rule(strategy.rule)
+    rule = rule_reading.decoded_rule(strategy.rule)
     assert rule.limits == (rules.Limit(most=Decimal(1), per="customer", period="week"),)
     assert (rule.conditions.hours, rule.conditions.weekdays) == ((17, 2), (5,))
     assert (rule.shares_lines, strategy.scope) == (True, ["TEA"])
