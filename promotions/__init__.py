@@ -21,8 +21,8 @@ clearance_plans, stock_pages, stock_product, stock_api.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
 planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
 backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,
-quarter_curves, quarter_prices, quarter_plans, quarter_forms, quarter_tables,
-quarter_pages; icalendars, subscriptions.
+quarter_curves, quarter_prices, quarter_plans, quarter_budgets, quarter_proposals,
+quarter_forms, quarter_tables, quarter_pages; icalendars, subscriptions.
 Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
 constraints, arrivals; solved by allocation, instances, remainders, choices, duals,
 core_lp, fitting, certificates, deciding, instance_files.

@@ -14,7 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from promotions.models import Strategy
-from promotions.quarter_plans import Added, Plan, moved
+from promotions.quarter_plans import Added, Plan
+from promotions.quarter_proposals import moved
 from promotions.quarters import WEEK, Line, Quarter
 
 ADDED = 2

@@ -21,8 +21,10 @@ from analytics import clock
 from analytics.languages import said
 from promotions import (
     quarter_best,
+    quarter_budgets,
     quarter_forms,
     quarter_plans,
+    quarter_proposals,
     quarter_tables,
     quarters,
 )
@@ -70,8 +72,8 @@ def _shown(quarter: Quarter, given: QueryDict, at: datetime) -> Shown:
     return Shown(
         asked=asked,
         plan=quarter_plans.read(quarter, asked.added(), at=at),
-        budget=quarter_plans.budget(quarter),
-        spent=quarter_plans.spent(quarter),
+        budget=quarter_budgets.budget(quarter),
+        spent=quarter_budgets.spent(quarter),
     )
 
 
@@ -88,7 +90,7 @@ def _set(
     if not form.is_valid():
         return _page(request, _shown(quarter, QueryDict(), at), form)
     amount, by = form.cleaned_data["budget"], request.user.get_username()
-    quarter_plans.set_budget(quarter, amount, form.fixed(), by=by, at=at)
+    quarter_budgets.set_budget(quarter, amount, form.fixed(), by=by, at=at)
     messages.success(request, _("The quarter has its budget."))
     return HttpResponseRedirect(_address(quarter))
 
@@ -97,7 +99,7 @@ def _propose(request: HttpRequest, shown: Shown) -> HttpResponseBase:
     if not request.user.has_perms(_needed(shown)):
         raise PermissionDenied
     try:
-        made = quarter_plans.propose(
+        made = quarter_proposals.propose(
             shown.plan,
             shown.changed,
             by=request.user.get_username(),

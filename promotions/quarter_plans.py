@@ -1,39 +1,19 @@
-"""A quarter's plan as the tables know it: its budget, its lines, and what comes of it.
+"""A quarter's plan as the tables know it: what runs and waits, and what is added to it.
 
-Reading stores nothing. A plan becomes proposals, which go the road of all others
-(promotions.proposals): what was added is a new campaign's, what waits returns to its
-next version, and what runs gets one with another budget.
+Reading stores nothing. What comes of a plan is promotions.quarter_proposals'.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-import msgspec
 import numpy as np
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.db.models import F, Q, Sum
-from django.db.models.functions import TruncWeek
+from django.db.models import Q
 
-from analytics import events, store
-from catalog import pricing
-from catalog.mirrors import lock
 from ml import forecasts
-from promotions import (
-    approval,
-    drafts,
-    models,
-    proposals,
-    quarter_curves,
-    quarter_prices,
-    rule_reading,
-)
-from promotions.drafts import CampaignDraft, Draft
-from promotions.models import Redemption, Strategy
+from promotions import quarter_curves, quarter_prices
+from promotions.models import Strategy
 from promotions.quarter_curves import Basis, Kept, Worth
 from promotions.quarters import WEEK, Floats, Line, Quarter, Shared, quarter_of
 
@@ -78,66 +58,6 @@ class Plan:
     stale: timedelta | None = None
     by_calendar: tuple[int, int] = (0, 0)
     priced_at: datetime | None = None
-
-
-def budget(quarter: Quarter) -> models.Quarter | None:
-    """Return a quarter's budget, if it has one."""
-    return models.Quarter.objects.filter(starts_on=quarter.first).first()
-
-
-def set_budget(
-    quarter: Quarter,
-    amount: Decimal,
-    weeks: Sequence[Decimal | None],
-    *,
-    by: str,
-    at: datetime,
-) -> models.Quarter:
-    """Give a quarter a budget, and some of its weeks a fixed part of it; log it.
-
-    :raises ValidationError: it makes no sense: weeks have more than all.
-    """
-    row = models.Quarter(
-        starts_on=quarter.first,
-        budget=amount,
-        currency=settings.CURRENCY,
-        weeks=list(weeks),
-        set_by=by,
-        set_at=at,
-    )
-    # Its row may be there already: saving then replaces it.
-    row.full_clean(validate_unique=False, validate_constraints=False)
-    fixed = [one for one in weeks if one is not None]
-    # As the table's constraints have it: Django does not see into arrays by itself.
-    if min([amount, *fixed]) < 0 or sum(fixed) > amount:
-        raise ValidationError("The fixed weeks must fit into the budget.")
-    planned = events.QuarterPlanned(
-        starts_on=row.starts_on,
-        by=by,
-        budget=amount,
-        currency=row.currency,
-        weeks=tuple(weeks),
-    )
-    with transaction.atomic():
-        # Who sets it at the same time waits, and has the last word.
-        lock("promotions_quarter")
-        row.save()
-        # Read under the lock, so nobody has written to the stream since.
-        after = store.version(row.stream)
-        store.append([planned], at=at, stream=row.stream, after=after)
-    return row
-
-
-def spent(quarter: Quarter) -> list[float]:
-    """Return what was given in each week, less what was taken back since."""
-    rows = Redemption.objects.filter(
-        redeemed_at__gte=quarter.mondays[0],
-        redeemed_at__lt=quarter.ends_at,
-        strategy__currency=settings.CURRENCY,
-    )
-    weeks = rows.annotate(week=TruncWeek("redeemed_at")).values_list("week")
-    found = dict(weeks.annotate(given=Sum(F("discount") - F("returned"))))
-    return [float(found.get(monday, 0)) for monday in quarter.mondays]
 
 
 def read(quarter: Quarter, added: Iterable[Added], *, at: datetime) -> Plan:
@@ -344,93 +264,3 @@ def _new(one: Added, demand: Demand, on: Basis) -> tuple[Line, Worth | None]:
         movable=True,
     )
     return line, found
-
-
-def propose(
-    plan: Plan, changed: Sequence[Line], *, by: str, at: datetime
-) -> list[Strategy]:
-    """Propose what was added, moved or given another amount; all of it or nothing.
-
-    What waits is returned for changes: whoever proposes it anew may do that.
-
-    :raises Faulty: something makes no sense as a strategy.
-    :raises NotReplaceable: another version waits already.
-    """
-    with transaction.atomic():
-        return [_proposed(plan, one, by=by, at=at) for one in changed]
-
-
-def differs(before: Line, after: Line) -> bool:
-    """Say whether a line was moved, or given another amount of money."""
-    moved = abs(after.starts_at - before.starts_at) >= timedelta(minutes=1)
-    return moved or abs(after.money - before.money) >= 0.005
-
-
-def _proposed(plan: Plan, line: Line, *, by: str, at: datetime) -> Strategy:
-    row, before = plan.rows[line.key], {one.key: one for one in plan.lines}
-    stays = line.state != "added" and line.starts_at == before[line.key].starts_at
-    draft = _draft(row, line, stays=stays)
-    if line.state == "added":
-        return proposals.propose(draft, by=by, at=at)
-    if row.state == State.PROPOSED:
-        comment = f"Planned anew for the quarter from {plan.quarter.first} on."
-        # A version can replace what was returned or
-        # runs, not what still waits for a decision.
-        approval.request_changes(row.id, by=by, comment=comment, at=at)
-    return proposals.propose_version(row.id, draft, by=by, at=at)
-
-
-def _draft(row: Strategy, line: Line, *, stays: bool) -> Draft:
-    """Write a strategy as the draft of what a line says of it."""
-    amount = pricing.rounded(Decimal(line.money), row.currency)
-    return drafts.read(
-        msgspec.to_builtins(
-            Draft(
-                title=row.title,
-                reason=row.reason,
-                kind=row.kind,  # type: ignore[arg-type]
-                trigger=row.trigger,  # type: ignore[arg-type]
-                menu=row.terms,
-                rule=rule_reading.decoded_rule(row.rule),
-                scope=tuple(row.scope),
-                budget=amount,
-                least_margin=row.least_margin,
-                holdout=row.holdout if row.trigger == Strategy.Trigger.OFFER else None,
-                explore=row.explore,
-                allocation=row.allocation,  # type: ignore[arg-type]
-                renews_days=row.renews_days,
-                # Another time needs a campaign of its own:
-                # what else is in the old one stays there.
-                campaign=row.campaign_id if stays else _campaign(row, line, amount),
-            )
-        )
-    )
-
-
-def _campaign(row: Strategy, line: Line, amount: Decimal) -> CampaignDraft:
-    """Open a campaign like the row's: from Monday midnight in its zone on."""
-    old = row.campaign
-    starts_at = _there(line.starts_at, old.zone)
-    return CampaignDraft(
-        name=f"{row.title}, {starts_at:%Y-%m-%d}"[:200],
-        starts_at=starts_at,
-        ends_at=starts_at + line.lasts,
-        zone=old.zone,
-        budget=amount,
-        currency=old.currency,
-        least_return=old.least_return,
-        most_per_customer=old.most_per_customer,
-    )
-
-
-def _there(at: datetime, zone: str) -> datetime:
-    """Return midnight of the same day in another zone; other times as they are."""
-    if at.time() != time():
-        return at
-    return datetime.combine(at.date(), time(), ZoneInfo(zone))
-
-
-def moved(line: Line, monday: date) -> Line:
-    """Return a line that begins with a week; it lasts as long as before."""
-    starts_at = datetime.combine(monday, time(), line.starts_at.tzinfo)
-    return replace(line, starts_at=starts_at, ends_at=starts_at + line.lasts)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from catalog import holidays, market_calendar
 from catalog.market_calendar import MarketDay
-from promotions import charts, models, quarter_best, quarter_plans, quarters
+from promotions import charts, models, quarter_best, quarter_proposals, quarters
 from promotions.figures import money
 from promotions.quarter_best import Limits
 from promotions.quarter_forms import Asked
@@ -82,7 +82,7 @@ class Shown:
         return [
             one
             for one in self.lines
-            if (one.state == "added" or quarter_plans.differs(before[one.key], one))
+            if (one.state == "added" or quarter_proposals.differs(before[one.key], one))
             # Less than a coin is nothing to propose.
             and one.money >= 0.01
         ]

@@ -27,6 +27,7 @@ from promotions import (
     approval,
     models,
     price_lines,
+    quarter_budgets,
     quarter_curves,
     quarter_plans,
     quarter_prices,
@@ -99,8 +100,8 @@ def foretold(category: str, units: list[float]) -> None:
 def test_a_budget_is_set_and_changed_and_the_log_has_all_of_it(db: None) -> None:
     at, quarter = timezone.now(), this()
 
-    quarter_plans.set_budget(quarter, Decimal(1300), weeks(quarter), by="olga", at=at)
-    row = quarter_plans.set_budget(
+    quarter_budgets.set_budget(quarter, Decimal(1300), weeks(quarter), by="olga", at=at)
+    row = quarter_budgets.set_budget(
         quarter, Decimal(900), weeks(quarter, w2="100.50"), by="oleg", at=at
     )
 
@@ -116,7 +117,7 @@ def test_a_budget_is_set_and_changed_and_the_log_has_all_of_it(db: None) -> None
         row.set_by,
     )
     assert list(last.weeks) == row.weeks
-    assert quarter_plans.budget(quarter) == row
+    assert quarter_budgets.budget(quarter) == row
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_budget_that_makes_no_sense_is_refused_and_not_logged(
     quarter, at = this(), timezone.now()
 
     with pytest.raises(ValidationError):
-        quarter_plans.set_budget(
+        quarter_budgets.set_budget(
             quarter, Decimal(amount), weeks(quarter, **fixed), by="olga", at=at
         )
 
@@ -178,11 +179,11 @@ def test_what_was_given_is_summed_by_week_less_what_came_back(
             redeemed_at=quarter.mondays[week] + timedelta(hours=5),
         )
 
-    found = quarter_plans.spent(quarter)
+    found = quarter_budgets.spent(quarter)
 
     assert found[:4] == [7.0, 0.0, 4.0, 0.0]
     assert sum(found) == 11
-    assert sum(quarter_plans.spent(quarter.before)) == 0
+    assert sum(quarter_budgets.spent(quarter.before)) == 0
 
 
 @pytest.fixture
@@ -280,7 +281,7 @@ def test_the_best_is_within_the_budget_and_its_address_can_be_asked_again(
 ) -> None:
     client.force_login(olga)
     at, quarter = timezone.now(), soon()
-    quarter_plans.set_budget(
+    quarter_budgets.set_budget(
         quarter, Decimal(5), weeks(quarter, w2="0"), by="olga", at=at
     )
 
@@ -537,7 +538,7 @@ def test_two_budgets_at_once_are_both_set_one_after_the_other() -> None:
         try:
             for n in range(5):
                 money = Decimal(amount + n)
-                quarter_plans.set_budget(
+                quarter_budgets.set_budget(
                     quarter, money, weeks(quarter), by="olga", at=at
                 )
         except Exception as error:
