@@ -18,10 +18,10 @@ from promotions import (
     approval,
     clearance_plans,
     clearances,
+    price_changes,
     price_lines,
     price_outcomes,
     price_pages,
-    price_proposals,
     price_rolls,
     supply,
 )
@@ -439,4 +439,4 @@ def test_prices_begin_and_end_at_the_shops_midnight(settings: Settings) -> None:
     zone = ZoneInfo("America/New_York")
     assert line.ends_at.astimezone(zone).date() == MONDAY.date() + 20 * DAY
     assert made.campaign.zone == "America/New_York"
-    assert price_proposals._start(NOW).hour == 4
+    assert price_changes.start(NOW).hour == 4

@@ -20,7 +20,13 @@ from catalog.feeds import Listed
 from catalog.models import PriceHold, PricePoint, Product, ShownPrice
 from config import services
 from config.services import ROOT
-from promotions import approval, price_lines, price_proposals, price_rolls
+from promotions import (
+    approval,
+    price_changes,
+    price_lines,
+    price_proposals,
+    price_rolls,
+)
 from promotions.models import PriceLine, Strategy
 from promotions.price_lines import Change, Line
 from tests.conftest import NOW
@@ -186,13 +192,13 @@ def test_who_proposes_a_category_second_is_shown_the_first(
     for sku in ("tea", "coffee"):
         feed(sku, cost=Decimal("5.00"))
         foresee(sku)
-    looked, change = Barrier(2, timeout=30), price_proposals._change
+    looked, change = Barrier(2, timeout=30), price_changes.change
 
     def together(*args: Any, **more: Any) -> Change:
         looked.wait()
         return change(*args, **more)
 
-    monkeypatch.setattr(price_proposals, "_change", together)
+    monkeypatch.setattr(price_changes, "change", together)
 
     def clicks() -> Strategy | UUID:
         try:
