@@ -7,10 +7,8 @@ version takes the old one's place in one transaction, with its codes, all that w
 counted, and whoever has used it (promotions.versions).
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,47 +18,25 @@ from analytics import events, store
 from analytics.races import anew
 from analytics.wording import APART, Wording, joined, revived
 from catalog import prices
-from catalog.models import Product
-from promotions import book, guards, price_guards, price_rolls, supply, versions
-from promotions.guards import Guard
+from promotions import price_rolls, versions
+from promotions.decision_rules import (
+    PASSING,
+    RUNS,
+    STEPS,
+    TURNS,
+    CommentMissing,
+    GuardFailed,
+    OwnProposal,
+)
+from promotions.guards_now import checks
+from promotions.histories import replaced, wrote
 from promotions.models import Offer, PriceLine, Strategy
 from promotions.offers import forget, refresh_soon
-from promotions.rules import Gift
 
 State = Strategy.State
 # A number of its own: by that of imports an approval waits for an import of orders.
 APPROVAL_LOCK = 7_102_036
 """An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
-
-
-class NotProposed(Exception):
-    """Only a proposed strategy can be approved or rejected."""
-
-
-class NotLive(Exception):
-    """Only a live strategy can be paused, only a live or paused one ended."""
-
-
-class NotPaused(Exception):
-    """Only a paused strategy can be resumed."""
-
-
-class GuardFailed(Exception):
-    """A strategy whose guards do not hold cannot be approved."""
-
-
-class CommentMissing(Exception):
-    """A decision needs a comment, for whoever asks later."""
-
-
-class OwnProposal(Exception):
-    """Nobody approves what they proposed themselves: four eyes."""
-
-
-REFUSALS = (
-    *(NotProposed, NotLive, NotPaused),
-    *(GuardFailed, CommentMissing, OwnProposal),
-)
 
 
 def propose(
@@ -181,102 +157,6 @@ def end(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
     _decide(strategy, event, at=at, then=_withdraw_offers)
 
 
-def history(strategy: Strategy) -> list[store.Stored]:
-    """Return the decisions on a strategy, oldest first."""
-    return store.read_stream(strategy.stream)
-
-
-def before(strategy: Strategy) -> Iterator[tuple[Strategy, list[store.Stored]]]:
-    """Yield the versions before, newest first, with the decisions on them."""
-    old = strategy.replaces
-    while old:
-        yield old, history(old)
-        old = old.replaces
-
-
-RUNS = (State.LIVE, State.PAUSED)
-TURNS = (*RUNS, State.ENDED)
-"""States that bring prices into force, or back."""
-STEPS: Mapping[type[events.Event], tuple[Collection[State], State, type[Exception]]] = {
-    events.StrategyApproved: ([State.PROPOSED], State.LIVE, NotProposed),
-    events.StrategyRejected: ([State.PROPOSED], State.REJECTED, NotProposed),
-    events.StrategyReturned: ([State.PROPOSED], State.RETURNED, NotProposed),
-    events.StrategyPaused: ([State.LIVE], State.PAUSED, NotLive),
-    events.StrategyResumed: ([State.PAUSED], State.LIVE, NotPaused),
-    events.StrategyEnded: (RUNS, State.ENDED, NotLive),
-}
-"""Decision -> the states it needs, the state it makes, and the refusal."""
-PASSING = (events.StrategyPaused, events.StrategyResumed)
-"""Decisions that leave it as it is who made the strategy live, when and why."""
-
-
-def standing(strategy: Strategy, *, at: datetime) -> list[Guard]:
-    """Return the guards that hold or not at this very moment."""
-    campaign = strategy.campaign
-    if strategy.prices:
-        before_it = [one.id for one in replaced(strategy)]
-        return [
-            guards.period(campaign.starts_at, campaign.ends_at, at),
-            *price_guards.standing(strategy, before_it, at=at),
-            *([] if "clearance" in strategy.forecast else [in_stock(strategy, at=at)]),
-        ]
-    gifts = [one for one in strategy.terms.values() if isinstance(one, Gift)]
-    return [
-        guards.period(campaign.starts_at, campaign.ends_at, at),
-        guards.money(strategy.budget, strategy.left, strategy.currency),
-        guards.group(book.decoded(strategy).rule, _of_its_group(strategy)),
-        *([guards.gift(_priced(gifts, strategy), strategy.currency)] if gifts else []),
-        in_stock(strategy, at=at),
-    ]
-
-
-def checks(strategy: Strategy, *, at: datetime) -> list[dict[str, Any]]:
-    """Return a proposal's guards as they are told: those of the moment as they are now.
-
-    What was stored of these when it was proposed may have mended itself since.
-    """
-    now = guards.stored(standing(strategy, at=at))
-    names = {guard["name"] for guard in now}
-    return [guard for guard in strategy.guards if guard["name"] not in names] + now
-
-
-def in_stock(strategy: Strategy, *, at: datetime) -> Guard:
-    """Check what a strategy will sell against the stock and what is under way."""
-    found = supply.need(strategy, at=at)
-    return guards.stock(
-        products=found.all_products,
-        known=found.products,
-        days=found.days,
-        wanted=found.usual + (found.extra or 0.0),
-        extra=found.extra,
-        there=found.there,
-        incoming=found.incoming,
-        missing=found.missing,
-        stale=found.stale,
-    )
-
-
-def _priced(
-    gifts: Sequence[Gift], strategy: Strategy
-) -> list[tuple[str, Decimal, Decimal | None]]:
-    """Return gifts with their value and their price on the shelf, if on sale."""
-    sold = Product.objects.filter(promotable=True, currency=strategy.currency)
-    prices = dict(
-        sold.filter(sku__in=[one.sku for one in gifts]).values_list("sku", "price")
-    )
-    return [(one.sku, one.value, prices.get(one.sku)) for one in gifts]
-
-
-def _of_its_group(strategy: Strategy) -> list[tuple[str, str]]:
-    """Return the title and mode of live strategies of the same group."""
-    group = strategy.rule.get("group")
-    if not group:
-        return []
-    others = Strategy.objects.filter(state=State.LIVE, rule__group=group)
-    others = others.exclude(id__in=[strategy.id, *(o.id for o in replaced(strategy))])
-    return [(one.title, one.rule.get("mode", "stack")) for one in others]
-
-
 def _decide(
     key: UUID | str,
     event: events.StrategyDecided,
@@ -346,14 +226,6 @@ def _locked(key: UUID | str) -> Strategy:
     return locked[mine.id]
 
 
-def replaced(strategy: Strategy) -> Iterator[Strategy]:
-    """Yield the version before, and those before it that were returned meanwhile."""
-    before = strategy.replaces
-    while before:
-        yield before
-        before = before.replaces if before.state == State.RETURNED else None
-
-
 def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
     version = store.version(strategy.stream)
     store.append([event], at=at, stream=strategy.stream, after=version)
@@ -362,16 +234,6 @@ def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
 def needs_another(strategy: Strategy, by: str) -> bool:
     """Whether somebody else must approve it: it is theirs."""
     return settings.FOUR_EYES and wrote(strategy, by)
-
-
-def wrote(strategy: Strategy, by: str) -> bool:
-    """Whether they proposed it, as the log knows.
-
-    So they did if they wrote of it before it was returned for changes.
-    """
-    written = [one for one in replaced(strategy) if one.state == State.RETURNED]
-    first = [history(one)[0].event for one in (strategy, *written)]
-    return any(isinstance(e, events.StrategyProposed) and e.by == by for e in first)
 
 
 def _by_another(strategy: Strategy, by: str) -> None:

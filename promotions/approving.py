@@ -17,7 +17,7 @@ from analytics import bodies, clock
 from analytics.access import caller
 from analytics.clock_api import DemoView
 from analytics.problems import Problem
-from promotions import approval
+from promotions import approval, decision_rules
 from promotions.authoring import StrategySerializer, told
 from promotions.models import Strategy
 
@@ -67,7 +67,7 @@ def _decided(decide: Callable[..., None], request: Request, strategy: UUID) -> R
         decide(strategy, by=by, comment=asked.comment, at=clock.now())
     except Strategy.DoesNotExist as error:
         raise Http404 from error
-    except approval.REFUSALS as error:
+    except decision_rules.REFUSALS as error:
         raise Problem(409, "not_decidable", str(error)) from error
     row = Strategy.objects.select_related("campaign").get(id=strategy)
     return Response(told(row))

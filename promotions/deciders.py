@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from promotions import approval
+from promotions import approval, histories
 from promotions.models import Strategy
 
 DECIDES, CHANGES, SEES = (
@@ -62,5 +62,5 @@ def may(request: HttpRequest, decision: str, strategy: Strategy) -> bool:
     allowed = any(map(request.user.has_perm, DECISIONS[decision].permissions))
     if decision != "withdraw" or not allowed:
         return allowed
-    mine = approval.wrote(strategy, request.user.get_username())
+    mine = histories.wrote(strategy, request.user.get_username())
     return mine and not request.user.has_perm(DECIDES)

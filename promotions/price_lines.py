@@ -16,7 +16,7 @@ from django.db import transaction
 
 from analytics import wording
 from analytics.wording import revived
-from promotions import approval, campaigns, guards, price_guards
+from promotions import approval, campaigns, guards, histories, price_guards
 from promotions.models import OPEN, PriceLine, Strategy
 
 MOST = 10_000
@@ -101,7 +101,7 @@ def propose(
         strategy = _strategy(change, replaces, by=by, at=at)
         rows = _rows(change, strategy)
         # Their lines end when this version is approved: they are no clash.
-        before = [one.id for one in approval.replaced(strategy)]
+        before = [one.id for one in histories.replaced(strategy)]
         checks = price_guards.of(strategy, rows, before, at=at)
         strategy.guards = guards.stored(checks)
         approval.propose(strategy, by=by, at=at, lines=rows)

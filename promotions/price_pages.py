@@ -38,7 +38,7 @@ def strike(
 ) -> Strategy:
     """Propose a price change again without some products, in the proposal's place.
 
-    :raises approval.NotProposed: it does not wait for a decision any more.
+    :raises decision_rules.NotProposed: it does not wait for a decision any more.
     :raises NoLines: nothing would be left, nothing was named, or what is not in it.
     """
     with transaction.atomic():

@@ -14,7 +14,16 @@ from django.db import transaction
 from django.db.models import Max
 
 from analytics.wording import Wording
-from promotions import approval, book, campaigns, drafts, guards, phrases, scopes
+from promotions import (
+    approval,
+    book,
+    campaigns,
+    drafts,
+    guards,
+    guards_now,
+    phrases,
+    scopes,
+)
 from promotions.drafts import CampaignDraft, Draft, Fault, Faulty
 from promotions.guards import Guard
 from promotions.models import Campaign, Strategy
@@ -185,7 +194,7 @@ def checks(strategy: Strategy, *, at: datetime) -> list[Guard]:
     return [
         guards.scope(usual),
         guards.floor(strategy.terms.values(), rule, strategy.least_margin, usual),
-        *approval.standing(strategy, at=at),
+        *guards_now.standing(strategy, at=at),
         guards.untried(),
     ]
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from analytics import events, store
 from analytics.wording import Wording
-from promotions import approval, flags
+from promotions import approval, decision_rules, flags
 from promotions.models import StandingRule, Strategy
 
 State = StandingRule.State
@@ -83,7 +83,7 @@ def _end(rule: StandingRule, flag: flags.Flag, at: datetime) -> bool:
             comment=str(Wording(BECAUSE, why=flag.text, rule=rule.id)),
             at=at,
         )
-    except approval.NotLive:  # an operator was faster
+    except decision_rules.NotLive:  # an operator was faster
         return False
     return True
 

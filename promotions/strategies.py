@@ -36,6 +36,7 @@ from promotions import (
     campaigns,
     forecasts,
     guards,
+    guards_now,
     menus,
     opportunities,
     pitches,
@@ -149,7 +150,7 @@ def _proposed(
     for strategy in made:
         test = planning.plan(strategy, bases, known, at=at)
         strategy.forecast |= planning.stored(test, strategy.forecast)
-        strategy.guards += guards.stored([approval.in_stock(strategy, at=at)])
+        strategy.guards += guards.stored([guards_now.in_stock(strategy, at=at)])
         approval.propose(strategy, by=by, at=at)
     return made
 

@@ -19,10 +19,10 @@ from analytics.admin import ReadOnly
 from analytics.languages import said
 from catalog.admin import money
 from promotions import (
-    approval,
     backtest_pages,
     backtest_runs,
     deciders,
+    decision_rules,
     desk,
     price_lines,
     price_pages,
@@ -210,7 +210,7 @@ class StrategyAdmin(ReadOnly):
                 comment=request.POST.get("comment", "").replace("\0", ""),
                 at=clock.now(),
             )
-        except approval.REFUSALS as refusal:
+        except decision_rules.REFUSALS as refusal:
             messages.error(request, said(refusal.args[0]))
         else:
             done = _("Your comment is in the log.")
@@ -238,7 +238,7 @@ class StrategyAdmin(ReadOnly):
                 comment=request.POST.get("comment", "").replace("\0", ""),
                 at=clock.now(),
             )
-        except (*approval.REFUSALS, price_lines.NoLines) as refusal:
+        except (*decision_rules.REFUSALS, price_lines.NoLines) as refusal:
             messages.error(request, said(refusal.args[0]))
             return page
         messages.success(request, _("Proposed again without these products."))

@@ -14,10 +14,11 @@ from analytics.models import Customer
 from analytics.wording import revived
 from catalog import pricing
 from promotions import (
-    approval,
     backtest_pages,
     feedback,
     findings,
+    guards_now,
+    histories,
     measurement,
     phrases,
     price_pages,
@@ -65,10 +66,10 @@ def page(strategy: Strategy, asked: Mapping[str, str]) -> dict[str, Any]:
         "feedback": [] if strategy.prices else _feedback(strategy),
         "successors": (successors := list(strategy.successors.order_by("version"))),
         "versionable": proposals.versionable(strategy, successors),
-        "history": _steps(approval.history(strategy)),
+        "history": _steps(histories.history(strategy)),
         "before": [
             (old, _steps(steps))
-            for old, steps in islice(approval.before(strategy), MOST_BEFORE)
+            for old, steps in islice(histories.before(strategy), MOST_BEFORE)
         ],
         "examples": [] if strategy.prices else _examples(strategy),
         "prices": price_pages.page(strategy, asked) if strategy.prices else None,
@@ -121,7 +122,7 @@ def _lasts(strategy: Strategy, cost: Decimal) -> str | None:
 def _checks(strategy: Strategy) -> list[dict[str, Any]]:
     """Return the guards, those of this moment as they are now while it waits."""
     if strategy.state == Strategy.State.PROPOSED:
-        return approval.checks(strategy, at=clock.now())
+        return guards_now.checks(strategy, at=clock.now())
     stored: list[dict[str, Any]] = strategy.guards
     return stored
 

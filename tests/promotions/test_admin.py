@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from promotions import approval, guards
+from promotions import guards, histories
 from promotions.models import Strategy
 from tests.conftest import Make
 
@@ -86,7 +86,7 @@ def test_a_refusal_is_a_message_and_changes_nothing(
     assert said in shown
     strategy.refresh_from_db()
     assert strategy.state == "proposed"
-    assert len(approval.history(strategy)) == 1
+    assert len(histories.history(strategy)) == 1
 
 
 def test_approving_twice_says_that_it_is_live(

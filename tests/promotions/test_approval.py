@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from analytics import store
-from promotions import approval, offers
+from promotions import approval, decision_rules, histories, offers
 from promotions.models import Offer, Sheet, Strategy
 from tests.conftest import Give, Make
 
@@ -22,7 +22,7 @@ def decide(step: Any, strategy: Strategy, comment: str = "Good.") -> None:
 
 
 def decisions(strategy: Strategy) -> list[str]:
-    return [stored.type for stored in approval.history(strategy)]
+    return [stored.type for stored in histories.history(strategy)]
 
 
 def test_the_road_from_proposed_to_live_to_ended(proposed: Make) -> None:
@@ -59,7 +59,7 @@ def test_a_strategy_may_be_named_by_its_ids_text(proposed: Make) -> None:
 def test_only_what_is_proposed_can_be_decided(live: Make, step: Any) -> None:
     strategy = live()
 
-    with pytest.raises(approval.NotProposed, match="is live"):
+    with pytest.raises(decision_rules.NotProposed, match="is live"):
         decide(step, strategy)
 
     assert decisions(strategy)[-1] == "strategy_approved"
@@ -69,7 +69,7 @@ def test_a_rejected_strategy_never_becomes_live(proposed: Make) -> None:
     strategy = proposed()
     decide(approval.reject, strategy)
 
-    with pytest.raises(approval.NotProposed):
+    with pytest.raises(decision_rules.NotProposed):
         decide(approval.approve, strategy)
 
     strategy.refresh_from_db()
@@ -77,7 +77,7 @@ def test_a_rejected_strategy_never_becomes_live(proposed: Make) -> None:
 
 
 def test_only_what_is_live_can_be_ended(proposed: Make) -> None:
-    with pytest.raises(approval.NotLive):
+    with pytest.raises(decision_rules.NotLive):
         decide(approval.end, proposed())
 
 
@@ -85,7 +85,7 @@ def test_a_strategy_whose_guards_fail_cannot_be_approved(proposed: Make) -> None
     guard = {"name": "margin floor", "passed": False, "detail": "too deep"}
     strategy = proposed(guards=[guard])
 
-    with pytest.raises(approval.GuardFailed, match="margin floor"):
+    with pytest.raises(decision_rules.GuardFailed, match="margin floor"):
         decide(approval.approve, strategy)
 
     strategy.refresh_from_db()
@@ -96,7 +96,7 @@ def test_a_strategy_whose_guards_fail_cannot_be_approved(proposed: Make) -> None
 def test_a_decision_needs_a_comment(proposed: Make, comment: str) -> None:
     strategy = proposed()
 
-    with pytest.raises(approval.CommentMissing):
+    with pytest.raises(decision_rules.CommentMissing):
         decide(approval.approve, strategy, comment)
 
     strategy.refresh_from_db()
@@ -143,7 +143,7 @@ def test_of_two_operators_at_once_only_one_decides(proposed: Make) -> None:
     def attempt(step: Any) -> bool:
         try:
             decide(step, strategy)
-        except (approval.NotProposed, store.Conflict):
+        except (decision_rules.NotProposed, store.Conflict):
             return False
         finally:
             connection.close()

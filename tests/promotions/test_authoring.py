@@ -11,7 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from analytics import access, events, store
-from promotions import approval, backtest, phrases, proposals
+from promotions import approval, backtest, decision_rules, histories, phrases, proposals
 from promotions.models import Campaign, Code, Counter, Strategy
 from tests.conftest import Body
 
@@ -64,7 +64,7 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
 ) -> None:
     strategy = made(api, draft())
 
-    with pytest.raises(approval.GuardFailed, match="past baskets"):
+    with pytest.raises(decision_rules.GuardFailed, match="past baskets"):
         approval.approve(strategy.id, by="olga", comment="Now!", at=timezone.now())
 
     assert go_live(strategy).state == "live"
@@ -258,8 +258,8 @@ def test_an_approved_version_ends_the_one_before_in_the_same_moment(
 
     old.refresh_from_db()
     assert (old.state, new.state, old.decided_at) == ("ended", "live", new.decided_at)
-    ended = approval.history(old)[-1].event
-    proposed = approval.history(new)[0].event
+    ended = histories.history(old)[-1].event
+    proposed = histories.history(new)[0].event
     assert isinstance(ended, events.StrategyEnded)
     assert isinstance(proposed, events.StrategyProposed)
     assert (ended.replaced_by, proposed.replaces) == (new.id, old.id)
@@ -323,7 +323,7 @@ def test_the_log_tells_a_strategy_whole(api: APIClient, draft: Body) -> None:
     rule = {"priority": 3, "limits": [{"most": 2, "per": "customer"}]}
     strategy = made(api, draft(rule=rule))
 
-    told = approval.history(strategy)[0].event
+    told = histories.history(strategy)[0].event
 
     assert isinstance(told, events.StrategyProposed)
     columns = (
@@ -348,7 +348,7 @@ def test_a_test_whose_offers_renew_is_proposed_logged_and_told_in_words(
     assert (answer["allocation"], answer["renews_days"]) == ("trial", 7)
     assert len([one for one in answer["words"] if "It is a test" in one]) == 1
     assert "An offer can be used again 7 days after a use." in answer["words"]
-    told = approval.history(strategy)[0].event
+    told = histories.history(strategy)[0].event
     assert isinstance(told, events.StrategyProposed)
     assert (told.allocation, told.renews_days) == ("trial", 7)
     plain = made(api, draft(menu=menu, trigger="offer"))
@@ -370,7 +370,7 @@ def test_a_bandit_is_proposed_logged_and_told_in_words(
     assert answer["allocation"] == strategy.allocation == "thompson"
     by_lot = [one for one in answer["words"] if "drawn by lot" in one]
     assert len(by_lot) == 1
-    told = approval.history(strategy)[0].event
+    told = histories.history(strategy)[0].event
     assert isinstance(told, events.StrategyProposed)
     assert told.allocation == "thompson"
     plain = made(api, draft(menu=menu, trigger="offer"))

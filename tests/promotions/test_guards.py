@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from analytics import events, store
 from catalog.models import Product
-from promotions import approval, backtest, guards, phrases, rule_faults, rules
+from promotions import (
+    approval,
+    backtest,
+    decision_rules,
+    guards,
+    phrases,
+    rule_faults,
+    rules,
+)
 from promotions.guards import Tried, Usual
 from promotions.models import Campaign
 from promotions.rules import Conditions, Limit, Rule, Slot, Terms, Tier
@@ -147,12 +155,12 @@ def test_untried_does_not_pass_and_no_orders_do() -> None:
 def test_a_strategy_too_deep_for_its_margin_cannot_be_approved(draft: Body) -> None:
     strategy = make(draft(kind="multibuy", menu={"3 for 2": {"take": 3}}))
 
-    with pytest.raises(approval.GuardFailed, match="margin floor"):
+    with pytest.raises(decision_rules.GuardFailed, match="margin floor"):
         go_live(strategy)
 
 
 def test_a_strategy_about_nothing_on_sale_cannot_be_approved(draft: Body) -> None:
-    with pytest.raises(approval.GuardFailed, match="scope"):
+    with pytest.raises(decision_rules.GuardFailed, match="scope"):
         go_live(make(draft(scope=["UNICORNS"])))
 
 
@@ -161,7 +169,7 @@ def test_a_campaign_that_is_over_by_then_forbids_the_approval(draft: Body) -> No
     backtest.review(strategy, at=timezone.now())
     late = strategy.campaign.ends_at
 
-    with pytest.raises(approval.GuardFailed, match="period"):
+    with pytest.raises(decision_rules.GuardFailed, match="period"):
         approval.approve(strategy.id, by="olga", comment="Late.", at=late)
 
     early = late - timedelta(microseconds=1)
@@ -172,7 +180,7 @@ def test_a_campaign_without_money_left_forbids_the_approval(draft: Body) -> None
     strategy = make(draft())
     Campaign.objects.update(spent=500)
 
-    with pytest.raises(approval.GuardFailed, match="money"):
+    with pytest.raises(decision_rules.GuardFailed, match="money"):
         go_live(strategy)
 
 
@@ -193,7 +201,7 @@ def test_a_gift_that_is_not_sold_or_costs_more_than_its_value_is_not_approved(
     bad = make(draft(kind="gift", menu={"a gift": mug | changed}))
 
     go_live(good)
-    with pytest.raises(approval.GuardFailed, match=said):
+    with pytest.raises(decision_rules.GuardFailed, match=said):
         go_live(bad)
 
 
@@ -201,7 +209,7 @@ def test_a_group_goes_by_one_mode(draft: Body) -> None:
     go_live(make(draft(rule={"group": "tea", "mode": "best"})))
     go_live(make(draft(rule={"group": "tea", "mode": "best"})))
 
-    with pytest.raises(approval.GuardFailed, match="“Tea week” says best"):
+    with pytest.raises(decision_rules.GuardFailed, match="“Tea week” says best"):
         go_live(make(draft(rule={"group": "tea", "mode": "worst"})))
 
 
@@ -212,7 +220,7 @@ def test_a_guard_of_the_moment_that_has_mended_itself_forbids_nothing(
     first = make(draft(rule={"group": "tea", "mode": "best"}))
     go_live(first)
     other = make(draft(rule={"group": "tea", "mode": "worst"}))
-    with pytest.raises(approval.GuardFailed):
+    with pytest.raises(decision_rules.GuardFailed):
         go_live(other)
 
     approval.end(first.id, by="olga", comment="Over.", at=timezone.now())
@@ -231,7 +239,7 @@ def test_a_reduction_from_a_price_that_was_just_raised_cannot_be_approved(
         store.append([changed], at=now - timedelta(days=days))
     Product.objects.filter(sku="tea").update(price=Decimal("12.00"))
 
-    with pytest.raises(approval.GuardFailed, match="reference price"):
+    with pytest.raises(decision_rules.GuardFailed, match="reference price"):
         go_live(make(draft(menu={"15%": {"rate": "0.15"}})))  # 10.20
 
     go_live(make(draft(menu={"20%": {"rate": "0.20"}})))  # 9.60

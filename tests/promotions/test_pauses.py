@@ -12,7 +12,14 @@ from rest_framework.test import APIClient
 
 from analytics.models import Assignment, Customer
 from ml.models import TrainedModel
-from promotions import approval, experience, proposals, targeting
+from promotions import (
+    approval,
+    decision_rules,
+    experience,
+    histories,
+    proposals,
+    targeting,
+)
 from promotions.models import Code, Offer, Strategy
 from promotions.spelling import digest
 from tests.conftest import Give, Make
@@ -31,7 +38,7 @@ def step(what: Any, strategy: Strategy, by: str = "oleg") -> Strategy:
 
 
 def steps(strategy: Strategy) -> list[str]:
-    return [told.type.removeprefix("strategy_") for told in approval.history(strategy)]
+    return [told.type.removeprefix("strategy_") for told in histories.history(strategy)]
 
 
 @pytest.mark.usefixtures("shelf", "both")
@@ -78,9 +85,9 @@ def test_a_paused_strategy_can_be_ended(live: Make) -> None:
 @pytest.mark.parametrize(
     ("what", "refusal"),
     [
-        (approval.pause, approval.NotLive),
-        (approval.resume, approval.NotPaused),
-        (approval.end, approval.NotLive),
+        (approval.pause, decision_rules.NotLive),
+        (approval.resume, decision_rules.NotPaused),
+        (approval.end, decision_rules.NotLive),
     ],
 )
 def test_what_never_was_live_is_not_paused(
@@ -100,7 +107,7 @@ def test_after_its_campaign_nothing_is_resumed(live: Make) -> None:
     campaign.ends_at = timezone.now()
     campaign.save()
 
-    with pytest.raises(approval.GuardFailed):
+    with pytest.raises(decision_rules.GuardFailed):
         step(approval.resume, strategy)
 
     strategy.refresh_from_db()
@@ -150,7 +157,7 @@ def test_what_was_returned_cannot_be_approved_but_followed(proposed: Make) -> No
     strategy = step(approval.request_changes, proposed())
 
     assert strategy.state in proposals.REPLACEABLE
-    with pytest.raises(approval.NotProposed, match="returned"):
+    with pytest.raises(decision_rules.NotProposed, match="returned"):
         step(approval.approve, strategy)
 
 
@@ -159,7 +166,7 @@ def test_a_comment_decides_nothing(proposed: Make) -> None:
 
     assert strategy.state == "proposed"
     assert steps(strategy) == ["proposed", "commented"]
-    with pytest.raises(approval.CommentMissing):
+    with pytest.raises(decision_rules.CommentMissing):
         approval.comment(strategy.id, by="vera", comment=" ", at=timezone.now())
 
 
@@ -234,7 +241,7 @@ def test_what_somebody_wrote_before_it_was_returned_is_theirs_too(
     first = step(approval.request_changes, proposed(by="anna"))
     second = proposed(by="ben", replaces=first, version=2)
 
-    with pytest.raises(approval.OwnProposal):
+    with pytest.raises(decision_rules.OwnProposal):
         step(approval.approve, second, by="anna")
 
     assert step(approval.approve, second, by="oleg").state == "live"

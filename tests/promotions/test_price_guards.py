@@ -16,6 +16,7 @@ from catalog.models import (
 from ml.models import Forecast
 from promotions import (
     approval,
+    decision_rules,
     extra_units,
     price_lines,
     price_pages,
@@ -70,7 +71,7 @@ def test_a_price_above_what_competitors_allow_is_not_approved() -> None:
     shelf()
     made = proposed(("tea", "10.49"))
     asks("tea", "10.10")
-    with pytest.raises(approval.GuardFailed, match="above competitors"):
+    with pytest.raises(decision_rules.GuardFailed, match="above competitors"):
         approve(made)
     approve(proposed(("tea", "10.29")))
 
@@ -78,7 +79,9 @@ def test_a_price_above_what_competitors_allow_is_not_approved() -> None:
 def test_a_price_too_far_above_the_list_is_not_approved() -> None:
     shelf()
     Product.objects.update(listed_price=Decimal("8.00"))
-    with pytest.raises(approval.GuardFailed, match="too far above the shop's list"):
+    with pytest.raises(
+        decision_rules.GuardFailed, match="too far above the shop's list"
+    ):
         approve(proposed(("tea", "10.29")))
     approve(proposed(("tea", "9.49")))  # no step leads further away
 
@@ -87,7 +90,7 @@ def test_a_price_that_has_just_changed_rests() -> None:
     shelf()
     made = proposed(("tea", "9.49"), was="10.50")
     listed("tea", at=NOW - 2 * DAY, stock=None, price="10.50", cost=Decimal(2))
-    with pytest.raises(approval.GuardFailed, match="changed too lately"):
+    with pytest.raises(decision_rules.GuardFailed, match="changed too lately"):
         approve(made)
     PricingRule.objects.create(category="TEA", least_days=2)
     approve(made)
@@ -116,7 +119,9 @@ def family() -> None:
 def test_a_familys_order_is_looked_at_once_more() -> None:
     family()
     made = proposed(("red", "9.49"))
-    with pytest.raises(approval.GuardFailed, match="families would be out of order"):
+    with pytest.raises(
+        decision_rules.GuardFailed, match="families would be out of order"
+    ):
         approve(made)
     approve(proposed(("red", "9.69"), ("blue", "9.69")))
 
@@ -189,5 +194,5 @@ def test_what_there_is_of_one_helps_nobody_who_wants_another() -> None:
     need = supply.need(made, at=NOW)
     assert need.there == 5000
     assert need.missing == pytest.approx(0.9 * (need.usual + (need.extra or 0)))
-    with pytest.raises(approval.GuardFailed, match="first"):
+    with pytest.raises(decision_rules.GuardFailed, match="first"):
         approve(made)

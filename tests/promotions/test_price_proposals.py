@@ -28,6 +28,7 @@ from promotions import (
     approval,
     backtest,
     backtest_runs,
+    histories,
     price_lines,
     price_outcomes,
     price_pages,
@@ -129,7 +130,7 @@ def test_a_week_brings_no_more_than_can_be_looked_through() -> None:
 
 def test_by_hand_a_category_is_proposed_if_it_gains() -> None:
     made = price_proposals.propose_for(HOT, by="olga", at=NOW)
-    assert approval.history(made)[0].event.by == "olga"  # type: ignore[attr-defined]
+    assert histories.history(made)[0].event.by == "olga"  # type: ignore[attr-defined]
 
     with pytest.raises(price_proposals.NothingToGain):
         price_proposals.propose_for("nothing here", by="olga", at=NOW)
@@ -227,7 +228,7 @@ def test_products_are_struck_out_before_approval(olga: User) -> None:
     assert low < margin < high
     approval.approve(again.id, by="olga", comment="Yes.", at=NOW)
     assert again.price_lines.get().state == PriceLine.State.PLANNED
-    assert "coffee" in str(approval.history(made)[-1].event)
+    assert "coffee" in str(histories.history(made)[-1].event)
 
 
 @pytest.mark.parametrize("skus", [[], ["unknown"], ["tea", "coffee"]])

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import PricePoint, Product, ShownPrice
-from promotions import alerts, approval, price_lines, price_rolls
+from promotions import alerts, approval, decision_rules, price_lines, price_rolls
 from promotions.price_lines import Change
 from tests.conftest import NOW
 from tests.promotions.rolled import (
@@ -167,7 +167,9 @@ def test_two_approved_changes_of_one_product_cannot_overlap() -> None:
     live(line("8.99"))
     other = proposed(line("9.49", starts=NOW + DAY))
 
-    with pytest.raises(approval.GuardFailed, match="another approved price change"):
+    with pytest.raises(
+        decision_rules.GuardFailed, match="another approved price change"
+    ):
         approval.approve(other.id, by="olga", comment="Yes.", at=NOW)
 
     later = proposed(line("9.49", starts=NOW + 7 * DAY, ends=None))
@@ -177,7 +179,7 @@ def test_two_approved_changes_of_one_product_cannot_overlap() -> None:
 def test_a_price_below_the_floor_cannot_be_approved() -> None:
     feed(listed(cost=Decimal("8.90")), at=EARLIER)
 
-    with pytest.raises(approval.GuardFailed, match="least margin"):
+    with pytest.raises(decision_rules.GuardFailed, match="least margin"):
         live(line("8.99"))
     assert price() == "10.00"
 

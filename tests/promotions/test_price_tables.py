@@ -8,7 +8,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promotions import approval, price_rolls
+from promotions import approval, decision_rules, price_rolls
 from tests.conftest import NOW
 from tests.promotions.rolled import DAY, feed, folded, held, line, listed, live, shelf
 
@@ -52,7 +52,7 @@ def test_whatever_happens_the_log_says_what_the_tables_hold(steps: Any) -> None:
             elif what == "roll":
                 price_rolls.roll(at=at)
             else:
-                with contextlib.suppress(*approval.REFUSALS):
+                with contextlib.suppress(*decision_rules.REFUSALS):
                     step = approval.pause if what == "pause" else approval.resume
                     step(strategy.id, by="olga", comment="x", at=at)
         price_rolls.roll(at=NOW + 9 * DAY)

@@ -22,6 +22,7 @@ from config import services
 from config.services import ROOT
 from promotions import (
     approval,
+    decision_rules,
     price_changes,
     price_lines,
     price_proposals,
@@ -127,7 +128,7 @@ def test_of_two_changes_at_once_one_is_approved() -> None:
     def approve(one: Strategy) -> bool:
         try:
             approval.approve(one.id, by="olga", comment="Yes.", at=NOW)
-        except approval.GuardFailed:
+        except decision_rules.GuardFailed:
             return False
         return True
 

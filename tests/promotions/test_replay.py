@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from analytics import events, store
 from analytics.models import Customer
-from promotions import approval, errands
+from promotions import approval, decision_rules, errands
 from promotions.models import (
     Campaign,
     Code,
@@ -66,7 +66,7 @@ def folded() -> dict[UUID, Row]:
             row.state = state
             if state == "proposed":
                 row.by = ""
-            elif not isinstance(event, approval.PASSING):
+            elif not isinstance(event, decision_rules.PASSING):
                 row.by = getattr(event, "by", "")
         elif isinstance(event, MONEY):
             _spend(rows[event.strategy], event)
@@ -225,7 +225,7 @@ class Shop:
         self._decide(approval.resume)
 
     def _decide(self, step: Any) -> None:
-        with suppress(approval.NotLive, approval.NotPaused):
+        with suppress(decision_rules.NotLive, decision_rules.NotPaused):
             step(self.strategy.id, by="olga", comment="So.", at=timezone.now())
 
 
@@ -279,7 +279,11 @@ def test_decisions_are_what_the_log_says(
         strategy = proposed()
         for step in steps:
             decide = getattr(approval, step)
-            with suppress(approval.NotProposed, approval.NotLive, approval.NotPaused):
+            with suppress(
+                decision_rules.NotProposed,
+                decision_rules.NotLive,
+                decision_rules.NotPaused,
+            ):
                 decide(strategy.id, by="olga", comment="So.", at=timezone.now())
 
     assert folded() == inline()

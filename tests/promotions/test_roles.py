@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from promotions import approval
+from promotions import approval, decision_rules
 from promotions.models import Strategy
 from tests.conftest import Make
 
@@ -86,7 +86,7 @@ def test_nobody_approves_what_they_proposed(
     mine = proposed(by="olga")
 
     assert approves(client, olga, mine) == "proposed"
-    with pytest.raises(approval.OwnProposal, match="Somebody else"):
+    with pytest.raises(decision_rules.OwnProposal, match="Somebody else"):
         approval.approve(mine.id, by="olga", comment="Good.", at=timezone.now())
     assert approves(client, oleg, mine) == "live"
 

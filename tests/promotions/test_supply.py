@@ -17,9 +17,11 @@ from ml.models import Forecast
 from promotions import (
     approval,
     constraints,
+    decision_rules,
     extra_units,
     flags,
     guards,
+    guards_now,
     standing,
     supply,
 )
@@ -180,7 +182,7 @@ def test_a_promotion_needs_its_stock_before_it_is_approved(proposed: Make) -> No
     assert need.usual == pytest.approx(40)
     assert need.extra == pytest.approx(25)
     assert need.missing == pytest.approx(25)
-    with pytest.raises(approval.GuardFailed, match="order 25 first"):
+    with pytest.raises(decision_rules.GuardFailed, match="order 25 first"):
         approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
     listed("few", at=now, stock=20, incoming=30)
     approval.approve(strategy.id, by="olga", comment="Yes.", at=now)
@@ -209,7 +211,7 @@ def test_what_expires_before_it_is_asked_for_helps_no_promotion(
     by_then = 2 * each / 7
     assert need.there == int(0 + by_then + (30 + by_then) + 60)
     assert need.missing == pytest.approx(each + (each - by_then), abs=0.1)
-    with pytest.raises(approval.GuardFailed, match="order 45 first"):
+    with pytest.raises(decision_rules.GuardFailed, match="order 45 first"):
         approval.approve(strategy.id, by="olga", comment="Yes.", at=at)
 
 
@@ -223,7 +225,7 @@ def test_forecasts_that_nobody_makes_any_more_say_nothing_of_stock(
     need = supply.need(strategy, at=at)
     assert need.stale is not None
     assert (need.usual, need.missing) == (0, 0)
-    told = approval.in_stock(strategy, at=at)
+    told = guards_now.in_stock(strategy, at=at)
     assert told.passed
     assert "7 days ago, which is too old" in str(told.detail)
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from analytics import events, identity
 from analytics.models import Customer
 from ml.models import Score, TrainedModel
-from promotions import approval, targeting
+from promotions import histories, targeting
 from promotions.models import Counter, Hold, Offer, Redemption, Strategy
 from tests.conftest import Give, Make, experienced
 from tests.promotions.test_reservations import (
@@ -237,4 +237,4 @@ def test_a_limit_that_both_versions_have_goes_on(
     roll_back(api, sold)
     assert uses(second) == {"ana": (0, Decimal(0))}
     assert not Hold.objects.exists()
-    assert approval.history(first)[-1].type == "strategy_ended"
+    assert histories.history(first)[-1].type == "strategy_ended"

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from analytics import clock
-from promotions import approval
+from promotions import approval, decision_rules
 from promotions.models import Strategy
 
 
@@ -29,6 +29,6 @@ class Command(BaseCommand):
             approval.approve(strategy, by=by, comment=comment, at=clock.now())
         except Strategy.DoesNotExist as error:
             raise CommandError(f"There is no strategy {strategy}.") from error
-        except approval.REFUSALS as error:
+        except decision_rules.REFUSALS as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{strategy} is live.")
