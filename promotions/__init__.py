@@ -5,7 +5,7 @@ conditions, turns, walks, stacking, phrases, former, drafts, guards, scopes.
 Carts: shopping, book, candidates, carts, answers, cart_bodies, calls, checkout,
 banners, receipts.
 Money and uses, taken and given back: ledger, counters, gifts, holds, reservations,
-redemption, spending, rollbacks.
+redemption, order_carts, spending, rollbacks.
 Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code_admin,
 guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, desk, desk_faults,

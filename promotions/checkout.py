@@ -26,6 +26,7 @@ from promotions import (
     guessing,
     holds,
     ledger,
+    order_carts,
     receipts,
     redemption,
     reservations,
@@ -172,11 +173,11 @@ class CodesPaused(APIException):
 
 
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
-    redemption.UnknownOffer: (422, "offer_not_usable"),
-    redemption.CodeRefused: (422, "code_refused"),
-    redemption.OffersDoNotApply: (422, "offers_do_not_apply"),
+    order_carts.UnknownOffer: (422, "offer_not_usable"),
+    order_carts.CodeRefused: (422, "code_refused"),
+    order_carts.OffersDoNotApply: (422, "offers_do_not_apply"),
     redemption.OrderRedeemed: (409, "order_redeemed"),
-    redemption.TotalDiffers: (409, "total_differs"),
+    order_carts.TotalDiffers: (409, "total_differs"),
     ledger.NotUsable: (422, "offer_not_usable"),
     ledger.BudgetSpent: (409, "budget_spent"),
     ledger.CodeSpent: (422, "code_refused"),
@@ -300,7 +301,7 @@ def _once(
     except Problem as problem:
         refused = problem.__cause__
         # Out here the call's own transaction is rolled back: what is noted now stays.
-        if asker and isinstance(refused, redemption.CodeRefused):
+        if asker and isinstance(refused, order_carts.CodeRefused):
             guessing.note(asker, refused.texts, at=clock.wall())
         if refused and not dry:
             _kept(sent, call, str(problem.get_codes()), refused)

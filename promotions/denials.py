@@ -14,7 +14,7 @@ from django.db import DatabaseError
 from django.db.models import F
 
 from analytics import identity
-from promotions import ledger, redemption
+from promotions import ledger, order_carts
 from promotions.codes import Entered
 from promotions.models import Denial
 
@@ -49,14 +49,14 @@ def forget(*, before: datetime) -> None:
 
 def _names_codes(error: BaseException) -> bool:
     """Whether the message repeats what the customer has typed."""
-    return isinstance(error, redemption.CodeRefused | redemption.OffersDoNotApply)
+    return isinstance(error, order_carts.CodeRefused | order_carts.OffersDoNotApply)
 
 
 def _reasons(error: BaseException) -> Iterator[list[str]]:
     match error:
-        case redemption.CodeRefused():
+        case order_carts.CodeRefused():
             yield from _codes(error.refused)
-        case redemption.OffersDoNotApply():
+        case order_carts.OffersDoNotApply():
             yield from (["strategy", key, why] for key, why in error.missed.items())
         case ledger.RanOut():
             yield ["strategy", str(error.strategy), ""]

@@ -7,7 +7,7 @@ out is left out, and the cart priced again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,47 +17,18 @@ from django.db import transaction
 
 from analytics import events, lookup, store
 from analytics.models import Customer
-from promotions import candidates, carts, counters, ledger, spending, stacking
-from promotions.codes import Entered
+from promotions import candidates, carts, counters, ledger, spending
 from promotions.coins import Coins
 from promotions.ledger import RanOut, Use
 from promotions.models import Offer, Redemption, Strategy
-from promotions.shopping import Cart, Effect, Entry, Priced, Shopper
+from promotions.order_carts import UnknownOffer, check_total, price_wanted
+from promotions.shopping import Cart, Effect, Priced, Shopper
 
 MOST_TRIES = 20
 
 
-class UnknownOffer(Exception):
-    """An offer is not this customer's, or cannot be used now."""
-
-
-class CodeRefused(Exception):
-    """Codes cannot be used: these `refused` ones; `texts` are as they were entered."""
-
-    def __init__(self, refused: Sequence[Entered]) -> None:
-        listed = ", ".join(f"{one.text}: {one.refused}" for one in refused)
-        super().__init__(f"Not usable: {listed}.")
-        self.refused = refused
-        self.texts = [one.text for one in refused]
-
-
-class OffersDoNotApply(Exception):
-    """The cart no longer qualifies for an offer or code that the order wants to use.
-
-    `missed`: the strategies that do not apply, by their ids' texts, and why.
-    """
-
-    def __init__(self, message: str, missed: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.missed = missed or {}
-
-
 class OrderRedeemed(Exception):
     """The order has already redeemed one of these strategies."""
-
-
-class TotalDiffers(Exception):
-    """The shop shows another total than the cart comes to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,11 +183,11 @@ def _settle(
     until: datetime | None,
 ) -> Settled:
     shopper = carts.who(cart.customer)
-    priced = _priced(cart, wanted, shopper, without, at)
+    priced = price_wanted(cart, wanted, shopper, without, at)
     # Only here, since the lock makes a person's other orders wait. Who is not new any
     # more is priced anew, without what is for the first order.
     if _wants_to_be_first(priced) and not candidates.still_new(shopper):
-        priced = _priced(cart, wanted, shopper, without, at)
+        priced = price_wanted(cart, wanted, shopper, without, at)
     # Before anything is taken: a refusal here makes no other order wait.
     if order:
         check_total(priced.total * priced.coins.unit, order.total, cart.currency)
@@ -231,83 +202,6 @@ def _settle(
 def _wants_to_be_first(priced: Priced) -> bool:
     rules = [effect.entry.strategy.rule for effect in priced.effects]
     return any(rule.conditions.first_order for rule in rules)
-
-
-def _priced(
-    cart: Cart,
-    wanted: Sequence[UUID] | None,
-    shopper: Shopper,
-    without: set[UUID],
-    at: datetime,
-) -> Priced:
-    entered = carts.enter(cart, shopper, at=at)
-    if refused := [one for one in entered if one.refused]:
-        raise CodeRefused(refused)
-    shelf = carts.shelved(cart)
-    entries = carts.may_apply(cart, shelf, shopper, entered, at=at)
-    if wanted is not None:
-        entries = _only(entries, wanted)
-    entries = [one for one in entries if one.strategy.id not in without]
-    # A code is not required: one that is beaten refuses nothing (`_check_codes`).
-    required = [one for one in entries if wanted and one.offer]
-    # All codes can be used by now: one whose strategy is not among the candidates must
-    # not be lost without a word.
-    if len([one for one in entries if one.code]) < len(entered):
-        raise OffersDoNotApply(
-            "A code's promotion is not live, or in another currency."
-        )
-    try:
-        priced = carts.priced(
-            cart, shelf, shopper, entries, at=at, entered=entered, required=required
-        )
-        _check_codes(priced)
-    except stacking.Illegal as error:
-        raise _refusal(error, entries) from error
-    return priced
-
-
-def _check_codes(priced: Priced) -> None:
-    """A code that does nothing here refuses the order; one that is beaten stays unused.
-
-    So an order comes to what its qualification said.
-
-    :raises stacking.Illegal: these codes' promotions do not apply.
-    """
-    lost = {
-        row.entry.key: row.missed
-        for row in priced.not_applied
-        if row.entry.code and not row.missed.beaten
-    }
-    if lost:
-        raise stacking.Illegal(lost)
-
-
-def _only(entries: Sequence[Entry], wanted: Sequence[UUID]) -> list[Entry]:
-    """Of personal offers keep the wanted ones, each of which must be there."""
-    if missing := set(wanted) - {entry.offer for entry in entries}:
-        raise UnknownOffer(f"Not usable now: {', '.join(sorted(map(str, missing)))}.")
-    return [one for one in entries if one.offer is None or one.offer in wanted]
-
-
-def _refusal(error: stacking.Illegal, entries: Sequence[Entry]) -> Exception:
-    names = {one.key: one.code.text if one.code else one.offer for one in entries}
-    for key, missed in error.missed.items():
-        if missed.reason == "budget_spent":
-            return ledger.BudgetSpent("The promotion's budget is spent.", UUID(key))
-        if missed.reason == "limit_reached":
-            return ledger.LimitReached("The promotion's limit is reached.", UUID(key))
-    listed = ", ".join(f"{names[key]}: {m.reason}" for key, m in error.missed.items())
-    reasons = {key: one.reason for key, one in error.missed.items()}
-    return OffersDoNotApply(f"The cart does not qualify: {listed}.", reasons)
-
-
-def check_total(ours: Decimal, total: Decimal | None, currency: str) -> None:
-    """Compare with what the shop shows, if it says so.
-
-    :raises TotalDiffers: it is another.
-    """
-    if total is not None and ours != total:
-        raise TotalDiffers(f"The order comes to {ours} {currency}, not {total}.")
 
 
 def _use(effect: Effect, shopper: Shopper, coins: Coins, at: datetime) -> Use:

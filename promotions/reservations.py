@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from analytics import events, store
-from promotions import holds, ledger, redemption
+from promotions import holds, ledger, order_carts, redemption
 from promotions.models import Hold, Redemption, Reservation
 from promotions.offers import forget
 from promotions.redemption import OrderRedeemed, Settled
@@ -72,7 +72,7 @@ def redeem(
         found = holds.held(reservation, at=at)
         # Against what was told at the time: the cart
         # is not priced anew, prices may have moved.
-        redemption.check_total(Decimal(found.priced["total"]), total, found.currency)
+        order_carts.check_total(Decimal(found.priced["total"]), total, found.currency)
         rows = list(found.holds.select_related("strategy").order_by("strategy"))
         # Neither state nor budget is looked at: what
         # is held was paid for when it was taken.
