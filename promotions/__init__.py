@@ -36,10 +36,10 @@ What it earned: sums, measurement, reports, programme, missing, findings, figure
 charts; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
 hindsight_pages.
-The service assistant: questions (its doors), question_limits, assistant,
-conversations; understanding, lessons, intents, spelt, extracts, typos, help_texts; what
-it says: replying, reply_offers, reply_carts, reply_orders, automatic; rephrasing,
-faithful; the agents: console_pages, coaching, help_admin.
+The service assistant: questions (its doors), question_limits, assistant, conversations;
+understanding, lessons, intents, spelt, extracts, typos, help_texts; what it says:
+replying, reply_offers, reply_carts, reply_codes, reply_orders, reply_combine,
+automatic; rephrasing, faithful; the agents: console_pages, coaching, help_admin.
 What is wrong: flags, standing, standing_admin, alerts, order_admin.
 Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
 What will sell: demand_pages, fans; counted by ml.outlook.

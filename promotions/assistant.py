@@ -18,15 +18,11 @@ from django.utils.translation import gettext
 from promotions import conversations, extracts, lessons, rephrasing, understanding
 from promotions.guessing import Asker
 from promotions.lessons import HELP
-from promotions.models import (
-    Code,
-    HandOver,
-    HelpText,
-    Question,
-    Strategy,
-)
-from promotions.reply_carts import reply_code, reply_missing
-from promotions.reply_offers import reply_combine, reply_ends, reply_offers
+from promotions.models import Code, HandOver, HelpText, Question, Strategy
+from promotions.reply_carts import reply_missing
+from promotions.reply_codes import reply_code
+from promotions.reply_combine import reply_combine
+from promotions.reply_offers import reply_ends, reply_offers
 from promotions.reply_orders import own_orders, reply_refund, reply_used
 from promotions.replying import Asking, Reply, Source, asking
 from promotions.shopping import Cart
