@@ -14,8 +14,9 @@ decision_rules, histories; admin, campaign_admin, strategy_admin, strategy_pages
 inbox, markup, pages; ahead, calendar_page.
 Prices for everybody: price_plans, price_families, price_guards, price_rolls,
 price_lines, price_proposals, price_changes, price_outcomes, price_pages, prices_page.
-How customers answer offers: experience (what lots taught), elsewhere, habits, promises,
-response (what is believed), value (what an offer is worth), audiences, response_pages.
+How customers answer offers: experience, gathered (what lots taught), elsewhere, habits,
+promises, response (what is believed), value (what an offer is worth), audiences,
+response_pages.
 Stock: supply, extra_units, clearances, clearance_changes, clearance_lessons,
 clearance_plans, stock_pages, stock_product, stock_api.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,

@@ -16,7 +16,7 @@ from analytics import events, privacy, projections, store
 from analytics.models import Customer
 from ml.lifts import Floats, Posterior, What, Who
 from ml.traits import TRAITS
-from promotions import experience, response
+from promotions import experience, gathered, response
 from promotions.models import Answer, Calibration, Learnt, Redemption, Strategy
 from tests.conftest import Make
 
@@ -78,7 +78,7 @@ def units(at: datetime = LATER) -> dict[str | None, tuple[int, int]]:
     """Return each arm's units, and how many of them bought."""
     return {
         arm.variant: (len(arm.units), int(arm.seen.bought.sum()))
-        for arm in experience.gather(at=at)
+        for arm in gathered.gather(at=at)
     }
 
 
@@ -120,7 +120,7 @@ def test_who_was_just_assigned_has_to_be_watched_first(strategy: Strategy) -> No
 
     assert units(START + timedelta(days=6)) == {}
     assert units(START + timedelta(days=8)) == {"10%": (1, 0)}
-    [arm] = experience.gather(at=START + timedelta(days=14))
+    [arm] = gathered.gather(at=START + timedelta(days=14))
     assert arm.seen.weeks == pytest.approx([2])
 
 
@@ -301,7 +301,7 @@ def test_where_offers_renew_each_week_is_a_trial(live: Make) -> None:
 
     found = {
         arm.strategy.id: (arm.seen.bought.tolist(), arm.seen.weeks.tolist())
-        for arm in experience.gather(at=LATER)
+        for arm in gathered.gather(at=LATER)
     }
 
     (bought, weeks), (first, until) = (found[s.strategy.id] for s in (shop, once))
@@ -323,7 +323,7 @@ def test_what_is_bought_elsewhere_counts_by_category_and_week(
     shop.tell()
 
     found: dict[str, tuple[float, float]] = {}
-    for some in experience.gather(at=LATER):
+    for some in gathered.gather(at=LATER):
         counts, expected = some.elsewhere
         both = zip(counts.tolist(), expected.tolist(), strict=True)
         found |= zip((unit.arm for unit in some.units), both, strict=True)
@@ -349,7 +349,7 @@ def test_where_a_customer_has_another_offer_is_not_elsewhere(
 
     found = [
         (arm.strategy.scope, arm.units[0].arm, *(part[0] for part in arm.elsewhere))
-        for arm in experience.gather(at=LATER)
+        for arm in gathered.gather(at=LATER)
         if arm.strategy.scope == ["TEA"]
     ]
 

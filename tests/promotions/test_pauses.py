@@ -15,7 +15,7 @@ from ml.models import TrainedModel
 from promotions import (
     approval,
     decision_rules,
-    experience,
+    gathered,
     histories,
     proposals,
     targeting,
@@ -127,7 +127,7 @@ def test_what_follows_a_pause_is_learnt_from_whoever_came_after_it(live: Make) -
     strategy.paused_at = pause
     strategy.save()
 
-    [arm] = experience.gather(at=START + timedelta(days=40))
+    [arm] = gathered.gather(at=START + timedelta(days=40))
 
     assert dict(
         zip([unit.at for unit in arm.units], arm.seen.bought.tolist(), strict=True)
