@@ -17,7 +17,7 @@ from analytics.admin import ReadOnly
 from analytics.languages import said
 from catalog import pricing
 from catalog.admin import money
-from promotions import desk, form_fields, forms, phrases, rule_reading
+from promotions import desk_campaigns, form_fields, forms, phrases, rule_reading
 from promotions.models import Campaign
 
 
@@ -104,14 +104,16 @@ class CampaignAdmin(ReadOnly):
         )
         limits = form_fields.rows(forms.LimitForm, data, "limits", [], 1)
         if data is not None:
-            made = desk.open_campaign(form, limits, by=request.user.get_username())
+            made = desk_campaigns.open_campaign(
+                form, limits, by=request.user.get_username()
+            )
             if made:
                 messages.success(request, _("The campaign is open."))
                 return redirect("admin:promotions_campaign_change", made.id)
         context = {
             **self.admin_site.each_context(request),
             "title": _("New campaign"),
-            "page": desk.campaign_page(form, limits),
+            "page": desk_campaigns.campaign_page(form, limits),
             "zones": sorted(available_timezones()),
         }
         return TemplateResponse(request, "admin/promotions/strategy/desk.html", context)

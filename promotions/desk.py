@@ -6,7 +6,6 @@ It turns forms into a draft and back, and puts a draft's faults at the fields.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -23,7 +22,6 @@ from promotions import (
     form_fields,
     forms,
     proposals,
-    rule_reading,
     rules,
     term_words,
 )
@@ -234,7 +232,7 @@ class Desk:
                 said = desk_faults.said(fault.reason)
                 self.faults.append(Fault(field=fault.field, reason=said))
                 continue
-            _set(form, name, fault.reason)
+            put(form, name, fault.reason)
 
     def _spot(self, field: str) -> tuple[Part | None, str]:
         root, _dot, rest = field.partition(".")
@@ -249,13 +247,13 @@ class Desk:
 
     def _in_menu(self, label: str, rest: str) -> tuple[Part | None, str]:
         if self.parts is not None and (found := ROW.match(rest)):
-            return _nth(self.parts, int(found[2])), (found[3] or "").partition("[")[0]
-        return _nth(self.terms, int(label or 0)), rest
+            return nth(self.parts, int(found[2])), (found[3] or "").partition("[")[0]
+        return nth(self.terms, int(label or 0)), rest
 
     def _in_rule(self, rest: str) -> tuple[Part | None, str]:
         if found := ROW.match(rest):
             if found[1] == "limits":
-                return _nth(self.limits, int(found[2])), found[3] or ""
+                return nth(self.limits, int(found[2])), found[3] or ""
             return self.forms["scope"], found[1]
         root, _dot, inner = rest.partition(".")
         if root == "conditions":
@@ -266,7 +264,7 @@ class Desk:
         return self.forms["combination"], root
 
 
-def _set(form: Part, name: str, reason: str) -> None:
+def put(form: Part, name: str, reason: str) -> None:
     """Put a fault at its field, unless the form itself has said what is wrong there."""
     name = desk_faults.missing(reason) or name
     if name not in form.fields:
@@ -277,43 +275,6 @@ def _set(form: Part, name: str, reason: str) -> None:
     if name not in form.errors and (lacks or reason != REQUIRED):
         percent = isinstance(form.fields[name], form_fields.Percent)
         form.add_error(name, desk_faults.said(reason, percent=percent))
-
-
-def start(strategy: Strategy) -> dict[str, Any]:
-    """Return what the forms of a strategy's next version begin with."""
-    rule = rule_reading.decoded_rule(strategy.rule)
-    terms = list(strategy.terms.values())
-    plain = msgspec.structs.asdict(rule)
-    asked = msgspec.structs.asdict(rule.conditions)
-    hours = asked.pop("hours") or (None, None)
-    begin: dict[str, Any] = {
-        "strategy": {
-            "title": strategy.title,
-            "reason": strategy.reason,
-            "trigger": strategy.trigger,
-            "campaign": str(strategy.campaign_id),
-            "budget": strategy.budget,
-            "least_margin": strategy.least_margin,
-            "holdout": Decimal(str(strategy.holdout)) if strategy.holdout else None,
-            "allocation": strategy.allocation,
-            "renews_days": strategy.renews_days,
-        },
-        "terms": [msgspec.structs.asdict(one) for one in terms],
-        "scope": plain | {"scope": strategy.scope},
-        "conditions": _said(asked) | {"since": hours[0], "until": hours[1]},
-        "combination": plain,
-        "limits": [msgspec.structs.asdict(one) for one in rule.limits],
-    }
-    if strategy.kind in PARTS:
-        name = PARTS[strategy.kind][0]
-        rows = getattr(terms[0], name)
-        begin[name] = [_said(msgspec.structs.asdict(row)) for row in rows]
-    return begin
-
-
-def _said(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out noughts: they are what an empty field says."""
-    return {name: value for name, value in part.items() if value or value is False}
 
 
 def names(of: str, wanted: str) -> list[dict[str, str]]:
@@ -331,60 +292,6 @@ def names(of: str, wanted: str) -> list[dict[str, str]]:
     return [{"value": name, "label": ""} for name in some[:MOST_FOUND]]
 
 
-def _nth(rows: Rows, number: int) -> Part | None:
+def nth(rows: Rows, number: int) -> Part | None:
     filled = rows.filled or list(rows)
     return filled[number] if number < len(filled) else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """What the template shows of a page without a kind."""
-
-    sections: tuple[Section, ...]
-    faults: tuple[Fault, ...] = ()
-
-
-def campaign_page(form: Part, limits: Rows) -> Page:
-    """Return the page on which a campaign is opened."""
-    campaign = Section(
-        name="campaign",
-        title=_("The campaign"),
-        form=form,
-        says=_(
-            "It runs from the first moment up to, but not including, the last. Its "
-            "zone, currency and limits cannot be changed once a strategy in it was "
-            "decided."
-        ),
-    )
-    return Page(
-        sections=(
-            campaign,
-            Section(
-                name="limits",
-                title=_("Limits of all its strategies together"),
-                rows=limits,
-                says=_("Periods begin at midnight in its zone."),
-            ),
-        )
-    )
-
-
-def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
-    """Open a campaign; None if something is wrong, which the forms say."""
-    valid = min([form.is_valid(), limits.is_valid()])
-    body = form.part() | {"limits": [row.part() for row in limits.filled]}
-    try:
-        draft = drafts.read_campaign(body)
-        if idle := desk_faults.idle(draft, at=clock.now()):
-            raise Faulty(idle)
-        if not valid:
-            return None
-        return proposals.open_campaign(draft, by=by, at=clock.now())
-    except Faulty as error:
-        for fault in error.faults:
-            found = ROW.match(fault.field)
-            spot = _nth(limits, int(found[2])) if found else form
-            name = (found[3] or "") if found else fault.field
-            if spot is not None:
-                _set(spot, name, fault.reason)
-        return None

@@ -1,6 +1,6 @@
-"""What our own arms teach of how offers work, and what of it was promised. Worker only.
+"""What our own arms teach of how offers work: everybody drawn by lot, and who bought.
 
-The arms are promotions.gathered's: everybody drawn by lot, and who bought.
+Who they were and what they did is promotions.gathered's. Worker only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

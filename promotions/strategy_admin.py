@@ -24,6 +24,7 @@ from promotions import (
     deciders,
     decision_rules,
     desk,
+    desk_starts,
     price_lines,
     price_pages,
     proposals,
@@ -167,7 +168,7 @@ class StrategyAdmin(ReadOnly):
         page = desk.Desk(
             kind,
             request.POST if request.method == "POST" else None,
-            desk.start(before) if before else None,
+            desk_starts.start(before) if before else None,
         )
         if request.method == "POST":
             who, old = request.user.get_username(), before.id if before else None
