@@ -1,9 +1,10 @@
 """What we offer: a map of the modules, from the operator's word to the measured profit.
 
 What may be promised: rules, rule_reading, term_words, rule_faults, discounts, coins,
-conditions, turns, walks, stacking, phrases, former, drafts, guards, scopes.
+conditions, turns, walks, stacking, phrases, former, drafts, guards, past_guards,
+depths, scopes.
 Carts: shopping, book, candidates, carts, answers, cart_bodies, calls, checkout,
-banners, receipts.
+checkout_calls, banners, receipts.
 Money and uses, taken and given back: ledger, counters, gifts, holds, reservations,
 redemption, order_carts, spending, rollbacks.
 Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code_admin,

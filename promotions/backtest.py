@@ -21,8 +21,10 @@ from ml.customers import segments
 from promotions import (
     arms,
     audiences,
+    depths,
     forecasts,
     guards,
+    past_guards,
     past_weeks,
     planning,
     response,
@@ -31,8 +33,9 @@ from promotions import (
     trials,
 )
 from promotions.forecasts import Forecast
-from promotions.guards import Guard, Tried
+from promotions.guards import Guard
 from promotions.models import Strategy
+from promotions.past_guards import Tried
 from promotions.past_weeks import Outcome, Week
 from promotions.value import People, Response, Run
 
@@ -62,7 +65,7 @@ def review(strategy: Strategy, *, at: datetime) -> Outcome | None:
             worst=outcome.worst,
             kept=outcome.kept,
         )
-        ours = [guards.tried(found, settings.LEAST_MARGIN), *lawful, *reach]
+        ours = [past_guards.tried(found, settings.LEAST_MARGIN), *lawful, *reach]
         names = {guard.name for guard in ours}
         kept = [guard for guard in row.guards if guard["name"] not in names]
         row.guards = [*kept, *guards.stored(ours)]
@@ -148,13 +151,13 @@ def _lawful(strategy: Strategy, *, at: datetime) -> list[Guard]:
     shelf = scopes.products(strategy)
     now = {sku: price for sku, price in shelf.values_list("sku", "price") if price}
     before = sorted(history.references(now, at=at).items())
-    deep = max(map(guards.depth, strategy.terms.values()))
+    deep = max(map(depths.depth, strategy.terms.values()))
     mine = [
         (sku, now[sku], lowest)
         for (sku, currency), lowest in before
         if currency == strategy.currency
     ]
-    return [guards.reference(deep, mine)]
+    return [past_guards.reference(deep, mine)]
 
 
 def waiting(*, at: datetime, older: timedelta = timedelta(days=1)) -> list[Strategy]:

@@ -1,39 +1,32 @@
 """The checkout's doors: qualify a cart, reserve, redeem, roll back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import clock
-from analytics.access import caller
 from analytics.problems import Problem
-from analytics.races import anew
 from catalog import pricing
 from promotions import (
     carts,
     denials,
     guessing,
     holds,
-    ledger,
-    order_carts,
     receipts,
     redemption,
     reservations,
     rollbacks,
 )
 from promotions.answers import answer
-from promotions.calls import KEY, check_key, once, valid
+from promotions.calls import KEY, valid
 from promotions.cart_bodies import (
     OrderSerializer,
     PricedSerializer,
@@ -44,10 +37,9 @@ from promotions.cart_bodies import (
     RollbackSerializer,
     RolledBackSerializer,
 )
+from promotions.checkout_calls import CodesPaused, asker_of, once_for, refusing
 from promotions.models import Redemption
 from promotions.shopping import Cart, Item
-
-Done = TypeVar("Done")
 
 
 class QualificationsView(APIView):
@@ -64,7 +56,7 @@ class QualificationsView(APIView):
         """Price a cart with all that applies; nothing is recorded."""
         sent = valid(QualificationSerializer, request)
         at = sent.get("as_of", clock.now())
-        asker = _asker(request, sent)
+        asker = asker_of(request, sent)
         # By the wall's clock: in demo mode the shop's own may jump by weeks.
         wait = guessing.pause(asker, at=clock.wall()) if asker else 0
         cart = replace(_cart(sent), codes=()) if wait else _cart(sent)
@@ -99,7 +91,7 @@ class ReservationsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Hold budgets, limits, offers and codes for a cart. Retries get the same."""
-        return _once(request, ReservationSerializer, _reserved, "reservation")
+        return once_for(request, ReservationSerializer, _reserved, "reservation")
 
 
 class ReservationView(APIView):
@@ -110,7 +102,7 @@ class ReservationView(APIView):
     @extend_schema(operation_id="delete_reservation", responses={204: None})
     def delete(self, request: Request, reservation: UUID) -> Response:
         """Give back what it holds; again is no error."""
-        _refusing(lambda: holds.release(reservation, at=clock.now()))
+        refusing(lambda: holds.release(reservation, at=clock.now()))
         return Response(status=204)
 
 
@@ -131,7 +123,7 @@ class RedemptionsView(APIView):
         So does another call for the same order with the same content. Once all of it
         was taken back, a retry is refused: the answer is not true any more.
         """
-        response = _once(request, OrderSerializer, _redeemed_once, "order")
+        response = once_for(request, OrderSerializer, _redeemed_once, "order")
         if response.status_code == 200 and _taken_back(response.data["redemptions"]):
             raise Problem(
                 409,
@@ -155,39 +147,9 @@ class RollbackView(APIView):
     )
     def post(self, request: Request, redemption: UUID) -> Response:
         """Take back a redemption, whole or by line. A retry gets the first answer."""
-        return _once(
+        return once_for(
             request, RollbackSerializer, lambda sent, _: _rolled_back(redemption, sent)
         )
-
-
-class CodesPaused(APIException):
-    """Too many wrong codes were entered: none is looked up for a while."""
-
-    status_code = 429
-    default_code = "codes_paused"
-    default_detail = "Too many wrong codes: try again later, or order without a code."
-
-    def __init__(self, wait: int) -> None:
-        super().__init__()
-        self.wait = wait
-
-
-REFUSALS: dict[type[Exception], tuple[int, str]] = {
-    order_carts.UnknownOffer: (422, "offer_not_usable"),
-    order_carts.CodeRefused: (422, "code_refused"),
-    order_carts.OffersDoNotApply: (422, "offers_do_not_apply"),
-    redemption.OrderRedeemed: (409, "order_redeemed"),
-    order_carts.TotalDiffers: (409, "total_differs"),
-    ledger.NotUsable: (422, "offer_not_usable"),
-    ledger.BudgetSpent: (409, "budget_spent"),
-    ledger.CodeSpent: (422, "code_refused"),
-    ledger.LimitReached: (409, "limit_reached"),
-    holds.ReservationGone: (409, "reservation_gone"),
-    rollbacks.UnknownRedemption: (404, "redemption_unknown"),
-    rollbacks.RolledBack: (409, "already_rolled_back"),
-    rollbacks.MoreThanBought: (422, "more_than_bought"),
-    receipts.KeyReused: (422, "idempotency_key_reused"),
-}
 
 
 def _reserved(sent: dict[str, Any], asker: guessing.Asker | None) -> dict[str, Any]:
@@ -271,58 +233,6 @@ def _rolled_back(key: UUID, sent: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _once(
-    request: Request,
-    kind: type[serializers.Serializer[None]],
-    do: Callable[[dict[str, Any], guessing.Asker | None], dict[str, Any]],
-    call: str = "",
-) -> Response:
-    """Do it once for the request's key; a dry run is done, and undone.
-
-    Why a `call` was refused is kept for its customer, whom support may have to tell.
-    """
-    dry = isinstance(request.data, Mapping) and request.data.get("dry_run")
-    if not dry:
-        check_key(request)
-    sent = valid(kind, request)
-    asker = _asker(request, sent)
-    try:
-        if sent.get("dry_run"):
-            return Response(
-                # It takes the same locks as the call, and may lose the same races.
-                _refusing(lambda: anew(lambda: _undone(lambda: do(sent, asker))))
-            )
-        # What is held beyond its time is free for this cart, whenever beat comes by.
-        holds.expire(at=clock.now())
-        return _refusing(lambda: once(request, lambda: do(sent, asker)))
-    except CodesPaused as paused:
-        _kept(sent, call, "codes_paused", paused)
-        raise
-    except Problem as problem:
-        refused = problem.__cause__
-        # Out here the call's own transaction is rolled back: what is noted now stays.
-        if asker and isinstance(refused, order_carts.CodeRefused):
-            guessing.note(asker, refused.texts, at=clock.wall())
-        if refused and not dry:
-            _kept(sent, call, str(problem.get_codes()), refused)
-        raise
-
-
-def _kept(sent: dict[str, Any], call: str, code: str, refused: BaseException) -> None:
-    if call:
-        customer = sent.get("customer")
-        denials.of_call(customer, call, code, refused, at=clock.now())
-
-
-def _asker(request: Request, sent: dict[str, Any]) -> guessing.Asker | None:
-    """Return who enters codes, if any are entered."""
-    if not sent.get("codes"):
-        return None
-    shop = caller(request)
-    who = {name: sent.get(name) for name in ("customer", "visitor")}
-    return guessing.asker(shop.pk, shop.name, **who)
-
-
 def _heed(asker: guessing.Asker | None) -> None:
     """Look no code up for somebody who must wait.
 
@@ -330,24 +240,6 @@ def _heed(asker: guessing.Asker | None) -> None:
     """
     if asker and (wait := guessing.pause(asker, at=clock.wall())):
         raise CodesPaused(wait)
-
-
-def _undone(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    with transaction.atomic():
-        # In here, to be undone as well: a dry run frees nothing.
-        holds.expire(at=clock.now())
-        body = do()
-        transaction.set_rollback(True)
-    unmade: dict[str, Any] = {"reservation": None, "redemptions": []}
-    return body | {name: unmade[name] for name in unmade.keys() & body.keys()}
-
-
-def _refusing(do: Callable[[], Done]) -> Done:
-    try:
-        return do()
-    except tuple(REFUSALS) as error:
-        status, code = REFUSALS[type(error)]
-        raise Problem(status, code, str(error)) from error
 
 
 def _currency(sent: dict[str, Any]) -> str:

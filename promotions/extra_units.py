@@ -13,7 +13,7 @@ from decimal import Decimal
 from django.conf import settings
 
 from ml import forecasts
-from promotions import book, guards, scopes
+from promotions import book, depths, scopes
 from promotions.models import OPEN, PriceLine, Strategy
 
 DAY = 86_400.0
@@ -65,7 +65,7 @@ def _by_elasticity(
         return None
     least = book.decoded(strategy).rule.conditions.least_amount
     terms = strategy.terms.values()
-    deepest = max(guards.depth(one, price=price, least=least) for one in terms)
+    deepest = max(depths.depth(one, price=price, least=least) for one in terms)
     slope = sum(one.elasticity for one in known.values()) / len(known)
     # What is sold at a discount already is not sold by this one.
     weekly *= sum(one.undiscounted for one in known.values()) / len(known)

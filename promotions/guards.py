@@ -6,20 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from analytics.wording import APART, LISTED, Wording, joined, kept
-from promotions.rules import (
-    Amount,
-    Bundle,
-    FixedPrice,
-    Gift,
-    Multibuy,
-    Percentage,
-    Rule,
-    Terms,
-    Threshold,
-    Tier,
-)
+from promotions.depths import depth
+from promotions.rules import Rule, Terms
 
-ALL = Decimal(1)
 # Of units beyond: the sentence below says 0 of less.
 HALF_A_UNIT = 0.5
 
@@ -40,20 +29,6 @@ class Usual:
     products: int
     price: Decimal
     margin: Decimal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tried:
-    """What a strategy did on past baskets, together with what is live.
-
-    `worst` is the largest share of a basket given away, and `kept` the margin that was
-    left there, as a share of what was paid.
-    """
-
-    baskets: int
-    touched: int
-    worst: Decimal
-    kept: Decimal
 
 
 def guards(
@@ -211,58 +186,6 @@ def gift(gifts: Sequence[tuple[str, Decimal, Decimal | None]], currency: str) ->
     )
 
 
-def untried() -> Guard:
-    """What stands there until a worker has tried the strategy."""
-    return Guard(
-        name=Wording("past baskets"),
-        passed=False,
-        detail=Wording("a worker is trying it on past orders; look again in a minute"),
-    )
-
-
-def tried(found: Tried, least_margin: Decimal) -> Guard:
-    """Whether the worst past basket keeps the shop's least margin."""
-    if not found.baskets:
-        detail = Wording("there are no past orders to try it on")
-        return Guard(name=Wording("past baskets"), passed=True, detail=detail)
-    return Guard(
-        name=Wording("past baskets"),
-        passed=not found.touched or found.kept >= least_margin,
-        detail=Wording(
-            "it applies to %(touched)s of %(baskets)s past orders; at worst %(worst)s "
-            "is given away together with what is live, and %(kept)s margin kept; the "
-            "shop's floor, for all discounts on a basket, is %(floor)s",
-            touched=f"{found.touched:,}",
-            baskets=f"{found.baskets:,}",
-            worst=f"{found.worst:.1%}",
-            kept=f"{found.kept:.1%}",
-            floor=f"{least_margin:.1%}",
-        ),
-    )
-
-
-def reference(deep: Decimal, prices: Sequence[tuple[str, Decimal, Decimal]]) -> Guard:
-    """Whether a reduction goes below each product's lowest price of 30 days.
-
-    `prices` are (sku, price now, reference price); `deep` is the share taken off. One
-    that does not is no reduction: Directive 98/6/EC, article 6a.
-    """
-    # `now > lowest`: whatever is taken off a product at its
-    # lowest price is a reduction.
-    sham = [sku for sku, now, lowest in prices if now > lowest <= now * (ALL - deep)]
-    return Guard(
-        name=Wording("reference price"),
-        passed=not sham,
-        detail=Wording(
-            "%(sham)s of %(all)s products would still cost as much as their lowest "
-            "price of the last 30 days, or more%(named)s",
-            sham=f"{len(sham):,}",
-            all=f"{len(prices):,}",
-            named=f": {', '.join(sham[:3])}" if sham else "",
-        ),
-    )
-
-
 MISSED = 0.2
 """The share of units that may be asked for in vain: of many goods some are sold out."""
 
@@ -331,47 +254,3 @@ def passed(checks: Iterable[Guard]) -> bool:
 def stored(checks: Iterable[Guard]) -> list[dict[str, object]]:
     """Return the guards as plain values for a JSON column; `said`: see wording.kept."""
     return [asdict(check) | {"said": kept(check.detail)} for check in checks]
-
-
-def depth(
-    terms: Terms, *, price: Decimal = Decimal(0), least: Decimal = Decimal(0)
-) -> Decimal:
-    """Return the largest share of the goods' value that the terms give away, 0 to 1.
-
-    Where that depends on what is bought, it is of units at the usual `price`, or of a
-    basket of the `least` amount; shipping costs no goods.
-    """
-    match terms:
-        case Percentage(rate=rate):
-            return rate
-        case Amount(amount=amount, each=each):
-            # Off the order: the smallest that qualifies is at least one unit.
-            return _share(amount, max(least, price) if each == "order" else price)
-        case Threshold(tiers=tiers):
-            # Each tier is deepest where it begins.
-            return max(_tier_depth(tier, price) for tier in tiers)
-        case Multibuy(take=take, reduced=reduced, rate=rate):
-            # At most: the reduced ones are the cheapest of each
-            # group, at best as dear as all.
-            return reduced * rate / take
-        case Gift(spend=spend, value=value):
-            return _share(value, spend)
-        case FixedPrice(price=fixed):
-            return _below(fixed, price)
-        case Bundle(slots=slots, price=fixed):
-            return _below(fixed, price * sum(slot.quantity for slot in slots))
-        case _:
-            return Decimal(0)
-
-
-def _below(fixed: Decimal, usual: Decimal) -> Decimal:
-    return ALL - _share(fixed, usual) if usual else Decimal(0)
-
-
-def _tier_depth(tier: Tier, price: Decimal) -> Decimal:
-    return tier.rate or _share(tier.amount, max(tier.spend, tier.quantity * price))
-
-
-def _share(part: Decimal, whole: Decimal) -> Decimal:
-    """Return part / whole, at most all; all of nothing."""
-    return min(ALL, part / whole) if whole > 0 else ALL

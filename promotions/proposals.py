@@ -21,6 +21,7 @@ from promotions import (
     drafts,
     guards,
     guards_now,
+    past_guards,
     phrases,
     scopes,
 )
@@ -195,7 +196,7 @@ def checks(strategy: Strategy, *, at: datetime) -> list[Guard]:
         guards.scope(usual),
         guards.floor(strategy.terms.values(), rule, strategy.least_margin, usual),
         *guards_now.standing(strategy, at=at),
-        guards.untried(),
+        past_guards.untried(),
     ]
 
 

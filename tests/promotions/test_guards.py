@@ -14,13 +14,16 @@ from promotions import (
     approval,
     backtest,
     decision_rules,
+    depths,
     guards,
+    past_guards,
     phrases,
     rule_faults,
     rules,
 )
-from promotions.guards import Tried, Usual
+from promotions.guards import Usual
 from promotions.models import Campaign
+from promotions.past_guards import Tried
 from promotions.rules import Conditions, Limit, Rule, Slot, Terms, Tier
 from tests.conftest import Body
 from tests.promotions.guarded import go_live, make
@@ -100,7 +103,7 @@ def test_no_guard_and_no_sentence_fails_for_any_rule(
         )
     )
 
-    deep = guards.depth(terms, price=price, least=rule.conditions.least_amount)
+    deep = depths.depth(terms, price=price, least=rule.conditions.least_amount)
     assert 0 <= deep <= 1
     assert found.passed == (Decimal("0.3") - deep >= Decimal("0.05"))
     assert all(one[0].isupper() and one.endswith(".") for one in said), said
@@ -133,7 +136,7 @@ def test_no_guard_and_no_sentence_fails_for_any_rule(
     ],
 )
 def test_how_deep_each_kind_goes_at_a_price_of_10(terms: Terms, deep: str) -> None:
-    found = guards.depth(terms, price=Decimal(10), least=Decimal(40))
+    found = depths.depth(terms, price=Decimal(10), least=Decimal(40))
 
     assert found == Decimal(deep)
 
@@ -141,15 +144,15 @@ def test_how_deep_each_kind_goes_at_a_price_of_10(terms: Terms, deep: str) -> No
 def test_a_worst_basket_below_the_floor_does_not_pass() -> None:
     bad = Tried(baskets=9, touched=1, worst=Decimal("0.3"), kept=Decimal("0.01"))
 
-    assert not guards.tried(bad, Decimal("0.02")).passed
-    assert guards.tried(bad, Decimal("0.01")).passed
+    assert not past_guards.tried(bad, Decimal("0.02")).passed
+    assert past_guards.tried(bad, Decimal("0.01")).passed
 
 
 def test_untried_does_not_pass_and_no_orders_do() -> None:
     none = Tried(baskets=0, touched=0, worst=Decimal(0), kept=Decimal(1))
 
-    assert not guards.untried().passed
-    assert guards.tried(none, Decimal("0.02")).passed
+    assert not past_guards.untried().passed
+    assert past_guards.tried(none, Decimal("0.02")).passed
 
 
 def test_a_strategy_too_deep_for_its_margin_cannot_be_approved(draft: Body) -> None:

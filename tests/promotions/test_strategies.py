@@ -13,7 +13,7 @@ from catalog import feeds
 from catalog.models import Product
 from ml.models import CampaignResponse, Score, TrainedModel
 from ml.scores import Response
-from promotions import backtest, guards, strategies, trials
+from promotions import backtest, depths, strategies, trials
 from promotions.models import Campaign, Strategy
 from promotions.rules import Gift
 
@@ -202,7 +202,7 @@ def test_goods_with_little_margin_get_no_deep_discounts(settings: Any) -> None:
 
     made = {s.scope[0]: s for s in strategies.propose(at=timezone.now())}
 
-    deepest = max(guards.depth(terms) for terms in made["WINE"].terms.values())
+    deepest = max(depths.depth(terms) for terms in made["WINE"].terms.values())
     assert deepest == Decimal("0.05")
     assert made["TEA"].forecast["margin"] > made["COFFEE"].forecast["margin"]
 
