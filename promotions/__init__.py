@@ -35,7 +35,7 @@ denials, why_not, why_steps, support_pages.
 Data in and out: exports, data_pages, feed_pages; the market: market_pages,
 market_product, market_review, market_days.
 What it earned: sums, measurement, reports, programme, missing, findings, figures,
-charts; report_answers, report_bodies, report_api, report_files, report_lines,
+charts, plots; report_answers, report_bodies, report_api, report_files, report_lines,
 report_tables, report_pages, report_admin; policies, watched, hindsight, hindsight_api,
 hindsight_pages.
 The service assistant: questions (its doors), question_limits, assistant, conversations;

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from promotions import backtest_runs, charts
-from promotions.charts import Mark
 from promotions.models import Backtest, Strategy
 from promotions.past_weeks import Week
+from promotions.plots import Mark
 from promotions.report_tables import Row, Section, drawn, share
 
 CHOICES = (4, 12, 26, 52)

@@ -19,7 +19,7 @@ from catalog.models import Product
 from ml import forecasts
 from ml.models import Forecast
 from promotions import fans, pages
-from promotions.charts import Mark
+from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
 
 SHOWN, MONTH = 52, 4

@@ -1,13 +1,9 @@
-"""Charts of what sold and what is expected to, as inline SVG. Pure; see charts."""
+"""Charts of what sold and what is expected to, as inline SVG. Pure; see plots."""
 
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
-from promotions.charts import BOTTOM, LEFT, RIGHT, Mark, Scale
-from promotions.charts import _line as line
-from promotions.charts import _plot as plot
-from promotions.charts import _shape as shape
-from promotions.charts import _text as text
+from promotions.plots import BOTTOM, LEFT, RIGHT, Mark, Scale, line, plot, shape, text
 
 SPARK = (120.0, 28.0)
 """Width and height of a chart within a line of a table."""

@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy, pgettext
 from analytics import clock
 from analytics.models import StoredEvent
 from promotions import charts
-from promotions.charts import Mark
 from promotions.figures import money
 from promotions.models import Strategy
+from promotions.plots import Mark
 from promotions.report_tables import Row, Section, drawn
 
 MOST = 500

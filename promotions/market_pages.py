@@ -21,8 +21,8 @@ from analytics import clock
 from catalog import competitors, price_index, pricing
 from catalog.price_index import Index, Standing, Undercut
 from promotions import charts
-from promotions.charts import Mark
 from promotions.feed_pages import allow
+from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
 
 MOST_MARKS = 12

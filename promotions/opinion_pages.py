@@ -21,7 +21,7 @@ from ml import opinions
 from ml.models import Surge
 from ml.opinions import FIELDS, Series
 from promotions import charts
-from promotions.charts import Mark
+from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
 
 WEEK, SHOWN, MOST, TEXTS = 7, 90, 50, 12

@@ -20,9 +20,9 @@ from analytics.wording import Wording, revived
 from catalog import pricing
 from catalog.models import Product
 from promotions import approval, charts, pages, price_lines, price_outcomes
-from promotions.charts import Mark
 from promotions.figures import money
 from promotions.models import PriceLine, Strategy
+from promotions.plots import Mark
 from promotions.price_lines import Change, NoLines
 from promotions.price_outcomes import Came
 from promotions.report_tables import Row, Section, drawn

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from analytics import checks
 from analytics.experiments import Effect
 from promotions import charts
-from promotions.charts import Mark
 from promotions.figures import between, money
+from promotions.plots import Mark
 from promotions.programme import MOST_LINES, Line, Month, Programme
 from promotions.report_tables import Row, Section, drawn, head, profit
 

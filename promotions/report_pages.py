@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy
 from analytics.experiments import total
 from ml.models import CustomerProfile
 from promotions import charts, findings, missing, report_lines, reports
-from promotions.charts import Mark
 from promotions.figures import between, money, number
 from promotions.measurement import Result
 from promotions.models import Strategy
+from promotions.plots import Mark
 from promotions.programme import Line
 from promotions.report_tables import (
     Card,

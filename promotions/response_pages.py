@@ -18,8 +18,8 @@ from ml import traits
 from ml.customers import Segment, segments
 from ml.lifts import WEEKS, Posterior, What, Who, weekly
 from promotions import charts, response
-from promotions.charts import Mark
 from promotions.models import Calibration, Strategy
+from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
 from promotions.value import Response
 

@@ -19,9 +19,9 @@ from ml import forecasts
 from ml.forecasts import Demand
 from ml.models import Forecast
 from promotions import charts, fans, supply
-from promotions.charts import Mark
 from promotions.figures import money
 from promotions.models import Strategy, Supply
+from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
 from promotions.stock_pages import OPEN, days, old
 

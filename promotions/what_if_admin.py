@@ -23,10 +23,10 @@ from analytics import clock
 from analytics.languages import said
 from ml.customers import Segment
 from promotions import charts, what_if
-from promotions.charts import Mark
 from promotions.figures import money
 from promotions.frontier import Point
 from promotions.models import Strategy
+from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
 from promotions.what_if import Asked, Found
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotions import charts
-from promotions.charts import Mark, Scale, ticks
+from promotions import charts, plots
+from promotions.plots import Mark, Scale, ticks
 
 MONEY = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -137,7 +137,7 @@ def test_a_month_without_a_number_leaves_its_place_free() -> None:
     root = ElementTree.fromstring(charts.columns([mark, None, mark], title="a"))
 
     first, last = (float(dot.attrib["cx"]) for dot in root.iter("circle"))
-    assert last - first == pytest.approx(2 / 3 * (charts.RIGHT - charts.LEFT), abs=0.2)
+    assert last - first == pytest.approx(2 / 3 * (plots.RIGHT - plots.LEFT), abs=0.2)
     assert charts.columns([None], title="a") == ""
 
 
@@ -168,7 +168,7 @@ def test_endless_intervals_go_from_edge_to_edge_and_flatten_nothing() -> None:
     lines = re.findall(r'class="whisker" x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)"', svg)
     spans = [float(right) - float(left) for left, right in lines]
     assert len(spans) == 4
-    assert spans[0] == spans[1] == spans[2] == charts.RIGHT - 10
+    assert spans[0] == spans[1] == spans[2] == plots.RIGHT - 10
     assert 0.1 < spans[3] / spans[0] < 0.9
 
 
@@ -182,8 +182,8 @@ def test_what_grew_stays_inside_and_beside_an_even_growth(
 
     drawn_points = " ".join(re.findall(r'points="([^"]*)"', svg))  # labels have commas
     for x, y in (pair.split(",") for pair in drawn_points.split()):
-        assert 0 <= float(x) <= charts.WIDTH
-        assert 0 <= float(y) <= charts.HEIGHT
+        assert 0 <= float(x) <= plots.WIDTH
+        assert 0 <= float(y) <= plots.HEIGHT
     assert drawn_points
     assert svg.count('class="equal"') == 1
     assert charts.grown([], ["1"], most=1, title="Spent") == ""

@@ -11,7 +11,7 @@ from django.test import Client
 from analytics import access, clock
 from ml.models import CrossEffect, Forecast
 from promotions import fans
-from promotions.charts import Mark
+from promotions.plots import Mark
 from tests.conftest import Counted
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
