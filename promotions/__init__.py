@@ -9,10 +9,11 @@ Money and uses, taken and given back: ledger, counters, gifts, holds, reservatio
 redemption, order_carts, spending, rollbacks.
 Codes: codes, spelling, giving, batches, code_files, code_bodies, code_api, code_admin,
 guessing, fraud.
-From draft to live to ended: models, campaigns, proposals, authoring, desk, desk_starts,
-desk_campaigns, desk_faults, forms, terms_forms, form_fields; approval, guards_now,
-approving, deciders, versions, decision_rules, histories; admin, campaign_admin,
-strategy_admin, strategy_pages, home, inbox, markup, pages; ahead, calendar_page.
+From draft to live to ended: models, campaigns, proposals, authoring, strategy_bodies,
+desk, desk_starts, desk_campaigns, desk_faults, forms, terms_forms, form_fields;
+approval, guards_now, approving, deciders, versions, decision_rules, histories; admin,
+campaign_admin, strategy_admin, strategy_pages, home, inbox, markup, pages; ahead,
+calendar_page.
 Prices for everybody: price_plans, price_families, price_guards, price_rolls,
 price_lines, price_proposals, price_changes, price_outcomes, price_pages, prices_page.
 How customers answer offers: gathered, experience (what lots taught), elsewhere, habits,

@@ -18,8 +18,8 @@ from analytics.access import caller
 from analytics.clock_api import DemoView
 from analytics.problems import Problem
 from promotions import approval, decision_rules
-from promotions.authoring import StrategySerializer, told
 from promotions.models import Strategy
+from promotions.strategy_bodies import StrategySerializer, told
 
 
 class Reason(msgspec.Struct, forbid_unknown_fields=True):

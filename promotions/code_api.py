@@ -21,7 +21,6 @@ from rest_framework.views import APIView
 from analytics import clock
 from analytics.access import caller
 from analytics.bodies import TooLarge
-from analytics.models import Customer
 from analytics.problems import Problem
 from promotions import batches, code_files, codes, giving, receipts
 from promotions.calls import KEY, once, valid
@@ -32,6 +31,8 @@ from promotions.code_bodies import (
     CodesSerializer,
     GivenCodesSerializer,
     ImportedSerializer,
+    batch_told,
+    codes_told,
 )
 from promotions.models import Code, CodeBatch, Strategy
 from promotions.spelling import digest
@@ -77,7 +78,7 @@ class CodesView(APIView):
         size = _size(asked.get("limit", str(USUAL_PAGE)))
         page = list(rows[: size + 1])
         more = _cursor(page[size - 1]) if len(page) > size else None
-        return Response({"codes": _told(page[:size]), "next": more})
+        return Response({"codes": codes_told(page[:size]), "next": more})
 
     @extend_schema(
         operation_id="post_codes",
@@ -102,7 +103,7 @@ class CodesView(APIView):
                 raise serializers.ValidationError({"codes": faults})
         wanted = [digest(one.text) for one in given]
         made = {bytes(c.digest): c for c in Code.objects.filter(digest__in=wanted)}
-        told = _told([made[one] for one in wanted])
+        told = codes_told([made[one] for one in wanted])
         return Response({"codes": told, "next": None}, status=201)
 
 
@@ -156,7 +157,7 @@ class BatchesView(APIView):
         def ask() -> dict[str, Any]:
             row = _taking(strategy)
             made = batches.request(row, **sent, by=by, at=clock.now())
-            return _batch(made)
+            return batch_told(made)
 
         try:
             return once(request, ask)
@@ -178,7 +179,7 @@ class BatchView(APIView):
     @extend_schema(operation_id="get_code_batch", responses=BatchSerializer)
     def get(self, request: Request, batch: UUID) -> Response:
         """Read how far it is."""
-        return Response(_batch(_found(batch)))
+        return Response(batch_told(_found(batch)))
 
 
 class BatchFileView(APIView):
@@ -207,7 +208,7 @@ class DeactivationView(APIView):
             row = codes.deactivate(code)
         except codes.UnknownCode as error:
             raise Problem(404, "code_unknown", str(error)) from error
-        return Response(_told([row])[0])
+        return Response(codes_told([row])[0])
 
 
 def _strategy(key: UUID) -> Strategy:
@@ -230,36 +231,6 @@ def _found(key: UUID) -> CodeBatch:
     if found is None:
         raise Problem(404, "batch_unknown", "There is no such batch.")
     return found
-
-
-def _batch(row: CodeBatch) -> dict[str, Any]:
-    return {
-        "id": str(row.id),
-        "strategy": str(row.strategy_id),
-        "number": row.number,
-        "made": row.made,
-        "state": str(row.state),
-        "error": row.error,
-        "prefix": row.prefix,
-        "length": row.length,
-    }
-
-
-def _told(rows: list[Code]) -> list[dict[str, Any]]:
-    names = Customer.objects.in_bulk({row.customer for row in rows if row.customer})
-    return [
-        {
-            "id": row.id,
-            "code": row.text,
-            "batch": row.batch_id,
-            "customer": names[row.customer].name if row.customer in names else None,
-            "uses": row.uses,
-            "most_uses": row.most_uses,
-            "active": row.active,
-            "expires_at": row.expires_at,
-        }
-        for row in rows
-    ]
 
 
 def _cursor(row: Code) -> str:

@@ -1,11 +1,14 @@
 """What the doors of codes take and answer."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from analytics.bodies import MomentField, WholeField
+from analytics.models import Customer
 from promotions import giving
 from promotions.calls import Strict
-from promotions.models import CodeBatch
+from promotions.models import Code, CodeBatch
 from promotions.spelling import LONGEST, LONGEST_PREFIX
 
 MOST_GIVEN = 1000
@@ -93,3 +96,35 @@ class ImportedSerializer(serializers.Serializer[None]):
     known = serializers.IntegerField()
     refused = serializers.IntegerField()
     faults = FaultSerializer(many=True)
+
+
+def batch_told(row: CodeBatch) -> dict[str, Any]:
+    """Return a batch as shops read it."""
+    return {
+        "id": str(row.id),
+        "strategy": str(row.strategy_id),
+        "number": row.number,
+        "made": row.made,
+        "state": str(row.state),
+        "error": row.error,
+        "prefix": row.prefix,
+        "length": row.length,
+    }
+
+
+def codes_told(rows: list[Code]) -> list[dict[str, Any]]:
+    """Return codes as shops read them."""
+    names = Customer.objects.in_bulk({row.customer for row in rows if row.customer})
+    return [
+        {
+            "id": row.id,
+            "code": row.text,
+            "batch": row.batch_id,
+            "customer": names[row.customer].name if row.customer in names else None,
+            "uses": row.uses,
+            "most_uses": row.most_uses,
+            "active": row.active,
+            "expires_at": row.expires_at,
+        }
+        for row in rows
+    ]
