@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from analytics import clock
 from analytics.access import caller
 from analytics.problems import Problem
-from promotions import drafts, proposals
+from promotions import draft_reading, proposals
 from promotions.drafts import CampaignDraft, Draft, Faulty
 from promotions.models import Strategy
 from promotions.strategy_bodies import (
@@ -56,7 +56,9 @@ class CampaignsView(APIView):
         """Open a campaign for strategies to share its period, budget and limits."""
         campaign = _valid(
             lambda: proposals.open_campaign(
-                drafts.read_campaign(request.data), by=_by(request), at=clock.now()
+                draft_reading.read_campaign(request.data),
+                by=_by(request),
+                at=clock.now(),
             )
         )
         return Response(campaign_told(campaign), status=201)
@@ -91,7 +93,7 @@ class StrategiesView(APIView):
         """Propose a strategy; it goes live when an operator approves it."""
         made = _valid(
             lambda: proposals.propose(
-                drafts.read(request.data), by=_by(request), at=clock.now()
+                draft_reading.read(request.data), by=_by(request), at=clock.now()
             )
         )
         return Response(told(made), status=201)
@@ -127,7 +129,7 @@ class VersionsView(APIView):
             made = _valid(
                 lambda: proposals.propose_version(
                     strategy,
-                    drafts.read(request.data),
+                    draft_reading.read(request.data),
                     by=_by(request),
                     at=clock.now(),
                 )

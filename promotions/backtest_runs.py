@@ -16,7 +16,7 @@ from django.db.models import F
 
 from analytics import store
 from analytics.wording import Wording
-from promotions import drafts, past_baskets, past_weeks, proposals
+from promotions import draft_reading, past_baskets, past_weeks, proposals
 from promotions.drafts import Fault, Faulty
 from promotions.models import Backtest, Strategy
 from promotions.offers import soon
@@ -57,7 +57,7 @@ def request(
     if stored and stored.prices:
         reason = "Past baskets do not tell of a price change: see its forecast."
         raise Faulty([Fault(field="strategy", reason=reason)])
-    strategy = stored or proposals.drawn_up(drafts.read(of))
+    strategy = stored or proposals.drawn_up(draft_reading.read(of))
     if Backtest.objects.filter(state__in=OPEN).count() >= MOST_WAITING:
         raise TooMany(
             Wording("%(number)s backtests wait already.", number=MOST_WAITING)
@@ -112,7 +112,7 @@ def _advance(row: Backtest) -> None:
         attempts=F("attempts") + 1, state=State.RUNNING
     )
     try:
-        strategy = row.strategy or proposals.drawn_up(drafts.read(row.draft))
+        strategy = row.strategy or proposals.drawn_up(draft_reading.read(row.draft))
     except Faulty as error:
         _end(row, error=str(error))
         return

@@ -18,6 +18,7 @@ from analytics import clock
 from catalog.models import Product
 from promotions import (
     desk_faults,
+    draft_reading,
     drafts,
     form_fields,
     forms,
@@ -199,7 +200,7 @@ class Desk:
 
         :raises Faulty: something is wrong; variants are called by their number then.
         """
-        draft = drafts.read(self.body())
+        draft = draft_reading.read(self.body())
         if unknown := desk_faults.unknown(draft):
             raise Faulty(unknown)
         campaign = Campaign.objects.get(id=str(draft.campaign))

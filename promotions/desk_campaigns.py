@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from analytics import clock
-from promotions import desk_faults, drafts, proposals
+from promotions import desk_faults, draft_reading, proposals
 from promotions.desk import ROW, Section, nth, put
 from promotions.drafts import Fault, Faulty
 from promotions.form_fields import Part, Rows
@@ -50,7 +50,7 @@ def open_campaign(form: Part, limits: Rows, *, by: str) -> Campaign | None:
     valid = min([form.is_valid(), limits.is_valid()])
     body = form.part() | {"limits": [row.part() for row in limits.filled]}
     try:
-        draft = drafts.read_campaign(body)
+        draft = draft_reading.read_campaign(body)
         if idle := desk_faults.idle(draft, at=clock.now()):
             raise Faulty(idle)
         if not valid:

@@ -14,7 +14,7 @@ import msgspec
 from django.db import transaction
 
 from catalog import pricing
-from promotions import approval, drafts, proposals, rule_reading
+from promotions import approval, draft_reading, proposals, rule_reading
 from promotions.drafts import CampaignDraft, Draft
 from promotions.models import Strategy
 from promotions.quarter_plans import Plan, State
@@ -58,7 +58,7 @@ def _proposed(plan: Plan, line: Line, *, by: str, at: datetime) -> Strategy:
 def _draft(row: Strategy, line: Line, *, stays: bool) -> Draft:
     """Write a strategy as the draft of what a line says of it."""
     amount = pricing.rounded(Decimal(line.money), row.currency)
-    return drafts.read(
+    return draft_reading.read(
         msgspec.to_builtins(
             Draft(
                 title=row.title,

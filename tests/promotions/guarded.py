@@ -4,12 +4,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from promotions import approval, backtest, drafts, proposals
+from promotions import approval, backtest, draft_reading, proposals
 from promotions.models import Strategy
 
 
 def make(body: dict[str, Any]) -> Strategy:
-    return proposals.propose(drafts.read(body), by="oscar", at=timezone.now())
+    return proposals.propose(draft_reading.read(body), by="oscar", at=timezone.now())
 
 
 def go_live(strategy: Strategy) -> None:

@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 
 from analytics import events, store
 from analytics.models import Customer, StoredEvent
-from promotions import backtest_runs, drafts, past_weeks, proposals, tasks
+from promotions import backtest_runs, draft_reading, past_weeks, proposals, tasks
 from promotions.models import Backtest, Campaign, Strategy
 from tests.conftest import Body
 from tests.promotions.test_report_admin import look
@@ -107,7 +107,9 @@ def test_a_floor_that_stops_a_draft_is_counted(api: APIClient, draft: Body) -> N
 def test_a_stored_strategy_comes_to_the_same_as_its_draft(
     api: APIClient, draft: Body
 ) -> None:
-    strategy = proposals.propose(drafts.read(draft()), by="olga", at=timezone.now())
+    strategy = proposals.propose(
+        draft_reading.read(draft()), by="olga", at=timezone.now()
+    )
 
     by_id = done(api, strategy=str(strategy.id), weeks=3)
 
@@ -295,7 +297,9 @@ def test_the_command_names_the_field_of_a_bad_draft(
 def test_operators_see_the_weeks_on_the_strategy_s_page(
     client: Client, olga: User, draft: Body
 ) -> None:
-    strategy = proposals.propose(drafts.read(draft()), by="olga", at=timezone.now())
+    strategy = proposals.propose(
+        draft_reading.read(draft()), by="olga", at=timezone.now()
+    )
     client.force_login(olga)
     page = reverse("admin:promotions_strategy_change", args=[strategy.id])
     assert "Week by week" not in client.get(page).content.decode()
@@ -321,7 +325,9 @@ def test_operators_see_the_weeks_on_the_strategy_s_page(
 def test_the_page_fits_its_window(
     live_server: Any, olga: User, draft: Body, width: int
 ) -> None:
-    strategy = proposals.propose(drafts.read(draft()), by="olga", at=timezone.now())
+    strategy = proposals.propose(
+        draft_reading.read(draft()), by="olga", at=timezone.now()
+    )
     backtest_runs.request(strategy, weeks=12, until=None, by="olga", at=timezone.now())
     tasks.try_on_past_weeks()
     pages = [reverse("admin:promotions_strategy_change", args=[strategy.id])]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from analytics import events, store
 from analytics.models import Customer
-from promotions import approval, drafts, proposals
+from promotions import approval, draft_reading, proposals
 from promotions.models import Campaign, Offer, Strategy
 from tests.conftest import Body, Make
 from tests.promotions.guarded import go_live, make
@@ -85,7 +85,7 @@ def test_the_rows_come_back_from_the_log(draft: Body) -> None:
     old = make(draft(rule={"limits": [{"most": 2, "per": "customer"}]}))
     go_live(old)
     new = proposals.propose_version(
-        old.id, drafts.read(draft(title="Again")), by="oscar", at=timezone.now()
+        old.id, draft_reading.read(draft(title="Again")), by="oscar", at=timezone.now()
     )
     go_live(new)
 

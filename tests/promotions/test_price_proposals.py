@@ -283,13 +283,13 @@ def test_a_price_change_makes_no_offers_and_is_no_test(trained: object) -> None:
 
 
 def test_another_kind_cannot_take_its_place(draft: Body) -> None:
-    from promotions import drafts
+    from promotions import draft_reading
 
     made = price_proposals.propose_for(HOT, by="platform", at=NOW)
     approval.approve(made.id, by="olga", comment="Yes.", at=NOW)
 
     with pytest.raises(proposals.NotReplaceable):
-        proposals.propose_version(made.id, drafts.read(draft()), by="x", at=NOW)
+        proposals.propose_version(made.id, draft_reading.read(draft()), by="x", at=NOW)
 
 
 def test_the_page_shows_lines_and_strikes_some_out(olga: User, client: Client) -> None:

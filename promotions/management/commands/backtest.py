@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from analytics import clock
-from promotions import backtest_runs, drafts, past_weeks, proposals
+from promotions import backtest_runs, draft_reading, past_weeks, proposals
 from promotions.drafts import YEARS, Faulty
 from promotions.models import Strategy
 from promotions.past_weeks import Outcome, Week
@@ -74,7 +74,7 @@ def _strategy(file: Path | None, key: UUID | None) -> Strategy:
         raise CommandError("Name a file, or --strategy.")
     try:
         if file is not None:
-            return proposals.drawn_up(drafts.read(json.loads(file.read_text())))
+            return proposals.drawn_up(draft_reading.read(json.loads(file.read_text())))
         return Strategy.objects.select_related("campaign").get(id=str(key))
     except Strategy.DoesNotExist as error:
         raise CommandError(f"There is no strategy {key}.") from error
