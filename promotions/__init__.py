@@ -1,8 +1,8 @@
 """What we offer: a map of the modules, from the operator's word to the measured profit.
 
 What may be promised: rules, rule_reading, term_words, rule_faults, discounts, coins,
-conditions, turns, walks, stacking, phrases, former, drafts, draft_reading, guards,
-past_guards, depths, scopes.
+conditions, turns, walks, entangled, stacking, phrases, former, drafts, draft_reading,
+guards, past_guards, depths, scopes.
 Carts: shopping, book, candidates, carts, answers, cart_bodies, calls, checkout,
 checkout_calls, banners, receipts.
 Money and uses, taken and given back: ledger, counters, gifts, holds, reservations,

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from promotions.coins import Applied, Missed
+from promotions.entangled import Entangled
 from promotions.turns import ANOTHER, Basket, Candidate, State, together
-from promotions.walks import GIFTS, Entangled, One, Plain, Scarce, gifts_paid, overdrawn
+from promotions.walks import GIFTS, One, Plain, Scarce, gifts_paid, overdrawn
 
 Objective = Literal["customer", "margin"]
 """Least paid by the customer; or, of the combinations to which no other candidate could
