@@ -24,12 +24,12 @@ from promotions.choices import (
     swaps,
     sweep,
     tariff,
-    totals,
 )
 from promotions.duals import STEPS, average, descend, moves
 from promotions.fitting import fill, picks_of, relieve
 from promotions.instances import NOBODY, Bools, Doubles, Instance, Ints
 from promotions.remainders import Rest, rest_of
+from promotions.takings import totals
 
 GAP = 1e-4
 SAMPLE = 20_000

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from promotions.choices import takes
 from promotions.instances import Bools, Doubles, Ints
 from promotions.remainders import Rest
+from promotions.takings import takes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promotions.choices import sweep, takes
+from promotions.choices import sweep
 from promotions.duals import descend
 from promotions.instances import Doubles, Instance
 from promotions.remainders import rest_of
+from promotions.takings import takes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,18 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promotions.choices import (
-    Sweep,
-    blocks,
-    bonus,
-    reduced,
-    swaps,
-    sweep,
-    takes,
-    tariff,
-)
+from promotions.choices import Sweep, blocks, bonus, reduced, swaps, sweep, tariff
 from promotions.instances import NOBODY, Doubles, Ints
 from promotions.remainders import Rest
+from promotions.takings import takes
 
 STEPS = 60
 PAIRS = 40_000

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from promotions.choices import blocks, chosen_of, reduced, takes, tariff, totals
+from promotions.choices import blocks, chosen_of, reduced, tariff
 from promotions.duals import Moves, change, moves
 from promotions.instances import NOBODY, Bools, Doubles, Ints
 from promotions.remainders import Rest
+from promotions.takings import takes, totals
 
 ROUNDS = 8
 CELLS = 1_000_000
