@@ -28,7 +28,7 @@ quarter_curves, quarter_prices, quarter_plans, quarter_budgets, quarter_proposal
 quarter_forms, quarter_tables, quarter_pages; icalendars, subscriptions.
 Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
 constraints, arrivals; solved by allocation, instances, remainders, choices, takings,
-duals, core_lp, fitting, certificates, deciding, instance_files.
+duals, core_lp, fitting, certificates, violations, deciding, instance_files.
 What storefronts read: offers, feedback, api; recommendations, suggesting, because;
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,

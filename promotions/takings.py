@@ -1,4 +1,4 @@
-"""What each pair of a customer and an option takes of each limit, and picks in all. Pure."""
+"""What a customer's option takes of each limit, and all picks together. Pure NumPy."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 """Depth-first walks over candidates for the best of them, bounded. Pure.
 
-`Plain` where what candidates give adds up; `Entangled` where one changes what another
-gives, and each set is tried whole. Both stop when their work is spent, and keep the
-best that they have found: promotions.stacking says then that it is not proved.
+`Plain` where what candidates give adds up; where one changes what another gives, each
+set is tried whole (promotions.entangled). Both stop when their work is spent, and keep
+the best that they have found: promotions.stacking says then that it is not proved.
 """
 
 from bisect import bisect

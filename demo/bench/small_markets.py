@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from promotions.certificates import violations
 from promotions.instances import Budget, Instance, Return, Share
+from promotions.violations import violations
 
 KINDS = ("plain", "whole", "losing", "free", "sparse", "twins")
 BY_CUSTOMER = ("audience", "most", "strategy", "most_of_campaign")

@@ -10,11 +10,12 @@ from demo.bench import small_markets
 from demo.bench.markets import FAMILIES, market
 from promotions import allocation
 from promotions.allocation import Impossible, NotCertified, solve
-from promotions.certificates import certify, violations
+from promotions.certificates import certify
 from promotions.choices import sweep
 from promotions.deciding import AHEAD, Helm, cached, decide, helm, resolve, steer
 from promotions.instances import Budget, Instance, Invalid, Return, Share
 from promotions.remainders import left, rest_of
+from promotions.violations import violations
 
 EXACT = 1e-6
 
