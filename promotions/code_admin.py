@@ -30,8 +30,6 @@ STATES = {
     "done": "success",
     "failed": "danger",
 }
-
-
 REFUSED = (
     gettext_noop("This is nobody's id: it stands for none."),
     gettext_noop("The customer was erased."),
