@@ -11,7 +11,7 @@ from typing import Any
 
 from analytics.experiments import Effect, total
 from catalog import pricing
-from promotions import missing, programme, reports
+from promotions import funnels, missing, programme, reports
 from promotions.measurement import Result
 from promotions.models import Campaign, Strategy
 from promotions.programme import Kept, Line, Month, Programme
@@ -25,7 +25,7 @@ TOTALS = ("revenue", "margin", "profit")
 
 def strategy(row: Strategy, report: Report) -> Body:
     """Fill StrategyReportSerializer."""
-    currency, reached = row.currency, reports.funnel(row, report)
+    currency, reached = row.currency, funnels.funnel(row, report)
     promised = programme.promise(row)
     return {
         "strategy": str(row.id),

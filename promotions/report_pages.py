@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from analytics.experiments import total
 from ml.models import CustomerProfile
-from promotions import charts, findings, missing, report_lines, reports
+from promotions import charts, findings, funnels, missing, report_lines, reports
 from promotions.figures import between, money, number
 from promotions.measurement import Result
 from promotions.models import Strategy
@@ -82,7 +82,7 @@ def of_strategy(strategy: Strategy, report: Report) -> Iterator[Section]:
     if report.result.empty:
         return
     yield from _common(report)
-    yield _funnel(reports.funnel(strategy, report), strategy.currency)
+    yield _funnel(funnels.funnel(strategy, report), strategy.currency)
     yield _spent(strategy, report.through)
     yield _parts(
         _("By variant"),
@@ -229,7 +229,7 @@ def _shown(report: Report) -> Section:
 
 def _spent(strategy: Strategy, until: date | None) -> Section:
     """Show the budget as it goes: money that is held or spent is never above it."""
-    days, known = reports.spent(strategy), strategy.campaign
+    days, known = funnels.spent(strategy), strategy.campaign
     first = known.starts_at.date()
     # Days of UTC: where it ends at another zone's midnight, a part of one is the last.
     last_day = (known.ends_at - timedelta(microseconds=1)).date()
@@ -269,7 +269,7 @@ def _plain(amount: Decimal, currency: str) -> str:
     return money(float(amount), currency).lstrip("+")
 
 
-def _funnel(found: reports.Funnel, currency: str) -> Section:
+def _funnel(found: funnels.Funnel, currency: str) -> Section:
     steps = {
         _("Assigned an offer"): found.assigned,
         _("Saw it, as the shop reports"): found.shown,

@@ -12,13 +12,9 @@ to plan the next test.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
-
-from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import TruncDate
 
 from analytics import checks, experiments, lookup
 from analytics.experiments import Effect
@@ -26,7 +22,7 @@ from analytics.moments import Moments
 from promotions import arms, bandit, measurement, sums
 from promotions.arms import HELD_OUT, HOLDOUT, TREATMENT
 from promotions.measurement import CROSSED, NONE, Arms, Result
-from promotions.models import Campaign, Redemption, Strategy
+from promotions.models import Campaign, Strategy
 
 ALL, SHOWN, SEGMENT, WEEK = "all", "shown", "segment ", "week "
 
@@ -61,20 +57,6 @@ class Shown:
 
     result: Result
     share: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Funnel:
-    """How many of the treated came how far; what was given, less what came back.
-
-    How often offers were served is not known: GET records nothing.
-    """
-
-    assigned: int
-    shown: int
-    redeemed: int
-    rolled_back: int
-    given: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,28 +283,3 @@ def _until(strategies: Iterable[Strategy]) -> datetime | None:
     """Return as of when strategies were summed up last."""
     known = (strategy.measured.get("until") for strategy in strategies)
     return max((datetime.fromisoformat(one) for one in known if one), default=None)
-
-
-def funnel(strategy: Strategy, report: Report) -> Funnel:
-    """Return how far the treated came: people from the sums, uses from their rows.
-
-    Where offers renew, who used several counts once.
-    """
-    counted = Redemption.objects.filter(strategy=strategy).aggregate(
-        redeemed=Count("customer", distinct=True),
-        rolled_back=Count("id", filter=Q(rolled_back_at__isnull=False)),
-        given=Sum(F("discount") - F("returned"), default=Decimal(0)),
-    )
-    return Funnel(
-        assigned=report.result.treatment,
-        shown=report.shown.result.treatment,
-        **counted,
-    )
-
-
-def spent(strategy: Strategy) -> dict[date, Decimal]:
-    """Return what was given on each day (UTC), less what came back of it later."""
-    rows = Redemption.objects.filter(strategy=strategy)
-    by_day = rows.annotate(day=TruncDate("redeemed_at", tzinfo=UTC)).values("day")
-    given = by_day.annotate(given=Sum(F("discount") - F("returned")))
-    return dict(given.values_list("day", "given"))

@@ -11,7 +11,15 @@ import pytest
 from django.utils import timezone
 
 from analytics import checks, projections
-from promotions import findings, measurement, programme, report_answers, reports, sums
+from promotions import (
+    findings,
+    funnels,
+    measurement,
+    programme,
+    report_answers,
+    reports,
+    sums,
+)
 from promotions.measurement import Result
 from promotions.models import ArmDay, Redemption, Strategy
 from promotions.reports import Report
@@ -71,7 +79,7 @@ def test_a_planted_effect_is_reported_with_all_that_explains_it(live: Make) -> N
     assert washed.after
     assert washed.after.value < washed.at_end.value - 2
 
-    found = reports.funnel(strategy, report)
+    found = funnels.funnel(strategy, report)
     assert found.assigned > found.shown > 0
     assert found.redeemed > found.rolled_back > 0
     assert found.given == sum(
