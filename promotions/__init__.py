@@ -19,8 +19,8 @@ price_lines, price_proposals, price_changes, price_outcomes, price_pages, prices
 How customers answer offers: gathered, experience (what lots taught), elsewhere, habits,
 promises, response (what is believed), value (what an offer is worth), audiences,
 response_pages.
-Stock: supply, extra_units, clearances, clearance_changes, clearance_lessons,
-clearance_plans, stock_pages, stock_product, stock_api.
+Stock: supply, stock_needs, extra_units, clearances, clearance_changes,
+clearance_lessons, clearance_plans, stock_pages, stock_product, stock_api.
 Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
 planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
 backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,

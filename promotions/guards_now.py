@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from catalog.models import Product
-from promotions import book, guards, price_guards, supply
+from promotions import book, guards, price_guards, stock_needs
 from promotions.guards import Guard
 from promotions.histories import replaced
 from promotions.models import Strategy
@@ -50,7 +50,7 @@ def checks(strategy: Strategy, *, at: datetime) -> list[dict[str, Any]]:
 
 def in_stock(strategy: Strategy, *, at: datetime) -> Guard:
     """Check what a strategy will sell against the stock and what is under way."""
-    found = supply.need(strategy, at=at)
+    found = stock_needs.need(strategy, at=at)
     return guards.stock(
         products=found.all_products,
         known=found.products,

@@ -21,6 +21,7 @@ from promotions import (
     price_lines,
     price_pages,
     price_proposals,
+    stock_needs,
     supply,
 )
 from promotions.models import PriceLine, Strategy
@@ -191,7 +192,7 @@ def test_what_there_is_of_one_helps_nobody_who_wants_another() -> None:
     supply.refresh(at=NOW)
     more = Expected(units=140, units_before=100, margin=9, low=1, high=20)
     made = proposed(("best", "9.49"), ("slow", "9.49"), expects=more)
-    need = supply.need(made, at=NOW)
+    need = stock_needs.need(made, at=NOW)
     assert need.there == 5000
     assert need.missing == pytest.approx(0.9 * (need.usual + (need.extra or 0)))
     with pytest.raises(decision_rules.GuardFailed, match="first"):

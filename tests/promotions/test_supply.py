@@ -23,6 +23,7 @@ from promotions import (
     guards,
     guards_now,
     standing,
+    stock_needs,
     supply,
 )
 from promotions.models import StandingRule, Strategy, Supply
@@ -177,7 +178,7 @@ def test_a_promotion_needs_its_stock_before_it_is_approved(proposed: Make) -> No
     """400 of margin at 40 % of 10.00 are 100 units in 28 days: 25 in a week."""
     goods(short=20, ample=20)
     strategy, now = proposed(forecast=FORECAST), timezone.now()
-    need = supply.need(strategy, at=now)
+    need = stock_needs.need(strategy, at=now)
     assert need.days == pytest.approx(7)
     assert need.usual == pytest.approx(40)
     assert need.extra == pytest.approx(25)
@@ -203,7 +204,7 @@ def test_what_expires_before_it_is_asked_for_helps_no_promotion(
     supply.refresh(at=at)
     strategy = proposed(forecast=FORECAST)
 
-    need = supply.need(strategy, at=at)
+    need = stock_needs.need(strategy, at=at)
 
     each = (80 + 25) / 4
     assert need.days == pytest.approx(7)
@@ -222,7 +223,7 @@ def test_forecasts_that_nobody_makes_any_more_say_nothing_of_stock(
     at = timezone.now() + forecasts.STALE + timedelta(hours=1)
     strategy = proposed(forecast=FORECAST)
 
-    need = supply.need(strategy, at=at)
+    need = stock_needs.need(strategy, at=at)
     assert need.stale is not None
     assert (need.usual, need.missing) == (0, 0)
     told = guards_now.in_stock(strategy, at=at)
