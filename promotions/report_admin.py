@@ -21,6 +21,7 @@ from promotions import (
     hindsight_pages,
     programme,
     report_answers,
+    report_cards,
     report_files,
     report_lines,
     report_pages,
@@ -41,7 +42,7 @@ def strategy_results(request: HttpRequest, key: UUID) -> HttpResponseBase:
     context = {
         "title": _("Results of “%s”") % row.called,
         "back": row,
-        "cards": report_pages.cards(report.result, report.currency),
+        "cards": report_cards.cards(report.result, report.currency),
         "findings": list(told),
         "doubts": list(findings.doubts(report)),
         "sections": [
@@ -66,7 +67,7 @@ def campaign_results(request: HttpRequest, key: UUID) -> HttpResponseBase:
             "few, so that only large effects are seen here; each strategy has a "
             "holdout of its own beside."
         ),
-        "cards": report_pages.cards(report.result, report.currency),
+        "cards": report_cards.cards(report.result, report.currency),
         "findings": list(findings.of_report(report)),
         "doubts": list(findings.doubts(report)),
         "sections": list(report_pages.of_campaign(report, lines)),
