@@ -12,10 +12,11 @@ guessing, fraud.
 From draft to live to ended: models, campaigns, proposals, authoring, strategy_bodies,
 desk, desk_starts, desk_campaigns, desk_faults, forms, terms_forms, form_fields;
 approval, guards_now, approving, deciders, versions, decision_rules, histories; admin,
-campaign_admin, strategy_admin, strategy_pages, home, inbox, markup, pages; ahead,
-calendar_page.
-Prices for everybody: price_plans, price_families, price_guards, price_rolls,
-price_lines, price_proposals, price_changes, price_outcomes, price_pages, prices_page.
+campaign_admin, strategy_admin, strategy_pages, home, inbox, markup, pages;
+ahead, calendar_page.
+Prices for everybody: price_plans, price_gains, price_families, price_guards,
+price_rolls, price_lines, price_proposals, price_changes, price_outcomes, price_pages,
+prices_page.
 How customers answer offers: gathered, experience (what lots taught), elsewhere, habits,
 promises, response (what is believed), value (what an offer is worth), audiences,
 response_pages.
@@ -36,14 +37,14 @@ denials, why_not, why_steps, support_pages.
 Data in and out: exports, data_pages, feed_pages; the market: market_pages,
 market_product, market_review, market_days.
 What it earned: sums, measurement, reports, funnels, programme, missing, findings,
-figures, charts, plots; report_answers, report_bodies, report_api, report_files,
-report_lines, report_tables, report_pages, report_cards, report_admin; policies,
-watched, hindsight, hindsight_api, hindsight_pages.
+programme_findings, figures, charts, plots; report_answers, report_bodies, report_api,
+report_files, report_lines, report_tables, report_pages, report_cards, report_admin;
+policies, watched, hindsight, hindsight_api, hindsight_pages.
 The service assistant: questions (its doors), question_limits, assistant, conversations;
 understanding, lessons, intents, spelt, extracts, typos, help_texts; what it says:
 replying, reply_offers, reply_carts, reply_codes, reply_orders, reply_combine,
 automatic; rephrasing, faithful; the agents: console_pages, coaching, help_admin.
-What is wrong: flags, standing, standing_admin, alerts, order_admin.
+What is wrong: flags, standing, standing_admin, alerts, order_admin, order_cells.
 Telling the shop: webhooks, signatures, deliveries, posting, webhook_api, webhook_admin.
 What will sell: demand_pages, fans; counted by ml.outlook.
 What is said of goods: opinion_pages; counted by ml.opinions.

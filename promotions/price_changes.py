@@ -15,9 +15,10 @@ from django.utils.translation import gettext_noop
 
 from analytics.wording import Wording
 from ml.models import Forecast
-from promotions import campaigns, price_plans
+from promotions import campaigns, price_gains, price_plans
+from promotions.price_gains import Gain
 from promotions.price_lines import Change, Expected, Line
-from promotions.price_plans import Gain, Item
+from promotions.price_plans import Item
 
 NOTICE = timedelta(days=1)
 """Between a proposal and the start of its prices, at least."""
@@ -28,8 +29,8 @@ Found = Sequence[tuple[Item, Decimal]]
 
 
 def change(category: str, found: Found, *, at: datetime, title: str = RAISE) -> Change:
-    gains = [price_plans.gain(item, price) for item, price in found]
-    whole = price_plans.together(
+    gains = [price_gains.gain(item, price) for item, price in found]
+    whole = price_gains.together(
         [(item.category, one) for (item, _), one in zip(found, gains, strict=True)]
     )
     low, high = whole.interval
@@ -54,7 +55,7 @@ def change(category: str, found: Found, *, at: datetime, title: str = RAISE) -> 
         units=whole.units - whole.units_before,
         revenue=whole.revenue,
         more={
-            "curve": price_plans.curve([item for item, _ in found]),
+            "curve": price_gains.curve([item for item, _ in found]),
             "weeks": past_weeks(found),
         },
     )

@@ -28,6 +28,7 @@ from ml.forecasts import Demand
 from promotions import (
     price_changes,
     price_families,
+    price_gains,
     price_guards,
     price_lines,
     price_plans,
@@ -165,7 +166,7 @@ def few(rows: Found) -> list[tuple[Item, Decimal]]:
     for item, price in rows:
         families.setdefault(item.family or item.sku, []).append((item, price))
     gains = {
-        key: sum(price_plans.gain(item, price).margin for item, price in some)
+        key: sum(price_gains.gain(item, price).margin for item, price in some)
         for key, some in families.items()
     }
     kept: list[tuple[Item, Decimal]] = []

@@ -20,6 +20,7 @@ from promotions import (
     findings,
     hindsight_pages,
     programme,
+    programme_findings,
     report_answers,
     report_cards,
     report_files,
@@ -84,8 +85,8 @@ def programme_results(request: HttpRequest) -> HttpResponseBase:
     context = {
         "title": _("Programme"),
         "says": _("What all personal offers together earned."),
-        "findings": list(findings.of_programme(told)),
-        "doubts": list(findings.doubts_of_programme()),
+        "findings": list(programme_findings.of_programme(told)),
+        "doubts": list(programme_findings.doubts_of_programme()),
         "sections": list(report_lines.of_programme(told)),
     }
     return _shown(request, context, rows, "programme")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from catalog import price_rules
 from catalog.price_rules import Member, Rules, Shelf
-from promotions import price_plans
+from promotions import price_gains, price_plans
 from promotions.price_plans import Item
 
 CENT = Decimal("0.01")
@@ -138,12 +138,12 @@ def test_what_is_short_is_not_made_cheaper() -> None:
 
 def test_a_gain_has_an_interval_that_both_doubts_widen() -> None:
     cheaper = Decimal("9.09")
-    low, high = price_plans.gain(item(), cheaper).interval
-    wide = price_plans.gain(item(error=0.5), cheaper).interval
+    low, high = price_gains.gain(item(), cheaper).interval
+    wide = price_gains.gain(item(error=0.5), cheaper).interval
 
-    assert low < price_plans.gain(item(), cheaper).margin < high
+    assert low < price_gains.gain(item(), cheaper).margin < high
     assert wide[0] < low
-    assert price_plans.gain(item(), Decimal(10)).interval == (0, 0)
+    assert price_gains.gain(item(), Decimal(10)).interval == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_dear_products_prices_end_as_they_should_too(
 
 
 def test_what_is_sold_at_its_cost_sells_its_units_too() -> None:
-    gain = price_plans.gain(item(cost=10.0, elasticity=-1.0), Decimal("10.50"))
+    gain = price_gains.gain(item(cost=10.0, elasticity=-1.0), Decimal("10.50"))
 
     assert gain.units_before == 100
     assert gain.units == pytest.approx(100 / 1.05)

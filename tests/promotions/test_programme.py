@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from promotions import findings, programme, report_answers, report_lines, sums
+from promotions import programme, programme_findings, report_answers, report_lines, sums
 from promotions.models import Campaign, Strategy, Summed
 from tests.conftest import Make
 from tests.promotions.daysums import keep, units
@@ -130,7 +130,7 @@ def test_a_months_doubt_is_not_that_of_the_others(months: Callable[..., None]) -
 
     found = programme.of(at=datetime(2026, 5, 20, tzinfo=UTC))
 
-    doubt, total, left = findings.of_programme(found)
+    doubt, total, left = programme_findings.of_programme(found)
     assert "In 1 month the arms do not have the sizes" in doubt.text
     assert "2026-05" in doubt.text
     assert "2026-03" not in doubt.text
@@ -151,7 +151,7 @@ def test_months_that_are_as_drawn_need_no_legend_of_doubt(
     found = programme.of(at=datetime(2026, 3, 20, tzinfo=UTC))
 
     assert "that can be believed" not in " ".join(
-        one.text for one in findings.of_programme(found)
+        one.text for one in programme_findings.of_programme(found)
     )
     assert next(iter(report_lines.of_programme(found))).legend == []
 
@@ -164,7 +164,7 @@ def test_a_programme_that_never_began_says_so(db: None) -> None:
     assert body["all_months"]["total"]["why"] == "not_measured"
     assert body["all_months"]["total"]["value"] is None
     assert body["kept"]["measured"]["value"] is None
-    assert [f.tone for f in findings.of_programme(found)] == ["doubt"]
+    assert [f.tone for f in programme_findings.of_programme(found)] == ["doubt"]
 
 
 def test_other_currencies_are_not_put_side_by_side(live: Make) -> None:
