@@ -23,7 +23,8 @@ from promotions.figures import money
 from promotions.models import Strategy, Supply
 from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
-from promotions.stock_pages import OPEN, days, old
+from promotions.stock_pages import old
+from promotions.stock_sections import OPEN, days
 
 BACK, AHEAD = 84, 56
 """Days of the chart of stock."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from demo.bench import small_markets
 from demo.bench.markets import FAMILIES, market
-from promotions import allocation
+from promotions import improving
 from promotions.allocation import Impossible, NotCertified, solve
 from promotions.certificates import certify
 from promotions.choices import sweep
@@ -203,7 +203,7 @@ def test_a_plan_that_is_not_good_enough_is_refused(
         shop(9, n=30), budgets=(Budget(name="a", options=(0, 1, 2), amount=3),)
     )
     assert solve(asked, gap=EXACT).certificate.proof == "search"
-    monkeypatch.setattr(allocation, "SEARCHED", 0)
+    monkeypatch.setattr(improving, "SEARCHED", 0)
 
     with pytest.raises(NotCertified) as refusal:
         solve(asked, gap=EXACT)
