@@ -23,11 +23,12 @@ response_pages.
 Stock: supply, stock_needs, extra_units, clearances, clearance_changes,
 clearance_lessons, clearance_plans, stock_pages, stock_sections, stock_product,
 stock_api.
-Proposals: strategies, menus, opportunities, forecasts, together, trials, pitches,
-planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks, past_baskets,
-backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters, quarter_best,
-quarter_curves, quarter_prices, quarter_plans, quarter_budgets, quarter_proposals,
-quarter_forms, quarter_tables, quarter_pages; icalendars, subscriptions.
+Proposals: strategies, proposable, menus, opportunities, forecasts, together, trials,
+pitches, planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks,
+past_baskets, backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters,
+quarter_best, quarter_curves, quarter_prices, quarter_plans, quarter_budgets,
+quarter_proposals, quarter_forms, quarter_tables, quarter_pages; icalendars,
+subscriptions.
 Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
 constraints, arrivals; solved by allocation, improving, instances, remainders, choices,
 takings, duals, core_lp, fitting, certificates, violations, deciding, instance_files.

@@ -13,8 +13,7 @@ proposed that are worth their price (promotions.trials).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from math import inf
@@ -25,10 +24,8 @@ import numpy as np
 from django.conf import settings
 
 from analytics import wording
-from catalog.models import Product
 from ml import opinions, scores
 from ml.customers import segments
-from ml.opinions import Held
 from promotions import (
     approval,
     arms,
@@ -42,25 +39,22 @@ from promotions import (
     pitches,
     planning,
     response,
-    supply,
     tested,
     together,
     trials,
     value,
 )
-from promotions.audiences import Audience
 from promotions.guards import Guard
 from promotions.instances import Bools
 from promotions.menus import LEAST_MARGIN
 from promotions.models import Campaign, Strategy
 from promotions.opportunities import Partner, Stock
 from promotions.pitches import Draft
+from promotions.proposable import Scan, allowed, is_news, rejected, under_way, without
 from promotions.rules import Terms
 from promotions.value import Best, People, Response, Run
 
 MOST = 7
-MOST_EXCLUDED = 1000
-"""Products that a rule may name."""
 LEAST_REACH = 10
 """Customers: for fewer a proposal is not worth an operator's time."""
 MOST_TRIALS = 2
@@ -71,29 +65,10 @@ RUNS = timedelta(days=28)
 RENEWS = 7
 """Days after a use an offer is good again: who buys every week is moved every week."""
 WEEKLY = Run(turns=settings.HORIZON_DAYS / RENEWS)
-REMEMBERS = timedelta(days=90)
-"""For so long what was rejected is not proposed again."""
-SAMPLE = 5000
 
 
 class NothingLearnt(Exception):
     """There are no scores yet: train first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scan:
-    """What proposals are looked for with."""
-
-    audience: Audience
-    believed: Response
-    open_to_offers: AbstractSet[str]
-    held: Held
-    at: datetime
-
-    @property
-    def step(self) -> int:
-        """At the first look each customer stands for so many."""
-        return max(1, -(-len(self.audience.matrix.customers) // SAMPLE))
 
 
 def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
@@ -108,7 +83,7 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
     scan = Scan(
         audience=audiences.of(matrix, segments(), at=at),
         believed=response.believed(),
-        open_to_offers=_open(held, at),
+        open_to_offers=allowed(held, at),
         held=held,
         at=at,
     )
@@ -118,15 +93,10 @@ def propose(*, at: datetime, by: str = "platform") -> list[Strategy]:
         for one in _beside(_chosen(_drafts(scan)), scan)
         if one.margin > 0 and one.reach >= LEAST_REACH
     ]
-    unwanted = _rejected(at)
+    unwanted = rejected(at)
     # Tests only where nothing is promising at all, rejected or not.
-    chosen = [one for one in promising or _tests(scan) if _is_news(one, unwanted)]
+    chosen = [one for one in promising or _tests(scan) if is_news(one, unwanted)]
     return _proposed(chosen, scan, by=by, at=at) if chosen else []
-
-
-def _open(held: Held, at: datetime) -> set[str]:
-    """Return the categories that may be proposed for."""
-    return _promotable(held) - _on_their_way(at) - supply.short() - held.categories
 
 
 def _proposed(
@@ -238,7 +208,7 @@ def _again(
 
 def _tests(scan: Scan) -> list[Draft]:
     """Return the tests that are worth most, unless something runs that teaches."""
-    if any(one.trigger == Strategy.Trigger.OFFER for one in _under_way(scan.at)):
+    if any(one.trigger == Strategy.Trigger.OFFER for one in under_way(scan.at)):
         return []
     best_first = sorted(_trials(scan), key=lambda draft: -(draft.worth or 0.0))
     chosen: dict[str, Draft] = {}
@@ -255,56 +225,6 @@ def _trials(scan: Scan) -> Iterator[Draft]:
         found = trials.trial(some, [category], people, scan.believed, WEEKLY, each=each)
         if found.worthwhile:
             yield Draft(kind=kind, category=category, menu=some, **vars(found))
-
-
-def _under_way(at: datetime) -> list[Strategy]:
-    """Return what waits for a decision or for changes, or has customers."""
-    states = ("proposed", "returned", "live", "paused")
-    return list(Strategy.objects.filter(state__in=states, campaign__ends_at__gt=at))
-
-
-def _on_their_way(at: datetime) -> set[str]:
-    """Return the categories that have a proposal, or a strategy with customers."""
-    personal = Strategy.Trigger.OFFER
-    some = (one.scope for one in _under_way(at) if one.trigger == personal)
-    return {name for scope in some for name in scope}
-
-
-def _rejected(at: datetime) -> dict[tuple[str, str], float]:
-    """Return what operators did not want of late: what its low end was at best."""
-    rows = Strategy.objects.filter(
-        state=Strategy.State.REJECTED, decided_at__gt=at - REMEMBERS
-    )
-    found: dict[tuple[str, str], float] = {}
-    for kind, scope, forecast in rows.values_list("kind", "scope", "forecast"):
-        for name in scope:
-            low = float(forecast.get("low", 0.0))
-            found[kind, name] = max(low, found.get((kind, name), low))
-    return found
-
-
-def _is_news(draft: Draft, rejected: Mapping[tuple[str, str], float]) -> bool:
-    was = rejected.get((draft.kind, draft.category))
-    return was is None or was <= 0 < draft.low
-
-
-def _promotable(held: Held) -> set[str]:
-    """Return the categories on sale in which nothing is barred from promotions.
-
-    Something of it must be on sale that is not held out for what is said of it.
-    """
-    shelf = Product.objects.filter(price__isnull=False)
-    named = shelf.values_list("category", flat=True).distinct()
-    # Something else of the category must be there to promote.
-    free = named.exclude(sku__in=held.skus)
-    return set(free) - set(named.filter(promotable=False))
-
-
-def _without(held: Held, category: str) -> dict[str, Any]:
-    """Return the rule that keeps products out of which much ill is said."""
-    theirs = Product.objects.filter(category=category, sku__in=held.skus)
-    skus = list(theirs.order_by("sku").values_list("sku", flat=True)[:MOST_EXCLUDED])
-    return {"excluded_skus": skus} if skus else {}
 
 
 def _draft(
@@ -342,7 +262,7 @@ def _strategy(
         reason=str(reason),
         scope=[draft.category],
         menu=msgspec.to_builtins(dict(draft.menu)),
-        rule=_without(scan.held, draft.category),
+        rule=without(scan.held, draft.category),
         currency=settings.CURRENCY,
         budget=budget,
         renews_days=RENEWS,

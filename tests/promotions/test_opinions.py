@@ -10,7 +10,7 @@ from django.test import Client
 from analytics import clock, events, store
 from catalog.models import Review
 from ml.models import Opinion, Surge
-from promotions import flags, menus, strategies, webhooks
+from promotions import flags, menus, proposable, webhooks
 from promotions.models import Delivery
 from tests.conftest import Counted, Make
 
@@ -117,14 +117,14 @@ def test_held_products_and_categories_are_not_proposed(shelf: None) -> None:
     from ml import opinions
 
     at = clock.now()
-    assert strategies._open(opinions.held(), at) >= {"TEA", "MILK"}
+    assert proposable.allowed(opinions.held(), at) >= {"TEA", "MILK"}
     surge()
     held = opinions.held()
-    assert "TEA" not in strategies._open(held, at)  # nothing else of it is on sale
-    assert strategies._without(held, "TEA") == {"excluded_skus": ["tea"]}
-    assert strategies._without(held, "MILK") == {}
+    assert "TEA" not in proposable.allowed(held, at)  # nothing else of it is on sale
+    assert proposable.without(held, "TEA") == {"excluded_skus": ["tea"]}
+    assert proposable.without(held, "MILK") == {}
     surge("category", "MILK")
-    assert "MILK" not in strategies._open(opinions.held(), at)
+    assert "MILK" not in proposable.allowed(opinions.held(), at)
     assert menus._gift("TEA", 100) is None  # type: ignore[arg-type]
 
 
