@@ -1,8 +1,8 @@
 """What we offer: a map of the modules, from the operator's word to the measured profit.
 
 What may be promised: rules, rule_reading, term_words, rule_faults, discounts, coins,
-conditions, turns, walks, entangled, stacking, phrases, former, drafts, draft_reading,
-guards, past_guards, depths, scopes.
+conditions, turns, walks, entangled, stacking, phrases, condition_words, former, drafts,
+draft_reading, guards, past_guards, depths, scopes.
 Carts: shopping, book, candidates, carts, answers, cart_bodies, calls, checkout,
 checkout_calls, banners, receipts.
 Money and uses, taken and given back: ledger, counters, gifts, holds, reservations,
@@ -26,9 +26,9 @@ stock_api.
 Proposals: strategies, proposable, menus, opportunities, forecasts, together, trials,
 pitches, planning, tested; frontier, what_if, what_if_admin; backtest, past_weeks,
 past_baskets, backtest_runs, backtest_api, backtest_pages; a quarter's plan: quarters,
-quarter_best, quarter_curves, quarter_prices, quarter_plans, quarter_budgets,
-quarter_proposals, quarter_forms, quarter_tables, quarter_pages; icalendars,
-subscriptions.
+quarter_weeks, quarter_best, quarter_curves, quarter_prices, quarter_plans,
+quarter_budgets, quarter_proposals, quarter_forms, quarter_tables, quarter_pages;
+icalendars, subscriptions.
 Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
 constraints, arrivals; solved by allocation, improving, instances, remainders, choices,
 takings, duals, core_lp, fitting, certificates, violations, deciding, instance_files.

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from promotions import book, phrases, term_words
+from promotions import book, condition_words, phrases, term_words
 from promotions.models import Strategy
 
 
@@ -35,7 +35,7 @@ def told(row: Strategy) -> dict[str, Any]:
         "kind": row.kind,
         "title": term_words.words(terms, row.currency),
         "about": phrases.about(row.scope, terse.rule, {terse.variant: terms}),
-        "conditions": list(phrases.conditions(asked, row.currency, terse.zone)),
+        "conditions": list(condition_words.conditions(asked, row.currency, terse.zone)),
         "terms": row.menu[terse.variant],
         "categories": row.scope,
         "skus": terse.rule.skus,

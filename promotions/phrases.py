@@ -8,19 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from analytics.wording import AND, APART, LISTED, Wording, joined
-from promotions.rules import Bundle, Conditions, Limit, Rule, Terms
+from analytics.wording import AND, APART, Wording, joined
+from promotions.condition_words import conditions, plain, some
+from promotions.rules import Bundle, Limit, Rule, Terms
 from promotions.term_words import priced, words
 
-DAYS = (
-    Wording("Monday"),
-    Wording("Tuesday"),
-    Wording("Wednesday"),
-    Wording("Thursday"),
-    Wording("Friday"),
-    Wording("Saturday"),
-    Wording("Sunday"),
-)
 TRIGGERS = {
     "offer": Wording(
         "It is a personal offer, for the customers whom it is expected to move."
@@ -67,21 +59,6 @@ PERIODS = {
     "week": Wording(" a week"),
     "month": Wording(" a month"),
 }
-LEAST = {
-    ("scope", "initial"): Wording(
-        "The goods in scope come to at least %(least)s, before discounts."
-    ),
-    ("scope", "discounted"): Wording(
-        "The goods in scope come to at least %(least)s, after discounts."
-    ),
-    ("basket", "initial"): Wording(
-        "The whole basket comes to at least %(least)s, before discounts."
-    ),
-    ("basket", "discounted"): Wording(
-        "The whole basket comes to at least %(least)s, after discounts."
-    ),
-}
-MOST_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +95,7 @@ def sentences(said: Said) -> list[str]:
         GIVES_BACK[rule.gives_back],
         Wording(
             "Its budget is %(budget)s %(currency)s, which is never passed.",
-            budget=_plain(said.budget),
+            budget=plain(said.budget),
             currency=currency,
         ),
         Wording(
@@ -170,7 +147,7 @@ def gives(said: Said) -> list[str]:
 def about(scope: Sequence[str], rule: Rule, menu: Mapping[str, Terms]) -> str:
     """Say what goods a strategy is about."""
     named: list[str] = [
-        Wording(pattern, names=_some(names))
+        Wording(pattern, names=some(names))
         for pattern, names in (
             (Wording("the categories %(names)s"), scope),
             (Wording("the products %(names)s"), rule.skus),
@@ -183,7 +160,7 @@ def about(scope: Sequence[str], rule: Rule, menu: Mapping[str, Terms]) -> str:
             Wording(
                 "%(quantity)s of %(names)s",
                 quantity=slot.quantity,
-                names=_some([*slot.skus, *slot.categories]),
+                names=some([*slot.skus, *slot.categories]),
             )
             for slot in slots
         ]
@@ -192,46 +169,9 @@ def about(scope: Sequence[str], rule: Rule, menu: Mapping[str, Terms]) -> str:
         return Wording(
             "It is about %(goods)s, except %(others)s.",
             goods=goods,
-            others=_some(rule.excluded_skus),
+            others=some(rule.excluded_skus),
         )
     return Wording("It is about %(goods)s.", goods=goods)
-
-
-def conditions(asked: Conditions, currency: str, zone: str) -> Iterator[str]:
-    """Say what must hold."""
-    if asked.segments:
-        yield Wording(
-            "Only customers of the segments %(names)s get it.",
-            names=_some(asked.segments),
-        )
-    if asked.first_order:
-        yield Wording("Only a known customer's first order gets it.")
-    for pattern, names in (
-        (Wording("The cart must hold one of the products %(names)s."), asked.skus),
-        (
-            Wording("The cart must hold one of the categories %(names)s."),
-            asked.categories,
-        ),
-        (Wording("The cart must hold one of the brands %(names)s."), asked.brands),
-        (Wording("It is only for the channels %(names)s."), asked.channels),
-    ):
-        if names:
-            yield Wording(pattern, names=_some(names))
-    yield from _least(asked, currency)
-    if asked.weekdays:
-        # Monday is 1, as ISO 8601 counts.
-        days = joined(LISTED, [DAYS[day - 1] for day in sorted(asked.weekdays)])
-        yield Wording(
-            "It is only on %(days)s, in the zone %(zone)s.", days=days, zone=zone
-        )
-    if asked.hours:
-        since, until = asked.hours
-        yield Wording(
-            "It is only from %(since)s:00 up to %(until)s:00, in the zone %(zone)s.",
-            since=since,
-            until=until,
-            zone=zone,
-        )
 
 
 def combination(rule: Rule) -> Iterator[str]:
@@ -263,13 +203,13 @@ def caps(rule: Rule, currency: str) -> Iterator[str]:
     if rule.most_per_line is not None:
         yield Wording(
             "It gives at most %(amount)s %(currency)s on a line.",
-            amount=_plain(rule.most_per_line),
+            amount=plain(rule.most_per_line),
             currency=currency,
         )
     if rule.most_per_order is not None:
         yield Wording(
             "It gives at most %(amount)s %(currency)s on an order.",
-            amount=_plain(rule.most_per_order),
+            amount=plain(rule.most_per_order),
             currency=currency,
         )
 
@@ -277,7 +217,7 @@ def caps(rule: Rule, currency: str) -> Iterator[str]:
 def limits(some: Sequence[Limit], currency: str) -> Iterator[str]:
     """Say how often, and how much."""
     for limit in some:
-        most = _plain(limit.most)
+        most = plain(limit.most)
         what = priced(most, currency) if limit.of == "money" else _uses(most)
         yield Wording(LIMITS[limit.per], what=what, period=PERIODS[limit.period])
 
@@ -293,33 +233,8 @@ def _held_back(holdout: float) -> list[str]:
     ]
 
 
-def _least(asked: Conditions, currency: str) -> Iterator[str]:
-    least: list[str] = []
-    if asked.least_amount:
-        least.append(priced(_plain(asked.least_amount), currency))
-    if asked.least_quantity:
-        least.append(Wording("%(number)s units", number=asked.least_quantity))
-    if least:
-        yield Wording(LEAST[asked.of, asked.basis], least=joined(AND, least))
-
-
 def _uses(most: str) -> str:
     return Wording("1 use") if most == "1" else Wording("%(number)s uses", number=most)
-
-
-def _some(names: Sequence[str]) -> str:
-    listed = ", ".join(names[:MOST_NAMED])
-    more = len(names) - MOST_NAMED
-    if more <= 0:
-        return listed
-    return Wording("%(listed)s and %(more)s more", listed=listed, more=f"{more:,}")
-
-
-def _plain(amount: Decimal) -> str:
-    if amount == amount.to_integral_value():
-        return f"{amount:,.0f}"
-    short = round(amount, 2) == amount
-    return f"{amount:,.2f}" if short else f"{amount.normalize():,f}"
 
 
 def _share(rate: Decimal) -> str:

@@ -18,17 +18,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from promotions.quarters import (
-    WEEK,
-    Curve,
-    Floats,
-    Line,
-    Quarter,
-    Run,
-    Shared,
-    losses,
-    run,
-)
+from promotions.quarter_weeks import WEEK, Quarter
+from promotions.quarters import Curve, Floats, Line, Run, Shared, losses, run
 
 PIECES = 8
 """Of a curve: more gained nothing that intervals would not swallow."""

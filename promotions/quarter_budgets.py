@@ -14,7 +14,7 @@ from analytics import events, store
 from catalog.mirrors import lock
 from promotions import models
 from promotions.models import Redemption
-from promotions.quarters import Quarter
+from promotions.quarter_weeks import Quarter
 
 
 def budget(quarter: Quarter) -> models.Quarter | None:

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from promotions.models import Strategy
 from promotions.quarter_plans import Added, Plan
 from promotions.quarter_proposals import moved
-from promotions.quarters import WEEK, Line, Quarter
+from promotions.quarter_weeks import WEEK, Quarter
+from promotions.quarters import Line
 
 ADDED = 2
 """Campaigns that can be added at a time."""

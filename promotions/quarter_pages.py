@@ -26,13 +26,14 @@ from promotions import (
     quarter_plans,
     quarter_proposals,
     quarter_tables,
-    quarters,
+    quarter_weeks,
 )
 from promotions.drafts import Faulty
 from promotions.proposals import NotReplaceable
 from promotions.quarter_forms import Asked, BudgetForm
 from promotions.quarter_tables import Shown
-from promotions.quarters import WEEK, Line, Quarter
+from promotions.quarter_weeks import WEEK, Quarter
+from promotions.quarters import Line
 
 YEARS = range(2000, 2100)
 
@@ -46,7 +47,7 @@ def quarter_page(
     ):
         raise PermissionDenied
     at = clock.now()
-    quarter = quarters.quarter_of(at.date())
+    quarter = quarter_weeks.quarter_of(at.date())
     if year is not None:
         if year not in YEARS or number not in range(1, 5):
             raise Http404

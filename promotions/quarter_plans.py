@@ -15,7 +15,8 @@ from ml import forecasts
 from promotions import quarter_curves, quarter_prices
 from promotions.models import Strategy
 from promotions.quarter_curves import Basis, Kept, Worth
-from promotions.quarters import WEEK, Floats, Line, Quarter, Shared, quarter_of
+from promotions.quarter_weeks import WEEK, Quarter, quarter_of
+from promotions.quarters import Floats, Line, Shared
 
 State = Strategy.State
 SHOWN = (State.PROPOSED, State.RETURNED, State.LIVE, State.PAUSED)

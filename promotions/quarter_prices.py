@@ -21,7 +21,8 @@ from promotions import quarter_curves
 from promotions.models import OPEN, PriceLine, Strategy
 from promotions.planning import Z80
 from promotions.price_rolls import UNDECIDED
-from promotions.quarters import WEEK, Floats, Quarter, by_week
+from promotions.quarter_weeks import WEEK, Quarter, by_week
+from promotions.quarters import Floats
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,20 @@ from django.utils.translation import gettext as _
 
 from catalog import holidays, market_calendar
 from catalog.market_calendar import MarketDay
-from promotions import charts, models, quarter_best, quarter_proposals, quarters
+from promotions import (
+    charts,
+    models,
+    quarter_best,
+    quarter_proposals,
+    quarter_weeks,
+    quarters,
+)
 from promotions.figures import money
 from promotions.quarter_best import Limits
 from promotions.quarter_forms import Asked
 from promotions.quarter_plans import Plan
-from promotions.quarters import WEEK, Line, Outlook, Part, Quarter
+from promotions.quarter_weeks import WEEK, Quarter
+from promotions.quarters import Line, Outlook, Part
 from promotions.report_tables import Card, Row, Section, drawn
 
 MOST_SHARED = 20
@@ -58,7 +66,7 @@ class Shown:
         if self.budget is None:
             return None
         fixed = [None if one is None else float(one) for one in self.budget.weeks]
-        return quarters.budgets(float(self.budget.budget), fixed)
+        return quarter_weeks.budgets(float(self.budget.budget), fixed)
 
     @property
     def limits(self) -> Limits:

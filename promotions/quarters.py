@@ -20,62 +20,18 @@ offers take from other goods, and from later weeks, each curve has inside alread
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from promotions.quarter_weeks import WEEK, Quarter, by_week
+
 Floats = NDArray[np.float64]
-WEEK = timedelta(weeks=1)
-USUAL_WEEKS = 13
 LOW, HIGH = 0.1, 0.9
 """The ends of an interval, 80 %."""
 SEED = 20_261_127
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quarter:
-    """The weeks of a quarter; `number` 1 to 4 of the ISO year."""
-
-    year: int
-    number: int
-
-    @property
-    def first(self) -> date:
-        return date.fromisocalendar(self.year, 1 + USUAL_WEEKS * (self.number - 1), 1)
-
-    @property
-    def weeks(self) -> int:
-        return (self.after.first - self.first).days // 7
-
-    @property
-    def after(self) -> "Quarter":
-        if self.number == 4:
-            return Quarter(year=self.year + 1, number=1)
-        return Quarter(year=self.year, number=self.number + 1)
-
-    @property
-    def before(self) -> "Quarter":
-        if self.number == 1:
-            return Quarter(year=self.year - 1, number=4)
-        return Quarter(year=self.year, number=self.number - 1)
-
-    @cached_property
-    def mondays(self) -> list[datetime]:
-        start = datetime.combine(self.first, time(), UTC)
-        return [start + n * WEEK for n in range(self.weeks)]
-
-    @property
-    def ends_at(self) -> datetime:
-        return self.mondays[-1] + WEEK
-
-
-def quarter_of(day: date) -> Quarter:
-    """Return the quarter that a day lies in."""
-    year, week, _ = day.isocalendar()
-    # Week 53 of a long year is the fourth quarter's.
-    return Quarter(year=year, number=min(4, 1 + (week - 1) // USUAL_WEEKS))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -255,15 +211,6 @@ def run(line: Line, quarter: Quarter, *, now: datetime) -> Run:
     return Run(line=line, within=within, whole=float(within.sum()) + outside)
 
 
-def by_week(starts_at: datetime, ends_at: datetime, quarter: Quarter) -> Floats:
-    """Return how much of each of a quarter's weeks lies in a time."""
-    spans = [
-        min(ends_at, monday + WEEK) - max(starts_at, monday)
-        for monday in quarter.mondays
-    ]
-    return np.array([max(0.0, span / WEEK) for span in spans])
-
-
 def outlook(
     lines: Sequence[Line],
     shared: Sequence[Shared],
@@ -346,10 +293,3 @@ def losses(
             lost[pair.first] += pair.first_loses * both
             lost[pair.second] += pair.second_loses * both
     return lost
-
-
-def budgets(total: float, fixed: Sequence[float | None]) -> list[float]:
-    """Return each week's budget: what is fixed, and even parts of what is left."""
-    free = sum(one is None for one in fixed)
-    left = total - sum(one for one in fixed if one is not None)
-    return [left / free if one is None else one for one in fixed]

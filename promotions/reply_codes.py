@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from promotions import carts, phrases
+from promotions import carts, condition_words
 from promotions.codes import Entered, Known
 from promotions.coins import Missed, More
 from promotions.models import HandOver
@@ -150,7 +150,9 @@ def _good(thing: Thing) -> str:
 def _conditions(thing: Thing) -> Iterator[str]:
     campaign = thing.strategy.campaign
     asked = thing.rule.conditions
-    for one in phrases.conditions(asked, thing.strategy.currency, campaign.zone):
+    for one in condition_words.conditions(
+        asked, thing.strategy.currency, campaign.zone
+    ):
         yield bullet(str(spoken(one)))
 
 

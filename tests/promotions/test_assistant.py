@@ -11,10 +11,10 @@ from ml import sentences
 from promotions import (
     assistant,
     coaching,
+    condition_words,
     extracts,
     guessing,
     lessons,
-    phrases,
     replying,
     rule_reading,
     spelt,
@@ -113,7 +113,7 @@ def test_amounts_of_thousands_are_told_as_money() -> None:
     conditions = rule_reading.decoded_rule(
         {"conditions": {"least_amount": "3000"}}
     ).conditions
-    (told,) = phrases.conditions(conditions, "USD", "UTC")
+    (told,) = condition_words.conditions(conditions, "USD", "UTC")
 
     assert "3,000 USD" in told
     assert "$3,000.00" in replying.spoken(told)

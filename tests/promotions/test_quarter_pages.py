@@ -31,10 +31,11 @@ from promotions import (
     quarter_curves,
     quarter_plans,
     quarter_prices,
+    quarter_weeks,
     quarters,
 )
 from promotions.models import Campaign, Redemption, Strategy
-from promotions.quarters import WEEK, Quarter
+from promotions.quarter_weeks import WEEK, Quarter
 from tests.conftest import Make
 from tests.promotions.test_journeys import signed_in, tab_to
 from tests.promotions.test_roles import member
@@ -47,7 +48,7 @@ PAGE = "/admin/quarter"
 
 
 def this() -> Quarter:
-    return quarters.quarter_of(timezone.now().date())
+    return quarter_weeks.quarter_of(timezone.now().date())
 
 
 def soon() -> Quarter:

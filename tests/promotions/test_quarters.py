@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotions import quarter_best, quarters
+from promotions import quarter_best, quarter_weeks, quarters
 from promotions.quarter_best import Limits
-from promotions.quarters import WEEK, Curve, Line, Quarter, Shared
+from promotions.quarter_weeks import WEEK, Quarter
+from promotions.quarters import Curve, Line, Shared
 
 SPRING = Quarter(year=2026, number=2)
 FIRST = SPRING.mondays[0]
@@ -44,14 +45,14 @@ def line(key: str = "tea", start: float = 0, weeks: float = 4, **more: Any) -> L
 
 @given(st.dates(date(2001, 1, 1), date(2099, 12, 31)))
 def test_every_day_is_in_one_quarter_of_whole_weeks(day: date) -> None:
-    found = quarters.quarter_of(day)
+    found = quarter_weeks.quarter_of(day)
 
     assert found.first <= day < found.after.first
     assert found.first.weekday() == 0
     assert found.weeks in (13, 14)
     assert found.after.before == found
     assert found.before.after == found
-    assert quarters.quarter_of(found.first) == found
+    assert quarter_weeks.quarter_of(found.first) == found
 
 
 def test_a_long_year_ends_with_a_long_quarter() -> None:
@@ -191,7 +192,7 @@ def test_what_demand_may_be_widens_the_interval() -> None:
 def test_weeks_share_what_is_not_fixed(more: float, fixed: list[float | None]) -> None:
     total = more + sum(one for one in fixed if one is not None)
 
-    found = quarters.budgets(total, fixed)
+    found = quarter_weeks.budgets(total, fixed)
 
     for week, one in zip(found, fixed, strict=True):
         assert one is None or week == one
