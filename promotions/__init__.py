@@ -30,8 +30,9 @@ quarter_weeks, quarter_best, quarter_curves, quarter_prices, quarter_plans,
 quarter_budgets, quarter_proposals, quarter_forms, quarter_tables, quarter_pages;
 icalendars, subscriptions.
 Who gets what: targeting, drawing, rendering, arms, lots, places, bandit, plans,
-constraints, arrivals; solved by allocation, improving, instances, remainders, choices,
-takings, duals, core_lp, fitting, certificates, violations, deciding, instance_files.
+constraints, arrivals, weighing; solved by allocation, improving, instances, remainders,
+choices, takings, duals, core_lp, fitting, certificates, violations, deciding,
+instance_files.
 What storefronts read: offers, feedback, api; recommendations, suggesting, because;
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,

@@ -25,6 +25,7 @@ from promotions import (
     places,
     supply,
     targeting,
+    weighing,
 )
 from promotions.models import Allocation, Offer, Strategy
 from promotions.why_steps import Person, Step, Weighing, having, steps
@@ -159,12 +160,12 @@ def _weighing(
     if given is None:
         return Weighing(scored=scored)
     asked = constraints.asked(given, at=at)
-    holds = arrivals.holding(asked, given, allocation)
+    holds = weighing.holding(asked, given, allocation)
     return Weighing(
         columns=columns,
         given=given,
         asked=asked,
-        weighed=arrivals.weighed(asked, given, allocation, list(holds)),
+        weighed=weighing.weighed(asked, given, allocation, list(holds)),
         scored=scored,
     )
 

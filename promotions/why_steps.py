@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from analytics.languages import said
 from analytics.models import Assignment
 from catalog import pricing
-from promotions import arms, arrivals, drawing, feedback, lots, supply, term_words
+from promotions import arms, drawing, feedback, lots, supply, term_words, weighing
 from promotions.constraints import Candidates
 from promotions.feedback import Said
 from promotions.instances import Instance
@@ -42,7 +42,7 @@ class Weighing:
     columns: Sequence[drawing.Column] = ()
     given: Candidates | None = None
     asked: Instance | None = None
-    weighed: arrivals.Weighed | None = None
+    weighed: weighing.Weighed | None = None
     scored: bool = True
 
     @cached_property
