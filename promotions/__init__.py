@@ -36,7 +36,7 @@ instance_files.
 What storefronts read: offers, feedback, api; recommendations, suggesting, because;
 offline.
 Why: decided, decision_api, people; the support desk: finding, timeline, sentences,
-denials, why_not, why_steps, support_pages.
+denials, why_not, why_steps, why_known, support_pages.
 Data in and out: exports, data_pages, feed_pages; the market: market_pages,
 market_product, market_review, market_days.
 What it earned: sums, measurement, reports, funnels, programme, missing, findings,

@@ -28,7 +28,8 @@ from promotions import (
     weighing,
 )
 from promotions.models import Allocation, Offer, Strategy
-from promotions.why_steps import Person, Step, Weighing, having, steps
+from promotions.why_known import Person, Step, Weighing
+from promotions.why_steps import having, steps
 
 
 @dataclass(frozen=True, kw_only=True)

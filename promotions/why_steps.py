@@ -4,78 +4,17 @@ Nothing here decides: a `Person` holds what a refresh or an arrival would go by
 (promotions.why_not gathers it). When a used offer may be used again is looked up.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cached_property
-from uuid import UUID
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from analytics.languages import said
-from analytics.models import Assignment
 from catalog import pricing
-from promotions import arms, drawing, feedback, lots, supply, term_words, weighing
-from promotions.constraints import Candidates
-from promotions.feedback import Said
-from promotions.instances import Instance
-from promotions.models import Allocation, Offer, Strategy
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Something that must be so for an offer; `name` is stable."""
-
-    name: str
-    passed: bool
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weighing:
-    """What a refresh would weigh: the strategies, by place, and one person's figures.
-
-    `scored`: whether the scores know them; else it is what they did until now.
-    """
-
-    columns: Sequence[drawing.Column] = ()
-    given: Candidates | None = None
-    asked: Instance | None = None
-    weighed: weighing.Weighed | None = None
-    scored: bool = True
-
-    @cached_property
-    def places(self) -> Mapping[UUID, int]:
-        return {one.strategy.id: place for place, one in enumerate(self.columns)}
-
-    def promised(self, place: int) -> bool:
-        """Whether they have a place in the audience of the strategy there."""
-        return self.given is not None and bool(self.given.promised[place, 0])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """What is known of a person before all strategies.
-
-    `offers`: those that they can use; `held`: those that a cart holds. `short`: the
-    categories whose goods run short.
-    """
-
-    key: UUID
-    willing: bool
-    consent: bool | None
-    offers: Mapping[UUID, Offer]
-    held: Mapping[UUID, Offer]
-    used: drawing.Used
-    assigned: Mapping[UUID, Assignment]
-    said: Said
-    lots: lots.People
-    at: datetime
-    weighing: Weighing = field(default_factory=Weighing)
-    allocation: Allocation | None = None
-    short: frozenset[str] = frozenset()
-
+from promotions import arms, feedback, supply, term_words
+from promotions.models import Offer, Strategy
+from promotions.why_known import Person, Step, would_draw
 
 GO_ON = {"held_out", "holdout", "not_for_me", "budget_spent", "contact_rule"}
 """After these failures it makes sense to ask on: more than one thing may be so."""
@@ -192,7 +131,7 @@ def _lot(strategy: Strategy, person: Person) -> Iterator[Step]:
     """Yield whether a lot keeps it from them: one that was drawn, or would be."""
     drawn = person.assigned.get(strategy.id)
     # What was drawn holds: shares may have been others then.
-    arm = drawn.arm if drawn else _would_draw(strategy, person)
+    arm = drawn.arm if drawn else would_draw(strategy, person)
     if arm == arms.HELD_OUT:
         share = f"{100 * settings.HELD_OUT:.0f}"
         text = _(
@@ -210,14 +149,6 @@ def _lot(strategy: Strategy, person: Person) -> Iterator[Step]:
     else:
         text = _("No lot keeps it from them.")
         yield Step(name="holdout", passed=True, text=text)
-
-
-def _would_draw(strategy: Strategy, person: Person) -> str:
-    """An arm does not hang on who is to get which variant."""
-    # The key that was assigned first draws, whoever they are today.
-    unit = person.lots.units.get((person.key, strategy.id), person.key)
-    name = person.lots.names.get(unit, str(unit))
-    return arms.draw(arms.of(strategy), name, arms.equal(strategy)).arm
 
 
 def _words(strategy: Strategy, person: Person) -> Iterator[Step]:
