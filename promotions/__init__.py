@@ -18,8 +18,8 @@ Prices for everybody: price_plans, price_gains, price_families, price_guards,
 price_rolls, price_lines, price_proposals, price_changes, price_outcomes, price_pages,
 prices_page.
 How customers answer offers: gathered, experience (what lots taught), elsewhere, habits,
-promises, response (what is believed), value (what an offer is worth), audiences,
-response_pages.
+promises, response (what is believed), beliefs, value (what an offer is worth),
+audiences, response_pages.
 Stock: supply, stock_needs, extra_units, clearances, clearance_changes,
 clearance_lessons, clearance_plans, stock_pages, stock_sections, stock_product,
 stock_api.

@@ -37,11 +37,11 @@ from promotions import (
     targeting,
     versions,
 )
+from promotions.beliefs import Response
 from promotions.constraints import Candidates
 from promotions.instances import Bools, Floats, Instance
 from promotions.models import Allocation, Offer, Redemption, Sheet, Strategy
 from promotions.places import EVERY
-from promotions.value import Response
 from promotions.weighing import holding, weighed
 
 DRIFT = 0.05

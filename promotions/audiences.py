@@ -11,9 +11,9 @@ from django.conf import settings
 from ml import traits
 from ml.lifts import Who, weekly
 from ml.scores import ScoreMatrix
-from promotions import response, value
+from promotions import beliefs, response
+from promotions.beliefs import Floats, People
 from promotions.models import Answer
-from promotions.value import Floats, People
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,12 @@ class Audience:
 
     def inside(self, scope: Sequence[str]) -> list[int]:
         """Return the scored categories of a scope, by column: of an empty one, all."""
-        return value.inside(scope, self.matrix.categories)
+        return beliefs.inside(scope, self.matrix.categories)
 
     def before(self, scope: Sequence[str]) -> People:
         """Return everybody before the scope, which has a scored category."""
         matrix = self.matrix
-        p0, spend, rate = value.in_scope(
+        p0, spend, rate = beliefs.in_scope(
             matrix.probability, matrix.spend, self.inside(scope), self.rates
         )
         # Rounded as the log keeps them, so that a decision can be made again from it.
@@ -50,7 +50,7 @@ class Audience:
         )
 
     def _rest(self, scope: Sequence[str]) -> Floats:
-        """Return an offer's part of the margin out of scope: see value.People."""
+        """Return an offer's part of the margin out of scope: see beliefs.People."""
         matrix, outside = self.matrix, self._outside(scope)
         chance, spend = matrix.probability[:, outside], matrix.spend[:, outside]
         margin = (chance * spend) @ np.array(self.rates)[outside]

@@ -32,12 +32,12 @@ from promotions import (
     tested,
     trials,
 )
+from promotions.beliefs import People, Response, Run
 from promotions.forecasts import Forecast
 from promotions.guards import Guard
 from promotions.models import Strategy
 from promotions.past_guards import Tried
 from promotions.past_weeks import Outcome, Week
-from promotions.value import People, Response, Run
 
 FORESEEN = 84
 """Days: nobody knows what customers will want after a quarter."""

@@ -18,9 +18,9 @@ from analytics import events, store
 from analytics.models import Assignment, Customer
 from analytics.wording import Wording
 from ml.lifts import Who
-from promotions import arms, lots, response, value
+from promotions import arms, beliefs, lots, response, value
+from promotions.beliefs import People
 from promotions.models import Learnt, Odds, Strategy
-from promotions.value import People
 
 
 class NotDecided(Exception):
@@ -125,7 +125,7 @@ def _logged(
 
 
 def _worth(
-    said: events.OfferAssigned, strategy: Strategy, believed: value.Response
+    said: events.OfferAssigned, strategy: Strategy, believed: beliefs.Response
 ) -> dict[str, Worth]:
     people = People(
         who=Who(
@@ -143,7 +143,7 @@ def _worth(
         strategy.scope,
         people,
         believed,
-        value.Run(turns=strategy.turns),
+        beliefs.Run(turns=strategy.turns),
     )
     return {
         label: Worth(

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from analytics import events, store
 from analytics.assignment import Experiment, hashed
 from ml import scores
-from promotions import arms, audiences, constraints, lots, places, plans, trials, value
+from promotions import (
+    arms,
+    audiences,
+    beliefs,
+    constraints,
+    lots,
+    places,
+    plans,
+    trials,
+    value,
+)
 from promotions.instances import Bools
 from promotions.models import Odds, Offer, Strategy
 
@@ -35,13 +45,13 @@ class Column:
 
     strategy: Strategy
     labels: tuple[str, ...]
-    people: value.People
+    people: beliefs.People
     best: value.Best
-    wanted: value.Floats
-    correction: value.Floats
-    aside: value.Floats
-    elsewhere: value.Floats
-    habit: value.Habit
+    wanted: beliefs.Floats
+    correction: beliefs.Floats
+    aside: beliefs.Floats
+    elsewhere: beliefs.Floats
+    habit: beliefs.Habit
     later: float
     arms: Experiment
     odds: Odds | None
@@ -52,7 +62,7 @@ Used = Set[tuple[UUID, UUID]]
 
 
 def columns(
-    live: Sequence[Strategy], audience: audiences.Audience, believed: value.Response
+    live: Sequence[Strategy], audience: audiences.Audience, believed: beliefs.Response
 ) -> list[Column]:
     """Return the live strategies whose scope is scored."""
     odds = arms.in_force(live)
@@ -66,13 +76,15 @@ def columns(
 def _column(
     strategy: Strategy,
     audience: audiences.Audience,
-    believed: value.Response,
+    believed: beliefs.Response,
     odds: Odds | None,
 ) -> Column:
     """Price every variant. A scope is bought if any of its categories is."""
     menu, scope = strategy.terms, strategy.scope
     people, labels = audience.before(scope), tuple(menu)
-    found = value.priced(menu, scope, people, believed, value.Run(turns=strategy.turns))
+    found = value.priced(
+        menu, scope, people, believed, beliefs.Run(turns=strategy.turns)
+    )
     trial = strategy.allocation == Strategy.Allocation.TRIAL
     if odds:
         best = value.by_lot(found, [odds.odds[label] for label in labels])
@@ -100,7 +112,7 @@ def _column(
 
 def _by_lot(
     strategy: Strategy, audience: audiences.Audience, best: value.Best
-) -> value.Floats:
+) -> beliefs.Floats:
     """Value a trial: a lot says whom it may reach, and all else goes first."""
     places = [
         hashed(str(one), seed=f"trial {strategy.id}")

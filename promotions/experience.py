@@ -16,10 +16,10 @@ from django.db.models import F
 from ml import lift_fits
 from ml.lift_fits import Group
 from ml.lifts import Floats
-from promotions import habits, promises, response, value
+from promotions import beliefs, habits, promises, response, value
+from promotions.beliefs import People, Response
 from promotions.gathered import Arm, gather
 from promotions.models import Answer, Learnt, Redemption
-from promotions.value import People, Response
 
 
 def refresh(*, at: datetime) -> Learnt:
@@ -70,7 +70,7 @@ def _baskets(arms: Iterable[Arm]) -> Iterator[habits.Baskets]:
         rows = np.flatnonzero(arm.seen.bought)
         people = [arm.units[row] for row in rows.tolist()]
         p0, spend = arm.who.p0[rows], np.array([unit.spend for unit in people])
-        each = value.basket(p0, spend)
+        each = beliefs.basket(p0, spend)
         terms = arm.strategy.terms.get(arm.variant or "")
         could, _ = (
             value.rewards(terms, each, 0.0) if terms else (np.zeros(len(rows)), 1)
@@ -143,7 +143,7 @@ def _gain(
         rest=np.zeros(len(spend)),
     )
     terms = arm.strategy.terms[arm.variant or ""]
-    scope, run = arm.strategy.scope, value.Run(turns=arm.strategy.turns)
+    scope, run = arm.strategy.scope, beliefs.Run(turns=arm.strategy.turns)
     # The margin is linear in `later` (promotions.value): at 0 nothing is missing, at −1
     # all that is sold comes once more, so the difference is what is sold.
     gain, all_of_it = (

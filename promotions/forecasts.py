@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promotions import value
+from promotions.beliefs import ONCE, Floats, People, Response, Run
 from promotions.rules import Terms
-from promotions.value import ONCE, Best, Floats, People, Response, Run
+from promotions.value import Best
 
 LOW, HIGH = 0.1, 0.9
 """The ends of a forecast's interval, 80 %."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promotions.value import Floats
+from promotions.beliefs import Floats
 
 STEPS = 40
 LOW, HIGH = 0.1, 0.9

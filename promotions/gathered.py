@@ -24,7 +24,7 @@ from ml import lines
 from ml.lifts import Floats, What, Who
 from ml.traits import TRAITS
 from promotions import arms as arms_
-from promotions import value
+from promotions import beliefs, value
 from promotions.elsewhere import Chosen, counted
 from promotions.models import Strategy
 
@@ -180,7 +180,9 @@ def _what(strategy: Strategy, variant: str | None) -> What:
     """Say what the arm's offer is; who gets nothing shares the menu's kind."""
     menu = strategy.terms
     terms = menu.get(variant or "") or next(iter(menu.values()))
-    return What(kind=value.kind(terms), scope=strategy.scope, depth=value.depth(terms))
+    return What(
+        kind=beliefs.kind(terms), scope=strategy.scope, depth=value.depth(terms)
+    )
 
 
 def _seen(units: Sequence[Unit], strategy: Strategy, watch: Watch) -> Seen:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promotions.value import Floats, Habit
+from promotions.beliefs import Floats, Habit
 
 DOUBT = 10.0
 """So many purchases count the assumed use, and the common one for each kind."""

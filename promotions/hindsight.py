@@ -24,10 +24,10 @@ from analytics import off_policy
 from analytics.off_policy import Log
 from ml.lifts import Who
 from ml.traits import TRAITS
-from promotions import policies, response, value, watched
+from promotions import beliefs, policies, response, value, watched
+from promotions.beliefs import People
 from promotions.models import Hindsight, Strategy
 from promotions.policies import NOTHING, Ends, Floats, Rows, Valued
-from promotions.value import People
 from promotions.watched import Unit
 
 MOST = 30_000
@@ -135,7 +135,7 @@ def _best(rows: Rows, strategy: Strategy, people: People) -> Floats:
     menu = {label: strategy.terms[label] for label in rows.actions[1:]}
     believed = response.believed(draws=1).expected
     found = value.priced(
-        menu, strategy.scope, people, believed, value.Run(turns=strategy.turns)
+        menu, strategy.scope, people, believed, beliefs.Run(turns=strategy.turns)
     )
     # Place 0 is nothing, which brings nothing: whom every variant loses gets none.
     margins = np.column_stack([np.zeros(len(rows)), found.margin])

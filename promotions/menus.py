@@ -13,9 +13,10 @@ from catalog import pricing
 from catalog.models import Product
 from ml import opinions
 from promotions import value
+from promotions.beliefs import People
 from promotions.rules import Gift, Percentage, Terms, Threshold
 from promotions.trials import WIDEST
-from promotions.value import People, Priced
+from promotions.value import Priced
 
 RATES = ("0.05", "0.10", "0.15", "0.20", "0.30")
 STEPS = (0.6, 0.8, 0.95)

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from analytics import identity, lookup
 from ml import live, scores, wordings
-from promotions import carts, feedback, term_words, value
+from promotions import beliefs, carts, feedback, term_words, value
 from promotions.models import Offer, Sheet
 
 SHEET = (
@@ -160,7 +160,7 @@ def expect_now(
     if chances is None:
         return mine
     for offer in mine:
-        inside = value.inside(offer.strategy.scope, chances.categories)
+        inside = beliefs.inside(offer.strategy.scope, chances.categories)
         if inside:
             offer.expected = _expected(offer, chances, inside)
             likeliest = sorted(inside, key=lambda i: -chances.probability[i])
@@ -173,7 +173,7 @@ def expect_now(
 def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> float:
     """Price an offer by today's chances, and by the answer that was believed in."""
     rates = [offer.rate] * len(chances.categories)
-    p0, spend, rate = value.in_scope(
+    p0, spend, rate = beliefs.in_scope(
         chances.probability[None], chances.spend[None], inside, rates
     )
     worth = value.margin(
@@ -182,9 +182,9 @@ def _expected(offer: Offer, chances: live.Chances, inside: Sequence[int]) -> flo
         spend,
         lift=offer.lift,
         rate=rate,
-        habit=value.Habit(use=offer.use, stretch=offer.stretch),
+        habit=beliefs.Habit(use=offer.use, stretch=offer.stretch),
         later=offer.later,
-        run=value.Run(turns=offer.strategy.turns),
+        run=beliefs.Run(turns=offer.strategy.turns),
         correction=offer.correction,
     )
     return float(worth[0]) + offer.aside
@@ -198,7 +198,7 @@ def explain(some: Collection[Offer]) -> None:
     told = scores.raised({offer.customer for offer in some}, every)
     for offer in some:
         mine = list(told.get(offer.customer, {}).items())
-        about = value.inside(offer.strategy.scope, [name for name, _ in mine])
+        about = beliefs.inside(offer.strategy.scope, [name for name, _ in mine])
         offer.why = _said(mine[i] for i in about)
 
 

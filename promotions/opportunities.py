@@ -16,7 +16,7 @@ from django.db.models import Count, Q, Sum
 from analytics import lookup
 from catalog.models import Product
 from ml import lines, together
-from promotions.value import Floats
+from promotions.beliefs import Floats
 
 LAPSING, REGULAR, CROSS_SELL, UNWON = "lapsing", "regular", "cross-sell", "unwon"
 TIMES = 1.5

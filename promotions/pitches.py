@@ -7,11 +7,11 @@ from django.conf import settings
 
 from analytics.wording import LISTED, OR, Wording, joined
 from promotions import opportunities, trials
+from promotions.beliefs import Response
 from promotions.forecasts import Forecast
 from promotions.opportunities import Part, Stock
 from promotions.rules import Terms
 from promotions.term_words import words
-from promotions.value import Response
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from catalog.models import Product
 from ml.opinions import Held
 from promotions import supply
 from promotions.audiences import Audience
+from promotions.beliefs import Response
 from promotions.models import Strategy
 from promotions.pitches import Draft
-from promotions.value import Response
 
 MOST_EXCLUDED = 1000
 """Products that a rule may name."""

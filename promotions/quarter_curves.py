@@ -23,11 +23,11 @@ from ml import scores
 from ml.customers import segments
 from promotions import ahead, arms, audiences, drafts, frontier, response, value
 from promotions.audiences import Audience
+from promotions.beliefs import Response, Run
 from promotions.guessing import UNREACHABLE
 from promotions.models import Strategy
 from promotions.planning import Z80
 from promotions.quarters import Curve, Floats, Shared, straight
-from promotions.value import Response, Run
 
 Bools = NDArray[np.bool_]
 SAMPLE = 1000

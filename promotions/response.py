@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from catalog.models import Product
 from ml import lift_fits, lifts, scores
 from ml.lifts import Posterior, Prior, Types
+from promotions.beliefs import Habit, Response
 from promotions.models import Calibration, Learnt
 from promotions.promises import PRIOR, USUAL
 from promotions.scopes import COST, MONEY
-from promotions.value import Habit, Response
 
 Floats = NDArray[np.float64]
 DRAWS = 48

@@ -18,10 +18,10 @@ from ml import traits
 from ml.customers import Segment, segments
 from ml.lifts import WEEKS, Posterior, What, Who, weekly
 from promotions import charts, response
+from promotions.beliefs import Response
 from promotions.models import Calibration, Strategy
 from promotions.plots import Mark
 from promotions.report_tables import Card, Row, Section, drawn
-from promotions.value import Response
 
 DEPTHS = (0.05, 0.10, 0.15, 0.20)
 USUAL = 0.20

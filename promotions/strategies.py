@@ -44,6 +44,7 @@ from promotions import (
     trials,
     value,
 )
+from promotions.beliefs import People, Response, Run
 from promotions.guards import Guard
 from promotions.instances import Bools
 from promotions.menus import LEAST_MARGIN
@@ -52,7 +53,7 @@ from promotions.opportunities import Partner, Stock
 from promotions.pitches import Draft
 from promotions.proposable import Scan, allowed, is_news, rejected, under_way, without
 from promotions.rules import Terms
-from promotions.value import Best, People, Response, Run
+from promotions.value import Best
 
 MOST = 7
 LEAST_REACH = 10

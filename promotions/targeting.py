@@ -25,6 +25,7 @@ from ml import scores
 from promotions import (
     arms,
     audiences,
+    beliefs,
     constraints,
     drawing,
     feedback,
@@ -32,7 +33,6 @@ from promotions import (
     places,
     rendering,
     response,
-    value,
     versions,
 )
 from promotions.drawing import Column, Decided, Used
@@ -201,7 +201,7 @@ def _computed(rendered: dict[UUID, list[Offer]], live: Sequence[Strategy]) -> Co
 def considered(
     audience: audiences.Audience,
     people: lots.People,
-    believed: value.Response,
+    believed: beliefs.Response,
     lasting: places.Promises,
     *,
     used: Used,
@@ -221,7 +221,7 @@ def for_one(
     audience: audiences.Audience,
     people: lots.People,
     persons: Mapping[UUID, UUID],
-    believed: value.Response,
+    believed: beliefs.Response,
     allocated: Callable[..., Bools],
     *,
     used: Used,

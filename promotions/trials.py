@@ -15,9 +15,9 @@ from math import inf
 import numpy as np
 
 from promotions import value
+from promotions.beliefs import ONCE, People, Response, Run
 from promotions.forecasts import HIGH, LOW, Forecast
 from promotions.rules import Terms
-from promotions.value import ONCE, People, Response, Run
 
 WIDEST = 3
 """So many variants at most: each must be tried by enough customers to be judged."""

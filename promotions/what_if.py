@@ -17,11 +17,11 @@ import numpy as np
 from analytics.wording import Wording
 from ml import scores
 from ml.customers import segments
-from promotions import arms, audiences, response, value
+from promotions import arms, audiences, beliefs, response, value
+from promotions.beliefs import Floats, People
 from promotions.frontier import Point, frontier, within
 from promotions.models import Strategy
 from promotions.rules import Gift, Percentage, Terms, Threshold
-from promotions.value import Floats, People
 
 SAMPLE = 2000
 FRESH = timedelta(minutes=1)
@@ -78,7 +78,7 @@ def ask(strategy: Strategy, asked: Asked, *, at: datetime) -> Found:
         strategy.scope,
         people,
         response.believed(),
-        value.Run(turns=strategy.turns),
+        beliefs.Run(turns=strategy.turns),
     )
     # [draws, customers, variants]: a variant below the floor is best for nobody.
     margins = np.where(_allowed(menu, people, asked.floor), margins, -np.inf)

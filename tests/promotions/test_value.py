@@ -8,9 +8,9 @@ import pytest
 
 from ml import lift_fits, lifts
 from ml.lifts import Prior, Types, Who
-from promotions import value
+from promotions import beliefs, value
+from promotions.beliefs import Habit, People, Response, Run
 from promotions.rules import Gift, Percentage, Threshold
-from promotions.value import Habit, People, Response, Run
 
 TEN = Percentage(rate=Decimal("0.10"))
 THIRTY = Percentage(rate=Decimal("0.30"))
@@ -156,7 +156,7 @@ def test_what_scores_get_wrong_is_corrected_before_the_offer_moves_anything() ->
 def test_a_basket_is_what_is_spent_at_a_time() -> None:
     p0 = np.array([0.001, 0.7599])
 
-    each = value.basket(p0, np.array([20.0, 20.0]))
+    each = beliefs.basket(p0, np.array([20.0, 20.0]))
 
     # Who buys in 30 % of the weeks buys 1.2 times in four, 1.58 if at all.
     assert each == pytest.approx([20.0, 20 * 0.7599 / 1.2], rel=1e-3)
@@ -223,7 +223,7 @@ def test_a_scope_is_bought_if_any_of_its_categories_is() -> None:
     chance = np.array([[0.5, 0.2, 0.9]])
     spend = np.array([[10.0, 40.0, 1.0]])
 
-    p0, mean, rate = value.in_scope(chance, spend, [0, 1], [0.2, 0.6, 0.9])
+    p0, mean, rate = beliefs.in_scope(chance, spend, [0, 1], [0.2, 0.6, 0.9])
 
     assert p0 == pytest.approx([0.6])
     assert mean == pytest.approx([13 / 0.6])

@@ -18,9 +18,9 @@ from ml import scores
 from ml.customers import segments
 from ml.models import CustomerProfile
 from promotions import arms, audiences, forecasts, response, what_if
+from promotions.beliefs import Run
 from promotions.frontier import NOTHING, frontier, within
 from promotions.models import Strategy
-from promotions.value import Run
 from promotions.what_if import Asked
 from tests.conftest import Make
 from tests.promotions.test_targeting import scored
