@@ -15,8 +15,8 @@ approval, guards_now, approving, deciders, versions, decision_rules, histories; 
 campaign_admin, strategy_admin, strategy_pages, home, inbox, markup, pages;
 ahead, calendar_page.
 Prices for everybody: price_plans, price_gains, price_families, price_guards,
-price_rolls, price_lines, price_proposals, price_changes, price_outcomes, price_pages,
-prices_page.
+price_floors, price_rolls, price_lines, price_proposals, price_changes, price_outcomes,
+price_pages, prices_page.
 How customers answer offers: gathered, experience (what lots taught), elsewhere, habits,
 promises, response (what is believed), beliefs, value (what an offer is worth),
 audiences, response_pages.

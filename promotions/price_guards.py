@@ -18,6 +18,7 @@ from catalog.rulebook import Rulebook
 from promotions import price_families
 from promotions.guards import Guard
 from promotions.models import PriceLine, Strategy
+from promotions.price_floors import clears, lowest
 
 State = PriceLine.State
 FIELDS = (
@@ -53,21 +54,15 @@ def of(
         _often(strategy, lines, products, book, at),
         _families(lines, products, book),
         _alone(strategy, lines, replaced),
-        *([_double(strategy)] if any(map(_clears, lines)) else []),
+        *([_double(strategy)] if any(map(clears, lines)) else []),
     ]
-
-
-def _clears(line: PriceLine) -> bool:
-    return bool(line.expects.get("clears"))
 
 
 def _first(lines: Lines, products: Mapping[str, Product]) -> list[PriceLine]:
     """Return each product's first step, but of what must go."""
     # Sorted by start: backwards, each product's first step is the last one written.
     first = {line.sku: line for line in reversed(lines)}
-    return [
-        line for sku, line in first.items() if sku in products and not _clears(line)
-    ]
+    return [line for sku, line in first.items() if sku in products and not clears(line)]
 
 
 def _told(name: Wording, wrong: Iterable[str], good: Wording, bad: Wording) -> Guard:
@@ -96,26 +91,11 @@ def _scope(lines: Lines, products: Mapping[str, Product]) -> Guard:
     )
 
 
-def floor(product: Product, least_margin: Decimal) -> Decimal:
-    """Return the lowest price that keeps the least margin of a product on sale."""
-    return _floor_of(product.price or Decimal(0), product, least_margin)
-
-
-def _floor_of(price: Decimal, product: Product, least_margin: Decimal) -> Decimal:
-    return pricing.floor(
-        price,
-        product.cost,
-        assumed_margin=settings.ASSUMED_MARGIN,
-        least_margin=least_margin,
-        currency=product.currency,
-    )
-
-
 def _floor(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guard:
     low = [
         line.sku
         for line in lines
-        if (found := products.get(line.sku)) and line.price < _lowest(line, found, book)
+        if (found := products.get(line.sku)) and line.price < lowest(line, found, book)
     ]
     return _told(
         Wording("margin floor"),
@@ -144,28 +124,15 @@ def _kept_margin(lines: Lines, products: Mapping[str, Product]) -> Wording:
     )
 
 
-def _lowest(line: PriceLine, product: Product, book: Rulebook) -> Decimal:
-    """What expires may sell for anything; what is too much, not below its cost."""
-    if line.expects.get("expires"):
-        return Decimal(0)
-    if _clears(line):
-        cost = pricing.unit_cost(line.was, product.cost, settings.ASSUMED_MARGIN)
-        # What sells below its cost already need not rise.
-        return min(line.was, pricing.rounded(cost, product.currency))
-    # From the price before: an assumed cost follows the shelf price (decision 11), so
-    # that a reduction would lower its own floor.
-    return _floor_of(line.was, product, book.of(product.category).least_margin)
-
-
 def _reference(lines: Lines, products: Mapping[str, Product], at: datetime) -> Guard:
     """Whether what is cheaper can be shown as reduced: a word, not a bar."""
     cheaper = {line.sku: line for line in reversed(lines) if line.price < line.was}
-    lowest = history.references(list(cheaper), at=at)
+    least = history.references(list(cheaper), at=at)
     sham = [
         sku
         for sku, line in cheaper.items()
         if (found := products.get(sku))
-        and line.price >= lowest.get((sku, found.currency), line.was)
+        and line.price >= least.get((sku, found.currency), line.was)
     ]
     return Guard(
         name=Wording("reference price"),
@@ -190,7 +157,7 @@ def _step(lines: Lines, products: Mapping[str, Product], book: Rulebook) -> Guar
         Wording("largest step"),
         far,
         Wording("the rule does not hold for what must go")
-        if all(map(_clears, lines))
+        if all(map(clears, lines))
         else Wording("no price moves further at once than its category's rule lets it"),
         Wording("the price moves too far at once"),
     )

@@ -28,8 +28,8 @@ from ml.forecasts import Demand
 from promotions import (
     price_changes,
     price_families,
+    price_floors,
     price_gains,
-    price_guards,
     price_lines,
     price_plans,
 )
@@ -216,7 +216,7 @@ def _item(
         category=product.category,
         shelf=Shelf(
             price=price,
-            floor=price_guards.floor(product, rules.least_margin),
+            floor=price_floors.floor(product, rules.least_margin),
             listed=product.listed_price or price,
             currency=product.currency,
             cheapest=cheapest,
