@@ -214,7 +214,7 @@ def _sections_of(feed: Feed) -> Iterator[Section]:
                 Row(
                     cells=[
                         *(one["row"], one["field"]),
-                        *(_of_validators(one["reason"]), one["value"]),
+                        *(reread(one["reason"]), one["value"]),
                     ]
                 )
                 for one in feed.errors
@@ -236,11 +236,6 @@ def _sections_of(feed: Feed) -> Iterator[Section]:
             columns=names,
             rows=[Row(cells=[row.get(name, "") for name in names]) for row in first],
         )
-
-
-def _of_validators(reason: str) -> str:
-    """Say what the API's validators said in English, where they have the words."""
-    return reread(reason)
 
 
 def _columns(seen: dict[str, Any]) -> Section:
