@@ -39,10 +39,10 @@ Why: decided, decision_api, people; the support desk: finding, timeline, sentenc
 denials, why_not, why_steps, why_known, support_pages.
 Data in and out: exports, data_pages, feed_pages; the market: market_pages,
 market_product, market_review, market_days.
-What it earned: sums, measurement, reports, funnels, programme, missing, findings,
-programme_findings, figures, charts, plots; report_answers, report_bodies, report_api,
-report_files, report_lines, report_tables, report_pages, report_cards, report_admin;
-policies, watched, hindsight, hindsight_api, hindsight_pages.
+What it earned: sums, sum_queries, measurement, reports, funnels, programme, missing,
+findings, programme_findings, figures, charts, plots; report_answers, report_bodies,
+report_api, report_files, report_lines, report_tables, report_pages, report_cards,
+report_admin; policies, watched, hindsight, hindsight_api, hindsight_pages.
 The service assistant: questions (its doors), question_limits, assistant, conversations;
 understanding, lessons, intents, spelt, extracts, typos, help_texts; what it says:
 replying, reply_offers, reply_carts, reply_codes, reply_orders, reply_combine,

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from promotions.sums import AUDIENCE, OUTCOMES, STRATEGIES, UNITS, values
+from promotions.sum_queries import AUDIENCE, OUTCOMES, STRATEGIES, UNITS
+from promotions.sums import values
 
 # `first`: a person's first assignment drew; `came`: orders by their own day, and what
 # goes back of them however late, as in sums of reports.
