@@ -4,8 +4,9 @@ The multiple-choice knapsack with side constraints, by its Lagrangian dual (prom
 duals), a small linear programme over those near a change of mind (core_lp), and whole
 offers made to fit (fitting). Then the plan is checked by other code (certificates). The
 effort grows by the gap that was measured: finer prices, a wider core, and at last
-branch and bound over the pairs that a better plan could hold. A plan whose gap is not
-the one asked for is not returned. Worker processes and commands only: loads highspy.
+branch and bound over the pairs that a better plan could hold (improving). A plan whose
+gap is not the one asked for is not returned. Worker processes and commands only: loads
+highspy.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The prices that earn most within the rules, and what they would bring. Pure.
+"""The prices that earn most within the rules. Pure.
 
 At price p a product of unit cost c and elasticity e ± s, of which `units` sell at
 today's price p0, earns (p − c) · min(units · (p / p0)^e, stock). A price is chosen by

@@ -1,4 +1,8 @@
-"""A quarter's weeks: which they are, how a time lies over them, their budgets. Pure."""
+"""A quarter's weeks: which they are, how a time lies over them, their budgets. Pure.
+
+A quarter is 13 weeks from the Monday of ISO week 1, 14, 27 or 40 on; the last of a long
+year has 14.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

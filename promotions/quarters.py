@@ -1,9 +1,8 @@
 """A quarter's plan: what campaigns cost and bring by week, and in sum. Pure NumPy.
 
-A quarter is 13 weeks from the Monday of ISO week 1, 14, 27 or 40 on; the last of a long
-year has 14. A line is a strategy with the time that it has left. It gives in proportion
-to demand: with the share s of its time that lies in a week, times the week's demand
-(1: that of the four weeks which its curve was priced for), a budget b buys in a week
+A line is a strategy with the time that it has left. It gives in proportion to demand:
+with the share s of its time that lies in a week, times the week's demand (1: that of
+the four weeks which its curve was priced for), a budget b buys in a week
 
     s · M(b / S), S the sum of s over its time, for the cost s · b / S
 

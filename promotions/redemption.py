@@ -1,9 +1,9 @@
 """Redeem once, within budget, under any concurrency.
 
-A cart is priced first, without a lock, since rules do not change; then all that it uses
-is taken at once (promotions.ledger). What a customer was told of, an offer or a code,
-must still be there, or the order is refused; an automatic strategy that has just run
-out is left out, and the cart priced again.
+A cart is priced first (promotions.order_carts), without a lock, since rules do not
+change; then all that it uses is taken at once (promotions.ledger). What a customer was
+told of, an offer or a code, must still be there, or the order is refused; an automatic
+strategy that has just run out is left out, and the cart priced again.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Replies on offers: which there are, until when, and whether they go together."""
+"""Replies on offers: which there are, and until when; and what a question means."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

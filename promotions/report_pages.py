@@ -1,4 +1,4 @@
-"""Reports as the back office shows them: cards, then sections of charts and tables.
+"""Reports as the back office shows them, below the cards: charts and tables.
 
 Every chart has its numbers in a table beside it. Cells are text, written here; what is
 not estimable is a reason instead of a number.

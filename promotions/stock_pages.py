@@ -1,6 +1,6 @@
-"""The back office's pages of stock: what runs short, expires, is too much, to order.
+"""The back office's page of stock: how it stands, the gravest first.
 
-They read what promotions.supply has counted. A shop that sends no stock is told so.
+It reads what promotions.supply has counted. A shop that sends no stock is told so.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ forecast and guards. Nothing here can make a strategy live.
 
 What is on its way already is not proposed again; nor is what an operator has rejected
 of late, unless its gain was doubtful and is not any more. The first look at all drafts
-is on at most SAMPLE customers, with what is believed on average; those that are chosen
+is on a sample of customers, with what is believed on average; those that are chosen
 are priced with all doubts, on those whom they would reach beside each other and what is
 live. Where no gain can be promised anywhere since too little is known, tests are
 proposed that are worth their price (promotions.trials).
