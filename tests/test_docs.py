@@ -337,7 +337,7 @@ def test_every_arm_that_a_storefront_may_draw_is_told() -> None:
 
 def test_every_reason_why_a_strategy_does_nothing_is_told() -> None:
     found = set()
-    for name in ("carts", "conditions", "discounts", "stacking", "turns"):
+    for name in ("carts", "coins", "conditions", "discounts", "stacking", "turns"):
         text = (ROOT / f"promotions/{name}.py").read_text()
         found |= set(re.findall(r'Missed\(\s*reason="(\w+)"', text))
         found |= set(re.findall(r'return "(\w+)"', text))
