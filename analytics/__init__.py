@@ -8,7 +8,8 @@ What comes in, by whatever wire: wires, native, segment, ecommerce, properties, 
 sent, salvage; ingestion, inflow, replays; snippets.
 Past orders from files: imports, columns, cells, assembled, buckets, refusals, strays;
 files of any kind: sheets, workbooks, json_lines, encodings, table_files, table_writer.
-The log: models, store, archive, lookup, races.
+The log: models, store, log_lock, glances, order_exports, leaving, archive; lookup,
+races.
 People: identity, persons, privacy.
 What is counted: projections, folds, outcomes, rebuilds, reports.
 Experiments: assignment, experiments, moments, tails, checks, power, spend_returns,

@@ -13,7 +13,15 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from analytics import access, clock, identity, ingestion, privacy, replays, store
+from analytics import (
+    access,
+    clock,
+    glances,
+    identity,
+    ingestion,
+    privacy,
+    replays,
+)
 from analytics.languages import reread, said
 from analytics.models import (
     ApiKey,
@@ -239,7 +247,7 @@ class CustomerAdmin(Acting):
             context |= {
                 "person": person,
                 "consent": mine[0].consent,
-                "words": store.latest(keys, ["consent_changed"], most=WORDS),
+                "words": glances.latest(keys, ["consent_changed"], most=WORDS),
             }
         context |= extra_context or {}
         return super().changeform_view(request, object_id, form_url, context)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from analytics import clock, events, lookup, store
+from analytics import clock, events, log_lock, lookup, store
 from analytics.models import Customer, Suppressed
 from analytics.persons import Member, settle
 from analytics.wording import Wording
@@ -260,7 +260,7 @@ def unlink(key: UUID, *, by: str, at: datetime) -> None:
     :raises NotLinked: the key is linked to nobody.
     """
     with transaction.atomic():
-        store.hold()
+        log_lock.hold()
         _hold({key})
         customer = Customer.objects.filter(key=key).first()
         if customer is None or customer.linked_to is None:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import transaction
 
-from analytics import events, identity, native, store
+from analytics import events, identity, log_lock, native, store
 from analytics.models import Rejection
 from analytics.sent import Erased, Refused, Sent, consent_id, event_id, ids
 from analytics.wording import Wording
@@ -94,7 +94,7 @@ def _keep(
     refused: Sequence[tuple[Refused, bytes]], *, source: str, at: datetime, call: str
 ) -> None:
     # Before we look: else somebody who is erased in between leaves a dead letter.
-    store.hold()
+    log_lock.hold()
     named = [ids(raw) for _, raw in refused]
     gone = identity.erased(set().union(*named))
     Rejection.objects.bulk_create(
@@ -116,7 +116,7 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
 
     The lock comes first: an erasure waits for us, or has happened before we look.
     """
-    store.hold()
+    log_lock.hold()
     people = identity.identify(
         {s.customer for s in sent if s.customer is not None},
         {s.visitor for s in sent if s.visitor is not None},

@@ -21,7 +21,15 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from analytics import access, clock, identity, ingestion, salvage, store, wires
+from analytics import (
+    access,
+    clock,
+    identity,
+    ingestion,
+    log_lock,
+    salvage,
+    wires,
+)
 from analytics.models import Rejection
 from analytics.sent import ids
 from analytics.wording import Wording
@@ -299,7 +307,7 @@ def _basic(request: HttpRequest) -> str | None:
 def _keep(body: bytes, key: access.Caller, call: str) -> None:
     """Keep a body that nobody can read: perhaps somebody can."""
     with transaction.atomic():
-        store.hold()
+        log_lock.hold()
         if identity.erased(ids(body)):
             return
         Rejection.objects.create(

@@ -20,7 +20,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from analytics import identity, lookup, store
+from analytics import glances, identity, lookup
 from analytics.models import EVERYBODY
 from ml import propensity, registry, returns
 from ml.codes import day_of, recoded
@@ -239,7 +239,7 @@ def history(keys: Sequence[UUID], *, at: datetime) -> History:
 
 def _lines(keys: Sequence[UUID], *, at: datetime) -> Iterator[tuple[int, int, Line]]:
     """Yield position, microseconds and line of what stands at `at`, oldest first."""
-    rows = store.trail(keys, types=ORDERS, since=EVER, until=at) if keys else []
+    rows = glances.trail(keys, types=ORDERS, since=EVER, until=at) if keys else []
     # First all that went back: an order's refund comes after it. By number within this
     # customer's own trail, so nobody can cancel another's order.
     back: dict[str, list[Back]] = {}
@@ -270,7 +270,7 @@ def _session(keys: Sequence[UUID], *, at: datetime) -> list[str]:
     """Return what was looked at or put into the cart within the hour, newest first."""
     if not keys:
         return []
-    rows = store.trail(keys, types=LOOKED, since=at - SESSION, until=at)
+    rows = glances.trail(keys, types=LOOKED, since=at - SESSION, until=at)
     # trail tells the oldest first.
     return [_looked.decode(data).sku for *_, data in reversed(rows)]
 

@@ -20,7 +20,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from analytics import events, lookup, store
+from analytics import events, glances, lookup, store
 from analytics.wording import Wording
 from ml.artefacts import Artefact, NotAnArtefact, unpack
 from ml.meanings import FEATURES_VERSION
@@ -272,7 +272,7 @@ def _append(
 ) -> None:
     stream = f"model:{event.task}"
     # After the version that was read: a promotion in between is a conflict.
-    store.append([event], at=at, stream=stream, after=store.version(stream))
+    store.append([event], at=at, stream=stream, after=glances.version(stream))
 
 
 def prune(*, at: datetime) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from analytics import store
+from analytics import order_exports
 from analytics.wording import Wording
 from ml import (
     contest,
@@ -131,7 +131,7 @@ def _world(
         until=day_of(plan.as_of),
     )
     newest = day_of(plan.cuts[-1])
-    findings.append(quality.of_currencies(store.order_currencies(until=at)))
+    findings.append(quality.of_currencies(order_exports.order_currencies(until=at)))
     findings.append(
         quality.of_labels(day=newest, horizon=plan.horizon, known_until=day_of(at))
     )

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from analytics import events, store
+from analytics import events, glances, store
 from analytics.races import anew
 from analytics.wording import APART, Wording, joined, revived
 from catalog import prices
@@ -30,7 +30,7 @@ from promotions.rules import Gift
 State = Strategy.State
 # A number of its own: by that of imports an approval waits for an import of orders.
 APPROVAL_LOCK = 7_102_036
-"""An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
+"""An advisory lock's key, a public constant like analytics.log_lock.LOG_LOCK."""
 
 
 class NotProposed(Exception):
@@ -183,7 +183,7 @@ def end(strategy: UUID | str, *, by: str, comment: str, at: datetime) -> None:
 
 def history(strategy: Strategy) -> list[store.Stored]:
     """Return the decisions on a strategy, oldest first."""
-    return store.read_stream(strategy.stream)
+    return glances.read_stream(strategy.stream)
 
 
 def before(strategy: Strategy) -> Iterator[tuple[Strategy, list[store.Stored]]]:
@@ -355,7 +355,7 @@ def replaced(strategy: Strategy) -> Iterator[Strategy]:
 
 
 def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
-    version = store.version(strategy.stream)
+    version = glances.version(strategy.stream)
     store.append([event], at=at, stream=strategy.stream, after=version)
 
 

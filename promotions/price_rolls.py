@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from analytics import events, store
+from analytics import events, glances, store
 from catalog import prices, rulebook
 from catalog.prices import Move
 from promotions.models import PriceLine, Strategy
@@ -179,5 +179,5 @@ def _log(strategy: Strategy, to: Mapping[PriceLine, str], at: datetime) -> None:
         rolled = events.PricesRolled(lines={k: tuple(v) for k, v in became.items()})
         # The strategy is locked: nobody appends to its stream
         # between this look and ours.
-        after = store.version(strategy.stream)
+        after = glances.version(strategy.stream)
         store.append([rolled], at=at, stream=strategy.stream, after=after)

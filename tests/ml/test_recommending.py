@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from analytics import events, store
+from analytics import events, glances, store
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog import feeds
 from ml import lines, live, recommending, registry, tasks
@@ -91,7 +91,7 @@ def _the_due_staples_come_first(keys: list[UUID]) -> None:
     """Those of the week before last: what came last week is not due yet."""
     hits = 0
     for one in keys[:20]:
-        rows = store.trail([one], types=["order_completed"], since=START, until=END)
+        rows = glances.trail([one], types=["order_completed"], since=START, until=END)
         due = {line.sku for line in _lines(rows[-2])} - {
             line.sku for line in _lines(rows[-1])
         }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from analytics import events, store
+from analytics import events, glances
 from ml import registry
 from ml.artefacts import Artefact, pack
 from ml.meanings import FEATURES_VERSION
@@ -189,7 +189,7 @@ def test_a_roll_back_puts_the_former_champion_in_charge_and_says_so(
     back = registry.roll_back("propensity", at=now, by="olga", comment="too warm")
 
     assert registry.champion("propensity") == back != newest
-    (said,) = store.read_stream("model:propensity")
+    (said,) = glances.read_stream("model:propensity")
     assert isinstance(said.event, events.ModelRolledBack)
     assert (said.event.model, said.event.was) == (back.pk, newest.pk)
     assert registry.roll_back("propensity", at=timezone.now(), by="olga") == newest
@@ -202,7 +202,7 @@ def test_there_is_no_going_back_behind_the_first(db: None, models_dir: Path) -> 
     with pytest.raises(registry.NoChampion, match="go back"):
         registry.roll_back("propensity", at=timezone.now(), by="olga")
 
-    assert store.read_stream("model:propensity") == []
+    assert glances.read_stream("model:propensity") == []
 
 
 def test_without_a_promotion_there_is_no_champion(db: None) -> None:
