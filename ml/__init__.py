@@ -11,10 +11,10 @@ recommending, favourites, diversity, ranked; companions, together; its challenge
 factorisation, implicit_feedback, two_tower, bags, vectors, challengers.
 One customer, now: live, served.
 How they are judged: protocols, enough, trials, basket_trials, stranger_trials,
-content_trials, market_trials, tables.
+content_trials, market_trials, evaluated, tables.
 Customers: profiles, profiling, profile_admin, segments, lifetime, customers, traits.
-How they answer offers: lifts, lift_fits; the shop's own campaigns: campaigns, response,
-redemption; pooling.
+How they answer offers: lifts, lift_fits, lift_rows, lift_types; the shop's
+own campaigns: campaigns, response, redemption; pooling.
 Whom an offer changes, from a trial's table: uplift, uplift_baselines, uplift_scores,
 uplift_shrunk, uplift_selection, uplift_report, outcome_models, shrinkage, qini,
 trial_tables, trial_checks.

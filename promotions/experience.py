@@ -23,7 +23,7 @@ from django.db.models import F
 
 from analytics import lookup
 from ml import lift_fits, lines
-from ml.lift_fits import Group
+from ml.lift_rows import Group
 from ml.lifts import Floats, What, Who
 from ml.traits import TRAITS
 from promotions import arms as arms_
@@ -75,7 +75,7 @@ FIELDS = [field.name for field in fields(Unit)]
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What became of units: see ml.lift_fits.Group.
+    """What became of units: see ml.lift_rows.Group.
 
     `spent`: the shelf value of each one's first purchase in scope; 0: there was none.
     """

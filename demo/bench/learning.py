@@ -27,6 +27,7 @@ from demo.bench import loop
 from demo.bench.table import Row, limit, show
 from ml import (
     demand,
+    evaluated,
     features,
     lines,
     live,
@@ -40,11 +41,11 @@ from ml import (
     training,
 )
 from ml.codes import day_of, recoded
+from ml.evaluated import Order
 from ml.models import PROPENSITY, RANKING, Shortlist, TrainingRun
 from ml.purchases import Purchases
 from ml.ranking import Stored
 from ml.served import RankedShop
-from ml.tables import Order
 from ml.trials import Table
 
 ASKED = 300
@@ -83,7 +84,7 @@ def run() -> None:
     """Measure on the demo's data; loaded first, if they are not there."""
     if not StoredEvent.objects.exists():
         loop.around()
-    shop = tables.read(Order(), until=timezone.now())
+    shop = evaluated.read(Order(), until=timezone.now())
     found = {name: tables.run(shop, name)[0].rows for name in tables.PROTOCOLS}
     show("Learning", [*_figures(found), *_costs(), *_answers()])
     show("The contest", list(_contest(found["propensity"])))
