@@ -1,7 +1,7 @@
 """What happened: a map of the modules, from what a shop sends to what is counted.
 
-The vocabulary: events, shapes, behaviour, decisions, market, service, opinions; how it
-is said: wording, languages.
+The vocabulary: events, shapes, behaviour, ordering, assortment, decisions, market,
+service, opinions; how it is said: wording, languages.
 Doors: api, tracking, connect, clock_api, admin, health; at all of them: access, cors,
 bodies, problems.
 What comes in, by whatever wire: wires, native, segment, ecommerce, properties, scalars,
