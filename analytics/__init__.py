@@ -11,7 +11,7 @@ files of any kind: sheets, workbooks, json_lines, encodings, table_files, table_
 The log: models, store, log_lock, glances, order_exports, leaving, archive; lookup,
 races.
 People: identity, persons, privacy.
-What is counted: projections, folds, outcomes, rebuilds, reports.
+What is counted: projections, folds, deeds, outcomes, rebuilds, reports.
 Experiments: assignment, experiments, moments, tails, checks, power, spend_returns,
 bandits, off_policy.
 Time: clock, agenda.
