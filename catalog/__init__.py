@@ -8,8 +8,8 @@ price_rules, rulebook.
 Stock: levels, stock, demanded, lots; clearing it: markdowns, markdown_luck.
 The market comes in: market_feeds, market_bodies, market_calendar, holidays; sources,
 source_states, adapters, fetching, unknown.
-Competitors: competitors, doubtful, positions, price_index, sightings, episodes; which
-of ours theirs is: matching, match_reviews, likeness, nearest, sizes.
+Competitors: competitor_feeds, competitors, doubtful, positions, price_index, sightings,
+episodes; which of ours theirs is: matching, match_reviews, likeness, nearest, sizes.
 What people say: reviews, review_bodies.
 In the background: tasks, market_tasks, alerts; apps.
 """

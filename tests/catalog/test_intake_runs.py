@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from analytics import sheets
 from analytics.models import StoredEvent
-from catalog import feeds, intake, intake_runs, kinds, market_feeds, row_files
+from catalog import competitor_feeds, feeds, intake, intake_runs, kinds, row_files
 from catalog.models import CompetitorProduct, Feed, Product
 from tests.catalog.uploads import HEAD, TABLE, csv, upload, worked
 
@@ -133,7 +133,7 @@ def test_a_killed_import_of_prices_goes_on_and_tells_each_change_once(
 
     def dies(listed: Any, *, at: Any) -> Any:
         calls.append(len(listed))
-        taken = market_feeds.take_prices(listed, at=at)
+        taken = competitor_feeds.take_prices(listed, at=at)
         if len(calls) == 3:
             raise Killed
         return taken
