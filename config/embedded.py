@@ -22,7 +22,8 @@ import psutil
 import psycopg
 
 from config.accounts import Account, Unfit, make_private
-from config.services import LOGS, PORT, POSTGRES, VALKEY, VAR, lock, sockets
+from config.asking import PORT
+from config.services import LOGS, POSTGRES, VALKEY, VAR, lock, sockets
 
 TEST = os.environ.get("PROFFER_TEST") == "1"
 
