@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.accounts import Unfit, choose_account, make_private
-from config.embedded import Postgres, Service, Valkey
+from config.embedded import Postgres, Valkey
+from config.servers import Service
 from config.services import LOGS, VAR, lock, sockets
 
 GRACE = 5.0
