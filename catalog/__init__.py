@@ -3,8 +3,8 @@
 Doors: api, price_api, review_api, admin, review_admin.
 The shop's feeds: feeds, bodies, mirrors, identifiers; as files: intake, intake_runs,
 kinds, row_files, order_files.
-Prices: models, prices, history, shown_prices, shelves; what they may become: pricing,
-price_rules, rulebook.
+Prices: models, prices, feed_prices, history, labels, shown_prices, shelves; what they
+may become: pricing, price_rules, rulebook.
 Stock: levels, stock, demanded, lots; clearing it: markdowns, markdown_luck.
 The market comes in: market_feeds, market_bodies, market_calendar, holidays; sources,
 source_states, adapters, fetching, unknown.

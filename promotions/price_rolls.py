@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from analytics import events, glances, store
-from catalog import prices, rulebook
+from catalog import feed_prices, prices, rulebook
 from catalog.prices import Move
 from promotions.models import PriceLine, Strategy
 
@@ -131,7 +131,9 @@ def _settle(lines: Sequence[PriceLine], at: datetime) -> None:
 
 
 def _overruled(lines: Sequence[PriceLine]) -> set[tuple[UUID, str]]:
-    holds = prices.held({line.sku for line in lines if line.state == State.RUNNING})
+    holds = feed_prices.held(
+        {line.sku for line in lines if line.state == State.RUNNING}
+    )
     return {(h.strategy, h.sku) for h in holds.values() if h.overruled_at}
 
 
