@@ -10,7 +10,7 @@ Past orders from files: imports, columns, cells, assembled, buckets, refusals, s
 files of any kind: sheets, workbooks, json_lines, encodings, table_files, table_writer.
 The log: models, store, log_lock, glances, order_exports, leaving, archive; lookup,
 races.
-People: identity, persons, privacy.
+People: identity, links, persons, privacy.
 What is counted: projections, folds, deeds, outcomes, rebuilds, reports.
 Experiments: assignment, experiments, moments, tails, checks, power, spend_returns,
 bandits, off_policy.

@@ -19,6 +19,7 @@ from analytics import (
     glances,
     identity,
     ingestion,
+    links,
     privacy,
     replays,
 )
@@ -175,8 +176,8 @@ class CustomerAdmin(Acting):
         if request.method != "POST" or not allowed:
             return self._refused(request, key, allowed=allowed)
         try:
-            identity.unlink(key, by=request.user.get_username(), at=clock.now())
-        except identity.NotLinked as refusal:
+            links.unlink(key, by=request.user.get_username(), at=clock.now())
+        except links.NotLinked as refusal:
             messages.error(request, said(refusal.args[0]))
         else:
             messages.success(request, _("The link is undone."))

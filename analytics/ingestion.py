@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import transaction
 
-from analytics import events, identity, log_lock, native, store
+from analytics import events, identity, links, log_lock, native, store
 from analytics.models import Rejection
 from analytics.sent import Erased, Refused, Sent, consent_id, event_id, ids
 from analytics.wording import Wording
@@ -23,7 +23,7 @@ from analytics.wording import Wording
 log = logging.getLogger(__name__)
 Status = Literal["accepted", "duplicate", "rejected"]
 Read = Callable[[bytes, datetime], Sent]
-# What identity.apply acts on, but for IdentityUnlinked, which no shop may send.
+# What links.apply acts on, but for IdentityUnlinked, which no shop may send.
 ABOUT_PEOPLE = (
     events.CustomerIdentified,
     events.CustomerAliased,
@@ -133,11 +133,11 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
             facts[id_] = _fact(id_, one, people, source)
             words += _word(one, people, source)
     happened = [*facts.values(), *words]
-    # The log's lock first, then people, as in identity.unlink: one order, no deadlock.
-    identity.hold(_about_people(happened))
+    # The log's lock first, then people, as in links.unlink: one order, no deadlock.
+    links.hold(_about_people(happened))
     # After it only rows are written that are locked already: nobody is waited for.
     written = store.append_new(happened)
-    identity.apply(_about_people(f for f in happened if f.id in written))
+    links.apply(_about_people(f for f in happened if f.id in written))
     return [
         _became(one, id_, new=first and id_ in written)
         for one, id_, first in zip(sent, ids, firsts, strict=True)
@@ -219,7 +219,7 @@ def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fa
     )
 
 
-def _about_people(facts: Iterable[store.Fact]) -> Iterator[identity.Happened]:
+def _about_people(facts: Iterable[store.Fact]) -> Iterator[links.Happened]:
     for fact in facts:
         if fact.customer is not None and isinstance(fact.event, ABOUT_PEOPLE):
             yield fact.customer, fact.event, fact.at

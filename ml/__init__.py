@@ -9,7 +9,7 @@ overview, model_pages, figures, admin.
 The next basket: baskets, product_meanings, shelves, neighbours, ranking, rankers,
 recommending, favourites, diversity, ranked; companions, together; its challengers:
 factorisation, implicit_feedback, two_tower, bags, vectors, challengers.
-One customer, now: live, served.
+One customer, now: live, own_past, served.
 How they are judged: protocols, enough, trials, basket_trials, stranger_trials,
 content_trials, market_trials, evaluated, tables.
 Customers: profiles, profiling, profile_admin, segments, lifetime, customers, traits.

@@ -22,7 +22,7 @@ from django.db import connection, transaction
 
 from analytics import lookup
 from catalog.models import Product
-from ml import listings, live, sentences, tastes
+from ml import listings, live, own_past, sentences, tastes
 from ml.listings import MODEL, Vocabulary, written
 from ml.models import ContentRun, Source
 
@@ -175,7 +175,7 @@ def newcomers(
 
     Nothing for who has not bought: there is nothing to be like.
     """
-    bought = live.bought(person, at=at, half_life=tastes.HALF_LIFE)
+    bought = own_past.bought(person, at=at, half_life=tastes.HALF_LIFE)
     # What is ranked by orders has its place among the others.
     barred = {*excluded, *bought, *live.ranked_skus()}
     new = [(sku, row) for sku, row in _new(at) if sku not in barred]

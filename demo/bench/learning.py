@@ -31,6 +31,7 @@ from ml import (
     features,
     lines,
     live,
+    own_past,
     profiling,
     propensity,
     recommending,
@@ -249,7 +250,7 @@ def _answers() -> Iterator[Row]:
     _, shop = registry.first_of(RANKING, _ranked)
     model = []
     for key in keys:
-        past, stored = shop.coded(live.history([key], at=at)), _stored(key)
+        past, stored = shop.coded(own_past.history([key], at=at)), _stored(key)
         rank = partial(shop.recommended, past, now=day_of(at), stored=stored)
         model.append(_millis(rank, time.process_time))
     whole = [

@@ -12,7 +12,7 @@ from django.utils import timezone
 from analytics import events, glances, store
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog import feeds
-from ml import lines, live, recommending, registry, tasks
+from ml import lines, live, own_past, recommending, registry, tasks
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import RankedShop
 from tests.ml.conftest import key
@@ -116,7 +116,7 @@ def _night_and_live_agree(keys: list[UUID]) -> None:
 
     assert [one.sku for one in found.found] == row.skus[:10]
     batch = lines.arrays(lines.read(until=END, customers=[keys[3]]))
-    alone = live.history([keys[3]], at=END)
+    alone = own_past.history([keys[3]], at=END)
     assert batch.products == alone.products
     for name in ("order", "day", "product", "category", "paid", "shelf_discount"):
         ours = getattr(alone.purchases, name)
