@@ -4,8 +4,8 @@ What is learnt from: lines, purchases, returns, codes, quality, splits.
 Who will buy in which category: features, context, rhythm, meanings, wordings; training,
 contest, estimators, expansions, evaluation, unfinished; untrained, rates; what a file
 holds: artefacts, exports, predictors, effects, reasons; scoring, propensity, scores.
-Who is in charge, and whether it holds: models, registry, provenance, watch, matured,
-overview, model_pages, figures, admin.
+Who is in charge, and whether it holds: models, registry, model_files, provenance,
+watch, matured, overview, model_pages, figures, admin.
 The next basket: baskets, product_meanings, shelves, neighbours, ranking, rankers,
 recommending, favourites, diversity, ranked; companions, together; its challengers:
 factorisation, implicit_feedback, two_tower, bags, vectors, challengers.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analytics import identity, lookup
 from analytics.models import EVERYBODY
-from ml import own_past, propensity, registry
+from ml import model_files, own_past, propensity, registry
 from ml.codes import day_of, recoded
 from ml.features import columns_of
 from ml.models import PROPENSITY, RANKING, Shortlist
@@ -35,7 +35,7 @@ POPULAR_ORDERS = 1000.0
 """Orders that a product's share of them is told by, in logs."""
 BROKEN = (
     registry.NoChampion,
-    registry.Tampered,
+    model_files.Tampered,
     propensity.Outdated,
     OSError,
     ValueError,
@@ -233,7 +233,7 @@ def _serving(task: str, read: Callable[[str], Read]) -> tuple[UUID, Read]:
     model, checksum = registry.serving(task)
     try:
         return model, read(checksum)
-    except registry.UNREADABLE:
+    except model_files.UNREADABLE:
         other, found = registry.first_of(task, read)
         return other.pk, found
 
@@ -241,9 +241,9 @@ def _serving(task: str, read: Callable[[str], Read]) -> tuple[UUID, Read]:
 # A checksum's file never changes, so a model is read once a process.
 @lru_cache(maxsize=2)
 def _propensity(checksum: str) -> PropensityModel:
-    return PropensityModel.of(registry.load(checksum))
+    return PropensityModel.of(model_files.load(checksum))
 
 
 @lru_cache(maxsize=2)
 def _ranked(checksum: str) -> RankedShop:
-    return RankedShop.of(registry.load(checksum))
+    return RankedShop.of(model_files.load(checksum))

@@ -25,6 +25,7 @@ from ml import (
     enough,
     favourites,
     lines,
+    model_files,
     protocols,
     provenance,
     ranked,
@@ -92,7 +93,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     row = TrainedModel(
         task=RANKING,
         estimator="logistic ranker",
-        checksum=registry.save(packed),
+        checksum=model_files.save(packed),
         created_at=at,
         cutoff=moment_of(float(history.purchases.day.max())),
         window_start=moment_of(judged.since),
@@ -232,7 +233,7 @@ def shortlist(*, at: datetime) -> int:
     :raises registry.NoChampion: no ranker has been promoted.
     """
     row = registry.champion(RANKING)
-    shop = RankedShop.of(registry.load(row.checksum))
+    shop = RankedShop.of(model_files.load(row.checksum))
     return _replace(list(_rows(shop, at)), model=row, at=at)
 
 

@@ -27,6 +27,7 @@ from ml import (
     evaluation,
     features,
     lines,
+    model_files,
     predictors,
     propensity,
     provenance,
@@ -245,7 +246,7 @@ def _store(
         name: TrainedModel(
             task=PROPENSITY,
             estimator=name,
-            checksum=registry.save(packed[name].file),
+            checksum=model_files.save(packed[name].file),
             created_at=at,
             cutoff=world.plan.cuts[-1],
             window_start=world.plan.cuts[0],

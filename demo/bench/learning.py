@@ -31,6 +31,7 @@ from ml import (
     features,
     lines,
     live,
+    model_files,
     own_past,
     profiling,
     propensity,
@@ -226,7 +227,7 @@ def _many(*, at: Any, times: int) -> int:
 
 
 def _propensity(checksum: str) -> propensity.PropensityModel:
-    return propensity.PropensityModel.of(registry.load(checksum))
+    return propensity.PropensityModel.of(model_files.load(checksum))
 
 
 def _over(past: Purchases, customers: int, times: int) -> Purchases:
@@ -269,7 +270,7 @@ def _answers() -> Iterator[Row]:
 
 
 def _ranked(checksum: str) -> RankedShop:
-    return RankedShop.of(registry.load(checksum))
+    return RankedShop.of(model_files.load(checksum))
 
 
 def _stored(customer: UUID) -> Stored:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from analytics import events, glances, store
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog import feeds
-from ml import lines, live, own_past, recommending, registry, tasks
+from ml import lines, live, model_files, own_past, recommending, registry, tasks
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import RankedShop
 from tests.ml.conftest import key
@@ -221,7 +221,7 @@ def test_a_model_comes_back_from_its_file_as_it_was(db: None, models_dir: Path) 
     habitual(signal=True)
     model = trained()
 
-    shop = RankedShop.of(registry.load(model.checksum))
+    shop = RankedShop.of(model_files.load(model.checksum))
 
     again = RankedShop.of(shop.artefact())
     assert again.model.skus == shop.model.skus

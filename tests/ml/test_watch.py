@@ -11,7 +11,16 @@ from django.utils import timezone
 
 from analytics import alerts, store
 from analytics.models import StoredEvent
-from ml import estimators, live, quality, registry, scores, scoring, training
+from ml import (
+    estimators,
+    live,
+    model_files,
+    quality,
+    registry,
+    scores,
+    scoring,
+    training,
+)
 from ml.models import Score, Scoring, TrainedModel, TrainingRun
 from tests.ml.conftest import CATEGORIES, START, Shop, order
 
@@ -102,7 +111,7 @@ def test_a_broken_champion_is_stood_in_for_and_then_last_night_s_scores_stand(
 
     night = scores.matrix()
     break_file(other, models_dir)
-    with pytest.raises(registry.Tampered):
+    with pytest.raises(model_files.Tampered):
         scoring.score(at=LAST)
     assert live.chances(taught[0], at=at) is None
     assert np.array_equal(scores.matrix().probability, night.probability)

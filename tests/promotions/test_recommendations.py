@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from analytics import access, privacy
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog.models import Product
-from ml import recommending, registry
+from ml import model_files, recommending
 from ml.artefacts import Artefact, pack
 from ml.baskets import FEATURES
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
@@ -212,7 +212,7 @@ def _products_that_left_the_catalogue_make_room_for_others(api: APIClient) -> No
 
 
 def _another_task_s_file_is_no_error(api: APIClient) -> None:
-    other = registry.save(pack(Artefact(kind="propensity", header={}, arrays={})))
+    other = model_files.save(pack(Artefact(kind="propensity", header={}, arrays={})))
     TrainedModel.objects.filter(task=RANKING).update(checksum=other)
 
     answer = api.get(URL.format("cu-1"))
