@@ -3,11 +3,12 @@
 The vocabulary: events, shapes, behaviour, ordering, assortment, decisions, market,
 service, opinions; how it is said: wording, languages.
 Doors: api, tracking, connect, clock_api, admin, health; at all of them: access, cors,
-bodies, problems.
+bodies, problems; back_office.
 What comes in, by whatever wire: wires, native, segment, ecommerce, properties, scalars,
 sent, salvage; ingestion, inflow, replays; snippets.
 Past orders from files: imports, columns, cells, assembled, buckets, refusals, strays;
-files of any kind: sheets, workbooks, json_lines, encodings, table_files, table_writer.
+files of any kind: opening, sheets, workbooks, json_lines, encodings, table_files,
+table_writer.
 The log: models, store, log_lock, glances, order_exports, leaving, archive; lookup,
 races.
 People: identity, links, persons, privacy.

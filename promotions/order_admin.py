@@ -17,20 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics import clock, identity
-from analytics.admin import Acting, ReadOnly
+from analytics.back_office import Acting, ReadOnly
 from analytics.models import Customer
 from catalog import pricing
 from catalog.models import Product
 from promotions import holds
 from promotions.markup import anchor, link, once, table
-from promotions.models import (
-    Code,
-    Hold,
-    Offer,
-    Redemption,
-    Reservation,
-    Strategy,
-)
+from promotions.models import Code, Hold, Offer, Redemption, Reservation, Strategy
 
 STATES = {"held": "warning", "redeemed": "success"}
 KINDS = {"line": "", "shipping": _("Shipping"), "gift": _("Gift")}

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import sheets
+from analytics import opening
 from analytics.models import StoredEvent
 from catalog import competitor_feeds, feeds, intake, intake_runs, kinds, row_files
 from catalog.models import CompetitorProduct, Feed, Product
@@ -61,7 +61,7 @@ def test_a_file_that_breaks_off_again_and_again_is_given_up(
     def breaks(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(sheets, "opened", breaks)
+    monkeypatch.setattr(opening, "opened", breaks)
     for _ in range(intake_runs.ATTEMPTS):
         with pytest.raises(RuntimeError):
             intake_runs.run()
