@@ -1,4 +1,4 @@
-"""Lists in the back office: nothing is edited; what may be done to rows is an action."""
+"""Lists in the back office: nothing is edited; what may be done is an action."""
 
 from collections.abc import Callable
 from typing import Any
