@@ -21,15 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from analytics import (
-    access,
-    clock,
-    identity,
-    ingestion,
-    log_lock,
-    salvage,
-    wires,
-)
+from analytics import access, clock, identity, ingestion, log_lock, salvage, wires
 from analytics.models import Rejection
 from analytics.sent import ids
 from analytics.wording import Wording

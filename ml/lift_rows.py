@@ -14,16 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.lifts import (
-    Design,
-    Floats,
-    Ints,
-    Prior,
-    What,
-    Who,
-    logit,
-    weekly,
-)
+from ml.lifts import Design, Floats, Ints, Prior, What, Who, logit, weekly
 
 EAGER, ADDRESS = 0.3, 0.05
 """Standard deviations of log purchases: of a customer's, beside what was expected, and
