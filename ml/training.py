@@ -34,6 +34,7 @@ from ml import (
     quality,
     registry,
     splits,
+    stability,
     unfinished,
     untrained,
 )
@@ -64,7 +65,7 @@ class World:
     parts: Splits
     categories: tuple[str, ...]
     context: Context
-    summary: quality.Summary
+    summary: stability.Summary
 
 
 def train(
@@ -159,7 +160,7 @@ def _world(
         parts=parts,
         categories=tuple(categories),
         context=context,
-        summary=quality.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
+        summary=stability.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
     )
     return world, findings
 
@@ -195,7 +196,7 @@ def _drift(rows: Split, *, young: bool) -> list[quality.Finding]:
     done = TrainingRun.objects.filter(state=TrainingRun.State.SUCCEEDED)
     last = done.order_by("-finished_at").first()
     known = (last.report or {}).get("summary", {}) if last else {}
-    found = quality.drift(known, rows.x, features.COLUMNS)
+    found = stability.drift(known, rows.x, features.COLUMNS)
     return [replace(one, hard=one.hard and not young) for one in found]
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.models import StoredEvent
-from ml import model_files, overview, quality, registry
+from ml import model_files, overview, registry, stability
 from ml.meanings import FEATURES_VERSION
 from ml.models import Scoring, TrainedModel, TrainingRun
 from tests.conftest import Counted
@@ -207,7 +207,7 @@ def test_drift_is_drawn_beside_what_was(desk: Client) -> None:
 
 
 def test_the_bound_of_drift_is_the_watchs() -> None:
-    assert overview.FAR == quality.DRIFTED
+    assert overview.FAR == stability.DRIFTED
 
 
 def test_the_page_asks_little(

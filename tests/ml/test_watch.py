@@ -15,10 +15,10 @@ from ml import (
     estimators,
     live,
     model_files,
-    quality,
     registry,
     scores,
     scoring,
+    stability,
     training,
 )
 from ml.models import Score, Scoring, TrainedModel, TrainingRun
@@ -88,10 +88,10 @@ def test_a_shop_where_everybody_buys_all_is_told_of(taught: list[Any]) -> None:
 
 def test_chances_that_stay_do_not_count_as_moved() -> None:
     chance = np.random.default_rng(0).beta(1, 4, 4000)
-    known = quality.tenths(chance[:2000])
+    known = stability.tenths(chance[:2000])
 
-    assert quality.moved_chances(known, chance[2000:]).ok
-    assert not quality.moved_chances(known, np.sqrt(chance[2000:])).ok
+    assert stability.moved_chances(known, chance[2000:]).ok
+    assert not stability.moved_chances(known, np.sqrt(chance[2000:])).ok
 
 
 def test_a_broken_champion_is_stood_in_for_and_then_last_night_s_scores_stand(
