@@ -1,7 +1,6 @@
 """What is likely: a map of the modules, from the log's orders to what may be believed.
 
-What is learnt from: lines, purchases, returns, codes, quality, stability,
-splits.
+What is learnt from: lines, purchases, returns, codes, quality, stability, splits.
 Who will buy in which category: features, context, rhythm, meanings, wordings; training,
 contest, estimators, expansions, evaluation, unfinished; untrained, rates; what a file
 holds: artefacts, exports, predictors, effects, reasons; scoring, propensity, scores.

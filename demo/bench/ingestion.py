@@ -21,7 +21,16 @@ from django.utils import timezone
 from eventsourcing.persistence import StoredEvent as Recorded
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
-from analytics import access, events, privacy, projections, rebuilds, store, tracking
+from analytics import (
+    access,
+    events,
+    privacy,
+    projections,
+    rebuilds,
+    store,
+    tracking,
+    wire_bodies,
+)
 from analytics.models import Customer
 from analytics.wires import reader
 from demo.bench.peers import UsualCustomer, UsualEvent
@@ -77,7 +86,7 @@ def _parsing() -> Row:
     gc.collect()
     started = time.process_time()
     for body in bodies:
-        raws, _ = tracking._messages(body)
+        raws, _ = wire_bodies.messages(body)
         _ = [read(raw, at) for raw in raws or []]
         tracking._success()
     micros = (time.process_time() - started) / (len(bodies) * BATCH) * 1e6
