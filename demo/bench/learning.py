@@ -39,6 +39,7 @@ from ml import (
     registry,
     response,
     scoring,
+    shortlists,
     tables,
     training,
 )
@@ -153,7 +154,7 @@ NIGHT: Mapping[str, Callable[..., Any]] = {
     "the ranker": lambda at: recommending.train(
         run=TrainingRun.objects.create(requested_by="bench"), at=at
     ),
-    "shortlists": lambda at: recommending.shortlist(at=at),
+    "shortlists": lambda at: shortlists.shortlist(at=at),
     "scores": lambda at: scoring.score(at=at),
     "profiles": lambda at: profiling.refresh(at=at),
     "elasticities": lambda at: demand.refresh(at=at),

@@ -12,7 +12,16 @@ from django.utils import timezone
 from analytics import events, glances, store
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog import feeds
-from ml import lines, live, model_files, own_past, recommending, registry, tasks
+from ml import (
+    lines,
+    live,
+    model_files,
+    own_past,
+    recommending,
+    registry,
+    shortlists,
+    tasks,
+)
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import RankedShop
 from tests.ml.conftest import key
@@ -78,7 +87,7 @@ def test_planted_rhythm_is_found_and_served(db: None, models_dir: Path) -> None:
     assert registry.champion(RANKING) == model
     figures = model.metrics["validation"]
     assert figures["recall"] > figures["own_recall"] + 0.1
-    assert recommending.shortlist(at=END) == 61
+    assert shortlists.shortlist(at=END) == 61
     _the_due_staples_come_first(keys)
     _night_and_live_agree(keys)
     _an_order_changes_the_next_answer(keys)
