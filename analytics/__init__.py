@@ -4,9 +4,9 @@ The vocabulary: events, shapes, behaviour, ordering, assortment, decisions, mark
 service, opinions; how it is said: wording, languages.
 Doors: api, tracking, connect, clock_api, admin, health; at all of them: access, cors,
 bodies, problems; back_office.
-What comes in, by whatever wire: wires, wire_bodies, native, segment, ecommerce,
-order_properties, properties, scalars, sent, salvage; ingestion, inflow, replays;
-snippets.
+What comes in, by whatever wire: wires, wire_bodies, native, segment, segment_messages,
+ecommerce, order_properties, properties, scalars, sent, salvage; ingestion, inflow,
+replays; snippets.
 Past orders from files: imports, columns, cells, assembled, buckets, refusals, strays;
 files of any kind: opening, sheets, workbooks, json_lines, encodings, table_files,
 table_writer.
