@@ -9,7 +9,8 @@ Stock: levels, stock, demanded, lots; clearing it: markdowns, markdown_luck.
 The market comes in: market_feeds, market_bodies, market_calendar, holidays; sources,
 source_states, adapters, fetching, unknown.
 Competitors: competitor_feeds, competitors, doubtful, positions, price_index, sightings,
-episodes; which of ours theirs is: matching, match_reviews, likeness, nearest, sizes.
+episodes; which of ours theirs is: matching, match_shelf, match_reviews,
+likeness, nearest, sizes.
 What people say: reviews, review_bodies.
 In the background: tasks, market_tasks, alerts; apps.
 """
