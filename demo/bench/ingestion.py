@@ -21,17 +21,9 @@ from django.utils import timezone
 from eventsourcing.persistence import StoredEvent as Recorded
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
-from analytics import (
-    access,
-    events,
-    privacy,
-    projections,
-    rebuilds,
-    store,
-    tracking,
-    wire_bodies,
-)
+from analytics import access, events, privacy, projections, rebuilds, store, tracking
 from analytics.models import Customer
+from analytics.wire_bodies import messages
 from analytics.wires import reader
 from demo.bench.peers import UsualCustomer, UsualEvent
 from demo.bench.served import Call, children, cpu, hammer, postgres, web
@@ -86,7 +78,7 @@ def _parsing() -> Row:
     gc.collect()
     started = time.process_time()
     for body in bodies:
-        raws, _ = wire_bodies.messages(body)
+        raws, _ = messages(body)
         _ = [read(raw, at) for raw in raws or []]
         tracking._success()
     micros = (time.process_time() - started) / (len(bodies) * BATCH) * 1e6
