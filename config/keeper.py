@@ -2,8 +2,8 @@
 
 config/services.py starts it; nothing else should. It holds an exclusive flock on
 VAR/keeper.lock, restarts what died, and stops each service GRACE seconds after the
-last lease on it. What the servers are: config.embedded; whom they run as:
-config.accounts.
+last lease on it. What the servers are: config.servers and config.embedded; whom
+they run as: config.accounts.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """What the night's scoring tells of the model that scored: is the world still its own?
 
 Features and chances of the regulars, whom models learn from, are compared with those of
-the training by the stability index (ml.quality); models that are a horizon old are
+the training by the stability index (ml.stability); models that are a horizon old are
 judged on what has happened since (ml.matured). All of it is told and none of it stops
 anything: see registry.doubts.
 """
