@@ -9,11 +9,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
-from analytics import access, clock, identity, ingestion, privacy, replays, store
+from analytics import (
+    access,
+    back_office,
+    clock,
+    glances,
+    identity,
+    ingestion,
+    links,
+    privacy,
+    replays,
+)
+from analytics.back_office import Acting, ReadOnly
 from analytics.languages import reread, said
 from analytics.models import (
     ApiKey,
@@ -29,76 +38,6 @@ from analytics.models import (
 
 WORDS = 10
 """Of consent: so many of the last are shown."""
-
-
-def worded(name: str, label: Any, told: Callable[[str], str] = reread) -> Any:
-    """Return a column of a table that keeps English of ours, in the page's language."""
-
-    @admin.display(description=label, ordering=name)
-    def column(row: Any) -> str:
-        return told(getattr(row, name))
-
-    return column
-
-
-class Worded(admin.AllValuesFieldListFilter):
-    """A filter by values that are words of ours."""
-
-    def choices(self, changelist: Any) -> Any:
-        for one in super().choices(changelist):
-            yield one | {"display": reread(str(one["display"]))}
-
-
-class Listed(ModelAdmin):
-    """A list called by what it lists."""
-
-    list_per_page = 50  # a row costs 2 ms of templates on two slow cores
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        title = capfirst(str(self.opts.verbose_name_plural))
-        more = {"title": title, **(extra_context or {})}
-        return super().changelist_view(request, more)
-
-
-class ReadOnly(Listed):
-    """Rows that only the platform itself writes; their history is the log."""
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        more = {"show_history": False, **(extra_context or {})}
-        return super().changeform_view(request, object_id, form_url, more)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class Acting(ReadOnly):
-    """Read only, but for actions of those who may change the table."""
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        opts = self.model._meta
-        name = f"{opts.app_label}.change_{opts.model_name}"
-        # Of the list, for its actions; a row's own page stays without a form.
-        return obj is None and bool(request.user.has_perm(name))
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Django offers actions, and takes them, from all who may view."""
-        return (
-            super().get_actions(request) if self.has_change_permission(request) else {}
-        )
 
 
 @admin.register(StoredEvent)
@@ -167,8 +106,8 @@ class CustomerAdmin(Acting):
         if request.method != "POST" or not allowed:
             return self._refused(request, key, allowed=allowed)
         try:
-            identity.unlink(key, by=request.user.get_username(), at=clock.now())
-        except identity.NotLinked as refusal:
+            links.unlink(key, by=request.user.get_username(), at=clock.now())
+        except links.NotLinked as refusal:
             messages.error(request, said(refusal.args[0]))
         else:
             messages.success(request, _("The link is undone."))
@@ -239,7 +178,7 @@ class CustomerAdmin(Acting):
             context |= {
                 "person": person,
                 "consent": mine[0].consent,
-                "words": store.latest(keys, ["consent_changed"], most=WORDS),
+                "words": glances.latest(keys, ["consent_changed"], most=WORDS),
             }
         context |= extra_context or {}
         return super().changeform_view(request, object_id, form_url, context)
@@ -255,17 +194,17 @@ class ProfileAdmin(ReadOnly):
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnly):
     list_display = [
-        worded("projection", _("projection")),
+        back_office.worded("projection", _("projection")),
         "position",
         "moved_at",
-        worded("error", _("error")),
+        back_office.worded("error", _("error")),
     ]
     fields = list_display
     readonly_fields = list_display
     ordering = ["projection"]
 
 
-REASON = worded("reason", _("reason"))
+REASON = back_office.worded("reason", _("reason"))
 
 
 @admin.register(Rejection)

@@ -19,11 +19,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Min
 
-from analytics import events, store
+from analytics import events, leaving, log_lock, store
 from analytics.models import Archive, ArchivedId, Checkpoint, Erasure, StoredEvent
 
 FILES_LOCK = 7_102_019
-"""An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
+"""An advisory lock's key, a public constant like analytics.log_lock.LOG_LOCK."""
 KEPT = frozenset(
     (
         *("consent_changed", "customer_aliased", "customer_erased"),
@@ -134,8 +134,8 @@ def _moved(month: date, at: datetime) -> int:
     """Late events of an archived month join its file."""
     start = datetime(month.year, month.month, 1, tzinfo=UTC)
     with transaction.atomic():
-        store.hold_alone()  # else a retry that comes now is stored twice
-        rows = store.move_out(start, TYPES, until=_folded())
+        log_lock.hold_alone()  # else a retry that comes now is stored twice
+        rows = leaving.move_out(start, TYPES, until=_folded())
         frame = _frame(rows)
         row = Archive.objects.filter(month=month).first() or Archive(month=month)
         if row.path:
@@ -210,7 +210,7 @@ def _forget(row: Archive, keys: list[str]) -> None:
     pairs = theirs.select("type", "data").iter_rows()
     blanked = theirs.with_columns(
         customer=pl.lit(None, pl.String),
-        data=pl.Series([store.blanked(type_, data) for type_, data in pairs]),
+        data=pl.Series([leaving.blanked(type_, data) for type_, data in pairs]),
     )
     with transaction.atomic():
         _keep(row, pl.concat([frame.filter(~is_theirs), blanked]).sort("position"))

@@ -5,14 +5,13 @@ What we do not know becomes a `custom_tracked` with its numbers; no text of it i
 """
 
 from collections.abc import Callable
-from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import msgspec
 
-from analytics import events
-from analytics.properties import Product, Properties, numbers, properties
-from analytics.scalars import amount, count, number, text
+from analytics import events, order_properties
+from analytics.properties import Properties, numbers, properties
+from analytics.scalars import number, text
 from analytics.sent import Refused
 from analytics.wording import Wording
 
@@ -118,16 +117,6 @@ def _offer_shown(seen: Properties, _: str) -> events.Event:
         ) from error
 
 
-def _checkout(seen: Properties, currency: str) -> events.Event:
-    value = seen.money("value")
-    return events.CheckoutStarted(
-        order_id=seen.label("order_id"),
-        currency=_currency(seen, currency),
-        value=seen.money("revenue") if value is None else value,
-        skus=seen.skus,
-    )
-
-
 def _step(kind: Callable[..., events.Event]) -> Read:
     def read(seen: Properties, _: str) -> events.Event:
         checkout = seen.label("checkout_id") or seen.label("order_id")
@@ -146,28 +135,6 @@ def _coupon(kind: Callable[..., events.Event]) -> Read:
     return read
 
 
-def _updated(seen: Properties, _: str) -> events.Event:
-    total = seen.money("total")
-    return events.OrderUpdated(
-        order_id=seen.label("order_id", least=1),
-        total=seen.money("revenue") if total is None else total,
-    )
-
-
-def _refunded(seen: Properties, currency: str) -> events.Event:
-    total = seen.money("total")
-    return events.OrderRefunded(
-        order_id=seen.label("order_id", least=1),
-        currency=_currency(seen, currency),
-        amount=seen.money("value") if total is None else total,
-        skus=seen.skus,
-    )
-
-
-def _cancelled(seen: Properties, _: str) -> events.Event:
-    return events.OrderCancelled(order_id=seen.label("order_id", least=1))
-
-
 def _experiment(seen: Properties, _: str) -> events.Event:
     experiment, variation = seen.experiment_id, seen.variation_id
     return events.ExperimentViewed(
@@ -183,92 +150,6 @@ def _experiment(seen: Properties, _: str) -> events.Event:
     )
 
 
-def _currency(seen: Properties, default: str) -> str:
-    found = (seen.label("currency") or default).upper()
-    if len(found) != 3 or not found.isascii() or not found.isalpha():
-        raise Refused(
-            Wording("Expected a currency such as USD"), "$.properties.currency"
-        )
-    return found
-
-
-def _completed(seen: Properties, currency: str) -> events.Event:
-    """An order. What was paid is spread over its lines, so that it adds up exactly."""
-    products = seen.things()
-    if not products:
-        raise Refused(Wording("An order needs its products"), "$.properties.products")
-    gross, counts = [], []
-    for place, product in enumerate(products):
-        path = f"$.properties.products[{place}]"
-        counts.append(count(product.quantity, f"{path}.quantity"))
-        price = amount(product.price, f"{path}.price") or Decimal(0)
-        # 0.37 kg are priced as such, and count as one unit.
-        weight = amount(product.quantity, f"{path}.quantity")
-        gross.append(price * (Decimal(1) if weight is None else weight))
-    # Without any price the whole goes by units.
-    paid = spread(_paid(seen, gross), gross if any(gross) else [*map(Decimal, counts)])
-    return events.OrderCompleted(
-        order_id=seen.label("order_id", least=1),
-        currency=_currency(seen, currency),
-        lines=tuple(
-            _line(place, product, counts[place], gross[place], paid[place])
-            for place, product in enumerate(products)
-        ),
-    )
-
-
-def _line(
-    place: int, product: Product, quantity: int, gross: Decimal, paid: Decimal
-) -> events.OrderLine:
-    item = product.item(f"$.properties.products[{place}]")
-    return events.OrderLine(
-        sku=item["sku"],
-        category=item["category"],
-        quantity=quantity,
-        paid=paid,
-        coupon_discount=max(gross - paid, Decimal(0)),
-    )
-
-
-def _paid(seen: Properties, gross: list[Decimal]) -> Decimal:
-    """Revenue is after discounts, without shipping and tax; total includes them."""
-    if (revenue := seen.money("revenue")) is not None:
-        return revenue
-    nothing = Decimal(0)
-    if (total := seen.money("total")) is not None:
-        apart = (seen.money("shipping") or nothing) + (seen.money("tax") or nothing)
-        return max(total - apart, nothing)
-    if (value := seen.money("value")) is not None:
-        return value
-    return max(sum(gross, nothing) - (seen.money("discount") or nothing), nothing)
-
-
-def spread(whole: Decimal, weights: list[Decimal]) -> list[Decimal]:
-    """Split an amount by weights, by largest remainder: the parts add up to it.
-
-    In the smallest unit that the amount or a weight is written in, at least a cent.
-    """
-    for value in (whole, *weights):
-        if not value.is_finite():
-            raise Refused(
-                Wording("Expected an amount below 1e9"), "$.properties.products"
-            )
-    total = sum(weights, Decimal(0))
-    if total <= 0:
-        weights, total = [Decimal(1)] * len(weights), Decimal(len(weights))
-    digits = max(2, *(-int(v.as_tuple().exponent) for v in (whole, *weights)))
-    # The log takes four decimals at most.
-    unit = Decimal(1).scaleb(-min(digits, 4))
-    exact = [whole * weight / total for weight in weights]
-    parts = [part.quantize(unit, ROUND_DOWN) for part in exact]
-    missing = int((whole - sum(parts, Decimal(0))) / unit)
-    # Minus the remainder, so the largest come first; of equals the earlier line.
-    order = sorted(range(len(parts)), key=lambda i: parts[i] - exact[i])
-    for place in order[:missing]:
-        parts[place] += unit
-    return parts
-
-
 SPEC: dict[str, Read] = {
     "products searched": _searched,
     "product list viewed": lambda seen, _: events.ProductListViewed(**_list(seen)),
@@ -280,14 +161,14 @@ SPEC: dict[str, Read] = {
     "product added": _moved(events.ProductAdded),
     "product removed": _moved(events.ProductRemoved),
     "cart viewed": lambda seen, _: events.CartViewed(skus=seen.skus),
-    "checkout started": _checkout,
+    "checkout started": order_properties.checkout,
     "checkout step viewed": _step(events.CheckoutStepViewed),
     "checkout step completed": _step(events.CheckoutStepCompleted),
     "payment info entered": _step(events.PaymentInfoEntered),
-    "order completed": _completed,
-    "order updated": _updated,
-    "order refunded": _refunded,
-    "order cancelled": _cancelled,
+    "order completed": order_properties.completed,
+    "order updated": order_properties.updated,
+    "order refunded": order_properties.refunded,
+    "order cancelled": order_properties.cancelled,
     "coupon entered": _coupon(events.CouponEntered),
     "coupon applied": _coupon(events.CouponApplied),
     "coupon denied": _coupon(events.CouponDenied),

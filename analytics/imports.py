@@ -22,12 +22,12 @@ from analytics import (
     archive,
     buckets,
     cells,
+    glances,
     identity,
     ingestion,
     native,
     races,
     refusals,
-    store,
 )
 from analytics.assembled import assembled
 from analytics.buckets import Progress
@@ -194,7 +194,7 @@ def _send(
     """Pass what is known over without reading it: a second run takes seconds."""
     ids = {event_id(message): place for place, message in enumerate(some["message"])}
     # What was archived is out of the table, and in the log still.
-    known = {ids[id_] for id_ in {*store.positions(ids), *archive.moved(ids)}}
+    known = {ids[id_] for id_ in {*glances.positions(ids), *archive.moved(ids)}}
     fresh = some[[place for place in range(len(some)) if place not in known]]
     report.orders += len(some)
     report.known += len(known)

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import transaction
 
-from analytics import events, identity, native, store
+from analytics import events, identity, links, log_lock, native, store
 from analytics.models import Rejection
 from analytics.sent import Erased, Refused, Sent, consent_id, event_id, ids
 from analytics.wording import Wording
@@ -23,7 +23,7 @@ from analytics.wording import Wording
 log = logging.getLogger(__name__)
 Status = Literal["accepted", "duplicate", "rejected"]
 Read = Callable[[bytes, datetime], Sent]
-# What identity.apply acts on, but for IdentityUnlinked, which no shop may send.
+# What links.apply acts on, but for IdentityUnlinked, which no shop may send.
 ABOUT_PEOPLE = (
     events.CustomerIdentified,
     events.CustomerAliased,
@@ -94,7 +94,7 @@ def _keep(
     refused: Sequence[tuple[Refused, bytes]], *, source: str, at: datetime, call: str
 ) -> None:
     # Before we look: else somebody who is erased in between leaves a dead letter.
-    store.hold()
+    log_lock.hold()
     named = [ids(raw) for _, raw in refused]
     gone = identity.erased(set().union(*named))
     Rejection.objects.bulk_create(
@@ -116,7 +116,7 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
 
     The lock comes first: an erasure waits for us, or has happened before we look.
     """
-    store.hold()
+    log_lock.hold()
     people = identity.identify(
         {s.customer for s in sent if s.customer is not None},
         {s.visitor for s in sent if s.visitor is not None},
@@ -133,11 +133,11 @@ def take(sent: Sequence[Sent], *, source: str) -> list[Result]:
             facts[id_] = _fact(id_, one, people, source)
             words += _word(one, people, source)
     happened = [*facts.values(), *words]
-    # The log's lock first, then people, as in identity.unlink: one order, no deadlock.
-    identity.hold(_about_people(happened))
+    # The log's lock first, then people, as in links.unlink: one order, no deadlock.
+    links.hold(_about_people(happened))
     # After it only rows are written that are locked already: nobody is waited for.
     written = store.append_new(happened)
-    identity.apply(_about_people(f for f in happened if f.id in written))
+    links.apply(_about_people(f for f in happened if f.id in written))
     return [
         _became(one, id_, new=first and id_ in written)
         for one, id_, first in zip(sent, ids, firsts, strict=True)
@@ -219,7 +219,7 @@ def _word(sent: Sent, people: identity.People, source: str) -> Iterator[store.Fa
     )
 
 
-def _about_people(facts: Iterable[store.Fact]) -> Iterator[identity.Happened]:
+def _about_people(facts: Iterable[store.Fact]) -> Iterator[links.Happened]:
     for fact in facts:
         if fact.customer is not None and isinstance(fact.event, ABOUT_PEOPLE):
             yield fact.customer, fact.event, fact.at

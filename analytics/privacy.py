@@ -18,7 +18,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import connection, models, transaction
 from django.db.models import Q
 
-from analytics import events, identity, store
+from analytics import events, identity, leaving, log_lock, store
 from analytics.models import (
     EVERYBODY,
     Archive,
@@ -47,10 +47,10 @@ def erase(who: str | UUID, *, by: str, at: datetime) -> Erasure:
 def _erase(who: str | UUID, by: str, at: datetime) -> Erasure:
     with transaction.atomic():
         _lock_rows(_keys(who))
-        store.hold_alone()
+        log_lock.hold_alone()
         # Asked before the lock and again after it: a link may have joined more keys.
         keys = _keys(who)
-        count = store.erase(keys)
+        count = leaving.erase(keys)
         customers = Customer.objects.filter(key__in=keys)
         names = {row.name for row in customers}
         if isinstance(who, str):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from analytics import ingestion, store, wires
+from analytics import ingestion, log_lock, wires
 from analytics.models import Rejection
 
 
@@ -20,7 +20,7 @@ def replay(ids: Iterable[int], *, at: datetime) -> tuple[int, int]:
 
 def _again(id_: int, at: datetime) -> bool:
     with transaction.atomic():
-        store.hold()  # before the row, as an erasure takes them
+        log_lock.hold()  # before the row, as an erasure takes them
         row = Rejection.objects.select_for_update().get(id=id_)
         if row.resolved_at is not None:
             return True

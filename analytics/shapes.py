@@ -14,6 +14,7 @@ import msgspec
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Label = Annotated[str, msgspec.Meta(max_length=200)]
 """Text that may be empty. Bounded: an index holds it, and an index row 2,704 bytes."""
+Skus = Annotated[tuple[Text, ...], msgspec.Meta(max_length=1000)]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 MOST = Decimal(10**9)

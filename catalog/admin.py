@@ -22,7 +22,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock, outward
-from analytics.admin import Acting, ReadOnly
+from analytics.back_office import Acting, ReadOnly
 from catalog import levels, match_reviews, pricing, review_admin, rulebook
 from catalog.models import (
     CompetitorProduct,

@@ -12,7 +12,7 @@ class CatalogConfig(AppConfig):
         """Let operators be told of the market, and `rebuild` read its prices again."""
         from analytics import alerts as all_alerts
         from analytics import projections
-        from catalog import alerts, market_feeds
+        from catalog import alerts, competitor_feeds
 
         all_alerts.OTHERS.append(alerts.current)
-        projections.OTHERS["competitor_prices"] = market_feeds.recount
+        projections.OTHERS["competitor_prices"] = competitor_feeds.recount

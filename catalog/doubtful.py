@@ -13,7 +13,7 @@ from django.db import transaction
 
 from analytics import events, store
 from catalog import competitors
-from catalog.market_feeds import ASKED
+from catalog.competitor_feeds import ASKED
 from catalog.mirrors import lock
 from catalog.models import CompetitorPrice, CompetitorProduct
 

@@ -2,7 +2,7 @@
 
 One statement for a whole batch, by COPY, so that a shop may send its full catalogue
 every night; only real changes of price, cost and stock become events. Where a strategy
-has set a product's price, catalog.prices says what the feed's comes to.
+has set a product's price, catalog.feed_prices says what the feed's comes to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,10 +14,11 @@ from typing import NamedTuple
 from django.db import transaction
 
 from analytics import events, store
-from catalog import levels, prices
+from catalog import feed_prices, levels, prices
+from catalog.feed_prices import Heard
+from catalog.labels import Moved
 from catalog.mirrors import mirror
 from catalog.models import Product
-from catalog.prices import Heard, Moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ def take(listed: Sequence[Listed], *, at: datetime) -> Taken:
         before = _before(rows)
         heard = _heard(rows, before, at)
         _mirror(rows.values(), heard, before, at)
-        prices.listen(heard.values(), at=at)
+        feed_prices.listen(heard.values(), at=at)
         prices.note(list(_moved(rows, heard, before)), at=at)
         levels.note(_counted(rows, before), at=at)
         changes = [
@@ -87,12 +88,12 @@ def believe(*, at: datetime) -> int:
 
     Who sends only what has changed says it once. Return how many.
     """
-    if not prices.believed(at=at):
+    if not feed_prices.believed(at=at):
         return 0
     with transaction.atomic():
         prices.lock()
         # Asked again under the lock: a feed may have said more.
-        said = prices.believed(at=at)
+        said = feed_prices.believed(at=at)
         products = list(Product.objects.filter(sku__in=said))
         changes = []
         for one in products:
@@ -106,7 +107,7 @@ def believe(*, at: datetime) -> int:
         Product.objects.bulk_update(products, ["price", "listed_price"])
         moved = [Moved(sku=p.sku, price=p.price, currency=p.currency) for p in products]
         prices.note(moved, at=at)
-        prices.forget(said)
+        feed_prices.forget(said)
         store.append(changes, at=at)
     return len(products)
 
@@ -135,9 +136,9 @@ def _before(rows: Mapping[str, Listed]) -> dict[str, Before]:
 def _heard(
     rows: Mapping[str, Listed], before: Mapping[str, Before], at: datetime
 ) -> dict[str, Heard]:
-    holds = prices.held(rows)
+    holds = feed_prices.held(rows)
     return {
-        sku: prices.heard(
+        sku: feed_prices.heard(
             *(one.price, one.currency, holds.get(sku)),
             now=before.get(sku, NEW).price,
             listed=before.get(sku, NEW).listed_price,

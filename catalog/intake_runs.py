@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from analytics import cells, clock, columns, imports, races, sheets
+from analytics import cells, clock, columns, imports, opening, races, sheets
 from analytics.imports import Report
 from analytics.sheets import Sheet
 from analytics.wording import Wording
@@ -77,7 +77,7 @@ def _advance(row: Feed) -> bool:
         path = Path(folder) / "file"
         path.write_bytes(bytes(row.body or b""))
         try:
-            sheet = sheets.opened(path, encoding=row.options.get("encoding", ""))
+            sheet = opening.opened(path, encoding=row.options.get("encoding", ""))
             # Of CSV the number is a guess by its size, which MOST_BYTES bounds.
             if sheet.form != "csv" and sheet.rows > MOST_ROWS:
                 raise TooManyRows(

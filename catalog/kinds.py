@@ -6,11 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from catalog import feeds, market_feeds, reviews
+from catalog import competitor_feeds, feeds, market_feeds, reviews
 from catalog.bodies import ProductSerializer
+from catalog.competitor_feeds import PriceSeen
 from catalog.feeds import Listed, Taken
 from catalog.market_bodies import DaysSerializer, PriceSerializer, ValueSerializer
-from catalog.market_feeds import DaysListed, PriceSeen, ValueListed
+from catalog.market_feeds import DaysListed, ValueListed
 from catalog.models import Feed
 from catalog.review_bodies import ReviewSerializer
 from catalog.reviews import Written
@@ -159,7 +160,7 @@ KINDS: Mapping[str, Kind] = {
     Feed.What.PRICES: Kind(
         check=PriceSerializer,
         listed=PriceSeen,
-        take=market_feeds.take_prices,
+        take=competitor_feeds.take_prices,
         guesses=PRICES,
         needed=("product", "name", "price"),
         said=("competitor", "currency"),

@@ -15,7 +15,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from analytics import events, store
+from analytics import events, order_exports, store
 from catalog import episodes, pricing
 from catalog.competitors import MATCHED, STALE, doubts, histories
 from catalog.episodes import Step
@@ -51,7 +51,7 @@ def count(*, at: datetime) -> int:
     # Before anything is read: what moves meanwhile is read again by the next count.
     read_to = store.high_water()
     pairs, known = list(_pairs()), Position.objects.exclude(read_to=0).in_bulk()
-    sold = store.units_sold(at - SOLD_IN, at)
+    sold = order_exports.units_sold(at - SOLD_IN, at)
     moved = _moved(known, read_to)
     found = {
         one.theirs.pk: kept

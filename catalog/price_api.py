@@ -1,6 +1,6 @@
 """The storefront's door to prices: GET and POST /api/v1/prices.
 
-A price's JSON is written when it changes (catalog.prices), and kept in memory
+A price's JSON is written when it changes (catalog.labels), and kept in memory
 (catalog.shown_prices), so an answer is one look-up.
 """
 

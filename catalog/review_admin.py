@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from analytics import clock
-from analytics.admin import Acting
+from analytics.back_office import Acting
 from catalog import reviews
 from catalog.models import Review
 

@@ -18,7 +18,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from analytics.admin import Listed
+from analytics.back_office import Listed
 from analytics.languages import reread
 from config import second_factor
 from config.boxes import MAY, Deeds, Ticks

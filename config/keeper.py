@@ -2,8 +2,8 @@
 
 config/services.py starts it; nothing else should. It holds an exclusive flock on
 VAR/keeper.lock, restarts what died, and stops each service GRACE seconds after the
-last lease on it. What the servers are: config.embedded; whom they run as:
-config.accounts.
+last lease on it. What the servers are: config.servers and config.embedded; whom
+they run as: config.accounts.
 """
 
 import fcntl
@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.accounts import Unfit, choose_account, make_private
-from config.embedded import Postgres, Service, Valkey
+from config.embedded import Postgres, Valkey
+from config.servers import Service
 from config.services import LOGS, VAR, lock, sockets
 
 GRACE = 5.0

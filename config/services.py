@@ -11,21 +11,19 @@ message, because it holds a password.
 import fcntl
 import hashlib
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit
+from urllib.parse import quote
 
 import psycopg
 import redis
-from psycopg.conninfo import make_conninfo
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from config import asking
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("PROFFER_VAR") or ROOT / "var").resolve()
@@ -34,7 +32,6 @@ POSTGRES = "postgres"
 VALKEY = "valkey"
 TITLES = {POSTGRES: "PostgreSQL", VALKEY: "Valkey"}
 PATIENCE = 60.0
-PORT = 5432
 SOCKET_LIMIT = 103
 """The longest socket path in bytes: macOS allows 103, Linux 107."""
 KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH")
@@ -60,7 +57,7 @@ def urls(environ: Mapping[str, str]) -> Urls:
     return Urls(
         # The path form: django-environ does not decode a percent-encoded host.
         database=environ.get("DATABASE_URL")
-        or f"postgres://proffer@:{PORT}/{run}/proffer",
+        or f"postgres://proffer@:{asking.PORT}/{run}/proffer",
         broker=environ.get("BROKER_URL")
         or f"redis+socket://{run}/valkey.sock?virtual_host=0",
         cache=environ.get("CACHE_URL") or f"unix://{run}/valkey.sock?db=1",
@@ -70,7 +67,7 @@ def urls(environ: Mapping[str, str]) -> Urls:
 def sockets() -> Path:
     """Name the directory of both sockets; a path too long for one moves to /tmp."""
     run = VAR / "run"
-    if len(os.fsencode(run / f".s.PGSQL.{PORT}")) <= SOCKET_LIMIT:
+    if len(os.fsencode(run / f".s.PGSQL.{asking.PORT}")) <= SOCKET_LIMIT:
         return run
     # Not TMPDIR: two clients must agree on the address. The keeper checks the owner.
     digest = hashlib.sha256(os.fsencode(VAR)).hexdigest()[:16]
@@ -92,9 +89,9 @@ def attach(environ: Mapping[str, str] = os.environ) -> None:
 
     :raises ServiceDown: with one sentence for the person at the terminal.
     """
-    for variable, probe in PROBES.items():
+    for variable in asking.PROBES:
         if url := environ.get(variable):
-            _verify(variable, url, probe)
+            _verify(variable, url)
     names = embedded(environ)
     deadline = time.monotonic() + PATIENCE
     for name in names:
@@ -135,9 +132,9 @@ def answers(name: str) -> bool:
     """Ask an embedded service, as the application would."""
     try:
         if name == POSTGRES:
-            _query(urls({}).database)
+            asking.query(urls({}).database)
         else:
-            _ping(urls({}).cache)
+            asking.ping(urls({}).cache)
     except (psycopg.Error, redis.RedisError):
         return False
     return True
@@ -214,77 +211,12 @@ def _start_keeper(environ: Mapping[str, str], deadline: float) -> None:
         )
 
 
-def _verify(variable: str, url: str, probe: Callable[[str], None]) -> None:
-    try:
-        probe(url)
-    except (ValueError, TypeError):
-        reason = "it cannot be read as such a URL"
-    except (psycopg.Error, redis.RedisError, OSError) as error:
-        reason = _without_secret(error, url)
-    else:
-        return
-    raise ServiceDown(
-        f"{variable} is set, but the service does not answer ({reason}): correct it, "
-        "or unset it to use the embedded service."
-    )
-
-
-def _without_secret(error: Exception, url: str) -> str:
-    text = (str(error).strip().splitlines() or [""])[0]
-    secret = url.rpartition("@")[0].partition("://")[2].partition(":")[2]
-    # An unquoted / or # in a password makes the libraries take its parts for a host.
-    parts = [part for part in re.split(r"[/#?@:]", secret) if part]
-    if any(part in text or unquote(part) in text for part in parts):
-        return type(error).__name__
-    return text or type(error).__name__
-
-
-def _query(url: str) -> None:
-    parts = urlsplit(url)
-    if "," in parts.netloc:
-        return  # Several hosts: which must answer is libpq's decision.
-    if parts.scheme not in ("postgres", "postgresql", "psql", "pgsql", "postgis"):
-        raise ValueError(parts.scheme)
-    # Decoded as django-environ does it: this must test what Django will use.
-    path = unquote_plus(parts.path[1:])
-    host, _, name = path.rpartition("/")
-    # Of the query only what decides on reaching it.
-    secure = {k: v for k, v in parse_qsl(parts.query) if k.startswith("ssl")}
-    target = make_conninfo(
-        host=host or parts.hostname,
-        port=parts.port or PORT,
-        user=unquote(parts.username or "") or None,
-        password=unquote(parts.password or "") or None,
-        dbname=name or None,
-        connect_timeout=5,
-        **secure,
-    )
-    with psycopg.connect(target) as connection:
-        connection.execute("SELECT 1")
-
-
-def _ping(url: str) -> None:
-    """Ask a Redis-like server; kombu's other transports are left to Celery."""
-    scheme, _, rest = url.partition("://")
-    known = {"redis+socket": "unix", "valkey": "redis", "valkeys": "rediss"}
-    scheme = known.get(scheme, scheme)
-    if not rest:
-        raise ValueError(url)
-    if scheme not in ("redis", "rediss", "unix") or "," in rest or ";" in rest:
-        return
-    # Celery's spellings of two options.
-    rest = rest.replace("virtual_host=", "db=")
-    rest = re.sub(r"=CERT_(\w+)", lambda found: f"={found[1].lower()}", rest)
-    with redis.Redis.from_url(
-        f"{scheme}://{rest}",
-        socket_connect_timeout=5,
-        socket_timeout=5,
-        retry=Retry(NoBackoff(), 0),
-    ) as client:
-        client.ping()
-
-
-PROBES = {"DATABASE_URL": _query, "BROKER_URL": _ping, "CACHE_URL": _ping}
+def _verify(variable: str, url: str) -> None:
+    if reason := asking.fault(variable, url):
+        raise ServiceDown(
+            f"{variable} is set, but the service does not answer ({reason}): correct "
+            "it, or unset it to use the embedded service."
+        )
 
 
 def _start() -> bool:
@@ -318,7 +250,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _status() -> bool:
-    given = [_given_status(variable) for variable in PROBES]
+    given = [_given_status(variable) for variable in asking.PROBES]
     well = all(given)
     names = embedded(os.environ)
     if names:
@@ -337,7 +269,7 @@ def _given_status(variable: str) -> bool:
     if not url:
         return True
     try:
-        _verify(variable, url, PROBES[variable])
+        _verify(variable, url)
     except ServiceDown as down:
         return not _say(str(down))
     # Not "answers": of kombu's transports only Redis-like ones are asked.

@@ -18,25 +18,9 @@ from pathlib import Path
 import polars as pl
 
 from catalog.feeds import Listed
+from demo import merchandise
 
 CURRENCY = "USD"
-NEVER_PROMOTED = {
-    "CNTRL/STORE SUP",
-    "COUPON",
-    "FUEL",
-    "GM MERCH EXP",
-    "MISCELLANEOUS",
-    "POSTAL CENTER",
-    "PROD-WHS SALES",
-    "RX",
-    "TOBACCO",
-}
-"""Departments that are not merchandise, or that may not be discounted."""
-BARRED = {
-    *("BEERS/ALES", "DOMESTIC WINE", "IMPORTED WINE", "LIQUOR", "MISC WINE"),
-    *("CIGARETTES", "CIGARS", "TOBACCO OTHER", "COUPON/MISC ITEMS"),
-}
-"""Categories likewise: alcohol, tobacco, fuel."""
 
 
 def folder() -> Path:
@@ -309,10 +293,5 @@ def _listed(row: dict[str, object]) -> Listed:
         size=str(row["package_size"] or ""),
         currency=CURRENCY,
         price=None if price is None else Decimal(str(price)),
-        promotable=_promotable(str(row["department"]), category),
+        promotable=merchandise.promotable(str(row["department"]), category),
     )
-
-
-def _promotable(department: str, category: str) -> bool:
-    merchandise = bool(category) and department not in NEVER_PROMOTED
-    return merchandise and category not in BARRED

@@ -22,15 +22,7 @@ import numpy as np
 
 from demo import populations
 from demo.offers import Offers
-from demo.populations import (
-    CATEGORIES,
-    PRODUCTS,
-    Bools,
-    Floats,
-    Goods,
-    Ints,
-    People,
-)
+from demo.populations import CATEGORIES, PRODUCTS, Bools, Floats, Goods, Ints, People
 
 UNITS = np.array([1, 2, 3])
 DAYS = 7

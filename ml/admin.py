@@ -23,7 +23,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from analytics import clock
-from analytics.admin import ReadOnly, Worded, worded
+from analytics.back_office import ReadOnly, Worded, worded
 from analytics.languages import actor, reread, said
 from ml import figures, listing_admin, model_pages, profile_admin, registry
 from ml.models import Elasticity, TrainedModel, TrainingRun

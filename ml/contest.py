@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import estimators, evaluation, exports, features, quality
+from ml import estimators, evaluation, exports, features, stability
 from ml.estimators import Candidate
 from ml.splits import Split, Splits
 
@@ -213,7 +213,7 @@ def _metrics(
             for moment, one in zip(moments, figures, strict=True)
         ],
         "calibration": evaluation.calibration(newest.part.y, newest.chance),
-        "chances": quality.tenths(newest.chance),
+        "chances": stability.tenths(newest.chance),
     }
 
 

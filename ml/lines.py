@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from analytics import store
+from analytics import order_exports
 from ml import returns
 from ml.codes import EPOCH
 from ml.purchases import Codes, History, Purchases
@@ -54,7 +54,7 @@ LEFT_OUT = {
 
 def read(*, until: datetime, customers: Sequence[UUID] | None = None) -> pl.DataFrame:
     """Read all order lines before `until` (of `customers`) in the shape HISTORY."""
-    blocks = [_parsed(block) for block in store.export_orders(until, customers)]
+    blocks = [_parsed(block) for block in order_exports.export_orders(until, customers)]
     # The empty frame gives a log without orders its columns.
     return pl.concat([HISTORY.to_frame(), *blocks])
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics import clock
-from analytics.admin import Acting, ReadOnly
+from analytics.back_office import Acting, ReadOnly
 from catalog.admin import ProductAdmin
 from catalog.models import Product
 from ml import searching, twins

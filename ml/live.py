@@ -8,42 +8,34 @@ list, the shop's best sellers, nothing; `source` says which it was.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import TypeVar
 from uuid import UUID
 
-import msgspec
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from analytics import identity, lookup, store
+from analytics import identity, lookup
 from analytics.models import EVERYBODY
-from ml import propensity, registry, returns
+from ml import model_files, own_past, propensity, registry
 from ml.codes import day_of, recoded
 from ml.features import columns_of
 from ml.models import PROPENSITY, RANKING, Shortlist
-from ml.neighbours import decayed
 from ml.propensity import PropensityModel
-from ml.purchases import History, Numbers, Purchases, pairs
+from ml.purchases import Numbers
 from ml.ranking import Stored
 from ml.reasons import Why
-from ml.returns import Back, Line, Order
 from ml.served import Listing, RankedShop, Recommended
 from ml.wordings import SAID
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-SESSION = timedelta(hours=1)
 POPULAR_ORDERS = 1000.0
 """Orders that a product's share of them is told by, in logs."""
-ORDERS = ("order_completed", "order_cancelled", "order_refunded")
-LOOKED = ("product_viewed", "product_clicked", "product_added")
 BROKEN = (
     registry.NoChampion,
-    registry.Tampered,
+    model_files.Tampered,
     propensity.Outdated,
     OSError,
     ValueError,
@@ -55,10 +47,6 @@ BROKEN = (
 back instead of failing, and the log of the process says why."""
 log = logging.getLogger(__name__)
 Read = TypeVar("Read")
-
-
-class _Looked(msgspec.Struct, gc=False):
-    sku: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +87,7 @@ class Recommendations:
 
 def chances(person: UUID, *, at: datetime) -> Chances | None:
     """Return one customer's chances on what the log holds now; None without a model."""
-    mine = history(identity.keys(person), at=at)
+    mine = own_past.history(identity.keys(person), at=at)
     try:
         _, known = _serving(PROPENSITY, _propensity)
         past = recoded(mine.purchases, categories=(mine.categories, known.categories))
@@ -127,7 +115,7 @@ def recommendations(
 ) -> Recommendations:
     """Rank products for a customer, or a stranger (None), with what is in the cart."""
     keys = identity.keys(person) if person else []
-    mine, looked = history(keys, at=at), _session(keys, at=at)
+    mine, looked = own_past.history(keys, at=at), own_past.session(keys, at=at)
     try:
         model, shop = _serving(RANKING, _ranked)
         found = shop.recommended(
@@ -185,94 +173,6 @@ def ranked_skus() -> Collection[str]:
     """Return the products that are ranked by orders; none without a model."""
     shop = _shop()
     return shop.place.keys() if shop else ()
-
-
-def bought(person: UUID, *, at: datetime, half_life: float) -> dict[str, float]:
-    """Return a customer's orders of each product, older ones counting less."""
-    mine = history(identity.keys(person), at=at)
-    past = mine.purchases
-    if not len(past):
-        return {}
-    # One customer, so a pair is a product.
-    found = pairs(past, past.product, day=day_of(at))
-    weight = decayed(found, half_life)
-    return {
-        mine.products[code]: float(weight[row])
-        for row, code in enumerate(found.item.tolist())
-    }
-
-
-def history(keys: Sequence[UUID], *, at: datetime) -> History:
-    """Read a customer's order lines before `at`, without what has gone back."""
-    # What has gone back is out already: all that is left stands.
-    lines = list(_lines(keys, at=at))
-    products, product = _coded([line.sku for _, _, line in lines])
-    named, category = _coded([line.category for _, _, line in lines])
-    # "" sorts first, and becomes −1, as in lines.arrays.
-    if named[:1] == [""]:
-        named, category = named[1:], category - 1
-
-    def column(name: str) -> Numbers:
-        return np.array([getattr(line, name) for _, _, line in lines], np.float64)
-
-    # All of them at each answer: 3,000 orders of 20 lines take 0.15 to 0.25 s (decision
-    # 18).
-    purchases = Purchases(
-        customer=np.zeros(len(lines), np.int32),
-        order=np.array([position for position, _, _ in lines], np.int64),
-        day=np.array([moment for _, moment, _ in lines], np.float64) / 86_400e6,
-        product=product,
-        category=category,
-        quantity=column("quantity"),
-        paid=column("paid"),
-        shelf_discount=column("shelf_discount"),
-        coupon_discount=column("coupon_discount"),
-        until=np.full(len(lines), np.inf),
-    )
-    return History(
-        purchases=purchases,
-        customers=[str(keys[0])] if keys else [],
-        products=products,
-        categories=named,
-    )
-
-
-def _lines(keys: Sequence[UUID], *, at: datetime) -> Iterator[tuple[int, int, Line]]:
-    """Yield position, microseconds and line of what stands at `at`, oldest first."""
-    rows = store.trail(keys, types=ORDERS, since=EVER, until=at) if keys else []
-    # First all that went back: an order's refund comes after it. By number within this
-    # customer's own trail, so nobody can cancel another's order.
-    back: dict[str, list[Back]] = {}
-    for _, kind, moment, data in rows:
-        if kind != "order_completed":
-            told = _returned.decode(data)
-            back.setdefault(told.order_id, []).append(replace(told, at=moment))
-    for position, kind, moment, data in rows:
-        if kind == "order_completed":
-            order = _order.decode(data)
-            for line, until in returns.parts(order.lines, back.get(order.order_id, ())):
-                if until is None:
-                    yield position, moment, line
-
-
-_order = msgspec.json.Decoder(Order, strict=False)  # money is text in the log
-_returned = msgspec.json.Decoder(Back, strict=False)
-_looked = msgspec.json.Decoder(_Looked)
-
-
-def _coded(names: list[str]) -> tuple[list[str], NDArray[np.int32]]:
-    known = sorted(set(names))
-    place = {name: code for code, name in enumerate(known)}
-    return known, np.array([place[name] for name in names], np.int32)
-
-
-def _session(keys: Sequence[UUID], *, at: datetime) -> list[str]:
-    """Return what was looked at or put into the cart within the hour, newest first."""
-    if not keys:
-        return []
-    rows = store.trail(keys, types=LOOKED, since=at - SESSION, until=at)
-    # trail tells the oldest first.
-    return [_looked.decode(data).sku for *_, data in reversed(rows)]
 
 
 def _night(person: UUID | None, model: UUID) -> Stored | None:
@@ -333,7 +233,7 @@ def _serving(task: str, read: Callable[[str], Read]) -> tuple[UUID, Read]:
     model, checksum = registry.serving(task)
     try:
         return model, read(checksum)
-    except registry.UNREADABLE:
+    except model_files.UNREADABLE:
         other, found = registry.first_of(task, read)
         return other.pk, found
 
@@ -341,9 +241,9 @@ def _serving(task: str, read: Callable[[str], Read]) -> tuple[UUID, Read]:
 # A checksum's file never changes, so a model is read once a process.
 @lru_cache(maxsize=2)
 def _propensity(checksum: str) -> PropensityModel:
-    return PropensityModel.of(registry.load(checksum))
+    return PropensityModel.of(model_files.load(checksum))
 
 
 @lru_cache(maxsize=2)
 def _ranked(checksum: str) -> RankedShop:
-    return RankedShop.of(registry.load(checksum))
+    return RankedShop.of(model_files.load(checksum))

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from analytics.wording import Wording
-from ml import evaluation, registry, splits
+from ml import evaluation, model_files, splits
 from ml.codes import day_of, recoded
 from ml.models import PROPENSITY, UNTRAINED, TrainedModel
 from ml.propensity import PropensityModel
@@ -67,8 +67,8 @@ def _judged(
 
     for row in rows:
         try:
-            model = PropensityModel.of(registry.load(row.checksum))
-        except registry.UNREADABLE:
+            model = PropensityModel.of(model_files.load(row.checksum))
+        except model_files.UNREADABLE:
             # Swept: registry.prune keeps each week's first training for this.
             continue
         part = built(model.categories)

@@ -255,7 +255,7 @@ def drift(found: Mapping[str, Any]) -> Drift:
 
 
 FAR = 0.25
-"""A major shift (Siddiqi 2006), as ml.quality tells of it; web loads no learner."""
+"""A major shift (Siddiqi 2006), as ml.stability tells of it; web loads no learner."""
 
 
 def changes() -> list[Change]:

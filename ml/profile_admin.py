@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from analytics.admin import ReadOnly
+from analytics.back_office import ReadOnly
 from analytics.models import Customer
 from ml import customers
 from ml.models import CustomerProfile

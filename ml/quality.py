@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.wording import Wording
-from ml.purchases import Numbers, Purchases
+from ml.purchases import Purchases
 
 WINDOW = 28
 LONGEST_GAP = 7.0
@@ -24,17 +24,9 @@ MOST_NEGATIVE = 0.01
 MOST_FOREIGN = 0.02
 TELLING_AUC = 0.98
 """One honest feature alone reaches 0.824 there."""
-DRIFTED = 0.25
-"""A PSI beyond 0.25 is called a major shift (Siddiqi 2006)."""
-MOST_DRIFTED = 0.5
-BINS = 10
 ROWS = 50_000
-CALENDAR = ("entity", "category", "week_sin", "week_cos", "customer_tenure")
-"""No features, or such as move by themselves."""
 
 Rows = NDArray[np.floating[Any]]
-Summary = dict[str, dict[str, list[float]]]
-"""By feature: the `edges` of its bins, and the `shares` of rows in them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +95,7 @@ def of_labels(*, day: float, horizon: float, known_until: float) -> Finding:
     reason = Wording(
         "The newest labels stay open for %(still)s days more.", still=f"{still:.1f}"
     )
-    return _most("closed labels", still, 0.0, reason)
+    return most("closed labels", still, 0.0, reason)
 
 
 def of_rows(x: Rows, y: NDArray[Any], columns: Sequence[str]) -> list[Finding]:
@@ -130,103 +122,9 @@ def of_rows(x: Rows, y: NDArray[Any], columns: Sequence[str]) -> list[Finding]:
         told=f"{told[worst]:.3f}",
     )
     return [
-        _most("finite", broken, 0.0, finite),
-        _most("leakage", told[worst], TELLING_AUC, leak),
+        most("finite", broken, 0.0, finite),
+        most("leakage", told[worst], TELLING_AUC, leak),
     ]
-
-
-def summary(x: Rows, columns: Sequence[str]) -> Summary:
-    """Keep what `drift` compares the next training's rows with."""
-    found: Summary = {}
-    for spot, name in enumerate(columns):
-        if name in CALENDAR:
-            continue
-        found[name] = tenths(x[:, spot])
-    return found
-
-
-def tenths(values: Rows) -> dict[str, list[float]]:
-    """Keep the bins of one column, for `psi`."""
-    inner = np.quantile(values, np.arange(1, BINS) / BINS)
-    # A feature that is mostly 0 has fewer bins than ten.
-    edges = np.unique(inner.astype(np.float64))
-    return {"edges": edges.tolist(), "shares": _shares(values, edges)}
-
-
-def drift(last: Summary, x: Rows, columns: Sequence[str]) -> list[Finding]:
-    """Compare the features with the last training's by the stability index.
-
-    PSI = Σ (q − p) ln(q / p) over bins of the last training's tenths.
-    """
-    values = {
-        name: psi(last[name], x[:, spot])
-        for spot, name in enumerate(columns)
-        if name in last
-    }
-    if not values:
-        return []
-    worst = max(values, key=lambda name: values[name])
-    moved = sum(value > DRIFTED for value in values.values()) / len(values)
-    one = Wording(
-        "%(worst)s moved most since the last training (PSI %(values)s).",
-        worst=worst,
-        values=f"{values[worst]:.2f}",
-    )
-    many = Wording(
-        "%(moved)s of the features have moved far since the last training.",
-        moved=f"{moved:.0%}",
-    )
-    return [
-        _most("drift", values[worst], DRIFTED, one, hard=False),
-        _most("drift of many", moved, MOST_DRIFTED, many),
-    ]
-
-
-def moved_chances(last: Mapping[str, Sequence[float]], chance: Numbers) -> Finding:
-    """Compare a model's chances with those at its training's newest cut-off."""
-    index = psi(last, chance)
-    reason = Wording(
-        "The chances have moved since the training (PSI %(index)s).",
-        index=f"{index:.2f}",
-    )
-    return _most("drift of chances", index, DRIFTED, reason, hard=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moved:
-    """How a column's values lie now in the bins of the training, and how they lay."""
-
-    name: str
-    index: float
-    edges: list[float]
-    then: list[float]
-    now: list[float]
-
-
-def moved(name: str, last: Mapping[str, Sequence[float]], values: Rows) -> Moved:
-    """Compare one column with what `tenths` kept of it; `index` is its PSI."""
-    edges = list(last["edges"])
-    return Moved(
-        name=name,
-        index=psi(last, values),
-        edges=edges,
-        then=list(last["shares"]),
-        now=_shares(values, np.array(edges)),
-    )
-
-
-def psi(last: Mapping[str, Sequence[float]], values: Rows) -> float:
-    """Return the population stability index; empty bins count as 0.1 ‰."""
-    edges = np.array(last["edges"])
-    p = np.maximum(np.array(last["shares"]), 1e-4)
-    q = np.maximum(np.array(_shares(values, edges)), 1e-4)
-    return float(((q - p) * np.log(q / p)).sum())
-
-
-def _shares(values: Rows, edges: Numbers) -> list[float]:
-    spots = np.searchsorted(edges, values.astype(np.float64), "right")
-    counts = np.bincount(spots, minlength=len(edges) + 1)
-    return [float(share) for share in counts / max(len(values), 1)]
 
 
 def _told(values: Rows, y: NDArray[Any]) -> float:
@@ -265,7 +163,7 @@ def _gap(past: Purchases, since: float, until: float) -> Finding:
     reason = Wording(
         "There are %(longest)s days on end without any order.", longest=f"{longest:.0f}"
     )
-    return _most("gaps", longest, LONGEST_GAP, reason)
+    return most("gaps", longest, LONGEST_GAP, reason)
 
 
 def _duplicates(past: Purchases) -> Finding:
@@ -277,7 +175,7 @@ def _duplicates(past: Purchases) -> Finding:
     rows = np.column_stack([past.customer[first], past.day[first], goods, paid])
     share = 1 - len(np.unique(np.round(rows, 6), axis=0)) / len(rows)
     reason = Wording("%(share)s of the orders are there twice.", share=f"{share:.1%}")
-    return _most("duplicates", share, MOST_DUPLICATES, reason)
+    return most("duplicates", share, MOST_DUPLICATES, reason)
 
 
 def _largest(past: Purchases) -> Finding:
@@ -286,7 +184,7 @@ def _largest(past: Purchases) -> Finding:
     reason = Wording(
         "A single order line is %(share)s of all that was bought.", share=f"{share:.1%}"
     )
-    return _most("outliers", share, LARGEST_LINE, reason)
+    return most("outliers", share, LARGEST_LINE, reason)
 
 
 def _negative(past: Purchases) -> Finding:
@@ -295,10 +193,10 @@ def _negative(past: Purchases) -> Finding:
         "%(share)s of the order lines have a negative price or quantity.",
         share=f"{share:.1%}",
     )
-    return _most("negative", share, MOST_NEGATIVE, reason)
+    return most("negative", share, MOST_NEGATIVE, reason)
 
 
-def _most(
+def most(
     name: str, value: float, bound: float, reason: str, *, hard: bool = True
 ) -> Finding:
     return Finding(

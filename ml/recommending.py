@@ -1,4 +1,4 @@
-"""Train the ranker of products, and write everybody's shortlist by night. Worker only.
+"""Train the ranker of products, by night. Worker only.
 
 The ranker is judged at three rolling cut-offs (ml.protocols) against the customer's own
 most frequent products, and takes charge only if it beats them (evaluation.beats' rule
@@ -6,25 +6,21 @@ of two standard errors on the paired mean, no cut-off worse). What serves afterw
 fitted on the newest cut-offs, whose labels are closed.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import process_time
 from typing import Any
-from uuid import UUID
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import transaction
 from numpy.typing import NDArray
 
-from analytics import identity
-from analytics.models import EVERYBODY, Customer
 from analytics.wording import Wording
 from catalog.models import Product
 from ml import (
     enough,
-    favourites,
     lines,
+    model_files,
     protocols,
     provenance,
     ranked,
@@ -38,20 +34,14 @@ from ml.artefacts import pack
 from ml.baskets import FEATURES
 from ml.codes import day_of, moment_of
 from ml.content import Content
-from ml.diversity import best
-from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
+from ml.models import RANKING, TrainedModel, TrainingRun
 from ml.protocols import Lesson, Trial
-from ml.purchases import History, Purchases
+from ml.purchases import History
 from ml.ranked import Quality
-from ml.ranking import Ranker, RankingModel, Stored
+from ml.ranking import Ranker, RankingModel
 from ml.served import RankedShop
 
-MOST = 30
-"""Products in a night's list: enough for any placement after exclusions."""
 FEATURES_VERSION = 1
-Row = tuple[UUID, Stored, list[str]]
-"""A shortlist: whose, the neighbours' products, the night's ranking."""
-NOTHING = Stored(product=np.zeros(0, np.int32), near=np.zeros(0))
 
 
 class TooFewOrders(Exception):
@@ -76,9 +66,9 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     """
     # Reading and judging included: what a night pays for the ranker.
     started = process_time()
-    history = _merchandise(lines.arrays(lines.read(until=at)))
+    history = merchandise(lines.arrays(lines.read(until=at)))
     judged = _judged(history)
-    model = _fitted(history, judged, _moment(history, at))
+    model = _fitted(history, judged, moment(history, at))
     coded = shelves.recoded(
         history.purchases.before(model.day), model.shelf.products, len(history.products)
     )
@@ -92,7 +82,7 @@ def train(*, run: TrainingRun, at: datetime) -> TrainedModel:
     row = TrainedModel(
         task=RANKING,
         estimator="logistic ranker",
-        checksum=registry.save(packed),
+        checksum=model_files.save(packed),
         created_at=at,
         cutoff=moment_of(float(history.purchases.day.max())),
         window_start=moment_of(judged.since),
@@ -125,7 +115,7 @@ def _effects(ranker: Ranker) -> list[dict[str, Any]]:
     ]
 
 
-def _moment(history: History, at: datetime) -> float:
+def moment(history: History, at: datetime) -> float:
     """Return `at`, or just after the last event: a quiet shop has best sellers too."""
     past = history.purchases
     return min(day_of(at), past.newest + 1e-5) if len(past) else day_of(at)
@@ -218,85 +208,9 @@ def _content(skus: list[str]) -> Content:
     return Content.of([name for name, _ in known], [size for _, size in known])
 
 
-def _merchandise(history: History) -> History:
+def merchandise(history: History) -> History:
     """Leave out what must not be promoted: fuel, stamps, tobacco come by themselves."""
     barred = set(Product.objects.filter(promotable=False).values_list("sku", flat=True))
     kept = np.array([sku not in barred for sku in history.products], bool)
     past = history.purchases
     return replace(history, purchases=past.where(kept[past.product]))
-
-
-def shortlist(*, at: datetime) -> int:
-    """Write every known customer's shortlist; return the rows. Safe to repeat.
-
-    :raises registry.NoChampion: no ranker has been promoted.
-    """
-    row = registry.champion(RANKING)
-    shop = RankedShop.of(registry.load(row.checksum))
-    return _replace(list(_rows(shop, at)), model=row, at=at)
-
-
-def shortlist_favourites(*, at: datetime) -> int:
-    """Write the lists that stand in while no ranker is in charge; return the rows."""
-    history = _merchandise(lines.arrays(lines.read(until=at)))
-    return _replace(list(_favourites(history, at)), model=None, at=at)
-
-
-def _replace(rows: list[Row], *, model: TrainedModel | None, at: datetime) -> int:
-    with transaction.atomic(), connection.cursor() as cursor:
-        # A second run waits here instead of failing on the first one's rows.
-        cursor.execute("LOCK TABLE ml_shortlist IN SHARE ROW EXCLUSIVE MODE")
-        Shortlist.objects.all().delete()
-        copy_in = (
-            "COPY ml_shortlist (customer, products, near, skus, model_id, computed_at)"
-            " FROM STDIN"
-        )
-        with cursor.copy(copy_in) as copy:
-            for customer, stored, skus in rows:
-                near = [round(float(score), 5) for score in stored.near]
-                key = model.pk if model else None
-                copy.write_row((customer, stored.product.tolist(), near, skus, key, at))
-    return len(rows)
-
-
-def _favourites(history: History, at: datetime) -> Iterator[Row]:
-    day, past = _moment(history, at), history.purchases
-    top = favourites.sellers(past, products=len(history.products), day=day)
-    if not len(top):
-        return
-    yield EVERYBODY, NOTHING, [history.products[code] for code in top[:MOST]]
-    keys = _people()
-    for code, found in favourites.lists(past, top, day=day, most=MOST):
-        if (name := history.customers[code]) in keys:
-            yield keys[name], NOTHING, [history.products[one] for one in found]
-
-
-def _rows(shop: RankedShop, at: datetime) -> Iterator[Row]:
-    # Of a customer without orders recall is better by `liked` than by popularity
-    # (decision 20).
-    top = best(shop.model.shelf.liked, MOST)
-    yield EVERYBODY, NOTHING, [shop.model.skus[code] for code in top]
-    history = _merchandise(lines.arrays(lines.read(until=at)))
-    now = _moment(history, at)
-    past = shop.coded(history).before(now)
-    keys = _people()
-    order = np.argsort(past.customer, kind="stable")
-    # Sorted once: each customer is a slice of it.
-    bounds = np.searchsorted(
-        past.customer[order], np.arange(len(history.customers) + 1)
-    )
-    for code, name in enumerate(history.customers):
-        if name not in keys:
-            continue
-        mine = past.where(order[bounds[code] : bounds[code + 1]])
-        stored, skus = shop.shortlisted(_alone(mine), now=now, most=MOST)
-        yield keys[name], stored, skus
-
-
-def _people() -> dict[str, UUID]:
-    people = Customer.objects.filter(identity.personal(), person=None)
-    return {str(key): key for key in people.values_list("key", flat=True)}
-
-
-def _alone(mine: Purchases) -> Purchases:
-    return mine.recoded(np.zeros(len(mine), np.int32))

@@ -1,16 +1,12 @@
-"""Model files, each named by the SHA-256 of its bytes, and who is in charge.
+"""Who is in charge of a task, who stands in, and whose files are kept.
 
-A file holds plain arrays (ml.artefacts), and none is read before its checksum, which
-the database holds, has been verified. A file is never changed; `prune` deletes those
-that nobody will load again, and their rows keep the figures. Promotion and roll-back
-are events of the stream "model:TASK"; the champion is the model promoted last.
-The web process loads from here too, so no learning library may be imported.
+Promotion and roll-back are events of the stream "model:TASK"; the champion is the model
+promoted last. `prune` deletes the files (ml.model_files) that nobody will load again,
+and their rows keep the figures. The web process asks here too, so no learning library
+may be imported.
 """
 
-import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,9 +16,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from analytics import events, lookup, store
+from analytics import events, glances, lookup, store
 from analytics.wording import Wording
-from ml.artefacts import Artefact, NotAnArtefact, unpack
+from ml import model_files
 from ml.meanings import FEATURES_VERSION
 from ml.models import PROPENSITY, RANKING, Scoring, TrainedModel
 
@@ -33,7 +29,6 @@ KEPT = 5
 STALE_DAYS = 3
 WITNESSED_WEEKS = 9
 """A horizon of four weeks, and the time until the next training looks back."""
-TMP = "tmp"
 GRACE = timedelta(hours=1)
 """A younger file may be of a training that has not stored its rows yet."""
 
@@ -42,55 +37,12 @@ log = logging.getLogger(__name__)
 Read = TypeVar("Read")
 
 
-class Tampered(Exception):
-    """A model's file is not the one that was saved."""
-
-
-UNREADABLE = (Tampered, OSError, ValueError, KeyError)
-"""What making a model of a file may raise: it is gone, broken, or for other code."""
-
-
 class NoChampion(Exception):
     """No model has been promoted for the task yet."""
 
 
 class NotServable(Exception):
     """A model cannot take charge: its file is gone, or it knows other features."""
-
-
-def save(model: bytes) -> str:
-    """Write the file whole or not at all; return its checksum."""
-    checksum = hashlib.sha256(model).hexdigest()
-    write(_path(checksum), model)
-    return checksum
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; killed half-way it leaves `tmp…` to prune."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder: only within a file system a rename is whole or not at all.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TMP, delete=False) as file:
-        file.write(content)
-        file.flush()
-        # On disk before it has its name: after a crash that must not lead to nothing.
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
-
-
-def load(checksum: str) -> Artefact:
-    """Read a model that the database knows by `checksum`.
-
-    :raises Tampered: the file's bytes have another checksum.
-    :raises FileNotFoundError: the file is gone.
-    """
-    model = _path(checksum).read_bytes()
-    # First: bytes that the database does not vouch for are not even parsed.
-    if hashlib.sha256(model).hexdigest() != checksum:
-        raise Tampered(f"{_path(checksum)} does not match its checksum")
-    try:
-        return unpack(model)
-    except NotAnArtefact as error:
-        raise Tampered(f"{_path(checksum)} holds no model") from error
 
 
 def champion(task: str) -> TrainedModel:
@@ -153,7 +105,7 @@ def first_of(task: str, read: Callable[[str], Read]) -> tuple[TrainedModel, Read
     for model in chain(task):
         try:
             return model, read(model.checksum)
-        except UNREADABLE as error:
+        except model_files.UNREADABLE as error:
             broken = broken or error
             log.error("%s cannot be used: %s: %s", model, type(error).__name__, error)
     raise broken or NoChampion(task)
@@ -169,7 +121,7 @@ def doubts(*, at: datetime, watched: Sequence[str] | None = None) -> list[str]:
     for task in (PROPENSITY, RANKING):
         if (model := known.get(task)) is None:
             continue
-        if fault := _fault(model.checksum):
+        if fault := model_files.fault(model.checksum):
             found.append(
                 Wording(
                     "%(task)s: the file of %(model)s %(fault)s",
@@ -197,22 +149,12 @@ def doubts(*, at: datetime, watched: Sequence[str] | None = None) -> list[str]:
     return [*found, *watched]
 
 
-def _fault(checksum: str) -> str:
-    """Say what is wrong with a model's file; "" if nothing is. Some MB take 10 ms."""
-    try:
-        content = _path(checksum).read_bytes()
-    except OSError as error:
-        return Wording("cannot be read (%(error)s)", error=type(error).__name__)
-    whole = hashlib.sha256(content).hexdigest() == checksum
-    return "" if whole else Wording("is not the one that was saved")
-
-
 def choose(model: TrainedModel, *, at: datetime, by: str, comment: str) -> None:
     """Put a model in charge because an operator says so, whatever the contest said.
 
     :raises NotServable: its file is gone, or it knows features of another version.
     """
-    if not _path(model.checksum).exists():
+    if not model_files.path(model.checksum).exists():
         raise NotServable(Wording("the file of %(model)s is gone", model=str(model)))
     if model.task == PROPENSITY and model.features_version != FEATURES_VERSION:
         raise NotServable(Wording("%(model)s knows other features", model=str(model)))
@@ -253,7 +195,7 @@ def roll_back(task: str, *, at: datetime, by: str, comment: str = "") -> Trained
             task=task, promoted_at__isnull=False
         )
         newest = list(promoted.order_by("-promoted_at")[:2])
-        if len(newest) < 2 or not _path(newest[1].checksum).exists():
+        if len(newest) < 2 or not model_files.path(newest[1].checksum).exists():
             raise NoChampion(Wording("%(task)s has no model to go back to", task=task))
         now, before = newest
         before.promoted_at = at
@@ -272,7 +214,7 @@ def _append(
 ) -> None:
     stream = f"model:{event.task}"
     # After the version that was read: a promotion in between is a conflict.
-    store.append([event], at=at, stream=stream, after=store.version(stream))
+    store.append([event], at=at, stream=stream, after=glances.version(stream))
 
 
 def prune(*, at: datetime) -> int:
@@ -282,12 +224,15 @@ def prune(*, at: datetime) -> int:
     kept, once a day has passed.
     """
     folder = Path(settings.MODELS_DIR)
-    files = [*folder.glob("*.npz"), *folder.glob(f"**/{TMP}*")]
+    files = [*folder.glob("*.npz"), *folder.glob(f"**/{model_files.TMP}*")]
     # Files come before their rows: a young one may be a training's that is not done.
     old = [file for file in files if _changed(file) < at - GRACE]
     kept_back = (folder / UNFINISHED).glob("*.npz")
     old += [file for file in kept_back if _changed(file) < at - timedelta(days=1)]
-    kept = {_path(checksum) for checksum in (*_promoted_lately(), *_witnesses(at))}
+    kept = {
+        model_files.path(checksum)
+        for checksum in (*_promoted_lately(), *_witnesses(at))
+    }
     gone = [file for file in old if file not in kept]
     for file in gone:
         # Two workers may sweep at once.
@@ -317,7 +262,3 @@ def _witnesses(at: datetime) -> Iterator[str]:
         # All candidates of the week's first run: the challengers are judged beside it.
         if first.setdefault((year, week), model.run_id) == model.run_id:
             yield model.checksum
-
-
-def _path(checksum: str) -> Path:
-    return Path(settings.MODELS_DIR) / f"{checksum}.npz"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analytics import identity, store
 from analytics.models import Customer
-from ml import features, lines, registry, splits, watch
+from ml import features, lines, model_files, registry, splits, watch
 from ml.codes import day_of, recoded
 from ml.context import Context
 from ml.models import PROPENSITY, Scoring
@@ -52,7 +52,7 @@ def score(*, at: datetime) -> int:
     A champion that cannot be read is stood in for (registry.chain).
 
     :raises registry.NoChampion: no model has been promoted.
-    :raises registry.UNREADABLE: no model is usable; the scores of before stay.
+    :raises model_files.UNREADABLE: no model is usable; the scores of before stay.
     """
     model, known = registry.first_of(PROPENSITY, _read)
     # Before the orders are read: what comes in between may be counted, and still passes
@@ -89,7 +89,7 @@ def score(*, at: datetime) -> int:
 
 
 def _read(checksum: str) -> PropensityModel:
-    return PropensityModel.of(registry.load(checksum))
+    return PropensityModel.of(model_files.load(checksum))
 
 
 def _world(

@@ -1,4 +1,4 @@
-"""Find products by words, by likeness, by taste: what web processes ask of vectors.
+"""Find products by words and by likeness: what web processes ask of vectors.
 
 Filters and nearness are one statement: the index (HNSW: Malkov, Yashunin, IEEE TPAMI
 2020) goes on where a filter leaves too few (pgvector's iterative scan, whose relaxed
@@ -12,17 +12,14 @@ and half a second, once a web process.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
-import numpy as np
 from django.db import connection, transaction
 
 from analytics import lookup
-from catalog.models import Product
-from ml import listings, live, sentences, tastes
+from ml import listings, live, sentences
 from ml.listings import MODEL, Vocabulary, written
 from ml.models import ContentRun, Source
 
@@ -38,8 +35,6 @@ IN_CATEGORY = 1.0
 """Measured with all of the category first (docs/benchmarks.md)."""
 PICTURE = 0.3
 """What a picture's cosine adds: set by hand, for want of a shop with pictures."""
-NEW = timedelta(days=56)
-MOST_NEW = 2000
 OF_A_TEXT = 3
 """Products of one text in a row, before others of other texts."""
 SOLD = """
@@ -92,12 +87,6 @@ LOOKS = """
       WHERE v.source = 'image' AND v.model = mine.model
       ORDER BY v.vector <=> mine.vector LIMIT %(most)s) v
     JOIN ml_productcontent c ON c.content_id = v.id
-"""
-VECTORS = """
-    SELECT c.product_id, v.vector FROM ml_productcontent c
-    JOIN ml_contentvector v ON v.id = c.content_id
-    WHERE c.product_id = ANY(%s) AND c.source = 'text' AND v.model = %s
-    ORDER BY c.product_id
 """
 PRODUCTS = f"""
     SELECT c.content_id, p.sku, p.category FROM ml_productcontent c
@@ -166,45 +155,6 @@ def alike(sku: str, *, most: int, excluded: Collection[str] = ()) -> list[str]:
         if one != sku and one not in excluded
     }
     return sorted(score, key=lambda one: (-score[one], one))[:most]
-
-
-def newcomers(
-    person: UUID, *, at: datetime, most: int, excluded: Collection[str] = ()
-) -> list[str]:
-    """Return products too new to be ranked that are like what a customer buys.
-
-    Nothing for who has not bought: there is nothing to be like.
-    """
-    bought = live.bought(person, at=at, half_life=tastes.HALF_LIFE)
-    # What is ranked by orders has its place among the others.
-    barred = {*excluded, *bought, *live.ranked_skus()}
-    new = [(sku, row) for sku, row in _new(at) if sku not in barred]
-    weights = sorted(bought.items(), key=lambda one: -one[1])[: tastes.MOST]
-    mine = dict(_vectors([sku for sku, _ in weights]))
-    known = [(mine[sku], weight) for sku, weight in weights if sku in mine]
-    if not new or not known:
-        return []
-    worth = tastes.wanted(
-        np.array([row for _, row in new]),
-        np.array([row for row, _ in known]),
-        np.array([weight for _, weight in known]),
-    )
-    order = np.argsort(-worth, kind="stable")[:most]
-    return [new[place][0] for place in order if worth[place] > 0]
-
-
-def _new(at: datetime) -> list[tuple[str, Any]]:
-    fresh = Product.objects.filter(first_listed_at__gt=at - NEW)
-    sold = fresh.filter(promotable=True, price__isnull=False).exclude(stock=0)
-    newest = sold.order_by("-first_listed_at", "sku")[:MOST_NEW]
-    return list(_vectors(list(newest.values_list("sku", flat=True))))
-
-
-def _vectors(skus: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Yield products' vectors, read in binary: two small numbers, then the halves."""
-    rows = lookup.rows(VECTORS, [list(skus), MODEL], prepare=False)
-    for sku, vector in rows:
-        yield sku, np.frombuffer(vector, ">f2", offset=4).astype(np.float32)
 
 
 def _terms(words: Sequence[str]) -> dict[str, list[str]]:

@@ -31,6 +31,7 @@ from ml import (
     registry,
     response,
     scoring,
+    shortlists,
     splits,
     training,
 )
@@ -127,9 +128,9 @@ def recommend(run: str) -> None:
         except IntegrityError:
             pass  # delivered twice: the other one has stored this run's ranker
     try:
-        recommending.shortlist(at=clock.now())
+        shortlists.shortlist(at=clock.now())
     except registry.NoChampion:
-        recommending.shortlist_favourites(at=clock.now())
+        shortlists.shortlist_favourites(at=clock.now())
         why = lacking or Wording("The ranker did not beat own favourites.")
         _remark(
             run,
@@ -148,7 +149,7 @@ def recommend(run: str) -> None:
 @shared_task(base=Task, **RETRIED)
 def shortlist() -> None:
     """Write all shortlists with the ranker in charge."""
-    recommending.shortlist(at=clock.now())
+    shortlists.shortlist(at=clock.now())
 
 
 @shared_task(base=Followed, **RETRIED)

@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from analytics import store
+from analytics import order_exports
 from analytics.wording import Wording
 from ml import (
     contest,
@@ -27,12 +27,14 @@ from ml import (
     evaluation,
     features,
     lines,
+    model_files,
     predictors,
     propensity,
     provenance,
     quality,
     registry,
     splits,
+    stability,
     unfinished,
     untrained,
 )
@@ -63,7 +65,7 @@ class World:
     parts: Splits
     categories: tuple[str, ...]
     context: Context
-    summary: quality.Summary
+    summary: stability.Summary
 
 
 def train(
@@ -131,7 +133,7 @@ def _world(
         until=day_of(plan.as_of),
     )
     newest = day_of(plan.cuts[-1])
-    findings.append(quality.of_currencies(store.order_currencies(until=at)))
+    findings.append(quality.of_currencies(order_exports.order_currencies(until=at)))
     findings.append(
         quality.of_labels(day=newest, horizon=plan.horizon, known_until=day_of(at))
     )
@@ -158,7 +160,7 @@ def _world(
         parts=parts,
         categories=tuple(categories),
         context=context,
-        summary=quality.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
+        summary=stability.summary(parts.rows[plan.cuts[-1]].x, features.COLUMNS),
     )
     return world, findings
 
@@ -194,7 +196,7 @@ def _drift(rows: Split, *, young: bool) -> list[quality.Finding]:
     done = TrainingRun.objects.filter(state=TrainingRun.State.SUCCEEDED)
     last = done.order_by("-finished_at").first()
     known = (last.report or {}).get("summary", {}) if last else {}
-    found = quality.drift(known, rows.x, features.COLUMNS)
+    found = stability.drift(known, rows.x, features.COLUMNS)
     return [replace(one, hard=one.hard and not young) for one in found]
 
 
@@ -245,7 +247,7 @@ def _store(
         name: TrainedModel(
             task=PROPENSITY,
             estimator=name,
-            checksum=registry.save(packed[name].file),
+            checksum=model_files.save(packed[name].file),
             created_at=at,
             cutoff=world.plan.cuts[-1],
             window_start=world.plan.cuts[0],

@@ -14,7 +14,7 @@ from pathlib import Path
 import sklearn
 from django.conf import settings
 
-from ml import features, provenance, registry
+from ml import features, model_files, provenance, registry
 from ml.artefacts import Artefact, NotAnArtefact, pack, unpack
 from ml.contest import Entrant, Foretold
 from ml.splits import Splits
@@ -60,7 +60,7 @@ def keep(one: str, entrant: Entrant) -> None:
     }
     artefact = Artefact(kind=KIND, header=header, arrays={**served, **told})
     # Chances do not compress: trying took 0.4 CPU s.
-    registry.write(_path(one), pack(artefact, small=False))
+    model_files.write(_path(one), pack(artefact, small=False))
 
 
 def find(one: str, parts: Splits) -> Entrant | None:

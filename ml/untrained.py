@@ -22,6 +22,7 @@ from ml import (
     evaluation,
     features,
     lines,
+    model_files,
     predictors,
     propensity,
     provenance,
@@ -109,7 +110,7 @@ def _model(
     return TrainedModel(
         task=PROPENSITY,
         estimator=UNTRAINED,
-        checksum=registry.save(file),
+        checksum=model_files.save(file),
         created_at=at,
         cutoff=moment_of(log.day),
         window_start=moment_of(log.past.day.min()),

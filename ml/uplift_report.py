@@ -12,7 +12,7 @@ from time import process_time
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ml import qini, uplift_selection
+from ml import qini, uplift_selection, uplift_worth
 from ml.outcome_models import Floats
 from ml.trial_tables import TrialTable
 from ml.uplift import Codes, TooFew, coded
@@ -161,7 +161,7 @@ def _fitted(
 
 
 def _line(name: str, uplift: Floats, seconds: float, sight: _Sight) -> Line:
-    parts = uplift_selection.worth(uplift, sight.scores)
+    parts = uplift_worth.worth(uplift, sight.scores)
     low, high = qini.interval(qini.bootstrap(parts, seed=sight.seed)[:, 0])
     one = uplift.shape[1] == 1
     treated = sight.arm > 0

@@ -1,7 +1,7 @@
 """Which learner of uplift to believe, or none: a contest inside the training rows.
 
 Every learner foretells every row once, from folds that did not hold it. What its order
-is worth is judged by doubly robust scores (ml.qini.robust_qini), whose intervals come
+is worth (ml.uplift_worth) is judged by doubly robust scores, whose intervals come
 from a bootstrap of rows; with several arms each customer gets the arm that is foretold
 best, against the one arm that is best for all (Sverdrup, Wu, Athey & Wager 2024).
 
@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from ml import qini
+from ml import qini, uplift_worth
 from ml.outcome_models import Floats, Matrix
 from ml.uplift import (
     ClassTransformation,
@@ -107,19 +107,6 @@ class Choice:
     @property
     def varies(self) -> bool:
         return self.name != NOBODY
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """A challenger against a champion: the paired difference and its 95 % interval."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def promoted(self) -> bool:
-        return self.low > 0
 
 
 def select(
@@ -210,7 +197,7 @@ def _contest(
             refusals[name] = str(error)
             continue
         seconds[name] = (process_time() - started) / FOLDS
-        parts[name] = worth(foretold, scores, folds)
+        parts[name] = uplift_worth.worth(foretold, scores, folds)
     return parts, seconds, refusals
 
 
@@ -234,41 +221,6 @@ def cross_fitted(
         fitted = clone(learner).fit(x[rest], y[rest], treatment[rest])
         found[~rest] = fitted.predict(x[~rest])
     return found
-
-
-def worth(uplift: Floats, scores: Floats, folds: Codes | None = None) -> Floats:
-    """Return each row's part of the Qini of an order; their mean is the Qini.
-
-    Each customer gets the arm with the highest uplift, best customers first; a random
-    order has the one arm with the best mean. Places are within folds, as the fits of
-    different folds need not be on one scale.
-    """
-    rows = np.arange(len(scores))
-    given = scores[rows, uplift.argmax(axis=1)]
-    same = scores[:, scores.mean(axis=0).argmax()]
-    if folds is None:
-        folds = np.zeros(len(scores), np.int64)
-    # Before any order: a lot that gives each the own best arm, against one that gives
-    # all the same, is worth half of their difference on the average over shares.
-    found = (given - same) / 2
-    for fold in range(int(folds.max()) + 1):
-        mine = folds == fold
-        places = qini.places(uplift[mine].max(axis=1))
-        found[mine] += qini.robust_qini(given[mine], places)
-    return np.asarray(found)
-
-
-def compare(
-    champion: Floats, challenger: Floats, scores: Floats, *, seed: int
-) -> Verdict:
-    """Judge two learners' uplifts [rows, arms] of rows that neither has learnt from.
-
-    `scores` are those rows' doubly robust scores. The challenger is promoted if the
-    paired 95 % interval of the difference of Qini is above 0.
-    """
-    parts = worth(challenger, scores) - worth(champion, scores)
-    low, high = qini.interval(qini.bootstrap(parts, seed=seed)[:, 0])
-    return Verdict(difference=float(parts.mean()), low=low, high=high)
 
 
 def _standings(

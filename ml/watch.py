@@ -1,7 +1,7 @@
 """What the night's scoring tells of the model that scored: is the world still its own?
 
 Features and chances of the regulars, whom models learn from, are compared with those of
-the training by the stability index (ml.quality); models that are a horizon old are
+the training by the stability index (ml.stability); models that are a horizon old are
 judged on what has happened since (ml.matured). All of it is told and none of it stops
 anything: see registry.doubts.
 """
@@ -15,7 +15,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from analytics.wording import Wording
-from ml import matured, quality, registry, splits
+from ml import matured, quality, registry, splits, stability
 from ml.context import MEASURES
 from ml.features import FEATURES
 from ml.models import TrainedModel
@@ -77,10 +77,10 @@ def _standing_in(model: TrainedModel) -> list[str]:
 
 
 def _features(model: TrainedModel, rows: NDArray[np.float32]) -> list[quality.Finding]:
-    return quality.drift(_kept(model), rows, list(FEATURES))
+    return stability.drift(_kept(model), rows, list(FEATURES))
 
 
-def _kept(model: TrainedModel) -> quality.Summary:
+def _kept(model: TrainedModel) -> stability.Summary:
     """Return how the training's rows lay, by feature.
 
     The categories' own measures are left out: with as few values as categories, they
@@ -92,18 +92,18 @@ def _kept(model: TrainedModel) -> quality.Summary:
 
 def _drift(
     model: TrainedModel, rows: NDArray[np.float32], chance: Numbers
-) -> list[quality.Moved]:
+) -> list[stability.Moved]:
     """Return the chances and the features that moved most, for people to look at."""
     kept, spots = _kept(model), {name: at for at, name in enumerate(FEATURES)}
-    found = [quality.moved(n, kept[n], rows[:, spots[n]]) for n in kept if n in spots]
+    found = [stability.moved(n, kept[n], rows[:, spots[n]]) for n in kept if n in spots]
     most = sorted(found, key=lambda one: -one.index)[:SHOWN]
     known = model.metrics.get("chances")
-    return [quality.moved(CHANCES, known, chance), *most] if known else most
+    return [stability.moved(CHANCES, known, chance), *most] if known else most
 
 
 def _chances(model: TrainedModel, chance: Numbers) -> list[quality.Finding]:
     known = model.metrics.get("chances")
-    return [quality.moved_chances(known, chance)] if known else []
+    return [stability.moved_chances(known, chance)] if known else []
 
 
 def _matured(history: History) -> list[matured.Matured]:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from analytics.admin import ReadOnly, worded
+from analytics.back_office import ReadOnly, worded
 from promotions import (
     campaign_admin,
     code_admin,

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from analytics import events, store
+from analytics import events, glances, store
 from analytics.races import anew
 from analytics.wording import APART, Wording, joined, revived
 from catalog import prices
@@ -36,7 +36,7 @@ from promotions.offers import forget, refresh_soon
 State = Strategy.State
 # A number of its own: by that of imports an approval waits for an import of orders.
 APPROVAL_LOCK = 7_102_036
-"""An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
+"""An advisory lock's key, a public constant like analytics.log_lock.LOG_LOCK."""
 
 
 def propose(
@@ -227,7 +227,7 @@ def _locked(key: UUID | str) -> Strategy:
 
 
 def _log(strategy: Strategy, event: events.Event, at: datetime) -> None:
-    version = store.version(strategy.stream)
+    version = glances.version(strategy.stream)
     store.append([event], at=at, stream=strategy.stream, after=version)
 
 

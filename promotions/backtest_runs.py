@@ -14,7 +14,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import F
 
-from analytics import store
+from analytics import glances
 from analytics.wording import Wording
 from promotions import draft_reading, past_baskets, past_weeks, proposals
 from promotions.drafts import Fault, Faulty
@@ -62,7 +62,7 @@ def request(
         raise TooMany(
             Wording("%(number)s backtests wait already.", number=MOST_WAITING)
         )
-    newest = store.newest("order_completed") or at
+    newest = glances.newest("order_completed") or at
     with transaction.atomic():
         row = Backtest.objects.create(
             strategy=stored,

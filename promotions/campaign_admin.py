@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from analytics.admin import ReadOnly
+from analytics.back_office import ReadOnly
 from analytics.languages import said
 from catalog import pricing
 from catalog.admin import money

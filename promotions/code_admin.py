@@ -19,7 +19,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from analytics import clock
-from analytics.admin import Acting, ReadOnly
+from analytics.back_office import Acting, ReadOnly
 from analytics.languages import said
 from promotions import batches, code_files, codes, giving, spelling
 from promotions.models import Code, CodeBatch, Guesser, Strategy

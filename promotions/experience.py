@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 
 from ml import lift_fits
-from ml.lift_fits import Group
+from ml.lift_rows import Group
 from ml.lifts import Floats
 from promotions import beliefs, habits, promises, response, value
 from promotions.beliefs import People, Response

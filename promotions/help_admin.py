@@ -12,7 +12,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from analytics import clock
-from analytics.admin import Listed
+from analytics.back_office import Listed
 from analytics.languages import said
 from promotions import help_texts
 from promotions.models import HelpText

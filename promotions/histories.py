@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from analytics import events, store
+from analytics import events, glances, store
 from promotions.models import Strategy
 
 State = Strategy.State
@@ -10,7 +10,7 @@ State = Strategy.State
 
 def history(strategy: Strategy) -> list[store.Stored]:
     """Return the decisions on a strategy, oldest first."""
-    return store.read_stream(strategy.stream)
+    return glances.read_stream(strategy.stream)
 
 
 def before(strategy: Strategy) -> Iterator[tuple[Strategy, list[store.Stored]]]:

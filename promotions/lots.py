@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 from django.db.models.functions import Coalesce
 
-from analytics import lookup, store
+from analytics import glances, lookup
 from promotions.models import Strategy
 
 Units = dict[tuple[UUID, UUID], UUID]
@@ -87,7 +87,7 @@ def _units(persons: Mapping[UUID, UUID], live: Sequence[Strategy]) -> Units:
     keys = {key: key for key in persons.values()} | dict(persons)
     ids = {assigned(s.id, key): (keys[key], s.id, key) for s in live for key in keys}
     units: Units = {}
-    places = store.positions(ids)
+    places = glances.positions(ids)
     # By their places in the log: the first assignment draws for the person.
     for id_ in sorted(places, key=places.__getitem__):
         person, strategy, key = ids[id_]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics import clock, identity
-from analytics.admin import Acting, ReadOnly
+from analytics.back_office import Acting, ReadOnly
 from analytics.models import Customer
 from promotions import holds
 from promotions.markup import anchor, link, once, table

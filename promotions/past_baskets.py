@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 
-from analytics import events, store
+from analytics import events, glances, store
 from catalog import pricing
 from promotions import book, carts
 from promotions.book import Terse
@@ -132,7 +132,7 @@ def _first(order: store.Stored, strategy: Terse) -> bool:
         return True
     if order.customer is None:
         return False
-    return store.first_position(order.type, order.customer) == order.position
+    return glances.first_position(order.type, order.customer) == order.position
 
 
 def _without_first(entry: Entry) -> Entry:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from analytics import store
+from analytics import glances
 from catalog import pricing
 from promotions import past_baskets
 from promotions.models import Strategy
@@ -81,7 +81,7 @@ class Outcome:
 
 def spans(number: int, *, until: datetime | None = None) -> list[Span]:
     """Return the last weeks before `until`, the oldest first; none of an empty log."""
-    ends = until or store.newest("order_completed")
+    ends = until or glances.newest("order_completed")
     if ends is None:
         return []
     if until is None:
@@ -115,7 +115,7 @@ def run(
 def week(trial: Trial, span: Span, *, most: int, seconds: float) -> Week:
     """Try a sample of at most `most` of a week's orders."""
     ends = time.monotonic() + seconds
-    orders, count = store.sample(
+    orders, count = glances.sample(
         "order_completed", since=span.since, until=span.until, most=most
     )
     found: list[Basket] = []

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-from analytics import events, store
+from analytics import events, glances
 from promotions.models import OPEN, PriceLine, Strategy
 
 Z80 = 1.2816
@@ -107,7 +107,7 @@ def _spans(
 
 
 def _steps(strategy: Strategy) -> Iterator[tuple[Key, str, datetime]]:
-    for stored in store.read_stream(strategy.stream):
+    for stored in glances.read_stream(strategy.stream):
         if isinstance(stored.event, events.PricesRolled):
             for state, which in stored.event.lines.items():
                 for key in which:

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from analytics import events, store
-from catalog import prices, rulebook
+from analytics import events, glances, store
+from catalog import feed_prices, prices, rulebook
 from catalog.prices import Move
 from promotions.models import PriceLine, Strategy
 
@@ -131,7 +131,9 @@ def _settle(lines: Sequence[PriceLine], at: datetime) -> None:
 
 
 def _overruled(lines: Sequence[PriceLine]) -> set[tuple[UUID, str]]:
-    holds = prices.held({line.sku for line in lines if line.state == State.RUNNING})
+    holds = feed_prices.held(
+        {line.sku for line in lines if line.state == State.RUNNING}
+    )
     return {(h.strategy, h.sku) for h in holds.values() if h.overruled_at}
 
 
@@ -179,5 +181,5 @@ def _log(strategy: Strategy, to: Mapping[PriceLine, str], at: datetime) -> None:
         rolled = events.PricesRolled(lines={k: tuple(v) for k, v in became.items()})
         # The strategy is locked: nobody appends to its stream
         # between this look and ours.
-        after = store.version(strategy.stream)
+        after = glances.version(strategy.stream)
         store.append([rolled], at=at, stream=strategy.stream, after=after)

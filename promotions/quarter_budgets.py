@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import TruncWeek
 
-from analytics import events, store
+from analytics import events, glances, store
 from catalog.mirrors import lock
 from promotions import models
 from promotions.models import Redemption
@@ -60,7 +60,7 @@ def set_budget(
         lock("promotions_quarter")
         row.save()
         # Read under the lock, so nobody has written to the stream since.
-        after = store.version(row.stream)
+        after = glances.version(row.stream)
         store.append([planned], at=at, stream=row.stream, after=after)
     return row
 

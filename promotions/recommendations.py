@@ -11,7 +11,7 @@ from uuid import UUID
 
 from analytics import identity
 from catalog.models import Product
-from ml import live, searching
+from ml import live, new_products, searching
 from ml.served import Listing, Recommended
 from promotions.because import reasons
 
@@ -78,7 +78,7 @@ def _newest(
 ) -> list[Suggestion]:
     if not most or person is None:
         return []
-    skus = searching.newcomers(person, at=at, most=most, excluded=cart)
+    skus = new_products.newcomers(person, at=at, most=most, excluded=cart)
     return _described([Recommended(sku=sku, score=0.0, parts={}) for sku in skus])
 
 

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from analytics import events, lookup, store
+from analytics import events, log_lock, lookup, store
 from analytics.models import Customer
 from promotions import candidates, carts, counters, ledger, spending
 from promotions.coins import Coins
@@ -139,7 +139,7 @@ def keep(person: UUID | None) -> None:
 
     :raises UnknownOffer: the customer was.
     """
-    store.hold()
+    log_lock.hold()
     if person and not Customer.objects.filter(key=person).exists():
         raise UnknownOffer("The customer was erased.")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from analytics import identity, store
 from analytics.models import Customer
 from ml import scores
-from ml.live import ORDERS
+from ml.own_past import ORDERS
 from promotions import carts, feedback, lots, offers
 from promotions.feedback import SILENT
 from promotions.models import Offer, Sheet

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext
 
-from analytics import events, store
+from analytics import events, glances, store
 from promotions import rule_reading
 from promotions.models import Code, HandOver, Redemption, Rollback
 from promotions.replying import (
@@ -103,7 +103,7 @@ Refund = tuple[store.Stored, events.OrderRefunded | events.OrderCancelled]
 
 def _refunds(ask: Asking) -> Iterator[Refund]:
     # More than are told, since those of other orders are passed over here.
-    for stored in store.latest(ask.shopper.keys, REFUNDS, most=4 * MOST):
+    for stored in glances.latest(ask.shopper.keys, REFUNDS, most=4 * MOST):
         event = stored.event
         if not isinstance(event, events.OrderRefunded | events.OrderCancelled):
             continue

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics import clock
-from analytics.admin import Acting
+from analytics.back_office import Acting
 from analytics.languages import actor, said, written
 from promotions import standing
 from promotions.models import StandingRule

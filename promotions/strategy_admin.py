@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics import clock
-from analytics.admin import ReadOnly
+from analytics.back_office import ReadOnly
 from analytics.languages import said
 from catalog.admin import money
 from promotions import (

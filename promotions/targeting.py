@@ -41,7 +41,7 @@ from promotions.instances import Bools
 from promotions.models import Offer, Strategy
 
 TARGETING_LOCK = 7_102_018
-"""An advisory lock's key, a public constant like analytics.store.LOG_LOCK."""
+"""An advisory lock's key, a public constant like analytics.log_lock.LOG_LOCK."""
 PRICED = ("expected", "lift", "rate", "use", "stretch", "later", "correction", "aside")
 """What a refresh sets anew of an offer that lasts: what it is believed to bring."""
 

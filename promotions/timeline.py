@@ -15,7 +15,7 @@ import msgspec
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from analytics import events, store
+from analytics import events, glances, store
 from analytics.languages import said
 from analytics.models import Assignment
 from catalog.models import Product
@@ -106,7 +106,7 @@ def page(
     # by time; one more says if there is a next page.
     most = number * size + 1
     types = KINDS[kind].types if kind in KINDS else None
-    found: list[store.Stored | Denial] = list(store.latest(keys, types, most=most))
+    found: list[store.Stored | Denial] = list(glances.latest(keys, types, most=most))
     if kind in ("", DENIED):
         denied = Denial.objects.filter(customer__in=keys)
         found += denied.order_by("-at")[:most]

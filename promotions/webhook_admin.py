@@ -13,7 +13,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from analytics import clock
-from analytics.admin import Acting
+from analytics.back_office import Acting
 from promotions import webhooks
 from promotions.models import Delivery, Endpoint
 

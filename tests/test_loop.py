@@ -25,7 +25,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from analytics import access, events, projections, store
+from analytics import access, events, glances, projections
 from analytics.models import Customer, Outcome, Profile
 from catalog import feeds
 from config import services
@@ -121,7 +121,7 @@ def _the_platform_learns() -> None:
     assert losses[winner.estimator] < naive
     assert any(
         isinstance(stored.event, events.ModelPromoted)
-        for stored in store.read_stream("model:propensity")
+        for stored in glances.read_stream("model:propensity")
     )
 
 

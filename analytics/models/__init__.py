@@ -1,8 +1,8 @@
 """Customers, the log, checkpoints, and the projections' tables.
 
-`StoredEvent` is written by `analytics.store` alone; a trigger refuses every other
-change. `Profile`, `Affinity` and `Tally` are projections: never write them by hand,
-`rebuild` counts them again.
+`StoredEvent` is written by `analytics.store` alone; a trigger refuses every change but
+those of `analytics.leaving`. `Profile`, `Affinity` and `Tally` are projections: never
+write them by hand, `rebuild` counts them again.
 """
 
 from analytics.models.clocks import Clock, Due

@@ -17,7 +17,7 @@ class Customer(models.Model):
     """The only place that knows whose a random key is: a customer's or a visitor's.
 
     One person may have several keys: `linked_to` says whose this one is, `person` and
-    `consent` follow from it for the whole person. analytics.identity writes all four.
+    `consent` follow from it for the whole person. analytics.links writes all four.
     """
 
     key = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

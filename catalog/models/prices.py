@@ -54,7 +54,7 @@ class PriceHold(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["strategy"], name="price_hold_strategy"),
-            # prices.believed and refresh: few were released of late.
+            # feed_prices.believed and prices.refresh: few were released of late.
             models.Index(
                 fields=["released_at"],
                 name="price_hold_released",

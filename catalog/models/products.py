@@ -60,7 +60,7 @@ class Product(models.Model):
 
     class Meta:
         indexes = [
-            # ml.searching: what is new.
+            # ml.new_products: what is new.
             models.Index(
                 fields=["first_listed_at"],
                 name="product_new",

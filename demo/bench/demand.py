@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from config.services import ROOT, VAR
-from demo import journey
+from demo import journey, merchandise
 from demo.bench import planted_demand
 from demo.bench.table import Row, against, least, show, shown, within
 from ml import cross_effects, demand, forecasters, outlook, rolling, weekly
@@ -59,7 +59,7 @@ def _sold() -> pl.DataFrame:
     """Return weekly.sold's columns for what is merchandise, in 2017's whole weeks."""
     products = pl.read_parquet(journey.folder() / "products.parquet")
     goods = products.filter(
-        ~pl.col("department").is_in(journey.NEVER_PROMOTED),
+        ~pl.col("department").is_in(merchandise.NEVER_PROMOTED),
         pl.col("product_category") != "COUPON/MISC ITEMS",
     )
     days = pl.col("transaction_timestamp").dt.date() - pl.lit(FIRST)

@@ -27,24 +27,28 @@ from demo.bench import loop
 from demo.bench.table import Row, limit, show
 from ml import (
     demand,
+    evaluated,
     features,
     lines,
     live,
+    model_files,
+    own_past,
     profiling,
     propensity,
     recommending,
     registry,
     response,
     scoring,
+    shortlists,
     tables,
     training,
 )
 from ml.codes import day_of, recoded
+from ml.evaluated import Order
 from ml.models import PROPENSITY, RANKING, Shortlist, TrainingRun
 from ml.purchases import Purchases
 from ml.ranking import Stored
 from ml.served import RankedShop
-from ml.tables import Order
 from ml.trials import Table
 
 ASKED = 300
@@ -83,7 +87,7 @@ def run() -> None:
     """Measure on the demo's data; loaded first, if they are not there."""
     if not StoredEvent.objects.exists():
         loop.around()
-    shop = tables.read(Order(), until=timezone.now())
+    shop = evaluated.read(Order(), until=timezone.now())
     found = {name: tables.run(shop, name)[0].rows for name in tables.PROTOCOLS}
     show("Learning", [*_figures(found), *_costs(), *_answers()])
     show("The contest", list(_contest(found["propensity"])))
@@ -150,7 +154,7 @@ NIGHT: Mapping[str, Callable[..., Any]] = {
     "the ranker": lambda at: recommending.train(
         run=TrainingRun.objects.create(requested_by="bench"), at=at
     ),
-    "shortlists": lambda at: recommending.shortlist(at=at),
+    "shortlists": lambda at: shortlists.shortlist(at=at),
     "scores": lambda at: scoring.score(at=at),
     "profiles": lambda at: profiling.refresh(at=at),
     "elasticities": lambda at: demand.refresh(at=at),
@@ -224,7 +228,7 @@ def _many(*, at: Any, times: int) -> int:
 
 
 def _propensity(checksum: str) -> propensity.PropensityModel:
-    return propensity.PropensityModel.of(registry.load(checksum))
+    return propensity.PropensityModel.of(model_files.load(checksum))
 
 
 def _over(past: Purchases, customers: int, times: int) -> Purchases:
@@ -248,7 +252,7 @@ def _answers() -> Iterator[Row]:
     _, shop = registry.first_of(RANKING, _ranked)
     model = []
     for key in keys:
-        past, stored = shop.coded(live.history([key], at=at)), _stored(key)
+        past, stored = shop.coded(own_past.history([key], at=at)), _stored(key)
         rank = partial(shop.recommended, past, now=day_of(at), stored=stored)
         model.append(_millis(rank, time.process_time))
     whole = [
@@ -267,7 +271,7 @@ def _answers() -> Iterator[Row]:
 
 
 def _ranked(checksum: str) -> RankedShop:
-    return RankedShop.of(registry.load(checksum))
+    return RankedShop.of(model_files.load(checksum))
 
 
 def _stored(customer: UUID) -> Stored:

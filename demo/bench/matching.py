@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalog.matching import Found, Shelf
+from catalog.match_shelf import Found, Shelf
 from catalog.models import CompetitorProduct, Match, Product
 from catalog.nearest import Nearest
 from demo import journey

@@ -7,20 +7,16 @@ or written, by the same server in the same run.
 
 import json
 import os
-import random
-import signal
-import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-import psutil
 import psycopg
 from django.conf import settings
 from django.db import connection
@@ -29,8 +25,7 @@ from django.utils import timezone
 from analytics import access
 from analytics.models import StoredEvent
 from catalog import feeds
-from config import processes
-from config.services import ROOT
+from demo.bench import killable
 from demo.bench.served import Call, hammer, web
 from demo.bench.table import Row, against, show
 from promotions import approval, spelling
@@ -75,7 +70,7 @@ def run() -> None:
 def _ours(name: str, key: str, *, kill: bool) -> Row:
     """Let 32 clients redeem a code by a server of 32 connections until all answered."""
     strategy = _strategy(PAID * OFF, f"BENCH-{kill}")
-    with _serving() as server:
+    with killable.serving(PORT) as server:
         enough = threading.Event()
         killer = threading.Thread(target=server.kill_at_random, args=[enough])
         if kill:
@@ -164,49 +159,6 @@ def _order(code: str, order_id: str) -> bytes:
 
 def _headers(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-
-
-class _Server:
-    """4 processes of 8 threads, each with its connection to PostgreSQL."""
-
-    def __init__(self) -> None:
-        self.killed = 0
-        self.command = processes.commands("127.0.0.1", PORT)["web"]
-        self.command[self.command.index("--workers") + 1] = "4"
-        self.command[self.command.index("--blocking-threads") + 1] = "8"
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(  # noqa: S603
-            self.command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL
-        )
-        time.sleep(8)
-
-    def kill_at_random(self, enough: threading.Event) -> None:
-        """Kill -9 a process every few seconds; start anew when all have given up."""
-        choices = random.Random(7)  # noqa: S311
-        while not enough.wait(choices.uniform(2, 6)):
-            with suppress(psutil.Error, IndexError):
-                choices.choice(psutil.Process(self.process.pid).children()).kill()
-                self.killed += 1
-            time.sleep(0.2)
-            if self.process.poll() is not None:
-                self.end()
-                self.start()
-
-    def end(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-@contextmanager
-def _serving() -> Iterator[_Server]:
-    server = _Server()
-    try:
-        yield server
-    finally:
-        server.end()
 
 
 OSCAR = "UPDATE bench_usual_offer SET used = %s"

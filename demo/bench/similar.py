@@ -7,44 +7,30 @@ Tumminello et al. (PLoS ONE 2011) as Tian, Lautz, Wallis and Lambiotte apply it 
 which households went from one purchase of the category to the next more often than the
 products' shares explain (Poisson, p < 0.01, three times at least), and which lay less
 than half as often in one order. All that ranks knows the days before alone.
-**New** products were first sold in the 56 days before a cut-off and hidden until it.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
 from numpy.typing import NDArray
 from scipy import sparse, stats
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from analytics import clock
 from catalog.models import Product
-from demo.bench.table import Row, against, least, show
-from ml import indexing, lines, listings, searching, sentences, tastes
-from ml.listings import MODEL, Listing
-from ml.models import ProductContent
-from ml.neighbours import decayed
-from ml.purchases import Purchases, pairs
+from demo.bench import listing_speed, new_products, table
+from demo.bench.table import Row, show
+from ml import indexing, lines, listings, sentences
+from ml.listings import Listing
+from ml.purchases import Purchases
 
 LATE = 182
-HORIZON, HIDDEN, CUTS = 28, 56, (84, 56, 28)
 FEWEST, ASKED, TOP = 20, 1500, 20
-PERSONS = 500
-"""At each cut-off, drawn by lot."""
-SIZES = (5_000, 50_000)
 OURS = "vectors and bought in one order"
 """As served."""
 Scorer = Callable[[int], NDArray[Any]]
-QUERIES = (
-    *("milk", "shampo", "frozen pizza", "red grapes", "cat food", "baby diapers"),
-    *("洗发水", "婴儿尿布", "冷冻披萨", "猫粮", "牛奶", "苹果", "纸巾", "酸奶"),
-    *("chocolate ice cream", "dog treats", "paper towels", "yogurt strawbery"),
-    *("something sweet for children", "coffee beans", "toothpaste", "light bulbs"),
-)
 
 
 def run() -> None:
@@ -58,8 +44,11 @@ def run() -> None:
         for sku in history.products
     ]
     past = history.purchases
-    rows = [*_substitutes(past, listed), *_cold(past, listed, len(history.customers))]
-    show("Listings", [*rows, *_speed()])
+    rows = [
+        *_substitutes(past, listed),
+        *new_products.cold(past, listed, len(history.customers)),
+    ]
+    show("Listings", [*rows, *listing_speed.speed()])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +82,7 @@ def _substitutes(past: Purchases, listed: Sequence[Listing]) -> Iterator[Row]:
     }
     ours = recall.pop(OURS)
     for name, found in recall.items():
-        told = f"{name}; {_signed(ours - found)}"
+        told = f"{name}; {table.signed(ours - found)}"
         yield Row(
             figure=f"substitutes, recall@{TOP} of {len(asked)} products",
             ours=f"{100 * ours.mean():.1f} %",
@@ -134,11 +123,6 @@ def _by(shelf: _Shelf, of: NDArray[Any], matrix: Any) -> Scorer:
         return np.asarray(flat[of] + 0.05 * shelf.popular + shelf.inside(one))
 
     return score
-
-
-def _signed(gain: NDArray[Any]) -> str:
-    error = gain.std() / len(gain) ** 0.5
-    return f"ours {100 * gain.mean():+.1f} ± {100 * error:.1f}"
 
 
 def _tfidf(texts: list[str], **how: Any) -> Any:
@@ -234,220 +218,3 @@ def _validated(
     for a, b in zip(one[good].tolist(), other[good].tolist(), strict=True):
         found.setdefault(a, set()).add(b)
     return {a: frozenset(some) for a, some in found.items()}
-
-
-def _cold(past: Purchases, listed: Sequence[Listing], customers: int) -> Iterator[Row]:
-    """Judge ten new products for each who bought one in the four weeks after."""
-    texts = [listings.described(one) for one in listed]
-    known, of = np.unique(texts, return_inverse=True)
-    vectors = sentences.encode(known.tolist())
-    names = np.unique([one.category for one in listed], return_inverse=True)[1]
-    told: dict[str, list[float]] = {}
-    for back in CUTS:
-        cut = float(past.day.max()) - back
-        for name, recall in _judged_cold(past, cut, customers, (of, vectors, names)):
-            told.setdefault(name, []).append(recall)
-    ours = np.array(told.pop("listings"))
-    for name, found in told.items():
-        peer = np.array(found)
-        yield Row(
-            figure=f"new products, recall@10 of {len(ours)} customers",
-            ours=f"{100 * ours.mean():.2f} %",
-            peer=f"{name}; {_signed(ours - peer)}: {100 * peer.mean():.2f} %",
-            ratio=float(peer.mean() / ours.mean()),
-            goal=0.5 if name.startswith("without") else 1.0,
-        )
-
-
-def _judged_cold(
-    past: Purchases,
-    cut: float,
-    customers: int,
-    known: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
-) -> Iterator[tuple[str, float]]:
-    of, vectors, names = known
-    first = np.full(len(of), np.inf)
-    np.minimum.at(first, past.product, past.day)
-    new = np.flatnonzero((first >= cut - HIDDEN) & (first < cut + HORIZON))
-    fresh = np.zeros(len(of), bool)
-    fresh[new] = True
-    before = past.before(cut)
-    before = before.where(~fresh[before.product])
-    late = past.where(past.bought(cut, cut + HORIZON))
-    late = late.where(fresh[late.product])
-    chance = np.random.default_rng(7)
-    luck = chance.random(len(new)) * 1e-9
-    kinds = int(names.max()) + 1
-    selling = np.bincount(names[before.product], minlength=kinds) / len(before)
-    before = before.where(np.argsort(before.customer, kind="stable"))
-    for who in chance.permutation(np.unique(late.customer))[:PERSONS].tolist():
-        start, end = np.searchsorted(before.customer, [who, who + 1])
-        mine = before.where(np.arange(start, end))
-        bought = set(late.product[late.customer == who].tolist())
-        if not len(mine):
-            continue
-        share = np.bincount(names[mine.product], minlength=kinds) / len(mine)
-        worth = _worth(mine, who, cut, of, vectors, new)
-        ways = {
-            "without listings: in random order": chance.random(len(new)),
-            "without listings: categories that sell best": selling[names[new]],
-            "the categories that the customer buys": share[names[new]],
-            "listings": worth,
-        }
-        for name, score in ways.items():
-            top = new[np.argsort(-(score + luck))[:10]].tolist()
-            yield name, len(bought.intersection(top)) / min(10, len(bought))
-
-
-def _worth(
-    mine: Purchases,
-    who: int,
-    cut: float,
-    of: NDArray[Any],
-    vectors: NDArray[Any],
-    new: NDArray[Any],
-) -> NDArray[Any]:
-    alone = mine.recoded(np.zeros(len(mine), np.int32))
-    found = pairs(alone, alone.product, day=cut)
-    weight = np.bincount(of[found.item], decayed(found, tastes.HALF_LIFE))
-    some = np.argsort(-weight)[: tastes.MOST]
-    some = some[weight[some] > 0]
-    texts, each = np.unique(of[new], return_inverse=True)
-    return tastes.wanted(vectors[texts], vectors[some], weight[some])[each]
-
-
-class _Undone(Exception):
-    """What was measured is taken back."""
-
-
-def _speed() -> Iterator[Row]:
-    """Measure with so many products, each with a text of its own; nothing stays."""
-    for size in SIZES:
-        rows: list[Row] = []
-        try:
-            with transaction.atomic():
-                _only(size)
-                rows += _measured(size)
-                raise _Undone
-        except _Undone:
-            yield from rows
-
-
-def _only(size: int) -> None:
-    """Leave so many products, all with texts and vectors that differ."""
-    with connection.cursor() as cursor:
-        # Else the keys' checks wait for the end, and PostgreSQL drops no index of a
-        # table that has some pending.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("DELETE FROM ml_producttwin")
-        cursor.execute("DELETE FROM ml_productcontent WHERE source = 'text'")
-        cursor.execute("DELETE FROM ml_contentvector WHERE source = 'text'")
-        cursor.execute("DROP INDEX content_near_texts")
-    rows = Product.objects.exclude(price=None).exclude(stock=0).order_by("sku")[:size]
-    products = list(rows)
-    texts = [f"{listings.described(_listing(one))} {one.sku}" for one in products]
-    vectors = sentences.encode(texts)
-    with connection.cursor() as cursor:
-        names = "id, source, checksum, model, text, vector"
-        copy_in = f"COPY ml_contentvector ({names}) FROM STDIN"
-        with cursor.copy(copy_in) as copy:
-            for i, (text, row) in enumerate(zip(texts, vectors, strict=True)):
-                key = listings.digest(text)
-                copy.write_row(
-                    # Above any id that the sequence has given.
-                    (10**9 + i, "text", key, MODEL, text, listings.written(row))
-                )
-        _fill_words(cursor, texts)
-        with cursor.copy(
-            "COPY ml_productcontent (product_id, source, seen, content_id, fault)"
-            " FROM STDIN"
-        ) as copy:
-            for i, one in enumerate(products):
-                copy.write_row((one.sku, "text", "", 10**9 + i, ""))
-
-
-def _fill_words(cursor: Any, texts: Sequence[str]) -> None:
-    made = "CREATE TEMP TABLE bench_words (id bigint, words text[]) ON COMMIT DROP"
-    cursor.execute(made)
-    with cursor.copy("COPY bench_words FROM STDIN") as copy:
-        for i, text in enumerate(texts):
-            copy.write_row((10**9 + i, listings.words(text)))
-    cursor.execute(
-        "UPDATE ml_contentvector v SET words = array_to_tsvector(b.words)"
-        " FROM bench_words b WHERE b.id = v.id"
-    )
-
-
-def _listing(one: Product) -> Listing:
-    return Listing(name=one.name, category=one.category, brand=one.brand, size=one.size)
-
-
-def _measured(size: int) -> Iterator[Row]:
-    began = time.perf_counter()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE INDEX content_near_texts ON ml_contentvector"
-            " USING hnsw (vector halfvec_cosine_ops) WHERE source = 'text'"
-        )
-        built = time.perf_counter() - began
-        for table in ("ml_contentvector", "ml_productcontent"):
-            cursor.execute(f"ANALYZE {table}")
-    skus = list(
-        Product.objects.filter(pk__in=_held_skus())
-        .order_by("sku")
-        .values_list("sku", flat=True)[:: max(size // 100, 1)]
-    )
-    some = f"{size:,} products"
-    searches = _times(lambda text: searching.search(text, most=20), QUERIES * 5)
-    likes = _times(lambda sku: searching.alike(sku, most=10), skus)
-    yield against(f"a search, p95, {some}", searches[1], 100, 1.0, "goal", "ms")
-    yield against(f"a search, p50, {some}", searches[0], 100, None, "goal", "ms")
-    yield against(f"what is similar, p95, {some}", likes[1], 100, 1.0, "goal", "ms")
-    exact, took = _recalled("off", "true")
-    found, quick = _recalled("on", "true")
-    hits = np.mean([len(a & b) / len(a) for a, b in zip(exact, found, strict=True)])
-    said = f"of the exact 20, HNSW of {some} ({built:.0f} s to build)"
-    yield least(said, float(100 * hits), 95, "%")
-    yield against(f"the nearest 20, HNSW, {some}", quick, took, 1.0, "exact", "ms")
-    rare = "mod(v.id, 200) = 7"
-    exact, _ = _recalled("off", rare)
-    found, quick = _recalled("on", rare)
-    hits = np.mean(
-        [len(a & b) / max(len(a), 1) for a, b in zip(exact, found, strict=True)]
-    )
-    yield least(f"the same among 0.5 % ({quick:.0f} ms)", float(100 * hits), 95, "%")
-
-
-def _held_skus() -> Any:
-    return ProductContent.objects.filter(source="text").values("product")
-
-
-def _recalled(index: str, where: str) -> tuple[list[set[int]], float]:
-    """Return the nearest 20 of texts for some queries, and the median time."""
-    sql = f"""
-        SELECT v.id FROM ml_contentvector v WHERE v.source = 'text' AND {where}
-        ORDER BY v.vector <=> %s::halfvec LIMIT 20
-    """  # noqa: S608 - our own words
-    found, times = [], []
-    with searching.tuned(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL enable_indexscan = {index}")
-        other = {"on": "off", "off": "on"}[index]
-        cursor.execute(f"SET LOCAL enable_seqscan = {other}")
-        for row in sentences.encode(list(QUERIES)):
-            began = time.perf_counter()
-            cursor.execute(sql, [listings.written(row)])
-            found.append({key for (key,) in cursor.fetchall()})
-            times.append(time.perf_counter() - began)
-        cursor.execute("SET LOCAL enable_indexscan = on")
-        cursor.execute("SET LOCAL enable_seqscan = on")
-    return found, float(np.median(times)) * 1e3
-
-
-def _times(ask: Callable[[str], object], asked: Sequence[str]) -> tuple[float, float]:
-    """Return the median and the 95th percentile in wall milliseconds, one client."""
-    times = []
-    for one in asked:
-        began = time.perf_counter()
-        ask(one)
-        times.append(1e3 * (time.perf_counter() - began))
-    return float(np.median(times)), float(np.percentile(times, 95))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -42,6 +44,12 @@ class Row:
 
 def best(times: int, what: Callable[[], float]) -> float:
     return min(what() for _ in range(times))
+
+
+def signed(gain: NDArray[Any]) -> str:
+    """Say a mean gain of ours, with its standard error."""
+    error = gain.std() / len(gain) ** 0.5
+    return f"ours {100 * gain.mean():+.1f} ± {100 * error:.1f}"
 
 
 def against(

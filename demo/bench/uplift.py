@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from analytics import off_policy
 from config.services import ROOT, VAR
 from demo.bench.table import Row, least, limit, show, shown
-from ml import trial_tables, uplift_report, uplift_selection
+from ml import trial_tables, uplift_report, uplift_selection, uplift_worth
 from ml.trial_tables import Floats, TrialTable
 from ml.uplift import Codes, coded
 from ml.uplift_scores import outcome_means, robust_scores
@@ -261,7 +261,7 @@ def _promoted() -> Iterator[Row]:
         chance = np.random.default_rng(seed)
         scores = chance.normal(size=(4000, 1))
         champion, challenger = chance.normal(size=(2, 4000, 1))
-        verdict = uplift_selection.compare(champion, challenger, scores, seed=seed)
+        verdict = uplift_worth.compare(champion, challenger, scores, seed=seed)
         promoted += verdict.promoted
     yield limit("false promotions in 200 A/A runs", promoted, 10)
 

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import access, store
+from analytics import access, log_lock, store
 from analytics.api import MOST_EVENTS
 from analytics.models import ApiKey, Customer, Rejection, StoredEvent
 from analytics.sent import AHEAD, event_id
@@ -396,7 +396,7 @@ def test_a_database_that_does_not_answer_is_503_and_loses_nothing(
 ) -> None:
     other = connection.copy()
     with other.cursor() as held, connection.cursor() as cursor:
-        held.execute("SELECT pg_advisory_lock(%s)", [store.LOG_LOCK])
+        held.execute("SELECT pg_advisory_lock(%s)", [log_lock.LOG_LOCK])
         cursor.execute("SET lock_timeout = '50ms'")
 
         answer = post(api, GOOD)

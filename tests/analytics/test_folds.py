@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics import events, projections, rebuilds, store, tasks
-from analytics.folds import COUNTED
+from analytics.deeds import COUNTED
 from analytics.models import Affinity, Hour, Profile, Tally
 from tests.analytics.conftest import EVERY, NOW
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import identity, ingestion
+from analytics import identity, ingestion, links
 from analytics.models import Customer
 from analytics.persons import Member, nobody, settle
 from tests.analytics.conftest import NOW, sent, together
@@ -51,14 +51,14 @@ def test_a_visitor_becomes_the_customer_who_logs_in() -> None:
 def test_a_wrong_link_is_undone_and_not_made_again() -> None:
     login("ana", "v-1")
 
-    identity.unlink(key("v-1"), by="olga", at=NOW + timedelta(days=1))
+    links.unlink(key("v-1"), by="olga", at=NOW + timedelta(days=1))
     login("ana", "v-1")
 
     assert identity.find("v-1") == key("v-1")
     assert identity.keys(key("ana")) == [key("ana")]
     assert people() == people_again()
-    with pytest.raises(identity.NotLinked):
-        identity.unlink(key("v-1"), by="olga", at=NOW)
+    with pytest.raises(links.NotLinked):
+        links.unlink(key("v-1"), by="olga", at=NOW)
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from analytics import events, store
+from analytics import events, glances, store
 from analytics.models import StoredEvent
 from tests.analytics.conftest import EVERY, NOW, together, viewed
 
@@ -146,15 +146,15 @@ def test_a_stream_counts_its_versions() -> None:
     decide(after=2)
     store.append([proposed], at=NOW, stream="strategy:2", after=0)
 
-    stored = store.read_stream("strategy:1")
+    stored = glances.read_stream("strategy:1")
     assert [s.version for s in stored] == [1, 2, 3]
     assert [s.type for s in stored] == [
         "strategy_proposed",
         "strategy_ended",
         "strategy_approved",
     ]
-    assert store.version("strategy:1") == 3
-    assert store.version("strategy:3") == 0
+    assert glances.version("strategy:1") == 3
+    assert glances.version("strategy:3") == 0
 
 
 @pytest.mark.django_db
@@ -169,7 +169,7 @@ def test_a_stale_writer_conflicts_and_writes_nothing() -> None:
             after=0,
         )
 
-    assert [s.type for s in store.read_stream("strategy:1")] == ["strategy_approved"]
+    assert [s.type for s in glances.read_stream("strategy:1")] == ["strategy_approved"]
 
 
 @pytest.mark.django_db
@@ -196,7 +196,7 @@ def test_of_writers_at_once_exactly_one_wins() -> None:
     for _ in range(5):
         winners = [who for who in together(*map(attempt, range(4))) if who]
 
-        [stored] = store.read_stream("strategy:1")
+        [stored] = glances.read_stream("strategy:1")
         assert isinstance(stored.event, events.StrategyApproved)
         assert winners == [stored.event.by]
         with erasing():
@@ -292,8 +292,8 @@ def test_reading_chooses_types_customers_and_positions() -> None:
     assert places(customer=ana, types=["product_viewed"]) == [0]
     assert places(after=last - 2) == [2, 3]
     assert places(until=last - 2) == [0, 1]
-    assert store.first_position("order_completed") == last - 1
-    assert store.first_position("offer_shown") is None
+    assert glances.first_position("order_completed") == last - 1
+    assert glances.first_position("offer_shown") is None
 
 
 @pytest.mark.django_db(transaction=True)

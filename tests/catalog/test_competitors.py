@@ -13,17 +13,17 @@ from analytics import events, store
 from analytics.models import StoredEvent
 from catalog import (
     alerts,
+    competitor_feeds,
     competitors,
     doubtful,
     feeds,
     likeness,
-    market_feeds,
     match_reviews,
     matching,
     positions,
     price_index,
 )
-from catalog.market_feeds import PriceSeen
+from catalog.competitor_feeds import PriceSeen
 from catalog.models import CompetitorPrice, CompetitorProduct, Match, Position
 from demo.bench.matching import scored
 from demo.lookalikes import labelled
@@ -64,7 +64,7 @@ def see(teas: None) -> See:
         told: dict[str, Any] = {"competitor": "Rival", "currency": "USD", "seen_at": AT}
         told |= {"product": name[:200]} | more
         row = PriceSeen(name=name, price=D(price), **told)
-        market_feeds.take_prices([row], at=AT)
+        competitor_feeds.take_prices([row], at=AT)
         matching.run(at=AT)
         return CompetitorProduct.objects.get(
             competitor=row.competitor, product=row.product
@@ -235,7 +235,7 @@ def recounted() -> list[tuple[Any, ...]]:
     """Return the history, which the log tells as well."""
     rows = CompetitorPrice.objects.order_by("product", "at")
     told = list(rows.values_list("product", "at", "price", "available"))
-    market_feeds.recount()
+    competitor_feeds.recount()
     assert list(rows.values_list("product", "at", "price", "available")) == told
     return told
 
@@ -493,7 +493,7 @@ def test_operators_are_told_of_feeds_that_stopped_and_of_what_many_prices_did(
                 seen_at=AT - day * DAY,
                 **told,
             )
-            market_feeds.take_prices([row], at=AT)
+            competitor_feeds.take_prices([row], at=AT)
     matching.run(at=AT)
     Match.objects.update(state="confirmed", sku="green")
     positions.count(at=AT)

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import sheets, workbooks
+from analytics import opening, sheets, workbooks
 from catalog import intake, row_files
 from catalog.models import Product
 from tests.catalog.uploads import HEAD, MARKET, csv, imported, json_lines, upload
@@ -165,7 +165,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_not_opened(
     assert len(bomb.getvalue()) < 10_000
 
     with pytest.raises(sheets.NotATable, match="unpacks to more"):
-        sheets.opened(path)
+        opening.opened(path)
 
 
 def test_sizes_and_queues_are_bounded(

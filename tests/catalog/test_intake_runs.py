@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import sheets
+from analytics import opening
 from analytics.models import StoredEvent
-from catalog import feeds, intake, intake_runs, kinds, market_feeds, row_files
+from catalog import competitor_feeds, feeds, intake, intake_runs, kinds, row_files
 from catalog.models import CompetitorProduct, Feed, Product
 from tests.catalog.uploads import HEAD, TABLE, csv, upload, worked
 
@@ -61,7 +61,7 @@ def test_a_file_that_breaks_off_again_and_again_is_given_up(
     def breaks(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(sheets, "opened", breaks)
+    monkeypatch.setattr(opening, "opened", breaks)
     for _ in range(intake_runs.ATTEMPTS):
         with pytest.raises(RuntimeError):
             intake_runs.run()
@@ -133,7 +133,7 @@ def test_a_killed_import_of_prices_goes_on_and_tells_each_change_once(
 
     def dies(listed: Any, *, at: Any) -> Any:
         calls.append(len(listed))
-        taken = market_feeds.take_prices(listed, at=at)
+        taken = competitor_feeds.take_prices(listed, at=at)
         if len(calls) == 3:
             raise Killed
         return taken

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from analytics.models import StoredEvent
-from catalog import market_calendar, market_feeds
-from catalog.market_feeds import DaysListed, PriceSeen, ValueListed
+from catalog import competitor_feeds, market_calendar, market_feeds
+from catalog.competitor_feeds import PriceSeen
+from catalog.market_feeds import DaysListed, ValueListed
 from catalog.models import (
     CompetitorPrice,
     CompetitorProduct,
@@ -281,9 +282,9 @@ def test_a_series_is_read_as_it_is_and_as_it_was_known(db: None) -> None:
 
 
 def test_only_changes_of_a_price_are_news_and_seeing_it_again_is_not(db: None) -> None:
-    market_feeds.take_prices([seen("9.50")], at=AT)
-    market_feeds.take_prices([seen("9.50", AT + DAY)], at=AT)
-    taken = market_feeds.take_prices([seen("8.99", AT + 2 * DAY)], at=AT)
+    competitor_feeds.take_prices([seen("9.50")], at=AT)
+    competitor_feeds.take_prices([seen("9.50", AT + DAY)], at=AT)
+    taken = competitor_feeds.take_prices([seen("8.99", AT + 2 * DAY)], at=AT)
 
     row = CompetitorProduct.objects.get()
     assert taken.changes == 1
@@ -298,9 +299,9 @@ def test_only_changes_of_a_price_are_news_and_seeing_it_again_is_not(db: None) -
 
 
 def test_a_price_that_comes_late_goes_where_it_belongs(db: None) -> None:
-    market_feeds.take_prices([seen("9.00"), seen("8.00", AT + 4 * DAY)], at=AT)
-    market_feeds.take_prices([seen("7.00", AT + 2 * DAY)], at=AT)
-    market_feeds.take_prices([seen("9.00", AT + DAY)], at=AT)
+    competitor_feeds.take_prices([seen("9.00"), seen("8.00", AT + 4 * DAY)], at=AT)
+    competitor_feeds.take_prices([seen("7.00", AT + 2 * DAY)], at=AT)
+    competitor_feeds.take_prices([seen("9.00", AT + DAY)], at=AT)
 
     row = CompetitorProduct.objects.get()
     assert (row.price, row.seen_at) == (D(8), AT + 4 * DAY)
@@ -339,7 +340,7 @@ def test_late_prices_change_the_history_only_where_they_belong(
 ) -> None:
     for call in calls:
         rows = [seen(str(price), AT + n * DAY) for n, price in call]
-        market_feeds.take_prices(rows, at=AT)
+        competitor_feeds.take_prices(rows, at=AT)
 
     expected = points or sorted(pair for call in calls for pair in call)
     assert history() == expected
@@ -363,10 +364,10 @@ def test_a_file_that_is_sent_again_changes_nothing(
     product = f"r-{id(calls)}-{StoredEvent.objects.count()}"
     for call in calls:
         rows = [seen(str(p), AT + n * DAY, product=product) for n, p in call]
-        market_feeds.take_prices(rows, at=AT)
+        competitor_feeds.take_prices(rows, at=AT)
         before = StoredEvent.objects.count()
 
-        again = market_feeds.take_prices(rows, at=AT)
+        again = competitor_feeds.take_prices(rows, at=AT)
 
         assert (again.changes, StoredEvent.objects.count()) == (0, before)
 
@@ -380,7 +381,7 @@ def test_what_is_asked_now_is_what_the_history_ends_with(
     product = f"r-{id(sightings)}-{StoredEvent.objects.count()}"
     for n, price in sightings:
         one = seen(str(price), AT + n * DAY, product=product)
-        market_feeds.take_prices([one], at=AT)
+        competitor_feeds.take_prices([one], at=AT)
 
     row = CompetitorProduct.objects.get(product=product)
     points = list(CompetitorPrice.objects.filter(product=row).order_by("at"))
@@ -393,7 +394,7 @@ def test_what_is_asked_now_is_what_the_history_ends_with(
 
 
 def test_a_history_is_counted_again_though_a_product_is_gone(db: None) -> None:
-    market_feeds.take_prices([seen("9"), seen("8", product="r-2")], at=AT)
+    competitor_feeds.take_prices([seen("9"), seen("8", product="r-2")], at=AT)
     CompetitorProduct.objects.filter(product="r-1").delete()
     CompetitorPrice.objects.update(price=1)
 
@@ -432,14 +433,14 @@ def test_the_history_is_what_the_log_says_whatever_order_prices_come_in(
 ) -> None:
     product = f"r-{id(calls)}-{StoredEvent.objects.count()}"
     for call in calls:
-        market_feeds.take_prices(
+        competitor_feeds.take_prices(
             [seen(str(price), AT + n * DAY, product=product) for n, price in call],
             at=AT,
         )
     mine = CompetitorPrice.objects.filter(product__product=product).order_by("at")
     before = list(mine.values_list("at", "price"))
 
-    market_feeds.recount()
+    competitor_feeds.recount()
 
     assert list(mine.values_list("at", "price")) == before
 
@@ -452,7 +453,7 @@ def test_two_feeds_of_a_competitor_at_once_tell_each_change_once() -> None:
         start.wait()
         for n in range(first, first + 5):
             rows = [seen(str(n), AT + n * DAY, product=f"r-{p}") for p in range(50)]
-            market_feeds.take_prices(rows, at=AT)
+            competitor_feeds.take_prices(rows, at=AT)
         connection.close()
 
     threads = [Thread(target=feed, args=(first,)) for first in (0, 0)]

@@ -24,8 +24,9 @@ from rest_framework.test import APIClient
 from analytics import events, projections, store, wording
 from analytics.languages import said
 from analytics.models import Customer
-from catalog import intake, market_feeds, positions, tasks
-from catalog.market_feeds import DaysListed, PriceSeen, ValueListed
+from catalog import competitor_feeds, intake, market_feeds, positions, tasks
+from catalog.competitor_feeds import PriceSeen
+from catalog.market_feeds import DaysListed, ValueListed
 from catalog.models import CompetitorProduct, Match
 from config import messages
 from ml.models import TrainedModel
@@ -246,7 +247,7 @@ def rivals(rows: Strategy) -> None:
     """A competitor sells our tea for less, and something that may be our milk."""
     at = timezone.now()
     told = [("tea", "Tea", "10", 60), ("tea", "Tea", "8", 3), ("milk", "Milk", "1", 3)]
-    market_feeds.take_prices(
+    competitor_feeds.take_prices(
         [
             PriceSeen(
                 competitor="Rival",

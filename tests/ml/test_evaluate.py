@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from analytics import events, store
 from analytics.models import Customer
 from catalog.models import Product
-from ml import estimators, market_trials, tables, trials
+from ml import estimators, evaluated, market_trials, tables, trials
 from ml.management.commands import evaluate
 from ml.models import Opinion
 from tests.ml.conftest import CATEGORIES, START, Shop, key, order
@@ -29,7 +29,7 @@ def ran(*args: str) -> dict[str, Any]:
     return told
 
 
-def rows(told: dict[str, Any], title: str, who: str = tables.EVERYBODY) -> Any:
+def rows(told: dict[str, Any], title: str, who: str = evaluated.EVERYBODY) -> Any:
     (found,) = [
         sheet["rows"]
         for sheet in told["tables"]
@@ -96,7 +96,7 @@ def test_the_basket_tables_find_planted_tastes(shop: Shop) -> None:
     assert figure(cold, "ranker", "N@10", orders=10) > figure(
         cold, "ranker", "N@10", orders=1
     )
-    fifth = rows(told, "Next basket", tables.UNTOUCHED)
+    fifth = rows(told, "Next basket", evaluated.UNTOUCHED)
     assert 0 < fifth[0]["asked"] < table[0]["asked"] / 2
 
 
@@ -188,7 +188,7 @@ def test_what_is_left_out_is_by_category_department_and_promotable(shop: Shop) -
     Product.objects.create(sku="tea-1", promotable=False, **known)
 
     def sold(**how: Any) -> set[str]:
-        read = tables.read(tables.Order(**how), until=UNTIL)
+        read = evaluated.read(evaluated.Order(**how), until=UNTIL)
         return {read.history.products[code] for code in read.goods.product}
 
     everything = {f"{name}-1" for name in CATEGORIES} | {"-1"}
@@ -202,7 +202,7 @@ def test_a_draw_of_customers_is_whole_and_by_seed(shop: Shop) -> None:
     shop(signal=True, customers=12)
 
     def drawn(seed: int) -> list[str]:
-        read = tables.read(tables.Order(customers=5, seed=seed), until=UNTIL)
+        read = evaluated.read(evaluated.Order(customers=5, seed=seed), until=UNTIL)
         assert len(np.unique(read.history.purchases.order)) == 5 * 41
         return read.history.customers
 
@@ -218,9 +218,9 @@ def test_the_untouched_fifth_is_by_the_shops_own_id(db: None) -> None:
     )
     store.append_new([order(one, START, ["tea"]) for one in keys])
 
-    read = tables.read(tables.Order(untouched=True), until=UNTIL)
+    read = evaluated.read(evaluated.Order(untouched=True), until=UNTIL)
 
-    mask = read.who[tables.UNTOUCHED]
+    mask = read.who[evaluated.UNTOUCHED]
     assert mask is not None
     apart = {read.history.customers[code] for code in np.flatnonzero(mask)}
     ids = trials.untouched([f"shop-{number}" for number in range(80)])

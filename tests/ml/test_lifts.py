@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import lift_fits, lifts
-from ml.lift_fits import Group
+from ml.lift_rows import Group
 from ml.lifts import Floats, Posterior, Prior, What, Who
 
 PRIOR = Prior(lift=0.4, error=0.3, depth=0.1, basis="assumed", leaning={})

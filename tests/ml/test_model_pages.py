@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.models import StoredEvent
-from ml import overview, quality, registry
+from ml import model_files, overview, registry, stability
 from ml.meanings import FEATURES_VERSION
 from ml.models import Scoring, TrainedModel, TrainingRun
 from tests.conftest import Counted
@@ -34,7 +34,7 @@ def two(models_dir: Path, db: None) -> list[TrainedModel]:
     models = [
         TrainedModel.objects.create(
             estimator=name,
-            checksum=registry.save(name.encode()),
+            checksum=model_files.save(name.encode()),
             cutoff=timezone.now(),
             features_version=FEATURES_VERSION,
             metrics={"validation": FIGURES, "calibration": BINS},
@@ -207,7 +207,7 @@ def test_drift_is_drawn_beside_what_was(desk: Client) -> None:
 
 
 def test_the_bound_of_drift_is_the_watchs() -> None:
-    assert overview.FAR == quality.DRIFTED
+    assert overview.FAR == stability.DRIFTED
 
 
 def test_the_page_asks_little(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml import quality
+from ml import quality, stability
 from ml.purchases import Purchases
 
 DAYS = 200
@@ -137,9 +137,9 @@ def test_labels_must_be_closed() -> None:
 
 
 def test_the_same_world_has_not_drifted() -> None:
-    last = quality.summary(rows(1)[0], COLUMNS)
+    last = stability.summary(rows(1)[0], COLUMNS)
 
-    findings = quality.drift(last, rows(2)[0], COLUMNS)
+    findings = stability.drift(last, rows(2)[0], COLUMNS)
 
     assert set(last) == {"recency", "orders"}
     assert all(one.ok for one in findings)
@@ -147,18 +147,18 @@ def test_the_same_world_has_not_drifted() -> None:
 
 
 def test_a_moved_feature_is_told_and_a_moved_world_stops_the_training() -> None:
-    last = quality.summary(rows()[0], COLUMNS)
+    last = stability.summary(rows()[0], COLUMNS)
     one = rows()[0]
     one[:, 3] += 2
 
-    told = quality.drift(last, one, COLUMNS)
+    told = stability.drift(last, one, COLUMNS)
     quality.insist(told)
     assert not told[0].ok
     assert "orders moved most" in told[0].reason
 
     with pytest.raises(quality.BadData, match="moved far"):
-        quality.insist(quality.drift(last, rows(shift=2)[0], COLUMNS))
+        quality.insist(stability.drift(last, rows(shift=2)[0], COLUMNS))
 
 
 def test_without_an_earlier_training_there_is_no_drift_to_tell() -> None:
-    assert quality.drift({}, rows()[0], COLUMNS) == []
+    assert stability.drift({}, rows()[0], COLUMNS) == []

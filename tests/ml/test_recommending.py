@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from analytics import events, store
+from analytics import events, glances, store
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog import feeds
-from ml import lines, live, recommending, registry, tasks
+from ml import (
+    lines,
+    live,
+    model_files,
+    own_past,
+    recommending,
+    registry,
+    shortlists,
+    tasks,
+)
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
 from ml.served import RankedShop
 from tests.ml.conftest import key
@@ -78,7 +87,7 @@ def test_planted_rhythm_is_found_and_served(db: None, models_dir: Path) -> None:
     assert registry.champion(RANKING) == model
     figures = model.metrics["validation"]
     assert figures["recall"] > figures["own_recall"] + 0.1
-    assert recommending.shortlist(at=END) == 61
+    assert shortlists.shortlist(at=END) == 61
     _the_due_staples_come_first(keys)
     _night_and_live_agree(keys)
     _an_order_changes_the_next_answer(keys)
@@ -91,7 +100,7 @@ def _the_due_staples_come_first(keys: list[UUID]) -> None:
     """Those of the week before last: what came last week is not due yet."""
     hits = 0
     for one in keys[:20]:
-        rows = store.trail([one], types=["order_completed"], since=START, until=END)
+        rows = glances.trail([one], types=["order_completed"], since=START, until=END)
         due = {line.sku for line in _lines(rows[-2])} - {
             line.sku for line in _lines(rows[-1])
         }
@@ -116,7 +125,7 @@ def _night_and_live_agree(keys: list[UUID]) -> None:
 
     assert [one.sku for one in found.found] == row.skus[:10]
     batch = lines.arrays(lines.read(until=END, customers=[keys[3]]))
-    alone = live.history([keys[3]], at=END)
+    alone = own_past.history([keys[3]], at=END)
     assert batch.products == alone.products
     for name in ("order", "day", "product", "category", "paid", "shelf_discount"):
         ours = getattr(alone.purchases, name)
@@ -221,7 +230,7 @@ def test_a_model_comes_back_from_its_file_as_it_was(db: None, models_dir: Path) 
     habitual(signal=True)
     model = trained()
 
-    shop = RankedShop.of(registry.load(model.checksum))
+    shop = RankedShop.of(model_files.load(model.checksum))
 
     again = RankedShop.of(shop.artefact())
     assert again.model.skus == shop.model.skus

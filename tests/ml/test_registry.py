@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from analytics import events, store
-from ml import registry
+from analytics import events, glances
+from ml import model_files, registry
 from ml.artefacts import Artefact, pack
 from ml.meanings import FEATURES_VERSION
 from ml.models import PROPENSITY, RANKING, TrainedModel, TrainingRun
@@ -37,35 +37,35 @@ def packed() -> bytes:
 def test_a_saved_model_is_found_by_its_checksum(models_dir: Path) -> None:
     model = packed()
 
-    checksum = registry.save(model)
+    checksum = model_files.save(model)
 
     assert checksum == hashlib.sha256(model).hexdigest()
     assert [path.name for path in models_dir.iterdir()] == [f"{checksum}.npz"]
-    assert registry.load(checksum).header["categories"] == ["tea"]
+    assert model_files.load(checksum).header["categories"] == ["tea"]
 
 
 def test_a_tampered_file_is_refused_and_never_run(models_dir: Path) -> None:
-    checksum = registry.save(packed())
+    checksum = model_files.save(packed())
     (models_dir / f"{checksum}.npz").write_bytes(pickle.dumps(Bomb()))
 
-    with pytest.raises(registry.Tampered):
-        registry.load(checksum)
+    with pytest.raises(model_files.Tampered):
+        model_files.load(checksum)
 
     assert not Bomb.gone_off
 
 
 def test_a_file_that_holds_no_model_is_refused(models_dir: Path) -> None:
-    checksum = registry.save(pickle.dumps([1, 2]))
+    checksum = model_files.save(pickle.dumps([1, 2]))
 
-    with pytest.raises(registry.Tampered, match="no model"):
-        registry.load(checksum)
+    with pytest.raises(model_files.Tampered, match="no model"):
+        model_files.load(checksum)
 
 
 def stored(
     task: str, promoted_at: datetime | None, run: TrainingRun, *, salt: str = ""
 ) -> str:
     """Save a model with its row; return its file's name."""
-    checksum = registry.save(f"{task} {promoted_at}{salt}".encode())
+    checksum = model_files.save(f"{task} {promoted_at}{salt}".encode())
     TrainedModel.objects.create(
         task=task,
         estimator=checksum[:8],
@@ -94,7 +94,7 @@ def test_only_the_last_five_promoted_models_of_each_task_keep_their_files(
     first = [stored("ranking", day, run) for day in days]
     second = [stored("response", day, run) for day in days[:2]]
     stored("ranking", None, run)
-    registry.save(b"a file without a row")
+    model_files.save(b"a file without a row")
 
     later = now + timedelta(hours=2)
     assert registry.prune(at=later) == 4
@@ -119,7 +119,7 @@ def test_each_week_s_first_training_is_kept_to_be_judged_later(
     assert registry.prune(at=timezone.now() + timedelta(hours=2)) == 10
     assert not names(models_dir)
     for days in range(10):
-        registry.save(f"propensity None{days}".encode())
+        model_files.save(f"propensity None{days}".encode())
     young = monday + timedelta(days=10)
     for path in list(models_dir.iterdir()):
         os.utime(path, (monday.timestamp(), monday.timestamp()))
@@ -129,7 +129,7 @@ def test_each_week_s_first_training_is_kept_to_be_judged_later(
 
 
 def test_a_file_that_was_just_written_is_not_pruned(db: None, models_dir: Path) -> None:
-    registry.save(b"of a training that has not stored its rows yet")
+    model_files.save(b"of a training that has not stored its rows yet")
 
     assert registry.prune(at=timezone.now()) == 0
 
@@ -189,7 +189,7 @@ def test_a_roll_back_puts_the_former_champion_in_charge_and_says_so(
     back = registry.roll_back("propensity", at=now, by="olga", comment="too warm")
 
     assert registry.champion("propensity") == back != newest
-    (said,) = store.read_stream("model:propensity")
+    (said,) = glances.read_stream("model:propensity")
     assert isinstance(said.event, events.ModelRolledBack)
     assert (said.event.model, said.event.was) == (back.pk, newest.pk)
     assert registry.roll_back("propensity", at=timezone.now(), by="olga") == newest
@@ -202,7 +202,7 @@ def test_there_is_no_going_back_behind_the_first(db: None, models_dir: Path) -> 
     with pytest.raises(registry.NoChampion, match="go back"):
         registry.roll_back("propensity", at=timezone.now(), by="olga")
 
-    assert store.read_stream("model:propensity") == []
+    assert glances.read_stream("model:propensity") == []
 
 
 def test_without_a_promotion_there_is_no_champion(db: None) -> None:

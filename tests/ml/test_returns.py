@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analytics import events, store
 from analytics.models import Customer
-from ml import features, lines, live, returns
+from ml import features, lines, own_past, returns
 from ml.codes import day_of
 from ml.purchases import Purchases
 from ml.returns import Back, Line
@@ -153,7 +153,7 @@ def test_night_and_live_see_the_same(ana: UUID, case: str) -> None:
     store.append_new(back)
 
     for at in (BOUGHT + 2 * DAY, LATER, LATER + DAY):
-        night, now = nightly(ana, at), live.history([ana], at=at).purchases
+        night, now = nightly(ana, at), own_past.history([ana], at=at).purchases
         same(night, now)
     assert now.quantity.sum() == pytest.approx(units)
     assert now.paid.sum() == pytest.approx(paid)

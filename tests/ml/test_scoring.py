@@ -6,7 +6,16 @@ import pytest
 from django.utils import timezone
 
 from analytics.models import Customer, StoredEvent
-from ml import features, live, propensity, registry, scores, scoring, training
+from ml import (
+    features,
+    live,
+    model_files,
+    propensity,
+    registry,
+    scores,
+    scoring,
+    training,
+)
 from ml.models import Score, TrainingRun
 from ml.propensity import PropensityModel
 from ml.wordings import SAID
@@ -61,7 +70,7 @@ def _the_unknown_get_the_category_s_rate(matrix: scores.ScoreMatrix) -> None:
 def _what_raised_a_chance_is_kept(matrix: scores.ScoreMatrix) -> None:
     told = scores.raised(matrix.customers, matrix.categories)
     champion = registry.champion("propensity")
-    model = PropensityModel.of(registry.load(champion.checksum))
+    model = PropensityModel.of(model_files.load(champion.checksum))
     known = {fact.feature for fact in SAID}
     cold = Customer.objects.get(external_id="cold").pk
 

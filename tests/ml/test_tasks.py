@@ -8,7 +8,7 @@ from celery.exceptions import Retry
 from django.db import IntegrityError
 from django.utils import timezone
 
-from ml import registry, tasks
+from ml import model_files, tasks
 from ml.models import Score, TrainedModel, TrainingRun
 from tests.ml.conftest import Sent, Shop
 
@@ -26,7 +26,7 @@ def test_a_run_trains_once_however_often_it_is_delivered(
 ) -> None:
     shop(signal=True)
     run = TrainingRun.objects.create(requested_by="olga")
-    old = models_dir / f"{registry.save(b'nobody names it')}.npz"
+    old = models_dir / f"{model_files.save(b'nobody names it')}.npz"
     os.utime(old, (0, 0))
 
     tasks.retrain(run=str(run.pk))

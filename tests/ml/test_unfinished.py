@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from analytics import store
 from analytics.models import Customer, StoredEvent
-from ml import contest, estimators, registry, training, unfinished
+from ml import contest, estimators, model_files, registry, training, unfinished
 from ml.models import TrainedModel, TrainingRun
 from tests.ml.conftest import START, Shop, key, order
 
@@ -106,7 +106,9 @@ def test_what_was_finished_is_not_fitted_again_and_is_the_same(
         assert first.metrics == second.metrics
         assert first.parameters == second.parameters
     old, new = (
-        registry.load(TrainedModel.objects.get(run=run, estimator="logistic").checksum)
+        model_files.load(
+            TrainedModel.objects.get(run=run, estimator="logistic").checksum
+        )
         for run in (whole, again)
     )
     for part, values in old.arrays.items():
@@ -130,7 +132,7 @@ def test_with_another_past_everything_is_fitted_anew(
 
 def test_what_nobody_came_back_for_is_swept(db: None, models_dir: Path) -> None:
     folder = models_dir / registry.UNFINISHED
-    registry.write(folder / "a-tree-0.npz", b"finished")
+    model_files.write(folder / "a-tree-0.npz", b"finished")
     (folder / "tmpabc").write_bytes(b"half of a candidate")
     (models_dir / "tmpdef").write_bytes(b"half of a model")
 
@@ -142,7 +144,7 @@ def test_what_nobody_came_back_for_is_swept(db: None, models_dir: Path) -> None:
 
 
 def test_a_broken_file_is_as_good_as_none(models_dir: Path) -> None:
-    registry.write(models_dir / registry.UNFINISHED / "x-tree-0.npz", b"no arrays")
+    model_files.write(models_dir / registry.UNFINISHED / "x-tree-0.npz", b"no arrays")
 
     assert unfinished.find("x-tree-0", None) is None  # type: ignore[arg-type]
 
@@ -171,4 +173,4 @@ def test_a_training_killed_by_the_kernel_leaves_nothing_broken(
     assert "logistic" not in entered
     assert TrainedModel.objects.count() == len(estimators.CANDIDATES)
     for model in TrainedModel.objects.all():
-        registry.load(model.checksum)
+        model_files.load(model.checksum)

@@ -3,7 +3,8 @@ import pytest
 
 from ml import uplift_selection
 from ml.uplift_baselines import Constant
-from ml.uplift_selection import FAVOURITE, LEARNERS, NOBODY, Choice, compare, worth
+from ml.uplift_selection import FAVOURITE, LEARNERS, NOBODY, Choice
+from ml.uplift_worth import compare, worth
 from tests.ml.trials import CATEGORIES, Trial, trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

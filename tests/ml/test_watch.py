@@ -11,7 +11,16 @@ from django.utils import timezone
 
 from analytics import alerts, store
 from analytics.models import StoredEvent
-from ml import estimators, live, quality, registry, scores, scoring, training
+from ml import (
+    estimators,
+    live,
+    model_files,
+    registry,
+    scores,
+    scoring,
+    stability,
+    training,
+)
 from ml.models import Score, Scoring, TrainedModel, TrainingRun
 from tests.ml.conftest import CATEGORIES, START, Shop, order
 
@@ -79,10 +88,10 @@ def test_a_shop_where_everybody_buys_all_is_told_of(taught: list[Any]) -> None:
 
 def test_chances_that_stay_do_not_count_as_moved() -> None:
     chance = np.random.default_rng(0).beta(1, 4, 4000)
-    known = quality.tenths(chance[:2000])
+    known = stability.tenths(chance[:2000])
 
-    assert quality.moved_chances(known, chance[2000:]).ok
-    assert not quality.moved_chances(known, np.sqrt(chance[2000:])).ok
+    assert stability.moved_chances(known, chance[2000:]).ok
+    assert not stability.moved_chances(known, np.sqrt(chance[2000:])).ok
 
 
 def test_a_broken_champion_is_stood_in_for_and_then_last_night_s_scores_stand(
@@ -102,7 +111,7 @@ def test_a_broken_champion_is_stood_in_for_and_then_last_night_s_scores_stand(
 
     night = scores.matrix()
     break_file(other, models_dir)
-    with pytest.raises(registry.Tampered):
+    with pytest.raises(model_files.Tampered):
         scoring.score(at=LAST)
     assert live.chances(taught[0], at=at) is None
     assert np.array_equal(scores.matrix().probability, night.probability)

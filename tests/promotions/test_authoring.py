@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import access, events, store
+from analytics import access, events, glances, store
 from promotions import approval, backtest, decision_rules, histories, phrases, proposals
 from promotions.models import Campaign, Code, Counter, Strategy
 from tests.conftest import Body
@@ -198,7 +198,7 @@ def test_a_strategy_can_use_a_campaign_that_is_open(
     strategy = made(api, draft(campaign=campaign["id"]))
 
     assert str(strategy.campaign_id) == campaign["id"]
-    opened = store.read_stream(f"campaign:{campaign['id']}")[0].event
+    opened = glances.read_stream(f"campaign:{campaign['id']}")[0].event
     assert isinstance(opened, events.CampaignOpened)
     assert (opened.by, opened.zone) == ("key test shop", "Europe/Berlin")
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from analytics import events, store
+from analytics import events, glances
 from analytics.models import Customer
 from promotions import approval, draft_reading, proposals
 from promotions.models import Campaign, Offer, Strategy
@@ -90,7 +90,7 @@ def test_the_rows_come_back_from_the_log(draft: Body) -> None:
     go_live(new)
 
     for strategy in Strategy.objects.all():
-        told = store.read_stream(strategy.stream)[0].event
+        told = glances.read_stream(strategy.stream)[0].event
         assert isinstance(told, events.StrategyProposed)
         again = Strategy(
             id=strategy.id,

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from analytics import access, events, identity, store
+from analytics import access, events, links, store
 from analytics.models import Customer
 from ml.models import CustomerProfile, Score, TrainedModel
 from promotions import offers, rendering
@@ -169,7 +169,7 @@ def test_nothing_is_computed_for_who_allows_nothing_personal(
 ) -> None:
     profile(ana)
     no = events.ConsentChanged(personalised=False)
-    identity.apply([(ana.key, no, timezone.now())])
+    links.apply([(ana.key, no, timezone.now())])
 
     html = page(admin_client, ana)
 

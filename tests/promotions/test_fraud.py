@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import alerts, events, identity
+from analytics import alerts, events, links
 from analytics.alerts import Alert
 from analytics.models import Customer
 from promotions import fraud, tasks
@@ -64,7 +64,7 @@ def test_reuse_by_another_id_of_the_same_person_counts(
 ) -> None:
     other = Customer.objects.create(external_id="ana-2")
     linked = events.CustomerAliased(previous=other.key)
-    identity.apply([(ana.key, linked, timezone.now())])
+    links.apply([(ana.key, linked, timezone.now())])
     live(**AUTOMATIC)
     for name in ("ana", "ana-2", "ana"):
         buy_and_return(api, 1, name)
@@ -83,7 +83,7 @@ def test_a_single_use_under_several_ids_of_one_person_is_told(
     assert told() == []
 
     linked = events.CustomerAliased(previous=other.key)
-    identity.apply([(ana.key, linked, timezone.now())])
+    links.apply([(ana.key, linked, timezone.now())])
 
     [alert] = told()
     assert alert.code == "limit_under_many_ids"
@@ -98,7 +98,7 @@ def test_two_ids_within_the_limit_are_no_sign(
     for name in ("ana", "ana-2"):
         redeem(api, customer=name)
     linked = events.CustomerAliased(previous=other.key)
-    identity.apply([(ana.key, linked, timezone.now())])
+    links.apply([(ana.key, linked, timezone.now())])
 
     assert told() == []
 

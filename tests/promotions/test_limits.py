@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from analytics import events, identity
+from analytics import events, links
 from analytics.models import Customer
 from promotions import counters
 from promotions.models import Campaign, Counter
@@ -93,7 +93,7 @@ def test_a_person_with_two_ids_is_one_customer(
 ) -> None:
     other = Customer.objects.create(external_id="ana-2")
     linked = events.CustomerAliased(previous=other.key)
-    identity.apply([(ana.key, linked, timezone.now())])
+    links.apply([(ana.key, linked, timezone.now())])
     live(**AUTOMATIC, **limited({"most": "2", "per": "customer"}))
 
     got = discounts(api, *({"customer": name} for name in ("ana", "ana-2", "ana")))
@@ -109,7 +109,7 @@ def test_what_two_ids_used_before_they_were_one_counts_together(
     assert discounts(api, {"customer": "ana"}, {"customer": "ana-2"}) == ["2.00"] * 2
 
     linked = events.CustomerAliased(previous=other.key)
-    identity.apply([(ana.key, linked, timezone.now())])
+    links.apply([(ana.key, linked, timezone.now())])
 
     assert discounts(api, {"customer": "ana"}, {"customer": "ana-2"}) == ["0.00"] * 2
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from analytics import identity, store
 from analytics.models import Customer
-from ml import lines, registry, scores, scoring, training
+from ml import lines, model_files, registry, scores, scoring, training
 from ml import live as now
 from ml.codes import day_of, recoded
 from ml.models import Score, TrainedModel, TrainingRun
@@ -147,7 +147,9 @@ def test_live_chances_are_those_of_the_night(ranked: Customer) -> None:
     found = now.chances(ranked.key, at=last)
 
     assert found is not None
-    model = PropensityModel.of(registry.load(registry.champion("propensity").checksum))
+    model = PropensityModel.of(
+        model_files.load(registry.champion("propensity").checksum)
+    )
     history = lines.arrays(lines.read(until=last, customers=[ranked.key]))
     names = (history.categories, model.categories)
     past = recoded(history.purchases, categories=names)

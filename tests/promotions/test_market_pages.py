@@ -16,8 +16,16 @@ from django.utils import timezone
 
 from analytics import alerts
 from analytics.models import StoredEvent
-from catalog import feeds, market_feeds, match_reviews, matching, positions
-from catalog.market_feeds import PriceSeen, ValueListed
+from catalog import (
+    competitor_feeds,
+    feeds,
+    market_feeds,
+    match_reviews,
+    matching,
+    positions,
+)
+from catalog.competitor_feeds import PriceSeen
+from catalog.market_feeds import ValueListed
 from catalog.models import CompetitorProduct, Match, ShopDay, Source
 from tests.conftest import role
 
@@ -50,7 +58,7 @@ def market(db: None) -> None:
     )
     prices = [("ACME green tea 100g", 60, "10"), ("ACME green tea 100g", 3, "8")]
     prices += [("Acme <b>Black</b> Tea", 3, "9")]
-    market_feeds.take_prices(
+    competitor_feeds.take_prices(
         [
             PriceSeen(
                 competitor="Rival",
@@ -117,7 +125,7 @@ def test_a_price_that_may_be_misread_is_shown_as_doubtful(office: Client) -> Non
         price=D("0.01"),
         seen_at=at,
     )
-    market_feeds.take_prices([misread], at=at)
+    competitor_feeds.take_prices([misread], at=at)
     positions.count(at=at)
 
     with CaptureQueriesContext(connection) as asked:
@@ -165,7 +173,7 @@ def test_a_doubtful_price_is_marked_on_its_product_s_page_and_judged_there(
         price=D("0.01"),
         seen_at=at,
     )
-    market_feeds.take_prices([misread], at=at)
+    competitor_feeds.take_prices([misread], at=at)
     with CaptureQueriesContext(connection) as asked:
         page = office.get(address)
     assert len(asked) <= MOST_QUERIES

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import events, identity, store
+from analytics import events, identity, links, store
 from analytics.models import Customer, StoredEvent
 from ml import lines, scores
 from ml.models import Score, TrainedModel
@@ -40,13 +40,13 @@ def login(number: int) -> None:
     customer = Customer.objects.get(external_id=f"c{number}")
     at = timezone.now()
     event = events.CustomerIdentified(anonymous=visitor.key)
-    identity.apply([(customer.key, event, at)])
+    links.apply([(customer.key, event, at)])
     store.append([event], at=at, customer=customer.key)
 
 
 def say(customer: Customer, *, personalised: bool) -> None:
     event = events.ConsentChanged(personalised=personalised)
-    identity.apply([(customer.key, event, timezone.now())])
+    links.apply([(customer.key, event, timezone.now())])
 
 
 def offered(api: APIClient, name: str) -> list[Any]:

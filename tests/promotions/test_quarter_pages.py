@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from analytics import events, store
+from analytics import events, glances
 from analytics.models import Customer, StoredEvent
 from catalog import market_feeds
 from catalog.market_feeds import DaysListed
@@ -106,7 +106,7 @@ def test_a_budget_is_set_and_changed_and_the_log_has_all_of_it(db: None) -> None
         quarter, Decimal(900), weeks(quarter, w2="100.50"), by="oleg", at=at
     )
 
-    told = [stored.event for stored in store.read_stream(row.stream)]
+    told = [stored.event for stored in glances.read_stream(row.stream)]
     assert [getattr(one, "budget", None) for one in told] == [1300, 900]
     last = told[-1]
     assert isinstance(last, events.QuarterPlanned)
@@ -555,7 +555,7 @@ def test_two_budgets_at_once_are_both_set_one_after_the_other() -> None:
 
     assert wrong == []
     row = models.Quarter.objects.get()
-    told = [stored.event for stored in store.read_stream(row.stream)]
+    told = [stored.event for stored in glances.read_stream(row.stream)]
     assert len(told) == 10
     assert getattr(told[-1], "budget", None) == row.budget
 

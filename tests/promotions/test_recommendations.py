@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from analytics import access, privacy
 from analytics.models import EVERYBODY, Customer, StoredEvent
 from catalog.models import Product
-from ml import recommending, registry
+from ml import model_files, recommending, shortlists
 from ml.artefacts import Artefact, pack
 from ml.baskets import FEATURES
 from ml.models import RANKING, Shortlist, TrainedModel, TrainingRun
@@ -34,7 +34,7 @@ def shop(db: None, models_dir: None) -> list[UUID]:
     keys = habitual(signal=True)
     run = TrainingRun.objects.create(requested_by="olga")
     recommending.train(run=run, at=timezone.now())
-    recommending.shortlist(at=timezone.now())
+    shortlists.shortlist(at=timezone.now())
     return keys
 
 
@@ -212,7 +212,7 @@ def _products_that_left_the_catalogue_make_room_for_others(api: APIClient) -> No
 
 
 def _another_task_s_file_is_no_error(api: APIClient) -> None:
-    other = registry.save(pack(Artefact(kind="propensity", header={}, arrays={})))
+    other = model_files.save(pack(Artefact(kind="propensity", header={}, arrays={})))
     TrainedModel.objects.filter(task=RANKING).update(checksum=other)
 
     answer = api.get(URL.format("cu-1"))

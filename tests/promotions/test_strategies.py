@@ -8,7 +8,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone, translation
 
-from analytics import store
+from analytics import glances
 from catalog import feeds
 from catalog.models import Product
 from ml.models import CampaignResponse, Score, TrainedModel
@@ -99,7 +99,7 @@ def test_every_proposal_is_in_the_log_with_its_forecast() -> None:
     made = strategies.propose(at=timezone.now())
 
     for strategy in made:
-        (stored,) = store.read_stream(strategy.stream)
+        (stored,) = glances.read_stream(strategy.stream)
         told = {n: one for n, one in strategy.forecast.items() if n != "said"}
         assert stored.event.forecast == told  # type: ignore[attr-defined]
 

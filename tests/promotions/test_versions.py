@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import events, identity
+from analytics import events, links
 from analytics.models import Customer
 from ml.models import Score, TrainedModel
 from promotions import histories, targeting
@@ -126,7 +126,7 @@ def test_what_a_visitor_used_the_customer_is_not_offered_again(
     assert offered(second) == {"ana", "ben"}
 
     login = events.CustomerIdentified(anonymous=visitor.key)
-    identity.apply([(ana.key, login, timezone.now())])
+    links.apply([(ana.key, login, timezone.now())])
 
     assert offered(second) == {"ben"}
 

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress
 
-from analytics import cells, clock, columns, imports, sheets
+from analytics import cells, clock, columns, imports, opening, sheets
 
 SHOWN = 80
 """Characters of a refused value on the screen; the file of errors has all of it."""
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         order = _order(options)
         delimiter, encoding = options["delimiter"], options["encoding"]
         try:
-            sheet = sheets.opened(file, delimiter=delimiter, encoding=encoding)
+            sheet = opening.opened(file, delimiter=delimiter, encoding=encoding)
             how = imports.reading(sheet, options["map"], order)
             self._show(how, options["map"])
             errors = options["errors"] or file.with_name(f"{file.name}.errors.csv")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analytics import clock
-from ml import challengers, tables
+from ml import challengers, evaluated, tables
 from ml.tables import Sheet
 
 HELP = """\
@@ -125,8 +125,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, only: str, **options: Any) -> None:
         wanted = _names(only, tables.PROTOCOLS, "table")
         try:
-            shop = tables.read(_order(options), until=clock.now())
-        except tables.NotThere as error:
+            shop = evaluated.read(_order(options), until=clock.now())
+        except evaluated.NotThere as error:
             raise CommandError(str(error)) from error
         form = options["format"]
         sheets: list[Sheet] = []
@@ -173,11 +173,11 @@ def _names(told: str, known: Collection[str], what: str) -> list[str]:
     return names
 
 
-def _order(options: dict[str, Any]) -> tables.Order:
+def _order(options: dict[str, Any]) -> evaluated.Order:
     if options["customers"] is not None and options["customers"] < 1:
         raise CommandError("--customers is 1 or more")
     rivals = options["challengers"]
-    return tables.Order(
+    return evaluated.Order(
         challengers=tuple(
             _names(rivals, challengers.MODELS, "model") if rivals else ()
         ),
