@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import access, events, glances, store
+from analytics import access, events, glances
 from promotions import approval, backtest, decision_rules, histories, phrases, proposals
 from promotions.models import Campaign, Code, Counter, Strategy
 from tests.conftest import Body
