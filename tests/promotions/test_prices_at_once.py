@@ -181,7 +181,7 @@ def test_who_proposes_a_category_second_is_shown_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Both have looked, and found nobody, before either of them proposes."""
-    from tests.promotions.test_price_proposals import HOT, feed, foresee
+    from tests.promotions.better_prices import HOT, feed, foresee
 
     for sku in ("tea", "coffee"):
         feed(sku, cost=Decimal("5.00"))
