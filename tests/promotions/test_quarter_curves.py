@@ -18,8 +18,8 @@ from promotions import (
 from promotions.models import Strategy
 from tests.conftest import Make
 from tests.promotions.quartering import address, campaign, foretold, planned, soon, this
+from tests.promotions.scoring import scored
 from tests.promotions.test_roles import member
-from tests.promotions.test_targeting import scored
 from tests.promotions.test_what_if import MENU
 
 __all__ = ["planned", "scored"]

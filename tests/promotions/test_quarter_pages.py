@@ -22,9 +22,9 @@ from promotions import (
 from promotions.models import Campaign, Strategy
 from tests.conftest import Make
 from tests.promotions.quartering import address, campaign, planned, soon, this, weeks
+from tests.promotions.scoring import scored
 from tests.promotions.test_journeys import signed_in, tab_to
 from tests.promotions.test_roles import member
-from tests.promotions.test_targeting import scored
 from tests.promotions.test_what_if import MENU
 
 __all__ = ["planned", "scored"]

@@ -11,8 +11,8 @@ from promotions import (
 )
 from promotions.models import Strategy
 from tests.promotions.quartering import address, planned, prices, soon
+from tests.promotions.scoring import scored
 from tests.promotions.test_roles import member
-from tests.promotions.test_targeting import scored
 
 __all__ = ["planned", "scored"]
 

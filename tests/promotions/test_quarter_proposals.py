@@ -15,8 +15,8 @@ from promotions.models import Strategy
 from promotions.quarters import WEEK
 from tests.conftest import Make
 from tests.promotions.quartering import address, planned, sent, soon, this
+from tests.promotions.scoring import scored
 from tests.promotions.test_roles import member
-from tests.promotions.test_targeting import scored
 from tests.promotions.test_what_if import MENU
 
 __all__ = ["planned", "scored"]
