@@ -1,4 +1,4 @@
-"""A person is one unit of a strategy's sums, of however many keys; in two arms, none."""
+"""A person is one unit of a strategy's sums, by however many keys; in two arms none."""
 
 import numpy as np
 import pytest
