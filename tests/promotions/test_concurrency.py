@@ -29,9 +29,7 @@ from promotions import errands
 from promotions.models import Redemption, Reservation, Strategy
 from tests import serving
 from tests.conftest import Give, Make
-from tests.promotions.test_limits import campaign
-from tests.promotions.test_replay import check
-from tests.promotions.test_reservations import (
+from tests.promotions.reserving import (
     AUTOMATIC,
     BY_CODE,
     code,
@@ -40,6 +38,8 @@ from tests.promotions.test_reservations import (
     release,
     reserve,
 )
+from tests.promotions.test_limits import campaign
+from tests.promotions.test_replay import check
 from tests.promotions.test_rollbacks import roll_back
 
 pytestmark = [

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from analytics.models import Customer
 from promotions.models import Code, Redemption, Reservation
 from tests.conftest import Give, Make
-from tests.promotions.test_reservations import (
+from tests.promotions.reserving import (
     AUTOMATIC,
     BY_CODE,
     code,

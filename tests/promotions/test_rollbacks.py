@@ -22,7 +22,7 @@ from promotions.models import (
     Strategy,
 )
 from tests.conftest import Give, Make
-from tests.promotions.test_reservations import (
+from tests.promotions.reserving import (
     AUTOMATIC,
     BY_CODE,
     TWO_TEAS,

@@ -14,7 +14,7 @@ from ml.models import Score, TrainedModel
 from promotions import approval, targeting
 from promotions.models import Counter, Hold, Offer, Redemption, Strategy
 from tests.conftest import Give, Make, experienced
-from tests.promotions.test_reservations import (
+from tests.promotions.reserving import (
     AUTOMATIC,
     BY_CODE,
     code,
