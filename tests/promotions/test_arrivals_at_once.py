@@ -21,7 +21,7 @@ from tests.promotions.arriving import (
     read,
     strategy,
 )
-from tests.promotions.test_concurrency import at_once
+from tests.promotions.racing import at_once
 
 __all__ = ["models_dir", "one_learner", "opened", "shop", "strategy"]
 

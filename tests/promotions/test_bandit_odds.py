@@ -25,7 +25,7 @@ from tests.promotions.bandits import (
     on,
     told,
 )
-from tests.promotions.test_concurrency import at_once
+from tests.promotions.racing import at_once
 
 __all__ = ["begin"]
 

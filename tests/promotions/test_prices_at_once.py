@@ -24,7 +24,8 @@ from promotions import approval, price_lines, price_proposals, price_rolls
 from promotions.models import PriceLine, Strategy
 from promotions.price_lines import Change, Line
 from tests.conftest import NOW
-from tests.promotions.test_concurrency import at_once, deadlocks
+from tests.promotions.racing import at_once
+from tests.promotions.test_concurrency import deadlocks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = timedelta(days=1)
