@@ -4,11 +4,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from analytics import (
-    ingestion,
-    projections,
-    store,
-)
+from analytics import ingestion, projections, store
 from analytics.models import Checkpoint
 from tests.analytics.conftest import NOW, viewed
 

@@ -9,15 +9,7 @@ import msgspec
 import pytest
 from django.core.management import call_command
 
-from analytics import (
-    events,
-    folds,
-    health,
-    projections,
-    rebuilds,
-    store,
-    tasks,
-)
+from analytics import events, folds, health, projections, rebuilds, store, tasks
 from analytics.models import Affinity, Checkpoint, Customer, Profile, Rejection, Tally
 from tests.analytics.conftest import order, sent, together
 from tests.analytics.projected import errors, ingest, places, rows, views

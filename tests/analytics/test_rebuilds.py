@@ -11,12 +11,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import (
-    folds,
-    projections,
-    rebuilds,
-    tasks,
-)
+from analytics import folds, projections, rebuilds, tasks
 from analytics.models import Profile, Tally
 from tests.analytics.conftest import sent, together
 from tests.analytics.projected import errors, ingest, places, rows, views

@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 
 from analytics import events, store
-from catalog import (
-    feeds,
-    market_feeds,
-    matching,
-)
+from catalog import feeds, market_feeds, matching
 from catalog.market_feeds import PriceSeen
 from catalog.models import CompetitorPrice, CompetitorProduct
 

@@ -6,14 +6,7 @@ from typing import Any
 
 import pytest
 
-from catalog import (
-    alerts,
-    competitors,
-    feeds,
-    market_feeds,
-    matching,
-    positions,
-)
+from catalog import alerts, competitors, feeds, market_feeds, matching, positions
 from catalog.market_feeds import PriceSeen
 from catalog.models import Match, Position
 from tests.catalog.rivals import AT, GTIN, See, listed, see, teas

@@ -7,13 +7,7 @@ from typing import Any
 import pytest
 
 from analytics import events, store
-from catalog import (
-    alerts,
-    competitors,
-    doubtful,
-    positions,
-    price_index,
-)
+from catalog import alerts, competitors, doubtful, positions, price_index
 from catalog.models import CompetitorPrice, CompetitorProduct, Position
 from tests.catalog.rivals import AT, GTIN, See, recounted, see, teas
 

@@ -8,10 +8,7 @@ import pytest
 from analytics.models import StoredEvent
 from catalog import market_calendar, market_feeds
 from catalog.market_feeds import DaysListed, ValueListed
-from catalog.models import (
-    SeriesValue,
-    ShopDay,
-)
+from catalog.models import SeriesValue, ShopDay
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from analytics.models import StoredEvent
-from catalog.models import (
-    CompetitorProduct,
-    Feed,
-    SeriesValue,
-    ShopDay,
-)
+from catalog.models import CompetitorProduct, Feed, SeriesValue, ShopDay
 
 Send = Callable[..., Any]
 GOOD: dict[str, dict[str, Any]] = {

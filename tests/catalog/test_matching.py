@@ -8,11 +8,7 @@ import pytest
 
 from analytics import events, store
 from analytics.models import StoredEvent
-from catalog import (
-    likeness,
-    match_reviews,
-    matching,
-)
+from catalog import likeness, match_reviews, matching
 from catalog.models import CompetitorProduct, Match
 from demo.bench.matching import scored
 from demo.lookalikes import labelled

@@ -5,12 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from catalog import (
-    feeds,
-    match_reviews,
-    positions,
-    price_index,
-)
+from catalog import feeds, match_reviews, positions, price_index
 from catalog.models import Match, Position
 from tests.catalog.rivals import AT, GTIN, See, listed, see, sell, teas
 

@@ -14,10 +14,7 @@ from hypothesis import strategies as st
 from analytics.models import StoredEvent
 from catalog import market_feeds
 from catalog.market_feeds import PriceSeen
-from catalog.models import (
-    CompetitorPrice,
-    CompetitorProduct,
-)
+from catalog.models import CompetitorPrice, CompetitorProduct
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,11 +7,7 @@ from typing import Any
 from analytics import events, store
 from analytics.models import Customer
 from catalog.models import Product
-from promotions import (
-    approval,
-    clearances,
-    supply,
-)
+from promotions import approval, clearances, supply
 from promotions.models import PriceLine, Strategy
 from tests.conftest import NOW
 from tests.promotions.shelves import expected, listed

@@ -12,10 +12,7 @@ from django.utils import timezone
 
 from analytics.models import Customer
 from ml.models import Forecast
-from promotions import (
-    price_lines,
-    quarters,
-)
+from promotions import price_lines, quarters
 from promotions.models import Campaign, Strategy
 from promotions.quarters import WEEK, Quarter
 from tests.conftest import Make

@@ -9,13 +9,7 @@ from rest_framework.test import APIClient
 
 from analytics.models import StoredEvent
 from promotions import spelling
-from promotions.models import (
-    Campaign,
-    Code,
-    Offer,
-    Reservation,
-    Strategy,
-)
+from promotions.models import Campaign, Code, Offer, Reservation, Strategy
 
 TWO_TEAS = [{"sku": "tea", "quantity": 2}]
 AUTOMATIC = {"trigger": "automatic", "holdout": 0}

@@ -4,13 +4,7 @@ import pytest
 
 from catalog.models import Product
 from ml.models import Forecast
-from promotions import (
-    approval,
-    clearances,
-    price_pages,
-    price_rolls,
-    supply,
-)
+from promotions import approval, clearances, price_pages, price_rolls, supply
 from promotions.models import PriceLine, Strategy
 from tests.promotions.clearing import DAY, MONDAY, approved, expiring, restocked, sold
 from tests.promotions.shelves import expected, listed

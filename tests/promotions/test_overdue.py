@@ -10,12 +10,7 @@ from rest_framework.test import APIClient
 
 from analytics.models import Customer
 from promotions import errands, holds, tasks
-from promotions.models import (
-    Hold,
-    Receipt,
-    Redemption,
-    Reservation,
-)
+from promotions.models import Hold, Receipt, Redemption, Reservation
 from tests.conftest import Give, Make
 from tests.promotions.reserving import (
     AUTOMATIC,

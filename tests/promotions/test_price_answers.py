@@ -16,10 +16,7 @@ from catalog.models import (
     Product,
 )
 from ml.models import Forecast
-from promotions import (
-    approval,
-    price_proposals,
-)
+from promotions import approval, price_proposals
 from promotions.models import Strategy
 from tests.conftest import NOW
 from tests.promotions.better_prices import COLD, HOT, lines, market

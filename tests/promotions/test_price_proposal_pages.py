@@ -10,15 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics import events, store
-from catalog.models import (
-    PricingRule,
-    Product,
-)
+from catalog.models import PricingRule, Product
 from ml.models import Forecast
-from promotions import (
-    approval,
-    price_proposals,
-)
+from promotions import approval, price_proposals
 from promotions.models import PriceLine, Strategy
 from tests.conftest import NOW
 from tests.promotions.better_prices import HOT, lines, market

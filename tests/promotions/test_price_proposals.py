@@ -11,11 +11,7 @@ from analytics import events, store
 from analytics.wording import revived
 from catalog import feeds
 from catalog.feeds import Listed
-from catalog.models import (
-    PricePoint,
-    PricingRule,
-    Product,
-)
+from catalog.models import PricePoint, PricingRule, Product
 from ml import alerts, forecasts
 from ml.models import Forecast
 from promotions import (

@@ -13,10 +13,7 @@ from django.utils import timezone
 
 from analytics import events, store
 from analytics.models import Customer, StoredEvent
-from promotions import (
-    models,
-    quarter_plans,
-)
+from promotions import models, quarter_plans
 from promotions.models import Redemption
 from tests.conftest import Make
 from tests.promotions.quartering import soon, this, weeks

@@ -10,11 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from ml.models import Forecast
-from promotions import (
-    quarter_curves,
-    quarter_plans,
-    quarters,
-)
+from promotions import quarter_curves, quarter_plans, quarters
 from promotions.models import Strategy
 from tests.conftest import Make
 from tests.promotions.quartering import address, campaign, foretold, planned, soon, this

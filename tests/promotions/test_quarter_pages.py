@@ -15,10 +15,7 @@ from playwright.sync_api import Page
 from analytics.models import StoredEvent
 from catalog import market_feeds
 from catalog.market_feeds import DaysListed
-from promotions import (
-    models,
-    quarter_plans,
-)
+from promotions import models, quarter_plans
 from promotions.models import Campaign, Strategy
 from tests.conftest import Make
 from tests.promotions.quartering import address, campaign, planned, soon, this, weeks

@@ -4,11 +4,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from promotions import (
-    quarter_plans,
-    quarter_prices,
-    quarters,
-)
+from promotions import quarter_plans, quarter_prices, quarters
 from promotions.models import Strategy
 from tests.promotions.quartering import address, planned, prices, soon
 from tests.promotions.scoring import scored

@@ -8,9 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from analytics.models import Customer
-from promotions import (
-    approval,
-)
+from promotions import approval
 from promotions.models import Strategy
 from promotions.quarters import WEEK
 from tests.conftest import Make

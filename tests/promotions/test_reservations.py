@@ -12,14 +12,7 @@ from rest_framework.test import APIClient
 from analytics import privacy
 from analytics.models import Customer, StoredEvent
 from promotions import approval, errands
-from promotions.models import (
-    Campaign,
-    Code,
-    Counter,
-    Receipt,
-    Redemption,
-    Reservation,
-)
+from promotions.models import Campaign, Code, Counter, Receipt, Redemption, Reservation
 from tests.conftest import Give, Make
 from tests.promotions.reserving import (
     AUTOMATIC,
