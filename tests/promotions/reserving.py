@@ -1,4 +1,4 @@
-"""Reservations made, redeemed and released, and what they hold meanwhile."""
+"""Redemptions: reserved, made, released, rolled back; what they hold meanwhile."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -68,3 +68,11 @@ def let_pass(reservation: str, seconds: int = 3600) -> None:
 
 def told(type_: str) -> int:
     return StoredEvent.objects.filter(type=type_).count()
+
+
+def roll_back(api: APIClient, redemption: str, key: str = "", **body: Any) -> Any:
+    return post(api, f"redemptions/{redemption}/rollback", key, **body)
+
+
+def part(line: int, quantity: int) -> dict[str, int]:
+    return {"line": line, "quantity": quantity}

@@ -26,10 +26,10 @@ from tests.promotions.reserving import (
     redeem,
     release,
     reserve,
+    roll_back,
 )
 from tests.promotions.test_limits import campaign
 from tests.promotions.test_replay import check
-from tests.promotions.test_rollbacks import roll_back
 from tests.shoppers import SEED
 
 pytestmark = [

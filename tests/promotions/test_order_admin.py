@@ -22,8 +22,8 @@ from tests.promotions.reserving import (
     redeem,
     release,
     reserve,
+    roll_back,
 )
-from tests.promotions.test_rollbacks import roll_back
 
 pytestmark = pytest.mark.usefixtures("shelf")
 RESERVATIONS = "/admin/promotions/reservation/"

@@ -21,8 +21,8 @@ from tests.promotions.reserving import (
     redeem,
     release,
     reserve,
+    roll_back,
 )
-from tests.promotions.test_rollbacks import roll_back
 
 pytestmark = pytest.mark.usefixtures("shelf")
 ONCE = {"most": "1", "per": "customer"}
