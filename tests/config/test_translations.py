@@ -1,4 +1,4 @@
-"""The API answers and the log is written in English; people read their own language."""
+"""Answers of the API and stored words are English; people read their own language."""
 
 import json
 import re
