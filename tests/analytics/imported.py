@@ -75,3 +75,13 @@ def contents() -> dict[str, Any]:
         who = named[row.customer]
         found[str(row.id)] = (who, row.occurred_at, row.data["order_id"], lines)
     return found
+
+
+COLUMNS = "customer,order,date,sku,category,quantity,paid,currency\n"
+
+
+PLAIN = COLUMNS + (
+    "ana,1,2026-01-05 10:00:00,tea,TEA,1,10.00,EUR\n"
+    "ben,2,2026-01-06 11:30:00,milk,MILK,2,4.00,EUR\n"
+    'ana,1,2026-01-05 10:00:00,"mug, blue",,1,4.5,EUR\n'
+)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from analytics import events, store
 from analytics.models import StoredEvent
 from analytics.shapes import MOST
-from tests.analytics.conftest import EVERY, NOW
+from tests.analytics.conftest import NOW
+from tests.analytics.every import EVERY
 
 AMOUNTS = st.decimals(0, 10**9, places=4, allow_nan=False).filter(
     lambda amount: amount < MOST

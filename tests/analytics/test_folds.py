@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from analytics import events, projections, rebuilds, store, tasks
 from analytics.deeds import COUNTED
 from analytics.models import Affinity, Hour, Profile, Tally
-from tests.analytics.conftest import EVERY, NOW
+from tests.analytics.conftest import NOW
+from tests.analytics.every import EVERY
 
 ANA, BEN = UUID(int=1), UUID(int=2)
 

@@ -2,65 +2,21 @@
 
 import json
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.apps import apps
-from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import archive, identity, ingestion, privacy, store, tasks, wires
+from analytics import identity, ingestion, privacy, store, tasks, wires
 from analytics.models import Customer, Erasure, Profile, Rejection, StoredEvent
 from config import services
-from tests.analytics.conftest import order, sent, together, viewed
+from tests.analytics.conftest import sent, together, viewed
+from tests.analytics.personal import SECRETS, cleo_shops, ingest, whole_database
 from tests.conftest import Give, Make
-
-SECRETS = ("cleo-9000", "visitor-9000", "order-9000", "acme-9000")
-
-
-def ingest(*raws: dict[str, Any]) -> list[ingestion.Result]:
-    texts = [json.dumps(raw).encode() for raw in raws]
-    return ingestion.ingest(texts, source="tests", at=timezone.now())
-
-
-def cleo_shops() -> None:
-    """Cleo visits, logs in, orders; two of her events are refused."""
-    mine = {"customer": "cleo-9000", "anonymous": "visitor-9000"}
-    ingest(
-        sent(customer=None, anonymous="visitor-9000"),
-        sent(type="customer_identified", data={"traits": {"plan": "x"}}, **mine),
-        sent(type="group_joined", data={"group": "acme-9000"}, **mine),
-        sent(
-            type="order_completed",
-            data={
-                "order_id": "order-9000",
-                "currency": "USD",
-                "lines": [{"sku": "tea", "category": "TEA", "paid": "9.00"}],
-            },
-            **mine,
-        ),
-        sent(type="party", customer="cleo-9000"),
-        sent(type="party", customer="cleo-9000-not-me"),
-        sent(customer="ana"),
-        sent(type="party", customer="ana"),
-    )
-    tasks.catch_up()
-
-
-def whole_database() -> str:
-    """Return every row of every table, as text."""
-    found = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT string_agg(t::text, chr(10)) FROM "{table}" t')
-            [text] = cursor.fetchone()
-            found.append(f"{table}: {text}")
-    bodies = (bytes(row.body).decode() for row in Rejection.objects.all())
-    return "\n".join([*found, *bodies])
 
 
 @pytest.mark.django_db
@@ -256,98 +212,12 @@ def test_erasure_and_consent_by_the_api(api: APIClient) -> None:
     assert receipt["events"] == 4
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_archives_forget_and_remember_like_the_log(
-    settings: Any, tmp_path: Path
-) -> None:
-    settings.ARCHIVE_DIR = tmp_path
-    cleo_shops()
-    old = timezone.now() - timedelta(days=400)
-    ingest(
-        *(sent(customer="cleo-9000", occurred_at=old.isoformat()) for _ in range(5)),
-        order("5.00", customer="ana", occurred_at=old.isoformat(), id="old-order"),
-    )
-    tasks.catch_up()
-    cleo = identity.find("cleo-9000")
-    before = list(archive.read(until=store.high_water()))
-
-    moved = archive.archive(
-        (old + timedelta(days=62)).date(), at=timezone.now(), progress=lambda _: None
-    )
-
-    assert moved == 6
-    assert list(archive.read(until=store.high_water())) == before
-    assert len(list(store.read(until=store.high_water()))) == len(before) - 6
-    [again] = ingest(order("5.00", customer="ana", id="old-order"))
-    assert again.status == "duplicate"
-
-    privacy.erase("cleo-9000", by="shop", at=timezone.now())
-    assert Erasure.objects.get().keys
-    tasks.forget_erased()
-
-    assert not Erasure.objects.get().keys
-    after = list(archive.read(until=store.high_water()))
-    assert cleo not in {stored.customer for stored in after}
-    assert len(after) == len(before) + 1
-    files = list(tmp_path.iterdir())
-    assert len(files) == 1
-    assert str(cleo).encode() not in b"".join(f.read_bytes() for f in files)
-
-
-@pytest.mark.django_db
-def test_a_rebuild_reads_the_archives(settings: Any, tmp_path: Path) -> None:
-    from analytics import projections, rebuilds
-
-    settings.ARCHIVE_DIR = tmp_path
-    old = timezone.now() - timedelta(days=400)
-    ingest(*(order("2.00", occurred_at=old.isoformat()) for _ in range(7)), order("1"))
-    tasks.catch_up()
-    before = [list(t.objects.values()) for t in (Profile,)]
-    archive.archive(timezone.now().date(), at=timezone.now(), progress=lambda _: None)
-
-    assert rebuilds.rebuild(projections.ALL) == {}
-
-    assert [list(t.objects.values()) for t in (Profile,)] == before
-    assert Profile.objects.get().orders == 8
-
-
-@pytest.mark.django_db
-def test_late_events_of_an_archived_month_join_it(
-    settings: Any, tmp_path: Path
-) -> None:
-    settings.ARCHIVE_DIR = tmp_path
-    old = (timezone.now() - timedelta(days=400)).isoformat()
-    today = timezone.now().date()
-    for _ in range(2):
-        ingest(sent(occurred_at=old))
-        tasks.catch_up()
-        archive.archive(today, at=timezone.now(), progress=lambda _: None)
-
-    assert len(list(archive.read(until=store.high_water()))) == 2
-
-
 def test_nothing_personal_is_in_the_servers_logs() -> None:
     """The embedded servers and the web process of the whole run wrote these."""
     logs = [p for p in Path(services.LOGS).rglob("*") if p.is_file()]
 
     for path in logs:
         assert b"cleo-9000" not in path.read_bytes(), path
-
-
-@pytest.mark.django_db
-def test_ids_in_dead_letters_are_found_however_they_are_written() -> None:
-    ingest(
-        sent(type="party", customer="müller"),
-        sent(type="party", customer="7", data={"n": 7}),
-        sent(type="party", customer="ana", data={"n": 7}),
-    )
-
-    privacy.erase("müller", by="shop", at=timezone.now())
-    privacy.erase("7", by="shop", at=timezone.now())
-
-    assert [json.loads(bytes(r.body))["customer"] for r in Rejection.objects.all()] == [
-        "ana"
-    ]
 
 
 @pytest.mark.django_db
@@ -371,23 +241,6 @@ def test_nobody_cannot_be_erased_and_an_id_may_hold_a_slash(api: APIClient) -> N
 
 
 @pytest.mark.django_db
-def test_what_is_not_folded_yet_is_not_archived(settings: Any, tmp_path: Path) -> None:
-    settings.ARCHIVE_DIR = tmp_path
-    old = (timezone.now() - timedelta(days=400)).isoformat()
-    ingest(sent(occurred_at=old))
-    today = timezone.now().date()
-
-    assert archive.archive(today, at=timezone.now(), progress=lambda _: None) == 0
-    tasks.catch_up()
-    assert archive.archive(today, at=timezone.now(), progress=lambda _: None) == 1
-
-    [file] = tmp_path.iterdir()
-    file.write_bytes(file.read_bytes() + b"x")
-    with pytest.raises(archive.Damaged):
-        list(archive.read(until=store.high_water()))
-
-
-@pytest.mark.django_db
 def test_only_allowed_traits_are_kept_on_our_own_wire_too(api: APIClient) -> None:
     traits = {"email": "ana@example.org", "plan": "gold"}
     event = sent(type="customer_identified", data={"traits": traits})
@@ -395,78 +248,3 @@ def test_only_allowed_traits_are_kept_on_our_own_wire_too(api: APIClient) -> Non
     api.post("/api/v1/events", {"events": [event]}, format="json")
 
     assert StoredEvent.objects.get().data == {"traits": {"plan": "gold"}}
-
-
-@pytest.mark.django_db
-def test_what_comes_late_and_is_wrong_is_not_kept_either() -> None:
-    privacy.erase("cleo-9000", by="shop", at=timezone.now())
-
-    ingest(sent(customer="cleo-9000", data={"sku": ""}))
-    late = {"event": "Product Viewed", "userId": "cleo-9000", "properties": {}}
-    raw = json.dumps(late).encode()
-    read = wires.reader("track")
-    ingestion.ingest([raw], source="t", at=timezone.now(), read=read, call="track")
-    ingest(sent(customer=None, anonymous="cleo-9000"))
-
-    assert not Rejection.objects.exists()
-    assert "cleo-9000" not in whole_database()
-
-
-@pytest.mark.django_db
-def test_a_name_is_erased_as_a_customers_and_as_a_visitors() -> None:
-    ingest(sent(customer="twin", anonymous="twin"))
-
-    privacy.erase("twin", by="shop", at=timezone.now())
-
-    assert not Customer.objects.exists()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("name", "body"),
-    [
-        ("slash/id", b'{"userId":"slash\\/id"}'),
-        ("no\u00ebl-77", b'{"x":"no\\u00EBl-77"}'),
-        ("ann+7760", b"data=%7B%22userId%22%3A%22ann%2B7760%22%7D"),
-        ("ann-7760", b'{"page":"/users/ann-7760.html"}'),
-        ("77", b'{"userId": 77}'),
-    ],
-)
-def test_however_an_id_is_escaped_it_goes(name: str, body: bytes) -> None:
-    other = b'{"userId":"someone-else","n":77}'
-    for raw in (body, other):
-        Rejection.objects.create(source="s", reason="r", body=raw)
-
-    privacy.erase(name, by="shop", at=timezone.now())
-
-    assert [bytes(r.body) for r in Rejection.objects.all()] == [other]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_retry_while_its_month_is_archived_stays_out(
-    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.ARCHIVE_DIR = tmp_path
-    old = sent(occurred_at=(timezone.now() - timedelta(days=400)).isoformat())
-    ingest(old)
-    tasks.catch_up()
-    keep = archive._keep
-
-    def slowly(*given: Any) -> None:
-        time.sleep(1)
-        keep(*given)
-
-    monkeypatch.setattr(archive, "_keep", slowly)
-    now = timezone.now()
-
-    def retry() -> None:
-        time.sleep(0.3)
-        [result] = ingest(old)
-        assert result.status == "duplicate"
-
-    def move() -> None:
-        archive.archive(now.date(), at=now, progress=lambda _: None)
-
-    together(move, retry)
-
-    assert len(list(archive.read(until=store.high_water()))) == 1

@@ -9,12 +9,10 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
-from hypothesis import given
-from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from analytics import access
-from catalog import feeds, price_api, prices, pricing, shown_prices
+from catalog import feeds, price_api, prices, shown_prices
 from catalog.feeds import Listed
 from catalog.models import ShownPrice
 from tests.conftest import NOW
@@ -215,21 +213,6 @@ def test_without_the_scope_nothing_is_read(db: None) -> None:
         HTTP_AUTHORIZATION=f"Bearer {access.create_key('x', ['catalog'])}"
     )
     assert ask(client, "tea").status_code == 403
-
-
-@given(
-    price=st.decimals(0, 100, places=2),
-    reference=st.decimals("0.01", 100, places=2),
-)
-def test_a_percentage_never_promises_more_than_it_is(
-    price: Decimal, reference: Decimal
-) -> None:
-    shown = pricing.percent_off(price, reference)
-
-    if shown is not None:
-        assert reference * (100 - shown) / 100 >= price
-    else:
-        assert price > reference * Decimal("0.99")
 
 
 def test_a_memory_that_is_full_forgets_and_answers_all_the_same(

@@ -108,3 +108,16 @@ def test_the_reference_price_is_the_lowest_of_thirty_days(
     found = pricing.reference_price(rows, at=NOW)
 
     assert found == (lowest and D(lowest))
+
+
+@given(
+    price=st.decimals(0, 100, places=2),
+    reference=st.decimals("0.01", 100, places=2),
+)
+def test_a_percentage_never_promises_more_than_it_is(price: D, reference: D) -> None:
+    shown = pricing.percent_off(price, reference)
+
+    if shown is not None:
+        assert reference * (100 - shown) / 100 >= price
+    else:
+        assert price > reference * D("0.99")

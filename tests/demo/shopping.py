@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
+from playwright.sync_api import Page
 
 from analytics.models import Customer, StoredEvent
 from ml.models import CustomerProfile
@@ -51,3 +52,18 @@ def kinds() -> list[str]:
     """Return the types of what the shop reported."""
     reported = StoredEvent.objects.exclude(source=None)
     return list(reported.values_list("type", flat=True))
+
+
+def play(tab: Page, web: str, slug: str) -> None:
+    """Shop as somebody."""
+    tab.goto(web)
+    tab.click(f".shoppers [value={slug}]")
+    tab.wait_for_selector(f".shoppers [value={slug}][aria-current]")
+    tab.wait_for_load_state("networkidle")
+
+
+def add(tab: Page, name: str) -> None:
+    """Put a product of the shown page into the cart."""
+    before = int(tab.inner_text("#units"))
+    tab.click(f"[aria-label='Add {name} to the cart']")
+    tab.wait_for_selector(f"#units:text-is('{before + 1}')")

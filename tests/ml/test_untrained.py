@@ -1,4 +1,4 @@
-"""A shop that has just connected: sixty customers, some frequent, some rare."""
+"""A shop that has just connected is scored by its rates, as soon as there are any."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,66 +9,26 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from analytics import events, store
+from analytics import store
 from analytics.models import Customer
 from catalog import feeds
 from ml import (
     customers,
     estimators,
-    figures,
     lines,
     live,
-    matured,
     registry,
     scores,
     scoring,
     splits,
     tasks,
-    training,
     untrained,
 )
 from ml.codes import day_of
 from ml.models import CustomerProfile, Score, Scoring, TrainedModel, TrainingRun
 from promotions import strategies, targeting
 from tests.ml.conftest import CATEGORIES, START, Sent, key, order
-
-OFTEN = 20
-"""So many of the customers come every other day, the others once in three weeks."""
-
-
-def opened(*, days: int, people: int = 60, seed: int = 7) -> list[UUID]:
-    """Fill the log with so many days; return the customers, the frequent ones first."""
-    chance = np.random.default_rng(seed)
-    keys = [key(number) for number in range(people)]
-    Customer.objects.bulk_create(
-        Customer(key=one, external_id=f"c-{number}") for number, one in enumerate(keys)
-    )
-    share = np.linspace(0.5, 0.1, len(CATEGORIES))
-    facts = [
-        order(
-            one,
-            START + timedelta(days=day, hours=9, minutes=number),
-            [CATEGORIES[i] for i in np.flatnonzero(chance.random(len(share)) < share)]
-            or [CATEGORIES[0]],
-        )
-        for day in range(days)
-        for number, one in enumerate(keys)
-        if chance.random() < (0.5 if number < OFTEN else 0.05)
-    ]
-    store.append_new(facts)
-    return keys
-
-
-def after(days: int) -> datetime:
-    return START + timedelta(days=days, hours=3)
-
-
-def trained(days: int, **more: Any) -> dict[str, Any]:
-    run = TrainingRun.objects.create(requested_by="olga", **more)
-    report = training.train(run=run, at=after(days), report=lambda *_: None)
-    run.report, run.state = report, TrainingRun.State.SUCCEEDED
-    run.save()
-    return report
+from tests.ml.young import OFTEN, after, opened, trained
 
 
 def test_fifteen_days_of_sixty_customers_are_scored(db: None, models_dir: Path) -> None:
@@ -157,29 +117,6 @@ def test_a_handful_of_customers_is_scored(db: None, models_dir: Path) -> None:
     assert scoring.score(at=after(14)) == 5 * len(CATEGORIES)
 
 
-def test_in_the_seventh_week_the_rates_are_measured_on_what_followed(
-    db: None, models_dir: Path
-) -> None:
-    keys = opened(days=45)
-
-    report = trained(45)
-
-    champion = registry.champion("propensity")
-    known = champion.metrics["validation"]
-    assert known["log_loss"] < known["base_log_loss"] - 0.1
-    assert known["auc"] > 0.8
-    assert known["ece"] < 0.1
-    assert "AUC" in report["untrained"]
-    shown = figures.page(champion)
-    assert shown["calibration"]
-    assert {one.feature for one in shown["effects"]} == {
-        *("category", "orders_91", "customer_orders_91"),
-    }
-    now = live.chances(keys[0], at=after(45))
-    assert now is not None
-    assert [one.fact.feature for one in now.why([0])[0].raised]
-
-
 def test_as_many_buy_as_were_promised(db: None, models_dir: Path) -> None:
     """Within a tenth of some 700 purchases in 28 days, who never ordered included."""
     opened(days=60, people=120)
@@ -206,49 +143,6 @@ def test_130_days_are_trained_on_with_fewer_cut_offs(
     assert "1 of 3 cut-offs could be measured" in report["plan"]["lacking"]
     for one in report["candidates"].values():
         assert [cut["cut"] for cut in one["cuts"]] == report["plan"]["measured"]
-
-
-def test_the_first_winner_of_a_training_takes_the_rates_place(
-    shop: Any, models_dir: Path
-) -> None:
-    shop(signal=True)
-    early = TrainingRun.objects.create(requested_by="olga")
-    untrained.enter(run=early, at=after(60), why="Young.")
-    assert registry.champion("propensity").estimator == "rates"
-
-    report = trained(41 * 7)
-
-    assert report["winner"] == registry.champion("propensity").estimator
-    assert report["winner"] in estimators.CANDIDATES
-    assert "untrained" not in report
-
-
-def test_what_was_trained_is_not_displaced_by_rates(
-    shop: Any, models_dir: Path
-) -> None:
-    shop(signal=True)
-    trained(41 * 7)
-    first = registry.champion("propensity")
-
-    with pytest.raises(splits.TooLittleHistory, match="112 full days"):
-        trained(60)
-
-    assert registry.champion("propensity") == first
-
-
-def test_rates_are_judged_on_what_has_happened_since(
-    db: None, models_dir: Path
-) -> None:
-    opened(days=150)
-    trained(100)
-    history = lines.arrays(lines.read(until=after(150)))
-
-    (one,) = matured.judge(
-        history, plan=splits.plan(history.purchases, horizon_days=28)
-    )
-
-    assert (one.estimator, one.champion) == ("rates", True)
-    assert one.figures["auc"] > 0.7
 
 
 @pytest.mark.parametrize(("days", "people"), [(3, 2), (15, 5), (15, 60), (35, 60)])
@@ -291,17 +185,6 @@ def test_the_night_of_a_young_shop_goes_on_to_offers_and_proposals(
     made = strategies.propose(at=at)
     assert made or people < 60
     assert targeting.refresh(at=at).customers >= 0
-
-
-def test_rates_are_promoted_with_their_reason(db: None, models_dir: Path) -> None:
-    opened(days=15)
-    trained(15)
-
-    (said,) = store.read(until=store.high_water(), types=["model_promoted"])
-
-    assert isinstance(said.event, events.ModelPromoted)
-    assert said.event.estimator == "rates"
-    assert "Until a training has a winner" in said.event.reason
 
 
 def test_a_shop_without_regulars_is_scored_though_nothing_can_be_judged(

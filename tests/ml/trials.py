@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -62,3 +63,20 @@ def trial(
         treatment=names[arm],
         true=told[:, 1:] - told[:, [0]],
     )
+
+
+MAIL = pl.col("mail")
+
+
+def slip(rows: int, arm: str, where: str | None = None) -> pl.Expr:
+    """Return `mail` with another arm in the first rows (of one arm)."""
+    mine = MAIL.is_not_null() if where is None else pl.lit(where) == MAIL
+    return pl.when(mine & (mine.cum_sum() <= rows)).then(pl.lit(arm)).otherwise(MAIL)
+
+
+def frame(kind: str = "line", rows: int = 1500, **changes: Any) -> pl.DataFrame:
+    drawn = trial(kind, rows=rows)
+    told: dict[str, Any] = {f"n{n}": drawn.x[:, n] for n in range(4)}
+    told["kind"] = np.array(["red", "blue", "green", "grey"])[drawn.x[:, 4].astype(int)]
+    told |= {"mail": drawn.treatment, "bought": drawn.y.astype(int)}
+    return pl.DataFrame(told | changes)

@@ -1,13 +1,14 @@
 """Daily sums made of single units' numbers, as promotions.sums would make them."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 
 from analytics.moments import Floats, Moments
 from promotions import sums
-from promotions.models import ArmDay
+from promotions.models import ArmDay, Strategy
 
 DAY = date(2026, 3, 10)
 
@@ -49,3 +50,8 @@ def keep(
         day=day,
         sums=list(gram[np.triu_indices(len(gram))]),
     )
+
+
+def two_arms(strategy: Strategy, *, gain: float = 3.0, **where: Any) -> None:
+    keep(strategy.id, "treatment", units(400, profit=5 + gain, seed=1), **where)
+    keep(strategy.id, "holdout", units(400, profit=5, seed=2), **where)

@@ -4,9 +4,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+
 from catalog import feeds
 from catalog.feeds import Listed
 from ml.models import Forecast
+from promotions import supply
 
 WEEKS = 13
 
@@ -63,3 +66,12 @@ def expected(
         method="planted",
         computed_at=at,
     )
+
+
+def goods(short: int = 3, ample: int = 100) -> None:
+    """A category that sells 20 a week of each of two products, counted now."""
+    at = timezone.now()
+    for sku, stock in (("few", short), ("many", ample)):
+        listed(sku, at=at, stock=stock)
+        expected(sku, 20.0, at=at)
+    supply.refresh(at=at)

@@ -7,27 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo.bench import small_markets
-from demo.bench.markets import FAMILIES, market
-from promotions import improving
-from promotions.allocation import Impossible, NotCertified, solve
-from promotions.certificates import certify
-from promotions.choices import sweep
-from promotions.deciding import AHEAD, Helm, cached, decide, helm, resolve, steer
+from promotions.allocation import Impossible, solve
 from promotions.instances import Budget, Instance, Invalid, Return, Share
-from promotions.remainders import left, rest_of
 from promotions.violations import violations
-
-EXACT = 1e-6
-
-
-def shop(seed: int, n: int = 60, m: int = 3, **more: Any) -> Instance:
-    chance = np.random.default_rng(seed)
-    value, cost = chance.normal(0.3, 1, (m, n)), chance.uniform(0.1, 2, (m, n))
-    return Instance(value=value, cost=cost, **more)
-
-
-def each(amount: float, m: int = 3) -> tuple[Budget, ...]:
-    return tuple(Budget(name=str(o), options=(o,), amount=amount) for o in range(m))
+from tests.promotions.drawn_shops import EXACT, each, shop
 
 
 def test_only_gains_are_chosen_and_everybody_gets_at_most_k() -> None:
@@ -196,33 +179,6 @@ def test_a_share_is_met_though_it_costs_and_one_that_cannot_be_is_named() -> Non
         solve(replace(asked, audience=inside))
 
 
-def test_a_plan_that_is_not_good_enough_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked = replace(
-        shop(9, n=30), budgets=(Budget(name="a", options=(0, 1, 2), amount=3),)
-    )
-    assert solve(asked, gap=EXACT).certificate.proof == "search"
-    monkeypatch.setattr(improving, "SEARCHED", 0)
-
-    with pytest.raises(NotCertified) as refusal:
-        solve(asked, gap=EXACT)
-
-    assert refusal.value.best is not None
-    assert refusal.value.best.certificate.feasible
-    assert refusal.value.best.certificate.gap > EXACT
-
-
-def test_more_effort_follows_where_the_first_was_not_enough() -> None:
-    asked = shop(10, n=9000, budgets=each(100.0), most=2)
-
-    plan = solve(asked, gap=1e-2)
-    better = solve(asked, gap=1e-4)
-
-    assert better.certificate.gap <= 1e-4 < plan.certificate.gap
-    assert better.certificate.value > plan.certificate.value
-
-
 def test_twins_by_the_thousand_are_no_harder() -> None:
     value = np.tile(np.array([[1.0], [2.0]], np.float32), 20_000)
     cost = np.tile(np.array([[1.0], [3.0]], np.float32), 20_000)
@@ -246,33 +202,6 @@ def test_as_many_options_as_anybody_has_are_told_apart(options: int) -> None:
 
     assert (asked.value.max(axis=0) > 0).all()
     assert (chosen.argmax(axis=0) == asked.value.argmax(axis=0)).all()
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_of_markets_is_certified_and_uses_its_budget(family: str) -> None:
-    asked = market(20_000, seed=21, family=family)
-
-    plan = solve(asked, gap=5e-4)
-
-    assert plan.certificate.gap <= 5e-4
-    if plan.prices[0] > 0:
-        used = asked.cost[plan.chosen].sum(dtype=np.float64)
-        assert used >= 0.998 * asked.budgets[0].amount
-
-
-def test_the_bound_holds_for_any_prices() -> None:
-    chance = np.random.default_rng(11)
-    for seed in range(40):
-        asked = small_markets.instance(seed)
-        try:
-            known = small_markets.best(asked)
-        except ValueError:
-            continue
-        if known is None:
-            continue
-        nothing = np.zeros(asked.value.shape, dtype=np.bool_)
-        prices = chance.exponential(1, asked.rows)
-        assert certify(asked, nothing, prices).bound >= known - 1e-9
 
 
 @pytest.mark.parametrize(
@@ -339,105 +268,3 @@ def test_room_for_many_offers_is_not_less_than_for_few(most: int) -> None:
     free = shop(14, strategy=[0, 1, 2], most=min(most, 3))
 
     assert solve(asked).chosen.tolist() == solve(free).chosen.tolist()
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_online_decides_as_offline_does(seed: int) -> None:
-    asked = replace(small_markets.instance(seed, n=40), given=None, promised=None)
-    asked = replace(asked, given_of_campaign=None)
-    prices = np.random.default_rng(seed).exponential(0.3, asked.rows)
-    rest = rest_of(replace(asked, budgets=(), stock=asked.stock + 99))
-    picks = sweep(rest, prices[len(asked.budgets) :]).picks
-    known = cached(replace(asked, budgets=()), prices[len(asked.budgets) :])
-    value, units = rest.value, np.broadcast_to(asked.units, asked.value.shape)
-    for who in range(40):
-        sku = None
-        if asked.sku is not None:
-            sku = np.broadcast_to(
-                asked.sku if asked.sku.ndim == 2 else asked.sku[:, None], value.shape
-            )[:, who].tolist()
-        given_ = decide(
-            known,
-            value[:, who].tolist(),
-            asked.cost[:, who].tolist(),
-            sku,
-            units[:, who].tolist(),
-            group=-1 if asked.group is None else int(asked.group[who]),
-        )
-        assert sorted(given_) == sorted(picks[picks[:, who] >= 0, who].tolist())
-
-
-@given(st.floats(0, 1), st.floats(0, 50), st.floats(0, 9))
-def test_only_a_return_that_binds_is_steered_towards_what_it_should_hold(
-    gone: float, holds: float, price: float
-) -> None:
-    asked = replace(shop(3), budgets=each(9.0), least_return=2.0)
-    by = Helm(slope=np.array([40.0]), spread=np.array([10.0]))
-    prices = np.array([1.0, 2.0, 3.0, price])
-    holding = [0.0, 0.0, 0.0, holds]
-
-    steered = steer(asked, prices, holding, by, gone=gone)
-
-    assert (steered[:3] == prices[:3]).all()
-    assert steered[3] >= 0
-    assert price > 0 or steered[3] == 0
-    wanted = AHEAD * 10 * np.sqrt(gone * (1 - gone))
-    assert (steered[3] - price) * (wanted - holds) >= 0
-
-
-def test_a_steered_return_comes_nearer_to_hindsight() -> None:
-    """The same streams with and without: a return of which nothing is in hand."""
-    gains = []
-    for seed in (17, 19, 21):
-        asked = shop(seed, n=3000, least_return=4.0)
-        yesterday = shop(seed + 1, n=3000, least_return=4.0)
-        prices = resolve(yesterday, np.zeros(1), coming=3000, prices=np.zeros(1))
-        by = helm(yesterday, prices, coming=3000)
-        still = stream(asked, prices, None)
-        gains.append(stream(asked, prices, by) / still - 1)
-
-    assert np.mean(gains) > 0.001
-
-
-def stream(asked: Instance, prices: Any, by: Helm | None) -> float:
-    """Return what customers bring who come one by one; the return always holds."""
-    holds, won, known = [0.0], 0.0, cached(asked, prices)
-    for who in range(asked.customers):
-        if by and who % 50 == 0:
-            gone = who / asked.customers
-            known = cached(asked, steer(asked, prices, holds, by, gone=gone))
-        value = asked.value[:, who].tolist()
-        mine = decide(known, value, asked.cost[:, who].tolist(), left=holds)
-        won += sum(value[option] for option in mine)
-    assert holds[0] >= 0
-    return won
-
-
-def test_arrivals_never_overrun_and_come_near_to_hindsight() -> None:
-    asked = shop(13, n=4000, budgets=each(150.0), most=2)
-    hindsight = solve(asked, gap=1e-3).certificate.bound
-    start = resolve(
-        shop(14, n=1000, most=2, budgets=each(1e9)),
-        left(asked, None),
-        coming=4000,
-        prices=np.zeros(3),
-    )
-    holds, won, prices = left(asked, None).tolist(), 0.0, start
-    for begun in range(0, 4000, 200):
-        if begun:
-            seen = shop(13, n=4000)
-            part = Instance(
-                value=seen.value[:, :begun],
-                cost=seen.cost[:, :begun],
-                most=2,
-                budgets=each(1e9),
-            )
-            prices = resolve(part, np.array(holds), coming=4000 - begun, prices=prices)
-        known = cached(asked, prices)
-        for who in range(begun, begun + 200):
-            value = asked.value[:, who].tolist()
-            mine = decide(known, value, asked.cost[:, who].tolist(), left=holds)
-            won += sum(value[option] for option in mine)
-
-    assert min(holds) >= 0
-    assert won >= 0.98 * hindsight

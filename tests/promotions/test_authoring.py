@@ -1,8 +1,7 @@
-"""Shops propose strategies and new versions by the API; nothing goes live by it."""
+"""Shops propose strategies by the API; nothing goes live by it."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,37 +11,11 @@ from rest_framework.test import APIClient
 
 from analytics import access, events, glances
 from promotions import approval, backtest, decision_rules, histories, phrases, proposals
-from promotions.models import Campaign, Code, Counter, Strategy
+from promotions.models import Strategy
 from tests.conftest import Body
+from tests.promotions.authored import fields, go_live, made, propose
 
 pytestmark = pytest.mark.django_db
-
-
-def propose(api: APIClient, body: dict[str, Any]) -> Any:
-    return api.post("/api/v1/strategies", body, format="json")
-
-
-def made(api: APIClient, body: dict[str, Any]) -> Strategy:
-    answer = propose(api, body)
-    assert answer.status_code == 201, answer.json()
-    return Strategy.objects.get(id=answer.json()["id"])
-
-
-def go_live(strategy: Strategy) -> Strategy:
-    backtest.review(strategy, at=timezone.now())
-    approval.approve(strategy.id, by="olga", comment="Good.", at=timezone.now())
-    strategy.refresh_from_db()
-    return strategy
-
-
-def next_version(api: APIClient, old: Strategy, body: dict[str, Any]) -> Any:
-    return api.post(f"/api/v1/strategies/{old.id}/versions", body, format="json")
-
-
-def fields(answer: Any) -> list[str]:
-    assert answer.status_code == 400, answer.json()
-    assert answer["Content-Type"] == "application/problem+json"
-    return [error["field"] for error in answer.json()["errors"]]
 
 
 def test_a_proposal_is_not_live_and_says_what_it_is(
@@ -68,125 +41,6 @@ def test_a_proposal_can_only_be_approved_once_it_was_tried_on_past_baskets(
         approval.approve(strategy.id, by="olga", comment="Now!", at=timezone.now())
 
     assert go_live(strategy).state == "live"
-
-
-def gift(**changed: str) -> dict[str, Any]:
-    terms = {"spend": "40", "sku": "mug", "name": "Mug", "value": "4"}
-    return {"kind": "gift", "menu": {"mug": terms | changed}}
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"menu": {"10%": {"rate": "1.5"}}}, "menu.10%.rate"),
-        ({"menu": {"10%": {"rate": "ten"}}}, "menu.10%.rate"),
-        ({"menu": {"10%": {"rate": "1e-999999"}}}, "menu.10%.rate"),
-        ({"menu": {"10%": {"rate": "0.0000001"}}}, "menu.10%.rate"),
-        ({"menu": {"10%": {}}}, "menu.10%.rate"),
-        ({"menu": {"10%": {"rate": "0.1", "prise": 1}}}, "menu.10%.prise"),
-        ({"menu": {"10%": {"kind": "lottery"}}}, "menu.10%.kind"),
-        ({"menu": {"mug": {"kind": "fixed_price", "price": "1"}}}, "menu.mug.kind"),
-        ({"menu": {}}, "menu"),
-        ({"menu": "free for all"}, "menu"),
-        ({"kind": "lottery"}, "kind"),
-        ({"trigger": None}, "trigger"),
-        ({"rule": {"conditions": {"hours": [9, 25]}}}, "rule.conditions.hours[1]"),
-        ({"rule": {"conditions": {"hours": [9, 9]}}}, "rule.conditions.hours"),
-        ({"rule": {"conditions": {"weekdays": [8]}}}, "rule.conditions.weekdays[0]"),
-        ({"rule": {"conditions": {"moon": "full"}}}, "rule.conditions.moon"),
-        (
-            {"rule": {"conditions": {"least_amount": "1.005"}}},
-            "rule.conditions.least_amount",
-        ),
-        ({"rule": {"mode": "best"}}, "rule.group"),
-        ({"rule": {"schema": 2}}, "rule.schema"),
-        ({"rule": {"limits": [{"most": "0.5"}]}}, "rule.limits[0].most"),
-        ({"rule": {"limits": [{"most": "1E+999999"}]}}, "rule.limits[0].most"),
-        (
-            {"rule": {"limits": [{"most": "1e-999999", "of": "money"}]}},
-            "rule.limits[0].most",
-        ),
-        (
-            {
-                "kind": "threshold",
-                "menu": {
-                    "tiers": {
-                        "spend": "10",
-                        "amount": "5",
-                        "higher": [
-                            {"spend": "50", "rate": "0.10"},
-                            {"spend": "60", "rate": "0.08"},
-                        ],
-                    }
-                },
-            },
-            "menu.tiers.higher[1].amount",
-        ),
-        (gift(name="x" * 201), "menu.mug.name"),
-        (gift(name=""), "menu.mug.name"),
-        (gift(spend="1_000"), "menu.mug.spend"),
-        (gift(value="１２"), "menu.mug.value"),
-        ({"menu": {"10%": {"rate": "0.1_0"}}}, "menu.10%.rate"),
-        ({"rule": {"most_per_order": "1_0"}}, "rule.most_per_order"),
-        ({"rule": {"limits": [{"most": "٣"}]}}, "rule.limits[0].most"),
-        ({"budget": "1_000"}, "budget"),
-        ({"least_margin": "０.05"}, "least_margin"),
-        ({"budget": "0"}, "budget"),
-        ({"budget": "NaN"}, "budget"),
-        ({"budget": "1.005"}, "budget"),
-        ({"least_margin": "1"}, "least_margin"),
-        ({"holdout": 0.1}, "holdout"),
-        ({"allocation": "thompson"}, "allocation"),
-        ({"allocation": "thompson", "trigger": "offer"}, "allocation"),
-        ({"allocation": "luck"}, "allocation"),
-        ({"allocation": "trial"}, "allocation"),
-        ({"renews_days": 7}, "renews_days"),
-        ({"renews_days": 0, "trigger": "offer"}, "renews_days"),
-        ({"colour": "red"}, "colour"),
-        ({"title": "a\0b"}, "title"),
-        ({"scope": ["a\0b"]}, "scope[0]"),
-        ({"campaign": str(uuid4())}, "campaign"),
-        ({"campaign": "June"}, "campaign"),
-        ({"campaign": {"name": "June"}}, "campaign.starts_at"),
-    ],
-)
-def test_a_bad_draft_is_refused_with_the_fields_name(
-    api: APIClient, draft: Body, change: dict[str, Any], field: str
-) -> None:
-    assert field in fields(propose(api, draft(**change)))
-
-    assert not Strategy.objects.exists()
-    assert not Campaign.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"zone": "Mars/Base"}, "zone"),
-        ({"ends_at": "2020-01-01T00:00:00Z"}, "ends_at"),
-        ({"starts_at": "2026-06-01T00:00:00"}, "starts_at"),
-        ({"starts_at": "0001-01-01T00:00:00+14:00"}, "starts_at"),
-        ({"budget": "-1"}, "budget"),
-        ({"budget": "1_000"}, "budget"),
-        ({"limits": [{"most": "1_000"}]}, "limits[0].most"),
-        ({"currency": "euro"}, "currency"),
-        ({"limits": [{"most": 1}, {"most": 2}]}, "limits"),
-    ],
-)
-def test_a_bad_campaign_is_refused_with_the_fields_name(
-    api: APIClient, draft: Body, change: dict[str, Any], field: str
-) -> None:
-    body = draft()["campaign"] | change
-
-    answer = api.post("/api/v1/campaigns", body, format="json")
-
-    assert field in fields(answer)
-
-
-def test_all_that_is_missing_is_said_at_once(api: APIClient) -> None:
-    assert set(fields(propose(api, {}))) == {
-        *("title", "kind", "trigger", "menu", "budget", "campaign"),
-    }
 
 
 def test_a_strategy_can_use_a_campaign_that_is_open(
@@ -241,82 +95,6 @@ def test_one_strategy_is_read_and_a_strange_one_is_404(
 
     assert api.get(f"/api/v1/strategies/{strategy.id}").json()["title"] == "Tea week"
     assert api.get(f"/api/v1/strategies/{uuid4()}").status_code == 404
-
-
-def test_an_approved_version_ends_the_one_before_in_the_same_moment(
-    api: APIClient, draft: Body
-) -> None:
-    old = go_live(made(api, draft()))
-    campaign = str(old.campaign_id)
-    body = draft(menu={"5%": {"rate": "0.05"}}, campaign=campaign)
-
-    new = Strategy.objects.get(id=next_version(api, old, body).json()["id"])
-    old.refresh_from_db()
-    assert (old.state, new.state, new.version) == ("live", "proposed", 2)
-
-    go_live(new)
-
-    old.refresh_from_db()
-    assert (old.state, new.state, old.decided_at) == ("ended", "live", new.decided_at)
-    ended = histories.history(old)[-1].event
-    proposed = histories.history(new)[0].event
-    assert isinstance(ended, events.StrategyEnded)
-    assert isinstance(proposed, events.StrategyProposed)
-    assert (ended.replaced_by, proposed.replaces) == (new.id, old.id)
-    cart = {"lines": [{"sku": "tea", "quantity": 1}]}
-    priced = api.post("/api/v1/qualifications", cart, format="json").json()
-    assert [one["strategy"] for one in priced["effects"]] == [str(new.id)]
-    assert priced["discount"] == "0.50"
-
-
-def test_codes_and_what_limits_have_counted_go_on_with_the_new_version(
-    api: APIClient, draft: Body
-) -> None:
-    body = draft(trigger="code")
-    old = go_live(made(api, body))
-    Code.objects.create(digest=b"x" * 32, text="TEA", strategy=old)
-    Counter.objects.create(subject=old.id, period="ever", begins="0001-01-01", uses=3)
-
-    answer = next_version(api, old, body | {"campaign": str(old.campaign_id)})
-    new = go_live(Strategy.objects.get(id=answer.json()["id"]))
-
-    assert Code.objects.get().strategy_id == new.id
-    assert (Counter.objects.get().subject, Counter.objects.get().uses) == (new.id, 3)
-
-
-def test_only_one_new_version_waits_and_a_rejected_one_leaves_room(
-    api: APIClient, draft: Body
-) -> None:
-    old = go_live(made(api, draft()))
-    first = next_version(api, old, draft()).json()["id"]
-
-    assert next_version(api, old, draft()).json()["code"] == "not_replaceable"
-
-    approval.reject(
-        Strategy.objects.get(id=first).id, by="olga", comment="No.", at=timezone.now()
-    )
-    assert next_version(api, old, draft()).json()["version"] == 3
-
-
-def test_what_never_was_live_has_no_next_version(api: APIClient, draft: Body) -> None:
-    strategy = made(api, draft())
-
-    answer = next_version(api, strategy, draft())
-
-    assert (answer.status_code, answer.json()["code"]) == (409, "not_replaceable")
-    assert next_version(api, Strategy(id=uuid4()), draft()).status_code == 404
-
-
-def test_a_rejected_version_changes_nothing_for_the_one_before(
-    api: APIClient, draft: Body
-) -> None:
-    old = go_live(made(api, draft()))
-    new = Strategy.objects.get(id=next_version(api, old, draft()).json()["id"])
-
-    approval.reject(new.id, by="olga", comment="No.", at=timezone.now())
-
-    old.refresh_from_db()
-    assert old.state == "live"
 
 
 def test_the_log_tells_a_strategy_whole(api: APIClient, draft: Body) -> None:

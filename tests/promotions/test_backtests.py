@@ -1,8 +1,7 @@
 """A draft or a strategy on past weeks: asked for by API, by command, on its page."""
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -17,46 +16,14 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import events, store
-from analytics.models import Customer, StoredEvent
-from promotions import backtest_runs, draft_reading, past_weeks, proposals, tasks
+from analytics.models import StoredEvent
+from promotions import backtest_runs, draft_reading, proposals, tasks
 from promotions.models import Backtest, Campaign, Strategy
 from tests.conftest import Body
+from tests.promotions.past_orders import LAST, PAGE, done, orders
 from tests.promotions.test_report_admin import look
 
-LAST = datetime(2026, 6, 29, 12, tzinfo=UTC)
-PAGE = "/api/v1/backtests"
-
-
-def order(who: Customer | None, at: datetime, *lines: tuple[str, str, str]) -> None:
-    made = events.OrderCompleted(
-        order_id=str(uuid4()),
-        currency="USD",
-        lines=tuple(
-            events.OrderLine(sku=sku, category=category, paid=Decimal(paid))
-            for sku, category, paid in lines
-        ),
-    )
-    store.append([made], at=at, customer=who.key if who else None)
-
-
-TEA, MILK = ("tea", "TEA", "10.00"), ("milk", "MILK", "2.00")
-
-
-@pytest.fixture
-def orders(ana: Customer, ben: Customer) -> None:
-    """Four orders in three weeks: two of tea by ana, one by a guest, ben's milk."""
-    order(ana, LAST - timedelta(days=15), TEA)
-    order(ana, LAST - timedelta(days=14), TEA, MILK)
-    order(None, LAST - timedelta(days=8), TEA)
-    order(ben, LAST, MILK)
-
-
-def done(api: APIClient, **sent: Any) -> Any:
-    answer = api.post(PAGE, sent, format="json")
-    assert answer.status_code == 201, answer.json()
-    tasks.try_on_past_weeks()
-    return api.get(f"{PAGE}/{answer.json()['id']}").json()
+__all__ = ["orders"]
 
 
 @pytest.mark.usefixtures("orders")
@@ -177,90 +144,6 @@ def test_it_is_a_draft_or_a_strategy_and_nothing_else(
     ):
         assert api.post(PAGE, sent, format="json").json()["code"] == code
     assert api.get(f"{PAGE}/{strange}").json()["code"] == "backtest_unknown"
-
-
-def test_no_more_wait_than_a_worker_can_do(
-    api: APIClient, draft: Body, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backtest_runs, "MOST_WAITING", 1)
-    assert api.post(PAGE, {"draft": draft()}, format="json").status_code == 201
-
-    refused = api.post(PAGE, {"draft": draft()}, format="json")
-
-    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_backtests")
-    tasks.try_on_past_weeks()
-    assert api.post(PAGE, {"draft": draft()}, format="json").status_code == 201
-
-
-@pytest.fixture
-def asked(draft: Body, orders: None) -> Callable[[], Backtest]:
-    def ask() -> Backtest:
-        return backtest_runs.request(
-            draft(), weeks=3, until=None, by="test", at=timezone.now()
-        )
-
-    return ask
-
-
-def test_a_turn_that_ends_goes_on_where_it_was(
-    asked: Callable[[], Backtest],
-) -> None:
-    whole, row = asked(), asked()
-    backtest_runs._advance(row)
-
-    backtest_runs.run(seconds=0)
-
-    row.refresh_from_db()
-    assert (row.state, len(row.found)) == ("running", 1)
-    backtest_runs.run()
-    row.refresh_from_db()
-    whole.refresh_from_db()
-    assert (row.state, row.found) == ("done", whole.found)
-
-
-def test_a_week_that_two_workers_did_is_stored_once(
-    asked: Callable[[], Backtest],
-) -> None:
-    row = asked()
-    stale = Backtest.objects.get(id=row.id)
-    backtest_runs._advance(row)
-
-    backtest_runs._advance(stale)
-
-    row.refresh_from_db()
-    assert len(row.found) == 1
-
-
-def test_what_breaks_off_again_and_again_is_given_up_and_stops_nobody(
-    asked: Callable[[], Backtest], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bad, good = asked(), asked()
-    week = past_weeks.week
-
-    def killed(*args: Any, **how: Any) -> Any:
-        raise SystemExit
-
-    monkeypatch.setattr(past_weeks, "week", killed)
-    for _ in range(backtest_runs.ATTEMPTS):
-        with pytest.raises(SystemExit):
-            backtest_runs._advance(Backtest.objects.get(id=bad.id))
-    monkeypatch.setattr(past_weeks, "week", week)
-    backtest_runs.run()
-
-    bad.refresh_from_db()
-    good.refresh_from_db()
-    assert (bad.state, good.state) == ("failed", "done")
-    assert "broke off" in bad.error
-
-
-def test_old_backtests_are_forgotten(asked: Callable[[], Backtest]) -> None:
-    old, new = asked(), asked()
-    at = timezone.now() - backtest_runs.KEEP - timedelta(days=1)
-    Backtest.objects.filter(id=old.id).update(created_at=at)
-
-    tasks.forget_receipts()
-
-    assert [row.id for row in Backtest.objects.all()] == [new.id]
 
 
 @pytest.mark.usefixtures("orders")

@@ -4,8 +4,6 @@ from uuid import uuid4
 
 import pytest
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from analytics import access, privacy
@@ -16,6 +14,7 @@ from promotions.models import Campaign, Code, Redemption, Strategy
 from tests.conftest import Counted, Make
 
 pytestmark = pytest.mark.usefixtures("shelf")
+
 TEAS = [{"sku": "tea", "quantity": 2}]
 
 
@@ -285,24 +284,3 @@ def test_codes_need_a_scope_of_their_own(by_code: Strategy) -> None:
     answer = client.get(f"/api/v1/strategies/{by_code.id}/codes")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
-
-
-@given(st.text(max_size=80))
-def test_every_text_has_a_digest_and_its_plain_form_the_same(text: str) -> None:
-    assert spelling.digest(spelling.plain(text)) == spelling.digest(text)
-
-
-@given(st.integers(1, 10**8))
-def test_a_guess_hits_at_most_once_in_ten_million(number: int) -> None:
-    length = spelling.needed(number)
-
-    room = len(spelling.ALPHABET) ** length
-    assert room >= number * 10**7
-    assert length == 8 or len(spelling.ALPHABET) ** (length - 1) < number * 10**7
-
-
-def test_random_letters_come_equally_often() -> None:
-    seen = spelling.letters(bytes(range(256)) * 10)
-
-    assert {seen.count(letter) for letter in spelling.ALPHABET} == {80}
-    assert not set("0O1IL") & set(spelling.ALPHABET)

@@ -18,7 +18,7 @@ from ml.models import Score
 from promotions import targeting
 from promotions.models import Allocation, Campaign, Place, Strategy
 from tests.conftest import Body, Make
-from tests.promotions.test_targeting import assigned, scored
+from tests.promotions.scoring import assigned, scored
 
 __all__ = ["scored"]
 

@@ -1,21 +1,14 @@
-"""The page of data: what comes in, what was refused, files in and out."""
+"""The page of data: what comes in, what was refused, files brought in."""
 
 import csv
 import io
 import json
-import os
-import re
-import subprocess
-import sys
 from datetime import timedelta
 from decimal import Decimal
-from html import unescape
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import fastexcel
-import polars as pl
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -27,49 +20,20 @@ from django.utils import timezone
 from playwright.sync_api import Page
 from rest_framework.test import APIClient
 
-from analytics import events, inflow, projections, store, table_files
+from analytics import events, inflow, projections, store
 from analytics.models import Checkpoint, Customer, Rejection, StoredEvent
-from catalog import feeds, intake, tasks
+from catalog import intake, tasks
 from catalog.models import Feed, Product
-from config import services
-from promotions import charts, exports, supply
-from promotions.models import Offer, Redemption
+from promotions import charts
 from tests.browsing import TOO_WIDE, browse, sign_in
-from tests.conftest import Give, Make, role
-from tests.promotions.shelves import expected, listed
+from tests.conftest import Make, role
+from tests.promotions.data_office import BAD, office, otto, upload
+from tests.promotions.reading import text
+
+__all__ = ["office", "otto"]
 
 MOST_QUERIES = 15
-BAD = 'sku,name,category,price\nt1,Tea,TEA,"10,50"\nm1,Milk,MILK,2.00\n'
 MENDED = BAD.replace('"10,50"', "10.50")
-
-
-@pytest.fixture
-def otto(db: None) -> User:
-    user = User.objects.create_user("otto", password="secret", is_staff=True)
-    user.groups.add(role("Operators"))
-    return user
-
-
-@pytest.fixture
-def office(client: Client, otto: User) -> Client:
-    client.force_login(otto)
-    return client
-
-
-def text(answer: Any) -> str:
-    assert answer.status_code == 200
-    bare = re.sub(
-        r"<(style|script).*?</\1>|<[^>]+>", " ", answer.content.decode(), flags=re.S
-    )
-    return re.sub(r"\s+", " ", unescape(bare))
-
-
-def upload(client: Client, body: str | bytes = BAD, **more: str) -> Feed:
-    raw = body.encode() if isinstance(body, str) else body
-    file = SimpleUploadedFile("products.csv", raw)
-    answer = client.post(reverse("data"), {"file": file, "what": "products"} | more)
-    assert answer.status_code == 302, text(answer)
-    return Feed.objects.order_by("-created_at")[0]
 
 
 def test_the_page_tells_what_comes_in(office: Client, ana: Customer) -> None:
@@ -254,116 +218,6 @@ def test_the_page_takes_few_queries(office: Client, live: Make, ana: Customer) -
         assert len(ran) <= MOST_QUERIES, page
 
 
-NASTY = '=HYPERLINK("http://evil")'
-
-
-def read(form: str, raw: bytes) -> list[dict[str, Any]]:
-    match form:
-        case "csv":
-            return list(csv.DictReader(io.StringIO(raw.decode(), newline="")))
-        case "jsonl":
-            return [json.loads(line) for line in raw.splitlines()]
-        case "xlsx":
-            table = fastexcel.read_excel(raw).load_sheet(0, dtypes="string")
-            return table.to_polars().to_dicts()
-        case _:
-            return pl.read_parquet(raw).to_dicts()
-
-
-def taken(client: Client, table: str, form: str) -> bytes:
-    answer = client.get(reverse("export_table", args=[table, form]))
-    assert answer.status_code == 200
-    assert answer["Content-Type"] == table_files.FORMS[form]
-    assert f'filename="{table}.{form}"' in answer["Content-Disposition"]
-    return b"".join(answer.streaming_content)  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("form", table_files.FORMS)
-def test_products_come_back_as_they_went(office: Client, form: str) -> None:
-    listed = [
-        feeds.Listed(
-            sku="a", name=NASTY, category="茶", currency="USD", price=Decimal("1.10")
-        ),
-        feeds.Listed(
-            sku="b", name='T, "x"; y', currency="JPY", price=Decimal(7), stock=0
-        ),
-        feeds.Listed(sku="c", name="-", currency="USD", promotable=False),
-    ]
-    feeds.take(listed, at=timezone.now())
-    before = list(Product.objects.order_by("sku").values(*feeds.COLUMNS))
-
-    raw = taken(office, "products", form)
-
-    rows = read(form, raw)
-    assert [row["sku"] for row in rows] == ["a", "b", "c"]
-    assert Decimal(str(rows[0]["price"])) == Decimal("1.1")
-    if form in ("csv", "xlsx"):
-        assert rows[0]["name"] == f"'{NASTY}"
-        assert b"<f>" not in raw
-    Product.objects.all().delete()
-    feed = upload(office, raw)
-    tasks.take_files()
-    intake.start(feed.pk)
-    tasks.take_files()
-    feed.refresh_from_db()
-    assert feed.refused == 0
-    assert list(Product.objects.order_by("sku").values(*feeds.COLUMNS)) == before
-
-
-def test_no_file_says_whose_a_row_is(
-    office: Client, live: Make, give: Give, shelf: None, api: APIClient, ana: Customer
-) -> None:
-    offer = give(live(), ana)
-    order = {
-        "customer": "ana",
-        "order_id": "order-of-ana",
-        "lines": [{"sku": "tea", "quantity": 1}],
-        "offers": [str(offer.id)],
-    }
-    api.post(
-        "/api/v1/redemptions", order, format="json", headers={"Idempotency-Key": "k"}
-    )
-    bought = events.OrderCompleted(
-        order_id="order-of-ana",
-        currency="USD",
-        lines=(events.OrderLine(sku="tea", category="TEA", paid=Decimal(9)),),
-    )
-    store.append([bought], at=timezone.now(), customer=ana.key)
-    projections.catch_up()
-    now = timezone.now()
-    listed("few", at=now, stock=1)
-    expected("few", 20.0, at=now)
-    supply.refresh(at=now)
-    assert Offer.objects.count() == Redemption.objects.count() == 1
-
-    for table in exports.TABLES:
-        for form in table_files.FORMS:
-            raw = taken(office, table, form)
-            rows = read(form, raw)
-            assert rows, (table, form)
-            assert list(rows[0]) == list(exports.TABLES[table].columns)
-            for name in ("order-of-ana", str(ana.key), "ana"):
-                assert name not in [str(cell) for row in rows for cell in row.values()]
-    [day] = read("csv", taken(office, "orders", "csv"))
-    assert (day["orders"], day["paid"], day["currency"]) == ("1", "9.00", "USD")
-    assert "customer" not in "".join(
-        name for one in exports.TABLES.values() for name in one.columns
-    )
-
-
-@pytest.mark.parametrize("form", table_files.FORMS)
-def test_an_empty_table_is_a_file_too(office: Client, form: str) -> None:
-    raw = taken(office, "offers", form)
-
-    assert read(form, raw) == []
-
-
-def test_what_is_no_table_or_form_is_not_found(office: Client) -> None:
-    for table, form in (("customers", "csv"), ("products", "exe")):
-        path = reverse("export_table", args=[table, form])
-        assert office.get(path).status_code == 404
-
-
 def test_bars_stand_on_zero_and_tell_their_values() -> None:
     drawn = charts.bars([("Mon", 0.0), ("Tue", 1234.0)], title="Events <a day>")
 
@@ -371,24 +225,6 @@ def test_bars_stand_on_zero_and_tell_their_values() -> None:
     assert "Tue: 1,234" in drawn
     assert "<a day>" not in drawn
     assert charts.bars([("Mon", 0.0)], title="x") == ""
-
-
-def test_the_web_process_reads_no_table_itself() -> None:
-    ask = (
-        "import django; django.setup(); import config.urls, sys;"
-        "heavy = {'polars', 'fastexcel', 'xlsxwriter', 'pandas'};"
-        "print(sorted(heavy & {*sys.modules}))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", ask],
-        cwd=services.ROOT,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.django_db(transaction=True)

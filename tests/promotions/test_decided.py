@@ -19,7 +19,7 @@ from promotions.arms import HELD_OUT, HOLDOUT, TREATMENT
 from promotions.decision_api import DecisionSerializer
 from promotions.models import Learnt, Strategy
 from tests.conftest import Make
-from tests.promotions.test_targeting import scored
+from tests.promotions.scoring import scored
 
 __all__ = ["scored"]
 

@@ -1,9 +1,7 @@
-"""Operators make strategies, next versions and campaigns by hand, without JSON."""
+"""Operators make strategies and next versions by hand, without JSON."""
 
-import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -22,83 +20,11 @@ from promotions import (
 )
 from promotions.models import Campaign, Strategy
 from tests.conftest import Make
-from tests.forms import as_sent
+from tests.promotions.by_hand import ADD, filled, hand, june, post, send
+
+__all__ = ["hand", "june"]
 
 pytestmark = pytest.mark.usefixtures("shelf")
-YEAR_ONE = "0001-01-01T00:00"
-ADD = reverse("admin:promotions_strategy_add")
-TERMS: dict[str, dict[str, str]] = {
-    "percentage": {"terms-0-rate": "10", "terms-0-each": "line"},
-    "amount": {
-        "terms-0-amount": "2",
-        "terms-0-each": "order",
-        "conditions-least_amount": "30",
-    },
-    "fixed_price": {"terms-0-price": "9"},
-    "threshold": {
-        "terms-0-spend": "20",
-        "terms-0-amount": "2",
-        "higher-0-spend": "50",
-        "higher-0-rate": "15",
-    },
-    "multibuy": {"terms-0-take": "5", "terms-0-reduced": "1", "terms-0-rate": "100"},
-    "bundle": {
-        "terms-0-price": "11",
-        "slots-0-quantity": "1",
-        "slots-0-skus": "tea",
-        "slots-1-quantity": "1",
-        "slots-1-categories": "MILK",
-    },
-    "gift": {
-        "terms-0-spend": "40",
-        "terms-0-sku": "mug",
-        "terms-0-name": "Mug",
-        "terms-0-value": "4",
-    },
-    "shipping": {"terms-0-rate": "100"},
-}
-
-
-@pytest.fixture
-def june(db: None) -> Campaign:
-    at = timezone.now()
-    return Campaign.objects.create(
-        name="June",
-        starts_at=at - timedelta(days=1),
-        ends_at=at + timedelta(days=28),
-        budget=Decimal(500),
-        currency="USD",
-    )
-
-
-@pytest.fixture
-def hand(client: Client, olga: User) -> Client:
-    client.force_login(olga)
-    return client
-
-
-def filled(kind: str, june: Campaign, **more: str) -> dict[str, str]:
-    about = {} if kind == "bundle" else {"scope-scope": "TEA\r\n TEA \r\n"}
-    return {
-        **about,
-        "strategy-title": "Tea week",
-        "strategy-trigger": "automatic",
-        "strategy-campaign": str(june.id),
-        "strategy-budget": "100",
-        "strategy-least_margin": "5",
-        **TERMS[kind],
-        **more,
-    }
-
-
-def post(hand: Client, kind: str, fields: dict[str, str]) -> Any:
-    return send(hand, f"{ADD}?kind={kind}", fields)
-
-
-def send(hand: Client, page: str, fields: dict[str, str]) -> Any:
-    """Fill in some fields of a page's form; all others are sent as they stand there."""
-    shown = hand.get(page).content.decode()
-    return hand.post(page, as_sent(shown, "desk") | fields, follow=True)
 
 
 @pytest.mark.parametrize("kind", desk.KINDS)
@@ -306,86 +232,6 @@ def test_a_search_finds_some_and_the_form_holds_no_product(
     }
     assert hand.get(url, {"q": ""}).json() == {"names": []}
     assert "Milk" not in hand.get(f"{ADD}?kind=percentage").content.decode()
-
-
-def test_a_campaign_is_opened_in_its_own_zone(hand: Client) -> None:
-    add = reverse("admin:promotions_campaign_add")
-    fields = {
-        "campaign-name": "June",
-        "campaign-zone": "Europe/Berlin",
-        "campaign-starts_at": "2031-06-01T00:00",
-        "campaign-ends_at": "2031-07-01T00:00",
-        "campaign-budget": "500",
-        "campaign-currency": "USD",
-    }
-
-    shown = send(hand, add, fields).content.decode()
-
-    campaign = Campaign.objects.get()
-    assert campaign.starts_at.isoformat() == "2031-05-31T22:00:00+00:00"
-    assert "up to, but not including, 2031-07-01 00:00 (Europe/Berlin)" in shown
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"campaign-zone": "Mars/Base"}, "zone"),
-        ({"campaign-ends_at": "2031-05-01T00:00"}, "ends_at"),
-        ({"campaign-starts_at": "2031-03-30T02:30"}, "starts_at"),
-        ({"campaign-budget": "-1"}, "budget"),
-        ({"campaign-currency": "usd"}, "currency"),
-        ({"campaign-currency": "CHF"}, "currency"),
-        ({"campaign-most_per_customer": "0"}, "most_per_customer"),
-        (
-            {
-                "campaign-starts_at": "2021-06-01T00:00",
-                "campaign-ends_at": "2021-07-01T00:00",
-            },
-            "ends_at",
-        ),
-        (
-            {"campaign-zone": "Asia/Shanghai", "campaign-starts_at": YEAR_ONE},
-            "starts_at",
-        ),
-        ({"campaign-ends_at": "9999-12-31T23:59"}, "ends_at"),
-    ],
-)
-def test_a_campaigns_error_stands_at_its_field(
-    hand: Client, change: dict[str, str], field: str
-) -> None:
-    fields = {
-        "campaign-name": "June",
-        "campaign-zone": "Europe/Berlin",
-        "campaign-starts_at": "2031-06-01T00:00",
-        "campaign-ends_at": "2031-07-01T00:00",
-        "campaign-budget": "500",
-        "campaign-currency": "USD",
-    }
-
-    add = reverse("admin:promotions_campaign_add")
-    shown = send(hand, add, fields | change).content.decode()
-
-    assert f'id="id_campaign-{field}_error"' in shown
-    assert "Expected" not in shown
-    assert not Campaign.objects.exists()
-
-
-def test_a_campaign_says_all_that_is_wrong_and_only_that(hand: Client) -> None:
-    fields = {
-        "campaign-name": "June",
-        "campaign-zone": "Mars/Base",
-        "campaign-starts_at": "2031-06-01T00:00",
-        "campaign-ends_at": "2031-05-01T00:00",
-        "campaign-budget": "-100",
-        "campaign-currency": "usd",
-    }
-
-    add = reverse("admin:promotions_campaign_add")
-    html = send(hand, add, fields).content.decode()
-
-    said = set(re.findall(r'id="id_campaign-(\w+)_error"', html))
-    assert said >= {"zone", "budget", "currency"}
-    assert "starts_at" not in said
 
 
 def test_who_may_only_view_makes_nothing(

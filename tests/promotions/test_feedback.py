@@ -16,7 +16,7 @@ from analytics.models import Customer, StoredEvent
 from promotions import approval, feedback
 from promotions.models import Feedback, Offer
 from tests.conftest import Give, Make
-from tests.promotions.test_targeting import scored
+from tests.promotions.scoring import scored
 from tests.promotions.words import RICH, lapse, refresh, say, shown, told
 
 __all__ = ["scored"]

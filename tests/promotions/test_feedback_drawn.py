@@ -14,7 +14,7 @@ from analytics.models import Customer
 from promotions import measurement
 from promotions.models import Feedback, Offer, Strategy
 from tests.conftest import Give, Make
-from tests.promotions.test_targeting import scored
+from tests.promotions.scoring import scored
 from tests.promotions.words import RICH, lapse, refresh, say, shown
 
 __all__ = ["scored"]

@@ -14,7 +14,7 @@ from analytics.models import Customer, StoredEvent
 from promotions import approval, feedback
 from promotions.models import Feedback, Offer
 from tests.conftest import Give, Make
-from tests.promotions.test_concurrency import at_once
+from tests.promotions.racing import at_once
 from tests.promotions.words import say, told
 
 

@@ -10,8 +10,8 @@ from analytics.models import Customer
 from promotions import feedback
 from promotions.models import Feedback, Offer, Sheet
 from tests.conftest import Give, Make
-from tests.promotions.test_reservations import redeem
-from tests.promotions.test_targeting import scored
+from tests.promotions.reserving import redeem
+from tests.promotions.scoring import scored
 from tests.promotions.words import RICH, lapse, refresh, say, shown
 
 __all__ = ["scored"]

@@ -13,8 +13,7 @@ from analytics.alerts import Alert
 from analytics.models import Customer
 from promotions import fraud, tasks
 from tests.conftest import Make
-from tests.promotions.test_reservations import AUTOMATIC, redeem
-from tests.promotions.test_rollbacks import roll_back
+from tests.promotions.reserving import AUTOMATIC, redeem, roll_back
 
 pytestmark = pytest.mark.usefixtures("shelf")
 

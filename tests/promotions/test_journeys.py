@@ -12,7 +12,7 @@ from analytics.models import Customer
 from promotions.models import Strategy
 from tests.browsing import Told, browse
 from tests.conftest import Make
-from tests.promotions.test_targeting import scored
+from tests.promotions.scoring import scored
 from tests.promotions.test_what_if import MENU
 
 __all__ = ["scored"]

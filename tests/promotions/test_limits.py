@@ -17,14 +17,7 @@ from analytics.models import Customer
 from promotions import counters
 from promotions.models import Campaign, Counter
 from tests.conftest import Make
-from tests.promotions.test_reservations import (
-    AUTOMATIC,
-    BY_CODE,
-    code,
-    money,
-    redeem,
-    reserve,
-)
+from tests.promotions.reserving import AUTOMATIC, BY_CODE, code, money, redeem, reserve
 
 pytestmark = pytest.mark.usefixtures("shelf")
 ONE_TEA = [{"sku": "tea", "quantity": 1}]

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from analytics.models import Customer
 from promotions.models import Code, Redemption, Reservation
 from tests.conftest import Give, Make
-from tests.promotions.test_reservations import (
+from tests.promotions.reserving import (
     AUTOMATIC,
     BY_CODE,
     code,
@@ -22,8 +22,8 @@ from tests.promotions.test_reservations import (
     redeem,
     release,
     reserve,
+    roll_back,
 )
-from tests.promotions.test_rollbacks import roll_back
 
 pytestmark = pytest.mark.usefixtures("shelf")
 RESERVATIONS = "/admin/promotions/reservation/"

@@ -23,8 +23,8 @@ from promotions import (
 from promotions.models import Code, Offer, Strategy
 from promotions.spelling import digest
 from tests.conftest import Give, Make
-from tests.promotions.test_experience import MENU, START, Shop
-from tests.promotions.test_reservations import redeem
+from tests.promotions.reserving import redeem
+from tests.promotions.teaching import MENU, START, Shop
 from tests.promotions.test_roles import member
 from tests.promotions.test_versions import both
 

@@ -1,27 +1,17 @@
 """Better prices are proposed, few at a time; what came is set beside the promise."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
-from django.urls import reverse
-from django.utils import timezone
 
 from analytics import events, store
 from analytics.wording import revived
 from catalog import feeds
 from catalog.feeds import Listed
-from catalog.models import (
-    CompetitorPrice,
-    CompetitorProduct,
-    Match,
-    PricePoint,
-    PricingRule,
-    Product,
-)
+from catalog.models import PricePoint, PricingRule, Product
 from ml import alerts, forecasts
 from ml.models import Forecast
 from promotions import (
@@ -38,61 +28,15 @@ from promotions import (
     targeting,
 )
 from promotions.drafts import Faulty
-from promotions.models import Offer, PriceLine, Strategy
+from promotions.models import Offer, PriceLine
 from tests.conftest import NOW, Body
+from tests.promotions.better_prices import COLD, HOT, feed, foresee, lines, market
+
+__all__ = ["market"]
 
 pytestmark = pytest.mark.django_db
+
 DAY = timedelta(days=1)
-HOT, COLD = "hot", "cold"
-
-
-def feed(sku: str, category: str = HOT, price: str = "10.00", **more: Any) -> None:
-    product = Listed(
-        sku=sku,
-        name=sku.capitalize(),
-        category=category,
-        currency="USD",
-        price=Decimal(price),
-        **more,
-    )
-    feeds.take([product], at=NOW - 60 * DAY)
-
-
-def foresee(sku: str, elasticity: float = -4.0, **more: Any) -> None:
-    fields: dict[str, Any] = {
-        "units": [100.0] * 4,
-        "low": [80.0] * 4,
-        "median": [100.0] * 4,
-        "high": [120.0] * 4,
-        "history": [90.0] * 10,
-        "elasticity_error": 0.2,
-    }
-    Forecast.objects.create(
-        level=Forecast.Level.PRODUCT,
-        key=sku,
-        category=HOT,
-        first=date(2026, 6, 1),
-        naive=[],
-        seasonal=[],
-        undiscounted=1.0,
-        elasticity=elasticity,
-        method="test",
-        computed_at=NOW,
-        **fields | more,
-    )
-
-
-@pytest.fixture(autouse=True)
-def market(db: None) -> None:
-    for sku, cost in (("tea", "5.00"), ("coffee", "9.40")):
-        feed(sku, cost=Decimal(cost))
-        foresee(sku)
-    feed("ice", COLD, cost=Decimal("5.00"))
-    foresee("ice", -1.01)
-
-
-def lines(strategy: Strategy) -> dict[str, Decimal]:
-    return dict(strategy.price_lines.values_list("sku", "price"))
 
 
 def test_elastic_products_are_proposed_cheaper_and_others_dearer() -> None:
@@ -161,26 +105,6 @@ def test_why_nothing_is_proposed_is_named() -> None:
     with pytest.raises(price_proposals.NothingToGain) as none:
         price_proposals.propose_for(HOT, by="olga", at=NOW)
     assert none.value.why == price_proposals.Why.RESTS
-
-
-@pytest.mark.parametrize("step", ["propose", "answer"])
-def test_a_category_with_a_change_under_way_is_not_proposed_again_by_hand(
-    olga: User, client: Client, step: str
-) -> None:
-    undercut("9.50")
-    Forecast.objects.update(computed_at=timezone.now())
-    made = price_proposals.propose_for(HOT, by="olga", at=timezone.now())
-    client.force_login(olga)
-
-    told = client.post(reverse("pricing"), {"category": HOT, "step": step}, follow=True)
-
-    assert "“hot” has a price change already: “Better" in told.content.decode()
-    assert told.redirect_chain[-1][0].endswith(f"/{made.pk}/change/")
-    assert Strategy.objects.count() == 1
-
-    approval.reject(made.id, by="olga", comment="No.", at=timezone.now())
-    price_proposals.propose_for(HOT, by="olga", at=timezone.now())
-    assert Strategy.objects.count() == 2
 
 
 def test_a_category_keeps_its_own_rule() -> None:
@@ -290,249 +214,6 @@ def test_another_kind_cannot_take_its_place(draft: Body) -> None:
 
     with pytest.raises(proposals.NotReplaceable):
         proposals.propose_version(made.id, draft_reading.read(draft()), by="x", at=NOW)
-
-
-def test_the_page_shows_lines_and_strikes_some_out(olga: User, client: Client) -> None:
-    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
-    client.force_login(olga)
-    page = client.get(reverse("admin:promotions_strategy_change", args=[made.id]))
-    shown = page.content.decode()
-    assert "Tea" in shown
-    assert "Observational" not in shown
-    assert "observational" in shown
-    assert "Strike out coffee" in shown
-
-    answer = client.post(
-        reverse("admin:promotions_strategy_strike", args=[made.id]),
-        {"sku": ["coffee"], "comment": "Too thin."},
-        follow=True,
-    )
-    assert "Proposed again" in answer.content.decode()
-    assert Strategy.objects.get(replaces=made).price_lines.count() == 1
-
-
-def many(made: Strategy, count: int) -> None:
-    """Let a proposal have so many products more."""
-    [one] = made.price_lines.filter(sku="tea")
-    Product.objects.bulk_create(
-        Product(
-            sku=f"many-{n:05}",
-            name=f"Cup {n}",
-            category=HOT,
-            currency="USD",
-            price=Decimal(10),
-            cost=Decimal(5),
-            listed_price=Decimal(10),
-            updated_at=NOW,
-        )
-        for n in range(count)
-    )
-    PriceLine.objects.bulk_create(
-        PriceLine(
-            strategy=made,
-            sku=f"many-{n:05}",
-            price=one.price,
-            was=one.was,
-            starts_at=one.starts_at,
-            expects=one.expects,
-        )
-        for n in range(count)
-    )
-
-
-def test_every_product_of_a_long_proposal_is_found_page_by_page(
-    olga: User, client: Client, django_assert_max_num_queries: Any
-) -> None:
-    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
-    many(made, 598)
-    client.force_login(olga)
-    address = reverse("admin:promotions_strategy_change", args=[made.id])
-
-    seen: list[str] = []
-    asked = "?page=1"
-    while asked:
-        with django_assert_max_num_queries(15):
-            prices = client.get(address + asked).context["prices"]
-        seen += [line["sku"] for line in prices["lines"]]
-        asked = prices["pages"].after
-
-    assert (len(seen), len({*seen})) == (600, 600)
-    assert (seen[0], seen[-1]) == ("coffee", "tea")
-    with django_assert_max_num_queries(15):
-        [found] = client.get(address, {"q": "cup 587"}).context["prices"]["lines"]
-    assert found["sku"] == "many-00587"
-
-
-@pytest.mark.slow
-def test_some_of_ten_thousand_products_are_found_and_struck_out(
-    olga: User, client: Client
-) -> None:
-    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
-    many(made, 9_998)
-    client.force_login(olga)
-    address = reverse("admin:promotions_strategy_change", args=[made.id])
-    last = client.get(address, {"page": "50"}).context["prices"]
-    assert (last["lines"][-1]["sku"], last["pages"].after) == ("tea", "")
-
-    struck = {"sku": ["many-09876"], "skus": "many-00003\n tea \n", "comment": "No."}
-    client.post(reverse("admin:promotions_strategy_strike", args=[made.id]), struck)
-
-    again = Strategy.objects.get(replaces=made)
-    assert again.price_lines.count() == 9_997
-    gone = again.price_lines.filter(sku__in=["many-09876", "many-00003", "tea"])
-    assert not gone.exists()
-
-
-def test_what_is_struck_out_may_be_ticked_or_written_one_a_line(
-    olga: User, client: Client
-) -> None:
-    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
-    many(made, 3)
-    client.force_login(olga)
-
-    struck = {"sku": ["tea"], "skus": "many-00001\n coffee \n\n", "comment": "No."}
-    client.post(reverse("admin:promotions_strategy_strike", args=[made.id]), struck)
-
-    left = lines(Strategy.objects.get(replaces=made))
-    assert set(left) == {"many-00000", "many-00002"}
-
-
-def test_to_end_prices_says_what_becomes_of_them(olga: User, client: Client) -> None:
-    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
-    approval.approve(made.id, by="olga", comment="Yes.", at=NOW)
-    client.force_login(olga)
-
-    address = reverse("admin:promotions_strategy_change", args=[made.id])
-    said = client.get(address).content.decode()
-
-    assert "its prices in force go back at once to what the shop lists" in said
-    assert "its offers vanish" not in said
-
-
-def test_who_strikes_out_what_is_not_there_is_told_so(
-    olga: User, client: Client
-) -> None:
-    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
-    client.force_login(olga)
-
-    answer = client.post(
-        reverse("admin:promotions_strategy_strike", args=[made.id]),
-        {"sku": ["tea"], "skus": "cofee", "comment": "No."},
-        follow=True,
-    )
-
-    assert "cofee is not in it." in answer.content.decode()
-    made.refresh_from_db()
-    assert made.state == "proposed"
-
-
-def test_prices_are_proposed_from_the_page(olga: User, client: Client) -> None:
-    client.force_login(olga)
-    Forecast.objects.update(computed_at=timezone.now())
-    made = client.post(
-        reverse("pricing"), {"category": HOT, "step": "propose"}, follow=True
-    )
-    assert "Better prices in hot" in made.content.decode()
-
-    nothing = client.post(
-        reverse("pricing"), {"category": "x", "step": "propose"}, follow=True
-    )
-    assert "Nothing is known yet of the demand" in nothing.content.decode()
-    assert "Better prices in hot" in client.get(reverse("pricing")).content.decode()
-
-
-def test_the_pages_ask_few_questions(
-    olga: User, client: Client, django_assert_max_num_queries: Any
-) -> None:
-    made = price_proposals.propose_for(HOT, by="platform", at=NOW)
-    client.force_login(olga)
-    for address in (
-        reverse("pricing"),
-        reverse("admin:promotions_strategy_change", args=[made.id]),
-    ):
-        with django_assert_max_num_queries(15):
-            client.get(address)
-
-
-def test_a_rule_that_an_operator_sets_is_in_the_log(olga: User, client: Client) -> None:
-    client.force_login(olga)
-    fields = {
-        "category": HOT,
-        "ending": ".99",
-        "least_margin": "0.1",
-        "most_above": "0.2",
-        "most_up": "0.1",
-        "most_down": "0.3",
-        "least_days": "14",
-        "families": "on",
-    }
-    add = reverse("admin:catalog_pricingrule_add")
-    assert client.post(add, fields | {"ending": "x"}).status_code == 200
-    assert client.post(add, fields).status_code == 302
-
-    rule = PricingRule.objects.get()
-    (logged,) = store.read(until=store.high_water(), types=["pricing_rule_set"])
-    assert isinstance(logged.event, events.PricingRuleSet)
-    assert (logged.event.by, logged.event.category) == ("olga", HOT)
-    assert logged.event.rule
-    assert logged.event.rule["most_down"] == "0.3"
-    client.post(
-        reverse("admin:catalog_pricingrule_delete", args=[rule.pk]), {"post": "yes"}
-    )
-    logs = store.read(until=store.high_water(), types=["pricing_rule_set"])
-    assert [one.event.rule is None for one in logs] == [False, True]  # type: ignore[attr-defined]
-
-
-def undercut(price: str, sku: str = "tea") -> None:
-    theirs = CompetitorProduct.objects.create(
-        competitor="rival",
-        product="1",
-        name=sku,
-        currency="USD",
-        price=Decimal(price),
-        since=NOW,
-        seen_at=NOW,
-    )
-    CompetitorPrice.objects.create(
-        product=theirs, at=NOW, currency="USD", price=Decimal(price)
-    )
-    Match.objects.create(
-        product=theirs, sku_id=sku, state=Match.State.CONFIRMED, how=Match.How.PERSON
-    )
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [("9.50", "9.49"), ("7.00", "8.09")],  # as low as they are; as far as a step goes
-)
-def test_an_answer_to_cheaper_competitors_says_what_it_costs(
-    theirs: str, ours: str
-) -> None:
-    Forecast.objects.filter(key="tea").update(elasticity=-0.8)
-    undercut(theirs)
-
-    made = price_proposals.answer(HOT, by="olga", at=NOW)
-
-    assert lines(made) == {"tea": Decimal(ours)}
-    assert made.forecast["margin"] < 0
-    assert "Answer to cheaper competitors" in made.called
-    assert Product.objects.get(sku="tea").price == 10
-
-
-def test_who_is_not_undercut_has_nothing_to_answer() -> None:
-    undercut("10.50")
-
-    with pytest.raises(price_proposals.NothingToGain):
-        price_proposals.answer(HOT, by="olga", at=NOW)
-
-
-def test_no_price_is_raised_above_what_competitors_allow() -> None:
-    PricingRule.objects.create(category=COLD, above_competitors=Decimal("0.02"))
-    undercut("10.10", "ice")
-
-    made = price_proposals.propose_for(COLD, by="olga", at=NOW)
-
-    assert 10 < lines(made)["ice"] <= Decimal("10.302")
 
 
 def test_forecasts_that_nobody_makes_any_more_propose_no_price() -> None:

@@ -31,7 +31,8 @@ from promotions import (
 from promotions.models import PriceLine, Strategy
 from promotions.price_lines import Change, Line
 from tests.conftest import NOW
-from tests.promotions.test_concurrency import at_once, deadlocks
+from tests.promotions.racing import at_once
+from tests.promotions.test_concurrency import deadlocks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = timedelta(days=1)
@@ -188,7 +189,7 @@ def test_who_proposes_a_category_second_is_shown_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Both have looked, and found nobody, before either of them proposes."""
-    from tests.promotions.test_price_proposals import HOT, feed, foresee
+    from tests.promotions.better_prices import HOT, feed, foresee
 
     for sku in ("tea", "coffee"):
         feed(sku, cost=Decimal("5.00"))

@@ -1,54 +1,20 @@
-"""Who may ask the assistant what, how often, and what is kept of it."""
+"""Who may ask the assistant what, and what is kept of it."""
 
-from collections.abc import Iterator
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.conf import LazySettings
-from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 
-from analytics import access, events, privacy, store
+from analytics import events, privacy, store
 from analytics.models import Customer, StoredEvent
-from demo.bench import service_cast
 from demo.bench.service_cast import NOW
-from promotions import conversations, help_texts, question_limits
+from promotions import conversations, help_texts
 from promotions.models import Conversation, HandOver, HelpText, Question
+from tests.promotions.asking import TALK, ask, browser, cast, clean, read
 
-TALK = "6f1c2f30-6f37-4b6e-9a0a-2f1b0a7c9e11"
-
-
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
-
-
-@pytest.fixture
-def cast(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Customer]:
-    monkeypatch.setattr("analytics.clock.now", lambda: NOW)
-    return dict(service_cast.make())
-
-
-@pytest.fixture
-def browser(db: None) -> APIClient:
-    client = APIClient()
-    key = access.create_key("browser", ["questions"], publishable=True)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
-    return client
-
-
-def ask(api: APIClient, text: str, **more: Any) -> Any:
-    body = {"conversation": TALK, "text": text, **more}
-    return api.post("/api/v1/questions", body, format="json")
-
-
-def read(api: APIClient, customer: str = "") -> Any:
-    query = f"?customer={customer}" if customer else ""
-    return api.get(f"/api/v1/conversations/{TALK}{query}")
+__all__ = ["browser", "cast", "clean"]
 
 
 def test_an_answer_has_its_facts_and_cites_them(
@@ -150,32 +116,6 @@ def test_of_goods_that_were_paid_back_nobody_says_it_was_the_whole_order(
     assert "whole" not in told
 
 
-def test_too_many_questions_wait(
-    cast: dict[str, Customer], api: APIClient, settings: LazySettings
-) -> None:
-    settings.QUESTIONS_IN_5_MINUTES = 2
-    answers = [ask(api, "hello", customer="ana") for _ in range(3)]
-
-    assert [one.status_code for one in answers] == [200, 200, 429]
-    left = int(answers[2].headers["Retry-After"])
-    assert question_limits.WINDOW - 60 < left <= question_limits.WINDOW
-    assert (
-        ask(api, "hello", customer="ben", conversation=str(uuid4())).status_code == 200
-    )
-
-
-def test_wrong_codes_are_counted_here_too(
-    cast: dict[str, Customer], api: APIClient
-) -> None:
-    for start in range(0, 12, 4):
-        codes = " and ".join(f"GUESS{start + n}X9" for n in range(4))
-        ask(api, f"do {codes} work", customer="ana")
-    told = ask(api, "is COFFEE15 valid", customer="ana").json()
-
-    assert "15 %" not in told["answer"]
-    assert HandOver.objects.get().reason == "codes_paused"
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -242,29 +182,6 @@ def test_a_person_s_answer_is_read_where_it_was_asked(
         conversations.close(UUID(told["id"]), by="sam", at=NOW)
 
 
-def test_a_browser_guesses_no_longer_under_new_names(
-    cast: dict[str, Customer], browser: APIClient, settings: LazySettings
-) -> None:
-    for start in range(0, 12, 4):
-        codes = " and ".join(f"GUESS{start + n}X9" for n in range(4))
-        ask(browser, f"do {codes} work", visitor=uuid4().hex)
-    told = ask(browser, "is COFFEE15 valid", visitor=uuid4().hex).json()
-    assert "15 %" not in told["answer"]
-    assert HandOver.objects.get().reason == "codes_paused"
-
-    settings.QUESTIONS_IN_5_MINUTES = 1
-    assert ask(browser, "hello", visitor=uuid4().hex).status_code == 429
-    assert (
-        browser.post(
-            "/api/v1/questions",
-            {"conversation": str(uuid4()), "text": "hello"},
-            format="json",
-            REMOTE_ADDR="198.51.100.7",
-        ).status_code
-        == 200
-    )
-
-
 def test_a_conversation_of_an_unknown_customer_is_theirs_alone(
     cast: dict[str, Customer], api: APIClient
 ) -> None:
@@ -316,19 +233,6 @@ def test_a_text_is_found_at_once_while_a_clock_stands_still(
         row = help_texts.write("returns", "en", by="sue", at=NOW, body=body)
         help_texts.publish(row.pk, by="sue", at=NOW)
         assert body in ask(api, "how do I return something").json()["answer"]
-
-
-@pytest.mark.parametrize("word", ["thanks", "ok", "hello?", "Thank you"])
-def test_who_is_polite_guesses_no_code(
-    cast: dict[str, Customer],
-    api: APIClient,
-    word: str,
-) -> None:
-    asked = ask(api, "is my code valid", customer="ana").json()
-    assert asked["replies"][0]["facts"]["needs"] == "code"
-
-    told = ask(api, word, customer="ana").json()
-    assert "code" not in [one["kind"] for one in told["replies"]]
 
 
 def test_browsers_of_other_sites_may_search(client: Client) -> None:

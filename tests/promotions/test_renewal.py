@@ -17,7 +17,7 @@ from promotions import targeting
 from promotions.models import Offer, Redemption, Strategy
 from tests.conftest import Make, experienced
 from tests.promotions.ordering import redeem
-from tests.promotions.test_rollbacks import roll_back
+from tests.promotions.reserving import roll_back
 
 pytestmark = pytest.mark.usefixtures("shelf")
 

@@ -26,8 +26,14 @@ from promotions.models import (
     Strategy,
 )
 from tests.conftest import Give, Make
-from tests.promotions.test_reservations import code, let_pass, redeem, release, reserve
-from tests.promotions.test_rollbacks import roll_back
+from tests.promotions.reserving import (
+    code,
+    let_pass,
+    redeem,
+    release,
+    reserve,
+    roll_back,
+)
 
 STATES = {
     events.StrategyProposed: "proposed",

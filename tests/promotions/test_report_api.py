@@ -1,19 +1,13 @@
-import csv
-import io
-import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import polars as pl
 import pytest
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
 from analytics import access
-from analytics.models import Customer
-from promotions import measurement, report_files
+from promotions import measurement
 from promotions.models import Strategy
 from promotions.report_bodies import (
     CampaignReportSerializer,
@@ -21,44 +15,10 @@ from promotions.report_bodies import (
     StrategyReportSerializer,
     StrategyReportsSerializer,
 )
-from tests.conftest import Give, Make
-from tests.promotions.daysums import keep, units
+from tests.conftest import Make
+from tests.promotions.reported import ALL, address, measured, told
 
-ALL = ("strategies", "strategies/{strategy}", "campaigns/{campaign}", "programme")
-
-
-@pytest.fixture
-def told(live: Make) -> Strategy:
-    """Return a measured strategy of a running campaign."""
-    strategy = live(holdout=0.5, title="=Tea, or what?")
-    for subject, control in (
-        (strategy.id, "holdout"),
-        (strategy.campaign_id, "held_out"),
-    ):
-        treated = units(400, profit=8, seed=1, spent=1.0)
-        keep(subject, "treatment", treated, variant="10%")
-        keep(
-            subject,
-            control,
-            units(400 if control == "holdout" else 21, profit=5, seed=2),
-        )
-    measured(strategy)
-    return strategy
-
-
-def measured(strategy: Strategy) -> None:
-    result = measurement.of_strategy(strategy)
-    strategy.measured = measurement.written(result, timezone.now())
-    strategy.save()
-
-
-def address(name: str, strategy: Strategy) -> str:
-    ids = {"strategy": strategy.id, "campaign": strategy.campaign_id}
-    return f"/api/v1/reports/{name.format(**ids)}"
-
-
-def content(answer: Any) -> bytes:
-    return b"".join(answer.streaming_content) if answer.streaming else answer.content
+__all__ = ["told"]
 
 
 def test_money_is_a_string_and_a_ratio_a_number(api: APIClient, told: Strategy) -> None:
@@ -156,108 +116,6 @@ def test_a_wrong_page_is_refused(api: APIClient, query: str) -> None:
     answer = api.get(f"/api/v1/reports/strategies?{query}")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_a_file_says_what_the_answer_says(
-    api: APIClient, told: Strategy, name: str
-) -> None:
-    body = api.get(address(name, told)).json()
-
-    answer = api.get(f"{address(name, told)}?format=csv")
-    rows = list(csv.DictReader(io.StringIO(content(answer).decode())))
-    frame = pl.read_parquet(content(api.get(f"{address(name, told)}?format=parquet")))
-
-    assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert 'filename="' in answer["Content-Disposition"]
-    assert list(rows[0]) == frame.columns == list(report_files.COLUMNS)
-    assert len(rows) == len(frame)
-    for row, other in zip(rows, frame.to_dicts(), strict=True):
-        assert row["metric"] == other["metric"]
-        said = float(row["value"]) if row["value"] else None
-        assert said == other["value"]
-        assert (other["value"] is None) == bool(other["why"]) or other["part"] == ""
-    line = body["strategies"][0] if "strategies" in body else body
-    (found,) = (
-        row
-        for row in rows
-        if row["metric"] == "total profit" and row["id"] == str(told.id)
-    )
-    assert found["value"] == line["totals"]["profit"]["value"]
-    assert found["unit"] == "USD"
-
-
-def test_a_file_holds_every_figure_of_a_strategy_and_of_the_programme(
-    api: APIClient, told: Strategy
-) -> None:
-    def figures(name: str) -> dict[tuple[str, str, str], dict[str, str]]:
-        answer = api.get(f"{address(name, told)}?format=csv")
-        rows = csv.DictReader(io.StringIO(content(answer).decode()))
-        return {(row["part"], row["name"], row["metric"]): row for row in rows}
-
-    body = api.get(address("strategies/{strategy}", told)).json()
-    mine, all_ = figures("strategies/{strategy}"), figures("programme")
-    kept = api.get(address("programme", told)).json()["kept"]
-
-    chance = mine["all", "", "chance that profit is above zero"]["value"]
-    assert float(chance) == pytest.approx(body["chance"])
-    assert float(mine["all", "", "sizes as drawn"]["value"]) == body["arms"]["p"]
-    assert mine["all", "", "crossed"]["value"] == "0"
-    assert mine["all", "", "promised"]["value"] == body["promised"] == "4.5000"
-    assert mine["variant", "", "given by lot"]["value"] == "1.0"
-    assert mine["funnel", "assigned", "reached"]["value"] == "400"
-    assert mine["funnel", "given", "discount"]["value"] == body["funnel"]["given"]
-    assert all_["kept", "", "promised"]["value"] == kept["promised"] != "0.00"
-    assert all_["kept", "", "profit"]["value"] == kept["measured"]["value"]
-    assert all_["kept", "", "strategies"]["value"] == "1"
-
-
-def test_what_promises_nothing_has_no_promise_in_a_file(
-    api: APIClient, live: Make
-) -> None:
-    measured(live(holdout=0.5, forecast={}))
-
-    answer = api.get("/api/v1/reports/strategies?format=csv")
-
-    rows = list(csv.DictReader(io.StringIO(content(answer).decode())))
-    assert rows
-    assert "promised" not in {row["metric"] for row in rows}
-
-
-def test_a_file_of_strategies_has_all_pages(
-    api: APIClient, told: Strategy, live: Make
-) -> None:
-    measured(live(holdout=0.5))
-
-    answer = api.get("/api/v1/reports/strategies?format=csv&limit=1")
-
-    rows = list(csv.DictReader(io.StringIO(content(answer).decode())))
-    assert len({row["id"] for row in rows}) == 2
-
-
-def test_a_spreadsheet_computes_nothing_of_a_title(
-    api: APIClient, told: Strategy
-) -> None:
-    answer = api.get(f"{address('strategies/{strategy}', told)}?format=csv")
-
-    rows = list(csv.DictReader(io.StringIO(content(answer).decode())))
-    assert {row["title"] for row in rows} == {"'=Tea, or what?"}
-    assert not any(row["value"].startswith("'") for row in rows)
-
-
-@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
-@pytest.mark.parametrize("name", ALL)
-def test_no_report_names_a_customer(
-    api: APIClient, told: Strategy, give: Give, ana: Customer, name: str, form: str
-) -> None:
-    offer = give(told, ana)
-
-    raw = content(api.get(f"{address(name, told)}?format={form}"))
-
-    said = str(pl.read_parquet(raw).to_dicts()) if form == "parquet" else raw.decode()
-    words = set(re.findall(r"[\w-]+", said))
-    assert words > {"profit"}
-    assert not words & {str(ana.key), ana.external_id, str(offer.id), "customer"}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -11,78 +11,23 @@ from rest_framework.test import APIClient
 
 from analytics import privacy
 from analytics.models import Customer, StoredEvent
-from promotions import approval, errands, holds, spelling, tasks
-from promotions.models import (
-    Campaign,
-    Code,
-    Counter,
-    Hold,
-    Offer,
-    Receipt,
-    Redemption,
-    Reservation,
-    Strategy,
-)
+from promotions import approval, errands
+from promotions.models import Campaign, Code, Counter, Receipt, Redemption, Reservation
 from tests.conftest import Give, Make
+from tests.promotions.reserving import (
+    AUTOMATIC,
+    BY_CODE,
+    TWO_TEAS,
+    code,
+    let_pass,
+    money,
+    redeem,
+    release,
+    reserve,
+    told,
+)
 
 pytestmark = pytest.mark.usefixtures("shelf")
-TWO_TEAS = [{"sku": "tea", "quantity": 2}]
-AUTOMATIC = {"trigger": "automatic", "holdout": 0}
-BY_CODE = {"trigger": "code", "holdout": 0}
-
-
-def post(api: APIClient, path: str, key: str = "", **body: Any) -> Any:
-    return api.post(
-        f"/api/v1/{path}",
-        body,
-        format="json",
-        headers={"Idempotency-Key": key or str(uuid4())},
-    )
-
-
-def reserve(api: APIClient, key: str = "", **changes: Any) -> Any:
-    return post(api, "reservations", key, **({"lines": TWO_TEAS} | changes))
-
-
-def redeem(api: APIClient, key: str = "", **changes: Any) -> Any:
-    body = {"order_id": f"order-{uuid4()}"}
-    if "reservation" not in changes:
-        body["lines"] = TWO_TEAS  # type: ignore[assignment]
-    return post(api, "redemptions", key, **(body | changes))
-
-
-def release(api: APIClient, reservation: str) -> int:
-    return int(api.delete(f"/api/v1/reservations/{reservation}").status_code)
-
-
-def code(strategy: Strategy, text: str = "SPRING", **fields: Any) -> Code:
-    return Code.objects.create(
-        digest=spelling.digest(text), text=text, strategy=strategy, **fields
-    )
-
-
-def money(strategy: Strategy) -> tuple[Decimal, Decimal, int]:
-    """Return what is reserved, spent and counted, which is its campaign's too."""
-    strategy.refresh_from_db()
-    campaign = Campaign.objects.get(id=strategy.campaign_id)
-    assert (campaign.reserved, campaign.spent) == (strategy.reserved, strategy.spent)
-    return strategy.reserved, strategy.spent, strategy.redemptions
-
-
-def let_pass(reservation: str, seconds: int = 3600) -> None:
-    """Move a reservation into the past, as if so much time had gone by."""
-    row = Reservation.objects.get(id=reservation)
-    earlier = timedelta(seconds=seconds)
-    row.reserved_at, row.expires_at = (
-        row.reserved_at - earlier,
-        row.expires_at - earlier,
-    )
-    row.save()
-    Offer.objects.filter(held_until__isnull=False).update(held_until=row.expires_at)
-
-
-def told(type_: str) -> int:
-    return StoredEvent.objects.filter(type=type_).count()
 
 
 def test_a_reservation_holds_the_budget(api: APIClient, live: Make) -> None:
@@ -237,87 +182,6 @@ def test_what_is_redeemed_or_unknown_cannot_be_released(
     assert money(strategy) == (Decimal(0), Decimal(2), 1)
 
 
-def test_an_overdue_reservation_is_refused_and_given_back_by_beat(
-    api: APIClient, live: Make
-) -> None:
-    strategy = live(**AUTOMATIC)
-    held = reserve(api, seconds=60).json()["reservation"]
-    soon = reserve(api, seconds=7200).json()["reservation"]
-    let_pass(held)
-
-    errands.expire_reservations()
-    errands.expire_reservations()
-
-    assert redeem(api, reservation=held).json()["code"] == "reservation_gone"
-    assert money(strategy) == (Decimal(2), Decimal(0), 0)
-    assert told("reservation_expired") == 1
-    assert release(api, held) == 204
-    assert told("reservation_released") == 0
-    assert redeem(api, reservation=soon).status_code == 201
-
-
-def test_a_reservation_just_overdue_is_refused_before_beat_comes(
-    api: APIClient, live: Make
-) -> None:
-    live(**AUTOMATIC)
-    held = reserve(api, seconds=60).json()["reservation"]
-    let_pass(held)
-
-    answer = redeem(api, reservation=held)
-
-    assert (answer.status_code, answer.json()["code"]) == (409, "reservation_gone")
-    assert not Redemption.objects.exists()
-
-
-def test_who_needs_an_overdue_budget_gets_it_before_beat_comes(
-    api: APIClient, live: Make
-) -> None:
-    strategy = live(budget=Decimal("2.00"), **AUTOMATIC)
-    held = reserve(api).json()["reservation"]
-    assert redeem(api).json()["discount"] == "0.00"
-    let_pass(held)
-
-    answer = redeem(api)
-
-    assert answer.json()["discount"] == "2.00"
-    assert money(strategy) == (Decimal(0), Decimal(2), 1)
-    assert told("reservation_expired") == 1
-
-
-def test_an_overdue_hold_does_not_free_the_offer_of_the_next_one(
-    api: APIClient, live: Make, give: Give, ana: Customer
-) -> None:
-    strategy = live()
-    offer = str(give(strategy, ana).id)
-    first = reserve(api, customer="ana", offers=[offer]).json()["reservation"]
-    let_pass(first)
-    second = reserve(api, customer="ana", offers=[offer]).json()["reservation"]
-
-    errands.expire_reservations()
-
-    third = reserve(api, customer="ana", offers=[offer])
-    assert third.json()["code"] == "offer_not_usable"
-    assert redeem(api, customer="ana", offers=[offer]).status_code == 422
-    assert redeem(api, reservation=second).status_code == 201
-    assert money(strategy) == (Decimal(0), Decimal(2), 1)
-
-
-def test_more_overdue_reservations_than_a_batch_are_all_given_back(
-    api: APIClient, live: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(holds, "BATCH", 2)
-    strategy = live(**AUTOMATIC)
-    made = [reserve(api).json()["reservation"] for _ in range(5)]
-    for one in made:
-        let_pass(one)
-    assert money(strategy) == (Decimal(10), Decimal(0), 0)
-
-    errands.expire_reservations()
-
-    assert money(strategy) == (Decimal(0), Decimal(0), 0)
-    assert {r.state for r in Reservation.objects.all()} == {"expired"}
-
-
 def test_the_total_is_checked_against_what_is_reserved(
     api: APIClient, live: Make
 ) -> None:
@@ -419,21 +283,3 @@ def test_an_erased_customers_reservation_tells_nothing_and_frees_its_money(
     assert not Counter.objects.filter(customer=ana.key).exists()
     assert money(strategy) == (Decimal(0), Decimal(0), 0)
     assert redeem(api, reservation=held).json()["code"] == "reservation_gone"
-
-
-def test_old_answers_and_carts_are_forgotten_but_not_what_is_held(
-    api: APIClient, live: Make
-) -> None:
-    live(**AUTOMATIC)
-    used, kept = (reserve(api).json()["reservation"] for _ in range(2))
-    redeem(api, reservation=used)
-    long_ago = timezone.now() - timedelta(days=31)
-    Reservation.objects.update(reserved_at=long_ago, expires_at=long_ago)
-    Receipt.objects.update(created_at=long_ago)
-
-    tasks.forget_receipts()
-
-    assert [row.id for row in Reservation.objects.all()] == [UUID(kept)]
-    assert Hold.objects.count() == 1
-    assert not Receipt.objects.exists()
-    assert Redemption.objects.exists()

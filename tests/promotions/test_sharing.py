@@ -16,15 +16,8 @@ from analytics.models import Customer
 from catalog.models import Product
 from promotions.models import Campaign, Counter, Redemption
 from tests.conftest import Give, Make
+from tests.promotions.reserving import AUTOMATIC, BY_CODE, code, post, redeem, reserve
 from tests.promotions.test_limits import campaign
-from tests.promotions.test_reservations import (
-    AUTOMATIC,
-    BY_CODE,
-    code,
-    post,
-    redeem,
-    reserve,
-)
 
 pytestmark = pytest.mark.usefixtures("shelf")
 TEA_AND_MILK = [{"sku": "tea", "quantity": 1}, {"sku": "milk", "quantity": 5}]

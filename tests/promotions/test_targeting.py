@@ -1,52 +1,20 @@
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from analytics import access, events, projections, store
-from analytics.models import Assignment, Customer, StoredEvent
-from ml.models import Score, TrainedModel
-from promotions import approval, arms, offers, plans, targeting
+from analytics.models import Customer, StoredEvent
+from ml.models import Score
+from promotions import arms, plans, targeting
 from promotions.arms import HELD_OUT, draw
-from promotions.models import Allocation, Offer, Place, Sheet, Strategy
-from tests.conftest import Make, experienced
+from promotions.models import Allocation, Offer, Place, Sheet
+from tests.conftest import Make
+from tests.promotions.scoring import MANY, assigned, scored
 
-MANY = 300
-
-
-@pytest.fixture
-def scored(trained: TrainedModel) -> list[Customer]:
-    """300 customers who may buy tea, and a response to offers worth having."""
-    people = Customer.objects.bulk_create(
-        [Customer(external_id=f"c{n}") for n in range(MANY)]
-    )
-    Score.objects.bulk_create(
-        Score(
-            customer=person.key,
-            category=category,
-            probability=0.1 if category == "TEA" else 0.99,
-            spend=Decimal(30),
-            model=trained,
-        )
-        for person in people
-        for category in ("MILK", "TEA")
-    )
-    experienced()
-    return people
-
-
-def assigned(strategy: Strategy) -> list[events.OfferAssigned]:
-    rows = store.read(until=store.high_water(), types=["offer_assigned"])
-    made = [stored.event for stored in rows]
-    return [
-        event
-        for event in made
-        if isinstance(event, events.OfferAssigned) and event.strategy == strategy.id
-    ]
+__all__ = ["scored"]
 
 
 def test_a_live_strategy_reaches_its_audience_but_for_the_holdout(
@@ -100,16 +68,6 @@ def test_an_empty_scope_is_all_goods(scored: list[Customer], live: Make) -> None
     assert len(of_tea) == len(of_all) == MANY
     assert of_tea[0].p0 == pytest.approx(0.1)
     assert of_all[0].p0 == pytest.approx(1 - 0.9**2)
-
-
-def test_the_holdout_gets_no_offer(scored: list[Customer], live: Make) -> None:
-    live(holdout=0.2, budget=Decimal(10_000))
-
-    targeting.refresh(at=timezone.now())
-
-    held = StoredEvent.objects.filter(type="offer_assigned", data__arm="holdout")
-    assert held.exists()
-    assert not Offer.objects.filter(customer__in=held.values("customer")).exists()
 
 
 def test_computing_twice_changes_nothing(scored: list[Customer], live: Make) -> None:
@@ -255,202 +213,8 @@ def test_a_draw_is_a_hash_and_never_changes(proposed: Make) -> None:
     assert once == again
 
 
-def test_who_is_held_out_of_everything_is_so_in_every_strategy(proposed: Make) -> None:
-    some = [arms.of(proposed()) for _ in range(2)]
-    people = [f"c{n}" for n in range(2000)]
-
-    one, two = ([draw(lots, who, {"10%": 1.0}).arm for who in people] for lots in some)
-
-    held = [arm == HELD_OUT for arm in one]
-    assert held == [arm == HELD_OUT for arm in two]
-    assert any(held)
-    assert one != two
-
-
 def test_a_name_that_no_database_can_hold_is_a_stranger(api: APIClient) -> None:
     assert api.get("/api/v1/customers/%00/offers").json()["offers"] == []
-
-
-def test_who_has_redeemed_takes_no_place_and_no_budget(
-    scored: list[Customer], live: Make
-) -> None:
-    live(budget=Decimal(5), holdout=0.0)
-    targeting.refresh(at=timezone.now())
-    first = set(Offer.objects.values_list("customer", flat=True))
-    Offer.objects.update(redeemed_at=timezone.now())
-
-    targeting.refresh(at=timezone.now())
-
-    fresh = set(
-        Offer.objects.filter(redeemed_at=None).values_list("customer", flat=True)
-    )
-    assert len(fresh) >= 35
-    assert not first & fresh
-
-
-def test_what_checkout_would_refuse_is_not_shown(
-    scored: list[Customer], live: Make, api: APIClient
-) -> None:
-    live(budget=Decimal(100), holdout=0.0)
-    targeting.refresh(at=timezone.now())
-    offer = Offer.objects.order_by("id")[0]
-    name = Customer.objects.get(key=offer.customer).external_id
-    assert api.get(f"/api/v1/customers/{name}/offers").json()["offers"]
-
-    Strategy.objects.update(spent=Decimal(98), redemptions=14)  # 7.00 each, 2.00 left
-    targeting.refresh(at=timezone.now())
-
-    assert api.get(f"/api/v1/customers/{name}/offers").json()["offers"] == []
-
-
-def test_a_refresh_does_not_move_an_offers_expiry(
-    scored: list[Customer], live: Make
-) -> None:
-    live(budget=Decimal(10_000))
-    at = timezone.now()
-    targeting.refresh(at=at)
-    (first,) = set(Offer.objects.values_list("expires_at", flat=True))
-    assert first == at + timedelta(days=14)
-
-    targeting.refresh(at=at + timedelta(days=3))
-
-    assert set(Offer.objects.values_list("expires_at", flat=True)) == {first}
-
-
-@pytest.mark.parametrize("after", [timedelta(minutes=-10), timedelta(hours=1)])
-def test_an_offer_about_to_end_or_ended_is_made_anew_if_chosen(
-    scored: list[Customer], live: Make, after: timedelta
-) -> None:
-    strategy = live(budget=Decimal(10_000))
-    at = timezone.now()
-    targeting.refresh(at=at)
-    ids = set(Offer.objects.values_list("id", flat=True))
-    then = at + timedelta(days=14) + after
-
-    targeting.refresh(at=then)
-
-    ends = dict(Offer.objects.values_list("id", "expires_at"))
-    until = min(then + timedelta(days=14), strategy.campaign.ends_at)
-    assert ends == dict.fromkeys(ids, until)
-
-
-def test_offers_that_last_bind_the_budget_when_others_become_worth_more(
-    scored: list[Customer], live: Make, settings: Any
-) -> None:
-    settings.HELD_OUT = 0.0
-    live(budget=Decimal(5), holdout=0.0)
-    targeting.refresh(at=timezone.now())
-    first = set(Offer.objects.values_list("customer", flat=True))
-    others = Score.objects.filter(category="TEA").exclude(customer__in=first)
-    others.update(probability=0.05)  # more margin for each unit of cost, at 0.06 each
-
-    targeting.refresh(at=timezone.now())
-
-    now = set(Offer.objects.values_list("customer", flat=True))
-    assert first <= now
-    assert len(now - first) <= 1
-
-
-def test_offers_that_last_take_their_place_with_the_customer(
-    scored: list[Customer], live: Make
-) -> None:
-    menu = {"15%": {"kind": "percentage", "rate": "0.15"}}
-    rich = {"budget": Decimal(10_000), "holdout": 0.0}
-    old = [live(**rich, menu=menu) for _ in range(3)]
-    targeting.refresh(at=timezone.now())
-    live(**rich)  # 10 % would bring more
-
-    targeting.refresh(at=timezone.now())
-
-    counts = Counter(Offer.objects.values_list("strategy", flat=True))
-    treated = sum(one.arm != HELD_OUT for one in assigned(old[0]))
-    assert 0.9 * MANY < treated < MANY
-    assert counts == {strategy.id: treated for strategy in old}
-
-
-def test_a_shop_that_asks_is_told_what_lots_withhold_and_nobody_else_is(
-    scored: list[Customer], live: Make, api: APIClient
-) -> None:
-    strategy = live(holdout=0.4, budget=Decimal(10_000))
-    targeting.refresh(at=timezone.now())
-    while projections.catch_up():
-        pass
-    web = APIClient()
-    key = access.create_key("web", ["offers"], publishable=True)
-    web.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
-    seen = Counter[str]()
-
-    for row in Assignment.objects.all():
-        path = f"/api/v1/customers/{Customer.objects.get(key=row.customer)}/offers"
-        told = api.get(path, {"withheld": "true"}).json()
-        seen[row.arm] += 1
-        if row.arm == "treatment":
-            assert told["withheld"] == []
-        else:
-            assert told["offers"] == []
-            assert told["withheld"] == [
-                {"id": str(row.offer), "strategy": str(strategy.id)}
-            ]
-            assert "withheld" not in api.get(path).json()
-            assert "withheld" not in web.get(path, {"withheld": "true"}).json()
-
-    assert set(seen) == {"treatment", "holdout", "held_out"}
-
-
-def test_what_is_withheld_lasts_as_long_as_an_offer(
-    scored: list[Customer], live: Make
-) -> None:
-    live(holdout=0.4, budget=Decimal(10_000))
-    at = timezone.now()
-    targeting.refresh(at=at)
-    while projections.catch_up():
-        pass
-    held = Assignment.objects.filter(arm="holdout").first()
-    assert held is not None
-    name = Customer.objects.get(key=held.customer).name
-
-    for days, withheld in ((13, 1), (15, 0)):
-        later = at + timedelta(days=days)
-        assert len(offers.withheld(name, shown=(), at=later)) == withheld
-
-
-def test_an_ended_strategy_withholds_nothing(
-    scored: list[Customer], live: Make, api: APIClient
-) -> None:
-    strategy = live(holdout=0.4, budget=Decimal(10_000))
-    targeting.refresh(at=timezone.now())
-    while projections.catch_up():
-        pass
-    held = Assignment.objects.filter(arm="holdout").first()
-    assert held is not None
-    path = f"/api/v1/customers/{Customer.objects.get(key=held.customer)}/offers"
-
-    approval.end(strategy.id, by="olga", comment="Enough.", at=timezone.now())
-
-    assert api.get(path, {"withheld": "true"}).json()["withheld"] == []
-
-
-def test_who_is_held_back_comes_no_more_easily_into_other_audiences(
-    scored: list[Customer], live: Make, settings: Any
-) -> None:
-    """Their place is taken for as long as an offer's: else audiences would differ."""
-    settings.OFFERS_PER_CUSTOMER = 1
-    old = live(budget=Decimal(10_000), holdout=0.3)
-    at = timezone.now()
-    targeting.refresh(at=at)
-    menu = {"5%": {"kind": "percentage", "rate": "0.05"}}
-    new = live(budget=Decimal(10_000), holdout=0.3, menu=menu)
-
-    targeting.refresh(at=at + timedelta(minutes=15))
-
-    assert Counter(one.arm for one in assigned(old)).keys() == {
-        *("treatment", "holdout", "held_out")
-    }
-    assert assigned(new) == []
-    for strategy in (old, new):
-        approval.end(strategy.id, by="olga", comment="Over.", at=timezone.now())
-    targeting.refresh(at=at + timedelta(minutes=30))
-    assert not Place.objects.exists()
 
 
 def test_a_refresh_keeps_the_certificate_of_its_plan(

@@ -14,15 +14,15 @@ from ml.models import Score, TrainedModel
 from promotions import histories, targeting
 from promotions.models import Counter, Hold, Offer, Redemption, Strategy
 from tests.conftest import Give, Make, experienced
-from tests.promotions.test_reservations import (
+from tests.promotions.reserving import (
     AUTOMATIC,
     BY_CODE,
     code,
     redeem,
     release,
     reserve,
+    roll_back,
 )
-from tests.promotions.test_rollbacks import roll_back
 
 pytestmark = pytest.mark.usefixtures("shelf")
 ONCE = {"most": "1", "per": "customer"}

@@ -23,7 +23,7 @@ from promotions.frontier import NOTHING, frontier, within
 from promotions.models import Strategy
 from promotions.what_if import Asked
 from tests.conftest import Make
-from tests.promotions.test_targeting import scored
+from tests.promotions.scoring import scored
 
 __all__ = ["scored"]
 
