@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -49,12 +48,6 @@ Make = Callable[..., Strategy]
 Counted = Callable[[], int]
 Give = Callable[..., Offer]
 Body = Callable[..., dict[str, Any]]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Walk the loop and kill things first: last, one process would wait for another."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.parent != here)
 
 
 @pytest.fixture(scope="session")
