@@ -6,7 +6,7 @@ distribution: the days before, as if of so many texts as their own ups and downs
 so a window's negative texts are beta-binomial. Or, where so few texts are written that
 a share says little: are there more negative texts than usual (negative binomial: VARIED
 lets days differ), with a share that is unlikely as well (UNLIKELY)?
-More texts of the usual share, as in a sale, raise no alarm.
+More texts of the usual share, as in a sale, hardly raise an alarm.
 
 False alarms: two tests of five windows are made a day. Were they apart and their
 p-values continuous, an unchanged series had NOMINAL alarms a year; they overlap and
