@@ -425,6 +425,8 @@ TRAITS = frozenset(
 """The traits of a customer that may be kept; none that tells who somebody is."""
 SHOP_ZONE = env.str("SHOP_ZONE", default="UTC")
 """Prices begin and end at this zone's midnight; customers are told times in it."""
+if SHOP_ZONE not in zoneinfo.available_timezones():
+    raise ImproperlyConfigured(f"SHOP_ZONE: there is no time zone {SHOP_ZONE!r}.")
 ASSUMED_MARGIN = Decimal(env.str("ASSUMED_MARGIN", default="0.30"))
 """The share of the shelf price that is margin where the shop's feed sends no cost."""
 MODELS_DIR = services.VAR / "models"
@@ -454,8 +456,6 @@ if not 0 <= LEAST_SHARE_OF_SEGMENT <= 1 or (OFFERS_IN_28_DAYS or 0) < 0:
     raise ImproperlyConfigured(
         "LEAST_SHARE_OF_SEGMENT lies in 0 to 1, OFFERS_IN_28_DAYS is not negative."
     )
-if SHOP_ZONE not in zoneinfo.available_timezones():
-    raise ImproperlyConfigured(f"SHOP_ZONE: there is no time zone {SHOP_ZONE!r}.")
 QUESTIONS_KEPT_DAYS = env.int("QUESTIONS_KEPT_DAYS", default=90)
 """What customers asked and were answered is deleted after so many days."""
 QUESTIONS_IN_5_MINUTES = env.int("QUESTIONS_IN_5_MINUTES", default=20)

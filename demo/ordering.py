@@ -112,7 +112,6 @@ def _receipt(
         "lines": [
             {"name": one.card.name, "quantity": one.quantity} for one in before.lines
         ],
-        "saved": before.saved,
         "gifts": [one.name for one in before.gifts],
         "used": [
             {"words": one.words, "scope": one.scope, "amount": one.amount}

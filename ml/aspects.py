@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 QUALITY, PRICE, DELIVERY = "quality", "price", "delivery"
 TASTE_FIT, SERVICE = "taste_fit", "service"
-ASPECTS = (QUALITY, PRICE, DELIVERY, TASTE_FIT, SERVICE)
 ENGLISH: Mapping[str, str] = {
     QUALITY: "quality|well made|made|build|built|material\\w*|fabric|durab\\w*|sturd\\w*|"
     "flims\\w*|solid|broke\\w*|break\\w*|brok\\w*|crack\\w*|defect\\w*|faulty|work\\w*|"

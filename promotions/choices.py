@@ -141,7 +141,7 @@ def _best_of(
         # Who gets nothing forgoes the bonus, so nothing is worth that much less.
         best -= extra
     second = np.full_like(best, -np.inf)
-    # A byte holds the places of 126 options; a wider type costs more memory traffic.
+    # A byte holds the places of 126 options.
     small = np.int8 if len(values) < np.iinfo(np.int8).max else np.int16
     place, spare = np.zeros(best.shape, small), np.empty_like(best)
     better = np.empty(best.shape, np.bool_)

@@ -25,7 +25,6 @@ from demo.bench.table import Row, against, best, limit, show
 from promotions import targeting
 from promotions.models import Sheet
 
-BY_ROW = "COPY by row"
 REQUESTS, CONCURRENCY, ROUNDS = 6000, 8, 5
 BARE_TABLE = """
 CREATE TABLE bench_bare (household bigint, store bigint, basket bigint, product bigint,
